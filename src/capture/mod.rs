@@ -1,0 +1,8 @@
+//! Packets in: the only stage that does I/O.
+//!
+//! In: paths, standard input. Out: [`Packet`]s in capture order, each with its number, time and
+//! link type. What never happens here: looking inside a packet.
+
+mod packet;
+
+pub use packet::{LinkType, Packet, Stamp, Timestamp};

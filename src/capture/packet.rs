@@ -1,0 +1,92 @@
+//! One captured packet, and the stamp that says where and when a thing was seen.
+
+use std::fmt;
+use std::time::Duration;
+
+/// A moment in nanoseconds since 1970-01-01T00:00:00Z, as the capture recorded it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The moment `nanoseconds` after (or, negative, before) the epoch.
+    #[must_use]
+    pub const fn from_nanos(nanoseconds: i64) -> Self {
+        Self(nanoseconds)
+    }
+
+    /// Nanoseconds since the epoch.
+    #[must_use]
+    pub const fn nanos(self) -> i64 {
+        self.0
+    }
+
+    /// Nanoseconds from `earlier` to here; negative where `earlier` is later.
+    #[must_use]
+    pub const fn nanos_since(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// This moment moved by `duration`.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Self {
+        let nanoseconds = i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_add(nanoseconds))
+    }
+}
+
+/// RFC 3339 in UTC with nanoseconds: `2026-11-22T06:50:53.295471000Z`.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_nanosecond(i128::from(self.0)) {
+            Ok(moment) => write!(formatter, "{moment:.9}"),
+            Err(_) => formatter.write_str("1970-01-01T00:00:00.000000000Z"),
+        }
+    }
+}
+
+/// Where and when a thing was seen: what a claim cites.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stamp {
+    /// When the packet was captured.
+    pub time: Timestamp,
+    /// The packet's number in its file, from 1, as Wireshark counts.
+    pub packet: u64,
+    /// The file the packet came from, from 0 in the order given.
+    pub file: u32,
+}
+
+/// A link type by its number in the tcpdump.org registry (`LINKTYPE_…`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LinkType(pub u32);
+
+impl LinkType {
+    /// BSD loopback, address family in the byte order of the capturing host.
+    pub const NULL: Self = Self(0);
+    /// Ethernet.
+    pub const ETHERNET: Self = Self(1);
+    /// Raw IPv4 or IPv6.
+    pub const RAW: Self = Self(101);
+    /// OpenBSD loopback, address family in network byte order.
+    pub const LOOP: Self = Self(108);
+    /// Linux cooked capture, version 1.
+    pub const LINUX_SLL: Self = Self(113);
+    /// Raw IPv4.
+    pub const IPV4: Self = Self(228);
+    /// Raw IPv6.
+    pub const IPV6: Self = Self(229);
+    /// Linux cooked capture, version 2.
+    pub const LINUX_SLL2: Self = Self(276);
+}
+
+/// One packet as captured, borrowed from the reader's buffer.
+#[derive(Clone, Copy, Debug)]
+pub struct Packet<'a> {
+    /// Where and when.
+    pub stamp: Stamp,
+    /// What kind of header `data` begins with.
+    pub link_type: LinkType,
+    /// Length on the wire in bytes; longer than `data` where the snap length cut the packet.
+    pub original_length: u32,
+    /// The captured bytes, from the link-layer header on.
+    pub data: &'a [u8],
+}

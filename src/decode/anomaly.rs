@@ -1,0 +1,53 @@
+//! What was odd in a capture, where, and how decoding went on. Data, not failure.
+
+use crate::capture::Stamp;
+
+/// The layer that noticed an [`Anomaly`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Layer {
+    /// The capture file: cut off, damaged, oddly ordered.
+    Capture,
+    /// Link layer, IP and tunnels.
+    Link,
+    /// TCP: bytes missing, conflicting or out of bounds.
+    Tcp,
+    /// TLS records.
+    Tls,
+    /// HTTP/2 frames.
+    Http2,
+    /// Header compression (RFC 7541).
+    Hpack,
+    /// gRPC messages.
+    Grpc,
+}
+
+impl Layer {
+    /// The layer's name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Capture => "capture",
+            Self::Link => "link",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+            Self::Http2 => "http2",
+            Self::Hpack => "hpack",
+            Self::Grpc => "grpc",
+        }
+    }
+}
+
+/// One oddity. Equal ones on a connection are counted, not repeated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Anomaly {
+    /// Who noticed.
+    pub layer: Layer,
+    /// What was odd and how decoding went on, as a sentence without a full stop.
+    pub text: String,
+    /// Where it was first seen, if it belongs to a packet.
+    pub stamp: Option<Stamp>,
+    /// The connection it belongs to, by its number in this analysis.
+    pub connection: Option<u32>,
+    /// How often it was seen.
+    pub count: u64,
+}

@@ -1,0 +1,57 @@
+//! One TCP segment, as its packet carried it (RFC 9293, section 3.1).
+
+use std::net::SocketAddr;
+
+use crate::capture::Stamp;
+
+/// The control bits of a TCP header (RFC 9293, section 3.1), unknown ones kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct TcpFlags(pub u8);
+
+impl TcpFlags {
+    /// No more data from the sender.
+    pub const FIN: Self = Self(0x01);
+    /// Synchronise sequence numbers.
+    pub const SYN: Self = Self(0x02);
+    /// Reset the connection.
+    pub const RST: Self = Self(0x04);
+    /// Push.
+    pub const PSH: Self = Self(0x08);
+    /// The acknowledgement number counts.
+    pub const ACK: Self = Self(0x10);
+
+    /// Whether all of `flags` are set.
+    #[must_use]
+    pub const fn contains(self, flags: Self) -> bool {
+        self.0 & flags.0 == flags.0
+    }
+}
+
+/// One TCP segment, its payload borrowed from the packet.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment<'a> {
+    /// Which packet carried it.
+    pub stamp: Stamp,
+    /// The sender.
+    pub source: SocketAddr,
+    /// The receiver.
+    pub destination: SocketAddr,
+    /// Which network the addresses belong to: 0 without VLAN tags or tunnels, else a value that
+    /// differs where the tags or tunnel identifiers differ. Equal addresses in two scopes are two
+    /// connections.
+    pub scope: u64,
+    /// Sequence number of the first payload byte (of the SYN where there is one).
+    pub sequence: u32,
+    /// Acknowledgement number, where the ACK bit is set.
+    pub acknowledgement: Option<u32>,
+    /// Control bits.
+    pub flags: TcpFlags,
+    /// Window as sent, unscaled.
+    pub window: u16,
+    /// Time to live (IPv4) or hop limit (IPv6).
+    pub hop_limit: u8,
+    /// The captured payload bytes.
+    pub payload: &'a [u8],
+    /// Payload length on the wire; longer than `payload` where the snap length cut the packet.
+    pub payload_length: u32,
+}
