@@ -1,6 +1,10 @@
 //! What kind of header a packet begins with.
 
-/// A link type by its number in the tcpdump.org registry (`LINKTYPE_…`).
+use std::fmt;
+
+/// A link type by its number in the [tcpdump.org registry] (`LINKTYPE_…`).
+///
+/// [tcpdump.org registry]: https://www.tcpdump.org/linktypes.html
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LinkType(pub u32);
 
@@ -21,4 +25,89 @@ impl LinkType {
     pub const IPV6: Self = Self(229);
     /// Linux cooked capture, version 2.
     pub const LINUX_SLL2: Self = Self(276);
+
+    /// The name people know it by: the registry's without `LINKTYPE_`, or `Ethernet`. `None` for
+    /// those that nobody has sent us yet.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        Some(match self.0 {
+            0 => "NULL",
+            1 => "Ethernet",
+            6 => "IEEE802_5",
+            7 => "ARCNET_BSD",
+            8 => "SLIP",
+            9 => "PPP",
+            10 => "FDDI",
+            50 => "PPP_HDLC",
+            51 => "PPP_ETHER",
+            100 => "ATM_RFC1483",
+            101 => "RAW",
+            104 => "C_HDLC",
+            105 => "IEEE802_11",
+            107 => "FRELAY",
+            108 => "LOOP",
+            113 => "LINUX_SLL",
+            114 => "LTALK",
+            117 => "PFLOG",
+            119 => "IEEE802_11_PRISM",
+            122 => "IP_OVER_FC",
+            127 => "IEEE802_11_RADIOTAP",
+            129 => "ARCNET_LINUX",
+            140 => "MTP2",
+            141 => "MTP3",
+            163 => "IEEE802_11_AVS",
+            187 => "BLUETOOTH_HCI_H4",
+            189 => "USB_LINUX",
+            192 => "PPI",
+            195 => "IEEE802_15_4_WITHFCS",
+            201 => "BLUETOOTH_HCI_H4_WITH_PHDR",
+            220 => "USB_LINUX_MMAPPED",
+            226 => "IPNET",
+            227 => "CAN_SOCKETCAN",
+            228 => "IPV4",
+            229 => "IPV6",
+            230 => "IEEE802_15_4_NOFCS",
+            231 => "DBUS",
+            239 => "NFLOG",
+            240 => "NETANALYZER",
+            242 => "IPOIB",
+            247 => "INFINIBAND",
+            249 => "USBPCAP",
+            251 => "BLUETOOTH_LE_LL",
+            252 => "WIRESHARK_UPPER_PDU",
+            253 => "NETLINK",
+            254 => "BLUETOOTH_LINUX_MONITOR",
+            256 => "BLUETOOTH_LE_LL_WITH_PHDR",
+            258 => "PKTAP",
+            266 => "USB_DARWIN",
+            271 => "VSOCK",
+            274 => "ETHERNET_MPACKET",
+            276 => "LINUX_SLL2",
+            281 => "DSA_TAG_BRCM",
+            282 => "DSA_TAG_BRCM_PREPEND",
+            _ => return None,
+        })
+    }
+}
+
+/// The name where there is one, else `link type 4711`.
+impl fmt::Display for LinkType {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => formatter.write_str(name),
+            None => write!(formatter, "link type {}", self.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_link_types_print_by_name_and_others_by_number() {
+        assert_eq!(LinkType::ETHERNET.to_string(), "Ethernet");
+        assert_eq!(LinkType::LINUX_SLL2.to_string(), "LINUX_SLL2");
+        assert_eq!(LinkType(4711).to_string(), "link type 4711");
+    }
 }

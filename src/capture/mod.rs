@@ -1,10 +1,26 @@
 //! Packets in: the only stage that does I/O.
 //!
 //! In: paths, standard input. Out: [`Packet`]s in capture order, each with its number, time and
-//! link type. What never happens here: looking inside a packet.
+//! link type; beside them what the files say of themselves. What never happens here: looking inside
+//! a packet, or holding more of a file than one buffer.
 
+mod buffer;
+mod compression;
+mod error;
+mod file;
 mod link_type;
+mod looks;
+mod merge;
 mod packet;
+mod pcap;
+mod pcapng;
+mod record;
+mod summary;
 
+pub use compression::Compression;
+pub use error::CaptureError;
 pub use link_type::LinkType;
+pub use looks::Looks;
+pub use merge::Capture;
 pub use packet::{Packet, Stamp, Timestamp};
+pub use summary::{CaptureNote, FileSummary, Format, Interface, Resolution, Secrets, SecretsKind};

@@ -1,0 +1,96 @@
+//! Why a capture could not be read.
+
+use std::io;
+
+use super::looks::Looks;
+
+/// The capture could not be read at all, or not to its end.
+///
+/// A capture that is merely cut off, or damaged after its first packet, is no error: it is read up
+/// to there, and a [`CaptureNote`](super::CaptureNote) says so.
+#[derive(Debug, thiserror::Error)]
+pub enum CaptureError {
+    /// There is no such file.
+    #[error("{path} does not exist")]
+    NotFound {
+        /// The file as it was named.
+        path: String,
+    },
+    /// The path names a directory.
+    #[error("{path} is a directory")]
+    Directory {
+        /// The file as it was named.
+        path: String,
+    },
+    /// The file exists but cannot be opened.
+    #[error("{path} cannot be opened")]
+    Unreadable {
+        /// The file as it was named.
+        path: String,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// Standard input is a keyboard.
+    #[error("standard input is a terminal, not a capture")]
+    Terminal,
+    /// Standard input was named more than once.
+    #[error("standard input can be read only once")]
+    StandardInputTwice,
+    /// The file holds no bytes.
+    #[error("{path} is empty")]
+    Empty {
+        /// The file as it was named.
+        path: String,
+    },
+    /// The bytes are those of something else.
+    #[error("{path} is not a capture but {looks}")]
+    NotACapture {
+        /// The file as it was named.
+        path: String,
+        /// What the bytes look like.
+        looks: Looks,
+    },
+    /// The file begins as a capture, but not one packet could be read.
+    #[error("{path} is damaged: {detail}")]
+    Damaged {
+        /// The file as it was named.
+        path: String,
+        /// What is wrong, and where.
+        detail: String,
+    },
+    /// Reading failed after the file was opened.
+    #[error("{path} cannot be read on")]
+    Io {
+        /// The file as it was named.
+        path: String,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+impl CaptureError {
+    /// What the user can do about it, where we know.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Directory { .. } => Some("name the capture files in it".to_owned()),
+            Self::Unreadable { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Some("captures often belong to root: change the file's owner or mode".to_owned())
+            }
+            Self::Terminal => {
+                Some("pipe a capture into it: tcpdump -w - | h2sniff analyze -".to_owned())
+            }
+            Self::Empty { .. } => Some(
+                "a capture that is still running may not have been flushed: tcpdump -U writes \
+                 each packet as it comes"
+                    .to_owned(),
+            ),
+            Self::NotACapture { path, looks } => Some(looks.hint(path)),
+            Self::NotFound { .. }
+            | Self::Unreadable { .. }
+            | Self::StandardInputTwice
+            | Self::Damaged { .. }
+            | Self::Io { .. } => None,
+        }
+    }
+}

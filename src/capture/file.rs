@@ -1,0 +1,234 @@
+//! One capture file: opened, unpacked, its format recognised, its packets read one by one.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Read};
+use std::path::Path;
+
+use pcap_parser::{SHB_MAGIC, nom, parse_pcap_header};
+
+use super::buffer::{Buffer, Exhausted};
+use super::compression::Unpacked;
+use super::looks::Looks;
+use super::pcap::Pcap;
+use super::pcapng::Pcapng;
+use super::record::{Ending, Record, Step};
+use super::summary::Aside;
+use super::{CaptureError, FileSummary, Format, Packet, Stamp, Timestamp};
+
+/// The length of a classic file header; that of a pcapng section is longer by four.
+const FILE_HEADER: usize = 24;
+
+/// The path that stands for standard input.
+pub(super) const STANDARD_INPUT: &str = "-";
+
+/// One file, one packet ahead: the packet that it stands at.
+pub(super) struct CaptureFile {
+    index: u32,
+    summary: FileSummary,
+    buffer: Buffer,
+    records: Records,
+    current: Option<Record>,
+    ended: bool,
+}
+
+/// The reader of a file's format.
+#[derive(Debug)]
+enum Records {
+    Pcap(Pcap),
+    Pcapng(Pcapng),
+}
+
+impl CaptureFile {
+    /// Opens `path`, of which `-` is standard input.
+    pub(super) fn open(index: u32, path: &Path, capacity: usize) -> Result<Self, CaptureError> {
+        if path.as_os_str() == STANDARD_INPUT {
+            let input = io::stdin();
+            if input.is_terminal() {
+                return Err(CaptureError::Terminal);
+            }
+            return Self::new(
+                index,
+                "standard input".to_owned(),
+                Box::new(input),
+                capacity,
+            );
+        }
+
+        let name = path.display().to_string();
+        let unreadable = |source: io::Error| match source.kind() {
+            io::ErrorKind::NotFound => CaptureError::NotFound { path: name.clone() },
+            _ => CaptureError::Unreadable {
+                path: name.clone(),
+                source,
+            },
+        };
+        let file = File::open(path).map_err(unreadable)?;
+        // A directory opens like a file and only fails to read.
+        if file.metadata().map_err(unreadable)?.is_dir() {
+            return Err(CaptureError::Directory { path: name });
+        }
+        Self::new(index, name, Box::new(file), capacity)
+    }
+
+    /// Reads the beginning of `reader`, up to the first packet.
+    pub(super) fn new(
+        index: u32,
+        name: String,
+        reader: Box<dyn Read + Send>,
+        capacity: usize,
+    ) -> Result<Self, CaptureError> {
+        let failed = |source| CaptureError::Io {
+            path: name.clone(),
+            source,
+        };
+        let input = Unpacked::new(reader).map_err(failed)?;
+        let mut buffer = Buffer::new(input, capacity);
+        let whole = buffer.require(FILE_HEADER).map_err(failed)?;
+        let records = recognise(index, &name, &buffer, whole)?;
+
+        let format = match &records {
+            Records::Pcap(_) => Format::Pcap,
+            Records::Pcapng(_) => Format::Pcapng,
+        };
+        let mut summary = FileSummary::new(name, format, buffer.input().compression());
+        if let Records::Pcap(pcap) = &records {
+            buffer.consume(FILE_HEADER);
+            summary.list(pcap.interface());
+        }
+        Ok(Self {
+            index,
+            summary,
+            buffer,
+            records,
+            current: None,
+            ended: false,
+        })
+    }
+
+    pub(super) const fn summary(&self) -> &FileSummary {
+        &self.summary
+    }
+
+    /// Goes on to the next packet and returns its time; `None` at the end, whatever kind of end,
+    /// and for ever after.
+    #[inline]
+    pub(super) fn advance(&mut self, aside: &mut Aside) -> Result<Option<Timestamp>, CaptureError> {
+        self.current = None;
+        if self.ended {
+            return Ok(None);
+        }
+        let step = match &mut self.records {
+            Records::Pcap(pcap) => pcap.advance(&mut self.buffer),
+            Records::Pcapng(pcapng) => pcapng.advance(&mut self.buffer, &mut self.summary, aside),
+        };
+        match step {
+            Ok(Step::Packet(record)) => {
+                let time = record.time;
+                self.current = Some(record);
+                Ok(Some(time))
+            }
+            Ok(Step::End(ending)) => self.end(ending, aside).map(|()| None),
+            Err(source) => {
+                self.ended = true;
+                Err(CaptureError::Io {
+                    path: self.summary.path.clone(),
+                    source,
+                })
+            }
+        }
+    }
+
+    /// The packet that the file stands at; it is counted here, once it is asked for.
+    #[inline]
+    pub(super) fn packet(&mut self) -> Option<Packet<'_>> {
+        let record = self.current.take()?;
+        let packet = Packet {
+            stamp: Stamp {
+                time: record.time,
+                packet: record.number,
+                file: self.index,
+            },
+            link_type: record.link_type,
+            original_length: record.original_length,
+            data: self.buffer.slice(record.data),
+        };
+        self.summary.count(&packet, record.timed);
+        Some(packet)
+    }
+
+    #[cold]
+    fn end(&mut self, ending: Ending, aside: &mut Aside) -> Result<(), CaptureError> {
+        self.ended = true;
+        let packets = match &self.records {
+            Records::Pcap(pcap) => pcap.packets(),
+            Records::Pcapng(pcapng) => pcapng.packets(),
+        };
+
+        let text = match (ending, self.buffer.exhausted()) {
+            (Ending::Damaged(why), _) if packets == 0 => {
+                let detail = format!("{why}, before its first packet");
+                return Err(CaptureError::Damaged {
+                    path: self.summary.path.clone(),
+                    detail,
+                });
+            }
+            (Ending::Damaged(why), _) => {
+                format!("the capture is damaged after packet {packets}: {why}")
+            }
+            (_, Some(Exhausted::Damaged(why))) => {
+                format!("the compressed capture is damaged after packet {packets}: {why}")
+            }
+            (Ending::InsidePacket, _) => {
+                format!(
+                    "the capture is cut off in the middle of packet {}",
+                    packets + 1
+                )
+            }
+            (Ending::InsideBlock, _) | (Ending::Complete, Some(Exhausted::CutOff)) => {
+                format!("the capture is cut off after packet {packets}")
+            }
+            (Ending::Complete, _) => return Ok(()),
+        };
+        aside.note(self.index, packets, format!("{text}; analysed up to there"));
+        Ok(())
+    }
+}
+
+/// Finds the format by the file header that waits in `buffer`, `whole` if it is all there.
+fn recognise(
+    index: u32,
+    path: &str,
+    buffer: &Buffer,
+    whole: bool,
+) -> Result<Records, CaptureError> {
+    let path = path.to_owned();
+    let beginning = buffer.waiting();
+    let compression = buffer.input().compression();
+
+    let records = match parse_pcap_header(beginning) {
+        Ok((_, header)) => Some(Records::Pcap(Pcap::new(&header))),
+        // The magic number was known, and more was wanted.
+        Err(nom::Err::Incomplete(_)) if beginning.len() >= 4 => None,
+        Err(_) if beginning.starts_with(&SHB_MAGIC.to_be_bytes()) => {
+            whole.then(|| Records::Pcapng(Pcapng::new(index)))
+        }
+        Err(_) => match buffer.exhausted() {
+            Some(Exhausted::Damaged(why)) => {
+                let detail = format!("it cannot be unpacked: {why}");
+                return Err(CaptureError::Damaged { path, detail });
+            }
+            Some(Exhausted::CutOff) => None,
+            Some(Exhausted::End) if beginning.is_empty() && compression.is_none() => {
+                return Err(CaptureError::Empty { path });
+            }
+            _ => {
+                let looks = Looks::judge(beginning, compression);
+                return Err(CaptureError::NotACapture { path, looks });
+            }
+        },
+    };
+    records.ok_or_else(|| CaptureError::Damaged {
+        path,
+        detail: "it is cut off inside its file header".to_owned(),
+    })
+}

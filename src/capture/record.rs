@@ -1,0 +1,44 @@
+//! What the readers of both formats hand to the file that they read.
+
+use std::ops::Range;
+
+use super::{LinkType, Timestamp};
+
+/// The largest packet that is believed, in bytes. tcpdump and Wireshark capture 256 KiB at most of
+/// what carries TCP, and the largest segment that Linux hands around is 512 KiB; what claims to be
+/// longer than 16 MiB is not a packet, and the lengths that follow it cannot be trusted.
+pub(super) const MAX_PACKET: usize = 16 << 20;
+
+/// One packet, by the place in the buffer where it lies.
+#[derive(Clone, Debug)]
+pub(super) struct Record {
+    /// From 1, every packet of the file counting, also those that cannot be read.
+    pub(super) number: u64,
+    /// When it was captured; the time before, where the record has none of its own.
+    pub(super) time: Timestamp,
+    /// Whether `time` is the record's own.
+    pub(super) timed: bool,
+    pub(super) link_type: LinkType,
+    pub(super) original_length: u32,
+    pub(super) data: Range<usize>,
+}
+
+/// What comes next in a file.
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    Packet(Record),
+    End(Ending),
+}
+
+/// How a file ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// Between two records.
+    Complete,
+    /// Inside a packet's record.
+    InsidePacket,
+    /// Inside a record that is not a packet's.
+    InsideBlock,
+    /// At a record that cannot be one; says why.
+    Damaged(String),
+}
