@@ -16,6 +16,8 @@ mod pcap;
 mod pcapng;
 mod record;
 mod summary;
+#[cfg(test)]
+mod tests;
 
 pub use compression::Compression;
 pub use error::CaptureError;
