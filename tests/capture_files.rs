@@ -3,10 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use h2sniff::capture::Capture;
+use h2sniff::capture::{Capture, SecretsKind};
 
 /// Where the corpus and the lab's recordings are; `None`, and a line that says so, where they are
 /// not and need not be.
+#[expect(
+    clippy::print_stderr,
+    reason = "whoever runs the tests must see what was not run"
+)]
 fn shared() -> Option<PathBuf> {
     let path = std::env::var_os("H2SNIFF_SHARED").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"),
@@ -188,4 +192,24 @@ fn both_ends_of_a_recording_are_one_story() {
     }
     assert!(seen.iter().all(|&packets| packets > 5_000), "{seen:?}");
     assert!(switches > 1_000, "the files are told one after the other");
+}
+
+#[test]
+fn keys_inside_a_capture_are_kept() {
+    let Some(shared) = shared() else { return };
+    let path = shared.join("corpus/tls/wireshark/tls12-dsb.pcapng");
+    let mut capture = Capture::open(&[path]).unwrap();
+    while capture.next_packet().unwrap().is_some() {}
+    let [first, second] = capture.secrets() else {
+        panic!("{:?}", capture.secrets())
+    };
+    for secrets in [first, second] {
+        assert_eq!(secrets.kind, SecretsKind::TLS_KEY_LOG);
+        assert!(
+            secrets
+                .bytes
+                .windows(13)
+                .any(|word| word == b"CLIENT_RANDOM")
+        );
+    }
 }
