@@ -1,0 +1,30 @@
+//! Bytes that the snap length may have cut, beside the length they had on the wire.
+
+use crate::capture::Packet;
+
+/// The captured beginning of `length` bytes on the wire; `captured` is never the longer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Excerpt<'a> {
+    /// What was captured.
+    pub(super) captured: &'a [u8],
+    /// How many bytes there were on the wire.
+    pub(super) length: usize,
+}
+
+impl<'a> Excerpt<'a> {
+    /// All of `packet`. An original length below the captured one is a writer's mistake: bytes
+    /// that are there were on the wire.
+    pub(super) fn of(packet: &Packet<'a>) -> Self {
+        Self {
+            captured: packet.data,
+            length: (packet.original_length as usize).max(packet.data.len()),
+        }
+    }
+
+    /// The header of `N` bytes at the front and what is behind it; `None` if it was cut.
+    pub(super) fn split_header<const N: usize>(self) -> Option<(&'a [u8; N], Self)> {
+        let (header, captured) = self.captured.split_first_chunk()?;
+        let length = self.length.saturating_sub(N);
+        Some((header, Self { captured, length }))
+    }
+}
