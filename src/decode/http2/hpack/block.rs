@@ -1,0 +1,213 @@
+//! The fields of a decoded header block, in one arena that is reused from block to block.
+
+use std::fmt;
+
+use super::entry::Entry;
+
+/// Most bytes of names and values kept of one block, 256 KiB. Peers usually accept 8 to 64 KiB
+/// (SETTINGS_MAX_HEADER_LIST_SIZE); far beyond that a block is an attack that repeats one large
+/// entry a byte at a time.
+pub const MAX_BYTES: usize = 256 * 1024;
+
+/// Most fields kept of one block. No server accepts half as many, and empty fields, which the
+/// bound on bytes does not see, must not add up either.
+pub const MAX_FIELDS: usize = 4096;
+
+/// The fields of one header block, in the order in which they were sent.
+///
+/// The bytes of all names and values lie in one buffer. A block that is cleared and filled again
+/// allocates only when it outgrows every block before it.
+#[derive(Clone, Default)]
+pub struct HeaderBlock {
+    /// Names and values of `fields` one after the other; while a field is being written, its
+    /// finished part lies behind them.
+    bytes: Vec<u8>,
+    fields: Vec<Span>,
+}
+
+/// One header field.
+///
+/// A name or value is `None` where it cannot be known: the field refers to an entry of the dynamic
+/// table that the capture does not show.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Field<'a> {
+    /// The name.
+    pub name: Option<&'a [u8]>,
+    /// The value.
+    pub value: Option<&'a [u8]>,
+    /// Sent as a literal that no intermediary may index (RFC 7541, section 6.2.3).
+    pub sensitive: bool,
+    /// The dynamic table's entry that gave the name, or the name and the value: the how many-th
+    /// insertion it was, counted from 0 where our knowledge of the table begins, so that entries
+    /// inserted before have negative numbers. Equal numbers on one connection and direction mean
+    /// the same entry, known or not; different numbers mean different entries.
+    pub entry: Option<i64>,
+}
+
+/// What a block says of the field with a certain name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value<'a> {
+    /// No field has that name.
+    Absent,
+    /// A field has that name and its value cannot be known, or one may have it: the block has
+    /// fields with unknown names.
+    Unknown,
+    /// The value of the first field known to have that name.
+    Known(&'a [u8]),
+}
+
+impl HeaderBlock {
+    /// Removes all fields and keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.fields.clear();
+    }
+
+    /// How many fields there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// Whether there is no field.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+
+    /// The fields, in the order in which they were sent.
+    pub fn fields(&self) -> impl ExactSizeIterator<Item = Field<'_>> + DoubleEndedIterator + Clone {
+        self.fields.iter().map(|span| span.field(&self.bytes))
+    }
+
+    /// What the block says of the first field named `name`.
+    #[must_use]
+    pub fn value(&self, name: &[u8]) -> Value<'_> {
+        let mut unnamed = false;
+        for field in self.fields() {
+            match field.name {
+                Some(known) if known == name => {
+                    return field.value.map_or(Value::Unknown, Value::Known);
+                }
+                Some(_) => {}
+                None => unnamed = true,
+            }
+        }
+        if unnamed {
+            Value::Unknown
+        } else {
+            Value::Absent
+        }
+    }
+
+    /// Appends a field that did not come from a compressed block, such as the request that an
+    /// HTTP/1.1 upgrade turns into stream 1. A field that would exceed [`MAX_BYTES`] or
+    /// [`MAX_FIELDS`] is left out; returns whether it was kept.
+    pub fn push(&mut self, name: Option<&[u8]>, value: Option<&[u8]>) -> bool {
+        let lengths = [name, value].map(|text| text.map_or(0, <[u8]>::len));
+        if lengths.iter().any(|length| *length > MAX_BYTES) {
+            return false;
+        }
+        for text in [name, value].into_iter().flatten() {
+            self.bytes.extend_from_slice(text);
+        }
+        self.finish(name.map(<[u8]>::len), value.map(<[u8]>::len), false, None)
+    }
+
+    /// Appends the field that a table entry is.
+    pub(super) fn push_entry(&mut self, entry: Entry<'_>) -> bool {
+        self.bytes.extend_from_slice(entry.text);
+        self.finish(entry.name_length, entry.value_length, false, entry.number)
+    }
+
+    /// Where the name and then the value of the next field are written, before
+    /// [`finish`](Self::finish) makes them one or [`abandon`](Self::abandon) removes them.
+    pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// Makes a field of the bytes written behind the last one. Returns whether there was room;
+    /// where not, the bytes are gone.
+    pub(super) fn finish(
+        &mut self,
+        name_length: Option<usize>,
+        value_length: Option<usize>,
+        sensitive: bool,
+        entry: Option<i64>,
+    ) -> bool {
+        if self.bytes.len() > MAX_BYTES || self.fields.len() >= MAX_FIELDS {
+            self.abandon();
+            return false;
+        }
+        let start = self.end();
+        self.fields.push(Span {
+            start,
+            name_length,
+            value_length,
+            sensitive,
+            entry,
+        });
+        true
+    }
+
+    /// Removes what was written of an unfinished field.
+    pub(super) fn abandon(&mut self) {
+        self.bytes.truncate(self.end());
+    }
+
+    /// Where the last finished field ends.
+    fn end(&self) -> usize {
+        self.fields.last().map_or(0, |span| {
+            span.start + span.name_length.unwrap_or(0) + span.value_length.unwrap_or(0)
+        })
+    }
+}
+
+impl fmt::Debug for HeaderBlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.fields()).finish()
+    }
+}
+
+impl fmt::Debug for Field<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |text: Option<&[u8]>| {
+            text.map_or_else(
+                || "unknown".to_owned(),
+                |text| format!("\"{}\"", text.escape_ascii()),
+            )
+        };
+        write!(f, "{}: {}", text(self.name), text(self.value))?;
+        if self.sensitive {
+            f.write_str(" (sensitive)")?;
+        }
+        if let Some(entry) = self.entry {
+            write!(f, " (entry {entry})")?;
+        }
+        Ok(())
+    }
+}
+
+/// Where a field lies in the buffer: the name at `start`, the value behind it. What is unknown
+/// has no length and takes no room.
+#[derive(Clone, Copy)]
+struct Span {
+    start: usize,
+    name_length: Option<usize>,
+    value_length: Option<usize>,
+    sensitive: bool,
+    entry: Option<i64>,
+}
+
+impl Span {
+    fn field<'a>(&self, bytes: &'a [u8]) -> Field<'a> {
+        let value_start = self.start + self.name_length.unwrap_or(0);
+        let text = |start: usize, length: Option<usize>| bytes.get(start..start + length?);
+        Field {
+            name: text(self.start, self.name_length),
+            value: text(value_start, self.value_length),
+            sensitive: self.sensitive,
+            entry: self.entry,
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Header blocks in, fields out: the representations of RFC 7541, section 6, in their order.
+
+use super::block::HeaderBlock;
+use super::dynamic_table::{DEFAULT_SIZE, DynamicTable};
+use super::entry::Entry;
+use super::fault::{Fault, FaultKind};
+use super::input::Input;
+use super::static_table;
+
+/// Decodes the header blocks that one side of a connection sends, in the order in which it sent
+/// them.
+///
+/// Allocates nothing before the first insertion into its table.
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    table: DynamicTable,
+    /// The largest table that the decoding side allows; `None` where the capture does not show it.
+    limit: Option<u32>,
+}
+
+impl Decoder {
+    /// For a connection seen from its start: the table is empty and 4,096 bytes large.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            table: DynamicTable::new(),
+            limit: Some(DEFAULT_SIZE),
+        }
+    }
+
+    /// For a connection that began before the capture: the table's size and entries are unknown.
+    #[must_use]
+    pub const fn unseen() -> Self {
+        Self {
+            table: DynamicTable::unseen(),
+            limit: None,
+        }
+    }
+
+    /// A header block was lost. What it inserted moved all entries, so none can be told any more;
+    /// those inserted from now on can.
+    pub fn forget(&mut self) {
+        self.table.forget();
+        if let Some(limit) = self.limit {
+            self.table.expect(limit);
+        }
+    }
+
+    /// The decoding side announced SETTINGS_HEADER_TABLE_SIZE, in bytes. That limits the sizes
+    /// that the encoder may choose; it changes none (section 4.2).
+    pub fn set_limit(&mut self, limit: u32) {
+        self.limit = Some(limit);
+        self.table.expect(limit);
+    }
+
+    /// Decodes one block, all of its fragments joined, and appends its fields to `into`.
+    ///
+    /// Returns the fault that [stopped the block](Fault::stops_block), if one did: the fields
+    /// before it are in `into`, those after it are missing, and the decoder has
+    /// [forgotten](Self::forget) its table, which they may have changed. Else returns the first
+    /// fault that was noted.
+    pub fn decode(&mut self, block: &[u8], into: &mut HeaderBlock) -> Option<Fault> {
+        let mut input = Input::new(block);
+        let mut noted = None;
+        let mut is_start = true;
+        while let Some(first) = input.peek() {
+            let at = input.at();
+            let step = match first {
+                0x80.. => self.indexed(&mut input, into),
+                0x40..=0x7f => self.literal(&mut input, into, Literal::Indexed),
+                0x20..=0x3f => match self.resize(&mut input) {
+                    Ok(fault) => {
+                        let late = Fault {
+                            at,
+                            kind: FaultKind::SizeUpdateLate,
+                        };
+                        noted = noted.or((!is_start).then_some(late)).or(fault);
+                        continue;
+                    }
+                    Err(fault) => Err(fault),
+                },
+                0x10..=0x1f => self.literal(&mut input, into, Literal::NeverIndexed),
+                0x00..=0x0f => self.literal(&mut input, into, Literal::Plain),
+            };
+            if let Err(fault) = step {
+                into.abandon();
+                self.forget();
+                return Some(fault);
+            }
+            is_start = false;
+        }
+        noted
+    }
+
+    /// A field that is in a table (section 6.1).
+    fn indexed(&self, input: &mut Input<'_>, into: &mut HeaderBlock) -> Result<(), Fault> {
+        let at = input.at();
+        let index = input.integer(7)?;
+        let entry = self.look_up(index, at)?;
+        let kept = into.push_entry(entry);
+        room(kept, at)
+    }
+
+    /// A field whose value, and perhaps name, is spelled out (section 6.2).
+    fn literal(
+        &mut self,
+        input: &mut Input<'_>,
+        into: &mut HeaderBlock,
+        kind: Literal,
+    ) -> Result<(), Fault> {
+        let at = input.at();
+        let index = input.integer(kind.prefix())?;
+        let text = into.buffer();
+        let start = text.len();
+        let (name_length, number) = if index == 0 {
+            (Some(input.string(text)?), None)
+        } else {
+            let entry = self.look_up(index, at)?;
+            // Copied out of the table first: the insertion may evict it (section 4.4).
+            text.extend_from_slice(entry.name().unwrap_or_default());
+            (entry.name_length, entry.number)
+        };
+        let value_length = input.string(text)?;
+        if kind == Literal::Indexed {
+            self.table
+                .insert(text.get(start..).unwrap_or_default(), name_length);
+        }
+        let is_sensitive = kind == Literal::NeverIndexed;
+        let kept = into.finish(name_length, Some(value_length), is_sensitive, number);
+        room(kept, at)
+    }
+
+    /// A new size of the dynamic table (section 6.3), followed even where it is not allowed.
+    fn resize(&mut self, input: &mut Input<'_>) -> Result<Option<Fault>, Fault> {
+        let at = input.at();
+        let size = input.integer(5)?;
+        self.table.resize(size);
+        let exceeded = self.limit.filter(|limit| size > *limit);
+        Ok(exceeded.map(|limit| Fault {
+            at,
+            kind: FaultKind::SizeUpdateAboveLimit { size, limit },
+        }))
+    }
+
+    /// The entry at `index` of both tables, one behind the other (section 2.3.3).
+    fn look_up(&self, index: u32, at: usize) -> Result<Entry<'_>, Fault> {
+        let whole = index as usize;
+        if whole == 0 {
+            return Err(Fault {
+                at,
+                kind: FaultKind::IndexZero,
+            });
+        }
+        let entry = match whole.checked_sub(static_table::LENGTH + 1) {
+            None => static_table::look_up(whole),
+            Some(position) => self.table.look_up(position),
+        };
+        entry.ok_or(Fault {
+            at,
+            kind: FaultKind::IndexBeyondTables { index },
+        })
+    }
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The kinds of literal fields, which differ in what an intermediary may do with them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Literal {
+    /// Inserted into the dynamic table (section 6.2.1).
+    Indexed,
+    /// Not inserted (section 6.2.2).
+    Plain,
+    /// Not inserted, here or by any intermediary (section 6.2.3).
+    NeverIndexed,
+}
+
+impl Literal {
+    /// Bits of the first byte that hold the name's index.
+    const fn prefix(self) -> u32 {
+        match self {
+            Self::Indexed => 6,
+            Self::Plain | Self::NeverIndexed => 4,
+        }
+    }
+}
+
+fn room(kept: bool, at: usize) -> Result<(), Fault> {
+    if kept {
+        Ok(())
+    } else {
+        Err(Fault {
+            at,
+            kind: FaultKind::BlockTooLarge,
+        })
+    }
+}
