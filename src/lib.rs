@@ -4,6 +4,14 @@
 //!
 //! 1. [`capture`]: packets in, the only I/O
 //! 2. [`decode`]: bytes to events
+//! 3. [`inspect`]: events to understanding
+//! 4. [`report`]: understanding to words
+//!
+//! [`pipeline`] joins them, and is what a program that embeds this crate begins with.
 
 pub mod capture;
 pub mod decode;
+pub mod inspect;
+pub mod report;
+
+pub mod pipeline;

@@ -1,3 +1,56 @@
-//! The command line.
+//! The command line: parse, run, exit status.
 
-fn main() {}
+mod cli;
+mod commands;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+use cli::{Cli, Command};
+use commands::{Done, hint};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Analyze(options) => commands::analyze(&options),
+        Command::Frames(options) => commands::frames(&options),
+        #[cfg(feature = "live")]
+        Command::Interfaces => commands::interfaces(),
+        Command::Completions { shell } => {
+            clap_complete::generate(
+                shell,
+                &mut Cli::command(),
+                "h2sniff",
+                &mut std::io::stdout(),
+            );
+            Ok(Done::Well)
+        }
+    };
+    match result {
+        Ok(Done::Well) => ExitCode::SUCCESS,
+        Ok(Done::Matched) => ExitCode::from(1),
+        Err(error) if commands::is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error);
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Says what went wrong, its causes, and what to try.
+fn complain(error: &anyhow::Error) {
+    let mut text = format!("error: {error}\n");
+    let mut last = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !last.contains(&cause) {
+            text.push_str(&format!("  caused by: {cause}\n"));
+        }
+        last = cause;
+    }
+    if let Some(hint) = hint(error) {
+        text.push_str(&format!("\nhint: {hint}\n"));
+    }
+    // There is nowhere left to say that standard error is gone.
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}

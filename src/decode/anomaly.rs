@@ -51,3 +51,57 @@ pub struct Anomaly {
     /// How often it was seen.
     pub count: u64,
 }
+
+/// How many different anomalies are kept; a damaged capture can produce one a packet.
+const MAX_KINDS: usize = 1_000;
+
+/// Collects anomalies, equal ones counted together.
+#[derive(Debug, Default)]
+pub struct Anomalies {
+    kinds: Vec<Anomaly>,
+    left_out: u64,
+}
+
+impl Anomalies {
+    /// Notes one.
+    pub fn note(
+        &mut self,
+        layer: Layer,
+        text: impl Into<String>,
+        stamp: Option<Stamp>,
+        connection: Option<u32>,
+    ) {
+        let text = text.into();
+        let known = self.kinds.iter_mut().rev().find(|known| {
+            known.layer == layer && known.connection == connection && known.text == text
+        });
+        if let Some(known) = known {
+            known.count += 1;
+        } else if self.kinds.len() < MAX_KINDS {
+            self.kinds.push(Anomaly {
+                layer,
+                text,
+                stamp,
+                connection,
+                count: 1,
+            });
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    /// All of them, in order of first sight.
+    #[must_use]
+    pub fn into_vec(mut self) -> Vec<Anomaly> {
+        if self.left_out > 0 {
+            self.kinds.push(Anomaly {
+                layer: Layer::Capture,
+                text: format!("more kinds of anomalies than the {MAX_KINDS} that are kept"),
+                stamp: None,
+                connection: None,
+                count: self.left_out,
+            });
+        }
+        self.kinds
+    }
+}

@@ -1,5 +1,27 @@
 //! Bytes to events: no I/O, no clock, and never an `Err`.
+//!
+//! ```text
+//! Packet --link--> Segment --tcp--> Chunk --http2--> Frame --> Event
+//! ```
+//!
+//! In: [`Packet`](crate::capture::Packet)s in capture order. Out: [`Event`]s, each with the number of
+//! its connection. What was odd on the way is an [`Anomaly`](anomaly::Anomaly), never a failure.
 
 pub mod anomaly;
+pub mod grpc;
 pub mod http2;
 pub mod link;
+pub mod opening;
+pub mod tcp;
+
+mod carrier;
+mod conversation;
+mod decoder;
+mod direction;
+mod event;
+
+pub use carrier::Carrier;
+pub use conversation::{MAX_UNDECIDED_BYTES, Unrelated};
+pub use decoder::{Decoder, Options, Tally};
+pub use direction::Direction;
+pub use event::{Event, Guess, Instead, Recognition, Transport};

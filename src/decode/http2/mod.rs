@@ -1,3 +1,18 @@
 //! HTTP/2: preface and framing, frames, settings, header compression (RFC 9113, RFC 7541).
 
+pub mod boundary;
 pub mod hpack;
+
+mod error_code;
+mod frame;
+mod reader;
+mod session;
+mod setting;
+
+pub use error_code::ErrorCode;
+pub use frame::{
+    EndedBlock, Flags, Frame, FrameHeader, FrameType, Malformation, Payload, Priority, StreamId,
+};
+pub use reader::{FrameReader, Item, Loss, MAX_GATHERED, MAX_HEADER_BLOCK};
+pub use session::{Keep, Session};
+pub use setting::{SettingId, Settings};

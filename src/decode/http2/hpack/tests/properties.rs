@@ -17,7 +17,12 @@ fn fields() -> impl Strategy<Value = Item> {
         "x-[a-z]{0,40}",
         Just(String::new()),
     ];
-    let value = prop_oneof!["[a-c]?", Just("trailers".to_owned()), "\\PC{0,60}", "[a-z]{400}"];
+    let value = prop_oneof![
+        "[a-c]?",
+        Just("trailers".to_owned()),
+        "\\PC{0,60}",
+        "[a-z]{400}"
+    ];
     let way = prop_oneof![
         4 => Just(Way::Indexed),
         2 => Just(Way::Inserted),
@@ -43,7 +48,10 @@ fn blocks() -> impl Strategy<Value = Vec<Vec<Item>>> {
         1 => Just(Some(4096)),
     ];
     let block = (size, prop::collection::vec(fields(), 0..12)).prop_map(|(size, fields)| {
-        size.map(Item::Resize).into_iter().chain(fields).collect::<Vec<_>>()
+        size.map(Item::Resize)
+            .into_iter()
+            .chain(fields)
+            .collect::<Vec<_>>()
     });
     prop::collection::vec(block, 1..16)
 }
@@ -69,15 +77,30 @@ fn check_partial<'a>(
 ) -> Result<(), TestCaseError> {
     prop_assert_eq!(partial.len(), truth.len());
     for (seen, truth) in partial.fields().zip(truth.fields()) {
-        prop_assert!(seen.name.is_none() || seen.name == truth.name, "{:?} {:?}", seen, truth);
-        prop_assert!(seen.value.is_none() || seen.value == truth.value, "{:?} {:?}", seen, truth);
+        prop_assert!(
+            seen.name.is_none() || seen.name == truth.name,
+            "{:?} {:?}",
+            seen,
+            truth
+        );
+        prop_assert!(
+            seen.value.is_none() || seen.value == truth.value,
+            "{:?} {:?}",
+            seen,
+            truth
+        );
         prop_assert_eq!(seen.sensitive, truth.sensitive);
         let Some(number) = seen.entry else {
             prop_assert!(seen.name.is_some() && seen.value.is_some());
             continue;
         };
         let before = *entries.entry(number).or_insert(truth);
-        prop_assert_eq!(before.name, truth.name, "entry {} was something else", number);
+        prop_assert_eq!(
+            before.name,
+            truth.name,
+            "entry {} was something else",
+            number
+        );
         prop_assert_eq!(before.entry, truth.entry, "entry {} was another", number);
     }
     Ok(())

@@ -1,0 +1,149 @@
+//! What the user typed, as plain options.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Says which HTTP/2 and gRPC calls died on the wire, of what, and whether a retry is safe.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100, propagate_version = true)]
+#[command(
+    after_help = "Exit status: 0 the work was done; 1 a finding matched --fail-on; 2 it could \
+                        not be done."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// The verdict: what went wrong, which RPCs, why, what to do
+    #[command(after_help = "Examples:\n  h2sniff analyze client.pcap\n  \
+                            tcpdump -i any -w - port 50051 | h2sniff analyze -\n  \
+                            h2sniff analyze ring.pcap0 ring.pcap1 --header x-request-id")]
+    Analyze(Analyze),
+    /// Every HTTP/2 frame, both directions, one per line
+    #[command(
+        after_help = "Examples:\n  h2sniff frames client.pcap --conn 0 --stream 2121\n  \
+                            h2sniff frames client.pcap --format json | jq 'select(.type==\"GOAWAY\")'\n  \
+                            h2sniff frames client.pcap --format http2debug --side server"
+    )]
+    Frames(Frames),
+    /// What can be captured
+    #[cfg(feature = "live")]
+    Interfaces,
+    /// A script that completes this program's options in a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Analyze {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: AnalyzeFormat,
+    /// Report this request header with each RPC (repeatable)
+    #[arg(long = "header", value_name = "NAME")]
+    pub(crate) headers: Vec<String>,
+    /// Report the RPCs that succeeded too
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// How many victims of a kind the text shows
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(crate) limit: usize,
+    /// Exit with 1 if a finding has this rule or severity (repeatable; `warning` includes errors)
+    #[arg(long, value_name = "RULE|SEVERITY")]
+    pub(crate) fail_on: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Frames {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    /// How to print them
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: FramesFormat,
+    /// Whose debug log to print: what it sent was written, what it received was read
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) side: SideOption,
+    /// Only this connection, by its number
+    #[arg(long, value_name = "N")]
+    pub(crate) conn: Option<u32>,
+    /// Only this stream
+    #[arg(long, value_name = "N")]
+    pub(crate) stream: Option<u32>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Input {
+    /// pcap or pcapng files, plain, gzip or zstd; `-` is standard input; several are one story
+    #[arg(value_name = "CAPTURE", required = true)]
+    pub(crate) captures: Vec<PathBuf>,
+    /// Take this server port for HTTP/2 even if no preface was seen (repeatable)
+    #[arg(long = "port", value_name = "PORT")]
+    pub(crate) ports: Vec<u16>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Output {
+    /// Write to this file instead of standard output
+    #[arg(short, long = "output", value_name = "FILE")]
+    pub(crate) path: Option<PathBuf>,
+    /// Print credentials and queries instead of their length
+    #[arg(long)]
+    pub(crate) show_secrets: bool,
+    /// When to colour text
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) color: Color,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AnalyzeFormat {
+    /// For a terminal
+    #[default]
+    Text,
+    /// h2sniff.report/1
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FramesFormat {
+    /// For a terminal
+    #[default]
+    Text,
+    /// One object a line
+    Json,
+    /// The lines that GODEBUG=http2debug=2 would have logged
+    #[value(name = "http2debug")]
+    Http2Debug,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SideOption {
+    /// As the client would have logged it
+    #[default]
+    Client,
+    /// As the server would have logged it
+    Server,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// Where a terminal reads it and NO_COLOR is not set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}

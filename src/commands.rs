@@ -1,0 +1,309 @@
+//! What each command does with its options.
+
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use h2sniff::capture::{Capture, CaptureError};
+use h2sniff::decode::anomaly::{Anomaly, Layer};
+use h2sniff::decode::{self, Event, Tally, Transport};
+use h2sniff::inspect::Interest;
+use h2sniff::inspect::diagnosis::{self, Finding, Severity};
+use h2sniff::pipeline;
+use h2sniff::report::frames::{self, LoggedSide, Place, Style};
+use h2sniff::report::{self, Files, Report, Secrets};
+use rustc_hash::FxHashMap;
+
+use crate::cli::{Analyze, AnalyzeFormat, Color, Frames, FramesFormat, Input, Output, SideOption};
+
+/// How a command ended that did its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Done {
+    /// Well.
+    Well,
+    /// A finding matched `--fail-on`.
+    Matched,
+}
+
+/// Why a command could not do its work, beside what the library says.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error("no HTTP/2 found in {captures}: {instead}")]
+    NoHttp2 {
+        captures: String,
+        instead: String,
+        hint: String,
+    },
+    #[error("--fail-on {0}: no such rule or severity")]
+    NoSuchRule(String),
+    #[error("cannot write {}", path.display())]
+    Output { path: PathBuf, source: io::Error },
+}
+
+pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<Done> {
+    let watched = watched(&options.fail_on)?;
+    let secrets = secrets(&options.output);
+    let mut capture = Capture::open(&options.input.captures)?;
+    let interest = Interest {
+        headers: options
+            .headers
+            .iter()
+            .map(|name| lower_case(name))
+            .collect(),
+        all: options.all,
+    };
+    let decode = decode_options(&options.input, 0);
+    let report = pipeline::analyze(&mut capture, pipeline::Options { decode, interest })?;
+    warn(&report.anomalies)?;
+    let readable = report
+        .analysis
+        .connections
+        .iter()
+        .any(|connection| matches!(connection.transport, Transport::H2c | Transport::NotHttp2));
+    if !readable {
+        let tls = report.analysis.connections.len();
+        return Err(no_http2(&options.input.captures, &report.tally, tls).into());
+    }
+    let mut out = open(&options.output)?;
+    match options.format {
+        AnalyzeFormat::Json => {
+            serde_json::to_writer_pretty(&mut out, &report::to_json(&report, secrets))
+                .map_err(io::Error::from)?;
+            writeln!(out)?;
+        }
+        AnalyzeFormat::Text => {
+            colour(&options.output);
+            let text = report::text::Text {
+                limit: options.limit,
+                secrets,
+            };
+            out.write_all(text.render(&report).as_bytes())?;
+        }
+    }
+    out.flush()?;
+    Ok(fails(&watched, &report))
+}
+
+pub(crate) fn frames(options: &Frames) -> anyhow::Result<Done> {
+    let secrets = secrets(&options.output);
+    let mut capture = Capture::open(&options.input.captures)?;
+    let keep = match options.format {
+        FramesFormat::Http2Debug => frames::logged_data(secrets),
+        FramesFormat::Text | FramesFormat::Json => 0,
+    };
+    let side = match options.side {
+        SideOption::Client => LoggedSide::Client,
+        SideOption::Server => LoggedSide::Server,
+    };
+    let files = if options.input.captures.len() > 1 {
+        Files::Several
+    } else {
+        Files::One
+    };
+    let mut out = open(&options.output)?;
+    let mut line = String::new();
+    let mut epoch = None;
+    let mut places: FxHashMap<u32, Place> = FxHashMap::default();
+    let mut readable = false;
+    let decode = decode_options(&options.input, keep);
+    let mut decoder = pipeline::events(&mut capture, decode, |first, connection, event| {
+        let epoch = *epoch.get_or_insert(first.time);
+        if let Event::Recognised(recognition) = event {
+            readable |= recognition.transport == Transport::H2c;
+            places.insert(
+                connection,
+                Place {
+                    connection,
+                    tcp_stream: recognition.tcp_stream,
+                    client: recognition.client,
+                    server: recognition.server,
+                },
+            );
+        }
+        let Event::Frame(frame) = event else {
+            return Ok(());
+        };
+        let wanted = options.conn.is_none_or(|wanted| wanted == connection)
+            && options
+                .stream
+                .is_none_or(|wanted| wanted == frame.header.stream.0);
+        let Some(place) = places.get(&connection).filter(|_| wanted) else {
+            return Ok(());
+        };
+        line.clear();
+        let style = Style {
+            files,
+            secrets,
+            epoch,
+        };
+        match options.format {
+            FramesFormat::Text => frames::text(&mut line, frame, *place, style),
+            FramesFormat::Http2Debug => frames::http2debug(&mut line, frame, *place, side, secrets),
+            FramesFormat::Json => {
+                line = frames::json(frame, *place, style).to_string();
+                line.push('\n');
+                Ok(())
+            }
+        }
+        .map_err(io::Error::other)?;
+        out.write_all(line.as_bytes()).map_err(anyhow::Error::from)
+    })?;
+    out.flush()?;
+    warn(&pipeline::notes(&mut capture))?;
+    if !readable {
+        decoder.take_anomalies();
+        return Err(no_http2(&options.input.captures, decoder.tally(), places.len()).into());
+    }
+    Ok(Done::Well)
+}
+
+#[cfg(feature = "live")]
+pub(crate) fn interfaces() -> anyhow::Result<Done> {
+    let devices = pcap::Device::list().context("cannot list the interfaces")?;
+    let mut out = io::stdout().lock();
+    for device in devices {
+        let addresses: Vec<_> = device
+            .addresses
+            .iter()
+            .map(|address| address.addr.to_string())
+            .collect();
+        let state = if device.flags.is_up() { "up" } else { "down" };
+        let text = device.desc.unwrap_or_default();
+        let line = format!(
+            "{:<16} {state:<5} {:<32} {text}",
+            device.name,
+            addresses.join(" ")
+        );
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(Done::Well)
+}
+
+/// Whether an error is only that nobody reads the output any more.
+pub(crate) fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    })
+}
+
+/// What to try instead.
+pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
+    if let Some(error) = error.downcast_ref::<CaptureError>() {
+        return error.hint();
+    }
+    match error.downcast_ref::<Refusal>()? {
+        Refusal::NoHttp2 { hint, .. } => Some(hint.clone()),
+        Refusal::NoSuchRule(_) => {
+            let rules: Vec<_> = diagnosis::RULES.iter().map(|rule| rule.name).collect();
+            Some(format!(
+                "severities: error, warning, info; rules: {}",
+                rules.join(", ")
+            ))
+        }
+        Refusal::Output { .. } => None,
+    }
+}
+
+fn decode_options(input: &Input, keep_data: usize) -> decode::Options {
+    decode::Options {
+        ports: input.ports.clone(),
+        keep_data,
+    }
+}
+
+const fn secrets(output: &Output) -> Secrets {
+    if output.show_secrets {
+        Secrets::Shown
+    } else {
+        Secrets::Redacted
+    }
+}
+
+fn lower_case(name: &str) -> Arc<[u8]> {
+    name.to_ascii_lowercase().into_bytes().into()
+}
+
+/// The output: a file, or standard output in large pieces.
+fn open(output: &Output) -> anyhow::Result<Box<dyn Write>> {
+    let Some(path) = output.path.as_ref().filter(|path| *path != Path::new("-")) else {
+        return Ok(Box::new(BufWriter::with_capacity(1 << 16, io::stdout())));
+    };
+    let file = File::create(path).map_err(|source| Refusal::Output {
+        path: path.clone(),
+        source,
+    })?;
+    Ok(Box::new(BufWriter::with_capacity(1 << 16, file)))
+}
+
+fn colour(output: &Output) {
+    match output.color {
+        Color::Always => colored::control::set_override(true),
+        Color::Never => colored::control::set_override(false),
+        Color::Auto if output.path.is_some() || !io::stdout().is_terminal() => {
+            colored::control::set_override(false);
+        }
+        // `colored` itself heeds NO_COLOR and CLICOLOR.
+        Color::Auto => {}
+    }
+}
+
+/// Says on standard error what was wrong with the capture files themselves.
+fn warn(anomalies: &[Anomaly]) -> anyhow::Result<()> {
+    for anomaly in anomalies
+        .iter()
+        .filter(|anomaly| anomaly.layer == Layer::Capture)
+    {
+        writeln!(io::stderr(), "warning: {}", anomaly.text)?;
+    }
+    Ok(())
+}
+
+fn no_http2(captures: &[PathBuf], tally: &Tally, tls_with_h2: usize) -> Refusal {
+    let names: Vec<_> = captures
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    Refusal::NoHttp2 {
+        captures: names.join(", "),
+        instead: report::instead(tally, tls_with_h2),
+        hint: report::instead_hint(tally, tls_with_h2),
+    }
+}
+
+/// What `--fail-on` watches for.
+enum Watched {
+    Severity(Severity),
+    Rule(&'static str),
+}
+
+fn watched(names: &[String]) -> Result<Vec<Watched>, Refusal> {
+    let watch = |name: &String| match name.as_str() {
+        "error" => Ok(Watched::Severity(Severity::Error)),
+        "warning" => Ok(Watched::Severity(Severity::Warning)),
+        "info" => Ok(Watched::Severity(Severity::Info)),
+        name => diagnosis::RULES
+            .iter()
+            .find(|rule| rule.name == name)
+            .map(|rule| Watched::Rule(rule.name))
+            .ok_or_else(|| Refusal::NoSuchRule(name.to_owned())),
+    };
+    names.iter().map(watch).collect()
+}
+
+fn fails(watched: &[Watched], report: &Report) -> Done {
+    let matches = |finding: &Finding| {
+        watched.iter().any(|watched| match watched {
+            Watched::Severity(severity) => finding.severity <= *severity,
+            Watched::Rule(rule) => finding.rule == *rule,
+        })
+    };
+    if report.analysis.findings.iter().any(matches) {
+        Done::Matched
+    } else {
+        Done::Well
+    }
+}

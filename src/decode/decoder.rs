@@ -1,0 +1,236 @@
+//! Packets to events: the whole of this stage behind one door.
+//!
+//! In: packets in capture order. Out: events, each with the number of its connection. What never
+//! happens here: I/O, a look at the clock, a panic on what a packet holds.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use rustc_hash::FxHashSet;
+
+use super::anomaly::{Anomalies, Anomaly, Layer};
+use super::conversation::{Conversation, Counting, Decision, Surroundings, Unrelated};
+use super::event::{Event, Transport};
+use super::http2::Keep;
+use super::link::{self, Content, Segment};
+use super::tcp::{Ending, Flow, Flows, Side};
+use crate::capture::{LinkType, Packet};
+
+/// Connects that came to nothing are kept until their server is known to speak HTTP/2, at most this
+/// many: a port scan must not grow memory.
+const MAX_PENDING_CONNECTS: usize = 4_096;
+
+/// What to decode.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Server ports to take for HTTP/2 even if no preface was seen.
+    pub ports: Vec<u16>,
+    /// First bytes of each DATA frame to keep.
+    pub keep_data: usize,
+}
+
+/// What a capture held beside HTTP/2.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// TCP connections of any kind.
+    pub tcp_connections: u32,
+    /// TCP connections that do not speak HTTP/2, by what they are.
+    pub unrelated: BTreeMap<Unrelated, u32>,
+    /// Packets that hold no TCP, by what they are.
+    pub not_tcp: BTreeMap<&'static str, u64>,
+    /// Packets of link types that cannot be read, by type.
+    pub unknown_links: BTreeMap<u32, u64>,
+}
+
+/// Decodes packets.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    options: Options,
+    flows: Flows<Conversation>,
+    /// Server addresses of connections that spoke HTTP/2.
+    known: FxHashSet<SocketAddr>,
+    connections: u32,
+    pending: Vec<(Flow, Conversation)>,
+    anomalies: Anomalies,
+    tally: Tally,
+}
+
+impl Decoder {
+    /// A decoder that has seen nothing yet.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        Self {
+            options,
+            ..Self::default()
+        }
+    }
+
+    /// Takes the next packet; `sink` gets the events it brings.
+    pub fn push(&mut self, packet: &Packet<'_>, sink: &mut impl FnMut(u32, Event<'_>)) {
+        match link::decode(packet) {
+            Content::Tcp(segment) => self.push_segment(&segment, sink),
+            Content::Other(other) => self.count_other(other),
+            Content::Damaged(fault) => {
+                let text = format!("{}: such packets are left out", fault.name());
+                self.anomalies
+                    .note(Layer::Link, text, Some(packet.stamp), None);
+            }
+        }
+    }
+
+    /// Nothing more will come: tells what was still held back.
+    pub fn finish(&mut self, sink: &mut impl FnMut(u32, Event<'_>)) {
+        for (flow, conversation) in self.flows.drain() {
+            self.end(flow, conversation, sink);
+        }
+        self.release_connects(sink);
+        for (_, conversation) in std::mem::take(&mut self.pending) {
+            self.count_unrelated(conversation.unrelated().unwrap_or(Unrelated::Silent));
+        }
+        self.tally.tcp_connections = self.flows.count();
+    }
+
+    /// What was odd, in order of first sight. To be called once, after [`Self::finish`].
+    pub fn take_anomalies(&mut self) -> Vec<Anomaly> {
+        std::mem::take(&mut self.anomalies).into_vec()
+    }
+
+    /// What was found beside HTTP/2.
+    #[must_use]
+    pub const fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    fn push_segment(&mut self, segment: &Segment<'_>, sink: &mut impl FnMut(u32, Event<'_>)) {
+        while let Some((flow, conversation)) = self.flows.pop_finished(segment.stamp.time) {
+            self.end(flow, conversation, sink);
+        }
+        if let Some((flow, conversation)) = self.flows.pop_reopened(segment) {
+            self.end(flow, conversation, sink);
+        }
+        let anomalies = &mut self.anomalies;
+        let touched = self.flows.push(segment, &mut |conversation, signal| {
+            conversation.take(signal, anomalies, sink);
+        });
+        let Some((flow, conversation)) = touched else {
+            return;
+        };
+        let around = surroundings(&self.options, &self.known);
+        if let Decision::Counts(counting) = conversation.decide(flow, &around, false) {
+            let learned = speaks_at(&counting);
+            conversation.begin(next(&mut self.connections), *counting, anomalies, sink);
+            self.learn(learned, sink);
+        }
+    }
+
+    /// A server address speaks HTTP/2: connects to it that came to nothing count from now on.
+    fn learn(&mut self, server: Option<SocketAddr>, sink: &mut impl FnMut(u32, Event<'_>)) {
+        if server.is_some_and(|server| self.known.insert(server)) {
+            self.release_connects(sink);
+        }
+    }
+
+    fn end(
+        &mut self,
+        mut flow: Flow,
+        mut conversation: Conversation,
+        sink: &mut impl FnMut(u32, Event<'_>),
+    ) {
+        let anomalies = &mut self.anomalies;
+        flow.finish(&mut |signal| conversation.take(signal, anomalies, sink));
+        let around = surroundings(&self.options, &self.known);
+        if let Decision::Counts(counting) = conversation.decide(&flow, &around, true) {
+            let learned = speaks_at(&counting);
+            conversation.begin(next(&mut self.connections), *counting, anomalies, sink);
+            self.learn(learned, sink);
+        }
+        if let Some(number) = conversation.connection() {
+            sink(
+                number,
+                Event::Finished {
+                    retransmissions: flow.retransmissions(),
+                },
+            );
+            return;
+        }
+        if !came_to_nothing(&flow) || self.pending.len() >= MAX_PENDING_CONNECTS {
+            self.count_unrelated(conversation.unrelated().unwrap_or(Unrelated::Silent));
+            return;
+        }
+        self.pending.push((flow, conversation));
+        self.release_connects(sink);
+    }
+
+    /// Counts the connects that came to nothing whose server is known by now.
+    fn release_connects(&mut self, sink: &mut impl FnMut(u32, Event<'_>)) {
+        let known = &self.known;
+        let is_known = |flow: &Flow| known.contains(&flow.address(server_of(flow)));
+        let released: Vec<_> = self
+            .pending
+            .extract_if(.., |(flow, _)| is_known(flow))
+            .collect();
+        for (flow, mut conversation) in released {
+            if let Decision::Counts(counting) = conversation.count_connect(&flow) {
+                let number = next(&mut self.connections);
+                conversation.begin(number, *counting, &mut self.anomalies, sink);
+                sink(
+                    number,
+                    Event::Finished {
+                        retransmissions: flow.retransmissions(),
+                    },
+                );
+            }
+        }
+    }
+
+    fn count_unrelated(&mut self, unrelated: Unrelated) {
+        *self.tally.unrelated.entry(unrelated).or_default() += 1;
+    }
+
+    fn count_other(&mut self, other: link::Other) {
+        if let link::Other::LinkType(LinkType(number)) = other {
+            *self.tally.unknown_links.entry(number).or_default() += 1;
+        } else {
+            *self.tally.not_tcp.entry(other.name()).or_default() += 1;
+        }
+    }
+}
+
+const fn surroundings<'a>(
+    options: &'a Options,
+    known: &'a FxHashSet<SocketAddr>,
+) -> Surroundings<'a> {
+    Surroundings {
+        ports: options.ports.as_slice(),
+        known,
+        keep: Keep {
+            data: options.keep_data,
+        },
+    }
+}
+
+/// The address at which a connection that counts shows HTTP/2 to be spoken.
+fn speaks_at(counting: &Counting) -> Option<SocketAddr> {
+    let recognition = &counting.recognition;
+    (recognition.transport == Transport::H2c).then_some(recognition.server)
+}
+
+/// Whether a connect was refused or never answered: a SYN, and no byte of data or handshake back.
+fn came_to_nothing(flow: &Flow) -> bool {
+    let Some(client) = flow.opened_by() else {
+        return false;
+    };
+    let server = client.peer();
+    let refused = flow.ending(server) == Some(Ending::Rst) && !flow.begun(server);
+    refused || !flow.spoke(server)
+}
+
+fn server_of(flow: &Flow) -> Side {
+    flow.opened_by().unwrap_or(Side::First).peer()
+}
+
+fn next(counter: &mut u32) -> u32 {
+    let number = *counter;
+    *counter = counter.saturating_add(1);
+    number
+}

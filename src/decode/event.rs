@@ -1,0 +1,154 @@
+//! What decoding tells the stage above, one connection at a time.
+
+use std::net::SocketAddr;
+
+use super::Carrier;
+use super::Direction;
+use super::http2::hpack::HeaderBlock;
+use super::http2::{Frame, StreamId};
+use super::tcp::Ending;
+use crate::capture::Stamp;
+
+/// What a connection speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// HTTP/2 in cleartext.
+    H2c,
+    /// TLS that was not decrypted.
+    Tls,
+    /// Tried to speak HTTP/2 and failed.
+    NotHttp2,
+    /// A connect that was refused or never answered.
+    None,
+}
+
+/// A connection, as far as known when it was recognised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recognition {
+    /// Wireshark's `tcp.stream` index.
+    pub tcp_stream: u32,
+    /// The side that opened it.
+    pub client: SocketAddr,
+    /// The side that accepted it.
+    pub server: SocketAddr,
+    /// What it speaks.
+    pub transport: Transport,
+    /// Whether the client's connection preface was seen (RFC 9113, section 3.4).
+    pub preface_seen: bool,
+    /// Its SYN, if captured.
+    pub opened: Option<Stamp>,
+    /// Nanoseconds from the SYN to the acknowledgement of the SYN-ACK: one round trip, wherever
+    /// the capture was made.
+    pub handshake_nanos: Option<i64>,
+    /// The packet that gave it away.
+    pub recognised: Stamp,
+    /// How it was recognised, where that was not by its preface.
+    pub guess: Option<Guess>,
+}
+
+/// Why a connection without a preface was taken for HTTP/2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guess {
+    /// Its bytes read as frames, and the handshake or a header block shows who the client is.
+    Frames,
+    /// Its bytes read as frames; who the client is was guessed from the port numbers.
+    FramesAndPorts,
+}
+
+/// What was seen instead of HTTP/2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Instead {
+    /// TLS records.
+    Tls,
+    /// HTTP/1.x.
+    Http1,
+    /// Something else.
+    Other,
+}
+
+impl Instead {
+    /// Its name in a sentence.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tls => "TLS",
+            Self::Http1 => "HTTP/1",
+            Self::Other => "something that is not HTTP/2",
+        }
+    }
+}
+
+/// One thing that happened on a connection.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// It is one that counts; always the first event.
+    Recognised(Recognition),
+    /// It turned out not to speak HTTP/2.
+    Failed {
+        /// Who answered otherwise.
+        by: Direction,
+        /// With what.
+        instead: Instead,
+        /// Where.
+        carrier: Carrier,
+    },
+    /// The request of stream 1 came as HTTP/1.1 and was upgraded (RFC 7540, section 3.2).
+    Upgraded {
+        /// The request in HTTP/2's terms.
+        request: &'a HeaderBlock,
+        /// What carried it.
+        carrier: Carrier,
+    },
+    /// A frame.
+    Frame(Frame<'a>),
+    /// A part of a DATA frame's payload; the frame itself follows when it is complete.
+    Data {
+        /// Who sent it.
+        direction: Direction,
+        /// Its stream.
+        stream: StreamId,
+        /// The bytes, or how many were not captured.
+        bytes: Result<&'a [u8], u64>,
+    },
+    /// `by` has received more of the other's bytes than before.
+    Acknowledged {
+        /// The receiver.
+        by: Direction,
+        /// Position in the other's stream, exclusive.
+        upto: u64,
+        /// The segment that said so.
+        stamp: Stamp,
+    },
+    /// Bytes are missing from the capture.
+    Gap {
+        /// Who sent them.
+        direction: Direction,
+        /// How many.
+        length: u64,
+        /// What showed it.
+        carrier: Carrier,
+    },
+    /// Frames could no longer be told apart; decoding goes on at the next boundary found.
+    Lost {
+        /// Whose.
+        direction: Direction,
+        /// Where.
+        carrier: Carrier,
+    },
+    /// A side ended its half.
+    Ended {
+        /// Who.
+        by: Direction,
+        /// How.
+        ending: Ending,
+        /// Position in its own stream after its last byte.
+        position: u64,
+        /// The segment.
+        carrier: Carrier,
+    },
+    /// Nothing more will come of this connection.
+    Finished {
+        /// Segments that carried nothing new, both ways.
+        retransmissions: u64,
+    },
+}

@@ -1,0 +1,51 @@
+//! Error codes of RST_STREAM and GOAWAY (RFC 9113, section 7).
+
+use std::fmt;
+
+/// An error code, unknown ones kept. Displays as its RFC name or `0x…`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ErrorCode(pub u32);
+
+impl ErrorCode {
+    /// The graceful end.
+    pub const NO_ERROR: Self = Self(0x0);
+    /// Unspecific protocol error.
+    pub const PROTOCOL_ERROR: Self = Self(0x1);
+    /// Not processed at all: safe to retry (RFC 9113, section 8.7).
+    pub const REFUSED_STREAM: Self = Self(0x7);
+    /// No longer needed.
+    pub const CANCEL: Self = Self(0x8);
+    /// The peer generates excessive load.
+    pub const ENHANCE_YOUR_CALM: Self = Self(0xb);
+
+    /// The RFC's name, if the code has one.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        Some(match self.0 {
+            0x0 => "NO_ERROR",
+            0x1 => "PROTOCOL_ERROR",
+            0x2 => "INTERNAL_ERROR",
+            0x3 => "FLOW_CONTROL_ERROR",
+            0x4 => "SETTINGS_TIMEOUT",
+            0x5 => "STREAM_CLOSED",
+            0x6 => "FRAME_SIZE_ERROR",
+            0x7 => "REFUSED_STREAM",
+            0x8 => "CANCEL",
+            0x9 => "COMPRESSION_ERROR",
+            0xa => "CONNECT_ERROR",
+            0xb => "ENHANCE_YOUR_CALM",
+            0xc => "INADEQUATE_SECURITY",
+            0xd => "HTTP_1_1_REQUIRED",
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => formatter.write_str(name),
+            None => write!(formatter, "{:#x}", self.0),
+        }
+    }
+}

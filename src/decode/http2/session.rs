@@ -1,0 +1,200 @@
+//! Both directions of an HTTP/2 connection.
+//!
+//! In: chunks of either direction. Out: [`Event`]s. The session knows what one side's SETTINGS
+//! mean for reading the other's frames, and whether the server answers in HTTP/2 at all. What never
+//! happens here: judging what the frames mean for a call.
+
+use super::boundary;
+use super::frame::{Flags, Frame, FrameHeader, FrameType, Payload};
+use super::reader::{FrameReader, Item, Loss};
+use super::setting::SettingId;
+use crate::decode::Direction;
+use crate::decode::anomaly::{Anomalies, Layer};
+use crate::decode::event::{Event, Instead};
+use crate::decode::tcp::Chunk;
+
+/// How much a session keeps of what passes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Keep {
+    /// First bytes of each DATA frame.
+    pub data: usize,
+}
+
+/// One HTTP/2 connection.
+#[derive(Debug)]
+pub struct Session {
+    client: FrameReader,
+    server: FrameReader,
+    /// Whether the server's first bytes are still to be looked at.
+    server_unheard: bool,
+    /// The server turned out to speak something else: its bytes are no frames.
+    server_failed: bool,
+}
+
+impl Session {
+    /// A connection; `begun` says of client and server whether its first frame was captured.
+    #[must_use]
+    pub fn new(begun: [bool; 2], keep: Keep) -> Self {
+        let [client_begun, server_begun] = begun;
+        let reader = |direction, begun| {
+            let mut reader = if begun {
+                FrameReader::new(direction)
+            } else {
+                FrameReader::mid_connection(direction)
+            };
+            reader.keep_data(keep.data);
+            reader
+        };
+        Self {
+            client: reader(Direction::ClientToServer, client_begun),
+            server: reader(Direction::ServerToClient, server_begun),
+            server_unheard: server_begun,
+            server_failed: false,
+        }
+    }
+
+    /// Takes the next part of one direction. `connection` is for what is noted in `anomalies`.
+    pub fn push(
+        &mut self,
+        direction: Direction,
+        chunk: Chunk<'_>,
+        connection: u32,
+        anomalies: &mut Anomalies,
+        sink: &mut impl FnMut(Event<'_>),
+    ) {
+        if let Chunk::Gap {
+            length, carrier, ..
+        } = chunk
+        {
+            sink(Event::Gap {
+                direction,
+                length,
+                carrier,
+            });
+        }
+        if direction == Direction::ServerToClient && !self.hear_server(chunk, sink) {
+            return;
+        }
+        let (reader, peer) = match direction {
+            Direction::ClientToServer => (&mut self.client, &mut self.server),
+            Direction::ServerToClient => (&mut self.server, &mut self.client),
+        };
+        reader.push(chunk, &mut |item| match item {
+            Item::Frame(frame) => {
+                apply_settings(&frame, peer);
+                note_malformed(&frame, connection, anomalies);
+                sink(Event::Frame(frame));
+            }
+            Item::Data { stream, bytes } => {
+                sink(Event::Data { direction, stream, bytes: Ok(bytes) });
+            }
+            Item::DataMissing { stream, length } => {
+                sink(Event::Data { direction, stream, bytes: Err(length) });
+            }
+            Item::Lost { cause, carrier } => {
+                let text = match cause {
+                    Loss::Gap => format!(
+                        "frames of the {} are lost from a gap to the next boundary found",
+                        direction.sender()
+                    ),
+                    Loss::Nonsense => format!(
+                        "bytes of the {} are not valid HTTP/2; reading goes on at the next boundary found",
+                        direction.sender()
+                    ),
+                };
+                anomalies.note(Layer::Http2, text, Some(carrier.stamp), Some(connection));
+                sink(Event::Lost { direction, carrier });
+            }
+            Item::Undecodable { fault, carrier } => {
+                let text = format!("a header block of the {}: {fault}", direction.sender());
+                anomalies.note(Layer::Hpack, text, Some(carrier.stamp), Some(connection));
+            }
+        });
+    }
+
+    /// Looks at the first bytes of the server; whether its bytes are frames.
+    fn hear_server(&mut self, chunk: Chunk<'_>, sink: &mut impl FnMut(Event<'_>)) -> bool {
+        if self.server_unheard
+            && let Chunk::Bytes { data, carrier, .. } = chunk
+        {
+            self.server_unheard = false;
+            if let Some(instead) = instead_of_frames(data) {
+                self.server_failed = true;
+                let by = Direction::ServerToClient;
+                sink(Event::Failed {
+                    by,
+                    instead,
+                    carrier,
+                });
+            }
+        }
+        !self.server_failed
+    }
+}
+
+/// What one side's SETTINGS allow the other to send (RFC 9113, section 6.5.2).
+fn apply_settings(frame: &Frame<'_>, peer: &mut FrameReader) {
+    let Payload::Settings(settings) = frame.payload else {
+        return;
+    };
+    if frame.header.flags.contains(Flags::ACK) {
+        return;
+    }
+    for (setting, value) in settings.iter() {
+        match setting {
+            SettingId::HEADER_TABLE_SIZE => peer.set_header_table_size(value),
+            SettingId::MAX_FRAME_SIZE => peer.set_max_frame_size(value),
+            _ => {}
+        }
+    }
+}
+
+fn note_malformed(frame: &Frame<'_>, connection: u32, anomalies: &mut Anomalies) {
+    let Payload::Malformed(malformation) = frame.payload else {
+        return;
+    };
+    let text = format!(
+        "a {} frame of the {} {}",
+        frame.header.kind,
+        frame.direction.sender(),
+        malformation.name()
+    );
+    let layer = Layer::Http2;
+    anomalies.note(layer, text, Some(frame.completed.stamp), Some(connection));
+}
+
+/// What the first bytes of a server are, if they are not the SETTINGS frame that must come first
+/// (RFC 9113, section 3.4), nor any other frame.
+fn instead_of_frames(bytes: &[u8]) -> Option<Instead> {
+    match bytes {
+        // A TLS record: an alert about the preface, or a handshake.
+        [0x14..=0x17, ..] => return Some(Instead::Tls),
+        [b'H', b'T', b'T', b'P', ..] => return Some(Instead::Http1),
+        _ => {}
+    }
+    let header = FrameHeader::parse(bytes.first_chunk()?);
+    let settings = header.kind == FrameType::SETTINGS;
+    let frame = settings || boundary::is_plausible(&header, boundary::UNSEEN_MAX_FRAME_SIZE);
+    (!frame).then_some(Instead::Other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_answers_in_another_protocol_is_told_from_one_that_sends_odd_frames() {
+        let alert = [0x15, 3, 1, 0, 2, 2, 0x16];
+        assert_eq!(instead_of_frames(&alert), Some(Instead::Tls));
+        let refusal = b"HTTP/1.1 400 Bad Request\r\n";
+        assert_eq!(instead_of_frames(refusal), Some(Instead::Http1));
+        assert_eq!(
+            instead_of_frames(b"220 mail.example ESMTP"),
+            Some(Instead::Other)
+        );
+        let settings_with_reserved_bit = [0, 0, 0, 4, 0, 0x80, 0, 0, 0];
+        assert_eq!(instead_of_frames(&settings_with_reserved_bit), None);
+        let goaway_first = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+        assert_eq!(instead_of_frames(&goaway_first), None);
+    }
+}

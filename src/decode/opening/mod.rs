@@ -1,0 +1,214 @@
+//! What a connection opens with: enough of its first bytes to tell HTTP/2 from the rest.
+//!
+//! In: the first bytes of both sides. Out: a [`Verdict`]. What never happens here: keeping a
+//! connection in doubt for ever; the caller bounds the bytes.
+
+mod client_hello;
+mod http1;
+mod proxy;
+
+pub use client_hello::ClientHello;
+
+use super::http2::boundary::{self, Chain};
+use super::http2::hpack::HeaderBlock;
+use super::http2::{FrameHeader, FrameType, StreamId};
+use super::tcp::Side;
+
+/// What a client begins with (RFC 9113, section 3.4).
+pub const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// The first bytes of one side.
+#[derive(Clone, Copy, Debug)]
+pub struct Beginning<'a> {
+    /// The bytes, from the first captured one to the first gap.
+    pub bytes: &'a [u8],
+    /// Where in `bytes` segments began.
+    pub segments: &'a [usize],
+    /// Whether they are the first the side sent.
+    pub complete: bool,
+}
+
+/// What the first bytes say.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// Nothing yet.
+    Undecided,
+    /// HTTP/2.
+    Http2(Http2),
+    /// TLS, begun by `client`.
+    Tls {
+        /// Who sent the hello.
+        client: Side,
+        /// What it offered.
+        hello: ClientHello,
+    },
+    /// HTTP/1.x, and no upgrade.
+    Http1,
+    /// Nothing known here.
+    Other,
+}
+
+/// HTTP/2, and where in each side's bytes it begins.
+#[derive(Clone, Debug)]
+pub struct Http2 {
+    /// Who the client is, if that could be told.
+    pub client: Option<Side>,
+    /// Offset of the first frame of the first and the second side; `None` where it must be searched.
+    pub frames_at: [Option<usize>; 2],
+    /// Whether the client's preface was seen.
+    pub preface: bool,
+    /// The request of stream 1, if it came as HTTP/1.1.
+    pub upgraded: Option<HeaderBlock>,
+}
+
+/// Judges the first bytes of the first and the second side.
+#[must_use]
+pub fn judge(sides: [Beginning<'_>; 2]) -> Verdict {
+    let [first, second] = sides;
+    for (client, own, other) in [(Side::First, first, second), (Side::Second, second, first)] {
+        let from = proxy::header_length(own.bytes);
+        let Some(bytes) = from.and_then(|from| own.bytes.get(from..)) else {
+            return Verdict::Undecided;
+        };
+        let offset = own.bytes.len() - bytes.len();
+        if bytes.is_empty() {
+            continue;
+        }
+        if bytes.starts_with(PREFACE) {
+            return Verdict::Http2(Http2 {
+                client: Some(client),
+                frames_at: place(client, offset + PREFACE.len(), 0),
+                preface: true,
+                upgraded: None,
+            });
+        }
+        if PREFACE.starts_with(bytes) {
+            return Verdict::Undecided;
+        }
+        match ClientHello::read(bytes) {
+            client_hello::Reading::Hello(hello) => return Verdict::Tls { client, hello },
+            client_hello::Reading::Incomplete => return Verdict::Undecided,
+            client_hello::Reading::NotOne => {}
+        }
+        match http1::upgrade(bytes, other.bytes) {
+            http1::Upgrade::Done(done) => {
+                return Verdict::Http2(Http2 {
+                    client: Some(client),
+                    frames_at: place(client, offset + done.client_frames, done.server_frames),
+                    preface: done.preface,
+                    upgraded: Some(done.request),
+                });
+            }
+            http1::Upgrade::Pending => return Verdict::Undecided,
+            http1::Upgrade::Refused => return Verdict::Http1,
+            http1::Upgrade::NotHttp1 => {}
+        }
+    }
+    mid_connection(sides)
+}
+
+/// Offsets for the client's and the server's frames, in the order of sides.
+const fn place(client: Side, of_client: usize, of_server: usize) -> [Option<usize>; 2] {
+    match client {
+        Side::First => [Some(of_client), Some(of_server)],
+        Side::Second => [Some(of_server), Some(of_client)],
+    }
+}
+
+/// Looks for frames where the beginning was not captured.
+fn mid_connection(sides: [Beginning<'_>; 2]) -> Verdict {
+    let [first, second] = sides;
+    let frames_at = [frames_begin(first), frames_begin(second)];
+    if frames_at.iter().all(Option::is_none) {
+        let hopeless = |side: Beginning<'_>| side.complete && !side.bytes.is_empty();
+        return if hopeless(first) && hopeless(second) {
+            Verdict::Other
+        } else {
+            Verdict::Undecided
+        };
+    }
+    let [at_first, at_second] = frames_at;
+    let client = role(first, at_first)
+        .map(|role| role.side(Side::First))
+        .or_else(|| role(second, at_second).map(|role| role.side(Side::Second)));
+    Verdict::Http2(Http2 {
+        client,
+        frames_at,
+        preface: false,
+        upgraded: None,
+    })
+}
+
+/// Where convincing frames begin: at the beginning of a segment whose beginning they fit.
+fn frames_begin(side: Beginning<'_>) -> Option<usize> {
+    if side.complete {
+        return None;
+    }
+    let convincing = |offset: &&usize| {
+        let bytes = side.bytes.get(**offset..).unwrap_or_default();
+        Chain::along(bytes, boundary::UNSEEN_MAX_FRAME_SIZE).is_some_and(Chain::is_convincing)
+    };
+    side.segments.iter().find(convincing).copied()
+}
+
+#[derive(Clone, Copy)]
+enum Role {
+    Client,
+    Server,
+}
+
+impl Role {
+    /// Which side is the client if `own` plays this role.
+    const fn side(self, own: Side) -> Side {
+        match self {
+            Self::Client => own,
+            Self::Server => own.peer(),
+        }
+    }
+}
+
+/// Tells client from server by the first field of a header block: requests begin with a pseudo-header
+/// field of the static table's entries 1 to 7, answers with one of 8 to 14 (RFC 7541, appendix A).
+fn role(side: Beginning<'_>, frames_at: Option<usize>) -> Option<Role> {
+    let mut rest = side.bytes.get(frames_at?..)?;
+    while let Some(first) = rest.first_chunk() {
+        let header = FrameHeader::parse(first);
+        let payload = rest.get(FrameHeader::LENGTH..)?;
+        if header.kind == FrameType::PUSH_PROMISE {
+            return Some(Role::Server);
+        }
+        if header.kind == FrameType::HEADERS
+            && let Some(role) = role_of_block(header, payload)
+        {
+            return Some(role);
+        }
+        rest = payload.get(header.length as usize..)?;
+    }
+    None
+}
+
+fn role_of_block(header: FrameHeader, payload: &[u8]) -> Option<Role> {
+    use super::http2::Flags;
+    let padded = usize::from(header.flags.contains(Flags::PADDED));
+    let priority = if header.flags.contains(Flags::PRIORITY) {
+        5
+    } else {
+        0
+    };
+    let block = payload.get(padded + priority..)?;
+    if header.stream.0 % 2 == 0 || header.stream == StreamId::CONNECTION {
+        return None;
+    }
+    // Table size updates may come first (RFC 7541, section 4.2).
+    let field = block.iter().find(|byte| **byte & 0xe0 != 0x20)?;
+    let index = match field {
+        0x80.. => field & 0x7f,
+        0x40..0x80 => field & 0x3f,
+        _ => field & 0x0f,
+    };
+    match index {
+        1..=7 => Some(Role::Client),
+        8..=14 => Some(Role::Server),
+        _ => None,
+    }
+}

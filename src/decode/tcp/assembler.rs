@@ -1,0 +1,376 @@
+//! One direction of a connection: segments in any order to bytes in order, gaps explicit.
+//!
+//! In: pieces of the byte stream at their positions. Out: [`Chunk`]s, each byte once and in order,
+//! with what first carried it. In-order bytes are passed on where they lie; only what came too
+//! early is copied. What never happens here: guessing the content of a gap.
+//!
+//! Where two copies of a byte differ the one captured first counts, as it is the one its receiver
+//! most likely kept.
+
+use std::collections::BTreeMap;
+
+use super::sequence::ORIGIN;
+use crate::capture::Timestamp;
+use crate::decode::Carrier;
+
+/// Bytes held behind a hole before the hole is given up. Above the 3 MiB that a fast path with
+/// default Linux buffers keeps in flight, so that a retransmission still finds its hole.
+pub const MAX_HELD_BYTES: usize = 4 << 20;
+
+/// What one held piece costs beside its bytes; it keeps one-byte pieces within the same bound.
+const HELD_OVERHEAD: usize = 96;
+
+/// How many pieces may follow an acknowledged hole before it is given up. The receiver has the
+/// bytes, so only a capture that shows packets out of order can still bring them; such disorder
+/// spans a few packets.
+const PATIENCE_PIECES: u32 = 64;
+
+/// How long, in nanoseconds, an acknowledged hole is kept open for the same reason.
+const PATIENCE_NANOS: i64 = 200_000_000;
+
+/// How long, in nanoseconds, a hole is kept open that nobody acknowledged: its sender may try again
+/// for as long as this after an outage, and where only one direction was captured nothing else
+/// would ever end the wait.
+const RETRANSMISSION_NANOS: i64 = 30_000_000_000;
+
+/// A piece that fills a hole sooner than this, in nanoseconds, was reordered on the way rather
+/// than sent again: the threshold that Wireshark uses too.
+const REORDER_NANOS: i64 = 3_000_000;
+
+/// What comes next in a byte stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chunk<'a> {
+    /// Bytes, and the segment that first carried them.
+    Bytes {
+        /// Position of the first one.
+        position: u64,
+        /// The bytes; never empty.
+        data: &'a [u8],
+        /// What carried them.
+        carrier: Carrier,
+    },
+    /// Bytes that the capture does not hold.
+    Gap {
+        /// Position of the first one.
+        position: u64,
+        /// How many.
+        length: u64,
+        /// What showed that they are missing.
+        carrier: Carrier,
+    },
+}
+
+/// A part of the byte stream as one segment carried it.
+#[derive(Clone, Copy, Debug)]
+pub struct Piece<'a> {
+    /// Position of its first byte.
+    pub position: u64,
+    /// The captured bytes.
+    pub data: &'a [u8],
+    /// How many bytes were on the wire: more than `data` holds where the snap length cut them.
+    pub length: u64,
+    /// The segment.
+    pub carrier: Carrier,
+}
+
+/// Reassembly of one direction.
+#[derive(Debug)]
+pub struct Assembler {
+    /// Position of the next byte to pass on; everything before has been passed on.
+    next: u64,
+    /// Position after the highest byte seen.
+    highest: u64,
+    /// Pieces above `next`, by position; they never overlap.
+    held: BTreeMap<u64, Held>,
+    held_bytes: usize,
+    /// The hole below `held`, while there is one.
+    hole: Option<Hole>,
+    begun: bool,
+    retransmissions: u64,
+    missing: u64,
+}
+
+#[derive(Debug)]
+struct Held {
+    data: Box<[u8]>,
+    length: u64,
+    carrier: Carrier,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Hole {
+    since: Timestamp,
+    acknowledged: Option<Patience>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    since: Timestamp,
+    pieces: u32,
+}
+
+impl Default for Assembler {
+    fn default() -> Self {
+        Self {
+            next: ORIGIN,
+            highest: ORIGIN,
+            held: BTreeMap::new(),
+            held_bytes: 0,
+            hole: None,
+            begun: false,
+            retransmissions: 0,
+            missing: 0,
+        }
+    }
+}
+
+impl Assembler {
+    /// Position of the next byte to pass on.
+    #[must_use]
+    pub const fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Position after the highest byte seen, passed on or not.
+    #[must_use]
+    pub const fn highest(&self) -> u64 {
+        self.highest
+    }
+
+    /// Segments whose bytes had all been seen before.
+    #[must_use]
+    pub const fn retransmissions(&self) -> u64 {
+        self.retransmissions
+    }
+
+    /// Bytes that were never captured.
+    #[must_use]
+    pub const fn missing(&self) -> u64 {
+        self.missing
+    }
+
+    /// The stream was seen from its first byte: what lies between there and the first piece is a
+    /// gap. Without this the first piece is where the stream begins.
+    pub const fn begin(&mut self) {
+        self.begun = true;
+    }
+
+    /// Takes a piece and passes on what is in order by now.
+    pub fn push(&mut self, piece: Piece<'_>, sink: &mut impl FnMut(Chunk<'_>)) {
+        let end = piece.position.saturating_add(piece.length);
+        if piece.length == 0 || self.is_keepalive_probe(&piece) {
+            return;
+        }
+        if !self.begun {
+            self.begun = true;
+            self.next = piece.position;
+            self.highest = piece.position;
+        }
+        let late = piece.position < self.highest;
+        if late && self.is_sent_again(&piece, end) {
+            self.retransmissions += 1;
+        }
+        let piece = Piece {
+            carrier: Carrier {
+                original: !late,
+                ..piece.carrier
+            },
+            ..piece
+        };
+        self.highest = self.highest.max(end);
+        if end <= self.next {
+            return;
+        }
+        if piece.position <= self.next && self.held.is_empty() {
+            self.pass_on(piece, sink);
+            return;
+        }
+        self.hold(piece, end);
+        self.drain(sink);
+        let outlived = self.hole.is_some_and(|hole| {
+            piece.carrier.stamp.time.nanos_since(hole.since) > RETRANSMISSION_NANOS
+        });
+        if outlived || self.held_bytes > MAX_HELD_BYTES {
+            self.give_up(sink);
+        }
+    }
+
+    /// Learns that the receiver has everything before `position`. A hole below that will not be
+    /// sent again: once patience with the order of the capture is spent, it is a gap.
+    pub fn acknowledged(
+        &mut self,
+        position: u64,
+        now: Timestamp,
+        sink: &mut impl FnMut(Chunk<'_>),
+    ) {
+        let Some(first_held) = self.held.keys().next().copied() else {
+            return;
+        };
+        if position < first_held {
+            return;
+        }
+        let Some(hole) = &mut self.hole else { return };
+        let patience = hole.acknowledged.get_or_insert(Patience {
+            since: now,
+            pieces: 0,
+        });
+        patience.pieces += 1;
+        if patience.pieces > PATIENCE_PIECES || now.nanos_since(patience.since) > PATIENCE_NANOS {
+            self.give_up(sink);
+        }
+    }
+
+    /// Nothing more will come: every hole is a gap.
+    pub fn finish(&mut self, sink: &mut impl FnMut(Chunk<'_>)) {
+        while !self.held.is_empty() {
+            self.give_up(sink);
+        }
+    }
+
+    /// A TCP keep-alive: at most one byte, just before the next one, sent to provoke an answer
+    /// (RFC 9293, section 3.8.4).
+    const fn is_keepalive_probe(&self, piece: &Piece<'_>) -> bool {
+        piece.length == 1 && self.begun && piece.position.saturating_add(1) == self.highest
+    }
+
+    /// Whether a piece that begins below the highest byte seen was sent before, rather than
+    /// overtaken on its way.
+    fn is_sent_again(&self, piece: &Piece<'_>, end: u64) -> bool {
+        let fills_hole = end > self.next
+            && self
+                .held
+                .range(..=piece.position)
+                .next_back()
+                .is_none_or(|(position, held)| position + held.length <= piece.position);
+        match self.hole {
+            Some(hole) if fills_hole => {
+                piece.carrier.stamp.time.nanos_since(hole.since) > REORDER_NANOS
+            }
+            _ => true,
+        }
+    }
+
+    /// Passes on an in-order piece without copying it.
+    fn pass_on(&mut self, piece: Piece<'_>, sink: &mut impl FnMut(Chunk<'_>)) {
+        let seen = self.next - piece.position;
+        let carrier = piece.carrier;
+        let fresh = usize::try_from(seen)
+            .ok()
+            .and_then(|seen| piece.data.get(seen..));
+        if let Some(data) = fresh.filter(|data| !data.is_empty()) {
+            sink(Chunk::Bytes {
+                position: self.next,
+                data,
+                carrier,
+            });
+            self.next += data.len() as u64;
+        }
+        let end = piece.position + piece.length;
+        if end > self.next {
+            self.skip_to(end, carrier, sink);
+        }
+    }
+
+    /// Keeps those parts of a piece that no held piece covers.
+    fn hold(&mut self, piece: Piece<'_>, end: u64) {
+        let mut cursor = piece.position.max(self.next);
+        while cursor < end {
+            let below = self.held.range(..=cursor).next_back();
+            if let Some(covered) = below
+                .map(|(at, held)| at + held.length)
+                .filter(|to| *to > cursor)
+            {
+                cursor = covered;
+                continue;
+            }
+            let above = self.held.range(cursor..).next().map_or(end, |(at, _)| *at);
+            let until = above.min(end);
+            let data = captured(&piece, cursor, until);
+            self.held_bytes += data.len() + HELD_OVERHEAD;
+            self.held.insert(
+                cursor,
+                Held {
+                    data: data.into(),
+                    length: until - cursor,
+                    carrier: piece.carrier,
+                },
+            );
+            cursor = until;
+        }
+        if self.hole.is_none() {
+            self.hole = Some(Hole {
+                since: piece.carrier.stamp.time,
+                acknowledged: None,
+            });
+        }
+    }
+
+    /// Passes on held pieces as long as they are in order.
+    fn drain(&mut self, sink: &mut impl FnMut(Chunk<'_>)) {
+        while let Some(entry) = self.held.first_entry() {
+            if *entry.key() > self.next {
+                return;
+            }
+            let (position, held) = entry.remove_entry();
+            self.held_bytes = self
+                .held_bytes
+                .saturating_sub(held.data.len() + HELD_OVERHEAD);
+            let Held {
+                data,
+                length,
+                carrier,
+            } = held;
+            self.pass_on(
+                Piece {
+                    position,
+                    data: &data,
+                    length,
+                    carrier,
+                },
+                sink,
+            );
+            if let Some(hole) = &mut self.hole {
+                *hole = Hole {
+                    since: carrier.stamp.time,
+                    acknowledged: None,
+                };
+            }
+        }
+        self.hole = None;
+    }
+
+    /// Declares the lowest hole a gap.
+    fn give_up(&mut self, sink: &mut impl FnMut(Chunk<'_>)) {
+        if let Some((position, held)) = self.held.first_key_value() {
+            let (position, carrier) = (*position, held.carrier);
+            self.skip_to(position, carrier, sink);
+            self.drain(sink);
+        }
+    }
+
+    fn skip_to(&mut self, position: u64, carrier: Carrier, sink: &mut impl FnMut(Chunk<'_>)) {
+        let length = position - self.next;
+        if length > 0 {
+            self.missing += length;
+            sink(Chunk::Gap {
+                position: self.next,
+                length,
+                carrier,
+            });
+            self.next = position;
+        }
+    }
+}
+
+/// The captured bytes of `piece` between two positions.
+fn captured<'a>(piece: &Piece<'a>, from: u64, until: u64) -> &'a [u8] {
+    let index = |position: u64| {
+        usize::try_from(position - piece.position)
+            .unwrap_or(usize::MAX)
+            .min(piece.data.len())
+    };
+    piece
+        .data
+        .get(index(from)..index(until))
+        .unwrap_or_default()
+}

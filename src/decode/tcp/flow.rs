@@ -1,0 +1,351 @@
+//! One TCP connection: both directions, who opened it, and how each side ended it.
+
+use std::net::SocketAddr;
+
+use super::assembler::{Assembler, Chunk, Piece};
+use super::sequence::Line;
+use crate::capture::Stamp;
+use crate::decode::Carrier;
+use crate::decode::link::{Segment, TcpFlags};
+
+/// One end of a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The one whose packet was captured first.
+    First,
+    /// The one it was sent to.
+    Second,
+}
+
+impl Side {
+    /// The other end.
+    #[must_use]
+    pub const fn peer(self) -> Self {
+        match self {
+            Self::First => Self::Second,
+            Self::Second => Self::First,
+        }
+    }
+}
+
+/// How a side ended its half of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// FIN: in order, after all of its bytes.
+    Fin,
+    /// RST: at once.
+    Rst,
+}
+
+/// What a segment brought.
+#[derive(Clone, Copy, Debug)]
+pub enum Signal<'a> {
+    /// The next part of what `from` sent.
+    Chunk {
+        /// The sender.
+        from: Side,
+        /// The part.
+        chunk: Chunk<'a>,
+    },
+    /// `by` has received more of the other's bytes than it had acknowledged before.
+    Acknowledged {
+        /// The receiver of the bytes.
+        by: Side,
+        /// Position in the other's stream, exclusive.
+        upto: u64,
+        /// The segment that said so.
+        stamp: Stamp,
+    },
+    /// `by` ended its half; said once for each way of ending it.
+    Ended {
+        /// Who.
+        by: Side,
+        /// How.
+        ending: Ending,
+        /// Position in its own stream after the last byte that came before.
+        position: u64,
+        /// The segment.
+        carrier: Carrier,
+    },
+}
+
+/// One TCP connection.
+#[derive(Debug)]
+pub struct Flow {
+    /// Wireshark's `tcp.stream`.
+    index: u32,
+    addresses: [SocketAddr; 2],
+    halves: [Half; 2],
+    opened_by: Option<Side>,
+    opened: Option<Stamp>,
+    handshake_nanos: Option<i64>,
+    last_seen: Stamp,
+    segments: u64,
+}
+
+/// What one side did.
+#[derive(Debug, Default)]
+struct Half {
+    line: Option<Line>,
+    assembler: Assembler,
+    initial_sequence: Option<u32>,
+    /// The most of the peer's stream that this side acknowledged.
+    acknowledged: Option<u64>,
+    fin: Option<u64>,
+    reset: bool,
+    spoke: bool,
+}
+
+impl Flow {
+    pub(super) fn new(index: u32, segment: &Segment<'_>) -> Self {
+        Self {
+            index,
+            addresses: [segment.source, segment.destination],
+            halves: [Half::default(), Half::default()],
+            opened_by: None,
+            opened: None,
+            handshake_nanos: None,
+            last_seen: segment.stamp,
+            segments: 0,
+        }
+    }
+
+    /// Wireshark's `tcp.stream` index.
+    #[must_use]
+    pub const fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// A side's address.
+    #[must_use]
+    pub const fn address(&self, side: Side) -> SocketAddr {
+        let [first, second] = self.addresses;
+        match side {
+            Side::First => first,
+            Side::Second => second,
+        }
+    }
+
+    /// Who sent the SYN, if the handshake was captured.
+    #[must_use]
+    pub const fn opened_by(&self) -> Option<Side> {
+        self.opened_by
+    }
+
+    /// The first SYN.
+    #[must_use]
+    pub const fn opened(&self) -> Option<Stamp> {
+        self.opened
+    }
+
+    /// Nanoseconds from the SYN to the first acknowledgement of the SYN-ACK: one round trip, wherever
+    /// the capture was made.
+    #[must_use]
+    pub const fn handshake_nanos(&self) -> Option<i64> {
+        self.handshake_nanos
+    }
+
+    /// The last segment so far.
+    #[must_use]
+    pub const fn last_seen(&self) -> Stamp {
+        self.last_seen
+    }
+
+    /// Whether a side sent anything at all.
+    #[must_use]
+    pub const fn spoke(&self, side: Side) -> bool {
+        self.half(side).spoke
+    }
+
+    /// Whether the SYN or SYN-ACK of a side was seen, and so the beginning of its bytes.
+    #[must_use]
+    pub const fn begun(&self, side: Side) -> bool {
+        self.half(side).initial_sequence.is_some()
+    }
+
+    /// How a side ended its half, if it did; a reset outdoes a FIN.
+    #[must_use]
+    pub const fn ending(&self, side: Side) -> Option<Ending> {
+        let half = self.half(side);
+        match (half.reset, half.fin) {
+            (true, _) => Some(Ending::Rst),
+            (false, Some(_)) => Some(Ending::Fin),
+            (false, None) => None,
+        }
+    }
+
+    /// Segments that carried nothing new, both ways.
+    #[must_use]
+    pub const fn retransmissions(&self) -> u64 {
+        let [first, second] = &self.halves;
+        first.assembler.retransmissions() + second.assembler.retransmissions()
+    }
+
+    /// Position of the next byte of a side's stream to be passed on.
+    #[must_use]
+    pub const fn next(&self, side: Side) -> u64 {
+        self.half(side).assembler.next()
+    }
+
+    /// Whether nothing more is to be expected: reset, or ended by both with all bytes passed on.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        let ended = |half: &Half| half.fin.is_some_and(|fin| half.assembler.next() >= fin);
+        self.halves.iter().any(|half| half.reset) || self.halves.iter().all(ended)
+    }
+
+    /// Whether a segment opens another connection between the same addresses: a SYN with another
+    /// initial sequence number than the one this flow began with.
+    pub(super) fn is_reopened_by(&self, segment: &Segment<'_>) -> bool {
+        let opens = segment.flags.contains(TcpFlags::SYN) && segment.acknowledgement.is_none();
+        opens && self.half(self.side_of(segment)).initial_sequence != Some(segment.sequence)
+    }
+
+    pub(super) fn push(&mut self, segment: &Segment<'_>, sink: &mut impl FnMut(Signal<'_>)) {
+        let from = self.side_of(segment);
+        self.last_seen = segment.stamp;
+        self.segments += 1;
+        self.half_mut(from).spoke = true;
+        if segment.flags.contains(TcpFlags::SYN) {
+            self.synchronise(from, segment);
+        } else if self.handshake_nanos.is_none()
+            && segment.acknowledgement.is_some()
+            && self.opened_by == Some(from)
+            && let Some(opened) = self.opened
+        {
+            self.handshake_nanos = Some(segment.stamp.time.nanos_since(opened.time));
+        }
+        let acknowledged = segment
+            .acknowledgement
+            .map(|number| self.learn(from, number));
+        if let Some(upto) = acknowledged {
+            self.acknowledge(from, upto, segment.stamp, sink);
+        }
+        let carrier = Carrier {
+            stamp: segment.stamp,
+            acknowledged,
+            original: true,
+        };
+        let end = self.carry(from, segment, carrier, sink);
+        if segment.flags.contains(TcpFlags::FIN) && self.half(from).fin.is_none() {
+            self.half_mut(from).fin = Some(end);
+            sink(Signal::Ended {
+                by: from,
+                ending: Ending::Fin,
+                position: end,
+                carrier,
+            });
+        }
+        if segment.flags.contains(TcpFlags::RST) && !self.half(from).reset {
+            self.half_mut(from).reset = true;
+            sink(Signal::Ended {
+                by: from,
+                ending: Ending::Rst,
+                position: end,
+                carrier,
+            });
+        }
+    }
+
+    /// Nothing more will come: passes on what is still held, with its gaps.
+    pub fn finish(&mut self, sink: &mut impl FnMut(Signal<'_>)) {
+        for from in [Side::First, Side::Second] {
+            let assembler = &mut self.half_mut(from).assembler;
+            assembler.finish(&mut |chunk| sink(Signal::Chunk { from, chunk }));
+        }
+    }
+
+    fn side_of(&self, segment: &Segment<'_>) -> Side {
+        let [first, second] = self.addresses;
+        // A connection of an address with itself cannot be told apart by address alone; equal
+        // ends do not occur in practice.
+        if segment.source == first && segment.destination == second {
+            Side::First
+        } else {
+            Side::Second
+        }
+    }
+
+    fn synchronise(&mut self, from: Side, segment: &Segment<'_>) {
+        let half = self.half_mut(from);
+        half.initial_sequence = Some(segment.sequence);
+        if half.line.is_none() {
+            half.line = Some(Line::beginning_at(segment.sequence.wrapping_add(1)));
+            half.assembler.begin();
+        }
+        if segment.acknowledgement.is_some() {
+            self.opened_by.get_or_insert(from.peer());
+        } else {
+            self.opened_by.get_or_insert(from);
+            self.opened.get_or_insert(segment.stamp);
+        }
+    }
+
+    /// The position in its peer's stream that `from` acknowledges. An acknowledgement seen before
+    /// any byte of the peer tells where the peer's next byte will stand.
+    fn learn(&mut self, from: Side, number: u32) -> u64 {
+        let peer = self.half_mut(from.peer());
+        let line = *peer.line.get_or_insert(Line::beginning_at(number));
+        line.position(number, peer.assembler.highest())
+    }
+
+    fn acknowledge(
+        &mut self,
+        by: Side,
+        upto: u64,
+        stamp: Stamp,
+        sink: &mut impl FnMut(Signal<'_>),
+    ) {
+        let half = self.half_mut(by);
+        if half.acknowledged.is_none_or(|before| upto > before) {
+            half.acknowledged = Some(upto);
+            sink(Signal::Acknowledged { by, upto, stamp });
+        }
+        let from = by.peer();
+        let assembler = &mut self.half_mut(from).assembler;
+        assembler.acknowledged(upto, stamp.time, &mut |chunk| {
+            sink(Signal::Chunk { from, chunk })
+        });
+    }
+
+    /// Reassembles the payload; gives the position after it.
+    fn carry(
+        &mut self,
+        from: Side,
+        segment: &Segment<'_>,
+        carrier: Carrier,
+        sink: &mut impl FnMut(Signal<'_>),
+    ) -> u64 {
+        let opens = segment.flags.contains(TcpFlags::SYN);
+        let sequence = segment.sequence.wrapping_add(u32::from(opens));
+        let half = self.half_mut(from);
+        let line = *half.line.get_or_insert(Line::beginning_at(sequence));
+        let position = line.position(sequence, half.assembler.highest());
+        let length = u64::from(segment.payload_length);
+        let piece = Piece {
+            position,
+            data: segment.payload,
+            length,
+            carrier,
+        };
+        half.assembler
+            .push(piece, &mut |chunk| sink(Signal::Chunk { from, chunk }));
+        position + length
+    }
+
+    const fn half(&self, side: Side) -> &Half {
+        let [first, second] = &self.halves;
+        match side {
+            Side::First => first,
+            Side::Second => second,
+        }
+    }
+
+    const fn half_mut(&mut self, side: Side) -> &mut Half {
+        let [first, second] = &mut self.halves;
+        match side {
+            Side::First => first,
+            Side::Second => second,
+        }
+    }
+}

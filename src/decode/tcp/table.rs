@@ -1,0 +1,194 @@
+//! The flow table: which segment belongs to which connection.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use rustc_hash::FxHashMap;
+
+use super::flow::{Flow, Signal};
+use crate::capture::Timestamp;
+use crate::decode::link::Segment;
+
+/// How long, in nanoseconds, a finished connection is still listened to: answers that arrive after
+/// a close say that the server did the work.
+const LINGER_NANOS: i64 = 2_000_000_000;
+
+/// How many finished connections are remembered, so that a stray packet of one does not look like
+/// a new connection. Each costs about a hundred bytes.
+const MAX_REMEMBERED: usize = 65_536;
+
+/// Where a flow and what is attached to it live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Slot(usize);
+
+/// Addresses and network of a connection, the same for both directions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    lower: SocketAddr,
+    upper: SocketAddr,
+    scope: u64,
+}
+
+impl Key {
+    fn of(segment: &Segment<'_>) -> Self {
+        let (lower, upper) = if segment.source <= segment.destination {
+            (segment.source, segment.destination)
+        } else {
+            (segment.destination, segment.source)
+        };
+        Self {
+            lower,
+            upper,
+            scope: segment.scope,
+        }
+    }
+}
+
+/// All connections of a capture, each with an attachment for the stage above.
+#[derive(Debug)]
+pub struct Flows<T> {
+    /// The current connection of each pair of addresses; `None` once it is finished and let go.
+    slots: FxHashMap<Key, Option<Slot>>,
+    entries: Vec<Option<Entry<T>>>,
+    free: Vec<Slot>,
+    /// Connections that are over, in the order in which they ended.
+    ended: VecDeque<(Timestamp, Slot)>,
+    remembered: VecDeque<Key>,
+    next_index: u32,
+}
+
+#[derive(Debug)]
+struct Entry<T> {
+    key: Key,
+    flow: Flow,
+    attachment: T,
+    over: bool,
+}
+
+impl<T> Default for Flows<T> {
+    fn default() -> Self {
+        Self {
+            slots: FxHashMap::default(),
+            entries: Vec::new(),
+            free: Vec::new(),
+            ended: VecDeque::new(),
+            remembered: VecDeque::new(),
+            next_index: 0,
+        }
+    }
+}
+
+impl<T: Default> Flows<T> {
+    /// How many connections were seen.
+    #[must_use]
+    pub const fn count(&self) -> u32 {
+        self.next_index
+    }
+
+    /// Gives a segment to its flow; `sink` gets what it brought, with the flow's attachment.
+    pub fn push(
+        &mut self,
+        segment: &Segment<'_>,
+        sink: &mut impl FnMut(&mut T, Signal<'_>),
+    ) -> Option<(&Flow, &mut T)> {
+        let slot = self.locate(segment)?;
+        let entry = self.entries.get_mut(slot.0)?.as_mut()?;
+        let Entry {
+            flow, attachment, ..
+        } = entry;
+        flow.push(segment, &mut |signal| sink(attachment, signal));
+        if !entry.over && entry.flow.is_over() {
+            entry.over = true;
+            self.ended.push_back((segment.stamp.time, slot));
+        }
+        Some((&entry.flow, &mut entry.attachment))
+    }
+
+    /// Takes out the next connection that ended long enough before `now`.
+    pub fn pop_finished(&mut self, now: Timestamp) -> Option<(Flow, T)> {
+        let (ended, slot) = *self.ended.front()?;
+        if now.nanos_since(ended) < LINGER_NANOS {
+            return None;
+        }
+        self.ended.pop_front();
+        self.take(slot)
+    }
+
+    /// Takes out a connection whose addresses `segment` uses for a new one.
+    pub fn pop_reopened(&mut self, segment: &Segment<'_>) -> Option<(Flow, T)> {
+        let slot = self.slots.get(&Key::of(segment)).copied().flatten()?;
+        let entry = self.entries.get(slot.0)?.as_ref()?;
+        if !entry.flow.is_reopened_by(segment) {
+            return None;
+        }
+        self.ended.retain(|(_, ended)| *ended != slot);
+        let taken = self.take(slot);
+        self.slots.remove(&Key::of(segment));
+        taken
+    }
+
+    /// Takes out what is left, in order of appearance.
+    pub fn drain(&mut self) -> Vec<(Flow, T)> {
+        self.slots.clear();
+        self.ended.clear();
+        let mut left: Vec<_> = self
+            .entries
+            .drain(..)
+            .flatten()
+            .map(|entry| (entry.flow, entry.attachment))
+            .collect();
+        left.sort_by_key(|(flow, _)| flow.index());
+        left
+    }
+
+    fn locate(&mut self, segment: &Segment<'_>) -> Option<Slot> {
+        let key = Key::of(segment);
+        match self.slots.get(&key) {
+            Some(Some(slot)) => return Some(*slot),
+            // A stray packet of a connection that is finished and let go.
+            Some(None) if !opens(segment) => return None,
+            _ => {}
+        }
+        let flow = Flow::new(self.next_index, segment);
+        self.next_index = self.next_index.saturating_add(1);
+        let entry = Some(Entry {
+            key,
+            flow,
+            attachment: T::default(),
+            over: false,
+        });
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                if let Some(place) = self.entries.get_mut(slot.0) {
+                    *place = entry;
+                }
+                slot
+            }
+            None => {
+                self.entries.push(entry);
+                Slot(self.entries.len() - 1)
+            }
+        };
+        self.slots.insert(key, Some(slot));
+        Some(slot)
+    }
+
+    fn take(&mut self, slot: Slot) -> Option<(Flow, T)> {
+        let entry = self.entries.get_mut(slot.0)?.take()?;
+        self.free.push(slot);
+        self.slots.insert(entry.key, None);
+        self.remembered.push_back(entry.key);
+        if self.remembered.len() > MAX_REMEMBERED
+            && let Some(oldest) = self.remembered.pop_front()
+            && self.slots.get(&oldest).is_some_and(Option::is_none)
+        {
+            self.slots.remove(&oldest);
+        }
+        Some((entry.flow, entry.attachment))
+    }
+}
+
+fn opens(segment: &Segment<'_>) -> bool {
+    use crate::decode::link::TcpFlags;
+    segment.flags.contains(TcpFlags::SYN) && segment.acknowledgement.is_none()
+}

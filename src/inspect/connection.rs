@@ -1,0 +1,625 @@
+//! One connection as it goes on: events in, a [`ConnectionRecord`] and its calls out.
+//!
+//! In: the events of one connection. Out, when it ends: what became of each stream. Calls that were
+//! answered, and whose answer arrived, are settled and folded into counts on the way, so that memory
+//! follows what is open. What never happens here: judging, which is [`judge`](super::judge)'s.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::goaway::{GoAway, GoAways};
+use super::judge::{Circumstances, Judgement, judge};
+use super::opened::Opened;
+use super::pings::Pings;
+use super::record::{Close, ConnectionRecord, Finished, Missing, VerdictCounts};
+use super::rpc::{CallId, Outcome, Rpc, Verdict};
+use super::stream::{FromClient, FromServer, Stream};
+use crate::capture::Timestamp;
+use crate::decode::http2::hpack::HeaderBlock;
+use crate::decode::http2::{
+    Flags, Frame, FrameType, Malformation, Payload, SettingId, Settings, StreamId,
+};
+use crate::decode::tcp::Ending;
+use crate::decode::{Carrier, Direction, Event, Recognition, Transport};
+
+/// How many streams of a connection are followed at a time. Far above any server's
+/// MAX_CONCURRENT_STREAMS; a client that opens more without an answer is an attack.
+pub const MAX_OPEN_STREAMS: usize = 1 << 17;
+
+/// How many different methods and authorities are stored once; beyond that each call has its own.
+const MAX_INTERNED: usize = 4_096;
+
+/// How many settings of a side are kept; honest peers know nine.
+const MAX_SETTINGS: usize = 64;
+
+/// What to keep of calls.
+#[derive(Clone, Debug, Default)]
+pub struct Interest {
+    /// Request headers to report, names in lower case.
+    pub headers: Vec<Arc<[u8]>>,
+    /// Whether calls that simply succeeded are reported one by one.
+    pub all: bool,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub struct Connection {
+    record: ConnectionRecord,
+    /// Whether the server's bytes were seen from the first one on, without a hole.
+    server_begun: bool,
+    /// How long the handshake took.
+    round_trip_nanos: Option<i64>,
+    streams: FxHashMap<u32, Stream>,
+    opened: Opened,
+    pushed: Opened,
+    /// Answered streams that wait for the client's acknowledgement, in the order of answers.
+    answered: VecDeque<(u64, u32)>,
+    goaways: GoAways,
+    pings: Pings,
+    circumstances: Circumstances,
+    /// How much of the server's stream the client has acknowledged.
+    received_by_client: Option<u64>,
+    /// How much of the server's stream was seen.
+    sent_by_server: u64,
+    interned: FxHashMap<Box<[u8]>, Arc<[u8]>>,
+    settled: Vec<Rpc>,
+}
+
+impl Connection {
+    /// A connection that was just recognised.
+    #[must_use]
+    pub fn new(number: u32, recognition: &Recognition) -> Self {
+        let record = ConnectionRecord {
+            number,
+            tcp_stream: recognition.tcp_stream,
+            client: recognition.client,
+            server: recognition.server,
+            transport: recognition.transport,
+            instead: None,
+            preface_seen: recognition.preface_seen,
+            guess: recognition.guess,
+            opened: recognition.opened,
+            recognised: recognition.recognised,
+            close: None,
+            streams_opened: 0,
+            highest_stream: 0,
+            goaways: Vec::new(),
+            warned: None,
+            client_settings: None,
+            server_settings: None,
+            pings: super::pings::PingCounts::default(),
+            retransmissions: 0,
+            missing: Missing::default(),
+            verdicts: VerdictCounts::default(),
+            user_agent: None,
+            server_header: None,
+        };
+        Self {
+            record,
+            server_begun: recognition.preface_seen,
+            round_trip_nanos: recognition.handshake_nanos,
+            streams: FxHashMap::default(),
+            opened: Opened::default(),
+            pushed: Opened::default(),
+            answered: VecDeque::new(),
+            goaways: GoAways::default(),
+            pings: Pings::default(),
+            circumstances: Circumstances::default(),
+            received_by_client: None,
+            sent_by_server: 0,
+            interned: FxHashMap::default(),
+            settled: Vec::new(),
+        }
+    }
+
+    /// Takes the next event.
+    pub fn push(&mut self, event: &Event<'_>, interest: &Interest) {
+        match event {
+            Event::Recognised(_) => {}
+            Event::Failed {
+                instead, carrier, ..
+            } => {
+                self.record.transport = Transport::NotHttp2;
+                self.record.instead = Some((*instead, carrier.stamp));
+            }
+            Event::Upgraded { request, carrier } => self.upgrade(request, *carrier, interest),
+            Event::Frame(frame) => self.push_frame(frame, interest),
+            Event::Data {
+                direction,
+                stream,
+                bytes,
+            } => {
+                self.count_message(*direction, *stream, *bytes);
+            }
+            Event::Acknowledged {
+                by: Direction::ClientToServer,
+                upto,
+                stamp,
+            } => {
+                self.received_by_client = self.received_by_client.max(Some(*upto));
+                self.goaways
+                    .acknowledge(Direction::ServerToClient, *upto, *stamp);
+                self.settle(*upto, interest);
+            }
+            Event::Acknowledged {
+                by: Direction::ServerToClient,
+                upto,
+                stamp,
+            } => {
+                self.goaways
+                    .acknowledge(Direction::ClientToServer, *upto, *stamp);
+            }
+            Event::Gap {
+                length, carrier, ..
+            } => {
+                self.record.missing.bytes += length;
+                self.record.missing.first.get_or_insert(carrier.stamp);
+            }
+            Event::Lost { direction, .. } => {
+                self.record.missing.losses += 1;
+                self.circumstances.losses += 1;
+                if *direction == Direction::ServerToClient {
+                    self.server_begun = false;
+                }
+            }
+            Event::Ended {
+                by,
+                ending,
+                position,
+                carrier,
+            } => {
+                self.close(*by, *ending, *position, *carrier);
+            }
+            Event::Finished { retransmissions } => self.record.retransmissions = *retransmissions,
+        }
+    }
+
+    /// Judges what is still open; `capture_end` is the capture's last moment.
+    #[must_use]
+    pub fn finish(mut self, capture_end: Option<Timestamp>, interest: &Interest) -> Finished {
+        self.circumstances.capture_end = capture_end;
+        let mut open: Vec<_> = std::mem::take(&mut self.streams).into_iter().collect();
+        open.sort_unstable_by_key(|(id, _)| *id);
+        for (id, stream) in open {
+            self.report(id, stream, interest);
+        }
+        self.settled.sort_by_key(|rpc| rpc.id.stream);
+        let mut record = self.record;
+        record.streams_opened = self.opened.count();
+        record.highest_stream = self.opened.highest();
+        record.goaways = self.goaways.into_vec();
+        record.pings = self.pings.summary();
+        Finished {
+            record,
+            rpcs: self.settled,
+        }
+    }
+
+    fn push_frame(&mut self, frame: &Frame<'_>, interest: &Interest) {
+        if frame.direction == Direction::ServerToClient {
+            self.sent_by_server = self.sent_by_server.max(frame.span.end);
+        }
+        let id = frame.header.stream;
+        let flags = frame.header.flags;
+        match &frame.payload {
+            Payload::Headers { block, .. } => self.headers(frame, *block, interest),
+            Payload::Continuation { block: Some(ended) } if ended.kind == FrameType::HEADERS => {
+                self.read_block(frame, id, ended.flags, ended.block, interest);
+            }
+            Payload::PushPromise { promised, .. } => {
+                self.pushed.insert(promised.0);
+            }
+            Payload::Data { .. } if flags.contains(Flags::END_STREAM) => self.end(frame),
+            Payload::ResetStream { error } => {
+                let from_client = self.from_client(frame.began);
+                let Some(stream) = self.streams.get_mut(&id.0) else {
+                    return;
+                };
+                match frame.direction {
+                    Direction::ClientToServer => {
+                        stream.reset_by_client.get_or_insert((from_client, *error));
+                    }
+                    Direction::ServerToClient => {
+                        stream
+                            .reset_by_server
+                            .get_or_insert((from_server(frame), *error));
+                    }
+                }
+            }
+            Payload::Settings(settings) if !flags.contains(Flags::ACK) => {
+                self.learn_settings(frame.direction, *settings);
+            }
+            Payload::Ping(payload) => {
+                if flags.contains(Flags::ACK) {
+                    self.pings.acknowledged(frame.direction, *payload);
+                } else {
+                    self.pings
+                        .sent(frame.direction, *payload, frame.completed.stamp);
+                }
+            }
+            Payload::GoAway {
+                last_stream_id,
+                error,
+                debug_data,
+            } => {
+                self.go_away(GoAway {
+                    from: frame.direction,
+                    stamp: frame.completed.stamp,
+                    last_stream_id: *last_stream_id,
+                    error: *error,
+                    debug_data: (*debug_data).into(),
+                    streams_beyond: 0,
+                    received: None,
+                    end: frame.span.end,
+                });
+            }
+            Payload::Malformed(Malformation::Incomplete | Malformation::TooLong) => {
+                self.unreadable(frame, interest);
+            }
+            _ => {}
+        }
+    }
+
+    /// HEADERS: opens a stream, or is an answer's or a trailer section's.
+    fn headers(&mut self, frame: &Frame<'_>, block: Option<&HeaderBlock>, interest: &Interest) {
+        let id = frame.header.stream;
+        let new = frame.direction == Direction::ClientToServer && self.open(id, frame.began);
+        match block {
+            Some(block) => self.read_block(frame, id, frame.header.flags, block, interest),
+            None if new => {}
+            None => {
+                if let Some(stream) = self.stream_answered_on(frame) {
+                    stream.answer.begun = true;
+                }
+            }
+        }
+    }
+
+    /// A client's HEADERS; whether they open a stream.
+    fn open(&mut self, id: StreamId, carrier: Carrier) -> bool {
+        if !id.is_client_initiated() {
+            return false;
+        }
+        let losses_before = self.circumstances.losses;
+        let known = self.streams.get_mut(&id.0);
+        let fresh = self.opened.insert(id.0);
+        if let Some(stream) = known {
+            let opens = stream.opened.is_none();
+            if opens {
+                stream.opened = Some(carrier);
+            }
+            return opens;
+        }
+        if !fresh || self.streams.len() >= MAX_OPEN_STREAMS {
+            return false;
+        }
+        for goaway in self.goaways.iter_mut() {
+            let condemned = goaway.from == Direction::ServerToClient
+                && id > goaway.last_stream_id
+                && !goaway.is_announcement();
+            goaway.streams_beyond += u64::from(condemned);
+        }
+        let stream = Stream {
+            opened: Some(carrier),
+            losses_before,
+            ..Stream::default()
+        };
+        self.streams.insert(id.0, stream);
+        true
+    }
+
+    fn read_block(
+        &mut self,
+        frame: &Frame<'_>,
+        id: StreamId,
+        flags: Flags,
+        block: &HeaderBlock,
+        interest: &Interest,
+    ) {
+        let ends = flags.contains(Flags::END_STREAM);
+        match frame.direction {
+            Direction::ClientToServer => self.read_request(id, block, interest),
+            Direction::ServerToClient => {
+                self.note_server(block);
+                let Some(stream) = self.stream_answered_on(frame) else {
+                    return;
+                };
+                stream.answer.begun = true;
+                stream.answer.read(block);
+                if ends {
+                    self.end(frame);
+                }
+            }
+        }
+    }
+
+    fn read_request(&mut self, id: StreamId, block: &HeaderBlock, interest: &Interest) {
+        if self.record.user_agent.is_none() {
+            self.record.user_agent = first_value(block, b"user-agent");
+        }
+        let Some(stream) = self.streams.get_mut(&id.0) else {
+            return;
+        };
+        if stream.request.method.is_some() {
+            // Trailers of the request.
+            return;
+        }
+        let interned = &mut self.interned;
+        stream.request.read(block, &interest.headers, &mut |value| {
+            intern(interned, value)
+        });
+    }
+
+    fn note_server(&mut self, block: &HeaderBlock) {
+        if self.record.server_header.is_none() {
+            self.record.server_header = first_value(block, b"server");
+        }
+    }
+
+    /// A header block that was not captured whole: what its frame's header says still counts.
+    fn unreadable(&mut self, frame: &Frame<'_>, interest: &Interest) {
+        if frame.header.kind != FrameType::HEADERS {
+            return;
+        }
+        self.headers(frame, None, interest);
+        if frame.direction == Direction::ServerToClient
+            && let Some(stream) = self.stream_answered_on(frame)
+        {
+            stream.answer.hide();
+            if frame.header.flags.contains(Flags::END_STREAM) {
+                self.end(frame);
+            }
+        }
+    }
+
+    /// The stream that a server's frame belongs to; one that was opened before the capture began, or
+    /// in a part that is lost, is first seen here.
+    fn stream_answered_on(&mut self, frame: &Frame<'_>) -> Option<&mut Stream> {
+        let id = frame.header.stream;
+        if !id.is_client_initiated() || frame.direction == Direction::ClientToServer {
+            return None;
+        }
+        let unseen = !self.opened.contains(id.0) && self.streams.len() < MAX_OPEN_STREAMS;
+        if !unseen {
+            return self.streams.get_mut(&id.0);
+        }
+        let losses_before = self.circumstances.losses;
+        Some(self.streams.entry(id.0).or_insert_with(|| Stream {
+            losses_before,
+            ..Stream::default()
+        }))
+    }
+
+    /// END_STREAM of the server.
+    fn end(&mut self, frame: &Frame<'_>) {
+        if frame.direction == Direction::ClientToServer {
+            return;
+        }
+        let answer = from_server(frame);
+        let Some(stream) = self.stream_answered_on(frame) else {
+            return;
+        };
+        stream.answer.begun = true;
+        if stream.answer.ended.is_none() {
+            stream.answer.ended = Some(answer);
+            self.answered.push_back((answer.end, frame.header.stream.0));
+        }
+    }
+
+    fn count_message(&mut self, direction: Direction, stream: StreamId, bytes: Result<&[u8], u64>) {
+        let Some(stream) = self.streams.get_mut(&stream.0) else {
+            return;
+        };
+        let (messages, is_grpc) = match direction {
+            Direction::ClientToServer => (&mut stream.request.messages, stream.request.is_grpc),
+            Direction::ServerToClient => {
+                stream.answer.begun = true;
+                (
+                    &mut stream.answer.messages,
+                    stream.request.is_grpc || stream.answer.is_grpc,
+                )
+            }
+        };
+        if !is_grpc {
+            return;
+        }
+        match bytes {
+            Ok(bytes) => messages.push(bytes),
+            Err(missing) => messages.skip(missing),
+        }
+    }
+
+    fn upgrade(&mut self, request: &HeaderBlock, carrier: Carrier, interest: &Interest) {
+        self.open(StreamId(1), carrier);
+        self.read_request(StreamId(1), request, interest);
+    }
+
+    fn go_away(&mut self, mut goaway: GoAway) {
+        let opened = match goaway.from {
+            Direction::ServerToClient => &self.opened,
+            Direction::ClientToServer => &self.pushed,
+        };
+        if !goaway.is_announcement() {
+            goaway.streams_beyond = opened.count_above(goaway.last_stream_id.0);
+        }
+        let warned = self.warned_before(&goaway);
+        if self.goaways.push(goaway) {
+            self.record.warned = warned;
+        }
+    }
+
+    /// Whether the client knew for at least a round trip that a GOAWAY with the real last stream id
+    /// would come (RFC 9113, section 6.8); `None` where what came before was not captured.
+    fn warned_before(&self, goaway: &GoAway) -> Option<bool> {
+        if goaway.is_announcement() || !self.server_begun {
+            return None;
+        }
+        let mut from_server = self.goaways.iter().filter(|goaway| !goaway.from_client());
+        let Some(announcement) = from_server.find(|goaway| goaway.is_announcement()) else {
+            return Some(false);
+        };
+        let ping = self.pings.last_answered(Direction::ServerToClient);
+        if ping.is_some_and(|ping| ping >= announcement.stamp) {
+            return Some(true);
+        }
+        let elapsed = goaway.stamp.time.nanos_since(announcement.stamp.time);
+        Some(match self.round_trip_nanos {
+            Some(round_trip) => elapsed >= round_trip - round_trip / 10,
+            None => announcement.received.is_some(),
+        })
+    }
+
+    fn close(&mut self, by: Direction, ending: Ending, position: u64, carrier: Carrier) {
+        let stamp = carrier.stamp;
+        self.record.close.get_or_insert(Close { by, ending, stamp });
+        match by {
+            Direction::ServerToClient => {
+                let closed = FromServer {
+                    end: position,
+                    stamp,
+                };
+                self.circumstances.closed_by_server.get_or_insert(closed);
+            }
+            Direction::ClientToServer => {
+                let closed = self.from_client(carrier);
+                self.circumstances.closed_by_client.get_or_insert(closed);
+            }
+        }
+    }
+
+    /// What the client had received when it sent something: what that segment acknowledges, else
+    /// what it had acknowledged before, else what was seen to have been sent.
+    fn from_client(&self, carrier: Carrier) -> FromClient {
+        let acknowledged = carrier.acknowledged.or(self.received_by_client);
+        let received = acknowledged.unwrap_or(self.sent_by_server);
+        FromClient {
+            received,
+            stamp: carrier.stamp,
+        }
+    }
+
+    fn learn_settings(&mut self, direction: Direction, settings: Settings<'_>) {
+        let known = match direction {
+            Direction::ClientToServer => &mut self.record.client_settings,
+            Direction::ServerToClient => &mut self.record.server_settings,
+        };
+        let known: &mut Vec<(SettingId, u32)> = known.get_or_insert_default();
+        for (id, value) in settings.iter() {
+            if let Some((_, latest)) = known.iter_mut().find(|(known, _)| *known == id) {
+                *latest = value;
+            } else if known.len() < MAX_SETTINGS {
+                known.push((id, value));
+            }
+        }
+    }
+
+    /// The client has received everything up to `upto`: answers that end before are delivered.
+    fn settle(&mut self, upto: u64, interest: &Interest) {
+        while let Some((end, id)) = self.answered.front().copied() {
+            if end > upto {
+                return;
+            }
+            self.answered.pop_front();
+            // Without its HEADERS a stream cannot be told from a new one should they come late.
+            let Some(stream) = self
+                .streams
+                .get(&id)
+                .filter(|stream| stream.opened.is_some())
+            else {
+                continue;
+            };
+            if stream.reset_by_client.is_none()
+                && let Some(stream) = self.streams.remove(&id)
+            {
+                self.report(id, stream, interest);
+            }
+        }
+    }
+
+    fn report(&mut self, id: u32, stream: Stream, interest: &Interest) {
+        self.circumstances.last_word = self.goaways.final_of_server();
+        let judgement = judge(id, &stream, &self.circumstances);
+        self.record.verdicts.add(judgement.verdict);
+        let silent = matches!(judgement.verdict, Verdict::Ok | Verdict::Unknown);
+        if !silent || interest.all {
+            self.settled.push(tell(
+                CallId {
+                    connection: self.record.number,
+                    stream: id,
+                },
+                stream,
+                judgement,
+            ));
+        }
+    }
+}
+
+fn from_server(frame: &Frame<'_>) -> FromServer {
+    FromServer {
+        end: frame.span.end,
+        stamp: frame.completed.stamp,
+    }
+}
+
+fn first_value(block: &HeaderBlock, name: &[u8]) -> Option<Arc<[u8]>> {
+    let field = block.fields().find(|field| field.name == Some(name))?;
+    field.value.map(Arc::from)
+}
+
+fn intern(interned: &mut FxHashMap<Box<[u8]>, Arc<[u8]>>, value: &[u8]) -> Arc<[u8]> {
+    if let Some(known) = interned.get(value) {
+        return Arc::clone(known);
+    }
+    let shared: Arc<[u8]> = value.into();
+    if interned.len() < MAX_INTERNED {
+        interned.insert(value.into(), Arc::clone(&shared));
+    }
+    shared
+}
+
+fn tell(id: CallId, stream: Stream, judgement: Judgement) -> Rpc {
+    let Judgement {
+        verdict,
+        ended,
+        error,
+        race,
+        late_by_nanos,
+        processed,
+    } = judgement;
+    let Stream {
+        opened,
+        request,
+        answer,
+        ..
+    } = stream;
+    let outcome = match verdict {
+        Verdict::Ok => Outcome::Ok,
+        Verdict::Status | Verdict::ResetByClient | Verdict::DeadlineExceeded => Outcome::Failed,
+        // A retry may have saved the call; nothing links attempts yet.
+        _ => Outcome::Unknown,
+    };
+    Rpc {
+        id,
+        method: request.method,
+        authority: request.authority,
+        opened: opened.map(|carrier| carrier.stamp),
+        ended,
+        verdict,
+        race,
+        late_by_nanos,
+        processed,
+        grpc_status: answer.grpc_status.value().cloned(),
+        grpc_message: answer.grpc_message,
+        http_status: answer.http_status.value().copied(),
+        error,
+        retried_as: None,
+        retry_of: None,
+        outcome,
+        app_error: None,
+        headers: request.headers,
+        request_messages: (request.messages.count, request.messages.bytes),
+        response_messages: (answer.messages.count, answer.messages.bytes),
+    }
+}

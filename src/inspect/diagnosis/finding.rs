@@ -1,0 +1,82 @@
+//! A finding: plain data that says what went wrong, with its proof.
+
+use crate::capture::Stamp;
+use crate::inspect::CallId;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Calls died.
+    Error,
+    /// Something is wrong that did not kill calls, or whose deaths were healed.
+    Warning,
+    /// Worth knowing.
+    Info,
+}
+
+impl Severity {
+    /// Its name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Info => "info",
+        }
+    }
+}
+
+/// How sure it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Confidence {
+    /// The wire proves it.
+    Certain,
+    /// Everything seen fits, and nothing else does.
+    Likely,
+    /// It fits, and something else may too.
+    Possible,
+}
+
+impl Confidence {
+    /// Its name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Certain => "certain",
+            Self::Likely => "likely",
+            Self::Possible => "possible",
+        }
+    }
+}
+
+/// A packet that proves something, or a statement about the whole capture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// Where to look; `None` for what no single packet shows.
+    pub stamp: Option<Stamp>,
+    /// What it shows.
+    pub text: String,
+}
+
+/// What went wrong at one server, as one rule sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The rule's name.
+    pub rule: &'static str,
+    /// How bad.
+    pub severity: Severity,
+    /// How sure.
+    pub confidence: Confidence,
+    /// What happened, in a line.
+    pub title: String,
+    /// Connections it happened on.
+    pub connections: Vec<u32>,
+    /// Calls it happened to.
+    pub rpcs: Vec<CallId>,
+    /// What proves it; never empty.
+    pub evidence: Vec<Evidence>,
+    /// Why it happened, in sentences.
+    pub explanation: String,
+    /// What to do about it, most useful first.
+    pub advice: Vec<String>,
+}

@@ -1,0 +1,114 @@
+//! `grace-expired`: accepted calls cut by the close that followed a graceful GOAWAY.
+
+use super::case::{self, Case, Hits, Proof, plural, time, times};
+use super::{Confidence, Finding, Rule, Severity};
+use crate::capture::Stamp;
+use crate::decode::Direction;
+use crate::decode::http2::ErrorCode;
+use crate::decode::tcp::Ending;
+use crate::inspect::{ConnectionRecord, GoAway, Rpc, Verdict};
+
+pub(super) const RULE: Rule = Rule {
+    name: "grace-expired",
+    meaning: "accepted RPCs were cut by the close that followed a graceful GOAWAY",
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let hits = case.hit(|record, rpc| {
+        rpc.verdict == Verdict::CutByClose && closed_after_grace(record).is_some()
+    });
+    if hits.is_empty() {
+        return None;
+    }
+    let count = case::count(&hits);
+    Some(Finding {
+        rule: RULE.name,
+        severity: Severity::Error,
+        confidence: Confidence::Certain,
+        title: format!(
+            "server {} closed {} on {} it had accepted",
+            case.server,
+            plural(hits.len(), "connection"),
+            plural(count, "RPC"),
+        ),
+        connections: case::numbers(&hits),
+        rpcs: case::calls(&hits),
+        evidence: evidence(&hits),
+        explanation: explanation(&hits),
+        advice: advice(&hits),
+    })
+}
+
+/// The graceful GOAWAY a connection began to end with, and the server's close after it.
+fn closed_after_grace(record: &ConnectionRecord) -> Option<(&GoAway, Stamp)> {
+    let first = record.server_goaways().next()?;
+    let graceful = record.server_goaways().all(|goaway| goaway.error == ErrorCode::NO_ERROR);
+    let close = record.close.filter(|close| close.by == Direction::ServerToClient)?;
+    (graceful && close.stamp >= first.stamp).then_some((first, close.stamp))
+}
+
+fn evidence(hits: &Hits<'_>) -> Vec<super::Evidence> {
+    let mut proof = Proof::default();
+    for (record, rpcs) in hits {
+        let Some((goaway, closed)) = closed_after_grace(record) else { continue };
+        let number = record.number;
+        let last = goaway.last_stream_id;
+        proof.cite(Some(goaway.stamp), format!("conn {number}: GOAWAY last_stream_id={last} NO_ERROR"));
+        let how = match record.close.map(|close| close.ending) {
+            Some(Ending::Rst) => "RST",
+            _ => "FIN",
+        };
+        let waited = time(closed.time.nanos_since(goaway.stamp.time));
+        let cut = plural(rpcs.len(), "RPC");
+        let text = format!("conn {number}: {how} of the server {waited} later, {cut} unanswered");
+        proof.cite(Some(closed), text);
+    }
+    proof.into_vec()
+}
+
+fn explanation(hits: &Hits<'_>) -> String {
+    let graces: Vec<_> = hits
+        .iter()
+        .filter_map(|(record, _)| closed_after_grace(record))
+        .map(|(goaway, closed)| closed.time.nanos_since(goaway.stamp.time))
+        .collect();
+    let ages: Vec<_> = hits
+        .iter()
+        .filter_map(|(record, _)| {
+            let (goaway, _) = closed_after_grace(record)?;
+            Some(goaway.stamp.time.nanos_since(record.opened?.time))
+        })
+        .collect();
+    let mut text = String::new();
+    let who = match hits.len() {
+        1 => "The connection".to_owned(),
+        2 => "Both connections".to_owned(),
+        many => format!("All {many} connections"),
+    };
+    if ages.len() == hits.len() {
+        text.push_str(&format!("{who} got GOAWAY at an age of {}", times(&ages)));
+    } else {
+        text.push_str(&format!("{who} got GOAWAY"));
+    }
+    text.push_str(&format!(
+        " and {} closed {} later, while calls that the server had accepted were still \
+         unanswered: the grace period ran out. These calls may have run, in part or to the end.",
+        if hits.len() == 1 { "was" } else { "were" },
+        times(&graces),
+    ));
+    text
+}
+
+fn advice(hits: &Hits<'_>) -> Vec<String> {
+    let slowest = hits.iter().flat_map(|(_, rpcs)| rpcs.iter()).filter_map(|rpc: &&Rpc| rpc.duration_nanos());
+    let slowest = slowest.max().unwrap_or_default();
+    vec![
+        format!(
+            "Server: make the grace longer than the slowest call (these had waited up to {} \
+             unanswered; grpc-go: MaxConnectionAgeGrace), or let connections live longer",
+            time(slowest),
+        ),
+        "Client: do not retry these blindly; the server may have done the work".into(),
+    ]
+}

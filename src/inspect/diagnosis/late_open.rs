@@ -1,0 +1,61 @@
+//! `late-open`: streams opened long after the client's kernel had the GOAWAY.
+
+use super::case::{self, Case, Proof, plural, time};
+use super::{Confidence, Finding, Rule, Severity};
+
+/// Beyond this a client is late by itself, in nanoseconds. Honest clients under load open streams up
+/// to 44 ms after the GOAWAY reached their kernel, with bytes held back in the socket.
+const LATE_NANOS: i64 = 100_000_000;
+
+pub(super) const RULE: Rule = Rule {
+    name: "late-open",
+    meaning: "RPCs were opened over 100 ms after the client's kernel had received the GOAWAY",
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let hits = case.hit(|_, rpc| rpc.late_by_nanos.is_some_and(|late| late > LATE_NANOS));
+    if hits.is_empty() {
+        return None;
+    }
+    let rpcs = || hits.iter().flat_map(|(_, rpcs)| rpcs.iter());
+    let latest = rpcs().filter_map(|rpc| rpc.late_by_nanos).max().unwrap_or_default();
+    let mut proof = Proof::default();
+    for (record, rpcs) in &hits {
+        if let Some(received) = record.final_goaway().and_then(|goaway| goaway.received) {
+            let text = format!("conn {}: the client acknowledges the whole GOAWAY", record.number);
+            proof.cite(Some(received), text);
+        }
+        if let Some(rpc) = rpcs.iter().max_by_key(|rpc| rpc.late_by_nanos) {
+            let late = time(rpc.late_by_nanos.unwrap_or_default());
+            let text = format!("stream {}:{} opened {late} later", record.number, rpc.id.stream);
+            proof.cite(rpc.opened, text);
+        }
+    }
+    let count = case::count(&hits);
+    Some(Finding {
+        rule: RULE.name,
+        severity: Severity::Warning,
+        confidence: Confidence::Certain,
+        title: format!(
+            "clients of {} opened {} up to {} after they had received the GOAWAY",
+            case.server,
+            plural(count, "stream"),
+            time(latest),
+        ),
+        connections: case::numbers(&hits),
+        rpcs: case::calls(&hits),
+        evidence: proof.into_vec(),
+        explanation: format!(
+            "A client that has received GOAWAY must not open streams (RFC 9113, section 6.8). The \
+             segments that carried these HEADERS acknowledge the whole GOAWAY, which their kernel \
+             had had for {} or more: longer than a busy client takes to read it.",
+            time(LATE_NANOS),
+        ),
+        advice: vec![
+            "Client: look for a library that ignores GOAWAY, or a process that stalls (garbage \
+             collection, CPU limits) before it reads its sockets"
+                .into(),
+        ],
+    })
+}

@@ -1,0 +1,66 @@
+//! Why calls died: rules over what became of connections and calls.
+//!
+//! In: the records of all connections. Out: [`Finding`]s. A rule is a file of this folder with a
+//! constant `RULE`, and a line in the list below. What never happens here: a verdict on a single
+//! call; that was given before.
+
+mod case;
+mod finding;
+
+use std::collections::BTreeMap;
+
+pub use case::Case;
+pub use finding::{Confidence, Evidence, Finding, Severity};
+
+use super::record::Finished;
+
+/// One rule.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    /// Its name in reports.
+    pub name: &'static str,
+    /// When it fires, in a sentence.
+    pub meaning: &'static str,
+    /// Looks at one server.
+    pub check: fn(&Case<'_>) -> Option<Finding>,
+}
+
+macro_rules! rules {
+    ($($file:ident),+ $(,)?) => {
+        $(mod $file;)+
+
+        /// All rules; among findings of equal severity the order here is the order of reports.
+        pub const RULES: &[Rule] = &[$($file::RULE),+];
+    };
+}
+
+rules! {
+    goaway_race,
+    grace_expired,
+    abrupt_close,
+    late_open,
+    single_goaway,
+    capture_incomplete,
+}
+
+/// Runs all rules over each server; the most severe findings come first.
+#[must_use]
+pub fn diagnose(connections: &[Finished]) -> Vec<Finding> {
+    let mut servers: BTreeMap<_, Vec<&Finished>> = BTreeMap::new();
+    for connection in connections {
+        servers
+            .entry(connection.record.server)
+            .or_default()
+            .push(connection);
+    }
+    let cases: Vec<_> = servers
+        .into_iter()
+        .map(|(server, of)| Case::new(server, of))
+        .collect();
+    let mut findings: Vec<_> = RULES
+        .iter()
+        .flat_map(|rule| cases.iter().filter_map(|case| (rule.check)(case)))
+        .collect();
+    findings.sort_by_key(|finding| finding.severity);
+    findings
+}

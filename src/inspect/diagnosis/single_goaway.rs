@@ -1,0 +1,63 @@
+//! `single-goaway`: a server that names its last stream id without a round trip's warning.
+
+use super::case::{Case, Proof, plural};
+use super::{Confidence, Finding, Rule, Severity};
+use crate::decode::http2::ErrorCode;
+
+pub(super) const RULE: Rule = Rule {
+    name: "single-goaway",
+    meaning: "a server announced its final last stream id with NO_ERROR, without a GOAWAY 2^31-1 at \
+              least a round trip before",
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let mut proof = Proof::default();
+    let mut connections = Vec::new();
+    let mut announced = false;
+    for connection in case.connections() {
+        let record = &connection.record;
+        let unwarned = record.warned == Some(false);
+        let Some(goaway) = record.final_goaway().filter(|_| unwarned) else { continue };
+        if goaway.error != ErrorCode::NO_ERROR {
+            continue;
+        }
+        announced |= record.server_goaways().any(|goaway| goaway.is_announcement());
+        connections.push(record.number);
+        let (number, last) = (record.number, goaway.last_stream_id);
+        let text = format!("conn {number}: GOAWAY last_stream_id={last}, not announced before");
+        proof.cite(Some(goaway.stamp), text);
+    }
+    if connections.is_empty() {
+        return None;
+    }
+    let how = if announced {
+        "sent GOAWAY 2^31-1 and the real last stream id without a round trip between them"
+    } else {
+        "sent the real last stream id at once, without GOAWAY 2^31-1 before"
+    };
+    Some(Finding {
+        rule: RULE.name,
+        severity: Severity::Warning,
+        confidence: Confidence::Certain,
+        title: format!(
+            "server {} gave no warning before GOAWAY on {}",
+            case.server,
+            plural(connections.len(), "connection"),
+        ),
+        connections,
+        rpcs: Vec::new(),
+        evidence: proof.into_vec(),
+        explanation: format!(
+            "The server {how}. Whatever the client sends within that round trip is above the last \
+             stream id and thrown away. RFC 9113, section 6.8 asks for the warning first."
+        ),
+        advice: vec![
+            "Server: drain with two GOAWAYs if it can; if it cannot (nginx, Go net/http), make it end \
+             connections less often"
+                .into(),
+            "Client: make sure that calls above the last stream id are retried on another connection"
+                .into(),
+        ],
+    })
+}

@@ -1,0 +1,23 @@
+//! Events to understanding: what became of each call, and why.
+//!
+//! In: [`Event`](crate::decode::Event)s, each with the number of its connection. Out: an [`Analysis`]
+//! of plain data. What never happens here: a word fit to print, or a byte from the wire unread.
+
+pub mod diagnosis;
+
+mod analysis;
+mod connection;
+mod goaway;
+mod judge;
+mod opened;
+mod pings;
+mod record;
+mod rpc;
+mod stream;
+
+pub use analysis::{Analysis, Inspector, Server};
+pub use connection::{Connection, Interest, MAX_OPEN_STREAMS};
+pub use goaway::GoAway;
+pub use pings::PingCounts;
+pub use record::{Close, ConnectionRecord, Finished, Missing, VerdictCounts};
+pub use rpc::{CallId, Link, Outcome, Processed, Race, RequestedHeader, Rpc, Verdict};

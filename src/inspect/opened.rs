@@ -1,0 +1,91 @@
+//! Which streams one side opened.
+
+/// How many runs are kept. An honest peer counts up without holes and makes one; bytes lost from the
+/// capture make a few more.
+const MAX_RUNS: usize = 4_096;
+
+/// A set of stream ids of one parity, kept as runs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Opened {
+    /// First and last id of each run, ascending, without overlap.
+    runs: Vec<(u32, u32)>,
+    count: u64,
+}
+
+impl Opened {
+    /// Adds an id; whether it was new. New ids are nearly always above all others.
+    pub(crate) fn insert(&mut self, id: u32) -> bool {
+        let place = self.runs.partition_point(|(first, _)| *first <= id);
+        let before = place.checked_sub(1);
+        if let Some((_, last)) = before.and_then(|before| self.runs.get_mut(before)) {
+            if id <= *last {
+                return false;
+            }
+            if id.checked_sub(*last) == Some(2) {
+                *last = id;
+                self.count += 1;
+                return true;
+            }
+        }
+        if self.runs.len() >= MAX_RUNS {
+            return false;
+        }
+        self.runs.insert(place, (id, id));
+        self.count += 1;
+        true
+    }
+
+    pub(crate) fn contains(&self, id: u32) -> bool {
+        let place = self.runs.partition_point(|(first, _)| *first <= id);
+        let before = place
+            .checked_sub(1)
+            .and_then(|before| self.runs.get(before));
+        before.is_some_and(|(_, last)| id <= *last)
+    }
+
+    pub(crate) const fn count(&self) -> u64 {
+        self.count
+    }
+
+    pub(crate) fn highest(&self) -> u32 {
+        self.runs.last().map_or(0, |(_, last)| *last)
+    }
+
+    pub(crate) fn count_above(&self, id: u32) -> u64 {
+        let above = self.runs.iter().rev().take_while(|(_, last)| *last > id);
+        above
+            .map(|(first, last)| u64::from(last - first.max(&(id + 1))) / 2 + 1)
+            .sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_in_a_row_are_one_run_and_holes_are_remembered() {
+        let mut opened = Opened::default();
+        for id in [1, 3, 5, 11, 13] {
+            assert!(opened.insert(id));
+        }
+        assert!(!opened.insert(3));
+        assert_eq!((opened.count(), opened.highest()), (5, 13));
+        assert!(opened.contains(5) && opened.contains(11) && !opened.contains(7));
+        assert!(opened.insert(7));
+        assert!(opened.contains(7));
+    }
+
+    #[test]
+    fn those_above_an_id_are_counted_whether_or_not_it_was_opened() {
+        let mut opened = Opened::default();
+        for id in (1..=59).step_by(2) {
+            opened.insert(id);
+        }
+        assert_eq!(opened.count_above(21), 19);
+        assert_eq!(opened.count_above(0), 30);
+        assert_eq!(opened.count_above(20), 20);
+        assert_eq!(opened.count_above(59), 0);
+        assert_eq!(opened.count_above(0x7fff_ffff), 0);
+    }
+}

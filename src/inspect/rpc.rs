@@ -1,0 +1,223 @@
+//! One call as reports tell it.
+
+use std::sync::Arc;
+
+use crate::capture::Stamp;
+use crate::decode::http2::ErrorCode;
+
+/// What became of a stream: the first event that the client's end saw decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Verdict {
+    /// Answered to the end, and well.
+    Ok,
+    /// Answered to the end with an error status, or gRPC without any.
+    Status,
+    /// Opened above the last stream id of the server's final GOAWAY, and not answered.
+    BeyondLastStreamId,
+    /// The TCP connection ended before the answer did.
+    CutByClose,
+    /// RST_STREAM REFUSED_STREAM from the server.
+    Refused,
+    /// RST_STREAM with another code from the server.
+    ResetByServer,
+    /// RST_STREAM from the client.
+    ResetByClient,
+    /// Given up at its deadline, or the deadline passed without an answer.
+    DeadlineExceeded,
+    /// The capture ends before anything else is known.
+    Unanswered,
+    /// The capture cannot say.
+    Unknown,
+}
+
+impl Verdict {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Ok,
+        Self::Status,
+        Self::BeyondLastStreamId,
+        Self::CutByClose,
+        Self::Refused,
+        Self::ResetByServer,
+        Self::ResetByClient,
+        Self::DeadlineExceeded,
+        Self::Unanswered,
+        Self::Unknown,
+    ];
+
+    /// Its name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Status => "status",
+            Self::BeyondLastStreamId => "beyond_last_stream_id",
+            Self::CutByClose => "cut_by_close",
+            Self::Refused => "refused",
+            Self::ResetByServer => "reset_by_server",
+            Self::ResetByClient => "reset_by_client",
+            Self::DeadlineExceeded => "deadline_exceeded",
+            Self::Unanswered => "unanswered",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Whether the call died: neither answered nor unknowable.
+    #[must_use]
+    pub const fn is_death(self) -> bool {
+        !matches!(self, Self::Ok | Self::Status | Self::Unknown)
+    }
+}
+
+/// How a stream came to be beyond the last stream id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Race {
+    /// Its HEADERS left before the client's kernel had the whole GOAWAY: proved.
+    InFlight,
+    /// Its HEADERS acknowledge the whole GOAWAY.
+    AfterReceipt,
+    /// No acknowledgement to judge by.
+    Unknown,
+}
+
+impl Race {
+    /// Its name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::InFlight => "in_flight",
+            Self::AfterReceipt => "after_receipt",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// Whether the server can have run the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Processed {
+    /// Guaranteed not: safe to retry.
+    No,
+    /// Possibly: retry only if idempotent.
+    Maybe,
+    /// It answered: a retry would run it twice.
+    Yes,
+}
+
+impl Processed {
+    /// Its name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::No => "no",
+            Self::Maybe => "maybe",
+            Self::Yes => "yes",
+        }
+    }
+}
+
+/// What became of the call as a whole, retries included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// It succeeded.
+    Ok,
+    /// It failed.
+    Failed,
+    /// A retry of it succeeded.
+    Recovered,
+    /// The capture does not show it.
+    Unknown,
+}
+
+impl Outcome {
+    /// Its name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed => "failed",
+            Self::Recovered => "recovered",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// Which call: its connection's number and its stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallId {
+    /// The connection's number in this analysis.
+    pub connection: u32,
+    /// The stream's identifier.
+    pub stream: u32,
+}
+
+/// Another attempt of the same call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The attempt.
+    pub call: CallId,
+    /// By what the two were recognised as one call.
+    pub by: String,
+}
+
+/// A request header that was asked for, with all its values; `None` where one cannot be known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestedHeader {
+    /// The name, in lower case.
+    pub name: Arc<[u8]>,
+    /// Its values in order; empty where the header is absent.
+    pub values: Vec<Option<Box<[u8]>>>,
+}
+
+/// One call. Texts are bytes as the wire had them, not yet fit to print.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rpc {
+    /// Which.
+    pub id: CallId,
+    /// `:path`; `None` if it cannot be known.
+    pub method: Option<Arc<[u8]>>,
+    /// `:authority`.
+    pub authority: Option<Arc<[u8]>>,
+    /// The segment that first carried the beginning of its HEADERS.
+    pub opened: Option<Stamp>,
+    /// The event that decided the verdict.
+    pub ended: Option<Stamp>,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// For [`Verdict::BeyondLastStreamId`]: how it got there.
+    pub race: Option<Race>,
+    /// For [`Race::AfterReceipt`]: nanoseconds from the first client segment that acknowledges the
+    /// whole GOAWAY to the segment that first carried the HEADERS.
+    pub late_by_nanos: Option<i64>,
+    /// Whether the server can have run it.
+    pub processed: Processed,
+    /// `grpc-status`, as sent.
+    pub grpc_status: Option<Box<[u8]>>,
+    /// `grpc-message`, percent-decoded.
+    pub grpc_message: Option<Box<[u8]>>,
+    /// `:status` of the final response.
+    pub http_status: Option<u16>,
+    /// The code of the RST_STREAM that ended it.
+    pub error: Option<ErrorCode>,
+    /// The attempt that followed this one.
+    pub retried_as: Option<Link>,
+    /// The attempt that this one repeats.
+    pub retry_of: Option<Link>,
+    /// What became of the call as a whole.
+    pub outcome: Outcome,
+    /// What the client library will have told the application.
+    pub app_error: Option<String>,
+    /// The request headers that were asked for.
+    pub headers: Vec<RequestedHeader>,
+    /// gRPC messages of the request: how many, and their bytes.
+    pub request_messages: (u64, u64),
+    /// gRPC messages of the answer: how many, and their bytes.
+    pub response_messages: (u64, u64),
+}
+
+impl Rpc {
+    /// Nanoseconds from its opening to its end.
+    #[must_use]
+    pub fn duration_nanos(&self) -> Option<i64> {
+        Some(self.ended?.time.nanos_since(self.opened?.time))
+    }
+}

@@ -1,0 +1,104 @@
+//! `frames`: one line a frame, for eyes.
+
+use std::fmt::{self, Write};
+
+use super::json::hex;
+use super::{Place, Style};
+use crate::decode::Direction;
+use crate::decode::http2::hpack::HeaderBlock;
+use crate::decode::http2::{Frame, Payload};
+use crate::report::escape;
+use crate::report::json::Files;
+use crate::report::redact::Secrets;
+
+/// Writes a frame's line.
+///
+/// ```text
+/// packet  elapsed    conn  direction  TYPE         stream  length  flags  what it says
+/// ```
+///
+/// # Errors
+///
+/// Those of `out`.
+#[allow(clippy::cast_precision_loss)]
+pub fn text(out: &mut impl Write, frame: &Frame<'_>, place: Place, style: Style) -> fmt::Result {
+    let stamp = frame.completed.stamp;
+    let header = frame.header;
+    let packet = match style.files {
+        Files::One => stamp.packet.to_string(),
+        Files::Several => format!("{}:{}", stamp.file, stamp.packet),
+    };
+    let elapsed = stamp.time.nanos_since(style.epoch) as f64 / 1e9;
+    let arrow = match frame.direction {
+        Direction::ClientToServer => "→",
+        Direction::ServerToClient => "←",
+    };
+    let call = format!("{}:{}", place.connection, header.stream);
+    let kind = header.kind.to_string();
+    write!(
+        out,
+        "{packet:>7} {elapsed:>12.6} {call:>9} {arrow} {kind:<13} {:>6}",
+        header.length
+    )?;
+    for (bit, name) in header.flags.named(header.kind) {
+        match name {
+            Some(name) => write!(out, " {name}")?,
+            None => write!(out, " {bit:#x}")?,
+        }
+    }
+    says(out, &frame.payload, style.secrets)?;
+    out.write_char('\n')
+}
+
+fn says(out: &mut impl Write, payload: &Payload<'_>, secrets: Secrets) -> fmt::Result {
+    match payload {
+        Payload::Headers {
+            block: Some(block), ..
+        } => fields(out, block, secrets),
+        Payload::Continuation { block: Some(ended) } => fields(out, ended.block, secrets),
+        Payload::PushPromise { promised, block } => {
+            write!(out, " promises {promised}")?;
+            block.map_or(Ok(()), |block| fields(out, block, secrets))
+        }
+        Payload::Settings(settings) => settings
+            .iter()
+            .try_for_each(|(id, value)| write!(out, " {id}={value}")),
+        Payload::WindowUpdate { increment } => write!(out, " +{increment}"),
+        Payload::Ping(payload) => write!(out, " {}", hex(payload)),
+        Payload::ResetStream { error } => write!(out, " {error}"),
+        Payload::GoAway {
+            last_stream_id,
+            error,
+            debug_data,
+        } => {
+            write!(out, " last_stream_id={last_stream_id} {error}")?;
+            if debug_data.is_empty() {
+                return Ok(());
+            }
+            write!(out, " \"{}\"", escape::terminal(debug_data))
+        }
+        Payload::Priority(priority) => {
+            write!(
+                out,
+                " depends on {}, weight {}",
+                priority.dependency,
+                u16::from(priority.weight) + 1
+            )
+        }
+        Payload::Malformed(malformation) => write!(out, " ({})", malformation.name()),
+        _ => Ok(()),
+    }
+}
+
+fn fields(out: &mut impl Write, block: &HeaderBlock, secrets: Secrets) -> fmt::Result {
+    for field in block.fields() {
+        let name = field.name.map_or_else(|| "?".into(), escape::terminal);
+        let value = match (field.name, field.value) {
+            (_, None) => "?".to_owned(),
+            (Some(name), Some(value)) => escape::terminal(&secrets.value(name, value)),
+            (None, Some(value)) => escape::terminal(&secrets.unnamed(value)),
+        };
+        write!(out, " {name}={value}")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,296 @@
+//! `analyze --format json`: the contract that scripts build on, `h2sniff.report/1`.
+
+use serde_json::{Map, Value, json};
+
+use super::document::Report;
+use super::escape;
+use super::redact::Secrets;
+use crate::capture::{FileSummary, Stamp, Timestamp};
+use crate::decode::Transport;
+use crate::decode::anomaly::Anomaly;
+use crate::decode::http2::SettingId;
+use crate::decode::tcp::Ending;
+use crate::inspect::diagnosis::{Evidence, Finding};
+use crate::inspect::{CallId, ConnectionRecord, GoAway, Link, RequestedHeader, Rpc, Server};
+
+/// Several captures: then `file` stands beside every `packet`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Files {
+    /// One.
+    One,
+    /// Several.
+    Several,
+}
+
+/// The whole report.
+#[must_use]
+pub fn report(report: &Report, secrets: Secrets) -> Value {
+    let files = if report.files.len() > 1 {
+        Files::Several
+    } else {
+        Files::One
+    };
+    let analysis = &report.analysis;
+    json!({
+        "schema": "h2sniff.report/1",
+        "tool": { "name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION") },
+        "capture": {
+            "files": report.files.iter().map(file).collect::<Vec<_>>(),
+            "packets": report.packets,
+            "bytes": report.bytes,
+            "first_packet": report.first_packet.map(time),
+            "last_packet": report.last_packet.map(time),
+        },
+        "connections": analysis.connections.iter().map(|record| connection(record, files)).collect::<Vec<_>>(),
+        "rpcs": analysis.rpcs.iter().map(|call| rpc(call, files, secrets)).collect::<Vec<_>>(),
+        "servers": analysis.servers.iter().map(server).collect::<Vec<_>>(),
+        "findings": analysis.findings.iter().map(|found| finding(found, files)).collect::<Vec<_>>(),
+        "anomalies": report.anomalies.iter().map(|odd| anomaly(odd, files)).collect::<Vec<_>>(),
+    })
+}
+
+/// One of `connections`.
+#[must_use]
+pub fn connection(record: &ConnectionRecord, files: Files) -> Value {
+    let close = record.close.map(|close| {
+        with_packet(
+            json!({ "by": close.by.sender(), "how": ending(close.ending) }),
+            "packet",
+            Some(close.stamp),
+            files,
+        )
+    });
+    json!({
+        "conn": record.number,
+        "tcp_stream": record.tcp_stream,
+        "client": record.client.to_string(),
+        "server": record.server.to_string(),
+        "transport": transport(record.transport),
+        "preface_seen": record.preface_seen,
+        "opened": record.opened.map(|stamp| time(stamp.time)),
+        "closed": record.close.map(|close| time(close.stamp.time)),
+        "close": close,
+        "streams": { "opened": record.streams_opened, "highest": record.highest_stream },
+        "goaways": record.goaways.iter().map(|goaway| go_away(goaway, files)).collect::<Vec<_>>(),
+        "settings": {
+            "client": settings(record.client_settings.as_deref()),
+            "server": settings(record.server_settings.as_deref()),
+        },
+        "pings": {
+            "client": record.pings.client,
+            "server": record.pings.server,
+            "unanswered": record.pings.unanswered,
+        },
+        "tcp": {
+            "retransmissions": record.retransmissions,
+            "missing_bytes": record.missing.bytes,
+        },
+        "client_stack": record.user_agent.as_deref().map(escape::text),
+        "server_stack": record.server_header.as_deref().map(escape::text),
+        "tls": Value::Null,
+    })
+}
+
+/// One of `rpcs`.
+#[must_use]
+pub fn rpc(rpc: &Rpc, files: Files, secrets: Secrets) -> Value {
+    let mut packets = json!({
+        "opened": rpc.opened.map(|stamp| stamp.packet),
+        "ended": rpc.ended.map(|stamp| stamp.packet),
+    });
+    if files == Files::Several
+        && let Some(packets) = packets.as_object_mut()
+    {
+        packets.insert(
+            "opened_file".into(),
+            json!(rpc.opened.map(|stamp| stamp.file)),
+        );
+        packets.insert(
+            "ended_file".into(),
+            json!(rpc.ended.map(|stamp| stamp.file)),
+        );
+    }
+    let method = rpc
+        .method
+        .as_deref()
+        .map(|path| escape::text(&secrets.path(path)).into_owned());
+    json!({
+        "conn": rpc.id.connection,
+        "stream": rpc.id.stream,
+        "method": method,
+        "authority": rpc.authority.as_deref().map(escape::text),
+        "opened": rpc.opened.map(|stamp| time(stamp.time)),
+        "ended": rpc.ended.map(|stamp| time(stamp.time)),
+        "duration_ms": rpc.duration_nanos().map(milliseconds),
+        "packets": packets,
+        "verdict": rpc.verdict.name(),
+        "race": rpc.race.map(|race| race.name()),
+        "late_by_ms": rpc.late_by_nanos.map(milliseconds),
+        "processed": rpc.processed.name(),
+        "grpc_status": rpc.grpc_status.as_deref().map(escape::text),
+        "grpc_message": rpc.grpc_message.as_deref().map(escape::text),
+        "http_status": rpc.http_status,
+        "error": rpc.error.map(|error| error.to_string()),
+        "retried_as": rpc.retried_as.as_ref().map(link),
+        "retry_of": rpc.retry_of.as_ref().map(link),
+        "outcome": rpc.outcome.name(),
+        "app_error": rpc.app_error,
+        "headers": headers(&rpc.headers, secrets),
+        "messages": {
+            "request": { "count": rpc.request_messages.0, "bytes": rpc.request_messages.1 },
+            "response": { "count": rpc.response_messages.0, "bytes": rpc.response_messages.1 },
+        },
+    })
+}
+
+/// One of `findings`.
+#[must_use]
+pub fn finding(finding: &Finding, files: Files) -> Value {
+    json!({
+        "rule": finding.rule,
+        "severity": finding.severity.name(),
+        "confidence": finding.confidence.name(),
+        "title": finding.title,
+        "connections": finding.connections,
+        "rpcs": finding.rpcs.iter().map(call).collect::<Vec<_>>(),
+        "evidence": finding.evidence.iter().map(|proof| evidence(proof, files)).collect::<Vec<_>>(),
+        "explanation": finding.explanation,
+        "advice": finding.advice,
+    })
+}
+
+fn file(file: &FileSummary) -> Value {
+    json!({
+        "path": file.path,
+        "format": file.format.name(),
+        "compression": file.compression.map(|compression| compression.name()),
+        "packets": file.packets,
+        "bytes": file.bytes,
+        "first_packet": file.first.map(time),
+        "last_packet": file.last.map(time),
+        "interfaces": file.interfaces.iter().map(|interface| json!({
+            "name": interface.name,
+            "link_type": interface.link_type.to_string(),
+        })).collect::<Vec<_>>(),
+    })
+}
+
+fn go_away(goaway: &GoAway, files: Files) -> Value {
+    let value = json!({
+        "from": goaway.from.sender(),
+        "time": time(goaway.stamp.time),
+        "last_stream_id": goaway.last_stream_id.0,
+        "error": goaway.error.to_string(),
+        "debug_data": escape::text(&goaway.debug_data),
+        "streams_beyond": goaway.streams_beyond,
+    });
+    with_packet(value, "packet", Some(goaway.stamp), files)
+}
+
+fn server(server: &Server) -> Value {
+    json!({
+        "address": server.address.to_string(),
+        "connections": server.connections,
+        "inferred": {
+            "max_connection_age_s": Value::Null,
+            "max_connection_age_grace_s": Value::Null,
+            "max_connection_idle_s": Value::Null,
+            "keepalive_time_s": Value::Null,
+            "requests_per_connection": Value::Null,
+            "stack": Value::Null,
+        },
+    })
+}
+
+fn evidence(evidence: &Evidence, files: Files) -> Value {
+    let value = json!({
+        "time": evidence.stamp.map(|stamp| time(stamp.time)),
+        "text": evidence.text,
+    });
+    with_packet(value, "packet", evidence.stamp, files)
+}
+
+fn anomaly(anomaly: &Anomaly, files: Files) -> Value {
+    let value = json!({
+        "layer": anomaly.layer.name(),
+        "text": anomaly.text,
+        "conn": anomaly.connection,
+        "count": anomaly.count,
+    });
+    with_packet(value, "packet", anomaly.stamp, files)
+}
+
+/// Adds a packet's number, and its file where there are several.
+pub(super) fn with_packet(
+    mut value: Value,
+    key: &str,
+    stamp: Option<Stamp>,
+    files: Files,
+) -> Value {
+    if let Some(object) = value.as_object_mut() {
+        object.insert(key.into(), json!(stamp.map(|stamp| stamp.packet)));
+        if files == Files::Several {
+            object.insert("file".into(), json!(stamp.map(|stamp| stamp.file)));
+        }
+    }
+    value
+}
+
+pub(super) fn settings(settings: Option<&[(SettingId, u32)]>) -> Value {
+    let object = settings.map(|settings| {
+        settings
+            .iter()
+            .map(|(id, value)| (id.to_string(), json!(value)))
+            .collect::<Map<_, _>>()
+    });
+    object.map_or(Value::Null, Value::Object)
+}
+
+fn headers(headers: &[RequestedHeader], secrets: Secrets) -> Value {
+    let object = headers.iter().map(|header| {
+        let values = header.values.iter().map(|value| {
+            value
+                .as_deref()
+                .map(|value| escape::text(&secrets.value(&header.name, value)).into_owned())
+        });
+        (
+            escape::text(&header.name).into_owned(),
+            json!(values.collect::<Vec<_>>()),
+        )
+    });
+    Value::Object(object.collect())
+}
+
+fn link(link: &Link) -> Value {
+    json!({ "conn": link.call.connection, "stream": link.call.stream, "linked_by": link.by })
+}
+
+fn call(call: &CallId) -> Value {
+    json!({ "conn": call.connection, "stream": call.stream })
+}
+
+fn time(moment: Timestamp) -> String {
+    moment.to_string()
+}
+
+/// Milliseconds, to the nanosecond.
+#[allow(clippy::cast_precision_loss)]
+fn milliseconds(nanos: i64) -> f64 {
+    nanos as f64 / 1e6
+}
+
+const fn ending(ending: Ending) -> &'static str {
+    match ending {
+        Ending::Fin => "fin",
+        Ending::Rst => "rst",
+    }
+}
+
+const fn transport(transport: Transport) -> &'static str {
+    match transport {
+        Transport::H2c => "h2c",
+        Transport::Tls => "tls",
+        Transport::NotHttp2 => "not-http2",
+        Transport::None => "none",
+    }
+}

@@ -1,0 +1,18 @@
+//! Understanding to words and pictures.
+//!
+//! In: a [`Report`] of plain data, or frames as they pass. Out: text for a terminal, JSON, and what
+//! else there is to read. What never happens here: a decision; what is not in the data is not said.
+
+pub mod frames;
+pub mod text;
+
+mod document;
+mod escape;
+mod instead;
+mod json;
+mod redact;
+
+pub use document::Report;
+pub use instead::{instead, instead_hint};
+pub use json::{Files, connection, finding, report as to_json, rpc};
+pub use redact::Secrets;
