@@ -37,10 +37,10 @@ pub(super) fn vlan(excerpt: Excerpt<'_>) -> Result<(VlanId, Inner<'_>), Stop> {
 /// Linux cooked capture, version 1 (tcpdump.org, `LINKTYPE_LINUX_SLL`).
 ///
 /// ```text
-///  0             2             4             6                14            16
-/// ┌─────────────┬─────────────┬─────────────┬─ ─ ─ ─ ─ ─ ─ ─ ┬─────────────┐
-/// │ packet type │ device type │ addr length │ address        │ protocol    │
-/// └─────────────┴─────────────┴─────────────┴─ ─ ─ ─ ─ ─ ─ ─ ┴─────────────┘
+/// 0             2             4                6         14         16
+/// ┌─────────────┬─────────────┬────────────────┬─────────┬──────────┐
+/// │ packet type │ device type │ address length │ address │ protocol │
+/// └─────────────┴─────────────┴────────────────┴─────────┴──────────┘
 /// ```
 pub(super) fn linux_cooked(excerpt: Excerpt<'_>) -> Result<Inner<'_>, Stop> {
     let (header, inner) = excerpt.split_header::<16>().ok_or(Fault::LinkHeaderCut)?;
@@ -55,10 +55,10 @@ pub(super) fn linux_cooked(excerpt: Excerpt<'_>) -> Result<Inner<'_>, Stop> {
 /// Linux cooked capture, version 2 (tcpdump.org, `LINKTYPE_LINUX_SLL2`).
 ///
 /// ```text
-///  0          2          4            8             10            11            12       20
-/// ┌──────────┬──────────┬────────────┬─────────────┬─────────────┬─────────────┬─ ─ ─ ─ ┐
-/// │ protocol │ reserved │ interface  │ device type │ packet type │ addr length │ address│
-/// └──────────┴──────────┴────────────┴─────────────┴─────────────┴─────────────┴─ ─ ─ ─ ┘
+/// 0          2          4           8             10            11               12        20
+/// ┌──────────┬──────────┬───────────┬─────────────┬─────────────┬────────────────┬─────────┐
+/// │ protocol │ reserved │ interface │ device type │ packet type │ address length │ address │
+/// └──────────┴──────────┴───────────┴─────────────┴─────────────┴────────────────┴─────────┘
 /// ```
 ///
 /// The interface is no part of the scope: one connection crosses several interfaces of a host.

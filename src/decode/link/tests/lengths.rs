@@ -55,6 +55,15 @@ fn an_incredible_original_length_is_not_believed() {
 }
 
 #[test]
+fn an_ip_length_outweighs_the_original_length() {
+    // Some tools cut packets and record the cut length as the original one.
+    let whole = ipv4_packet();
+    let cut = segment(LinkType::RAW, &whole[..whole.len() - 4]);
+    assert_eq!(cut.payload, &PAYLOAD[..PAYLOAD.len() - 4]);
+    assert_eq!(cut.payload_length as usize, PAYLOAD.len());
+}
+
+#[test]
 fn a_jumbogram_is_read_to_its_end() {
     let options = [6, 0, 0xc2, 4, 0, 1, 0, 0];
     let mut bytes = ipv6_packet_with(HOP_BY_HOP, &options);
