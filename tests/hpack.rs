@@ -1,6 +1,13 @@
 //! Every story of the public HPACK test cases: blocks that other encoders made, decoded field by
 //! field.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test may panic and print, its helpers too"
+)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -10,8 +17,10 @@ use serde_json::Value;
 /// Where the shared test data lies, if this machine has it. `H2SNIFF_REQUIRE_SHARED=1` makes its
 /// absence a failure.
 fn stories_folder() -> Option<PathBuf> {
-    let shared = std::env::var_os("H2SNIFF_SHARED")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared")), PathBuf::from);
+    let shared = std::env::var_os("H2SNIFF_SHARED").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared")),
+        PathBuf::from,
+    );
     let folder = shared.join("corpus/hpack-test-case");
     if folder.is_dir() {
         return Some(folder);
@@ -31,8 +40,13 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn octets(hex: &str) -> Vec<u8> {
-    let digits = hex.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
-    digits.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
+    let digits = hex
+        .as_bytes()
+        .chunks(2)
+        .map(|pair| std::str::from_utf8(pair).unwrap());
+    digits
+        .map(|pair| u8::from_str_radix(pair, 16).unwrap())
+        .collect()
 }
 
 /// Decodes the cases of one story, which share a connection, and returns how many they are.
@@ -49,11 +63,19 @@ fn run_story(path: &Path) -> usize {
         block.clear();
         let fault = decoder.decode(&octets(case["wire"].as_str().unwrap()), &mut block);
         assert_eq!(fault, None, "{place}");
-        let expected = case["headers"].as_array().unwrap().iter().flat_map(|header| {
-            let header = header.as_object().unwrap();
-            header.iter().map(|(name, value)| (name.as_bytes(), value.as_str().unwrap().as_bytes()))
-        });
-        let decoded = block.fields().map(|field| (field.name.unwrap(), field.value.unwrap()));
+        let expected = case["headers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|header| {
+                let header = header.as_object().unwrap();
+                header
+                    .iter()
+                    .map(|(name, value)| (name.as_bytes(), value.as_str().unwrap().as_bytes()))
+            });
+        let decoded = block
+            .fields()
+            .map(|field| (field.name.unwrap(), field.value.unwrap()));
         assert!(decoded.eq(expected), "{place}: {block:?}");
     }
     cases.len()

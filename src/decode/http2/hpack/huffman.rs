@@ -146,7 +146,10 @@ impl Step {
 }
 
 /// The step for every value that [`STEP_BITS`] bits can have.
-#[expect(clippy::indexing_slicing, reason = "runs in the compiler, which refuses a wrong index")]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "runs in the compiler, which refuses a wrong index"
+)]
 static STEPS: [Step; 1 << STEP_BITS] = {
     // First the steps of one symbol: a code and whatever may follow it.
     let mut single = [Step::LONG; 1 << STEP_BITS];
@@ -198,7 +201,10 @@ struct Sorted {
 
 /// All codes in the order of their bits: the one that a bit string begins with is the last that
 /// does not exceed it.
-#[expect(clippy::indexing_slicing, reason = "runs in the compiler, which refuses a wrong index")]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "runs in the compiler, which refuses a wrong index"
+)]
 static SORTED: [Sorted; CODES.len()] = {
     let mut sorted = [Sorted {
         aligned: 0,
@@ -237,10 +243,15 @@ mod tests {
     fn decode_slowly(input: &[u8]) -> Result<Vec<u8>, FaultKind> {
         let mut text = Vec::new();
         let (mut code, mut bits) = (0u32, 0u8);
-        for bit in input.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1)) {
+        for bit in input
+            .iter()
+            .flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1))
+        {
             code = code << 1 | u32::from(bit);
             bits += 1;
-            let found = CODES.iter().position(|known| known.bits == bits && known.code == code);
+            let found = CODES
+                .iter()
+                .position(|known| known.bits == bits && known.code == code);
             match found {
                 Some(END_OF_STRING) => return Err(FaultKind::EndOfString),
                 Some(symbol) => {
@@ -251,7 +262,11 @@ mod tests {
             }
         }
         let is_padding = bits < 8 && code == (1 << bits) - 1;
-        if is_padding { Ok(text) } else { Err(FaultKind::Padding) }
+        if is_padding {
+            Ok(text)
+        } else {
+            Err(FaultKind::Padding)
+        }
     }
 
     fn decode_quickly(input: &[u8]) -> Result<Vec<u8>, FaultKind> {
@@ -308,8 +323,14 @@ mod tests {
     #[test]
     fn padding_is_less_than_an_octet_of_ones() {
         assert_eq!(decode_quickly(&octets("00011", "1")), Ok(b"a".to_vec()));
-        assert_eq!(decode_quickly(&octets("00011", "0")), Err(FaultKind::Padding));
-        assert_eq!(decode_quickly(&octets("0001111111111", "1")), Err(FaultKind::Padding));
+        assert_eq!(
+            decode_quickly(&octets("00011", "0")),
+            Err(FaultKind::Padding)
+        );
+        assert_eq!(
+            decode_quickly(&octets("0001111111111", "1")),
+            Err(FaultKind::Padding)
+        );
         assert_eq!(decode_quickly(&[0xff]), Err(FaultKind::Padding));
         // 'X' is 11111100: an octet without any padding.
         assert_eq!(decode_quickly(&[0b1111_1100]), Ok(b"X".to_vec()));
@@ -318,11 +339,22 @@ mod tests {
     #[test]
     fn end_of_string_may_not_occur() {
         let end = "1".repeat(30);
-        for before in ["", "a", "www.example.com", "0123456789abcdefghijklmnopqrstuvwxyz"] {
+        for before in [
+            "",
+            "a",
+            "www.example.com",
+            "0123456789abcdefghijklmnopqrstuvwxyz",
+        ] {
             let bits = format!("{}{end}", bits_of(before.as_bytes()));
-            assert_eq!(decode_quickly(&octets(&bits, "1")), Err(FaultKind::EndOfString));
+            assert_eq!(
+                decode_quickly(&octets(&bits, "1")),
+                Err(FaultKind::EndOfString)
+            );
             let bits = format!("{bits}{}", bits_of(b"after it"));
-            assert_eq!(decode_quickly(&octets(&bits, "1")), Err(FaultKind::EndOfString));
+            assert_eq!(
+                decode_quickly(&octets(&bits, "1")),
+                Err(FaultKind::EndOfString)
+            );
         }
     }
 

@@ -18,7 +18,13 @@ pub(super) enum Way {
 #[derive(Clone, Debug)]
 pub(super) enum Item {
     Resize(u32),
-    Field { name: String, value: String, way: Way, is_coded: bool, by_index: bool },
+    Field {
+        name: String,
+        value: String,
+        way: Way,
+        is_coded: bool,
+        by_index: bool,
+    },
 }
 
 /// The encoder, with its own plain idea of the tables (RFC 7541, sections 2.3 and 4).
@@ -35,8 +41,15 @@ impl Encoder {
         let indexes: Vec<u8> = (1..=61).map(|index| 0x80 | index).collect();
         assert_eq!(Decoder::new().decode(&indexes, &mut block), None);
         let text = |text: Option<&[u8]>| String::from_utf8(text.unwrap().to_vec()).unwrap();
-        let fixed = block.fields().map(|field| (text(field.name), text(field.value))).collect();
-        Self { fixed, entries: VecDeque::new(), max_size: 4096 }
+        let fixed = block
+            .fields()
+            .map(|field| (text(field.name), text(field.value)))
+            .collect();
+        Self {
+            fixed,
+            entries: VecDeque::new(),
+            max_size: 4096,
+        }
     }
 
     pub(super) fn block(&mut self, items: &[Item]) -> Vec<u8> {
@@ -48,7 +61,13 @@ impl Encoder {
                     self.max_size = *size as usize;
                     self.evict();
                 }
-                Item::Field { name, value, way, is_coded, by_index } => {
+                Item::Field {
+                    name,
+                    value,
+                    way,
+                    is_coded,
+                    by_index,
+                } => {
                     self.field(&mut block, (name, value), *way, *is_coded, *by_index);
                 }
             }

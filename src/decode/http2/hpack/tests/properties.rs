@@ -17,7 +17,12 @@ fn fields() -> impl Strategy<Value = Item> {
         "x-[a-z]{0,40}",
         Just(String::new()),
     ];
-    let value = prop_oneof!["[a-c]?", Just("trailers".to_owned()), "\\PC{0,60}", "[a-z]{400}"];
+    let value = prop_oneof![
+        "[a-c]?",
+        Just("trailers".to_owned()),
+        "[ -é]{0,60}",
+        "[a-z]{400}"
+    ];
     let way = prop_oneof![
         4 => Just(Way::Indexed),
         2 => Just(Way::Inserted),
@@ -42,10 +47,13 @@ fn blocks() -> impl Strategy<Value = Vec<Vec<Item>>> {
         1 => (0u32..600).prop_map(Some),
         1 => Just(Some(4096)),
     ];
-    let block = (size, prop::collection::vec(fields(), 0..12)).prop_map(|(size, fields)| {
-        size.map(Item::Resize).into_iter().chain(fields).collect::<Vec<_>>()
+    let block = (size, prop::collection::vec(fields(), 0..10)).prop_map(|(size, fields)| {
+        size.map(Item::Resize)
+            .into_iter()
+            .chain(fields)
+            .collect::<Vec<_>>()
     });
-    prop::collection::vec(block, 1..16)
+    prop::collection::vec(block, 1..12)
 }
 
 /// Encodes `blocks` as one connection would.
@@ -69,15 +77,30 @@ fn check_partial<'a>(
 ) -> Result<(), TestCaseError> {
     prop_assert_eq!(partial.len(), truth.len());
     for (seen, truth) in partial.fields().zip(truth.fields()) {
-        prop_assert!(seen.name.is_none() || seen.name == truth.name, "{:?} {:?}", seen, truth);
-        prop_assert!(seen.value.is_none() || seen.value == truth.value, "{:?} {:?}", seen, truth);
+        prop_assert!(
+            seen.name.is_none() || seen.name == truth.name,
+            "{:?} {:?}",
+            seen,
+            truth
+        );
+        prop_assert!(
+            seen.value.is_none() || seen.value == truth.value,
+            "{:?} {:?}",
+            seen,
+            truth
+        );
         prop_assert_eq!(seen.sensitive, truth.sensitive);
         let Some(number) = seen.entry else {
             prop_assert!(seen.name.is_some() && seen.value.is_some());
             continue;
         };
         let before = *entries.entry(number).or_insert(truth);
-        prop_assert_eq!(before.name, truth.name, "entry {} was something else", number);
+        prop_assert_eq!(
+            before.name,
+            truth.name,
+            "entry {} was something else",
+            number
+        );
         prop_assert_eq!(before.entry, truth.entry, "entry {} was another", number);
     }
     Ok(())
@@ -102,21 +125,26 @@ proptest! {
     }
 
     #[test]
-    fn tail_of_a_connection_is_unknown_but_never_wrong(blocks in blocks(), skip in 0usize..16) {
+    fn tail_of_a_connection_is_unknown_but_never_wrong(blocks in blocks(), skip in 0usize..12) {
         let wire = encode(&blocks);
         let mut whole = Decoder::new();
         let truths: Vec<_> = wire.iter().map(|wire| decode(&mut whole, wire)).collect();
         let mut tail = Decoder::unseen();
         let mut entries = HashMap::new();
         for (wire, truth) in wire.iter().zip(&truths).skip(skip) {
-            check_partial(&mut entries, &decode(&mut tail, wire), truth)?;
+            let partial = decode(&mut tail, wire);
+            check_partial(&mut entries, &partial, truth)?;
+            // What was inserted before our eyes has a value. Here no table is larger than the
+            // size assumed, so nothing goes early.
+            let mut inserted = partial.fields().filter(|field| field.entry >= Some(0));
+            prop_assert!(inserted.all(|field| field.value.is_some()), "{:?}", partial);
         }
     }
 
     #[test]
     fn lost_blocks_leave_unknowns_but_nothing_wrong(
         blocks in blocks(),
-        lost in prop::collection::vec(any::<bool>(), 16),
+        lost in prop::collection::vec(any::<bool>(), 12),
     ) {
         let wire = encode(&blocks);
         let mut whole = Decoder::new();
