@@ -332,7 +332,7 @@ fn faults_say_what_and_where() {
         ("40 01 6e", (3, Truncated)),
         ("40 05 6e", (1, Truncated)),
         (
-            "ff ff ff ff ff 0f",
+            "ff 80 ff ff ff 0f",
             (0, IndexBeyondTables { index: u32::MAX }),
         ),
         ("ff 80 80 80 80 10", (0, IntegerOverflow)),

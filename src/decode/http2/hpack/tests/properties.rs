@@ -20,7 +20,7 @@ fn fields() -> impl Strategy<Value = Item> {
     let value = prop_oneof![
         "[a-c]?",
         Just("trailers".to_owned()),
-        "\\PC{0,60}",
+        "[ -é]{0,60}",
         "[a-z]{400}"
     ];
     let way = prop_oneof![
@@ -47,13 +47,13 @@ fn blocks() -> impl Strategy<Value = Vec<Vec<Item>>> {
         1 => (0u32..600).prop_map(Some),
         1 => Just(Some(4096)),
     ];
-    let block = (size, prop::collection::vec(fields(), 0..12)).prop_map(|(size, fields)| {
+    let block = (size, prop::collection::vec(fields(), 0..10)).prop_map(|(size, fields)| {
         size.map(Item::Resize)
             .into_iter()
             .chain(fields)
             .collect::<Vec<_>>()
     });
-    prop::collection::vec(block, 1..16)
+    prop::collection::vec(block, 1..12)
 }
 
 /// Encodes `blocks` as one connection would.
@@ -125,21 +125,26 @@ proptest! {
     }
 
     #[test]
-    fn tail_of_a_connection_is_unknown_but_never_wrong(blocks in blocks(), skip in 0usize..16) {
+    fn tail_of_a_connection_is_unknown_but_never_wrong(blocks in blocks(), skip in 0usize..12) {
         let wire = encode(&blocks);
         let mut whole = Decoder::new();
         let truths: Vec<_> = wire.iter().map(|wire| decode(&mut whole, wire)).collect();
         let mut tail = Decoder::unseen();
         let mut entries = HashMap::new();
         for (wire, truth) in wire.iter().zip(&truths).skip(skip) {
-            check_partial(&mut entries, &decode(&mut tail, wire), truth)?;
+            let partial = decode(&mut tail, wire);
+            check_partial(&mut entries, &partial, truth)?;
+            // What was inserted before our eyes has a value. Here no table is larger than the
+            // size assumed, so nothing goes early.
+            let mut inserted = partial.fields().filter(|field| field.entry >= Some(0));
+            prop_assert!(inserted.all(|field| field.value.is_some()), "{:?}", partial);
         }
     }
 
     #[test]
     fn lost_blocks_leave_unknowns_but_nothing_wrong(
         blocks in blocks(),
-        lost in prop::collection::vec(any::<bool>(), 16),
+        lost in prop::collection::vec(any::<bool>(), 12),
     ) {
         let wire = encode(&blocks);
         let mut whole = Decoder::new();
