@@ -138,27 +138,23 @@ impl Decoder {
     ) {
         let anomalies = &mut self.anomalies;
         flow.finish(&mut |signal| conversation.take(signal, anomalies, sink));
+        if came_to_nothing(&flow) && self.pending.len() < MAX_PENDING_CONNECTS {
+            self.pending.push((flow, conversation));
+            self.release_connects(sink);
+            return;
+        }
         let around = surroundings(&self.options, &self.known);
         if let Decision::Counts(counting) = conversation.decide(&flow, &around, true) {
             let learned = speaks_at(&counting);
             conversation.begin(next(&mut self.connections), *counting, anomalies, sink);
             self.learn(learned, sink);
         }
-        if let Some(number) = conversation.connection() {
-            sink(
-                number,
-                Event::Finished {
-                    retransmissions: flow.retransmissions(),
-                },
-            );
-            return;
+        match conversation.connection() {
+            Some(number) => {
+                sink(number, Event::Finished { retransmissions: flow.retransmissions() });
+            }
+            None => self.count_unrelated(conversation.unrelated().unwrap_or(Unrelated::Silent)),
         }
-        if !came_to_nothing(&flow) || self.pending.len() >= MAX_PENDING_CONNECTS {
-            self.count_unrelated(conversation.unrelated().unwrap_or(Unrelated::Silent));
-            return;
-        }
-        self.pending.push((flow, conversation));
-        self.release_connects(sink);
     }
 
     /// Counts the connects that came to nothing whose server is known by now.

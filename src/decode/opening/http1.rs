@@ -80,6 +80,15 @@ pub(super) fn upgrade(client: &[u8], server: &[u8]) -> Upgrade {
     })
 }
 
+/// How many bytes of a server's are the answer that grants an upgrade: 0 without one, `None` while
+/// its end is still to come.
+pub(super) fn switching_length(server: &[u8]) -> Option<usize> {
+    if !server.starts_with(SWITCHING) {
+        return Some(0);
+    }
+    head(server).map(<[u8]>::len)
+}
+
 /// The bytes up to and with the blank line.
 fn head(bytes: &[u8]) -> Option<&[u8]> {
     let end = bytes

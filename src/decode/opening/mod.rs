@@ -75,9 +75,13 @@ pub fn judge(sides: [Beginning<'_>; 2]) -> Verdict {
             continue;
         }
         if bytes.starts_with(PREFACE) {
+            // The request that this upgrades may have come before the capture began.
+            let Some(switching) = http1::switching_length(other.bytes) else {
+                return Verdict::Undecided;
+            };
             return Verdict::Http2(Http2 {
                 client: Some(client),
-                frames_at: place(client, offset + PREFACE.len(), 0),
+                frames_at: place(client, offset + PREFACE.len(), switching),
                 preface: true,
                 upgraded: None,
             });
