@@ -53,6 +53,7 @@ pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<Done> {
             .map(|name| lower_case(name))
             .collect(),
         all: options.all,
+        not_identifying: Vec::new(),
     };
     let decode = decode_options(&options.input, 0);
     let report = pipeline::analyze(&mut capture, pipeline::Options { decode, interest })?;

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use super::connection::{Connection, Interest};
 use super::diagnosis::{self, Finding};
 use super::record::{ConnectionRecord, Finished, VerdictCounts};
+use super::retry::Attempts;
 use super::rpc::Rpc;
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::Event;
@@ -40,6 +41,7 @@ pub struct Inspector {
     interest: Interest,
     open: BTreeMap<u32, Connection>,
     finished: Vec<Finished>,
+    attempts: Attempts,
     last_moment: Option<Timestamp>,
 }
 
@@ -69,21 +71,32 @@ impl Inspector {
             return;
         };
         open.push(event, &self.interest);
+        for attempt in open.take_attempts() {
+            self.attempts.push(attempt);
+        }
         if matches!(event, Event::Finished { .. })
             && let Some(open) = self.open.remove(&connection)
         {
-            self.finished
-                .push(open.finish(self.last_moment, &self.interest));
+            self.conclude(open);
         }
+    }
+
+    fn conclude(&mut self, mut connection: Connection) {
+        connection.conclude(self.last_moment, &self.interest);
+        for attempt in connection.take_attempts() {
+            self.attempts.push(attempt);
+        }
+        self.finished.push(connection.into_finished());
     }
 
     /// The capture is over.
     #[must_use]
     pub fn finish(mut self) -> Analysis {
-        let left = std::mem::take(&mut self.open).into_values();
-        let left = left.map(|open| open.finish(self.last_moment, &self.interest));
-        self.finished.extend(left);
+        for open in std::mem::take(&mut self.open).into_values() {
+            self.conclude(open);
+        }
         self.finished.sort_by_key(|finished| finished.record.number);
+        self.attempts.link(&mut self.finished);
         let findings = diagnosis::diagnose(&self.finished);
         let mut analysis = Analysis {
             findings,

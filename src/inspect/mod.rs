@@ -7,11 +7,13 @@ pub mod diagnosis;
 
 mod analysis;
 mod connection;
+mod fingerprint;
 mod goaway;
 mod judge;
 mod opened;
 mod pings;
 mod record;
+mod retry;
 mod rpc;
 mod stream;
 
