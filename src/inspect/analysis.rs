@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use super::app_error;
 use super::connection::{Connection, Interest};
 use super::diagnosis::{self, Finding};
 use super::record::{ConnectionRecord, Finished, VerdictCounts};
 use super::retry::Attempts;
-use super::rpc::Rpc;
+use super::rpc::{CallId, Rpc};
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::Event;
 
@@ -96,7 +97,8 @@ impl Inspector {
             self.conclude(open);
         }
         self.finished.sort_by_key(|finished| finished.record.number);
-        self.attempts.link(&mut self.finished);
+        self.attempts.link(&mut self.finished, self.last_moment);
+        tell_application_errors(&mut self.finished);
         let findings = diagnosis::diagnose(&self.finished);
         let mut analysis = Analysis {
             findings,
@@ -117,5 +119,36 @@ impl Inspector {
             })
             .collect();
         analysis
+    }
+}
+
+/// Says of each call what the application was told: what became of its last attempt.
+fn tell_application_errors(connections: &mut [Finished]) {
+    let calls = connections.iter().flat_map(|connection| {
+        connection
+            .rpcs
+            .iter()
+            .map(|rpc| (rpc.id, (rpc, &connection.record)))
+    });
+    let calls: BTreeMap<CallId, _> = calls.collect();
+    let errors: BTreeMap<CallId, String> = calls
+        .values()
+        .filter_map(|(rpc, _)| {
+            let mut last = rpc.id;
+            while let Some(link) = calls
+                .get(&last)
+                .and_then(|(rpc, _)| rpc.retried_as.as_ref())
+            {
+                last = link.call;
+            }
+            let (attempt, record) = calls.get(&last)?;
+            Some((rpc.id, app_error::predict(attempt, record)?))
+        })
+        .collect();
+    for rpc in connections
+        .iter_mut()
+        .flat_map(|connection| &mut connection.rpcs)
+    {
+        rpc.app_error = errors.get(&rpc.id).cloned();
     }
 }

@@ -6,6 +6,7 @@
 pub mod diagnosis;
 
 mod analysis;
+mod app_error;
 mod connection;
 mod fingerprint;
 mod goaway;
