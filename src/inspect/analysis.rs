@@ -58,6 +58,9 @@ impl Inspector {
 
     /// The capture has come to this moment.
     pub fn tick(&mut self, stamp: Stamp) {
+        if self.last_moment.is_none() {
+            self.interest.epoch = stamp.time;
+        }
         self.last_moment = self.last_moment.max(Some(stamp.time));
     }
 
@@ -87,7 +90,14 @@ impl Inspector {
         for attempt in connection.take_attempts() {
             self.attempts.push(attempt);
         }
-        self.finished.push(connection.into_finished());
+        let finished = connection.into_finished();
+        if self
+            .interest
+            .filter
+            .wants_connection(finished.record.number)
+        {
+            self.finished.push(finished);
+        }
     }
 
     /// The capture is over.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::filter::Filter;
 use super::fingerprint;
 use super::goaway::{GoAway, GoAways};
 use super::judge::{Circumstances, Judgement, judge};
@@ -46,6 +47,20 @@ pub struct Interest {
     /// Request headers, names in lower case, that say nothing about which attempts belong to one
     /// call, whatever they look like.
     pub not_identifying: Vec<Box<[u8]>>,
+    /// Which calls count.
+    pub filter: Filter,
+    /// The capture's first packet.
+    pub epoch: Timestamp,
+}
+
+impl Interest {
+    fn wants(&self, rpc: &Rpc) -> bool {
+        let filter = &self.filter;
+        let opened = rpc.opened.or(rpc.ended);
+        filter.wants_stream(rpc.id.stream)
+            && filter.wants_method(rpc.method.as_deref())
+            && opened.is_none_or(|opened| filter.wants_time(opened.time, self.epoch))
+    }
 }
 
 /// One connection.
@@ -580,7 +595,6 @@ impl Connection {
     fn report(&mut self, id: u32, stream: Stream, interest: &Interest) {
         self.circumstances.last_word = self.goaways.final_of_server();
         let judgement = judge(id, &stream, &self.circumstances);
-        self.record.verdicts.add(judgement.verdict);
         let silent = matches!(judgement.verdict, Verdict::Ok | Verdict::Unknown);
         let identity = stream.request.fingerprint.identity();
         let timeout = stream.request.timeout;
@@ -603,6 +617,10 @@ impl Connection {
                 verdict: rpc.verdict,
             });
         }
+        if !interest.wants(&rpc) {
+            return;
+        }
+        self.record.verdicts.add(rpc.verdict);
         if !silent || interest.all {
             self.settled.push(rpc);
         }

@@ -8,6 +8,7 @@ pub mod diagnosis;
 mod analysis;
 mod app_error;
 mod connection;
+mod filter;
 mod fingerprint;
 mod goaway;
 mod judge;
@@ -20,6 +21,7 @@ mod stream;
 
 pub use analysis::{Analysis, Inspector, Server};
 pub use connection::{Connection, Interest, MAX_OPEN_STREAMS};
+pub use filter::{Filter, Moment};
 pub use goaway::GoAway;
 pub use pings::PingCounts;
 pub use record::{Close, ConnectionRecord, Finished, Missing, VerdictCounts};
