@@ -13,7 +13,11 @@ mod opened;
 mod pings;
 mod record;
 mod rpc;
+#[cfg(test)]
+pub(crate) mod story;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 pub use analysis::{Analysis, Inspector, Server};
 pub use connection::{Connection, Interest, MAX_OPEN_STREAMS};

@@ -6,6 +6,8 @@
 
 mod case;
 mod finding;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
