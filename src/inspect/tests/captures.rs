@@ -123,3 +123,35 @@ fn a_block_in_several_frames_opens_one_stream() {
     );
     insta::assert_snapshot!(told, @"0:1 ok at 0.020 processed=yes grpc=0");
 }
+
+#[test]
+fn an_answer_missing_before_the_fin_is_unknown() {
+    // Nothing that was captured comes behind what is missing; the FIN's place shows it.
+    let told = story(
+        r#"
+        C 0.000 HEADERS 1
+        S 0.010 ANSWER 1 lost
+        S 0.020 FIN
+        C 0.021 FIN
+        "#,
+    );
+    insta::assert_snapshot!(told, @r"
+    0:1 unknown at 0.020 processed=maybe
+    warning capture-incomplete conns=0
+    ");
+}
+
+#[test]
+fn an_answer_missing_at_the_end_of_the_capture_is_unknown() {
+    let told = story(
+        r#"
+        C 0.000 HEADERS 1
+        S 0.010 ANSWER 1 lost
+        C 0.020 ACK
+        "#,
+    );
+    insta::assert_snapshot!(told, @r"
+    0:1 unknown processed=maybe
+    warning capture-incomplete conns=0
+    ");
+}
