@@ -17,7 +17,11 @@ mod pings;
 mod record;
 mod retry;
 mod rpc;
+#[cfg(test)]
+pub(crate) mod story;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 pub use analysis::{Analysis, Inspector, Server};
 pub use connection::{Connection, Interest, MAX_OPEN_STREAMS};

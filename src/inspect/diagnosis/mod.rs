@@ -7,6 +7,8 @@
 mod case;
 mod finding;
 mod ruled_out;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
