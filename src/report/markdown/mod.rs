@@ -1,0 +1,321 @@
+//! `analyze --format markdown`: the answer for a ticket or a postmortem.
+//!
+//! In: a [`Report`]. Out: Markdown as GitHub has it. What a peer sent stands in code spans, where no
+//! letter is markup, a link or a mention. What never happens here: a figure that the terminal's text
+//! would not tell.
+
+#[cfg(test)]
+mod tests;
+
+use super::document::Report;
+use super::escape::{markdown as sentence, markdown_code as code};
+use super::redact::Secrets;
+use super::story::{Cell, Chapter, Grid, Story, Subject, Victim, packet};
+use super::units::{count, counted};
+
+/// How to print it.
+#[derive(Clone, Copy, Debug)]
+pub struct Markdown {
+    /// How many victims of a kind are shown.
+    pub limit: usize,
+    /// Whether secrets are shown.
+    pub secrets: Secrets,
+}
+
+impl Markdown {
+    /// The report as Markdown.
+    #[must_use]
+    pub fn render(&self, report: &Report) -> String {
+        let story = Story::of(report, self.limit, self.secrets);
+        let mut out = String::new();
+        heading(&mut out, &story);
+        toll(&mut out, &story);
+        findings(&mut out, &story);
+        for told in &story.chapters {
+            chapter(&mut out, told, &story);
+        }
+        oddities(&mut out, &story);
+        let command = format!("{} {}", story.next.command, story.next.options);
+        line(&mut out, &format!("See more: {}", code(command.as_bytes())));
+        out
+    }
+}
+
+/// A paragraph or a block's line.
+fn line(out: &mut String, text: &str) {
+    out.push_str(text);
+    out.push('\n');
+}
+
+fn heading(out: &mut String, story: &Story<'_>) {
+    let rest = match (story.toll.share(), story.toll.well()) {
+        (Some(share), _) => format!(" of {} ({share})", count(story.toll.total)),
+        (None, Some(well)) => format!(": {well}"),
+        (None, None) => String::new(),
+    };
+    line(
+        out,
+        &format!("# {}{}\n", story.toll.headline(), sentence(&rest)),
+    );
+    let figures = story.scope.figures().join(" · ");
+    let name = code(story.scope.name.as_bytes());
+    line(out, &format!("{name} · {figures}\n"));
+}
+
+fn toll(out: &mut String, story: &Story<'_>) {
+    let toll = &story.toll;
+    if !toll.fates.is_empty() {
+        line(
+            out,
+            "| RPCs | what became of them | retry |\n|---:|---|---|",
+        );
+        for fate in &toll.fates {
+            line(
+                out,
+                &format!(
+                    "| {} | {} | {} |",
+                    count(fate.count),
+                    fate.what(),
+                    fate.retry()
+                ),
+            );
+        }
+        out.push('\n');
+    }
+    let mut items = Vec::new();
+    if toll.unlisted > 0 {
+        items.push(format!(
+            "{} more died and were counted only",
+            count(toll.unlisted)
+        ));
+    }
+    if let Some(failed) = toll.failed() {
+        let mut statuses: Vec<_> = toll
+            .statuses
+            .iter()
+            .map(|(status, number)| format!("{} × {}", count(*number), status.words(code)))
+            .collect();
+        if toll.statuses_left > 0 {
+            statuses.push(format!("{} other statuses", count(toll.statuses_left)));
+        }
+        items.push(format!("{failed}: {}", statuses.join(", ")));
+    }
+    items.extend(toll.unjudged.map(|unjudged| sentence(&unjudged.words())));
+    for silence in &story.silences {
+        items.push(sentence(&format!("{} {}", silence.who(), silence.what())));
+    }
+    if toll.died == 0 && story.chapters.is_empty() {
+        items.push(format!("Looked at {}", story.scope.looked_at().join(", ")));
+    }
+    list(out, items);
+}
+
+fn list(out: &mut String, items: Vec<String>) {
+    let some = !items.is_empty();
+    for item in items {
+        line(out, &format!("- {item}"));
+    }
+    if some {
+        out.push('\n');
+    }
+}
+
+/// All findings, a row each; info has no other place.
+fn findings(out: &mut String, story: &Story<'_>) {
+    if story.chapters.is_empty() && story.notes.is_empty() {
+        return;
+    }
+    line(out, "## Findings\n");
+    line(out, "| severity | finding | what happened |\n|---|---|---|");
+    for told in &story.chapters {
+        let (rule, severity) = told.rule();
+        row(out, severity.name(), rule, &told.title());
+    }
+    for note in &story.notes {
+        row(out, note.severity.name(), note.rule, &note.title);
+    }
+    out.push('\n');
+    let mut left = Vec::new();
+    for untold in &story.untold {
+        let servers: Vec<_> = untold.servers.iter().map(ToString::to_string).collect();
+        let servers = sentence(&servers.join(", "));
+        left.push(format!(
+            "{} more `{}` of other servers: {servers}, …",
+            count(untold.count),
+            untold.rule
+        ));
+    }
+    if story.notes_left > 0 {
+        left.push(more(story.notes_left));
+    }
+    list(out, left);
+}
+
+fn row(out: &mut String, severity: &str, rule: &str, title: &str) {
+    line(
+        out,
+        &format!("| {severity} | `{rule}` | {} |", sentence(title)),
+    );
+}
+
+fn chapter(out: &mut String, told: &Chapter<'_>, story: &Story<'_>) {
+    let (rule, _) = told.rule();
+    line(
+        out,
+        &format!("## `{rule}`\n\n{}\n", sentence(&told.title())),
+    );
+    if !told.witnesses.is_empty() {
+        let filters = told
+            .witnesses
+            .iter()
+            .map(|witness| filter(witness.record.tcp_stream, None));
+        let extra = filters.map(|filter| vec![filter]).collect();
+        table(out, &told.witness_grid(), &["Wireshark".to_owned()], extra);
+        list(out, said(told));
+    }
+    if !told.victims.is_empty() {
+        let mut titles = header_names(told);
+        titles.push("Wireshark".to_owned());
+        let extra = told.victims.iter().map(extra_cells).collect();
+        table(out, &told.victim_grid(story.files), &titles, extra);
+    }
+    let mut rest = Vec::new();
+    if told.victims_left > 0 {
+        rest.push(more(told.victims_left));
+    }
+    if !told.victims.is_empty() || !told.witnesses.is_empty() {
+        rest.push(told.since().to_owned());
+    }
+    for proof in &told.evidence {
+        let text = sentence(&proof.text);
+        rest.push(match proof.stamp {
+            Some(stamp) => format!("packet {}: {text}", packet(stamp, story.files)),
+            None => text,
+        });
+    }
+    if told.evidence_left > 0 {
+        rest.push(more(told.evidence_left));
+    }
+    list(out, rest);
+    let Subject::Finding(finding) = told.subject else {
+        return;
+    };
+    line(
+        out,
+        &format!("**Why:** {}\n", sentence(&finding.explanation)),
+    );
+    if !finding.advice.is_empty() {
+        line(out, "**Fix:**\n");
+        list(
+            out,
+            finding
+                .advice
+                .iter()
+                .map(|advice| sentence(advice))
+                .collect(),
+        );
+    }
+}
+
+/// Connections beyond the limit, and what the GOAWAYs said.
+fn said(told: &Chapter<'_>) -> Vec<String> {
+    let mut items = Vec::new();
+    if told.witnesses_left > 0 {
+        items.push(more(told.witnesses_left));
+    }
+    for (error, text, connections) in &told.said {
+        let mut words = format!("GOAWAY says {}", sentence(&error.to_string()));
+        if !text.is_empty() {
+            words.push_str(&format!(" {}", code(text)));
+        }
+        if *connections > 1 {
+            words.push_str(&format!(" on {}", counted(*connections, "connection")));
+        }
+        items.push(words);
+    }
+    if told.said_left > 0 {
+        items.push(more(told.said_left));
+    }
+    items
+}
+
+/// The headers that were asked for, which are the same for each victim.
+fn header_names(told: &Chapter<'_>) -> Vec<String> {
+    let headers = told.victims.first().map(|victim| victim.headers.as_slice());
+    headers
+        .unwrap_or_default()
+        .iter()
+        .map(|(name, _)| code(name))
+        .collect()
+}
+
+/// The values of the headers that were asked for, and the call's display filter.
+fn extra_cells(victim: &Victim<'_>) -> Vec<String> {
+    let values = victim.headers.iter().map(|(_, values)| {
+        let values = values
+            .iter()
+            .map(|value| value.as_deref().map_or_else(|| "?".into(), code));
+        values.collect::<Vec<_>>().join(", ")
+    });
+    let mut cells: Vec<_> = values.collect();
+    let stream = victim.rpc.id.stream;
+    let filter = victim
+        .tcp_stream
+        .map(|tcp_stream| filter(tcp_stream, Some(stream)));
+    cells.push(filter.unwrap_or_default());
+    cells
+}
+
+/// A display filter of Wireshark's.
+fn filter(tcp_stream: u32, stream: Option<u32>) -> String {
+    match stream {
+        Some(stream) => format!("`tcp.stream == {tcp_stream} && http2.streamid == {stream}`"),
+        None => format!("`tcp.stream == {tcp_stream}`"),
+    }
+}
+
+/// A table with further columns on its right.
+fn table(out: &mut String, grid: &Grid<'_>, titles: &[String], extra: Vec<Vec<String>>) {
+    let columns = grid.columns.iter().map(|column| column.title().to_owned());
+    let columns: Vec<_> = columns.chain(titles.iter().cloned()).collect();
+    line(out, &format!("| {} |", columns.join(" | ")));
+    line(out, &format!("|{}", "---|".repeat(columns.len())));
+    for (row, extra) in grid.rows.iter().zip(extra) {
+        let cells = row.iter().map(|cell| match cell {
+            Cell::Words(words) => sentence(words),
+            Cell::Wire(bytes) => code(bytes),
+        });
+        let cells: Vec<_> = cells.chain(extra).collect();
+        line(out, &format!("| {} |", cells.join(" | ")));
+    }
+    out.push('\n');
+}
+
+fn oddities(out: &mut String, story: &Story<'_>) {
+    if story.oddities.is_empty() {
+        return;
+    }
+    line(out, "## Odd about the capture\n");
+    let mut items = Vec::new();
+    for anomaly in &story.oddities {
+        let mut text = sentence(&anomaly.text);
+        if let Some(connection) = anomaly.connection {
+            text = format!("conn {connection}: {text}");
+        }
+        if let Some(stamp) = anomaly.stamp {
+            text = format!("packet {}: {text}", packet(stamp, story.files));
+        }
+        if anomaly.count > 1 {
+            text.push_str(&format!(" ({} times)", count(anomaly.count)));
+        }
+        items.push(text);
+    }
+    if story.oddities_left > 0 {
+        items.push(more(story.oddities_left));
+    }
+    list(out, items);
+}
+
+fn more(left: u64) -> String {
+    format!("… {} more (`--limit`)", count(left))
+}

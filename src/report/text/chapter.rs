@@ -1,0 +1,155 @@
+//! One thing that went wrong: a heading, two tables, and what they mean.
+
+use colored::Colorize as _;
+
+use super::layout::{Page, Paint, WIDTH, more, shortened, width};
+use super::table::{Fit, Table};
+use crate::inspect::diagnosis::Severity;
+use crate::report::escape;
+use crate::report::json::Files;
+use crate::report::story::{Cell, Chapter, Column, Grid, Subject, Victim, packet};
+use crate::report::units::counted;
+
+/// Writes a chapter after an empty line.
+pub(super) fn write(page: &mut Page, chapter: &Chapter<'_>, files: Files) {
+    page.blank();
+    heading(page, chapter);
+    witnesses(page, chapter);
+    victims(page, chapter, files);
+    let Subject::Finding(finding) = chapter.subject else {
+        return;
+    };
+    page.blank();
+    aside(page, "why", &finding.explanation);
+    for (place, advice) in finding.advice.iter().enumerate() {
+        aside(page, if place == 0 { "fix" } else { "" }, advice);
+    }
+    look(page, chapter, files);
+}
+
+/// A rule's name as a heading has it: `GOAWAY RACE`.
+pub(super) fn label(rule: &str) -> String {
+    rule.replace(['-', '_'], " ").to_uppercase()
+}
+
+fn heading(page: &mut Page, chapter: &Chapter<'_>) {
+    let title = escape::terminal(chapter.title().as_bytes());
+    let (rule, severity) = chapter.rule();
+    let (mark, paint): (_, Paint) = match severity {
+        Severity::Error => ("✗", |text| text.red().bold()),
+        Severity::Warning => ("⚠", |text| text.yellow().bold()),
+        Severity::Info => ("·", |text| text.bold()),
+    };
+    page.labelled(mark, &label(rule), &title, paint);
+}
+
+fn witnesses(page: &mut Page, chapter: &Chapter<'_>) {
+    if chapter.witnesses.is_empty() {
+        return;
+    }
+    page.blank();
+    let (header, rows) = table(&chapter.witness_grid()).lines();
+    page.line(header.dimmed().to_string());
+    for line in rows.iter().flatten() {
+        page.line(line);
+    }
+    page.more(chapter.witnesses_left);
+    for (error, text, connections) in &chapter.said {
+        let mut words = format!("GOAWAY says {error}");
+        if !text.is_empty() {
+            words.push_str(&format!(" \"{}\"", escape::terminal(text)));
+        }
+        if *connections > 1 {
+            words.push_str(&format!(" on {}", counted(*connections, "connection")));
+        }
+        page.line(format!("    {}", shortened(&words, WIDTH - 4)));
+    }
+    if chapter.said_left > 0 {
+        page.line(format!(
+            "    and {} (--limit)",
+            counted(chapter.said_left, "other text")
+        ));
+    }
+}
+
+fn victims(page: &mut Page, chapter: &Chapter<'_>, files: Files) {
+    if !chapter.victims.is_empty() {
+        page.blank();
+        let (header, rows) = table(&chapter.victim_grid(files)).lines();
+        page.line(header.dimmed().to_string());
+        for (lines, victim) in rows.iter().zip(&chapter.victims) {
+            for line in lines {
+                page.line(line);
+            }
+            headers(page, victim);
+        }
+    }
+    if chapter.victims.is_empty() && chapter.witnesses.is_empty() {
+        return;
+    }
+    let left = match chapter.victims_left {
+        0 => String::new(),
+        left => more(left),
+    };
+    let room = (WIDTH - 4).saturating_sub(width(&left) + width(chapter.since()));
+    let line = format!("{left}{}{}", " ".repeat(room.max(2)), chapter.since());
+    page.line(format!("    {}", line.trim_start().dimmed()));
+}
+
+fn headers(page: &mut Page, victim: &Victim<'_>) {
+    for (name, values) in &victim.headers {
+        let values: Vec<_> = values
+            .iter()
+            .map(|value| {
+                value
+                    .as_deref()
+                    .map_or_else(|| "?".to_owned(), escape::terminal)
+            })
+            .collect();
+        let values = match values.as_slice() {
+            [] => "(absent)".to_owned(),
+            values => values.join(", "),
+        };
+        let text = format!("{}: {values}", escape::terminal(name));
+        page.line(format!("      {}", shortened(&text, WIDTH - 6)));
+    }
+}
+
+fn table(grid: &Grid<'_>) -> Table {
+    let mut table = Table::default();
+    for column in &grid.columns {
+        let fit = match column {
+            Column::Method => Fit::Shorten,
+            Column::Client => Fit::Overflow,
+            _ => Fit::Whole,
+        };
+        table.column(column.title(), fit);
+    }
+    for row in &grid.rows {
+        let cells = row.iter().map(|cell| match cell {
+            Cell::Words(words) => words.clone(),
+            Cell::Wire(bytes) => escape::terminal(bytes),
+        });
+        table.row(cells.collect());
+    }
+    table
+}
+
+/// A paragraph with its label before it.
+fn aside(page: &mut Page, label: &str, text: &str) {
+    let text = escape::terminal(text.as_bytes());
+    page.labelled(" ", &format!("{label:<4}"), &text, |label| label.bold());
+}
+
+fn look(page: &mut Page, chapter: &Chapter<'_>, files: Files) {
+    for (place, evidence) in chapter.evidence.iter().enumerate() {
+        let text = match evidence.stamp {
+            Some(stamp) => format!("packet {}: {}", packet(stamp, files), evidence.text),
+            None => evidence.text.clone(),
+        };
+        aside(page, if place == 0 { "look" } else { "" }, &text);
+    }
+    if chapter.evidence_left > 0 {
+        aside(page, "", &more(chapter.evidence_left));
+    }
+}
