@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use super::columns::shortened;
+
 /// Bytes as text: what is not UTF-8 as `\xNN`, all else as it is. For JSON, which does its own
 /// escaping.
 #[must_use]
@@ -23,39 +25,45 @@ pub(crate) fn terminal(bytes: &[u8]) -> String {
     lossless(bytes, is_unsafe)
 }
 
-/// Bytes as a code span of Markdown, for what a peer sent: no letter of it is markup, a link, a
-/// mention or the end of a table's cell.
+/// Bytes as a code span of Markdown, cut in its middle to so many columns, for what a peer sent: no
+/// letter of it is markup, a link, a mention or the end of a table's cell.
 #[must_use]
-pub(crate) fn markdown_code(bytes: &[u8]) -> String {
+pub(crate) fn markdown_code(bytes: &[u8], columns: usize) -> String {
     if bytes.is_empty() {
         return "(empty)".to_owned();
     }
     // A backslash does not escape within a code span, so its own end is spelt out; so is the bar,
     // which ends a cell all the same.
-    format!(
-        "`{}`",
-        lossless(bytes, |letter| matches!(letter, '`' | '|')
-            || is_unsafe(letter))
-    )
+    let text = lossless(bytes, |letter| {
+        matches!(letter, '`' | '|') || is_unsafe(letter)
+    });
+    format!("`{}`", shortened(&text, columns))
 }
 
 /// A sentence of ours as Markdown: it may quote what a peer sent.
 #[must_use]
 pub(crate) fn markdown(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in lossless(text.as_bytes(), is_unsafe).chars() {
+    let safe = lossless(text.as_bytes(), is_unsafe);
+    let mut out = String::with_capacity(safe.len());
+    let mut before = ' ';
+    let mut letters = safe.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let after = letters.peek().copied().unwrap_or(' ');
         match letter {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             // Neither mentions nor addresses are recognised in entities.
             '@' => out.push_str("&#64;"),
-            '\\' | '`' | '*' | '_' | '~' | '[' | ']' | '|' | '#' | '!' | '$' => {
+            // Within a word it is nothing but a letter.
+            '_' if before.is_alphanumeric() && after.is_alphanumeric() => out.push(letter),
+            '\\' | '`' | '*' | '_' | '~' | '[' | ']' | '|' | '#' | '$' => {
                 out.push('\\');
                 out.push(letter);
             }
             _ => out.push(letter),
         }
+        before = letter;
     }
     out.replace("://", "&#58;//")
 }
@@ -115,12 +123,13 @@ mod tests {
 
     #[test]
     fn what_a_peer_sent_is_never_markup() {
-        assert_eq!(markdown_code(b"/a.B/C"), "`/a.B/C`");
+        assert_eq!(markdown_code(b"/a.B/C", 80), "`/a.B/C`");
         assert_eq!(
-            markdown_code(b"a`|\n<img src=x>@all \x1b[2J"),
+            markdown_code(b"a`|\n<img src=x>@all \x1b[2J", 80),
             "`a\\x60\\x7c\\x0a<img src=x>@all \\x1b[2J`"
         );
-        assert_eq!(markdown_code(b""), "(empty)");
+        assert_eq!(markdown_code(&[b'x'; 1_000], 5), "`xx…xx`");
+        assert_eq!(markdown_code(b"", 80), "(empty)");
     }
 
     #[test]
@@ -128,7 +137,7 @@ mod tests {
         assert_eq!(markdown("RFC 9113, section 6.8"), "RFC 9113, section 6.8");
         assert_eq!(
             markdown("last_stream_id=1 | <b>`x`</b> & [a](https://b) @c\n# d"),
-            "last\\_stream\\_id=1 \\| &lt;b&gt;\\`x\\`&lt;/b&gt; &amp; \\[a\\](https&#58;//b) &#64;c\\\\x0a\\# d"
+            "last_stream_id=1 \\| &lt;b&gt;\\`x\\`&lt;/b&gt; &amp; \\[a\\](https&#58;//b) &#64;c\\\\x0a\\# d"
         );
     }
 

@@ -7,6 +7,7 @@ pub mod frames;
 pub mod markdown;
 pub mod text;
 
+mod columns;
 mod document;
 mod escape;
 mod instead;

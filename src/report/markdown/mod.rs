@@ -8,10 +8,13 @@
 mod tests;
 
 use super::document::Report;
-use super::escape::{markdown as sentence, markdown_code as code};
+use super::escape::{markdown as sentence, markdown_code};
 use super::redact::Secrets;
 use super::story::{Cell, Chapter, Grid, Story, Subject, Victim, packet};
 use super::units::{count, counted};
+
+/// Columns of what a peer sent: methods are shorter, and a table of longer ones cannot be read.
+const MAX_COLUMNS: usize = 120;
 
 /// How to print it.
 #[derive(Clone, Copy, Debug)]
@@ -36,9 +39,20 @@ impl Markdown {
         }
         oddities(&mut out, &story);
         let command = format!("{} {}", story.next.command, story.next.options);
-        line(&mut out, &format!("See more: {}", code(command.as_bytes())));
+        line(
+            &mut out,
+            &format!(
+                "See more: {}",
+                markdown_code(command.as_bytes(), usize::MAX)
+            ),
+        );
         out
     }
+}
+
+/// What a peer sent.
+fn code(bytes: &[u8]) -> String {
+    markdown_code(bytes, MAX_COLUMNS)
 }
 
 /// A paragraph or a block's line.
@@ -49,7 +63,7 @@ fn line(out: &mut String, text: &str) {
 
 fn heading(out: &mut String, story: &Story<'_>) {
     let rest = match (story.toll.share(), story.toll.well()) {
-        (Some(share), _) => format!(" of {} ({share})", count(story.toll.total)),
+        (Some(share), _) => format!(" ({share} of {})", count(story.toll.total)),
         (None, Some(well)) => format!(": {well}"),
         (None, None) => String::new(),
     };
@@ -59,7 +73,10 @@ fn heading(out: &mut String, story: &Story<'_>) {
     );
     let figures = story.scope.figures().join(" · ");
     let name = code(story.scope.name.as_bytes());
-    line(out, &format!("{name} · {figures}\n"));
+    line(
+        out,
+        &format!("{name}{} · {figures}\n", story.scope.others()),
+    );
 }
 
 fn toll(out: &mut String, story: &Story<'_>) {
@@ -89,22 +106,12 @@ fn toll(out: &mut String, story: &Story<'_>) {
             count(toll.unlisted)
         ));
     }
-    if let Some(failed) = toll.failed() {
-        let mut statuses: Vec<_> = toll
-            .statuses
-            .iter()
-            .map(|(status, number)| format!("{} × {}", count(*number), status.words(code)))
-            .collect();
-        if toll.statuses_left > 0 {
-            statuses.push(format!("{} other statuses", count(toll.statuses_left)));
-        }
-        items.push(format!("{failed}: {}", statuses.join(", ")));
-    }
+    items.extend(toll.failed(code));
     items.extend(toll.unjudged.map(|unjudged| sentence(&unjudged.words())));
     for silence in &story.silences {
         items.push(sentence(&format!("{} {}", silence.who(), silence.what())));
     }
-    if toll.died == 0 && story.chapters.is_empty() {
+    if story.is_quiet() {
         items.push(format!("Looked at {}", story.scope.looked_at().join(", ")));
     }
     list(out, items);
@@ -159,10 +166,9 @@ fn row(out: &mut String, severity: &str, rule: &str, title: &str) {
 }
 
 fn chapter(out: &mut String, told: &Chapter<'_>, story: &Story<'_>) {
-    let (rule, _) = told.rule();
     line(
         out,
-        &format!("## `{rule}`\n\n{}\n", sentence(&told.title())),
+        &format!("## {}\n\n{}\n", told.label(), sentence(&told.title())),
     );
     if !told.witnesses.is_empty() {
         let filters = told
@@ -186,12 +192,24 @@ fn chapter(out: &mut String, told: &Chapter<'_>, story: &Story<'_>) {
     if !told.victims.is_empty() || !told.witnesses.is_empty() {
         rest.push(told.since().to_owned());
     }
+    if !told.codes.is_empty() {
+        let codes = told.codes.iter();
+        let codes: Vec<_> = codes
+            .map(|(code, number)| format!("{} × {code}", count(*number)))
+            .collect();
+        rest.push(codes.join(", "));
+    }
+    list(out, rest);
+    let mut rest = Vec::new();
     for proof in &told.evidence {
         let text = sentence(&proof.text);
         rest.push(match proof.stamp {
             Some(stamp) => format!("packet {}: {text}", packet(stamp, story.files)),
             None => text,
         });
+    }
+    if !rest.is_empty() {
+        line(out, "**Look at:**\n");
     }
     if told.evidence_left > 0 {
         rest.push(more(told.evidence_left));

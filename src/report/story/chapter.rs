@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 use super::toll::death;
 use super::{Index, Manner, Told, Victim, beyond};
+use rustc_hash::FxHashSet;
+
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::Direction;
 use crate::decode::http2::ErrorCode;
@@ -13,6 +15,9 @@ use crate::decode::tcp::Ending;
 use crate::inspect::diagnosis::{Confidence, Evidence, Finding, Severity};
 use crate::inspect::{CallId, ConnectionRecord, Outcome, Rpc, Verdict};
 use crate::report::units::{counted, length};
+
+/// How many codes are counted in words: as many as have a name (RFC 9113, section 7).
+const MAX_CODES: usize = 14;
 
 /// What a chapter is about.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +38,8 @@ pub(in crate::report) enum Subject<'a> {
 pub(in crate::report) struct Chapter<'a> {
     /// What it is about.
     pub(in crate::report) subject: Subject<'a>,
-    /// Its connections, those with most victims first, unless they were told before.
+    /// Its connections, unless they were told before; where they are more than the limit, those
+    /// with most victims.
     pub(in crate::report) witnesses: Vec<Witness<'a>>,
     /// Connections beyond the limit.
     pub(in crate::report) witnesses_left: u64,
@@ -45,6 +51,11 @@ pub(in crate::report) struct Chapter<'a> {
     pub(in crate::report) said: Vec<(ErrorCode, &'a [u8], u64)>,
     /// Other such words beyond the limit.
     pub(in crate::report) said_left: u64,
+    /// The codes of the RST_STREAMs that ended its calls, most frequent first, where they differ and
+    /// not all of its victims are shown.
+    pub(in crate::report) codes: Vec<(ErrorCode, u64)>,
+    /// Whether its calls differ in what a retry would do: then each says so.
+    pub(in crate::report) differ: bool,
     /// Whether moments count from each connection's opening; else from the capture's beginning.
     pub(in crate::report) since_opening: bool,
     /// Packets to look at that the victims do not name already.
@@ -110,13 +121,23 @@ impl<'a> Chapter<'a> {
         let mut chapter = Self::new(Subject::Finding(finding), &carried, index, manner);
         if !victims_told {
             chapter.add_victims(rpcs, index, manner);
+            // A report need not hold every call that a finding counts.
+            chapter.victims_left = beyond(finding.rpcs.len(), chapter.victims.len());
         }
-        let shown = chapter.packets();
-        let unseen = |evidence: &&Evidence| evidence.stamp.is_none_or(|at| !shown.contains(&at));
+        let shown: FxHashSet<_> = chapter.packets().collect();
+        let unseen = |evidence: &&Evidence| {
+            let at = evidence.stamp;
+            at.is_none_or(|at| !shown.contains(&at) && !told.packets.contains(&at))
+        };
         let evidence: Vec<_> = finding.evidence.iter().filter(unseen).collect();
         chapter.evidence_left = beyond(evidence.len(), manner.limit);
         chapter.evidence = evidence.into_iter().take(manner.limit).collect();
         chapter
+    }
+
+    /// The rule's name as a heading has it: `GOAWAY RACE`.
+    pub(in crate::report) fn label(&self) -> String {
+        label(self.rule().0)
     }
 
     /// The rule's name, or the verdict's where no rule has spoken, and how bad it is.
@@ -142,7 +163,7 @@ impl<'a> Chapter<'a> {
         };
         let connections = length(&self.witnesses).saturating_add(self.witnesses_left);
         Cow::Owned(format!(
-            "{} {} on {}; no finding explains it",
+            "{} {} on {}; no rule here says why",
             counted(count, "RPC"),
             death(verdict),
             counted(connections, "connection"),
@@ -152,9 +173,9 @@ impl<'a> Chapter<'a> {
     /// From when its moments count.
     pub(in crate::report) fn since(&self) -> &'static str {
         if self.since_opening {
-            "+ counts from the connection's opening"
+            "times since the connection opened"
         } else {
-            "+ counts from the capture's beginning: it lacks the opening of a connection"
+            "times since the capture began: a SYN is not in it"
         }
     }
 
@@ -183,7 +204,9 @@ impl<'a> Chapter<'a> {
             .iter()
             .filter_map(|(number, victims)| Some((*index.connections.get(number)?, *victims)))
             .collect();
-        records.sort_by_key(|(_, victims)| Reverse(*victims));
+        if records.len() > manner.limit {
+            records.sort_by_key(|(_, victims)| Reverse(*victims));
+        }
         let shown = || records.iter().take(manner.limit);
         let since_opening = shown().all(|(record, _)| record.opened.is_some());
         let mut said = said(&records);
@@ -200,6 +223,8 @@ impl<'a> Chapter<'a> {
             victims_left: 0,
             said,
             said_left,
+            codes: Vec::new(),
+            differ: false,
             since_opening,
             evidence: Vec::new(),
             evidence_left: 0,
@@ -207,6 +232,11 @@ impl<'a> Chapter<'a> {
     }
 
     fn add_victims(&mut self, mut rpcs: Vec<&'a Rpc>, index: &Index<'a>, manner: Manner) {
+        if rpcs.len() > manner.limit {
+            self.codes = codes(&rpcs);
+        }
+        let first = rpcs.first().map(|rpc| rpc.processed);
+        self.differ = rpcs.iter().any(|rpc| Some(rpc.processed) != first);
         rpcs.sort_by_key(|rpc| rpc.outcome == Outcome::Recovered);
         self.victims_left = beyond(rpcs.len(), manner.limit);
         rpcs.truncate(manner.limit);
@@ -231,20 +261,39 @@ impl<'a> Chapter<'a> {
         }
     }
 
-    /// Packets that the shown victims name.
-    fn packets(&self) -> Vec<Stamp> {
+    /// Packets that it names.
+    pub(super) fn packets(&self) -> impl Iterator<Item = Stamp> {
         let victims = self.victims.iter();
-        victims
-            .flat_map(|victim| [victim.rpc.opened, victim.rpc.ended])
-            .flatten()
-            .collect()
+        let of_victims = victims.flat_map(|victim| [victim.rpc.opened, victim.rpc.ended]);
+        let of_evidence = self.evidence.iter().map(|evidence| evidence.stamp);
+        of_victims.chain(of_evidence).flatten()
     }
+}
+
+/// A rule's name as a heading has it: `GOAWAY RACE`.
+pub(in crate::report) fn label(rule: &str) -> String {
+    rule.replace(['-', '_'], " ").to_uppercase()
 }
 
 fn count_by_connection(calls: impl Iterator<Item = CallId>, carried: &mut BTreeMap<u32, u64>) {
     for call in calls {
         *carried.entry(call.connection).or_default() += 1;
     }
+}
+
+/// The codes of the RST_STREAMs that ended calls, if there are several.
+fn codes(rpcs: &[&Rpc]) -> Vec<(ErrorCode, u64)> {
+    let mut codes: BTreeMap<_, u64> = BTreeMap::new();
+    for code in rpcs.iter().filter_map(|rpc| rpc.error) {
+        *codes.entry(code).or_default() += 1;
+    }
+    let mut codes: Vec<_> = codes.into_iter().collect();
+    codes.sort_by_key(|(_, count)| Reverse(*count));
+    if codes.len() < 2 {
+        codes.clear();
+    }
+    codes.truncate(MAX_CODES);
+    codes
 }
 
 fn beginning(

@@ -38,10 +38,14 @@ pub(in crate::report) enum Column {
     Race,
     /// The code it was reset with.
     Error,
+    /// Whether the server can have run it.
+    Processed,
     /// The attempt that followed.
     RetriedAs,
     /// Where it began and ended.
     Packets,
+    /// The same, with the number of the file, from 0.
+    FilePackets,
 }
 
 /// What stands in a cell.
@@ -78,8 +82,10 @@ impl Column {
             Self::Waited => "waited",
             Self::Race => "HEADERS left",
             Self::Error => "code",
+            Self::Processed => "ran",
             Self::RetriedAs => "retried as",
             Self::Packets => "packets",
+            Self::FilePackets => "file:packet",
         }
     }
 }
@@ -114,8 +120,10 @@ impl Chapter<'_> {
             (Column::Waited, waited),
             (Column::Race, any(|rpc| rpc.race.is_some())),
             (Column::Error, any(|rpc| rpc.error.is_some())),
+            (Column::Processed, self.differ),
             (Column::RetriedAs, any(|rpc| rpc.retried_as.is_some())),
-            (Column::Packets, true),
+            (Column::Packets, files == Files::One),
+            (Column::FilePackets, files == Files::Several),
         ];
         Grid::new(columns, &self.victims, |victim, column| match column {
             Column::Method => match &victim.method {
@@ -191,6 +199,7 @@ fn of_victim(victim: &Victim<'_>, column: Column, files: Files) -> String {
             (Race::Unknown, _) => "cannot be said".to_owned(),
         }),
         Column::Error => rpc.error.map(|error| error.to_string()),
+        Column::Processed => Some(rpc.processed.name().to_owned()),
         Column::RetriedAs => rpc.retried_as.as_ref().map(|link| {
             let saved = if rpc.outcome == Outcome::Recovered {
                 " ok"
@@ -199,7 +208,7 @@ fn of_victim(victim: &Victim<'_>, column: Column, files: Files) -> String {
             };
             format!("{}:{}{saved}", link.call.connection, link.call.stream)
         }),
-        Column::Packets => Some(packets(rpc, files)),
+        Column::Packets | Column::FilePackets => Some(packets(rpc, files)),
         _ => None,
     };
     known.unwrap_or_else(nothing)

@@ -24,7 +24,7 @@ use std::net::SocketAddr;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-pub(super) use chapter::{Chapter, Closed, Subject, Witness};
+pub(super) use chapter::{Chapter, Closed, Subject, Witness, label};
 pub(super) use grid::{Cell, Column, Grid, packet};
 pub(super) use next::Next;
 pub(super) use scope::Scope;
@@ -35,6 +35,7 @@ pub(super) use victim::Victim;
 use super::document::Report;
 use super::json::Files;
 use super::redact::Secrets;
+use crate::capture::{Stamp, Timestamp};
 use crate::decode::anomaly::Anomaly;
 use crate::inspect::diagnosis::{Finding, Severity};
 use crate::inspect::{CallId, ConnectionRecord, Rpc, Verdict};
@@ -46,8 +47,6 @@ pub(super) struct Manner {
     pub(super) limit: usize,
     /// Whether secrets are shown.
     pub(super) secrets: Secrets,
-    /// Whether packets need their file named.
-    pub(super) files: Files,
 }
 
 /// What a report tells.
@@ -96,11 +95,7 @@ impl<'a> Story<'a> {
         } else {
             Files::One
         };
-        let manner = Manner {
-            limit,
-            secrets,
-            files,
-        };
+        let manner = Manner { limit, secrets };
         let index = Index::of(report);
         let mut teller = Teller {
             manner,
@@ -121,6 +116,7 @@ impl<'a> Story<'a> {
             teller.tell(finding);
         }
         let notes: Vec<_> = findings(Severity::Info).collect();
+        let silences = Silence::all_of(report);
         let Teller {
             chapters, untold, ..
         } = teller;
@@ -128,15 +124,23 @@ impl<'a> Story<'a> {
             files,
             scope: Scope::of(report),
             toll: Toll::of(report, limit),
-            next: Next::of(report, &chapters),
+            next: Next::of(report, &chapters, silences.first()),
             chapters,
             untold: untold.into_values().collect(),
-            notes_left: beyond(notes.len(), limit),
+            notes_left: beyond(notes.len(), limit.max(1)),
             notes: notes.into_iter().take(limit.max(1)).collect(),
-            silences: Silence::all_of(report),
+            silences,
             oddities: report.anomalies.iter().take(limit).collect(),
             oddities_left: beyond(report.anomalies.len(), limit),
         }
+    }
+}
+
+impl Story<'_> {
+    /// Whether calls were seen and there is nothing to say of them.
+    pub(super) fn is_quiet(&self) -> bool {
+        let nothing_wrong = self.toll.died == 0 && self.chapters.is_empty();
+        nothing_wrong && self.silences.is_empty()
     }
 }
 
@@ -150,7 +154,7 @@ fn beyond(length: usize, limit: usize) -> u64 {
 struct Index<'a> {
     connections: FxHashMap<u32, &'a ConnectionRecord>,
     rpcs: FxHashMap<CallId, &'a Rpc>,
-    epoch: Option<crate::capture::Timestamp>,
+    epoch: Option<Timestamp>,
 }
 
 impl<'a> Index<'a> {
@@ -170,6 +174,7 @@ impl<'a> Index<'a> {
 struct Told {
     connections: FxHashSet<u32>,
     rpcs: FxHashSet<CallId>,
+    packets: FxHashSet<Stamp>,
     rules: BTreeMap<&'static str, usize>,
 }
 
@@ -191,6 +196,7 @@ impl<'a> Teller<'a, '_> {
             self.leave_untold(finding);
         } else {
             let chapter = Chapter::of_finding(finding, self.index, self.manner, &self.told);
+            self.told.packets.extend(chapter.packets());
             self.chapters.push(chapter);
         }
         self.told.connections.extend(&finding.connections);

@@ -1,6 +1,6 @@
 //! What to type next.
 
-use super::{Chapter, Subject};
+use super::{Chapter, Silence, Subject};
 use crate::report::document::Report;
 use crate::report::escape;
 
@@ -20,9 +20,11 @@ pub(in crate::report) struct Next {
 }
 
 impl Next {
-    pub(super) fn of(report: &Report, chapters: &[Chapter<'_>]) -> Self {
+    pub(super) fn of(report: &Report, chapters: &[Chapter<'_>], silence: Option<&Silence>) -> Self {
         let captures = captures(report);
-        let Some(options) = chapters.iter().find_map(closer) else {
+        let closer = chapters.iter().find_map(closer);
+        let silent = || silence.map(|silence| format!("--conn {}", silence.connection));
+        let Some(options) = closer.or_else(silent) else {
             return Self {
                 command: format!("h2sniff analyze {captures}"),
                 options: "--all --format json".to_owned(),

@@ -12,8 +12,7 @@ use crate::report::units::{count, counted, duration};
 pub(in crate::report) struct Scope {
     /// The name of the first file, without its folder.
     pub(in crate::report) name: String,
-    /// How many other files.
-    pub(in crate::report) other_files: u64,
+    other_files: u64,
     duration: Option<i64>,
     packets: u64,
     h2c: u64,
@@ -69,12 +68,17 @@ impl Scope {
         }
     }
 
+    /// How many other files there are, after the name.
+    pub(in crate::report) fn others(&self) -> String {
+        match self.other_files {
+            0 => String::new(),
+            others => format!(" and {}", counted(others, "more file")),
+        }
+    }
+
     /// The capture in figures, after its name.
     pub(in crate::report) fn figures(&self) -> Vec<String> {
         let mut figures = Vec::new();
-        if self.other_files > 0 {
-            figures.push(format!("and {}", counted(self.other_files, "more file")));
-        }
         figures.extend(self.duration.map(duration));
         figures.push(counted(self.packets, "packet"));
         figures.push(counted(self.h2c, "HTTP/2 connection"));

@@ -26,9 +26,9 @@ pub(in crate::report) struct Toll {
     /// Calls that were answered with a failure.
     pub(in crate::report) failed: u64,
     /// These by status, most frequent first: the bytes as sent, or an HTTP status.
-    pub(in crate::report) statuses: Vec<(Status, u64)>,
+    statuses: Vec<(Status, u64)>,
     /// Further statuses beyond the limit.
-    pub(in crate::report) statuses_left: u64,
+    statuses_left: u64,
     /// Calls that cannot be judged.
     pub(in crate::report) unjudged: Option<Unjudged>,
 }
@@ -57,7 +57,7 @@ pub(in crate::report) struct Unjudged {
 
 /// A failure as the wire said it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::report) enum Status {
+enum Status {
     /// `grpc-status`.
     Grpc(Box<[u8]>),
     /// `:status`.
@@ -168,8 +168,9 @@ impl Toll {
         }
     }
 
-    /// Calls that were answered with a failure, in words before the statuses.
-    pub(in crate::report) fn failed(&self) -> Option<String> {
+    /// Calls that were answered with a failure, in words; `escape` makes of a peer's bytes what may
+    /// be printed.
+    pub(in crate::report) fn failed(&self, escape: fn(&[u8]) -> String) -> Option<String> {
         let more = if self.died > 0 { " more" } else { "" };
         let were = if self.failed == 1 {
             "RPC was"
@@ -177,7 +178,28 @@ impl Toll {
             "RPCs were"
         };
         let failed = units::count(self.failed);
-        (self.failed > 0).then(|| format!("{failed}{more} {were} answered with an error"))
+        if self.failed == 0 {
+            return None;
+        }
+        let mut words: Vec<_> = match self.statuses.as_slice() {
+            [(status, count)] if *count == self.failed => vec![status.words(escape)],
+            several => several
+                .iter()
+                .map(|(status, count)| {
+                    format!("{} × {}", units::count(*count), status.words(escape))
+                })
+                .collect(),
+        };
+        if self.statuses_left > 0 {
+            words.push(format!(
+                "{} other statuses",
+                units::count(self.statuses_left)
+            ));
+        }
+        Some(format!(
+            "{failed}{more} {were} answered with an error: {}",
+            words.join(", ")
+        ))
     }
 }
 
@@ -253,12 +275,12 @@ impl Unjudged {
 
 impl Status {
     /// It in words; `escape` makes of a peer's bytes what may be printed.
-    pub(in crate::report) fn words(&self, escape: fn(&[u8]) -> String) -> String {
+    fn words(&self, escape: fn(&[u8]) -> String) -> String {
         match (self, self.name()) {
-            (_, Some(name)) => name.to_owned(),
+            (Self::Grpc(status), Some(name)) => format!("{name} ({})", escape(status)),
             (Self::Grpc(status), None) => format!("gRPC status {}", escape(status)),
-            (Self::Http(status), None) => format!("HTTP {status}"),
-            (Self::Missing, None) => "gRPC without a status".to_owned(),
+            (Self::Http(status), _) => format!("HTTP {status}"),
+            (Self::Missing, _) => "gRPC without a status".to_owned(),
         }
     }
 

@@ -2,13 +2,14 @@
 
 use colored::Colorize as _;
 
-use super::layout::{Page, Paint, WIDTH, more, shortened, width};
+use super::layout::{Page, Paint, WIDTH, more};
 use super::table::{Fit, Table};
 use crate::inspect::diagnosis::Severity;
+use crate::report::columns::{shortened, width};
 use crate::report::escape;
 use crate::report::json::Files;
 use crate::report::story::{Cell, Chapter, Column, Grid, Subject, Victim, packet};
-use crate::report::units::counted;
+use crate::report::units::{count, counted};
 
 /// Writes a chapter after an empty line.
 pub(super) fn write(page: &mut Page, chapter: &Chapter<'_>, files: Files) {
@@ -27,20 +28,15 @@ pub(super) fn write(page: &mut Page, chapter: &Chapter<'_>, files: Files) {
     look(page, chapter, files);
 }
 
-/// A rule's name as a heading has it: `GOAWAY RACE`.
-pub(super) fn label(rule: &str) -> String {
-    rule.replace(['-', '_'], " ").to_uppercase()
-}
-
 fn heading(page: &mut Page, chapter: &Chapter<'_>) {
     let title = escape::terminal(chapter.title().as_bytes());
-    let (rule, severity) = chapter.rule();
+    let (_, severity) = chapter.rule();
     let (mark, paint): (_, Paint) = match severity {
         Severity::Error => ("✗", |text| text.red().bold()),
         Severity::Warning => ("⚠", |text| text.yellow().bold()),
         Severity::Info => ("·", |text| text.bold()),
     };
-    page.labelled(mark, &label(rule), &title, paint);
+    page.labelled(mark, &chapter.label(), &title, paint);
 }
 
 fn witnesses(page: &mut Page, chapter: &Chapter<'_>) {
@@ -87,17 +83,37 @@ fn victims(page: &mut Page, chapter: &Chapter<'_>, files: Files) {
     if chapter.victims.is_empty() && chapter.witnesses.is_empty() {
         return;
     }
-    let left = match chapter.victims_left {
-        0 => String::new(),
-        left => more(left),
-    };
-    let room = (WIDTH - 4).saturating_sub(width(&left) + width(chapter.since()));
-    let line = format!("{left}{}{}", " ".repeat(room.max(2)), chapter.since());
-    page.line(format!("    {}", line.trim_start().dimmed()));
+    codes(page, chapter);
+    let since = chapter.since().dimmed();
+    if chapter.victims_left == 0 {
+        page.line(format!("    {since}"));
+        return;
+    }
+    let left = more(chapter.victims_left);
+    let taken = 4 + width(&left) + width(chapter.since());
+    match WIDTH.checked_sub(taken).filter(|gap| *gap > 1) {
+        Some(gap) => page.line(format!("    {}{}{since}", left.dimmed(), " ".repeat(gap))),
+        None => {
+            page.more(chapter.victims_left);
+            page.line(format!("    {since}"));
+        }
+    }
 }
 
+fn codes(page: &mut Page, chapter: &Chapter<'_>) {
+    if chapter.codes.is_empty() {
+        return;
+    }
+    let codes = chapter.codes.iter();
+    let codes: Vec<_> = codes
+        .map(|(code, number)| format!("{} × {code}", count(*number)))
+        .collect();
+    page.paragraph("    ", "    ", &codes.join(", "), |text| text.normal());
+}
+
+/// The headers that were asked for, in one line if it is long enough.
 fn headers(page: &mut Page, victim: &Victim<'_>) {
-    for (name, values) in &victim.headers {
+    let headers = victim.headers.iter().map(|(name, values)| {
         let values: Vec<_> = values
             .iter()
             .map(|value| {
@@ -110,8 +126,19 @@ fn headers(page: &mut Page, victim: &Victim<'_>) {
             [] => "(absent)".to_owned(),
             values => values.join(", "),
         };
-        let text = format!("{}: {values}", escape::terminal(name));
-        page.line(format!("      {}", shortened(&text, WIDTH - 6)));
+        format!("{}: {values}", escape::terminal(name))
+    });
+    let headers: Vec<_> = headers.collect();
+    let together = headers.join("  ");
+    if headers.is_empty() {
+        return;
+    }
+    if width(&together) <= WIDTH - 6 {
+        page.line(format!("      {together}"));
+        return;
+    }
+    for header in headers {
+        page.line(format!("      {}", shortened(&header, WIDTH - 6)));
     }
 }
 

@@ -3,8 +3,8 @@
 use colored::ColoredString;
 use colored::Colorize as _;
 use textwrap::{Options, WordSplitter};
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
+use crate::report::columns::width;
 use crate::report::units::count;
 
 /// Columns of a line: what a terminal has that nobody has widened, and what a ticket shows.
@@ -46,7 +46,7 @@ impl Page {
         let rest = " ".repeat(width(&before).min(WIDTH / 3));
         for (place, line) in wrapped(&before, &rest, text).into_iter().enumerate() {
             match line.strip_prefix(before.trim_end()) {
-                Some(text) if place == 0 => {
+                Some(text) if place == 0 && !label.trim().is_empty() => {
                     self.line(format!("{}{text}", paint(before.trim_end())));
                 }
                 _ => self.line(line),
@@ -71,11 +71,6 @@ pub(super) fn more(left: u64) -> String {
     format!("… {} more (--limit)", count(left))
 }
 
-/// How many columns plain text takes.
-pub(super) fn width(text: &str) -> usize {
-    text.width()
-}
-
 /// Plain text in lines, each after what stands before it.
 pub(super) fn wrapped(first: &str, rest: &str, text: &str) -> Vec<String> {
     let options = Options::new(WIDTH)
@@ -90,52 +85,9 @@ pub(super) fn wrapped(first: &str, rest: &str, text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Plain text cut in its middle to so many columns: of a path both ends tell most.
-pub(super) fn shortened(text: &str, columns: usize) -> String {
-    // What takes no column counts as one, or a heap of accents would have no end.
-    let columns_of = |letter: char| letter.width().unwrap_or(0).max(1);
-    let total: usize = text.chars().map(columns_of).sum();
-    if total <= columns {
-        return text.to_owned();
-    }
-    let kept = columns.saturating_sub(1);
-    let tail_columns = kept / 2;
-    let take = |letters: &mut dyn Iterator<Item = char>, room: usize| {
-        let mut left = room;
-        let mut taken = Vec::new();
-        for letter in letters {
-            let Some(rest) = left.checked_sub(columns_of(letter)) else {
-                break;
-            };
-            left = rest;
-            taken.push(letter);
-        }
-        taken
-    };
-    let head = take(&mut text.chars(), kept - tail_columns);
-    let tail = take(&mut text.chars().rev(), tail_columns);
-    head.into_iter()
-        .chain(['…'])
-        .chain(tail.into_iter().rev())
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn both_ends_of_a_long_name_stay() {
-        assert_eq!(
-            shortened("/inventory.Stock/Reserve", 24),
-            "/inventory.Stock/Reserve"
-        );
-        assert_eq!(shortened("/inventory.Stock/Reserve", 11), "/inve…serve");
-        assert_eq!(shortened("/倉庫/予約する", 8), "/倉…する");
-        assert_eq!(shortened("abc", 0), "…");
-        let accents = "e\u{301}".repeat(1_000);
-        assert!(shortened(&accents, 10).chars().count() <= 10);
-    }
 
     #[test]
     fn no_line_is_wider_than_the_page() {

@@ -13,12 +13,14 @@ mod tests;
 
 use colored::Colorize as _;
 
+use super::columns::width;
 use super::document::Report;
 use super::escape;
 use super::redact::Secrets;
-use super::story::{Fate, Next, Story, Toll, packet};
+use super::story::{Fate, Next, Story, Toll, label, packet};
 use super::units::{count, counted};
-use layout::{Page, WIDTH, width, wrapped};
+use crate::inspect::Processed;
+use layout::{Page, WIDTH, wrapped};
 
 /// How to print it.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +40,7 @@ impl Text {
         scope(&mut page, &story);
         toll(&mut page, &story.toll);
         silences(&mut page, &story);
-        if story.toll.died == 0 && story.chapters.is_empty() {
+        if story.is_quiet() {
             let looked_at = story.scope.looked_at().join(", ");
             page.paragraph("  ", "  ", &format!("Looked at {looked_at}."), |text| {
                 text.dimmed()
@@ -57,7 +59,7 @@ impl Text {
 
 fn scope(page: &mut Page, story: &Story<'_>) {
     let name = escape::terminal(story.scope.name.as_bytes());
-    let mut parts = vec![name];
+    let mut parts = vec![format!("{name}{}", story.scope.others())];
     parts.extend(story.scope.figures());
     for line in wrapped("", "  ", &parts.join(" · ")) {
         page.line(line);
@@ -103,11 +105,14 @@ fn toll(page: &mut Page, toll: &Toll) {
         } else {
             "✗".red()
         };
-        let count = count(fate.count);
+        let retry = match (fate.recovered, fate.processed) {
+            (false, Processed::Yes) => fate.retry().red(),
+            (false, Processed::Maybe) => fate.retry().yellow(),
+            _ => fate.retry().green(),
+        };
+        let (count, died) = (count(fate.count), fate.what());
         page.line(format!(
-            "  {mark} {count:>numbers$}  {:<what$}  {}",
-            fate.what(),
-            fate.retry()
+            "  {mark} {count:>numbers$}  {died:<what$}  {retry}"
         ));
     }
     if toll.unlisted > 0 {
@@ -116,25 +121,12 @@ fn toll(page: &mut Page, toll: &Toll) {
             count(toll.unlisted)
         ));
     }
-    if let Some(failed) = toll.failed() {
-        let text = format!("{failed}: {}", statuses(toll));
-        page.paragraph("  ! ", "    ", &text, |text| text.normal());
+    if let Some(failed) = toll.failed(escape::terminal) {
+        page.paragraph("  ! ", "    ", &failed, |text| text.normal());
     }
     if let Some(unjudged) = toll.unjudged {
         page.paragraph("  ? ", "    ", &unjudged.words(), |text| text.normal());
     }
-}
-
-fn statuses(toll: &Toll) -> String {
-    let mut words: Vec<_> = toll
-        .statuses
-        .iter()
-        .map(|(status, number)| format!("{} × {}", count(*number), status.words(escape::terminal)))
-        .collect();
-    if toll.statuses_left > 0 {
-        words.push(format!("{} other statuses", count(toll.statuses_left)));
-    }
-    words.join(", ")
 }
 
 fn silences(page: &mut Page, story: &Story<'_>) {
@@ -154,7 +146,7 @@ fn untold(page: &mut Page, story: &Story<'_>) {
         let text = format!(
             "{} {} of other servers: {}, … (--limit)",
             count(untold.count),
-            chapter::label(untold.rule),
+            label(untold.rule),
             servers.join(", "),
         );
         page.paragraph("… ", "  ", &text, |text| text.normal());
@@ -168,7 +160,7 @@ fn notes(page: &mut Page, story: &Story<'_>) {
     page.blank();
     for note in &story.notes {
         let title = escape::terminal(note.title.as_bytes());
-        let label = chapter::label(note.rule);
+        let label = label(note.rule);
         page.labelled("·", &label, &title, |text| text.bold());
     }
     page.more(story.notes_left);

@@ -1,6 +1,7 @@
 //! A small table: columns as wide as they must be, and never wider than the page.
 
-use super::layout::{WIDTH, shortened, width};
+use super::layout::WIDTH;
+use crate::report::columns::{shortened, width};
 
 /// How far from the left a table stands.
 const INDENT: usize = 4;
@@ -10,6 +11,9 @@ const GAP: usize = 2;
 
 /// A shortened column is still this wide.
 const LEAST: usize = 12;
+
+/// A column with cells that may overflow is still this wide: an IPv4 address and its port.
+const ADDRESS: usize = 21;
 
 /// What happens to a column that has no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +63,12 @@ impl Table {
                 *column = width(cell).max(*column);
             }
         }
-        for (giving, least) in [(Fit::Shorten, LEAST), (Fit::Overflow, 0)] {
+        let rounds = [
+            (Fit::Overflow, ADDRESS),
+            (Fit::Shorten, LEAST),
+            (Fit::Overflow, 0),
+        ];
+        for (giving, least) in rounds {
             let gaps = GAP * widths.len().saturating_sub(1);
             let total = INDENT + gaps + widths.iter().sum::<usize>();
             let mut excess = total.saturating_sub(WIDTH);
@@ -105,6 +114,8 @@ impl Table {
 mod tests {
     use super::*;
 
+    const METHOD: &str = "/inventory.Stock/Reserve";
+
     fn table(client: &str, method: &str) -> String {
         let mut table = Table::default();
         table.column("conn", Fit::Whole);
@@ -119,17 +130,28 @@ mod tests {
 
     #[test]
     fn what_fits_is_shown_whole() {
-        insta::assert_snapshot!(table("10.77.0.1:51854", "/inventory.Stock/Reserve"), @r"
+        insta::assert_snapshot!(table("10.77.0.1:51854", METHOD), @r"
             conn  client           method                    packets
             0     10.77.0.1:51854  /inventory.Stock/Reserve  3778 → 4784
         ");
     }
 
     #[test]
-    fn a_long_method_gives_way_and_then_a_long_address() {
+    fn a_long_method_gives_way() {
         let method = "/very.long.package.name.of.a.service.Inventory/ReserveEverythingAtOnce";
-        insta::assert_snapshot!(table("10.77.0.1:51854", method), @r"");
+        insta::assert_snapshot!(table("10.77.0.1:51854", method), @r"
+            conn  client           method                                    packets
+            0     10.77.0.1:51854  /very.long.package.n…rveEverythingAtOnce  3778 → 4784
+        ");
+    }
+
+    #[test]
+    fn a_long_address_has_a_line_of_its_own() {
         let address = "[2001:db8:85a3:8d3:1319:8a2e:370:7348]:51854";
-        insta::assert_snapshot!(table(address, method), @r"");
+        insta::assert_snapshot!(table(address, METHOD), @r"
+            conn  client                           method                    packets
+            0     [2001:db8:85a3:8d3:1319:8a2e:370:7348]:51854
+                                                   /inventory.Stock/Reserve  3778 → 4784
+        ");
     }
 }
