@@ -2,18 +2,18 @@
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 use super::toll::death;
-use super::{Index, Manner, Told, Victim, beyond};
-use rustc_hash::FxHashSet;
+use super::witness::{beginning, said};
+use super::{Index, Manner, Told, Victim, Witness, beyond};
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::capture::{Stamp, Timestamp};
-use crate::decode::Direction;
+use crate::capture::Stamp;
 use crate::decode::http2::ErrorCode;
-use crate::decode::tcp::Ending;
 use crate::inspect::diagnosis::{Confidence, Evidence, Finding, Severity};
-use crate::inspect::{CallId, ConnectionRecord, Outcome, Rpc, Verdict};
+use crate::inspect::{CallId, Outcome, Rpc, Verdict};
 use crate::report::units::{counted, length};
 
 /// How many codes are counted in words: as many as have a name (RFC 9113, section 7).
@@ -30,6 +30,10 @@ pub(in crate::report) enum Subject<'a> {
         verdict: Verdict,
         /// How many there are.
         count: u64,
+        /// The server of one of them.
+        server: Option<SocketAddr>,
+        /// To how many servers they were sent.
+        servers: u64,
     },
 }
 
@@ -43,7 +47,8 @@ pub(in crate::report) struct Chapter<'a> {
     pub(in crate::report) witnesses: Vec<Witness<'a>>,
     /// Connections beyond the limit.
     pub(in crate::report) witnesses_left: u64,
-    /// Its victims, unless they were told before; those that no retry saved first.
+    /// Its victims, unless they were told before; those that no retry saved first, and in the order
+    /// of the connections.
     pub(in crate::report) victims: Vec<Victim<'a>>,
     /// Victims beyond the limit.
     pub(in crate::report) victims_left: u64,
@@ -62,34 +67,6 @@ pub(in crate::report) struct Chapter<'a> {
     pub(in crate::report) evidence: Vec<&'a Evidence>,
     /// Such packets beyond the limit.
     pub(in crate::report) evidence_left: u64,
-}
-
-/// A connection that shows what happened.
-#[derive(Debug)]
-pub(in crate::report) struct Witness<'a> {
-    /// The connection.
-    pub(in crate::report) record: &'a ConnectionRecord,
-    /// When its server first said GOAWAY, in nanoseconds.
-    pub(in crate::report) goaway: Option<i64>,
-    /// The last stream id of the final one.
-    pub(in crate::report) last_stream_id: Option<u32>,
-    /// Who closed it, and when.
-    pub(in crate::report) closed: Option<Closed>,
-    /// How many of the chapter's victims it carried.
-    pub(in crate::report) victims: u64,
-}
-
-/// The end of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::report) struct Closed {
-    /// Who.
-    pub(in crate::report) by: Direction,
-    /// How.
-    pub(in crate::report) ending: Ending,
-    /// Nanoseconds since the GOAWAY, where there was one before.
-    pub(in crate::report) after_goaway: Option<i64>,
-    /// When, in nanoseconds.
-    pub(in crate::report) at: i64,
 }
 
 impl<'a> Chapter<'a> {
@@ -150,20 +127,28 @@ impl<'a> Chapter<'a> {
 
     /// What happened, in a line.
     pub(in crate::report) fn title(&self) -> Cow<'a, str> {
-        let (verdict, count) = match self.subject {
-            Subject::Finding(finding) => {
-                return match finding.confidence {
-                    Confidence::Certain => Cow::Borrowed(&finding.title),
-                    Confidence::Likely | Confidence::Possible => {
-                        Cow::Owned(format!("{} ({})", finding.title, finding.confidence.name()))
-                    }
-                };
+        let (verdict, count, server, servers) = match self.subject {
+            Subject::Unexplained {
+                verdict,
+                count,
+                server,
+                servers,
+            } => (verdict, count, server, servers),
+            Subject::Finding(finding) if finding.confidence == Confidence::Certain => {
+                return Cow::Borrowed(&finding.title);
             }
-            Subject::Unexplained { verdict, count } => (verdict, count),
+            Subject::Finding(finding) => {
+                let doubt = finding.confidence.name();
+                return Cow::Owned(format!("{} ({doubt})", finding.title));
+            }
         };
         let connections = length(&self.witnesses).saturating_add(self.witnesses_left);
+        let to = match (server, servers) {
+            (Some(server), 1) => format!(" to {server}"),
+            _ => format!(" to {}", counted(servers, "server")),
+        };
         Cow::Owned(format!(
-            "{} {} on {}; no rule here says why",
+            "{} {} on {}{to}; no rule here says why",
             counted(count, "RPC"),
             death(verdict),
             counted(connections, "connection"),
@@ -188,7 +173,16 @@ impl<'a> Chapter<'a> {
         let mut carried = BTreeMap::new();
         count_by_connection(dead.iter().map(|rpc| rpc.id), &mut carried);
         let count = length(dead);
-        let subject = Subject::Unexplained { verdict, count };
+        let records = carried
+            .keys()
+            .filter_map(|number| index.connections.get(number));
+        let servers: BTreeSet<_> = records.map(|record| record.server).collect();
+        let subject = Subject::Unexplained {
+            verdict,
+            count,
+            server: servers.first().copied(),
+            servers: u64::try_from(servers.len()).unwrap_or(u64::MAX),
+        };
         let mut chapter = Self::new(subject, &carried, index, manner);
         chapter.add_victims(dead.to_vec(), index, manner);
         chapter
@@ -237,7 +231,17 @@ impl<'a> Chapter<'a> {
         }
         let first = rpcs.first().map(|rpc| rpc.processed);
         self.differ = rpcs.iter().any(|rpc| Some(rpc.processed) != first);
-        rpcs.sort_by_key(|rpc| rpc.outcome == Outcome::Recovered);
+        let places = self.witnesses.iter().zip(0_usize..);
+        let places: FxHashMap<_, _> = places
+            .map(|(witness, place)| (witness.record.number, place))
+            .collect();
+        rpcs.sort_by_key(|rpc| {
+            let place = places.get(&rpc.id.connection).copied();
+            (
+                rpc.outcome == Outcome::Recovered,
+                place.unwrap_or(usize::MAX),
+            )
+        });
         self.victims_left = beyond(rpcs.len(), manner.limit);
         rpcs.truncate(manner.limit);
         let record = |rpc: &Rpc| index.connections.get(&rpc.id.connection).copied();
@@ -294,60 +298,4 @@ fn codes(rpcs: &[&Rpc]) -> Vec<(ErrorCode, u64)> {
     }
     codes.truncate(MAX_CODES);
     codes
-}
-
-fn beginning(
-    record: &ConnectionRecord,
-    index: &Index<'_>,
-    since_opening: bool,
-) -> Option<Timestamp> {
-    if since_opening {
-        record.opened.map(|stamp| stamp.time)
-    } else {
-        index.epoch
-    }
-}
-
-/// What the final GOAWAYs said beside NO_ERROR, most frequent first.
-fn said<'a>(records: &[(&'a ConnectionRecord, u64)]) -> Vec<(ErrorCode, &'a [u8], u64)> {
-    let mut words: BTreeMap<_, u64> = BTreeMap::new();
-    for (record, _) in records {
-        let Some(goaway) = record.final_goaway() else {
-            continue;
-        };
-        if goaway.error != ErrorCode::NO_ERROR || !goaway.debug_data.is_empty() {
-            *words
-                .entry((goaway.error, &*goaway.debug_data))
-                .or_default() += 1;
-        }
-    }
-    let mut words: Vec<_> = words
-        .into_iter()
-        .map(|((error, text), count)| (error, text, count))
-        .collect();
-    words.sort_by_key(|(_, _, count)| Reverse(*count));
-    words
-}
-
-impl<'a> Witness<'a> {
-    fn of(record: &'a ConnectionRecord, victims: u64, begin: Option<Timestamp>) -> Self {
-        let since = |stamp: Stamp| begin.map(|begin| stamp.time.nanos_since(begin));
-        let first = record.server_goaways().next();
-        let closed = record.close.and_then(|close| {
-            let after_goaway = first.map(|goaway| close.stamp.time.nanos_since(goaway.stamp.time));
-            Some(Closed {
-                by: close.by,
-                ending: close.ending,
-                after_goaway: after_goaway.filter(|nanos| *nanos >= 0),
-                at: since(close.stamp)?,
-            })
-        });
-        Self {
-            record,
-            goaway: first.and_then(|goaway| since(goaway.stamp)),
-            last_stream_id: record.final_goaway().map(|goaway| goaway.last_stream_id.0),
-            closed,
-            victims,
-        }
-    }
 }

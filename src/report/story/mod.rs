@@ -13,8 +13,10 @@ mod grid;
 mod next;
 mod scope;
 mod silence;
+mod status;
 mod toll;
 mod victim;
+mod witness;
 
 #[cfg(test)]
 pub(super) mod tests;
@@ -24,13 +26,14 @@ use std::net::SocketAddr;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-pub(super) use chapter::{Chapter, Closed, Subject, Witness, label};
+pub(super) use chapter::{Chapter, Subject, label};
 pub(super) use grid::{Cell, Column, Grid, packet};
 pub(super) use next::Next;
 pub(super) use scope::Scope;
 pub(super) use silence::Silence;
 pub(super) use toll::{Fate, Toll};
 pub(super) use victim::Victim;
+pub(super) use witness::{Closed, Witness};
 
 use super::document::Report;
 use super::json::Files;
@@ -194,11 +197,11 @@ impl<'a> Teller<'a, '_> {
         *times += 1;
         if *times > self.manner.limit.max(1) {
             self.leave_untold(finding);
-        } else {
-            let chapter = Chapter::of_finding(finding, self.index, self.manner, &self.told);
-            self.told.packets.extend(chapter.packets());
-            self.chapters.push(chapter);
+            return;
         }
+        let chapter = Chapter::of_finding(finding, self.index, self.manner, &self.told);
+        self.told.packets.extend(chapter.packets());
+        self.chapters.push(chapter);
         self.told.connections.extend(&finding.connections);
         self.told.rpcs.extend(&finding.rpcs);
     }

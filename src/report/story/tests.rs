@@ -325,7 +325,7 @@ fn the_dead_that_no_finding_explains_have_a_chapter() {
     let unexplained = &story.chapters[1];
     assert_eq!(
         unexplained.title(),
-        "2 RPCs reset by the server on 1 connection; no rule here says why"
+        "2 RPCs reset by the server on 1 connection to 10.0.0.2:50051; no rule here says why"
     );
     assert!(unexplained.differ);
     assert!(unexplained.codes.is_empty());

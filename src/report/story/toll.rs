@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 
 use super::beyond;
+use super::status::Status;
 use crate::inspect::{Outcome, Processed, Verdict};
 use crate::report::document::Report;
 use crate::report::units::{self, counted};
@@ -55,17 +56,6 @@ pub(in crate::report) struct Unjudged {
     begun_before: u64,
 }
 
-/// A failure as the wire said it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Status {
-    /// `grpc-status`.
-    Grpc(Box<[u8]>),
-    /// `:status`.
-    Http(u16),
-    /// gRPC without any.
-    Missing,
-}
-
 impl Toll {
     pub(super) fn of(report: &Report, limit: usize) -> Self {
         let verdicts = &report.analysis.verdicts;
@@ -78,12 +68,7 @@ impl Toll {
                     .entry((recovered, rpc.verdict, rpc.processed))
                     .or_default() += 1;
             } else if rpc.verdict == Verdict::Status {
-                let status = match (&rpc.grpc_status, rpc.http_status) {
-                    (Some(status), _) => Status::Grpc(status.clone()),
-                    (None, Some(status)) if status != 200 => Status::Http(status),
-                    _ => Status::Missing,
-                };
-                *statuses.entry(status).or_default() += 1;
+                *statuses.entry(Status::of(rpc)).or_default() += 1;
             }
         }
         let mut fates: Vec<_> = fates
@@ -272,45 +257,3 @@ impl Unjudged {
         format!("{rpcs} cannot be judged: {}", reasons.join(", "))
     }
 }
-
-impl Status {
-    /// It in words; `escape` makes of a peer's bytes what may be printed.
-    fn words(&self, escape: fn(&[u8]) -> String) -> String {
-        match (self, self.name()) {
-            (Self::Grpc(status), Some(name)) => format!("{name} ({})", escape(status)),
-            (Self::Grpc(status), None) => format!("gRPC status {}", escape(status)),
-            (Self::Http(status), _) => format!("HTTP {status}"),
-            (Self::Missing, _) => "gRPC without a status".to_owned(),
-        }
-    }
-
-    /// gRPC's name for it; `None` for one that nobody has named.
-    fn name(&self) -> Option<&'static str> {
-        let Self::Grpc(status) = self else {
-            return None;
-        };
-        let number: usize = std::str::from_utf8(status).ok()?.parse().ok()?;
-        GRPC_STATUSES.get(number).copied()
-    }
-}
-
-/// gRPC's status codes in order (grpc.io, "Status codes and their use in gRPC").
-const GRPC_STATUSES: [&str; 17] = [
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-];

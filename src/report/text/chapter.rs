@@ -176,7 +176,7 @@ fn look(page: &mut Page, chapter: &Chapter<'_>, files: Files) {
         };
         aside(page, if place == 0 { "look" } else { "" }, &text);
     }
-    if chapter.evidence_left > 0 {
+    if chapter.evidence_left > 0 && !chapter.evidence.is_empty() {
         aside(page, "", &more(chapter.evidence_left));
     }
 }
