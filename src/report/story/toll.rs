@@ -216,7 +216,7 @@ pub(in crate::report) const fn death(verdict: Verdict) -> &'static str {
         Verdict::ResetByServer => "reset by the server",
         Verdict::ResetByClient => "cancelled by the client",
         Verdict::DeadlineExceeded => "deadline exceeded",
-        Verdict::Unanswered => "unanswered at capture's end",
+        Verdict::Unanswered => "unanswered at the end",
         Verdict::Ok => "succeeded",
         Verdict::Status => "answered with an error",
         Verdict::Unknown => "cannot be judged",

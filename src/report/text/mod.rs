@@ -111,9 +111,13 @@ fn toll(page: &mut Page, toll: &Toll) {
             _ => fate.retry().green(),
         };
         let (count, died) = (count(fate.count), fate.what());
-        page.line(format!(
-            "  {mark} {count:>numbers$}  {died:<what$}  {retry}"
-        ));
+        let before = format!("{count:>numbers$}  {died:<what$}");
+        if 4 + width(&before) + 2 + width(fate.retry()) <= WIDTH {
+            page.line(format!("  {mark} {before}  {retry}"));
+        } else {
+            page.line(format!("  {mark} {}", before.trim_end()));
+            page.line(format!("    {:numbers$}  {retry}", ""));
+        }
     }
     if toll.unlisted > 0 {
         page.line(format!(

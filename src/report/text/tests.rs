@@ -83,6 +83,22 @@ fn ten_thousand_victims_are_still_few_lines() {
 }
 
 #[test]
+fn a_large_toll_keeps_to_the_page() {
+    let rpcs = (0..12_345).map(|call| {
+        let mut rpc = rpc(0, call * 2 + 1, Verdict::BeyondLastStreamId);
+        rpc.processed = Processed::Yes;
+        rpc
+    });
+    let text = text(&report(vec![ended(0)], rpcs.collect(), Vec::new(), 0));
+    assert_fits(&text);
+    let lines = [
+        "  ✗ 12,345  lost to the GOAWAY race",
+        "            the server did the work: a retry runs it twice",
+    ];
+    assert!(text.contains(&lines.join("\n")), "{text}");
+}
+
+#[test]
 fn packets_of_several_files_name_their_file() {
     let mut report = mixed();
     report.files.push(report.files[0].clone());
