@@ -4,20 +4,12 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::connection::{Connection, Interest};
-use super::diagnosis::{self, Finding};
+use super::diagnosis::{self, Case, Finding};
 use super::record::{ConnectionRecord, Finished, VerdictCounts};
 use super::rpc::Rpc;
+use super::server::{Inferred, Server};
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::Event;
-
-/// What is known of one server address.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Server {
-    /// The address.
-    pub address: SocketAddr,
-    /// How many connections to it counted.
-    pub connections: u64,
-}
 
 /// What a capture shows.
 #[derive(Clone, Debug, Default)]
@@ -84,25 +76,32 @@ impl Inspector {
         let left = left.map(|open| open.finish(self.last_moment, &self.interest));
         self.finished.extend(left);
         self.finished.sort_by_key(|finished| finished.record.number);
-        let findings = diagnosis::diagnose(&self.finished);
+        let mut servers: BTreeMap<SocketAddr, Vec<&Finished>> = BTreeMap::new();
+        for finished in &self.finished {
+            servers.entry(finished.record.server).or_default().push(finished);
+        }
+        let known = servers.iter().map(|(address, connections)| Server {
+            address: *address,
+            connections: connections.len() as u64,
+            inferred: Inferred::of(connections),
+        });
+        let known: Vec<_> = known.collect();
+        let cases: Vec<_> = known
+            .iter()
+            .zip(servers.into_values())
+            .map(|(server, connections)| Case::new(server, connections, self.last_moment))
+            .collect();
         let mut analysis = Analysis {
-            findings,
+            findings: diagnosis::diagnose(&cases),
             ..Analysis::default()
         };
-        let mut servers: BTreeMap<SocketAddr, u64> = BTreeMap::new();
+        drop(cases);
+        analysis.servers = known;
         for Finished { record, rpcs } in self.finished {
-            *servers.entry(record.server).or_default() += 1;
             analysis.verdicts.merge(&record.verdicts);
             analysis.connections.push(record);
             analysis.rpcs.extend(rpcs);
         }
-        analysis.servers = servers
-            .into_iter()
-            .map(|(address, connections)| Server {
-                address,
-                connections,
-            })
-            .collect();
         analysis
     }
 }

@@ -103,7 +103,7 @@ impl Session {
                     ),
                 };
                 anomalies.note(Layer::Http2, text, Some(carrier.stamp), Some(connection));
-                sink(Event::Lost { direction, carrier });
+                sink(Event::Lost { direction, cause, carrier });
             }
             Item::Undecodable { fault, carrier } => {
                 let text = format!("a header block of the {}: {fault}", direction.sender());

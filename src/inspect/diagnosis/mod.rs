@@ -7,12 +7,8 @@
 mod case;
 mod finding;
 
-use std::collections::BTreeMap;
-
 pub use case::Case;
 pub use finding::{Confidence, Evidence, Finding, Severity};
-
-use super::record::Finished;
 
 /// One rule.
 #[derive(Clone, Copy, Debug)]
@@ -45,18 +41,7 @@ rules! {
 
 /// Runs all rules over each server; the most severe findings come first.
 #[must_use]
-pub fn diagnose(connections: &[Finished]) -> Vec<Finding> {
-    let mut servers: BTreeMap<_, Vec<&Finished>> = BTreeMap::new();
-    for connection in connections {
-        servers
-            .entry(connection.record.server)
-            .or_default()
-            .push(connection);
-    }
-    let cases: Vec<_> = servers
-        .into_iter()
-        .map(|(server, of)| Case::new(server, of))
-        .collect();
+pub fn diagnose(cases: &[Case<'_>]) -> Vec<Finding> {
     let mut findings: Vec<_> = RULES
         .iter()
         .flat_map(|rule| cases.iter().filter_map(|case| (rule.check)(case)))
