@@ -5,6 +5,7 @@
 //! call; that was given before.
 
 mod case;
+mod client_stack;
 mod finding;
 
 pub use case::Case;
@@ -34,9 +35,20 @@ rules! {
     goaway_race,
     grace_expired,
     abrupt_close,
+    keepalive_timeout,
+    too_many_pings,
+    refused_stream,
+    stream_reset,
+    deadline_exceeded,
+    connection_error,
+    not_http2,
+    connect_failed,
     late_open,
     single_goaway,
     capture_incomplete,
+    request_limit,
+    max_age,
+    idle_close,
 }
 
 /// Runs all rules over each server; the most severe findings come first.
