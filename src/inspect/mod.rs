@@ -21,7 +21,11 @@ mod rpc;
 mod server;
 mod stack;
 mod stall;
+#[cfg(test)]
+pub(crate) mod story;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 pub use analysis::{Analysis, Inspector};
 pub use connection::{Connection, Interest, MAX_OPEN_STREAMS};

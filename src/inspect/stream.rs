@@ -120,10 +120,15 @@ impl Answer {
                     value,
                     ..
                 } => {
-                    self.http_status = match value {
-                        Some(value) => number(value).map_or(Known::Absent, Known::Value),
-                        None => Known::Hidden,
-                    };
+                    match value.map(number) {
+                        // Informational: the answer's status is still to come (RFC 9110,
+                        // section 15.2).
+                        Some(Some(100..200)) => {}
+                        Some(status) => {
+                            self.http_status = status.map_or(Known::Absent, Known::Value);
+                        }
+                        None => self.http_status = Known::Hidden,
+                    }
                 }
                 Field {
                     name: Some(b"content-type"),

@@ -7,6 +7,8 @@
 mod case;
 mod client_stack;
 mod finding;
+#[cfg(test)]
+mod tests;
 
 pub use case::Case;
 pub use finding::{Confidence, Evidence, Finding, Severity};

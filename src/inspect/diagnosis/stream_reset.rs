@@ -139,13 +139,7 @@ fn cancelled(of: &[(&ConnectionRecord, &Rpc)]) -> String {
     let mut text = format!(
         " {with_deadline} carried a deadline (grpc-timeout), which had not come yet."
     );
-    let limited = of.iter().find_map(|(record, _)| {
-        let settings = record.server_settings.as_deref()?;
-        let of_limit = |(id, _): &&(SettingId, u32)| *id == SettingId::MAX_CONCURRENT_STREAMS;
-        let limit = settings.iter().find(of_limit)?.1;
-        (record.most_open >= u64::from(limit)).then_some(limit)
-    });
-    if let Some(limit) = limited {
+    if let Some(limit) = limit_reached(of) {
         text.push_str(&format!(
             " But the client had as many streams open as the server's MAX_CONCURRENT_STREAMS ({limit}) \
              allows: a call that waits in the client for a free stream has its grpc-timeout computed \
@@ -156,9 +150,19 @@ fn cancelled(of: &[(&ConnectionRecord, &Rpc)]) -> String {
     text
 }
 
+/// The server's MAX_CONCURRENT_STREAMS, where its client had reached it.
+fn limit_reached(of: &[(&ConnectionRecord, &Rpc)]) -> Option<u32> {
+    of.iter().find_map(|(record, _)| {
+        let settings = record.server_settings.as_deref()?;
+        let of_limit = |(id, _): &&(SettingId, u32)| *id == SettingId::MAX_CONCURRENT_STREAMS;
+        let limit = settings.iter().find(of_limit)?.1;
+        (record.most_open >= u64::from(limit)).then_some(limit)
+    })
+}
+
 fn meaning(by: &str, code: ErrorCode) -> &'static str {
     match (by, code) {
-        ("client", ErrorCode::CANCEL) => "the application took its calls back",
+        ("client", ErrorCode::CANCEL) => "the client took its calls back",
         ("client", _) if code == ErrorCode::NO_ERROR => "the client no longer wanted the answer",
         (_, ErrorCode::NO_ERROR) => "the server ended calls without an answer and without an error",
         (_, ErrorCode::CANCEL) => {
@@ -191,6 +195,13 @@ const fn status(code: ErrorCode) -> &'static str {
 
 fn advice(by: &str, code: ErrorCode, of: &[(&ConnectionRecord, &Rpc)]) -> String {
     let what = match (by, code) {
+        ("client", ErrorCode::CANCEL) if limit_reached(of).is_some() => {
+            return format!(
+                "{code} by the client: look for calls that wait in the client for a free stream, and \
+                 raise the server's MAX_CONCURRENT_STREAMS or use more connections; else for cancelled \
+                 contexts"
+            );
+        }
         ("client", ErrorCode::CANCEL | ErrorCode::NO_ERROR) => {
             return format!(
                 "{code} by the client: nothing to mend on the wire; look in the client for cancelled \
