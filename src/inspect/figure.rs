@@ -19,7 +19,9 @@ const LESS_COMMON: [f64; 35] = [
 pub(crate) fn between(low: f64, high: f64) -> f64 {
     let middle = f64::midpoint(low, high);
     let nearest = |figures: &[f64]| {
-        let within = figures.iter().filter(|figure| (low..=high).contains(*figure));
+        let within = figures
+            .iter()
+            .filter(|figure| (low..=high).contains(*figure));
         within
             .min_by(|one, other| (*one - middle).abs().total_cmp(&(*other - middle).abs()))
             .copied()
@@ -36,7 +38,10 @@ pub(crate) fn has_common(low: f64, high: f64) -> bool {
 
 /// The figure that an exact timer was set to which ran this long: timers are late, not early.
 pub(crate) fn behind(measured: f64) -> f64 {
-    between(measured - (measured * 0.02).max(0.012), measured + (measured * 0.002).max(0.002))
+    between(
+        measured - (measured * 0.02).max(0.012),
+        measured + (measured * 0.002).max(0.002),
+    )
 }
 
 #[cfg(test)]

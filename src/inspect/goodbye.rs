@@ -85,7 +85,10 @@ pub(crate) fn explain(connections: &[&Finished]) -> Vec<Goodbye> {
 impl<'a> Unexplained<'a> {
     fn of(record: &'a ConnectionRecord) -> Option<Self> {
         let farewell = record.farewell?;
-        if record.server_goaways().any(|goaway| goaway.error != ErrorCode::NO_ERROR) {
+        if record
+            .server_goaways()
+            .any(|goaway| goaway.error != ErrorCode::NO_ERROR)
+        {
             return None;
         }
         // A connection that begins before the capture, or has holes, hides streams that were open.
@@ -111,8 +114,14 @@ impl<'a> Unexplained<'a> {
     /// The last stream id, where it was named at once.
     fn unannounced(&self) -> Option<u32> {
         let mut goaways = self.record.server_goaways();
-        let announced = self.record.server_goaways().any(|goaway| goaway.is_announcement());
-        goaways.next().filter(|_| !announced).map(|goaway| goaway.last_stream_id.0)
+        let announced = self
+            .record
+            .server_goaways()
+            .any(|goaway| goaway.is_announcement());
+        goaways
+            .next()
+            .filter(|_| !announced)
+            .map(|goaway| goaway.last_stream_id.0)
     }
 }
 
@@ -152,7 +161,11 @@ fn by_requests(left: &[Unexplained<'_>]) -> Vec<Goodbye> {
         return Vec::new();
     };
     let busy = counted.iter().any(|(goodbye, last)| {
-        *last == most && goodbye.record.farewell.is_some_and(|farewell| farewell.open > 0)
+        *last == most
+            && goodbye
+                .record
+                .farewell
+                .is_some_and(|farewell| farewell.open > 0)
     });
     if often < 2 || often * 2 <= counted.len() || !busy {
         return Vec::new();
@@ -165,7 +178,10 @@ fn by_requests(left: &[Unexplained<'_>]) -> Vec<Goodbye> {
 
 /// A server that waits for idleness has been idle for the same time each time.
 fn by_idleness(left: &[Unexplained<'_>]) -> Vec<Goodbye> {
-    let idle = || left.iter().filter_map(|goodbye| Some((goodbye, goodbye.idle?)));
+    let idle = || {
+        left.iter()
+            .filter_map(|goodbye| Some((goodbye, goodbye.idle?)))
+    };
     let around = |middle: f64| {
         let reach = SAME_IDLE.0.max(middle * SAME_IDLE.1);
         idle()
@@ -189,9 +205,9 @@ fn by_idleness(left: &[Unexplained<'_>]) -> Vec<Goodbye> {
 fn by_moment(left: &[Unexplained<'_>]) -> Vec<Goodbye> {
     let mut stopped = Vec::new();
     for goodbye in left {
-        let together = left
-            .iter()
-            .filter(|other| goodbye.nanos.abs_diff(other.nanos) <= SAME_MOMENT_NANOS.unsigned_abs());
+        let together = left.iter().filter(|other| {
+            goodbye.nanos.abs_diff(other.nanos) <= SAME_MOMENT_NANOS.unsigned_abs()
+        });
         let ages = together.filter_map(|other| Some(other.age?.1));
         let (youngest, oldest) = ages.fold((f64::MAX, 0.0_f64), |(low, high), age| {
             (low.min(age), high.max(age))
@@ -205,14 +221,19 @@ fn by_moment(left: &[Unexplained<'_>]) -> Vec<Goodbye> {
 
 /// A server that limits ages lets every connection live as long, give or take the jitter.
 fn by_age(left: &[Unexplained<'_>]) -> Vec<Goodbye> {
-    let aged = || left.iter().filter_map(|goodbye| Some((goodbye, setting(goodbye.age?))));
+    let aged = || {
+        left.iter()
+            .filter_map(|goodbye| Some((goodbye, setting(goodbye.age?))))
+    };
     // The point that most intervals share is the beginning of one of them.
     let sharing = |point: f64| {
         aged()
             .filter(move |(_, (low, high))| (*low..=*high).contains(&point))
             .map(|(goodbye, _)| goodbye)
     };
-    let best = aged().map(|(_, (low, _))| low).max_by_key(|low| sharing(*low).count());
+    let best = aged()
+        .map(|(_, (low, _))| low)
+        .max_by_key(|low| sharing(*low).count());
     let Some(point) = best else {
         return Vec::new();
     };
@@ -225,7 +246,9 @@ fn by_age(left: &[Unexplained<'_>]) -> Vec<Goodbye> {
         2 => Confidence::Possible,
         _ => Confidence::Likely,
     };
-    same.iter().map(|goodbye| goodbye.because(Cause::Age, confidence)).collect()
+    same.iter()
+        .map(|goodbye| goodbye.because(Cause::Age, confidence))
+        .collect()
 }
 
 /// Between which settings, in seconds, an age with its jitter can have been.

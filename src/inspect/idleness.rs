@@ -61,7 +61,9 @@ impl Idleness {
 
     /// The server says goodbye.
     pub(crate) fn farewell(&self, goaway: Carrier) -> Farewell {
-        let unheard = goaway.acknowledged.is_some_and(|received| received < self.woken);
+        let unheard = goaway
+            .acknowledged
+            .is_some_and(|received| received < self.woken);
         let open = if unheard { 0 } else { self.open };
         let quiet_since = self.quiet_since.filter(|_| open == 0);
         Farewell {

@@ -164,7 +164,11 @@ impl Keepalive {
     /// The server asked for calm.
     pub(crate) fn calmed(&mut self) {
         if self.record.before_calm.is_empty() {
-            let answered = self.client.recent.iter().filter(|ping| ping.answered.is_some());
+            let answered = self
+                .client
+                .recent
+                .iter()
+                .filter(|ping| ping.answered.is_some());
             self.record.before_calm = answered.copied().collect();
         }
     }
@@ -206,7 +210,9 @@ impl Keepalive {
 impl Waits {
     /// Adds a wait: a shorter one replaces those that are not alike.
     fn note(waits: &mut Option<Self>, wait: i64) {
-        let alike = |shortest: i64| shortest.saturating_add((shortest / 100 * SAME_WAIT.1).max(SAME_WAIT.0));
+        let alike = |shortest: i64| {
+            shortest.saturating_add((shortest / 100 * SAME_WAIT.1).max(SAME_WAIT.0))
+        };
         match waits {
             Some(known) if wait > alike(known.shortest) => {}
             Some(known) if known.longest <= alike(wait) => {
@@ -279,7 +285,10 @@ mod tests {
         let forgiven: Vec<_> = pings.iter().map(|ping| ping.forgiven).collect();
         assert_eq!(forgiven, [false, false, true]);
         let since: Vec<_> = pings.iter().map(|ping| ping.since_previous).collect();
-        assert_eq!(since, [None, Some(200 * MILLISECOND), Some(200 * MILLISECOND)]);
+        assert_eq!(
+            since,
+            [None, Some(200 * MILLISECOND), Some(200 * MILLISECOND)]
+        );
     }
 
     #[test]

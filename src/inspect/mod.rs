@@ -6,8 +6,11 @@
 pub mod diagnosis;
 
 mod analysis;
+mod app_error;
 mod connection;
 mod figure;
+mod filter;
+mod fingerprint;
 mod goaway;
 mod goodbye;
 mod idleness;
@@ -17,6 +20,7 @@ mod opened;
 mod ping_kind;
 mod pings;
 mod record;
+mod retry;
 mod rpc;
 mod server;
 mod stack;
@@ -29,13 +33,14 @@ mod tests;
 
 pub use analysis::{Analysis, Inspector};
 pub use connection::{Connection, Interest, MAX_OPEN_STREAMS};
+pub use filter::{Filter, Moment};
 pub use goaway::GoAway;
+pub use goodbye::{Cause, Goodbye};
 pub use idleness::Farewell;
 pub use keepalive::{KeepaliveRecord, Ping, Unanswered, Waits};
 pub use ping_kind::{PingKind, PingKinds, Purpose};
 pub use pings::PingCounts;
 pub use record::{Close, ConnectionRecord, Finished, Missing, VerdictCounts};
 pub use rpc::{CallId, Link, Outcome, Processed, Race, RequestedHeader, Rpc, Verdict};
-pub use goodbye::{Cause, Goodbye};
 pub use server::{Estimate, Inferred, Server, Stack};
 pub use stall::{Stall, Stalls};

@@ -79,7 +79,9 @@ impl PingKind {
             0x1111 => Self::OkHttpDrain,
             0x0b7b_a2f0_8b9b_fe54 => Self::RustDrain,
             0x3b7c_db7a_0b87_16b4 => Self::HyperPing,
-            counter if counter < u64::MAX && counter > u64::MAX - DOT_NET_PROBES => Self::DotNetProbe,
+            counter if counter < u64::MAX && counter > u64::MAX - DOT_NET_PROBES => {
+                Self::DotNetProbe
+            }
             _ => Self::Unknown,
         }
     }
@@ -134,9 +136,15 @@ mod tests {
     fn payloads_tell_the_stack_and_the_purpose() {
         let drain = [1, 6, 1, 8, 0, 3, 3, 9];
         assert_eq!(PingKind::of(drain), PingKind::GoDrain);
-        assert_eq!(PingKind::of([2, 4, 16, 16, 9, 14, 7, 7]).purpose(), Purpose::Probe);
+        assert_eq!(
+            PingKind::of([2, 4, 16, 16, 9, 14, 7, 7]).purpose(),
+            Purpose::Probe
+        );
         assert_eq!(PingKind::of([0; 8]).purpose(), Purpose::Keepalive);
-        assert_eq!(PingKind::of([0, 0, 0, 0, 0, 0, 0xde, 0xad]), PingKind::JavaServerKeepalive);
+        assert_eq!(
+            PingKind::of([0, 0, 0, 0, 0, 0, 0xde, 0xad]),
+            PingKind::JavaServerKeepalive
+        );
         let probe = [255, 255, 255, 255, 255, 255, 255, 254];
         assert_eq!(PingKind::of(probe), PingKind::DotNetProbe);
         assert_eq!(PingKind::of([255; 8]), PingKind::Unknown);
@@ -148,7 +156,11 @@ mod tests {
         for one in PingKind::ALL {
             let mut kinds = PingKinds::default();
             kinds.add(one);
-            assert!(PingKind::ALL.iter().all(|kind| kinds.contains(*kind) == (*kind == one)));
+            assert!(
+                PingKind::ALL
+                    .iter()
+                    .all(|kind| kinds.contains(*kind) == (*kind == one))
+            );
         }
     }
 }

@@ -78,7 +78,9 @@ impl Inferred {
     pub fn of(connections: &[&Finished]) -> Self {
         let goodbyes = goodbye::explain(connections);
         let because = |cause: Cause| -> Vec<_> {
-            let of_cause = goodbyes.iter().filter(move |goodbye| goodbye.cause == cause);
+            let of_cause = goodbyes
+                .iter()
+                .filter(move |goodbye| goodbye.cause == cause);
             let record = |goodbye: &Goodbye| {
                 let mut records = connections.iter().map(|finished| &finished.record);
                 records.find(|record| record.number == goodbye.connection)
@@ -101,7 +103,10 @@ impl Inferred {
             goodbyes.iter().any(stop)
         };
         let graces = connections.iter().map(|finished| &finished.record);
-        let graces = graces.filter(|record| !stopped(record)).filter_map(grace).collect();
+        let graces = graces
+            .filter(|record| !stopped(record))
+            .filter_map(grace)
+            .collect();
         Self {
             max_connection_age: age(&because(Cause::Age)),
             max_connection_age_grace: exact(graces),
@@ -125,7 +130,9 @@ impl Inferred {
     /// Whether the server's stack is one whose name begins so.
     #[must_use]
     pub fn is_stack(&self, name: &str) -> bool {
-        self.stack.as_ref().is_some_and(|stack| stack.name.starts_with(name))
+        self.stack
+            .as_ref()
+            .is_some_and(|stack| stack.name.starts_with(name))
     }
 }
 
@@ -140,9 +147,10 @@ fn age(aged: &[(&ConnectionRecord, Confidence)]) -> Option<Estimate> {
         .filter_map(|(record, _)| goodbye::age(record))
         .map(goodbye::setting)
         .collect();
-    let (mut low, mut high) = settings.iter().copied().reduce(|one, other| {
-        (one.0.max(other.0), one.1.min(other.1))
-    })?;
+    let (mut low, mut high) = settings
+        .iter()
+        .copied()
+        .reduce(|one, other| (one.0.max(other.0), one.1.min(other.1)))?;
     if low > high {
         (low, high) = (high, low);
     }
@@ -160,7 +168,9 @@ fn age(aged: &[(&ConnectionRecord, Confidence)]) -> Option<Estimate> {
 }
 
 fn idle(idle: &[(&ConnectionRecord, Confidence)]) -> Option<Estimate> {
-    let times = idle.iter().filter_map(|(record, _)| record.farewell?.idle_nanos);
+    let times = idle
+        .iter()
+        .filter_map(|(record, _)| record.farewell?.idle_nanos);
     let estimate = exact(times.map(seconds).collect())?;
     let confidence = surest(idle)?;
     Some(Estimate {
@@ -173,8 +183,12 @@ fn idle(idle: &[(&ConnectionRecord, Confidence)]) -> Option<Estimate> {
 fn grace(record: &ConnectionRecord) -> Option<f64> {
     use crate::decode::http2::ErrorCode;
     let first = record.server_goaways().next()?;
-    let graceful = record.server_goaways().all(|goaway| goaway.error == ErrorCode::NO_ERROR);
-    let close = record.close.filter(|close| close.by == Direction::ServerToClient)?;
+    let graceful = record
+        .server_goaways()
+        .all(|goaway| goaway.error == ErrorCode::NO_ERROR);
+    let close = record
+        .close
+        .filter(|close| close.by == Direction::ServerToClient)?;
     let cut = record.verdicts.of(Verdict::CutByClose) > 0;
     let waited = close.stamp.time.nanos_since(first.stamp.time);
     (graceful && cut && waited > 0).then(|| seconds(waited))
@@ -185,7 +199,12 @@ fn exact(mut times: Vec<f64>) -> Option<Estimate> {
     times.sort_by(f64::total_cmp);
     let middle = *times.get(times.len().checked_sub(1)? / 2)?;
     let reach = (middle * 0.05).max(0.03);
-    let alike = || times.iter().copied().filter(|time| (time - middle).abs() <= reach);
+    let alike = || {
+        times
+            .iter()
+            .copied()
+            .filter(|time| (time - middle).abs() <= reach)
+    };
     let count = alike().count();
     if count * 2 <= times.len() {
         return None;
@@ -197,7 +216,11 @@ fn exact(mut times: Vec<f64>) -> Option<Estimate> {
         samples: count as u64,
         min,
         max,
-        confidence: if count > 1 { Confidence::Likely } else { Confidence::Possible },
+        confidence: if count > 1 {
+            Confidence::Likely
+        } else {
+            Confidence::Possible
+        },
     })
 }
 
@@ -213,14 +236,22 @@ fn keepalive_time(waits: impl Iterator<Item = Waits> + Clone) -> Option<Estimate
         samples,
         min,
         max: seconds(longest),
-        confidence: if samples > 2 { Confidence::Likely } else { Confidence::Possible },
+        confidence: if samples > 2 {
+            Confidence::Likely
+        } else {
+            Confidence::Possible
+        },
     })
 }
 
 /// A last stream id of 2n−1 is the n-th request.
 fn requests(counted: &[(&ConnectionRecord, Confidence)]) -> Option<Estimate> {
-    let lasts = counted.iter().filter_map(|(record, _)| record.final_goaway());
-    let limit = lasts.map(|goaway| f64::from(goaway.last_stream_id.0.div_ceil(2))).reduce(f64::max)?;
+    let lasts = counted
+        .iter()
+        .filter_map(|(record, _)| record.final_goaway());
+    let limit = lasts
+        .map(|goaway| f64::from(goaway.last_stream_id.0.div_ceil(2)))
+        .reduce(f64::max)?;
     Some(Estimate {
         value: limit,
         samples: counted.len() as u64,

@@ -15,7 +15,12 @@ pub(crate) fn of(connections: &[&Finished]) -> Option<Stack> {
         .iter()
         .filter_map(|finished| shown_by(&finished.record))
         .collect();
-    let alike = |one: &Shown| shown.iter().filter(|other| other.product == one.product).count();
+    let alike = |one: &Shown| {
+        shown
+            .iter()
+            .filter(|other| other.product == one.product)
+            .count()
+    };
     let best = shown.iter().max_by_key(|one| alike(one))?;
     let samples = alike(best);
     if samples * 2 <= shown.len() {

@@ -15,6 +15,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::fingerprint::Fingerprint;
 use super::rpc::RequestedHeader;
 use crate::capture::Stamp;
 use crate::decode::Carrier;
@@ -85,6 +86,7 @@ pub(crate) struct Request {
     pub(crate) timeout: Option<Duration>,
     pub(crate) headers: Vec<RequestedHeader>,
     pub(crate) messages: Messages,
+    pub(crate) fingerprint: Fingerprint,
 }
 
 /// What the server sent.

@@ -18,7 +18,11 @@ pub(super) enum ClientStack {
 impl ClientStack {
     pub(super) fn of(record: &ConnectionRecord) -> Self {
         let agent = record.user_agent.as_deref().unwrap_or_default();
-        let has = |name: &str| agent.windows(name.len()).any(|window| window == name.as_bytes());
+        let has = |name: &str| {
+            agent
+                .windows(name.len())
+                .any(|window| window == name.as_bytes())
+        };
         let known = [
             ("grpc-go/", Self::GrpcGo),
             ("grpc-java-", Self::GrpcJava),

@@ -58,6 +58,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         evidence: evidence(&hits),
         explanation: explanation(case, &hits, refused),
         advice: advice(refused, hits.len() - refused),
+        ruled_out: Vec::new(),
     })
 }
 

@@ -50,6 +50,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         explanation: explanation(&hits, rpcs.len()),
         rpcs,
         advice: advice(&hits),
+        ruled_out: Vec::new(),
     })
 }
 

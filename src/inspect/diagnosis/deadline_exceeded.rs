@@ -49,6 +49,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         evidence: evidence(&hits),
         explanation: explanation(&hits),
         advice: advice(&hits),
+        ruled_out: Vec::new(),
     })
 }
 

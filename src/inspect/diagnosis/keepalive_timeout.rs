@@ -59,6 +59,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         evidence: evidence(case, &hits),
         explanation: explanation(&hits),
         advice: advice(&hits),
+        ruled_out: Vec::new(),
     })
 }
 

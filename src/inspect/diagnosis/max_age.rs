@@ -63,5 +63,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
              the age longer, and the grace longer than the slowest call"
                 .into(),
         ],
+        ruled_out: Vec::new(),
     })
 }

@@ -7,6 +7,7 @@
 mod case;
 mod client_stack;
 mod finding;
+mod ruled_out;
 #[cfg(test)]
 mod tests;
 
@@ -56,10 +57,17 @@ rules! {
 /// Runs all rules over each server; the most severe findings come first.
 #[must_use]
 pub fn diagnose(cases: &[Case<'_>]) -> Vec<Finding> {
-    let mut findings: Vec<_> = RULES
-        .iter()
-        .flat_map(|rule| cases.iter().filter_map(|case| (rule.check)(case)))
-        .collect();
+    let mut findings: Vec<_> = cases.iter().flat_map(diagnose_server).collect();
     findings.sort_by_key(|finding| finding.severity);
+    findings
+}
+
+/// Runs all rules over one server, and says of each finding what it was not.
+fn diagnose_server(case: &Case<'_>) -> Vec<Finding> {
+    let mut findings: Vec<_> = RULES.iter().filter_map(|rule| (rule.check)(case)).collect();
+    let fired: Vec<_> = findings.iter().map(|finding| finding.rule).collect();
+    for finding in &mut findings {
+        finding.ruled_out = ruled_out::suspects(case, finding, &fired);
+    }
     findings
 }

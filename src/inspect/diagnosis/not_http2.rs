@@ -47,6 +47,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         evidence: evidence(&hits),
         explanation: explanation(&kinds, spoke_http2),
         advice: advice(&kinds),
+        ruled_out: Vec::new(),
     })
 }
 

@@ -1,7 +1,7 @@
 //! `refused-stream`: calls that the server refused to begin.
 
 use super::case::{self, Case, Hits, Proof, plural};
-use super::{Confidence, Finding, Rule, Severity};
+use super::{Confidence, Finding, Rule};
 use crate::decode::http2::SettingId;
 use crate::inspect::{ConnectionRecord, Verdict};
 
@@ -18,7 +18,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     Some(Finding {
         rule: RULE.name,
-        severity: Severity::Error,
+        severity: case::severity_unless_recovered(&hits),
         confidence: Confidence::Certain,
         title: format!(
             "server {} refused {} on {}",
@@ -31,6 +31,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         evidence: evidence(&hits),
         explanation: explanation(&hits),
         advice: advice(&hits),
+        ruled_out: Vec::new(),
     })
 }
 

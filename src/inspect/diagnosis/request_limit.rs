@@ -55,5 +55,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
              Envoy: max_requests_per_connection)"
                 .into()
         }],
+        ruled_out: Vec::new(),
     })
 }

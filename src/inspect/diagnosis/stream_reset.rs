@@ -56,6 +56,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .iter()
             .map(|((by, code), of)| advice(by, *code, of))
             .collect(),
+        ruled_out: Vec::new(),
     })
 }
 

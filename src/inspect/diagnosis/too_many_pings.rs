@@ -44,6 +44,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         explanation: explanation(case, &hits, rpcs.len()),
         rpcs,
         advice: advice(first, case),
+        ruled_out: Vec::new(),
     })
 }
 
