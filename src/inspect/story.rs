@@ -56,6 +56,15 @@ pub(crate) fn story(text: &str) -> String {
     render(&analysis(text))
 }
 
+/// What became of a story's calls, a line each: for tests of verdicts, which no rule concerns.
+pub(crate) fn calls(text: &str) -> String {
+    let mut lines = String::new();
+    for rpc in &analysis(text).rpcs {
+        call(&mut lines, rpc);
+    }
+    lines
+}
+
 /// What is made of a story, as plain data.
 pub(crate) fn analysis(text: &str) -> Analysis {
     let (mut decoder, mut inspector) = (
