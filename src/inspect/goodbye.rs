@@ -130,8 +130,9 @@ impl<'a> Unexplained<'a> {
 /// and the GOAWAY is seen up to half a round trip after it was sent.
 pub(crate) fn age(record: &ConnectionRecord) -> Option<(f64, f64)> {
     let nanos = record.farewell?.stamp.time.nanos_since(record.opened?.time);
-    let hidden = 2 * record.round_trip_nanos.unwrap_or_default().max(0);
-    Some((seconds((nanos - hidden).max(0)), seconds(nanos)))
+    let round_trip = record.round_trip_nanos.unwrap_or_default().max(0);
+    let hidden = round_trip.saturating_mul(2);
+    Some((seconds(nanos.saturating_sub(hidden).max(0)), seconds(nanos)))
 }
 
 /// What the debug data says.

@@ -153,7 +153,7 @@ impl Keepalive {
             // Seen from the far end, the silence contains a round trip that the pinger did not wait:
             // the way of what it heard last, and the way of its PING.
             let seen = stamp.time.nanos_since(ping.stamp.time);
-            let hidden = round_trip.map_or(0, |round_trip| (round_trip - seen).max(0));
+            let hidden = round_trip.map_or(0, |round_trip| round_trip.saturating_sub(seen).max(0));
             // What was seen within that time the pinger had not heard yet.
             if silence > hidden {
                 Waits::note(&mut pinger.waits, silence - hidden);

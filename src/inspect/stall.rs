@@ -17,6 +17,8 @@ pub struct Stall {
     pub from: Stamp,
     /// The acknowledgement, or the connection's end.
     pub until: Stamp,
+    /// Whether an acknowledgement ended it.
+    pub acknowledged: bool,
 }
 
 impl Stall {
@@ -69,14 +71,14 @@ impl Due {
             return;
         }
         sender.acknowledged = upto;
-        sender.note(stamp);
+        sender.note(stamp, true);
         sender.waits_since = (sender.sent > upto).then_some(stamp);
     }
 
     /// The connection ended.
     pub(crate) fn closed(&mut self, stamp: Stamp) {
         for sender in [&mut self.client, &mut self.server] {
-            sender.note(stamp);
+            sender.note(stamp, false);
         }
     }
 
@@ -104,8 +106,12 @@ impl Due {
 }
 
 impl Sender {
-    fn note(&mut self, until: Stamp) {
-        let stall = self.waits_since.map(|from| Stall { from, until });
+    fn note(&mut self, until: Stamp, acknowledged: bool) {
+        let stall = self.waits_since.map(|from| Stall {
+            from,
+            until,
+            acknowledged,
+        });
         let long = stall.filter(|stall| stall.nanos() >= MIN_STALL_NANOS);
         self.latest = long.or(self.latest);
     }
@@ -136,6 +142,7 @@ mod tests {
         due.closed(at(9_001));
         let stall = due.stalls().client.unwrap();
         assert_eq!((stall.from, stall.until), (at(150), at(9_000)));
+        assert!(stall.acknowledged);
         assert_eq!(due.stalls().server, None);
     }
 

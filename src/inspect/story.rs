@@ -439,7 +439,7 @@ impl Told {
                 wire::goaway(last, error(words[1]), debug.as_bytes())
             }
             "PING" => {
-                let payload = u64::from(number(0)).to_be_bytes();
+                let payload = words[0].parse::<u64>().unwrap().to_be_bytes();
                 wire::frame(wire::PING, flag("ACK", wire::ACK), 0, &payload)
             }
             "SETTINGS" if has("ACK") => wire::frame(wire::SETTINGS, wire::ACK, 0, &[]),

@@ -107,7 +107,7 @@ fn at_once(hits: &Hits<'_>) -> Option<usize> {
     let by_server = closes.filter(|close| close.by == Direction::ServerToClient);
     let moments: Vec<_> = by_server.map(|close| close.stamp.time).collect();
     let together = |moment: &Timestamp| {
-        let near = |other: &&Timestamp| other.nanos_since(*moment).abs() <= AT_ONCE_NANOS;
+        let near = |other: &&Timestamp| other.nanos_since(*moment).saturating_abs() <= AT_ONCE_NANOS;
         moments.iter().filter(near).count()
     };
     let most = moments.iter().map(together).max();

@@ -78,8 +78,10 @@ fn silence(finished: &Finished, close: Close) -> Option<Silence> {
         (Direction::ServerToClient, record.stalls.server),
     ];
     let stall = stalls.into_iter().filter_map(|(of, stall)| Some((of, stall?)));
-    let mut stall = stall.filter(|(_, stall)| {
-        close.stamp.time.nanos_since(stall.until.time) <= CLOSE_AFTER_STALL_NANOS
+    let mut stall = stall.filter(|(of, stall)| {
+        // Who acknowledges what the other sent hears it.
+        let heard = *of != close.by && stall.acknowledged;
+        !heard && close.stamp.time.nanos_since(stall.until.time) <= CLOSE_AFTER_STALL_NANOS
     });
     stall.next().map(|(of, stall)| Silence::Data(of, stall))
 }
