@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::Carrier;
 use super::Direction;
 use super::http2::hpack::HeaderBlock;
-use super::http2::{Frame, StreamId};
+use super::http2::{Frame, Loss, StreamId};
 use super::tcp::Ending;
 use crate::capture::Stamp;
 
@@ -134,6 +134,8 @@ pub enum Event<'a> {
     Lost {
         /// Whose.
         direction: Direction,
+        /// Why.
+        cause: Loss,
         /// Where.
         carrier: Carrier,
     },

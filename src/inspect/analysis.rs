@@ -5,21 +5,13 @@ use std::net::SocketAddr;
 
 use super::app_error;
 use super::connection::{Connection, Interest};
-use super::diagnosis::{self, Finding};
+use super::diagnosis::{self, Case, Finding};
 use super::record::{ConnectionRecord, Finished, VerdictCounts};
 use super::retry::Attempts;
 use super::rpc::{CallId, Rpc};
+use super::server::{Inferred, Server};
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::Event;
-
-/// What is known of one server address.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Server {
-    /// The address.
-    pub address: SocketAddr,
-    /// How many connections to it counted.
-    pub connections: u64,
-}
 
 /// What a capture shows.
 #[derive(Clone, Debug, Default)]
@@ -109,25 +101,35 @@ impl Inspector {
         self.finished.sort_by_key(|finished| finished.record.number);
         self.attempts.link(&mut self.finished, self.last_moment);
         tell_application_errors(&mut self.finished);
-        let findings = diagnosis::diagnose(&self.finished);
+        let mut servers: BTreeMap<SocketAddr, Vec<&Finished>> = BTreeMap::new();
+        for finished in &self.finished {
+            servers
+                .entry(finished.record.server)
+                .or_default()
+                .push(finished);
+        }
+        let known = servers.iter().map(|(address, connections)| Server {
+            address: *address,
+            connections: connections.len() as u64,
+            inferred: Inferred::of(connections),
+        });
+        let known: Vec<_> = known.collect();
+        let cases: Vec<_> = known
+            .iter()
+            .zip(servers.into_values())
+            .map(|(server, connections)| Case::new(server, connections, self.last_moment))
+            .collect();
         let mut analysis = Analysis {
-            findings,
+            findings: diagnosis::diagnose(&cases),
             ..Analysis::default()
         };
-        let mut servers: BTreeMap<SocketAddr, u64> = BTreeMap::new();
+        drop(cases);
+        analysis.servers = known;
         for Finished { record, rpcs } in self.finished {
-            *servers.entry(record.server).or_default() += 1;
             analysis.verdicts.merge(&record.verdicts);
             analysis.connections.push(record);
             analysis.rpcs.extend(rpcs);
         }
-        analysis.servers = servers
-            .into_iter()
-            .map(|(address, connections)| Server {
-                address,
-                connections,
-            })
-            .collect();
         analysis
     }
 }

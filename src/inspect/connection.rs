@@ -12,17 +12,20 @@ use rustc_hash::FxHashMap;
 use super::filter::Filter;
 use super::fingerprint;
 use super::goaway::{GoAway, GoAways};
+use super::idleness::Idleness;
 use super::judge::{Circumstances, Judgement, judge};
+use super::keepalive::Keepalive;
 use super::opened::Opened;
 use super::pings::Pings;
 use super::record::{Close, ConnectionRecord, Finished, Missing, VerdictCounts};
 use super::retry::{self, Attempt};
 use super::rpc::{CallId, Outcome, Rpc, Verdict};
+use super::stall::Due;
 use super::stream::{FromClient, FromServer, Stream};
 use crate::capture::Timestamp;
 use crate::decode::http2::hpack::HeaderBlock;
 use crate::decode::http2::{
-    ErrorCode, Flags, Frame, FrameType, Malformation, Payload, SettingId, Settings, StreamId,
+    ErrorCode, Flags, Frame, FrameType, Loss, Malformation, Payload, SettingId, Settings, StreamId,
 };
 use crate::decode::tcp::Ending;
 use crate::decode::{Carrier, Direction, Event, Recognition, Transport};
@@ -78,6 +81,9 @@ pub struct Connection {
     answered: VecDeque<(u64, u32)>,
     goaways: GoAways,
     pings: Pings,
+    keepalive: Keepalive,
+    idleness: Idleness,
+    due: Due,
     circumstances: Circumstances,
     /// How much of the server's stream the client has acknowledged.
     received_by_client: Option<u64>,
@@ -111,6 +117,12 @@ impl Connection {
             client_settings: None,
             server_settings: None,
             pings: super::pings::PingCounts::default(),
+            round_trip_nanos: recognition.handshake_nanos,
+            keepalive: super::keepalive::KeepaliveRecord::default(),
+            farewell: None,
+            most_open: 0,
+            stalls: super::stall::Stalls::default(),
+            nonsense: None,
             retransmissions: 0,
             missing: Missing::default(),
             verdicts: VerdictCounts::default(),
@@ -127,6 +139,9 @@ impl Connection {
             answered: VecDeque::new(),
             goaways: GoAways::default(),
             pings: Pings::default(),
+            keepalive: Keepalive::default(),
+            idleness: Idleness::default(),
+            due: Due::default(),
             circumstances: Circumstances {
                 begun: recognition.preface_seen,
                 ..Circumstances::default()
@@ -165,6 +180,8 @@ impl Connection {
                 whole,
             } => {
                 self.received_by_client = self.received_by_client.max(Some(*upto));
+                self.due
+                    .acknowledged(Direction::ServerToClient, *upto, *stamp);
                 self.goaways
                     .acknowledge(Direction::ServerToClient, *upto, *stamp);
                 // A RST_STREAM may stand where the client's own bytes are missing so far.
@@ -178,6 +195,8 @@ impl Connection {
                 stamp,
                 ..
             } => {
+                self.due
+                    .acknowledged(Direction::ClientToServer, *upto, *stamp);
                 self.goaways
                     .acknowledge(Direction::ClientToServer, *upto, *stamp);
             }
@@ -187,7 +206,16 @@ impl Connection {
                 self.record.missing.bytes += length;
                 self.record.missing.first.get_or_insert(carrier.stamp);
             }
-            Event::Lost { direction, .. } => {
+            Event::Lost {
+                direction,
+                cause,
+                carrier,
+            } => {
+                if *cause == Loss::Nonsense {
+                    self.record
+                        .nonsense
+                        .get_or_insert((*direction, carrier.stamp));
+                }
                 self.record.missing.losses += 1;
                 self.circumstances.losses.begin(*direction);
                 if *direction == Direction::ServerToClient {
@@ -235,6 +263,9 @@ impl Connection {
         record.highest_stream = self.opened.highest();
         record.goaways = self.goaways.into_vec();
         record.pings = self.pings.summary();
+        record.keepalive = self.keepalive.into_record();
+        record.most_open = self.idleness.most();
+        record.stalls = self.due.stalls();
         // A server that speaks HTTP/2 sends SETTINGS first (RFC 9113, section 3.4). One that closes
         // without a byte has not understood the preface.
         let unanswered =
@@ -256,6 +287,10 @@ impl Connection {
         if frame.direction == Direction::ServerToClient {
             self.sent_by_server = self.sent_by_server.max(frame.span.end);
         }
+        let stamp = frame.completed.stamp;
+        let message = matches!(frame.header.kind, FrameType::HEADERS | FrameType::DATA);
+        self.keepalive.frame(frame.direction, stamp, message);
+        self.due.sent(frame.direction, frame.span.end, stamp);
         let id = frame.header.stream;
         let flags = frame.header.flags;
         match &frame.payload {
@@ -274,9 +309,13 @@ impl Connection {
             Payload::Ping(payload) => {
                 if flags.contains(Flags::ACK) {
                     self.pings.acknowledged(frame.direction, *payload);
+                    let round_trip = self.round_trip_nanos;
+                    self.keepalive
+                        .acknowledged(frame.direction, *payload, stamp, round_trip);
                 } else {
-                    self.pings
-                        .sent(frame.direction, *payload, frame.completed.stamp);
+                    self.pings.sent(frame.direction, *payload, stamp);
+                    self.keepalive
+                        .sent(frame.direction, *payload, stamp, frame.span.end);
                 }
             }
             Payload::GoAway {
@@ -284,6 +323,7 @@ impl Connection {
                 error,
                 debug_data,
             } => {
+                self.say_goodbye(frame, *error);
                 self.go_away(GoAway {
                     from: frame.direction,
                     stamp: frame.completed.stamp,
@@ -306,6 +346,9 @@ impl Connection {
     fn headers(&mut self, frame: &Frame<'_>, block: Option<&HeaderBlock>, interest: &Interest) {
         let id = frame.header.stream;
         let new = frame.direction == Direction::ClientToServer && self.open(id, frame.began);
+        if new {
+            self.idleness.opened(frame.span.end);
+        }
         match block {
             Some(block) => self.read_block(frame, id, frame.header.flags, block, interest),
             None if new => {}
@@ -446,7 +489,11 @@ impl Connection {
         };
         stream.answer.begun = true;
         if stream.answer.ended.is_none() {
+            let open = stream.is_open();
             stream.answer.ended = Some(answer);
+            if open {
+                self.idleness.ended(answer.stamp);
+            }
             self.answered.push_back((answer.end, frame.header.stream.0));
         }
     }
@@ -457,14 +504,22 @@ impl Connection {
             Direction::ClientToServer => {
                 let received = self.from_client(frame.began);
                 if let Some(stream) = self.streams.get_mut(&id) {
+                    if stream.is_open() {
+                        self.idleness.ended(frame.completed.stamp);
+                    }
                     stream.reset_by_client.get_or_insert((received, error));
                 }
             }
             Direction::ServerToClient => {
                 let reset = from_server(frame);
                 // Its HEADERS may wait behind a hole in what the client sent.
-                if let Some(stream) = self.stream_answered_on(frame) {
-                    stream.reset_by_server.get_or_insert((reset, error));
+                let Some(stream) = self.stream_answered_on(frame) else {
+                    return;
+                };
+                let was_open = stream.is_open();
+                stream.reset_by_server.get_or_insert((reset, error));
+                if was_open {
+                    self.idleness.ended(frame.completed.stamp);
                 }
             }
         }
@@ -505,6 +560,18 @@ impl Connection {
         self.read_request(StreamId(1), request, interest);
     }
 
+    /// What a GOAWAY of the server says of its settings.
+    fn say_goodbye(&mut self, frame: &Frame<'_>, error: ErrorCode) {
+        if frame.direction == Direction::ClientToServer {
+            return;
+        }
+        if error == ErrorCode::ENHANCE_YOUR_CALM {
+            self.keepalive.calmed();
+        }
+        let farewell = self.idleness.farewell(frame.completed);
+        self.record.farewell.get_or_insert(farewell);
+    }
+
     fn go_away(&mut self, mut goaway: GoAway) {
         let opened = match goaway.from {
             Direction::ServerToClient => &self.opened,
@@ -542,7 +609,11 @@ impl Connection {
 
     fn close(&mut self, by: Direction, ending: Ending, position: u64, carrier: Carrier) {
         let stamp = carrier.stamp;
-        self.record.close.get_or_insert(Close { by, ending, stamp });
+        if self.record.close.is_none() {
+            self.record.close = Some(Close { by, ending, stamp });
+            self.due.closed(stamp);
+            self.keepalive.closed(by, stamp, self.due.received_of(by));
+        }
         match by {
             Direction::ServerToClient => {
                 let closed = FromServer {
@@ -696,6 +767,8 @@ fn tell(id: CallId, stream: Stream, judgement: Judgement) -> Rpc {
         method: request.method,
         authority: request.authority,
         opened: opened.map(|carrier| carrier.stamp),
+        timeout: request.timeout,
+        answer_begun: answer.begun,
         ended,
         verdict,
         race,

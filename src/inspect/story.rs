@@ -56,6 +56,15 @@ pub(crate) fn story(text: &str) -> String {
     render(&analysis(text))
 }
 
+/// What became of a story's calls, a line each: for tests of verdicts, which no rule concerns.
+pub(crate) fn calls(text: &str) -> String {
+    let mut lines = String::new();
+    for rpc in &analysis(text).rpcs {
+        call(&mut lines, rpc);
+    }
+    lines
+}
+
 /// What is made of a story, as plain data.
 pub(crate) fn analysis(text: &str) -> Analysis {
     let (mut decoder, mut inspector) = (
@@ -430,7 +439,7 @@ impl Told {
                 wire::goaway(last, error(words[1]), debug.as_bytes())
             }
             "PING" => {
-                let payload = u64::from(number(0)).to_be_bytes();
+                let payload = words[0].parse::<u64>().unwrap().to_be_bytes();
                 wire::frame(wire::PING, flag("ACK", wire::ACK), 0, &payload)
             }
             "SETTINGS" if has("ACK") => wire::frame(wire::SETTINGS, wire::ACK, 0, &[]),

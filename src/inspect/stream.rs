@@ -103,6 +103,15 @@ pub(crate) struct Answer {
     pub(crate) messages: Messages,
 }
 
+impl Stream {
+    /// Whether nothing has ended it yet, as far as frames say.
+    pub(crate) const fn is_open(&self) -> bool {
+        self.answer.ended.is_none()
+            && self.reset_by_server.is_none()
+            && self.reset_by_client.is_none()
+    }
+}
+
 impl Answer {
     /// Reads a header block of the answer: informational, final, or trailers.
     pub(crate) fn read(&mut self, block: &HeaderBlock) {

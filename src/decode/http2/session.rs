@@ -103,7 +103,7 @@ impl Session {
                     ),
                 };
                 anomalies.note(Layer::Http2, text, Some(carrier.stamp), Some(connection));
-                sink(Event::Lost { direction, carrier });
+                sink(Event::Lost { direction, cause, carrier });
             }
             Item::Found { carrier } => sink(Event::Found { direction, carrier }),
             Item::Undecodable { fault, carrier } => {

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::finding::{Evidence, Severity};
-use crate::capture::Stamp;
-use crate::inspect::{CallId, ConnectionRecord, Finished, Outcome, Rpc};
+use crate::capture::{Stamp, Timestamp};
+use crate::inspect::{CallId, ConnectionRecord, Finished, Inferred, Outcome, Rpc, Server};
 
 /// How many packets prove a finding at most; more prove it no better.
 const MAX_EVIDENCE: usize = 20;
@@ -15,15 +15,25 @@ const MAX_EVIDENCE: usize = 20;
 pub struct Case<'a> {
     /// The server's address.
     pub server: SocketAddr,
+    /// What its settings must be.
+    pub inferred: &'a Inferred,
+    /// The capture's last moment.
+    pub capture_end: Option<Timestamp>,
     connections: Vec<&'a Finished>,
 }
 
 impl<'a> Case<'a> {
     /// A server's connections, by number.
     #[must_use]
-    pub const fn new(server: SocketAddr, connections: Vec<&'a Finished>) -> Self {
+    pub const fn new(
+        server: &'a Server,
+        connections: Vec<&'a Finished>,
+        capture_end: Option<Timestamp>,
+    ) -> Self {
         Self {
-            server,
+            server: server.address,
+            inferred: &server.inferred,
+            capture_end,
             connections,
         }
     }

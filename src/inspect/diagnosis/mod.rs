@@ -5,17 +5,14 @@
 //! call; that was given before.
 
 mod case;
+mod client_stack;
 mod finding;
 mod ruled_out;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-
 pub use case::Case;
 pub use finding::{Confidence, Evidence, Finding, Severity};
-
-use super::record::Finished;
 
 /// One rule.
 #[derive(Clone, Copy, Debug)]
@@ -41,25 +38,26 @@ rules! {
     goaway_race,
     grace_expired,
     abrupt_close,
+    keepalive_timeout,
+    too_many_pings,
+    refused_stream,
+    stream_reset,
+    deadline_exceeded,
+    connection_error,
+    not_http2,
+    connect_failed,
     late_open,
     single_goaway,
     capture_incomplete,
+    request_limit,
+    max_age,
+    idle_close,
 }
 
 /// Runs all rules over each server; the most severe findings come first.
 #[must_use]
-pub fn diagnose(connections: &[Finished]) -> Vec<Finding> {
-    let mut servers: BTreeMap<_, Vec<&Finished>> = BTreeMap::new();
-    for connection in connections {
-        servers
-            .entry(connection.record.server)
-            .or_default()
-            .push(connection);
-    }
-    let mut findings: Vec<_> = servers
-        .into_iter()
-        .flat_map(|(server, of)| diagnose_server(&Case::new(server, of)))
-        .collect();
+pub fn diagnose(cases: &[Case<'_>]) -> Vec<Finding> {
+    let mut findings: Vec<_> = cases.iter().flat_map(diagnose_server).collect();
     findings.sort_by_key(|finding| finding.severity);
     findings
 }

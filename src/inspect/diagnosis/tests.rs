@@ -159,7 +159,10 @@ fn single_goaway_is_silent_where_an_error_ends_the_connection() {
         S 0.020 FIN
         "#,
     );
-    insta::assert_snapshot!(told, @"0:1 ok at 0.010 processed=yes grpc=0");
+    insta::assert_snapshot!(told, @r"
+    0:1 ok at 0.010 processed=yes grpc=0
+    error connection-error conns=0
+    ");
 }
 
 #[test]
@@ -179,6 +182,7 @@ fn grace_expired_fires_where_accepted_calls_are_cut() {
     0:1 ok at 0.040 processed=yes grpc=0
     0:3 cut_by_close at 0.500 processed=maybe
     error grace-expired rpcs=0:3
+    info max-age conns=0
     ");
 }
 
@@ -203,7 +207,10 @@ fn grace_expired_is_silent_where_the_goaway_was_an_error() {
         S 0.011 FIN
         "#,
     );
-    insta::assert_snapshot!(told, @"0:1 cut_by_close at 0.011 processed=maybe");
+    insta::assert_snapshot!(told, @r"
+    0:1 cut_by_close at 0.011 processed=maybe
+    error connection-error rpcs=0:1
+    ");
 }
 
 #[test]

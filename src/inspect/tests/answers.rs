@@ -1,10 +1,10 @@
 //! Verdicts on answers, resets and closes: the rows of the verdict table, and what crosses what.
 
-use crate::inspect::story::story;
+use crate::inspect::story::calls;
 
 #[test]
 fn a_call_answered_to_the_end_is_ok() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1 + DATA 1 END_STREAM
         S 0.010 ANSWER 1
@@ -16,7 +16,7 @@ fn a_call_answered_to_the_end_is_ok() {
 
 #[test]
 fn another_grpc_status_is_an_answer_too() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1 + DATA 1 END_STREAM
         S 0.010 ANSWER 1 grpc-status=14 grpc-message=later
@@ -28,7 +28,7 @@ fn another_grpc_status_is_an_answer_too() {
 
 #[test]
 fn trailers_alone_are_an_answer() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1
         C 0.000 HEADERS 3
@@ -44,7 +44,7 @@ fn trailers_alone_are_an_answer() {
 
 #[test]
 fn grpc_without_any_status_is_an_error() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1
         C 0.000 HEADERS 3
@@ -60,7 +60,7 @@ fn grpc_without_any_status_is_an_error() {
 
 #[test]
 fn plain_http_is_judged_by_its_status() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1 END_STREAM :method=GET content-type=
         C 0.000 HEADERS 3 END_STREAM :method=GET content-type=
@@ -82,7 +82,7 @@ fn plain_http_is_judged_by_its_status() {
 
 #[test]
 fn informational_answers_come_before_the_answer() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1 END_STREAM content-type=
         S 0.010 HEADERS 1 :status=103 link=a
@@ -95,13 +95,12 @@ fn informational_answers_come_before_the_answer() {
     insta::assert_snapshot!(told, @r"
     0:1 ok at 0.020 processed=yes
     0:3 cut_by_close at 0.050 processed=maybe
-    error abrupt-close rpcs=0:3
     ");
 }
 
 #[test]
 fn an_answer_may_come_before_the_request_ends() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1 + DATA 1
         S 0.010 ANSWER 1 + RST 1 NO_ERROR
@@ -119,7 +118,7 @@ fn an_answer_may_come_before_the_request_ends() {
 
 #[test]
 fn trailers_of_a_request_open_nothing() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1 + DATA 1
         C 0.001 HEADERS 1 END_STREAM checksum=1
@@ -131,7 +130,7 @@ fn trailers_of_a_request_open_nothing() {
 
 #[test]
 fn an_upgraded_request_is_stream_1() {
-    let told = story(
+    let told = calls(
         r#"
         upgrade
         S 0.010 HEADERS 1 :status=200 + DATA 1 END_STREAM bytes=9
@@ -147,7 +146,7 @@ fn an_upgraded_request_is_stream_1() {
 
 #[test]
 fn refused_by_the_server() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1
         S 0.010 RST 1 REFUSED_STREAM
@@ -158,7 +157,7 @@ fn refused_by_the_server() {
 
 #[test]
 fn reset_by_the_server_with_any_other_code() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1
         C 0.000 HEADERS 3
@@ -177,7 +176,7 @@ fn reset_by_the_server_with_any_other_code() {
 
 #[test]
 fn reset_by_the_client() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1
         C 0.010 RST 1 CANCEL
@@ -188,7 +187,7 @@ fn reset_by_the_client() {
 
 #[test]
 fn a_client_refusing_its_own_stream_is_no_refusal() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1
         C 0.010 RST 1 REFUSED_STREAM
@@ -199,7 +198,7 @@ fn a_client_refusing_its_own_stream_is_no_refusal() {
 
 #[test]
 fn of_two_resets_the_one_that_the_client_saw_first_decides() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1
         S 0.010 RST 1 REFUSED_STREAM
@@ -217,7 +216,7 @@ fn of_two_resets_the_one_that_the_client_saw_first_decides() {
 
 #[test]
 fn an_answer_that_crossed_the_reset_captured_at_the_client() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1
         C 0.100 RST 1 CANCEL
@@ -229,7 +228,7 @@ fn an_answer_that_crossed_the_reset_captured_at_the_client() {
 
 #[test]
 fn an_answer_that_crossed_the_reset_captured_at_the_server() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1
         S 0.099 ANSWER 1
@@ -242,7 +241,7 @@ fn an_answer_that_crossed_the_reset_captured_at_the_server() {
 
 #[test]
 fn an_answer_that_the_reset_acknowledges_was_delivered() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1
         S 0.099 ANSWER 1
@@ -254,7 +253,7 @@ fn an_answer_that_the_reset_acknowledges_was_delivered() {
 
 #[test]
 fn a_tcp_reset_that_does_not_acknowledge_the_answer_cuts_it() {
-    let told = story(
+    let told = calls(
         r#"
         C1 0.000 HEADERS 1
         S1 0.100 ANSWER 1
@@ -271,13 +270,12 @@ fn a_tcp_reset_that_does_not_acknowledge_the_answer_cuts_it() {
     0:1 cut_by_close at 0.101 processed=yes grpc=0
     1:1 cut_by_close at 0.101 processed=yes grpc=0
     2:1 ok at 0.100 processed=yes grpc=0
-    error abrupt-close rpcs=0:1,1:1
     ");
 }
 
 #[test]
 fn an_answer_acknowledged_before_the_reset_was_delivered() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1
         S 0.100 ANSWER 1
@@ -290,22 +288,19 @@ fn an_answer_acknowledged_before_the_reset_was_delivered() {
 
 #[test]
 fn the_clients_fin_before_the_answer_cuts_it() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1
         C 0.050 FIN
         S 0.100 ANSWER 1
         "#,
     );
-    insta::assert_snapshot!(told, @r"
-    0:1 cut_by_close at 0.050 processed=yes grpc=0
-    error abrupt-close rpcs=0:1
-    ");
+    insta::assert_snapshot!(told, @"0:1 cut_by_close at 0.050 processed=yes grpc=0");
 }
 
 #[test]
 fn the_servers_fin_or_reset_cuts_what_is_open() {
-    let told = story(
+    let told = calls(
         r#"
         C1 0.000 HEADERS 1
         C1 0.000 HEADERS 3
@@ -320,13 +315,12 @@ fn the_servers_fin_or_reset_cuts_what_is_open() {
     0:1 ok at 0.010 processed=yes grpc=0
     0:3 cut_by_close at 0.020 processed=maybe
     1:1 cut_by_close at 0.030 processed=maybe
-    error abrupt-close rpcs=0:3,1:1
     ");
 }
 
 #[test]
 fn an_answer_in_the_same_segment_as_the_fin_was_delivered() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1
         S 0.010 ANSWER 1 + FIN
@@ -337,7 +331,7 @@ fn an_answer_in_the_same_segment_as_the_fin_was_delivered() {
 
 #[test]
 fn nothing_known_before_the_capture_ends() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1
         end 3

@@ -1,10 +1,10 @@
 //! Verdicts on calls with a deadline.
 
-use crate::inspect::story::story;
+use crate::inspect::story::calls;
 
 #[test]
 fn given_up_at_the_deadline_or_up_to_50_ms_before() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1 grpc-timeout=1S
         C 0.000 HEADERS 3 grpc-timeout=1S
@@ -23,7 +23,7 @@ fn given_up_at_the_deadline_or_up_to_50_ms_before() {
 
 #[test]
 fn a_deadline_that_passed_without_an_answer() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1 grpc-timeout=1S
         C 0.000 HEADERS 3 grpc-timeout=4S
@@ -38,7 +38,7 @@ fn a_deadline_that_passed_without_an_answer() {
 
 #[test]
 fn a_deadline_that_passed_before_the_close() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1 grpc-timeout=1S
         C 0.000 HEADERS 3 grpc-timeout=2S
@@ -48,13 +48,12 @@ fn a_deadline_that_passed_before_the_close() {
     insta::assert_snapshot!(told, @r"
     0:1 deadline_exceeded processed=maybe
     0:3 cut_by_close at 1.500 processed=maybe
-    error abrupt-close rpcs=0:3
     ");
 }
 
 #[test]
 fn a_deadline_yields_to_an_answer_delivered_later() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1 grpc-timeout=1S
         S 1.200 ANSWER 1
@@ -66,7 +65,7 @@ fn a_deadline_yields_to_an_answer_delivered_later() {
 
 #[test]
 fn an_answer_that_came_after_giving_up_was_not_delivered() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1 grpc-timeout=1S
         C 1.000 RST 1 CANCEL
@@ -78,7 +77,7 @@ fn an_answer_that_came_after_giving_up_was_not_delivered() {
 
 #[test]
 fn a_server_that_resets_at_the_deadline() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1 grpc-timeout=1S
         C 0.000 HEADERS 3 grpc-timeout=1S
@@ -94,7 +93,7 @@ fn a_server_that_resets_at_the_deadline() {
 
 #[test]
 fn a_goaway_before_and_after_the_deadline() {
-    let told = story(
+    let told = calls(
         r#"
         C1 0.000 HEADERS 1 grpc-timeout=1S
         S1 0.500 GOAWAY last=0 NO_ERROR
@@ -106,7 +105,5 @@ fn a_goaway_before_and_after_the_deadline() {
     insta::assert_snapshot!(told, @r"
     0:1 beyond_last_stream_id in_flight at 0.500 processed=no
     1:1 deadline_exceeded processed=no
-    error goaway-race rpcs=0:1
-    warning single-goaway conns=0,1
     ");
 }

@@ -1,11 +1,11 @@
 //! Verdicts on streams that a GOAWAY met.
 
-use crate::inspect::story::story;
+use crate::inspect::story::calls;
 
 #[test]
 fn beyond_the_last_stream_id_in_flight() {
     // The client had not acknowledged the GOAWAY when it opened 3.
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1
         S 0.010 GOAWAY last=1 NO_ERROR
@@ -17,15 +17,13 @@ fn beyond_the_last_stream_id_in_flight() {
     insta::assert_snapshot!(told, @r"
     0:1 ok at 0.020 processed=yes grpc=0
     0:3 beyond_last_stream_id in_flight at 0.010 processed=no
-    error goaway-race rpcs=0:3
-    warning single-goaway conns=0
     ");
 }
 
 #[test]
 fn a_part_of_the_goaway_is_not_the_goaway() {
     // ack=1 covers the answer's segment, not the GOAWAY behind it.
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1
         S 0.010 ANSWER 1
@@ -38,14 +36,12 @@ fn a_part_of_the_goaway_is_not_the_goaway() {
     0:1 ok at 0.010 processed=yes grpc=0
     0:3 beyond_last_stream_id in_flight at 0.011 processed=no
     0:5 beyond_last_stream_id after_receipt late_by=0ms at 0.011 processed=no
-    error goaway-race rpcs=0:3,0:5
-    warning single-goaway conns=0
     ");
 }
 
 #[test]
 fn how_late_counts_from_the_first_acknowledgement() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1
         S 0.100 GOAWAY last=1 NO_ERROR
@@ -56,15 +52,12 @@ fn how_late_counts_from_the_first_acknowledgement() {
     insta::assert_snapshot!(told, @r"
     0:1 unanswered processed=maybe
     0:3 beyond_last_stream_id after_receipt late_by=200ms at 0.100 processed=no
-    error goaway-race rpcs=0:3
-    warning late-open rpcs=0:3
-    warning single-goaway conns=0
     ");
 }
 
 #[test]
 fn no_acknowledgement_no_race() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1
         S 0.010 GOAWAY last=1 NO_ERROR
@@ -74,15 +67,13 @@ fn no_acknowledgement_no_race() {
     insta::assert_snapshot!(told, @r"
     0:1 unanswered processed=maybe
     0:3 beyond_last_stream_id unknown at 0.010 processed=no
-    error goaway-race rpcs=0:3
-    warning single-goaway conns=0
     ");
 }
 
 #[test]
 fn headers_sent_again_may_have_left_before_the_goaway() {
     // The first copy was lost before the capture; the second one's acknowledgement proves nothing.
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1
         C 0.005 HEADERS 3 lost
@@ -94,14 +85,12 @@ fn headers_sent_again_may_have_left_before_the_goaway() {
     insta::assert_snapshot!(told, @r"
     0:1 unanswered processed=maybe
     0:3 beyond_last_stream_id unknown at 0.010 processed=no
-    error goaway-race rpcs=0:3
-    warning single-goaway conns=0
     ");
 }
 
 #[test]
 fn headers_sent_again_count_from_their_first_copy() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1
         C 0.005 HEADERS 3
@@ -112,14 +101,12 @@ fn headers_sent_again_count_from_their_first_copy() {
     insta::assert_snapshot!(told, @r"
     0:1 unanswered processed=maybe
     0:3 beyond_last_stream_id in_flight at 0.010 processed=no
-    error goaway-race rpcs=0:3
-    warning single-goaway conns=0
     ");
 }
 
 #[test]
 fn an_answer_above_the_last_stream_id_counts() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1
         C 0.000 HEADERS 3
@@ -137,29 +124,24 @@ fn an_answer_above_the_last_stream_id_counts() {
     0:3 ok at 0.020 processed=yes grpc=0
     0:5 status at 0.021 processed=maybe grpc=14
     0:7 beyond_last_stream_id in_flight at 0.010 processed=maybe
-    error goaway-race rpcs=0:7
-    warning single-goaway conns=0
     ");
 }
 
 #[test]
 fn the_highest_id_announces_and_condemns_nothing() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1
         S 0.010 GOAWAY last=2147483647 NO_ERROR
         S 0.500 FIN
         "#,
     );
-    insta::assert_snapshot!(told, @r"
-    0:1 cut_by_close at 0.500 processed=maybe
-    error grace-expired rpcs=0:1
-    ");
+    insta::assert_snapshot!(told, @"0:1 cut_by_close at 0.500 processed=maybe");
 }
 
 #[test]
 fn the_smallest_last_stream_id_is_the_final_one() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 9
         C 0.000 HEADERS 15
@@ -174,14 +156,12 @@ fn the_smallest_last_stream_id_is_the_final_one() {
     0:9 ok at 0.040 processed=yes grpc=0
     0:15 beyond_last_stream_id in_flight at 0.020 processed=no
     0:23 beyond_last_stream_id in_flight at 0.020 processed=no
-    error goaway-race rpcs=0:15,0:23
-    warning single-goaway conns=0
     ");
 }
 
 #[test]
 fn of_equal_last_words_the_first_is_final() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1
         C 0.000 HEADERS 3
@@ -193,14 +173,12 @@ fn of_equal_last_words_the_first_is_final() {
     insta::assert_snapshot!(told, @r"
     0:1 ok at 0.040 processed=yes grpc=0
     0:3 beyond_last_stream_id in_flight at 0.010 processed=no
-    error goaway-race rpcs=0:3
-    warning single-goaway conns=0
     ");
 }
 
 #[test]
 fn a_clients_goaway_speaks_of_pushed_streams() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1
         S 0.010 PUSH_PROMISE 1 promised=2
@@ -214,23 +192,20 @@ fn a_clients_goaway_speaks_of_pushed_streams() {
 
 #[test]
 fn a_goaway_with_an_error_condemns_too() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1
         S 0.010 GOAWAY last=0 ENHANCE_YOUR_CALM debug=too_many_pings
         S 0.011 FIN
         "#,
     );
-    insta::assert_snapshot!(told, @r"
-    0:1 beyond_last_stream_id in_flight at 0.010 processed=no
-    error goaway-race rpcs=0:1
-    ");
+    insta::assert_snapshot!(told, @"0:1 beyond_last_stream_id in_flight at 0.010 processed=no");
 }
 
 #[test]
 fn what_the_client_saw_before_the_goaway_decides() {
     // Captured at the server: the reset arrives behind the GOAWAY, yet left before it.
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1
         C 0.000 HEADERS 3
@@ -242,13 +217,12 @@ fn what_the_client_saw_before_the_goaway_decides() {
     insta::assert_snapshot!(told, @r"
     0:1 ok at 0.020 processed=yes grpc=0
     0:3 reset_by_client at 0.011 processed=no error=CANCEL
-    warning single-goaway conns=0
     ");
 }
 
 #[test]
 fn the_goaway_decides_before_a_later_reset_or_close() {
-    let told = story(
+    let told = calls(
         r#"
         C 0.000 HEADERS 1
         C 0.000 HEADERS 3
@@ -263,7 +237,5 @@ fn the_goaway_decides_before_a_later_reset_or_close() {
     0:1 ok at 0.020 processed=yes grpc=0
     0:3 beyond_last_stream_id in_flight at 0.010 processed=no
     0:5 beyond_last_stream_id in_flight at 0.010 processed=no
-    error goaway-race rpcs=0:3,0:5
-    warning single-goaway conns=0
     ");
 }

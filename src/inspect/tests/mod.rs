@@ -2,5 +2,7 @@
 
 mod answers;
 mod captures;
+mod causes;
 mod deadlines;
 mod goaways;
+mod server;

@@ -6,10 +6,10 @@ use super::*;
 use crate::capture::{FileSummary, Format};
 use crate::decode::http2::{ErrorCode, StreamId};
 use crate::decode::tcp::Ending;
-use crate::decode::{Direction, Instead, Transport};
+use crate::decode::{Direction, Instead, Recognition, Transport};
 use crate::inspect::diagnosis::{Confidence, Evidence};
 use crate::inspect::{
-    Close, GoAway, Link, Missing, Outcome, PingCounts, Processed, Race, RequestedHeader,
+    Close, Connection, GoAway, Interest, Link, Missing, Outcome, Processed, Race, RequestedHeader,
     VerdictCounts,
 };
 
@@ -23,31 +23,21 @@ pub(in crate::report) fn at(packet: u64, milliseconds: i64) -> Stamp {
 
 /// A connection that was opened at 100 ms and is still open.
 pub(in crate::report) fn connection(number: u32) -> ConnectionRecord {
-    ConnectionRecord {
-        number,
+    let recognition = Recognition {
         tcp_stream: number + 10,
         client: SocketAddr::from(([10, 0, 0, 1], 50_000)),
         server: SocketAddr::from(([10, 0, 0, 2], 50_051)),
         transport: Transport::H2c,
-        instead: None,
         preface_seen: true,
         guess: None,
         opened: Some(at(1, 100)),
+        handshake_nanos: None,
         recognised: at(4, 150),
-        close: None,
-        streams_opened: 0,
-        highest_stream: 0,
-        goaways: Vec::new(),
-        warned: None,
-        client_settings: None,
-        server_settings: None,
-        pings: PingCounts::default(),
-        retransmissions: 0,
-        missing: Missing::default(),
-        verdicts: VerdictCounts::default(),
-        user_agent: None,
-        server_header: None,
-    }
+    };
+    let connection = Connection::new(number, &recognition);
+    let mut record = connection.finish(None, &Interest::default()).record;
+    record.transport = Transport::H2c;
+    record
 }
 
 /// One whose server said GOAWAY 3 at 2,100 ms and closed at 2,600 ms.
@@ -87,6 +77,8 @@ pub(in crate::report) fn rpc(connection: u32, stream: u32, verdict: Verdict) -> 
         method: Some(b"/inventory.Stock/Reserve"[..].into()),
         authority: None,
         opened: Some(at(60, 600)),
+        timeout: None,
+        answer_begun: false,
         ended: Some(at(250, 2_600)),
         verdict,
         race,
@@ -145,6 +137,7 @@ pub(in crate::report) fn finding(rule: &'static str, severity: Severity, rpcs: &
             "The grace period ran out while calls that the server had accepted were still \
                       unanswered."
                 .into(),
+        ruled_out: Vec::new(),
         advice: vec![
             "Server: make the grace longer than the slowest call".into(),
             "Client: do not retry these blindly".into(),
