@@ -267,7 +267,12 @@ impl FrameReader {
             };
             if !self.enter(FrameHeader::parse(first), start, carrier, sink) {
                 self.gathered.clear();
-                return used;
+                // A boundary guessed wrong: the next one may be where these bytes begin.
+                return if matches!(self.state, State::Lost) {
+                    0
+                } else {
+                    used
+                };
             }
         }
         let Some(first) = self.gathered.first_chunk() else {
@@ -692,6 +697,12 @@ impl FrameReader {
                 carrier: self.latest,
             });
         }
+    }
+
+    /// How many bytes of an unfinished header block are kept.
+    #[cfg(test)]
+    pub(super) fn kept_for_block(&self) -> usize {
+        self.unfinished.as_ref().map_or(0, |block| block.fragments.len())
     }
 
     fn frame<'a>(&self, header: FrameHeader, payload: Payload<'a>, start: u64) -> Frame<'a> {
