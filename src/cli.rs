@@ -97,7 +97,7 @@ pub(crate) struct Input {
 #[derive(Args, Debug)]
 pub(crate) struct Output {
     /// Write to this file instead of standard output
-    #[arg(short, long = "output", value_name = "FILE")]
+    #[arg(short = 'o', long = "output", value_name = "FILE")]
     pub(crate) path: Option<PathBuf>,
     /// Print credentials and queries instead of their length
     #[arg(long)]

@@ -167,7 +167,11 @@ pub(crate) fn interfaces() -> anyhow::Result<Done> {
     let mut out = io::stdout().lock();
     for interface in interfaces {
         let state = if interface.is_up { "up" } else { "down" };
-        let addresses: Vec<_> = interface.addresses.iter().map(ToString::to_string).collect();
+        let addresses: Vec<_> = interface
+            .addresses
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         let line = format!(
             "{:<16} {state:<5} {:<32} {}",
             interface.name,

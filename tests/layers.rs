@@ -10,6 +10,14 @@ use std::path::{Path, PathBuf};
 /// No file is longer: at this length there are two ideas in it.
 const MAX_LINES: usize = 500;
 
+/// Files that are longer and wait to be parted. A file that has become short enough must leave this
+/// list, so that it cannot grow again unseen.
+const TO_BE_PARTED: [&str; 3] = [
+    "decode/conversation.rs",
+    "decode/http2/reader.rs",
+    "inspect/connection.rs",
+];
+
 /// The stages in the order of the data, each with those it may use. Whoever is not named here is
 /// the program itself, which sees everything and which nothing sees.
 const STAGES: [(&str, &[&str]); 4] = [
@@ -24,8 +32,14 @@ const STAGES: [(&str, &[&str]); 4] = [
 const LAYERS: [&str; 5] = ["link", "tcp", "tls", "http2", "grpc"];
 
 /// What every layer of `decode` may use: the plain words that events are told in.
-const SHARED_GROUND: [&str; 6] =
-    ["anomaly", "carrier", "direction", "event", "Carrier", "Direction"];
+const SHARED_GROUND: [&str; 6] = [
+    "anomaly",
+    "carrier",
+    "direction",
+    "event",
+    "Carrier",
+    "Direction",
+];
 
 /// Crates that only these files may use.
 const FENCES: [(&str, &[&str]); 10] = [
@@ -72,8 +86,10 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 fn check(file: &str, text: &str) -> Vec<String> {
     let mut broken = Vec::new();
     let lines = text.lines().count();
-    if lines > MAX_LINES {
-        broken.push(format!("src/{file}:{lines}: longer than {MAX_LINES} lines"));
+    match (lines > MAX_LINES, TO_BE_PARTED.contains(&file)) {
+        (true, false) => broken.push(format!("src/{file}:{lines}: longer than {MAX_LINES} lines")),
+        (false, true) => broken.push(format!("src/{file}:{lines}: no longer in TO_BE_PARTED")),
+        _ => {}
     }
     if !text.starts_with("//! ") {
         broken.push(format!("src/{file}:1: no header that says what it is for"));
@@ -95,8 +111,11 @@ fn check(file: &str, text: &str) -> Vec<String> {
 /// Whether a file is compiled for tests alone: `tests.rs`, what lies in a folder `tests`, and the two
 /// helpers.
 fn is_test(file: &str) -> bool {
-    let named = ["wire.rs", "inspect/story.rs"].contains(&file);
-    named || file.split('/').any(|part| matches!(part, "tests" | "tests.rs"))
+    let named = file == "wire.rs" || file.starts_with("inspect/story");
+    named
+        || file
+            .split('/')
+            .any(|part| matches!(part, "tests" | "tests.rs"))
 }
 
 /// `decode/tcp/flow.rs` is `decode::tcp::flow`.
@@ -247,7 +266,11 @@ fn without_tests(code: &str) -> String {
         } else {
             end + 1
         };
-        kept.extend(item[..length].chars().map(|c| if c == '\n' { '\n' } else { ' ' }));
+        kept.extend(
+            item[..length]
+                .chars()
+                .map(|c| if c == '\n' { '\n' } else { ' ' }),
+        );
         rest = &item[length..];
     }
     kept + rest
@@ -281,7 +304,11 @@ fn paths(code: &str) -> Vec<(usize, Vec<String>)> {
         }
         let line = code[..at].matches('\n').count() + 1;
         let joined = code[..at].trim_end().ends_with("::");
-        let length = if joined { word } else { tree(rest, &mut Vec::new(), line, &mut found) };
+        let length = if joined {
+            word
+        } else {
+            tree(rest, &mut Vec::new(), line, &mut found)
+        };
         at += length.max(word);
     }
     found
@@ -312,14 +339,18 @@ fn tree(
             before.truncate(depth);
             return end;
         }
-        let word = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
+        let word = rest
+            .find(|c: char| !(c.is_alphanumeric() || c == '_'))
+            .unwrap_or(rest.len());
         if word == 0 {
             break;
         }
         before.push(rest[..word].to_owned());
         let after = rest[word..].trim_start();
         at += word;
-        let Some(next) = after.strip_prefix("::") else { break };
+        let Some(next) = after.strip_prefix("::") else {
+            break;
+        };
         at = code.len() - next.len();
     }
     if before.len() >= 2 {
@@ -339,15 +370,28 @@ mod tests {
 
     #[test]
     fn a_stage_above_is_named_with_file_and_line() {
-        let found = broken("decode/event.rs", "\nuse std::fmt;\nuse crate::inspect::Rpc;\n");
-        assert_eq!(found, ["src/decode/event.rs:4: crate::inspect::Rpc is not below decode"]);
+        let found = broken(
+            "decode/event.rs",
+            "\nuse std::fmt;\nuse crate::inspect::Rpc;\n",
+        );
+        assert_eq!(
+            found,
+            ["src/decode/event.rs:4: crate::inspect::Rpc is not below decode"]
+        );
         assert!(broken("report/json.rs", "use crate::inspect::Rpc;").is_empty());
-        assert_eq!(broken("capture/file.rs", "fn f() -> crate::decode::Event {}").len(), 1);
+        assert_eq!(
+            broken("capture/file.rs", "fn f() -> crate::decode::Event {}").len(),
+            1
+        );
     }
 
     #[test]
     fn nothing_sees_the_program() {
-        for used in ["crate::pipeline::analyze", "crate::cli::Cli", "super::pipeline::Pipeline"] {
+        for used in [
+            "crate::pipeline::analyze",
+            "crate::cli::Cli",
+            "super::pipeline::Pipeline",
+        ] {
             let found = broken("report/mod.rs", &format!("use {used};"));
             assert_eq!(found.len(), 1, "{used}");
         }
@@ -356,17 +400,39 @@ mod tests {
 
     #[test]
     fn layers_of_decode_use_only_lower_ones() {
-        assert_eq!(broken("decode/tcp/flow.rs", "use super::super::http2::Frame;").len(), 1);
-        assert_eq!(broken("decode/tcp/flow.rs", "use crate::decode::Event;").len(), 1);
-        assert_eq!(broken("decode/link/mod.rs", "use super::tcp::Chunk;").len(), 1);
+        assert_eq!(
+            broken("decode/tcp/flow.rs", "use super::super::http2::Frame;").len(),
+            1
+        );
+        assert_eq!(
+            broken("decode/tcp/flow.rs", "use crate::decode::Event;").len(),
+            1
+        );
+        assert_eq!(
+            broken("decode/link/mod.rs", "use super::tcp::Chunk;").len(),
+            1
+        );
         assert!(broken("decode/http2/reader.rs", "use crate::decode::tcp::Chunk;").is_empty());
-        assert!(broken("decode/tcp/flow.rs", "use crate::decode::{Carrier, Direction};").is_empty());
-        assert!(broken("decode/decoder.rs", "use super::http2::Keep; use super::tcp;").is_empty());
+        assert!(
+            broken(
+                "decode/tcp/flow.rs",
+                "use crate::decode::{Carrier, Direction};"
+            )
+            .is_empty()
+        );
+        assert!(
+            broken(
+                "decode/decoder.rs",
+                "use super::http2::Keep; use super::tcp;"
+            )
+            .is_empty()
+        );
     }
 
     #[test]
     fn groups_are_read_member_by_member() {
-        let code = "use crate::{\n    capture::{self, Stamp},\n    report::{Secrets, json::rpc},\n};\n";
+        let code =
+            "use crate::{\n    capture::{self, Stamp},\n    report::{Secrets, json::rpc},\n};\n";
         let found = broken("inspect/rpc.rs", code);
         assert_eq!(
             found,
@@ -380,11 +446,26 @@ mod tests {
     #[test]
     fn crates_stay_behind_their_fences() {
         assert_eq!(broken("inspect/rpc.rs", "use serde_json::Value;").len(), 1);
-        assert_eq!(broken("decode/tcp/flow.rs", "let x = etherparse::TcpSlice::new();").len(), 1);
-        assert_eq!(broken("capture/file.rs", "use anyhow::Context as _;").len(), 1);
-        assert_eq!(broken("commands.rs", "let d = pcap::Device::list();").len(), 1);
+        assert_eq!(
+            broken("decode/tcp/flow.rs", "let x = etherparse::TcpSlice::new();").len(),
+            1
+        );
+        assert_eq!(
+            broken("capture/file.rs", "use anyhow::Context as _;").len(),
+            1
+        );
+        assert_eq!(
+            broken("commands.rs", "let d = pcap::Device::list();").len(),
+            1
+        );
         assert!(broken("decode/link/tcp.rs", "use etherparse::TcpSlice;").is_empty());
-        assert!(broken("capture/pcap.rs", "use pcap_parser::Block; use super::pcap::A;").is_empty());
+        assert!(
+            broken(
+                "capture/pcap.rs",
+                "use pcap_parser::Block; use super::pcap::A;"
+            )
+            .is_empty()
+        );
     }
 
     #[test]
@@ -404,6 +485,10 @@ mod tests {
 
     #[test]
     fn long_files_and_files_without_a_header_are_named() {
+        assert_eq!(
+            broken("inspect/connection.rs", ""),
+            ["src/inspect/connection.rs:1: no longer in TO_BE_PARTED"]
+        );
         let long = "\n".repeat(MAX_LINES);
         assert_eq!(
             broken("inspect/rpc.rs", &long),

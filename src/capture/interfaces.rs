@@ -25,7 +25,11 @@ pub fn interfaces() -> io::Result<Vec<Device>> {
     let devices = pcap::Device::list().map_err(io::Error::other)?;
     let described = devices.into_iter().map(|device| Device {
         is_up: device.flags.is_up(),
-        addresses: device.addresses.iter().map(|address| address.addr).collect(),
+        addresses: device
+            .addresses
+            .iter()
+            .map(|address| address.addr)
+            .collect(),
         description: device.desc.unwrap_or_default(),
         name: device.name,
     });

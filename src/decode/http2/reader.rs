@@ -702,7 +702,9 @@ impl FrameReader {
     /// How many bytes of an unfinished header block are kept.
     #[cfg(test)]
     pub(super) fn kept_for_block(&self) -> usize {
-        self.unfinished.as_ref().map_or(0, |block| block.fragments.len())
+        self.unfinished
+            .as_ref()
+            .map_or(0, |block| block.fragments.len())
     }
 
     fn frame<'a>(&self, header: FrameHeader, payload: Payload<'a>, start: u64) -> Frame<'a> {

@@ -41,7 +41,9 @@ fn a_gap_anywhere_costs_only_the_frames_it_touches() {
             tried += 1;
             let rest = spans.iter().position(|span| span.contains(&gap.end));
             let rest = rest.map(|at| &frames[at][gap.end - spans[at].start..]);
-            if rest.is_some_and(|rest| is_taken_for_a_frame(rest) && !frames.iter().any(|f| f == rest)) {
+            if rest
+                .is_some_and(|rest| is_taken_for_a_frame(rest) && !frames.iter().any(|f| f == rest))
+            {
                 ambiguous += 1;
                 continue;
             }
@@ -63,16 +65,21 @@ fn a_gap_anywhere_costs_only_the_frames_it_touches() {
                 .zip(&whole.frames)
                 .filter(|(span, _)| span.end <= gap.start || span.start >= gap.end);
             for (span, line) in untouched {
-                let at = stream.given.places.iter().position(|(place, _, _)| {
-                    *place == (span.start as u64..span.end as u64)
-                });
+                let at = stream
+                    .given
+                    .places
+                    .iter()
+                    .position(|(place, _, _)| *place == (span.start as u64..span.end as u64));
                 let at = at.unwrap_or_else(|| panic!("{line} is not found with {gap:?} missing"));
                 assert_eq!(stream.given.frames[at], *line, "with {gap:?} missing");
             }
             assert!(stream.given.frames.len() <= whole.frames.len(), "{gap:?}");
         }
     }
-    assert!(ambiguous * 20 < tried, "{ambiguous} of {tried} gaps were not tried");
+    assert!(
+        ambiguous * 20 < tried,
+        "{ambiguous} of {tried} gaps were not tried"
+    );
 }
 
 /// Whether the rest of a frame that a gap left reads as the beginning of a longer one. Nothing in
@@ -113,7 +120,10 @@ fn a_gap_inside_headers_shows_the_frame_and_forgets_the_table() {
     stream.lose(cut.len() - 12);
     stream.push(&frame(HEADERS, END_HEADERS, 7, &[0xbe]));
     stream.push(&wire::headers(0, 9, &[("z", "1")]));
-    assert_eq!(stream.given.losses, 0, "its header said where the next frame begins");
+    assert_eq!(
+        stream.given.losses, 0,
+        "its header said where the next frame begins"
+    );
     assert_snapshot!(stream.frames(), @r#"
     HEADERS 1 flags=0x4 length=5 ["x": "y"]
     HEADERS 3 flags=0x4 length=1 ["x": "y" (entry 0)]

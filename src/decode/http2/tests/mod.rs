@@ -160,7 +160,11 @@ fn line(frame: &Frame<'_>) -> String {
         Payload::Continuation { block } => match block {
             Some(ended) => {
                 let block = fields(Some(ended.block));
-                write!(line, " ends {} flags={:#x}{block}", ended.kind, ended.flags.0)
+                write!(
+                    line,
+                    " ends {} flags={:#x}{block}",
+                    ended.kind, ended.flags.0
+                )
             }
             None => Ok(()),
         },

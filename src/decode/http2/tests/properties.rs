@@ -12,7 +12,10 @@ fn any_frame() -> impl Strategy<Value = Vec<u8>> {
     let length = prop_oneof![fixed, 0..200_usize];
     let bytes = length.prop_flat_map(|length| vec(any::<u8>(), length));
     let fields = vec(("[a-z]{1,8}", "[ -~]{0,20}"), 0..6).prop_map(|fields| {
-        let fields: Vec<_> = fields.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        let fields: Vec<_> = fields
+            .iter()
+            .map(|(n, v)| (n.as_str(), v.as_str()))
+            .collect();
         wire::literals(&fields)
     });
     let payload = prop_oneof![bytes, fields];

@@ -5,8 +5,8 @@ use insta::assert_snapshot;
 use super::super::MAX_HEADER_BLOCK;
 use super::*;
 use crate::wire::{
-    ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PADDED, PING, PRIORITY, PUSH_PROMISE,
-    RST_STREAM, SETTINGS, WINDOW_UPDATE, frame, literals,
+    ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PADDED, PING, PRIORITY,
+    PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE, frame, literals,
 };
 
 fn shown(frames: &[Vec<u8>]) -> String {
@@ -219,10 +219,18 @@ fn a_flood_of_continuations_is_not_kept() {
         let kept = stream.reader.kept_for_block();
         assert!(kept <= MAX_HEADER_BLOCK, "{kept} bytes kept");
     }
-    assert_eq!(stream.reader.kept_for_block(), 0, "once too long, nothing is");
+    assert_eq!(
+        stream.reader.kept_for_block(),
+        0,
+        "once too long, nothing is"
+    );
     stream.push(&frame(CONTINUATION, END_HEADERS, 1, &part));
     stream.push(&wire::headers(0, 3, &[("x", "y")]));
-    assert_eq!(stream.given.frames.len(), needed + 3, "every frame is shown");
+    assert_eq!(
+        stream.given.frames.len(),
+        needed + 3,
+        "every frame is shown"
+    );
     assert_eq!(
         stream.given.frames.last().unwrap(),
         r#"HEADERS 3 flags=0x4 length=5 ["x": "y"]"#
@@ -280,10 +288,18 @@ fn only_as_much_data_is_kept_as_was_asked_for() {
     let bytes = frame(DATA, PADDED, 1, b"\x01abcdefg\0");
     let mut position = ORIGIN;
     for data in bytes.chunks(2) {
-        let chunk = Chunk::Bytes { position, data, carrier: Carrier::default() };
+        let chunk = Chunk::Bytes {
+            position,
+            data,
+            carrier: Carrier::default(),
+        };
         position += data.len() as u64;
         reader.push(chunk, &mut |item| {
-            if let Item::Frame(Frame { payload: Payload::Data { length, prefix }, .. }) = item {
+            if let Item::Frame(Frame {
+                payload: Payload::Data { length, prefix },
+                ..
+            }) = item
+            {
                 kept.push((length, prefix.to_vec()));
             }
         });
