@@ -1,5 +1,10 @@
 //! The command line: help, errors, exit statuses, pipes, several files.
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "a test that indexes wrongly should fail"
+)]
+
 mod shared_material;
 #[cfg(test)]
 #[path = "../src/wire.rs"]
@@ -155,7 +160,7 @@ fn what_cannot_be_read_is_named_with_its_reason() {
 fn a_file_without_permission_is_named_with_a_hint() {
     use std::os::unix::fs::PermissionsExt as _;
     let path = file("private.pcap", &wire::pcap(&race()));
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).expect("its owner may");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).expect("its owner may");
     // Root reads it all the same; then there is nothing to complain of.
     if fs::File::open(&path).is_err() {
         let arguments = arguments("analyze", &path, &[]);

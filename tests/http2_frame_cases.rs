@@ -4,6 +4,11 @@
 //! A peer must refuse the illegal ones; a sniffer must show them, for they are what one looks for. The
 //! table below says for each what is shown, and why that is enough.
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "a test that indexes wrongly should fail"
+)]
+
 mod shared_material;
 #[cfg(test)]
 #[path = "../src/wire.rs"]

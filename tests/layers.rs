@@ -4,6 +4,11 @@
 //! strings and `#[cfg(test)]` modules do not count. The checker reads paths, not types: what a macro
 //! makes of a name it cannot see.
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "a test that indexes wrongly should fail"
+)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,10 @@
 //! Whatever the network and the capture do, the same frames; whatever the bytes, no panic.
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "a test that indexes wrongly should fail"
+)]
+
 #[cfg(test)]
 #[path = "../src/wire.rs"]
 mod wire;

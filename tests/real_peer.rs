@@ -3,6 +3,11 @@
 //! Both run here over a pipe in memory; what each writes is recorded, wrapped into packets and
 //! decoded. Our reading must be what the peers meant.
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "a test that indexes wrongly should fail"
+)]
+
 #[cfg(test)]
 #[path = "../src/wire.rs"]
 mod wire;

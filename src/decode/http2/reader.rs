@@ -779,7 +779,7 @@ fn simple_payload(header: FrameHeader, payload: &[u8]) -> Payload<'_> {
                     error: ErrorCode(code),
                 }
             }
-            FrameType::SETTINGS if payload.len() % 6 == 0 => {
+            FrameType::SETTINGS if payload.len().is_multiple_of(6) => {
                 Payload::Settings(Settings::new(payload))
             }
             FrameType::PING => Payload::Ping(payload.try_into().ok()?),
