@@ -166,7 +166,7 @@ fn breaks(module: &[String], target: &[String]) -> Option<String> {
     if first != "crate" {
         let (_, allowed) = FENCES.iter().find(|(name, _)| name == first)?;
         let inside = |place: &&str| here == **place || here.starts_with(&format!("{place}/"));
-        let fenced = !allowed.iter().any(|place| inside(&place));
+        let fenced = !allowed.iter().any(inside);
         return fenced.then(|| format!("may be used in {} alone", allowed.join(", ")));
     }
     let stage = module.first()?;
