@@ -16,7 +16,9 @@ use std::io::{self, Cursor};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use h2::server::SendResponse;
 use h2::{Ping, Reason};
 use h2sniff::capture::{LinkType, Packet, Stamp, Timestamp};
 use h2sniff::decode::http2::hpack::HeaderBlock;
@@ -28,6 +30,9 @@ use wire::{End, Peers, Talk};
 
 /// Calls in one talk.
 const CALLS: usize = 20;
+
+/// How long the last call takes: far longer than a round trip through memory.
+const DRAIN: Duration = Duration::from_millis(200);
 
 type Written = Arc<Mutex<Vec<(End, Vec<u8>)>>>;
 
@@ -130,22 +135,33 @@ async fn serve(io: Tee) -> Result<(), h2::Error> {
         .await?;
     let mut call = 0;
     while let Some(accepted) = connection.accept().await {
-        let (_, mut respond) = accepted?;
-        let mut response = Response::new(());
-        *response.headers_mut() = map(&response_fields(call));
-        let mut stream = respond.send_response(response, false)?;
-        if call % 4 == 3 {
-            stream.send_reset(Reason::INTERNAL_ERROR);
+        let (_, respond) = accepted?;
+        if call + 1 == CALLS {
+            // The last call is still open while the connection drains, so that the client stays to
+            // acknowledge the PING between the two GOAWAYs.
+            connection.graceful_shutdown();
+            tokio::spawn(async move {
+                tokio::time::sleep(DRAIN).await;
+                answer(respond, call)
+            });
         } else {
-            stream.send_data(Cursor::new(body(call)), false)?;
-            stream.send_trailers(map(&trailer_fields(call)))?;
+            answer(respond, call)?;
         }
         call += 1;
-        if call == CALLS {
-            connection.graceful_shutdown();
-        }
     }
     Ok(())
+}
+
+fn answer(mut respond: SendResponse<Cursor<Vec<u8>>>, call: usize) -> Result<(), h2::Error> {
+    let mut response = Response::new(());
+    *response.headers_mut() = map(&response_fields(call));
+    let mut stream = respond.send_response(response, false)?;
+    if call % 4 == 3 {
+        stream.send_reset(Reason::INTERNAL_ERROR);
+        return Ok(());
+    }
+    stream.send_data(Cursor::new(body(call)), false)?;
+    stream.send_trailers(map(&trailer_fields(call)))
 }
 
 async fn ask(io: Tee) -> Result<(), h2::Error> {
@@ -174,10 +190,8 @@ async fn ask(io: Tee) -> Result<(), h2::Error> {
         }
         answer.trailers().await.ok();
     }
-    // The server ends the connection; while the client is held, it does not leave by itself.
-    let ended = driven.await.expect("no panic");
     drop(client);
-    ended
+    driven.await.expect("no panic")
 }
 
 /// What both ends of one talk wrote, in order.
