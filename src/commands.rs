@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
+#[cfg(feature = "live")]
+use h2sniff::capture;
 use h2sniff::capture::{Capture, CaptureError};
 use h2sniff::decode::anomaly::{Anomaly, Layer};
 use h2sniff::decode::{self, Event, Tally, Transport};
@@ -168,20 +170,20 @@ pub(crate) fn frames(options: &Frames) -> anyhow::Result<Done> {
 
 #[cfg(feature = "live")]
 pub(crate) fn interfaces() -> anyhow::Result<Done> {
-    let devices = pcap::Device::list().context("cannot list the interfaces")?;
+    let interfaces = capture::interfaces().context("cannot list the interfaces")?;
     let mut out = io::stdout().lock();
-    for device in devices {
-        let addresses: Vec<_> = device
+    for interface in interfaces {
+        let state = if interface.is_up { "up" } else { "down" };
+        let addresses: Vec<_> = interface
             .addresses
             .iter()
-            .map(|address| address.addr.to_string())
+            .map(ToString::to_string)
             .collect();
-        let state = if device.flags.is_up() { "up" } else { "down" };
-        let text = device.desc.unwrap_or_default();
         let line = format!(
-            "{:<16} {state:<5} {:<32} {text}",
-            device.name,
-            addresses.join(" ")
+            "{:<16} {state:<5} {:<32} {}",
+            interface.name,
+            addresses.join(" "),
+            interface.description
         );
         writeln!(out, "{}", line.trim_end())?;
     }

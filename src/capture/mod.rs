@@ -8,6 +8,8 @@ mod buffer;
 mod compression;
 mod error;
 mod file;
+#[cfg(feature = "live")]
+mod interfaces;
 mod link_type;
 mod looks;
 mod merge;
@@ -21,6 +23,8 @@ mod tests;
 
 pub use compression::Compression;
 pub use error::CaptureError;
+#[cfg(feature = "live")]
+pub use interfaces::{Device, interfaces};
 pub use link_type::LinkType;
 pub use looks::Looks;
 pub use merge::Capture;

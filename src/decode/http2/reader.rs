@@ -276,7 +276,12 @@ impl FrameReader {
             };
             if !self.enter(FrameHeader::parse(first), start, carrier, sink) {
                 self.gathered.clear();
-                return used;
+                // A boundary guessed wrong: the next one may be where these bytes begin.
+                return if matches!(self.state, State::Lost) {
+                    0
+                } else {
+                    used
+                };
             }
         }
         let Some(first) = self.gathered.first_chunk() else {
@@ -716,6 +721,14 @@ impl FrameReader {
         }
     }
 
+    /// How many bytes of an unfinished header block are kept.
+    #[cfg(test)]
+    pub(super) fn kept_for_block(&self) -> usize {
+        self.unfinished
+            .as_ref()
+            .map_or(0, |block| block.fragments.len())
+    }
+
     fn frame<'a>(&self, header: FrameHeader, payload: Payload<'a>, start: u64) -> Frame<'a> {
         Frame {
             direction: self.direction,
@@ -788,7 +801,7 @@ fn simple_payload(header: FrameHeader, payload: &[u8]) -> Payload<'_> {
                     error: ErrorCode(code),
                 }
             }
-            FrameType::SETTINGS if payload.len() % 6 == 0 => {
+            FrameType::SETTINGS if payload.len().is_multiple_of(6) => {
                 Payload::Settings(Settings::new(payload))
             }
             FrameType::PING => Payload::Ping(payload.try_into().ok()?),
