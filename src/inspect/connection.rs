@@ -22,7 +22,7 @@ use crate::decode::http2::{
     Flags, Frame, FrameType, Malformation, Payload, SettingId, Settings, StreamId,
 };
 use crate::decode::tcp::Ending;
-use crate::decode::{Carrier, Direction, Event, Recognition, Transport};
+use crate::decode::{Carrier, Direction, Event, Network, Recognition, Transport};
 
 /// How many streams of a connection are followed at a time. Far above any server's
 /// MAX_CONCURRENT_STREAMS; a client that opens more without an answer is an attack.
@@ -90,7 +90,7 @@ impl Connection {
             client_settings: None,
             server_settings: None,
             pings: super::pings::PingCounts::default(),
-            retransmissions: 0,
+            network: Network::default(),
             missing: Missing::default(),
             verdicts: VerdictCounts::default(),
             user_agent: None,
@@ -172,7 +172,7 @@ impl Connection {
             } => {
                 self.close(*by, *ending, *position, *carrier);
             }
-            Event::Finished { retransmissions } => self.record.retransmissions = *retransmissions,
+            Event::Finished { network } => self.record.network.clone_from(network),
         }
     }
 
@@ -239,7 +239,8 @@ impl Connection {
             }
             Payload::Ping(payload) => {
                 if flags.contains(Flags::ACK) {
-                    self.pings.acknowledged(frame.direction, *payload);
+                    self.pings
+                        .acknowledged(frame.direction, *payload, frame.completed.stamp);
                 } else {
                     self.pings
                         .sent(frame.direction, *payload, frame.completed.stamp);

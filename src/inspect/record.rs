@@ -9,7 +9,7 @@ use super::rpc::{Rpc, Verdict};
 use crate::capture::Stamp;
 use crate::decode::http2::SettingId;
 use crate::decode::tcp::Ending;
-use crate::decode::{Direction, Guess, Instead, Transport};
+use crate::decode::{Direction, Guess, Instead, Network, Transport};
 
 /// Who ended a connection, how and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,8 +115,8 @@ pub struct ConnectionRecord {
     pub server_settings: Option<Vec<(SettingId, u32)>>,
     /// PINGs.
     pub pings: PingCounts,
-    /// Segments that carried nothing new, both ways.
-    pub retransmissions: u64,
+    /// What it shows of the network below it.
+    pub network: Network,
     /// What is missing.
     pub missing: Missing,
     /// Calls by verdict.

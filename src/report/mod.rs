@@ -10,6 +10,7 @@ mod document;
 mod escape;
 mod instead;
 mod json;
+mod network;
 mod redact;
 
 pub use document::Report;

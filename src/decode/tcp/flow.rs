@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::assembler::{Assembler, Chunk, Piece};
 use super::sequence::Line;
+use super::vitals::Vitals;
 use crate::capture::Stamp;
 use crate::decode::Carrier;
 use crate::decode::link::{Segment, TcpFlags};
@@ -88,6 +89,7 @@ pub struct Flow {
 struct Half {
     line: Option<Line>,
     assembler: Assembler,
+    vitals: Vitals,
     initial_sequence: Option<u32>,
     /// The most of the peer's stream that this side acknowledged.
     acknowledged: Option<u64>,
@@ -174,11 +176,13 @@ impl Flow {
         }
     }
 
-    /// Segments that carried nothing new, both ways.
+    /// How well a side's bytes got across, once nothing more will come.
     #[must_use]
-    pub const fn retransmissions(&self) -> u64 {
-        let [first, second] = &self.halves;
-        first.assembler.retransmissions() + second.assembler.retransmissions()
+    pub fn take_vitals(&mut self, side: Side) -> Vitals {
+        let last_seen = self.last_seen;
+        let vitals = &mut self.half_mut(side).vitals;
+        vitals.break_silence(last_seen);
+        std::mem::take(vitals)
     }
 
     /// Position of the next byte of a side's stream to be passed on.
@@ -206,6 +210,7 @@ impl Flow {
         self.last_seen = segment.stamp;
         self.segments += 1;
         self.half_mut(from).spoke = true;
+        self.measure(from, segment);
         if segment.flags.contains(TcpFlags::SYN) {
             self.synchronise(from, segment);
         } else if self.handshake_nanos.is_none()
@@ -266,6 +271,19 @@ impl Flow {
         }
     }
 
+    /// What a segment tells of the network, whatever it carries.
+    fn measure(&mut self, from: Side, segment: &Segment<'_>) {
+        let vitals = &mut self.half_mut(from).vitals;
+        if !segment.flags.contains(TcpFlags::RST) {
+            vitals.heard(segment.hop_limit, segment.window, segment.stamp);
+            return;
+        }
+        vitals.sent_reset(segment.hop_limit, segment.stamp);
+        for half in &mut self.halves {
+            half.vitals.break_silence(segment.stamp);
+        }
+    }
+
     fn synchronise(&mut self, from: Side, segment: &Segment<'_>) {
         let half = self.half_mut(from);
         half.initial_sequence = Some(segment.sequence);
@@ -299,6 +317,9 @@ impl Flow {
         let half = self.half_mut(by);
         if half.acknowledged.is_none_or(|before| upto > before) {
             half.acknowledged = Some(upto);
+            let peer = self.half_mut(by.peer());
+            let highest = peer.assembler.highest();
+            peer.vitals.acknowledged(upto, highest, stamp);
             sink(Signal::Acknowledged { by, upto, stamp });
         }
         let from = by.peer();
@@ -328,9 +349,16 @@ impl Flow {
             length,
             carrier,
         };
+        let before = (half.assembler.retransmissions(), half.assembler.highest());
         half.assembler
             .push(piece, &mut |chunk| sink(Signal::Chunk { from, chunk }));
-        position + length
+        let end = position + length;
+        let sent_before = half.assembler.retransmissions() > before.0;
+        // Neither a bare acknowledgement nor a keep-alive probe raises the highest byte.
+        if sent_before || half.assembler.highest() > before.1 {
+            half.vitals.sent(end, sent_before, carrier.stamp);
+        }
+        end
     }
 
     const fn half(&self, side: Side) -> &Half {

@@ -8,8 +8,10 @@ mod assembler;
 mod flow;
 mod sequence;
 mod table;
+mod vitals;
 
 pub use assembler::{Assembler, Chunk, MAX_HELD_BYTES, Piece};
 pub use flow::{Ending, Flow, Side, Signal};
 pub use sequence::{Line, ORIGIN};
 pub use table::{Flows, Slot};
+pub use vitals::{Reset, Silence, Vitals};

@@ -6,6 +6,7 @@
 
 mod case;
 mod finding;
+mod network;
 
 use std::collections::BTreeMap;
 
@@ -40,6 +41,7 @@ rules! {
     abrupt_close,
     late_open,
     single_goaway,
+    network_loss,
     capture_incomplete,
 }
 
