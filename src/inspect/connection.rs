@@ -16,6 +16,7 @@ use super::pings::Pings;
 use super::record::{Close, ConnectionRecord, Finished, Missing, VerdictCounts};
 use super::rpc::{CallId, Outcome, Rpc, Verdict};
 use super::stream::{FromClient, FromServer, Stream};
+use super::traffic::{Follower, Traffic};
 use crate::capture::Timestamp;
 use crate::decode::http2::hpack::HeaderBlock;
 use crate::decode::http2::{
@@ -65,6 +66,7 @@ pub struct Connection {
     sent_by_server: u64,
     interned: FxHashMap<Box<[u8]>, Arc<[u8]>>,
     settled: Vec<Rpc>,
+    traffic: Follower,
 }
 
 impl Connection {
@@ -91,6 +93,7 @@ impl Connection {
             server_settings: None,
             pings: super::pings::PingCounts::default(),
             network: Network::default(),
+            traffic: Traffic::default(),
             missing: Missing::default(),
             verdicts: VerdictCounts::default(),
             user_agent: None,
@@ -111,6 +114,7 @@ impl Connection {
             sent_by_server: 0,
             interned: FxHashMap::default(),
             settled: Vec::new(),
+            traffic: Follower::new(recognition),
         }
     }
 
@@ -125,7 +129,10 @@ impl Connection {
                 self.record.instead = Some((*instead, carrier.stamp));
             }
             Event::Upgraded { request, carrier } => self.upgrade(request, *carrier, interest),
-            Event::Frame(frame) => self.push_frame(frame, interest),
+            Event::Frame(frame) => {
+                self.traffic.push(frame);
+                self.push_frame(frame, interest);
+            }
             Event::Data {
                 direction,
                 stream,
@@ -157,7 +164,8 @@ impl Connection {
                 self.record.missing.bytes += length;
                 self.record.missing.first.get_or_insert(carrier.stamp);
             }
-            Event::Lost { direction, .. } => {
+            Event::Lost { direction, carrier } => {
+                self.traffic.lose(carrier.stamp);
                 self.record.missing.losses += 1;
                 self.circumstances.losses += 1;
                 if *direction == Direction::ServerToClient {
@@ -191,6 +199,8 @@ impl Connection {
         record.highest_stream = self.opened.highest();
         record.goaways = self.goaways.into_vec();
         record.pings = self.pings.summary();
+        let ended = record.close.map(|close| close.stamp.time).or(capture_end);
+        record.traffic = self.traffic.finish(ended.unwrap_or(record.recognised.time));
         // A server that speaks HTTP/2 sends SETTINGS first (RFC 9113, section 3.4). One that closes
         // without a byte has not understood the preface.
         let unanswered = record.preface_seen && self.sent_by_server == 0 && record.missing.bytes == 0;

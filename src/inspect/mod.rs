@@ -6,7 +6,10 @@
 pub mod diagnosis;
 
 mod analysis;
+mod bursts;
+mod concurrency;
 mod connection;
+mod flow_control;
 mod goaway;
 mod judge;
 mod opened;
@@ -14,10 +17,15 @@ mod pings;
 mod record;
 mod rpc;
 mod stream;
+mod traffic;
 
 pub use analysis::{Analysis, Inspector, Server};
+pub use bursts::{Abuse, Burst};
+pub use concurrency::AtLimit;
 pub use connection::{Connection, Interest, MAX_OPEN_STREAMS};
+pub use flow_control::{Stall, Waits, Window};
 pub use goaway::GoAway;
 pub use pings::PingCounts;
 pub use record::{Close, ConnectionRecord, Finished, Missing, VerdictCounts};
 pub use rpc::{CallId, Link, Outcome, Processed, Race, RequestedHeader, Rpc, Verdict};
+pub use traffic::Traffic;

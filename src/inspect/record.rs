@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::goaway::GoAway;
 use super::pings::PingCounts;
 use super::rpc::{Rpc, Verdict};
+use super::traffic::Traffic;
 use crate::capture::Stamp;
 use crate::decode::http2::SettingId;
 use crate::decode::tcp::Ending;
@@ -117,6 +118,8 @@ pub struct ConnectionRecord {
     pub pings: PingCounts,
     /// What it shows of the network below it.
     pub network: Network,
+    /// Windows, limits and floods.
+    pub traffic: Traffic,
     /// What is missing.
     pub missing: Missing,
     /// Calls by verdict.

@@ -4,6 +4,7 @@
 //! constant `RULE`, and a line in the list below. What never happens here: a verdict on a single
 //! call; that was given before.
 
+mod abuse;
 mod case;
 mod finding;
 mod network;
@@ -42,6 +43,13 @@ rules! {
     late_open,
     single_goaway,
     network_loss,
+    flow_control_stall,
+    concurrency_limit,
+    rapid_reset,
+    continuation_flood,
+    settings_flood,
+    ping_flood,
+    empty_data_flood,
     capture_incomplete,
 }
 
