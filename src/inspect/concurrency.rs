@@ -1,14 +1,14 @@
 //! How long a client sat at the limit of streams it may have open (RFC 9113, section 5.1.2).
 //!
-//! In: how many streams are open after each change, and the server's MAX_CONCURRENT_STREAMS. Out: the
+//! In: how many streams are open to the client after each change, and the server's MAX_CONCURRENT_STREAMS. Out: the
 //! time at the limit. What never happens here: a guess at calls that waited inside the client; they
 //! never reached the wire. What shows is that a slot which becomes free is taken again at once.
 
 use crate::capture::Stamp;
 
-/// A client that waits for a slot takes it within a round trip and this, in nanoseconds, of its
-/// becoming free.
-const REFILL_NANOS: i64 = 10_000_000;
+/// A client that waits for a slot takes it this soon, in nanoseconds, after it has learned that one is
+/// free, even where its kernel acknowledged that before its application could write.
+const REFILL_NANOS: i64 = 20_000_000;
 
 /// The time at the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,6 @@ pub struct AtLimit {
 #[derive(Debug, Default)]
 pub(crate) struct Concurrency {
     limit: Option<u32>,
-    round_trip_nanos: i64,
     stay: Option<Stay>,
     seen: Option<AtLimit>,
 }
@@ -47,11 +46,6 @@ struct Stay {
 }
 
 impl Concurrency {
-    /// Of a connection whose handshake took this long, in nanoseconds.
-    pub(crate) fn new(round_trip_nanos: Option<i64>) -> Self {
-        Self { round_trip_nanos: round_trip_nanos.unwrap_or_default().max(0), ..Self::default() }
-    }
-
     /// The server said how many streams may be open.
     pub(crate) fn limit(&mut self, limit: u32, stamp: Stamp) {
         if self.limit != Some(limit) {
@@ -65,11 +59,10 @@ impl Concurrency {
         if !self.is_reached(open) {
             return;
         }
-        let patience = self.round_trip_nanos.saturating_add(REFILL_NANOS);
         match &mut self.stay {
             Some(stay) => match stay.left {
                 None => return,
-                Some(left) if stamp.time.nanos_since(left.time) <= patience => {
+                Some(left) if stamp.time.nanos_since(left.time) <= REFILL_NANOS => {
                     stay.left = None;
                     stay.refills += 1;
                     return;
@@ -138,12 +131,12 @@ mod tests {
 
     #[test]
     fn a_slot_taken_again_at_once_does_not_end_a_stay() {
-        let mut concurrency = Concurrency::new(Some(50_000_000));
+        let mut concurrency = Concurrency::default();
         concurrency.limit(2, at(0));
         concurrency.opened(1, at(10));
         concurrency.opened(2, at(20));
         concurrency.closed(1, at(500));
-        concurrency.opened(2, at(555));
+        concurrency.opened(2, at(515));
         concurrency.closed(1, at(900));
         concurrency.opened(2, at(2_000));
         concurrency.end(at(2_100));
@@ -155,11 +148,11 @@ mod tests {
 
     #[test]
     fn below_the_limit_or_without_one_there_is_nothing_to_tell() {
-        let mut unlimited = Concurrency::new(None);
+        let mut unlimited = Concurrency::default();
         unlimited.opened(1_000, at(0));
         unlimited.end(at(9_000));
         assert_eq!(unlimited.seen(), None);
-        let mut below = Concurrency::new(None);
+        let mut below = Concurrency::default();
         below.limit(100, at(0));
         below.opened(99, at(1));
         below.end(at(9_000));

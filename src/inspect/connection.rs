@@ -146,6 +146,7 @@ impl Connection {
                 stamp,
             } => {
                 self.received_by_client = self.received_by_client.max(Some(*upto));
+                self.traffic.received(*upto, *stamp);
                 self.goaways
                     .acknowledge(Direction::ServerToClient, *upto, *stamp);
                 self.settle(*upto, interest);

@@ -6,6 +6,8 @@
 //! Where a connection's beginning was not captured, or frames of it are lost, neither the windows nor
 //! the number of open streams can be known; then only floods are counted.
 
+use std::collections::VecDeque;
+
 use rustc_hash::FxHashMap;
 
 use super::bursts::{Abuse, Burst, Bursts};
@@ -34,6 +36,9 @@ pub struct Traffic {
 pub(crate) struct Follower {
     /// `None` where the windows and the streams that are open cannot be known.
     open: Option<Open>,
+    /// Where in the server's byte stream those frames end that closed streams and that the client has
+    /// not yet acknowledged. To the client these streams are open.
+    closing: VecDeque<u64>,
     concurrency: Concurrency,
     bursts: Bursts,
 }
@@ -70,7 +75,8 @@ impl Follower {
         });
         Self {
             open,
-            concurrency: Concurrency::new(recognition.handshake_nanos),
+            closing: VecDeque::new(),
+            concurrency: Concurrency::default(),
             bursts: Bursts::default(),
         }
     }
@@ -79,6 +85,15 @@ impl Follower {
     pub(crate) fn lose(&mut self, stamp: Stamp) {
         self.concurrency.end(stamp);
         self.open = None;
+        self.closing = VecDeque::new();
+    }
+
+    /// The client has received the server's bytes up to `upto`.
+    pub(crate) fn received(&mut self, upto: u64, stamp: Stamp) {
+        while self.closing.front().is_some_and(|end| *end <= upto) {
+            self.closing.pop_front();
+            self.concurrency.closed(self.open_to_client(), stamp);
+        }
     }
 
     /// Takes the next frame.
@@ -90,7 +105,7 @@ impl Follower {
                 self.bursts.block_begins(by, stamp);
                 self.open_stream(frame);
                 if flagged(Flags::END_STREAM) {
-                    self.end(by, frame.header.stream, stamp);
+                    self.end(frame);
                 }
             }
             FrameType::CONTINUATION => self.bursts.add(Abuse::Continuation, by, stamp),
@@ -98,7 +113,7 @@ impl Follower {
                 let ends = flagged(Flags::END_STREAM);
                 self.sent(frame);
                 if ends {
-                    self.end(by, frame.header.stream, stamp);
+                    self.end(frame);
                 } else if matches!(frame.payload, Payload::Data { length: 0, .. }) {
                     self.bursts.add(Abuse::EmptyData, by, stamp);
                 }
@@ -106,7 +121,7 @@ impl Follower {
             FrameType::PING if flagged(Flags::ACK) => self.bursts.pong(by.reverse()),
             FrameType::PING => self.bursts.ping(by, stamp),
             _ => match frame.payload {
-                Payload::ResetStream { .. } => self.reset(by, frame.header.stream, stamp),
+                Payload::ResetStream { .. } => self.reset(frame),
                 Payload::WindowUpdate { increment } => {
                     self.grant(by.reverse(), frame.header.stream, increment, stamp);
                 }
@@ -168,7 +183,7 @@ impl Follower {
             server: Half::default(),
         });
         if open.streams.len() > before {
-            self.concurrency.opened(open.streams.len(), stamp);
+            self.concurrency.opened(self.open_to_client(), stamp);
         }
     }
 
@@ -221,37 +236,47 @@ impl Follower {
     }
 
     /// END_STREAM: with that of both sides the stream is closed (RFC 9113, section 5.1).
-    fn end(&mut self, by: Direction, id: StreamId, stamp: Stamp) {
+    fn end(&mut self, frame: &Frame<'_>) {
         let Some(open) = &mut self.open else { return };
-        let Some(stream) = open.streams.get_mut(&id.0) else { return };
-        stream.half_mut(by).ended = true;
+        let Some(stream) = open.streams.get_mut(&frame.header.stream.0) else { return };
+        stream.half_mut(frame.direction).ended = true;
         if stream.client.ended && stream.server.ended {
-            self.close(id, stamp);
+            self.close(frame);
         }
     }
 
-    fn reset(&mut self, by: Direction, id: StreamId, stamp: Stamp) {
-        let stream = self.open.as_ref().and_then(|open| open.streams.get(&id.0));
+    fn reset(&mut self, frame: &Frame<'_>) {
+        let stamp = frame.completed.stamp;
+        let stream = self.open.as_ref().and_then(|open| open.streams.get(&frame.header.stream.0));
         if let Some(stream) = stream
-            && by == Direction::ClientToServer
+            && frame.direction == Direction::ClientToServer
             // grpc-go resets a stream that is answered before it has sent all of its request.
             && !stream.server.ended
         {
             self.bursts.reset(stream.opened, stamp);
         }
-        self.close(id, stamp);
+        self.close(frame);
     }
 
-    fn close(&mut self, id: StreamId, stamp: Stamp) {
+    fn close(&mut self, frame: &Frame<'_>) {
+        let stamp = frame.completed.stamp;
         let Some(Open { streams, client, server }) = &mut self.open else { return };
-        let Some(stream) = streams.remove(&id.0) else { return };
+        let Some(stream) = streams.remove(&frame.header.stream.0) else { return };
         if !stream.client.ended {
             client.ended(&stream.client.allowance, stamp);
         }
         if !stream.server.ended {
             server.ended(&stream.server.allowance, stamp);
         }
-        self.concurrency.closed(streams.len(), stamp);
+        match frame.direction {
+            Direction::ServerToClient => self.closing.push_back(frame.span.end),
+            Direction::ClientToServer => self.concurrency.closed(self.open_to_client(), stamp),
+        }
+    }
+
+    /// How many streams are open as the client's end sees it.
+    fn open_to_client(&self) -> usize {
+        self.open.as_ref().map_or(0, |open| open.streams.len()) + self.closing.len()
     }
 }
 

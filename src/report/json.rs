@@ -87,6 +87,8 @@ pub fn connection(record: &ConnectionRecord, files: Files) -> Value {
             },
         },
         "tcp": network::tcp(record, files),
+        "flow_control": network::flow_control(&record.traffic),
+        "concurrency": network::concurrency(&record.traffic),
         "client_stack": record.user_agent.as_deref().map(escape::text),
         "server_stack": record.server_header.as_deref().map(escape::text),
         "tls": Value::Null,

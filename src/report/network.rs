@@ -1,11 +1,12 @@
-//! `connections[].tcp` and the times of PINGs: what a connection shows of the network.
+//! `connections[].tcp`, `flow_control`, `concurrency` and the times of PINGs: what a connection waited
+//! for.
 
 use serde_json::{Value, json};
 
 use super::json::{Files, milliseconds, with_packet};
 use crate::decode::Durations;
 use crate::decode::tcp::{Reset, Vitals};
-use crate::inspect::ConnectionRecord;
+use crate::inspect::{ConnectionRecord, Traffic, Waits};
 
 /// One of `connections[].tcp`. `rtt_ms` is of the whole path, the sides' `rtt_ms` of the part of it
 /// beyond the point of capture, as seen by what that side sent.
@@ -35,6 +36,38 @@ pub(super) fn tcp(record: &ConnectionRecord, files: Files) -> Value {
         "reset_from": reset_from,
         "client": vitals(&network.client, files),
         "server": vitals(&network.server, files),
+    })
+}
+
+/// What each side waited before full windows; null where the windows could not be followed.
+pub(super) fn flow_control(traffic: &Traffic) -> Value {
+    let waited = |waits: &Waits| {
+        let longest = waits.longest.iter().map(|stall| stall.nanos).max();
+        json!({
+            "stalls": waits.count,
+            "stalled_ms": milliseconds(waits.nanos),
+            "longest_ms": longest.map(milliseconds),
+        })
+    };
+    match (&traffic.client_waits, &traffic.server_waits) {
+        (Some(client), Some(server)) => {
+            json!({ "client": waited(client), "server": waited(server) })
+        }
+        _ => Value::Null,
+    }
+}
+
+/// The time at the server's limit of concurrent streams; null where it was never reached.
+pub(super) fn concurrency(traffic: &Traffic) -> Value {
+    let Some(at_limit) = traffic.at_limit else {
+        return Value::Null;
+    };
+    json!({
+        "limit": at_limit.limit,
+        "at_limit_ms": milliseconds(at_limit.nanos),
+        "longest_ms": milliseconds(at_limit.longest_nanos),
+        "stays": at_limit.stays,
+        "refills": at_limit.refills,
     })
 }
 

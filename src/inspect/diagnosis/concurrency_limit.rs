@@ -90,7 +90,7 @@ fn explanation(hits: &[(&ConnectionRecord, AtLimit)], refills: u64) -> String {
             .to_owned(),
         1 => "A slot that became free was taken again at once.".to_owned(),
         many => format!(
-            "{many} times a slot that became free was taken again within a round trip: calls were \
+            "{many} times a slot that became free was taken again at once: calls were \
              waiting for it."
         ),
     });
@@ -103,8 +103,8 @@ fn explanation(hits: &[(&ConnectionRecord, AtLimit)], refills: u64) -> String {
         .sum();
     if given_up > 0 {
         sentences.push(format!(
-            "The client gave up {given_up} of those that it had sent; their deadlines had been running \
-             while they waited for a slot."
+            "The client gave up {given_up} of the calls that it had sent; their deadlines may have begun \
+             to run before they had a slot."
         ));
     }
     sentences.push(
