@@ -6,23 +6,32 @@
 pub mod diagnosis;
 
 mod analysis;
+mod app_error;
 mod bursts;
 mod concurrency;
 mod connection;
+mod filter;
+mod fingerprint;
 mod flow_control;
 mod goaway;
 mod judge;
 mod opened;
 mod pings;
 mod record;
+mod retry;
 mod rpc;
+#[cfg(test)]
+pub(crate) mod story;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod traffic;
 
 pub use analysis::{Analysis, Inspector, Server};
 pub use bursts::{Abuse, Burst};
 pub use concurrency::AtLimit;
 pub use connection::{Connection, Interest, MAX_OPEN_STREAMS};
+pub use filter::{Filter, Moment};
 pub use flow_control::{Stall, Waits, Window};
 pub use goaway::GoAway;
 pub use pings::PingCounts;

@@ -8,6 +8,8 @@ mod assembler;
 mod flow;
 mod sequence;
 mod table;
+#[cfg(test)]
+mod tests;
 mod vitals;
 
 pub use assembler::{Assembler, Chunk, MAX_HELD_BYTES, Piece};

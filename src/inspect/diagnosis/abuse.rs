@@ -69,6 +69,7 @@ pub(super) fn find(
             pattern.explanation,
             pattern.abuse.threshold(),
         ),
+        ruled_out: Vec::new(),
         advice: vec![pattern.advice.into()],
     })
 }

@@ -46,6 +46,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         rpcs: Vec::new(),
         evidence: proof.into_vec(),
         explanation: explanation(&hits, refills),
+        ruled_out: Vec::new(),
         advice: vec![
             "Server: raise MAX_CONCURRENT_STREAMS (grpc-go: MaxConcurrentStreams; grpc-java: \
              maxConcurrentCallsPerConnection; nginx: http2_max_concurrent_streams), or make its \

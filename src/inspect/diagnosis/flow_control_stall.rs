@@ -71,6 +71,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         rpcs: calls(&hits),
         evidence: evidence(&hits),
         explanation: explanation(&hits),
+        ruled_out: Vec::new(),
         advice: advice(&hits),
     })
 }

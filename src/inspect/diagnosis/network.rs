@@ -1,4 +1,4 @@
-//! Whether the network is to blame: what `network-loss` judges by, and the sentence that acquits it.
+//! Whether the network is to blame: what `network-loss` judges by, and the words that acquit it.
 
 use super::case::time;
 use crate::decode::{Network, RoundTrip};
@@ -42,9 +42,8 @@ fn widest(one: Option<RoundTrip>, other: Option<RoundTrip>) -> Option<RoundTrip>
     })
 }
 
-/// A sentence with figures that says that the network is not to blame for what happened on these
-/// connections; `None` where the capture does not show that.
-#[allow(dead_code, reason = "the rules that blame somebody else say it")]
+/// The network as a suspect that these connections clear, with the figures that show it; `None` where
+/// the capture does not show that.
 pub(super) fn acquittal(records: &[&ConnectionRecord]) -> Option<String> {
     let networks = || records.iter().map(|record| &record.network);
     let sum = Sum::of(networks());
@@ -56,7 +55,7 @@ pub(super) fn acquittal(records: &[&ConnectionRecord]) -> Option<String> {
         && records.iter().all(|record| record.missing.bytes == 0);
     let round_trip = sum.round_trip.filter(|_| clean)?;
     Some(format!(
-        "The network is not to blame: {} in {} segments with data, round trip {}, at worst {}.",
+        "the network ({} of {} segments with data, round trip {}, at worst {})",
         match sum.retransmissions {
             0 => "no retransmission".to_owned(),
             1 => "1 retransmission".to_owned(),

@@ -52,6 +52,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         rpcs: case::calls(&hits),
         evidence: evidence(&ill),
         explanation: explanation(&sum, &ill, &hits, lossy),
+        ruled_out: Vec::new(),
         advice: advice(&ill, &hits, lossy),
     })
 }
