@@ -41,7 +41,11 @@ impl Durations {
             *place = u32::try_from(nanos / 1_000).unwrap_or(u32::MAX);
             self.filled += 1;
         }
-        self.least = if self.count == 0 { nanos } else { self.least.min(nanos) };
+        self.least = if self.count == 0 {
+            nanos
+        } else {
+            self.least.min(nanos)
+        };
         self.most = self.most.max(nanos);
         self.count += 1;
     }
@@ -64,7 +68,9 @@ impl Durations {
         let mut kept = self.kept;
         let kept = kept.get_mut(..self.filled)?;
         kept.sort_unstable();
-        let middle = kept.get(kept.len() / 2).map(|micros| i64::from(*micros) * 1_000)?;
+        let middle = kept
+            .get(kept.len() / 2)
+            .map(|micros| i64::from(*micros) * 1_000)?;
         Some(middle.clamp(self.least, self.most))
     }
 
@@ -88,13 +94,19 @@ mod tests {
         let figures = (durations.count(), durations.least(), durations.most());
         assert_eq!(figures, (10_000, Some(1_000_000), Some(10_000_000_000)));
         let median = durations.median().unwrap();
-        assert!((3_500_000_000..=6_500_000_000).contains(&median), "{median}");
+        assert!(
+            (3_500_000_000..=6_500_000_000).contains(&median),
+            "{median}"
+        );
     }
 
     #[test]
     fn of_a_few_the_middle_is_exact_and_of_none_there_is_none() {
         let mut durations = Durations::default();
-        assert_eq!((durations.least(), durations.median(), durations.most()), (None, None, None));
+        assert_eq!(
+            (durations.least(), durations.median(), durations.most()),
+            (None, None, None)
+        );
         for nanos in [5_000, -1, 1_000, 900_000] {
             durations.push(nanos);
         }

@@ -83,8 +83,17 @@ impl Network {
     /// The first RST, and in whose name it was sent.
     #[must_use]
     pub fn reset(&self) -> Option<(Direction, Reset)> {
-        let client = self.client.reset.map(|reset| (Direction::ClientToServer, reset));
-        let server = self.server.reset.map(|reset| (Direction::ServerToClient, reset));
-        [client, server].into_iter().flatten().min_by_key(|(_, reset)| reset.stamp)
+        let client = self
+            .client
+            .reset
+            .map(|reset| (Direction::ClientToServer, reset));
+        let server = self
+            .server
+            .reset
+            .map(|reset| (Direction::ServerToClient, reset));
+        [client, server]
+            .into_iter()
+            .flatten()
+            .min_by_key(|(_, reset)| reset.stamp)
     }
 }

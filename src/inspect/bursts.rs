@@ -26,8 +26,13 @@ pub enum Abuse {
 
 impl Abuse {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::RapidReset, Self::Continuation, Self::Settings, Self::Ping, Self::EmptyData];
+    pub const ALL: [Self; 5] = [
+        Self::RapidReset,
+        Self::Continuation,
+        Self::Settings,
+        Self::Ping,
+        Self::EmptyData,
+    ];
 
     /// How many in a second (of CONTINUATION: in one header block) are too many for honest peers.
     #[must_use]
@@ -156,7 +161,13 @@ impl Bursts {
             let bursts = pairs.filter_map(|(abuse, counter)| {
                 let (most, since) = counter.most?;
                 let total = counter.total;
-                let burst = Burst { abuse: *abuse, by, most, since, total };
+                let burst = Burst {
+                    abuse: *abuse,
+                    by,
+                    most,
+                    since,
+                    total,
+                };
                 (most >= abuse.threshold()).then_some(burst)
             });
             bursts.collect::<Vec<_>>()
@@ -182,7 +193,11 @@ mod tests {
     const CLIENT: Direction = Direction::ClientToServer;
 
     fn at(millis: i64) -> Stamp {
-        Stamp { time: Timestamp::from_nanos(millis * 1_000_000), packet: 1, file: 0 }
+        Stamp {
+            time: Timestamp::from_nanos(millis * 1_000_000),
+            packet: 1,
+            file: 0,
+        }
     }
 
     #[test]
@@ -196,8 +211,13 @@ mod tests {
         for _ in 0..=Abuse::Ping.threshold() {
             bursts.ping(CLIENT, at(2_000));
         }
-        let [burst] = bursts.notable()[..] else { panic!("{:?}", bursts.notable()) };
-        assert_eq!((burst.abuse, burst.most, burst.since), (Abuse::Ping, 100, at(2_000)));
+        let [burst] = bursts.notable()[..] else {
+            panic!("{:?}", bursts.notable())
+        };
+        assert_eq!(
+            (burst.abuse, burst.most, burst.since),
+            (Abuse::Ping, 100, at(2_000))
+        );
     }
 
     #[test]
@@ -215,8 +235,13 @@ mod tests {
         for step in 0..300 {
             bursts.reset(at(20_000 + step).time, at(20_000 + step));
         }
-        let [burst] = bursts.notable()[..] else { panic!("{:?}", bursts.notable()) };
-        assert_eq!((burst.abuse, burst.most, burst.total), (Abuse::RapidReset, 300, 800));
+        let [burst] = bursts.notable()[..] else {
+            panic!("{:?}", bursts.notable())
+        };
+        assert_eq!(
+            (burst.abuse, burst.most, burst.total),
+            (Abuse::RapidReset, 300, 800)
+        );
     }
 
     #[test]

@@ -72,7 +72,11 @@ impl Concurrency {
             None => {}
         }
         self.end(stamp);
-        self.stay = Some(Stay { since: stamp, left: None, refills: 0 });
+        self.stay = Some(Stay {
+            since: stamp,
+            left: None,
+            refills: 0,
+        });
     }
 
     /// A stream was closed; so many are left open.
@@ -87,7 +91,9 @@ impl Concurrency {
 
     /// No stream will be opened from here on.
     pub(crate) fn end(&mut self, stamp: Stamp) {
-        let Some((stay, limit)) = self.stay.take().zip(self.limit) else { return };
+        let Some((stay, limit)) = self.stay.take().zip(self.limit) else {
+            return;
+        };
         let until = stay.left.unwrap_or(stamp);
         let nanos = until.time.nanos_since(stay.since.time).max(0);
         let seen = self.seen.get_or_insert(AtLimit {
@@ -116,7 +122,8 @@ impl Concurrency {
     }
 
     fn is_reached(&self, open: usize) -> bool {
-        self.limit.is_some_and(|limit| u32::try_from(open).is_ok_and(|open| open >= limit))
+        self.limit
+            .is_some_and(|limit| u32::try_from(open).is_ok_and(|open| open >= limit))
     }
 }
 
@@ -126,7 +133,11 @@ mod tests {
     use crate::capture::Timestamp;
 
     fn at(millis: i64) -> Stamp {
-        Stamp { time: Timestamp::from_nanos(millis * 1_000_000), packet: 1, file: 0 }
+        Stamp {
+            time: Timestamp::from_nanos(millis * 1_000_000),
+            packet: 1,
+            file: 0,
+        }
     }
 
     #[test]

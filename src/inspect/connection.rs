@@ -232,7 +232,10 @@ impl Connection {
         record.highest_stream = self.opened.highest();
         record.goaways = self.goaways.into_vec();
         record.pings = self.pings.summary();
-        let ended = record.close.map(|close| close.stamp.time).or(self.circumstances.capture_end);
+        let ended = record
+            .close
+            .map(|close| close.stamp.time)
+            .or(self.circumstances.capture_end);
         record.traffic = self.traffic.finish(ended.unwrap_or(record.recognised.time));
         // A server that speaks HTTP/2 sends SETTINGS first (RFC 9113, section 3.4). One that closes
         // without a byte has not understood the preface.

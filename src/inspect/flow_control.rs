@@ -108,14 +108,26 @@ enum State {
     /// Full since the DATA of this stream.
     Full { stream: u32, filled: Stamp },
     /// Open again; whether its sender waited shows with its next DATA.
-    Opened { stream: u32, filled: Stamp, opened: Stamp },
+    Opened {
+        stream: u32,
+        filled: Stamp,
+        opened: Stamp,
+    },
 }
 
 impl Sender {
     /// A side that has sent nothing yet.
     pub(crate) fn new(direction: Direction) -> Self {
-        let connection = Allowance { left: INITIAL_WINDOW, state: State::Flowing };
-        Self { direction, initial: INITIAL_WINDOW, connection, waits: Waits::default() }
+        let connection = Allowance {
+            left: INITIAL_WINDOW,
+            state: State::Flowing,
+        };
+        Self {
+            direction,
+            initial: INITIAL_WINDOW,
+            connection,
+            waits: Waits::default(),
+        }
     }
 
     /// It sent DATA on a stream; padding counts (RFC 9113, section 6.1).
@@ -124,8 +136,11 @@ impl Sender {
         if length == 0 {
             return;
         }
-        let (stream, began, ended) =
-            (frame.header.stream.0, frame.began.stamp, frame.completed.stamp);
+        let (stream, began, ended) = (
+            frame.header.stream.0,
+            frame.began.stamp,
+            frame.completed.stamp,
+        );
         let connection = self.connection.resumed(began);
         self.connection.spend(length, 0, stream, ended);
         let of_stream = allowance.and_then(|allowance| {
@@ -133,7 +148,10 @@ impl Sender {
             allowance.spend(length, self.initial, stream, ended);
             waited
         });
-        for (window, waited) in [(Window::Connection, connection), (Window::Stream, of_stream)] {
+        for (window, waited) in [
+            (Window::Connection, connection),
+            (Window::Stream, of_stream),
+        ] {
             if let Some((stream, filled, opened)) = waited {
                 self.note(window, stream, filled, opened, Some(opened));
             }
@@ -217,13 +235,24 @@ impl Allowance {
         if let State::Full { stream, filled } = self.state
             && self.left.saturating_add(initial) > 0
         {
-            self.state = State::Opened { stream, filled, opened };
+            self.state = State::Opened {
+                stream,
+                filled,
+                opened,
+            };
         }
     }
 
     /// DATA is sent again: the wait that ended before, if its sender waited.
     fn resumed(&mut self, now: Stamp) -> Option<(u32, Stamp, Stamp)> {
-        let State::Opened { stream, filled, opened } = self.state else { return None };
+        let State::Opened {
+            stream,
+            filled,
+            opened,
+        } = self.state
+        else {
+            return None;
+        };
         self.state = State::Flowing;
         let soon = now.time.nanos_since(opened.time) <= RESUME_NANOS;
         soon.then_some((stream, filled, opened))

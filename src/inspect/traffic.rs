@@ -140,14 +140,22 @@ impl Follower {
 
     /// Nothing more will come after `end`.
     pub(crate) fn finish(mut self, end: Timestamp) -> Traffic {
-        let end = Stamp { time: end, ..Stamp::default() };
+        let end = Stamp {
+            time: end,
+            ..Stamp::default()
+        };
         self.concurrency.end(end);
         let mut traffic = Traffic {
             at_limit: self.concurrency.seen(),
             bursts: self.bursts.notable(),
             ..Traffic::default()
         };
-        let Some(Open { streams, mut client, mut server }) = self.open else {
+        let Some(Open {
+            streams,
+            mut client,
+            mut server,
+        }) = self.open
+        else {
             return traffic;
         };
         let mut left: Vec<_> = streams.into_iter().collect();
@@ -188,7 +196,14 @@ impl Follower {
     }
 
     fn sent(&mut self, frame: &Frame<'_>) {
-        let Some(Open { streams, client, server }) = &mut self.open else { return };
+        let Some(Open {
+            streams,
+            client,
+            server,
+        }) = &mut self.open
+        else {
+            return;
+        };
         let stream = streams.get_mut(&frame.header.stream.0);
         match frame.direction {
             Direction::ClientToServer => {
@@ -226,19 +241,30 @@ impl Follower {
     }
 
     fn resize(&mut self, sender: Direction, size: u32, stamp: Stamp) {
-        let Some(Open { streams, client, server }) = &mut self.open else { return };
+        let Some(Open {
+            streams,
+            client,
+            server,
+        }) = &mut self.open
+        else {
+            return;
+        };
         let side = match sender {
             Direction::ClientToServer => client,
             Direction::ServerToClient => server,
         };
-        let open = streams.values_mut().map(|stream| &mut stream.half_mut(sender).allowance);
+        let open = streams
+            .values_mut()
+            .map(|stream| &mut stream.half_mut(sender).allowance);
         side.resized(size, stamp, open);
     }
 
     /// END_STREAM: with that of both sides the stream is closed (RFC 9113, section 5.1).
     fn end(&mut self, frame: &Frame<'_>) {
         let Some(open) = &mut self.open else { return };
-        let Some(stream) = open.streams.get_mut(&frame.header.stream.0) else { return };
+        let Some(stream) = open.streams.get_mut(&frame.header.stream.0) else {
+            return;
+        };
         stream.half_mut(frame.direction).ended = true;
         if stream.client.ended && stream.server.ended {
             self.close(frame);
@@ -247,7 +273,10 @@ impl Follower {
 
     fn reset(&mut self, frame: &Frame<'_>) {
         let stamp = frame.completed.stamp;
-        let stream = self.open.as_ref().and_then(|open| open.streams.get(&frame.header.stream.0));
+        let stream = self
+            .open
+            .as_ref()
+            .and_then(|open| open.streams.get(&frame.header.stream.0));
         if let Some(stream) = stream
             && frame.direction == Direction::ClientToServer
             // grpc-go resets a stream that is answered before it has sent all of its request.
@@ -260,8 +289,17 @@ impl Follower {
 
     fn close(&mut self, frame: &Frame<'_>) {
         let stamp = frame.completed.stamp;
-        let Some(Open { streams, client, server }) = &mut self.open else { return };
-        let Some(stream) = streams.remove(&frame.header.stream.0) else { return };
+        let Some(Open {
+            streams,
+            client,
+            server,
+        }) = &mut self.open
+        else {
+            return;
+        };
+        let Some(stream) = streams.remove(&frame.header.stream.0) else {
+            return;
+        };
         if !stream.client.ended {
             client.ended(&stream.client.allowance, stamp);
         }

@@ -73,8 +73,10 @@ pub(super) fn concurrency(traffic: &Traffic) -> Value {
 
 /// How many, and the least, about the middle one and the most in milliseconds; null for none.
 pub(super) fn durations(durations: &Durations) -> Value {
-    let Some(((least, median), most)) =
-        durations.least().zip(durations.median()).zip(durations.most())
+    let Some(((least, median), most)) = durations
+        .least()
+        .zip(durations.median())
+        .zip(durations.most())
     else {
         return Value::Null;
     };

@@ -91,7 +91,10 @@ impl Vitals {
     /// The longest time in which this side's data went unacknowledged.
     #[must_use]
     pub fn longest_silence(&self) -> Option<Silence> {
-        self.silences.iter().max_by_key(|silence| silence.nanos).copied()
+        self.silences
+            .iter()
+            .max_by_key(|silence| silence.nanos)
+            .copied()
     }
 
     /// This side sent data that ends at `end`.
@@ -140,14 +143,20 @@ impl Vitals {
     /// What was outstanding will not be acknowledged any more: the connection is over, or the
     /// capture.
     pub(super) fn break_silence(&mut self, stamp: Stamp) {
-        let Some(since) = self.waiting.take() else { return };
+        let Some(since) = self.waiting.take() else {
+            return;
+        };
         let nanos = stamp.time.nanos_since(since.time);
         let least = self.round_trips.least().unwrap_or_default();
         if nanos < SILENCE_NANOS.max(least.saturating_mul(SILENCE_ROUND_TRIPS)) {
             return;
         }
         if self.silences.len() == MAX_SILENCES {
-            let shortest = self.silences.iter().enumerate().min_by_key(|(_, silence)| silence.nanos);
+            let shortest = self
+                .silences
+                .iter()
+                .enumerate()
+                .min_by_key(|(_, silence)| silence.nanos);
             match shortest.map(|(place, silence)| (place, silence.nanos)) {
                 Some((place, shortest)) if shortest < nanos => self.silences.remove(place),
                 _ => return,
@@ -163,7 +172,11 @@ mod tests {
     use crate::capture::Timestamp;
 
     fn at(millis: i64) -> Stamp {
-        Stamp { time: Timestamp::from_nanos(millis * 1_000_000), packet: 1, file: 0 }
+        Stamp {
+            time: Timestamp::from_nanos(millis * 1_000_000),
+            packet: 1,
+            file: 0,
+        }
     }
 
     #[test]
@@ -186,7 +199,10 @@ mod tests {
         vitals.acknowledged(10, 10, at(300));
         assert_eq!(vitals.round_trips.count(), 0);
         assert_eq!(vitals.retransmissions, 1);
-        let silence = Silence { since: at(0), nanos: 300_000_000 };
+        let silence = Silence {
+            since: at(0),
+            nanos: 300_000_000,
+        };
         assert_eq!(vitals.longest_silence(), Some(silence));
     }
 
@@ -212,7 +228,12 @@ mod tests {
         }
         assert_eq!(vitals.silences.len(), MAX_SILENCES);
         assert_eq!(vitals.longest_silence().unwrap().nanos, 299_000_000);
-        assert!(vitals.silences.iter().all(|silence| silence.nanos >= 268_000_000));
+        assert!(
+            vitals
+                .silences
+                .iter()
+                .all(|silence| silence.nanos >= 268_000_000)
+        );
     }
 
     #[test]

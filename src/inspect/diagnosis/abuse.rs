@@ -80,3 +80,67 @@ fn sender(record: &ConnectionRecord, burst: &Burst) -> IpAddr {
         Direction::ServerToClient => record.server.ip(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use crate::inspect::story::analysis;
+
+    /// The rules that fire on an opening event followed by many of the same kind, one a millisecond.
+    fn fired(count: usize, event: impl Fn(usize) -> String) -> Vec<&'static str> {
+        let mut told = "C 0.000 HEADERS 1\n".to_owned();
+        for number in 0..count {
+            let at = 0.001 + number as f64 / 1_000.0;
+            for event in event(number).split(';') {
+                writeln!(told, "C {at:.3} {event}").unwrap();
+            }
+        }
+        let findings = analysis(&told).findings;
+        findings.iter().map(|finding| finding.rule).collect()
+    }
+
+    #[test]
+    fn each_flood_is_told_from_its_threshold_on() {
+        let reset = |number: usize| {
+            let id = 3 + 2 * number;
+            format!("HEADERS {id};RST {id} CANCEL")
+        };
+        assert_eq!(fired(100, reset), ["rapid-reset"]);
+        assert!(fired(99, reset).is_empty());
+        let settings = |_| "SETTINGS".to_owned();
+        // One more came with the preface.
+        assert_eq!(fired(49, settings), ["settings-flood"]);
+        assert!(fired(48, settings).is_empty());
+        let ping = |number| format!("PING {number}");
+        assert_eq!(fired(101, ping), ["ping-flood"]);
+        assert!(fired(100, ping).is_empty());
+        let empty = |_| "DATA 1 bytes=0".to_owned();
+        assert_eq!(fired(100, empty), ["empty-data-flood"]);
+        assert!(fired(99, empty).is_empty());
+    }
+
+    #[test]
+    fn a_header_block_without_end_is_told() {
+        let block = |number| match number {
+            0 => "HEADERS 3 NO_END_HEADERS".to_owned(),
+            _ => "CONTINUATION 3".to_owned(),
+        };
+        assert_eq!(fired(65, block), ["continuation-flood"]);
+        assert!(fired(64, block).is_empty());
+    }
+
+    #[test]
+    fn losers_of_hedged_requests_are_no_rapid_reset() {
+        // Of three streams one is reset at once; the others go on.
+        let hedged = |number: usize| {
+            let id = 3 + 6 * number;
+            format!(
+                "HEADERS {id};HEADERS {};HEADERS {};RST {id} CANCEL",
+                id + 2,
+                id + 4
+            )
+        };
+        assert!(fired(300, hedged).is_empty());
+    }
+}

@@ -115,3 +115,39 @@ fn explanation(hits: &[(&ConnectionRecord, AtLimit)], refills: u64) -> String {
     );
     sentences.join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::inspect::story::story;
+
+    #[test]
+    fn a_client_that_only_touches_the_limit_is_not_told() {
+        let told = story(
+            "S 0.000 SETTINGS MAX_CONCURRENT_STREAMS=2
+             C 0.010 HEADERS 1
+             C 0.020 HEADERS 3
+             S 0.500 ANSWER 1 + RST 1 NO_ERROR
+             C 0.900 HEADERS 5
+             S 0.950 ANSWER 3 + RST 3 NO_ERROR
+             S 0.960 ANSWER 5 + RST 5 NO_ERROR
+             C 0.970 ACK",
+        );
+        assert!(!told.contains("concurrency-limit"), "{told}");
+    }
+
+    #[test]
+    fn a_client_that_sits_there_is() {
+        let told = story(
+            "S 0.000 SETTINGS MAX_CONCURRENT_STREAMS=2
+             C 0.010 HEADERS 1
+             C 0.020 HEADERS 3
+             S 0.800 ANSWER 1 + RST 1 NO_ERROR
+             C 0.801 HEADERS 5
+             S 1.500 ANSWER 3 + RST 3 NO_ERROR
+             C 1.501 ACK
+             S 1.600 ANSWER 5 + RST 5 NO_ERROR
+             C 1.601 ACK",
+        );
+        assert!(told.contains("warning concurrency-limit conns=0"), "{told}");
+    }
+}

@@ -226,3 +226,64 @@ fn setting(hit: &Hit<'_>) -> &'static str {
         (Direction::ServerToClient, _) => "INITIAL_WINDOW_SIZE for streams, WINDOW_UPDATE on stream 0 for the connection",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::inspect::diagnosis::Finding;
+    use crate::inspect::story::analysis;
+
+    /// What the rule makes of a story in which the client first fills a window of 65,535 bytes.
+    fn found(rest: &str) -> Option<Finding> {
+        let mut told = "C 0.000 HEADERS 1\n".to_owned();
+        for part in 1..=4 {
+            let bytes = if part == 4 { 16_383 } else { 16_384 };
+            told.push_str(&format!("C 0.00{part} DATA 1 bytes={bytes}\n"));
+        }
+        told.push_str(rest);
+        let mut findings = analysis(&told).findings.into_iter();
+        findings.find(|finding| finding.rule == super::RULE.name)
+    }
+
+    #[test]
+    fn a_wait_for_the_connections_window_is_told_with_its_packets() {
+        let found = found(
+            "S 0.010 WINDOW_UPDATE 1 100000
+             S 0.900 WINDOW_UPDATE 0 100000
+             C 0.901 DATA 1 bytes=10",
+        )
+        .unwrap();
+        assert!(found.title.contains("waited 896 ms before a full connection window"), "{}", found.title);
+        let told: Vec<_> = found.evidence.iter().map(|proof| proof.text.as_str()).collect();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(found.advice.iter().any(|advice| advice.contains("InitialConnWindowSize")));
+    }
+
+    #[test]
+    fn a_window_that_opens_soon_or_that_nobody_waits_for_is_not() {
+        let soon = "S 0.050 WINDOW_UPDATE 1 9000 + WINDOW_UPDATE 0 9000
+                    C 0.051 DATA 1 bytes=10";
+        assert!(found(soon).is_none());
+        let nobody_waits = "S 0.500 WINDOW_UPDATE 1 9000 + WINDOW_UPDATE 0 9000
+                            C 5.000 DATA 1 bytes=10";
+        assert!(found(nobody_waits).is_none());
+        let has_sent_all = "C 0.006 DATA 1 END_STREAM bytes=0
+                            end 5.0";
+        assert!(found(has_sent_all).is_none());
+    }
+
+    #[test]
+    fn a_larger_initial_window_opens_streams_that_are_open() {
+        let resized = "S 0.005 WINDOW_UPDATE 0 100000
+                       S 0.010 SETTINGS INITIAL_WINDOW_SIZE=100000
+                       C 0.011 DATA 1 bytes=16384
+                       end 9.0";
+        assert!(found(resized).is_none());
+    }
+
+    #[test]
+    fn a_window_that_never_opens_is_told_as_likely() {
+        let found = found("S 0.010 WINDOW_UPDATE 0 100000\nend 4.0").unwrap();
+        assert_eq!(found.confidence, super::Confidence::Likely);
+        assert!(found.title.contains("4.00 s before a full stream window"), "{}", found.title);
+    }
+}

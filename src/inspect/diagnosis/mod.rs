@@ -30,6 +30,17 @@ pub struct Rule {
     pub check: fn(&Case<'_>) -> Option<Finding>,
 }
 
+/// A rule that looks at all servers at once.
+#[derive(Clone, Copy, Debug)]
+pub struct WideRule {
+    /// Its name in reports.
+    pub name: &'static str,
+    /// When it fires, in a sentence.
+    pub meaning: &'static str,
+    /// Looks at all servers.
+    pub check: fn(&[Case<'_>]) -> Vec<Finding>,
+}
+
 macro_rules! rules {
     ($($file:ident),+ $(,)?) => {
         $(mod $file;)+
@@ -56,6 +67,20 @@ rules! {
     capture_incomplete,
 }
 
+mod uneven_load;
+
+/// The rules that look at all servers at once.
+pub const WIDE_RULES: &[WideRule] = &[uneven_load::RULE];
+
+/// The names of all rules, and when each fires.
+pub fn rules() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let wide = WIDE_RULES.iter().map(|rule| (rule.name, rule.meaning));
+    RULES
+        .iter()
+        .map(|rule| (rule.name, rule.meaning))
+        .chain(wide)
+}
+
 /// Runs all rules over each server; the most severe findings come first.
 #[must_use]
 pub fn diagnose(connections: &[Finished]) -> Vec<Finding> {
@@ -66,10 +91,10 @@ pub fn diagnose(connections: &[Finished]) -> Vec<Finding> {
             .or_default()
             .push(connection);
     }
-    let mut findings: Vec<_> = servers
-        .into_iter()
-        .flat_map(|(server, of)| diagnose_server(&Case::new(server, of)))
-        .collect();
+    let servers = servers.into_iter();
+    let cases: Vec<_> = servers.map(|(server, of)| Case::new(server, of)).collect();
+    let mut findings: Vec<_> = cases.iter().flat_map(diagnose_server).collect();
+    findings.extend(WIDE_RULES.iter().flat_map(|rule| (rule.check)(&cases)));
     findings.sort_by_key(|finding| finding.severity);
     findings
 }
