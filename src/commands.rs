@@ -207,7 +207,7 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
     match error.downcast_ref::<Refusal>()? {
         Refusal::NoHttp2 { hint, .. } => Some(hint.clone()),
         Refusal::NoSuchRule(_) => {
-            let rules: Vec<_> = diagnosis::RULES.iter().map(|rule| rule.name).collect();
+            let rules: Vec<_> = diagnosis::rules().map(|(name, _)| name).collect();
             Some(format!(
                 "severities: error, warning, info; rules: {}",
                 rules.join(", ")
@@ -294,10 +294,9 @@ fn watched(names: &[String]) -> Result<Vec<Watched>, Refusal> {
         "error" => Ok(Watched::Severity(Severity::Error)),
         "warning" => Ok(Watched::Severity(Severity::Warning)),
         "info" => Ok(Watched::Severity(Severity::Info)),
-        name => diagnosis::RULES
-            .iter()
-            .find(|rule| rule.name == name)
-            .map(|rule| Watched::Rule(rule.name))
+        name => diagnosis::rules()
+            .find(|(rule, _)| *rule == name)
+            .map(|(rule, _)| Watched::Rule(rule))
             .ok_or_else(|| Refusal::NoSuchRule(name.to_owned())),
     };
     names.iter().map(watch).collect()

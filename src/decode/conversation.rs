@@ -138,6 +138,14 @@ impl Conversation {
         }
     }
 
+    /// Which side is the client, if it counts.
+    pub(super) const fn client(&self) -> Option<Side> {
+        match &self.state {
+            State::Speaking { client, .. } | State::Watched { client, .. } => Some(*client),
+            State::Undecided(_) | State::Ignored(_) => None,
+        }
+    }
+
     /// What it was, if it turned out unrelated.
     pub(super) const fn unrelated(&self) -> Option<Unrelated> {
         match &self.state {

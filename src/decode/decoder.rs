@@ -13,6 +13,7 @@ use super::conversation::{Conversation, Counting, Decision, Surroundings, Unrela
 use super::event::{Event, Transport};
 use super::http2::Keep;
 use super::link::{self, Content, Segment};
+use super::network::Network;
 use super::tcp::{Ending, Flow, Flows, Side};
 use crate::capture::{LinkType, Packet};
 
@@ -151,12 +152,7 @@ impl Decoder {
         }
         match conversation.connection() {
             Some(number) => {
-                sink(
-                    number,
-                    Event::Finished {
-                        retransmissions: flow.retransmissions(),
-                    },
-                );
+                sink(number, finished(&mut flow, conversation.client()));
             }
             None => self.count_unrelated(conversation.unrelated().unwrap_or(Unrelated::Silent)),
         }
@@ -170,16 +166,11 @@ impl Decoder {
             .pending
             .extract_if(.., |(flow, _)| is_known(flow))
             .collect();
-        for (flow, mut conversation) in released {
+        for (mut flow, mut conversation) in released {
             if let Decision::Counts(counting) = conversation.count_connect(&flow) {
                 let number = next(&mut self.connections);
                 conversation.begin(number, *counting, &mut self.anomalies, sink);
-                sink(
-                    number,
-                    Event::Finished {
-                        retransmissions: flow.retransmissions(),
-                    },
-                );
+                sink(number, finished(&mut flow, conversation.client()));
             }
         }
     }
@@ -194,6 +185,18 @@ impl Decoder {
         } else {
             *self.tally.not_tcp.entry(other.name()).or_default() += 1;
         }
+    }
+}
+
+/// The last event of a connection.
+fn finished<'a>(flow: &mut Flow, client: Option<Side>) -> Event<'a> {
+    let client = client.unwrap_or(Side::First);
+    Event::Finished {
+        network: Box::new(Network {
+            client: flow.take_vitals(client),
+            server: flow.take_vitals(client.peer()),
+            last_seen: flow.last_seen(),
+        }),
     }
 }
 

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::Carrier;
 use super::Direction;
+use super::Network;
 use super::http2::hpack::HeaderBlock;
 use super::http2::{Frame, Loss, StreamId};
 use super::tcp::Ending;
@@ -159,7 +160,7 @@ pub enum Event<'a> {
     },
     /// Nothing more will come of this connection.
     Finished {
-        /// Segments that carried nothing new, both ways.
-        retransmissions: u64,
+        /// What the connection showed of the network below it.
+        network: Box<Network>,
     },
 }

@@ -18,10 +18,14 @@ mod carrier;
 mod conversation;
 mod decoder;
 mod direction;
+mod durations;
 mod event;
+mod network;
 
 pub use carrier::Carrier;
 pub use conversation::{MAX_UNDECIDED_BYTES, Unrelated};
 pub use decoder::{Decoder, Options, Tally};
 pub use direction::Direction;
+pub use durations::Durations;
 pub use event::{Event, Guess, Instead, Recognition, Transport};
+pub use network::{Network, RoundTrip};

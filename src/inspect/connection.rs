@@ -16,19 +16,20 @@ use super::idleness::Idleness;
 use super::judge::{Circumstances, Judgement, judge};
 use super::keepalive::Keepalive;
 use super::opened::Opened;
+use super::overdue::Due;
 use super::pings::Pings;
 use super::record::{Close, ConnectionRecord, Finished, Missing, VerdictCounts};
 use super::retry::{self, Attempt};
 use super::rpc::{CallId, Outcome, Rpc, Verdict};
-use super::stall::Due;
 use super::stream::{FromClient, FromServer, Stream};
+use super::traffic::{Follower, Traffic};
 use crate::capture::Timestamp;
 use crate::decode::http2::hpack::HeaderBlock;
 use crate::decode::http2::{
     ErrorCode, Flags, Frame, FrameType, Loss, Malformation, Payload, SettingId, Settings, StreamId,
 };
 use crate::decode::tcp::Ending;
-use crate::decode::{Carrier, Direction, Event, Recognition, Transport};
+use crate::decode::{Carrier, Direction, Event, Network, Recognition, Transport};
 
 /// How many streams of a connection are followed at a time. Far above any server's
 /// MAX_CONCURRENT_STREAMS; a client that opens more without an answer is an attack.
@@ -91,6 +92,7 @@ pub struct Connection {
     sent_by_server: u64,
     interned: FxHashMap<Box<[u8]>, Arc<[u8]>>,
     settled: Vec<Rpc>,
+    traffic: Follower,
     attempts: Vec<Attempt>,
 }
 
@@ -121,9 +123,10 @@ impl Connection {
             keepalive: super::keepalive::KeepaliveRecord::default(),
             farewell: None,
             most_open: 0,
-            stalls: super::stall::Stalls::default(),
+            overdue: super::overdue::BothOverdue::default(),
             nonsense: None,
-            retransmissions: 0,
+            network: Network::default(),
+            traffic: Traffic::default(),
             missing: Missing::default(),
             verdicts: VerdictCounts::default(),
             user_agent: None,
@@ -150,6 +153,7 @@ impl Connection {
             sent_by_server: 0,
             interned: FxHashMap::default(),
             settled: Vec::new(),
+            traffic: Follower::new(recognition),
             attempts: Vec::new(),
         }
     }
@@ -165,7 +169,10 @@ impl Connection {
                 self.record.instead = Some((*instead, carrier.stamp));
             }
             Event::Upgraded { request, carrier } => self.upgrade(request, *carrier, interest),
-            Event::Frame(frame) => self.push_frame(frame, interest),
+            Event::Frame(frame) => {
+                self.traffic.push(frame);
+                self.push_frame(frame, interest);
+            }
             Event::Data {
                 direction,
                 stream,
@@ -182,6 +189,7 @@ impl Connection {
                 self.received_by_client = self.received_by_client.max(Some(*upto));
                 self.due
                     .acknowledged(Direction::ServerToClient, *upto, *stamp);
+                self.traffic.received(*upto, *stamp);
                 self.goaways
                     .acknowledge(Direction::ServerToClient, *upto, *stamp);
                 // A RST_STREAM may stand where the client's own bytes are missing so far.
@@ -216,6 +224,7 @@ impl Connection {
                         .nonsense
                         .get_or_insert((*direction, carrier.stamp));
                 }
+                self.traffic.lose(carrier.stamp);
                 self.record.missing.losses += 1;
                 self.circumstances.losses.begin(*direction);
                 if *direction == Direction::ServerToClient {
@@ -234,7 +243,7 @@ impl Connection {
             } => {
                 self.close(*by, *ending, *position, *carrier);
             }
-            Event::Finished { retransmissions } => self.record.retransmissions = *retransmissions,
+            Event::Finished { network } => self.record.network.clone_from(network),
         }
     }
 
@@ -265,7 +274,12 @@ impl Connection {
         record.pings = self.pings.summary();
         record.keepalive = self.keepalive.into_record();
         record.most_open = self.idleness.most();
-        record.stalls = self.due.stalls();
+        record.overdue = self.due.latest();
+        let ended = record
+            .close
+            .map(|close| close.stamp.time)
+            .or(self.circumstances.capture_end);
+        record.traffic = self.traffic.finish(ended.unwrap_or(record.recognised.time));
         // A server that speaks HTTP/2 sends SETTINGS first (RFC 9113, section 3.4). One that closes
         // without a byte has not understood the preface.
         let unanswered =
@@ -308,7 +322,8 @@ impl Connection {
             }
             Payload::Ping(payload) => {
                 if flags.contains(Flags::ACK) {
-                    self.pings.acknowledged(frame.direction, *payload);
+                    self.pings
+                        .acknowledged(frame.direction, *payload, frame.completed.stamp);
                     let round_trip = self.round_trip_nanos;
                     self.keepalive
                         .acknowledged(frame.direction, *payload, stamp, round_trip);

@@ -39,7 +39,7 @@ pub struct Ping {
 
 /// How long a side waits without hearing anything before it sends a keepalive PING.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Waits {
+pub struct PingWaits {
     /// The shortest wait, in nanoseconds.
     pub shortest: i64,
     /// The longest of those that are alike.
@@ -56,9 +56,9 @@ pub struct KeepaliveRecord {
     /// Kinds of the server's PINGs.
     pub server_kinds: PingKinds,
     /// The client's keepalive.
-    pub client_waits: Option<Waits>,
+    pub client_waits: Option<PingWaits>,
     /// The server's keepalive.
-    pub server_waits: Option<Waits>,
+    pub server_waits: Option<PingWaits>,
     /// The client's latest PINGs that the server had answered when it sent its first GOAWAY with
     /// ENHANCE_YOUR_CALM.
     pub before_calm: Vec<Ping>,
@@ -96,7 +96,7 @@ struct Pinger {
     forgives: bool,
     recent: VecDeque<Ping>,
     kinds: PingKinds,
-    waits: Option<Waits>,
+    waits: Option<PingWaits>,
 }
 
 impl Keepalive {
@@ -156,7 +156,7 @@ impl Keepalive {
             let hidden = round_trip.map_or(0, |round_trip| round_trip.saturating_sub(seen).max(0));
             // What was seen within that time the pinger had not heard yet.
             if silence > hidden {
-                Waits::note(&mut pinger.waits, silence - hidden);
+                PingWaits::note(&mut pinger.waits, silence - hidden);
             }
         }
     }
@@ -207,7 +207,7 @@ impl Keepalive {
     }
 }
 
-impl Waits {
+impl PingWaits {
     /// Adds a wait: a shorter one replaces those that are not alike.
     fn note(waits: &mut Option<Self>, wait: i64) {
         let alike = |shortest: i64| {
@@ -264,7 +264,7 @@ mod tests {
         far.frame(Direction::ServerToClient, at(25), false);
         ping_and_answer(&mut far, 375, 375);
         ping_and_answer(&mut far, 725, 725);
-        let expected = Waits {
+        let expected = PingWaits {
             shortest: 300 * MILLISECOND,
             longest: 300 * MILLISECOND,
             count: 2,

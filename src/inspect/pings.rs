@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::capture::Stamp;
-use crate::decode::Direction;
+use crate::decode::{Direction, Durations};
 
 /// How many unanswered PINGs of each side are remembered; a flood of them must not grow memory.
 const MAX_OUTSTANDING: usize = 256;
@@ -22,6 +22,8 @@ struct Sent {
     outstanding: VecDeque<([u8; 8], Stamp)>,
     /// When the PING was sent that was answered last.
     last_answered: Option<Stamp>,
+    /// Times from a PING to its acknowledgement, at the point of capture.
+    round_trips: Durations,
 }
 
 impl Pings {
@@ -35,7 +37,7 @@ impl Pings {
     }
 
     /// `by` acknowledged a PING of the other side.
-    pub(crate) fn acknowledged(&mut self, by: Direction, payload: [u8; 8]) {
+    pub(crate) fn acknowledged(&mut self, by: Direction, payload: [u8; 8], at: Stamp) {
         let sent = self.of_mut(by.reverse());
         let place = sent
             .outstanding
@@ -43,6 +45,7 @@ impl Pings {
             .position(|(waiting, _)| *waiting == payload);
         if let Some((_, stamp)) = place.and_then(|place| sent.outstanding.remove(place)) {
             sent.answered += 1;
+            sent.round_trips.push(at.time.nanos_since(stamp.time));
             sent.last_answered = sent.last_answered.max(Some(stamp));
         }
     }
@@ -62,6 +65,8 @@ impl Pings {
             client: self.client.count,
             server: self.server.count,
             unanswered,
+            client_round_trips: self.client.round_trips,
+            server_round_trips: self.server.round_trips,
         }
     }
 
@@ -83,4 +88,8 @@ pub struct PingCounts {
     pub server: u64,
     /// Those of both that were not acknowledged.
     pub unanswered: u64,
+    /// Times from the client's to their acknowledgement, at the point of capture.
+    pub client_round_trips: Durations,
+    /// Times from the server's.
+    pub server_round_trips: Durations,
 }

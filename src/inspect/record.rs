@@ -6,13 +6,14 @@ use std::sync::Arc;
 use super::goaway::GoAway;
 use super::idleness::Farewell;
 use super::keepalive::KeepaliveRecord;
+use super::overdue::BothOverdue;
 use super::pings::PingCounts;
 use super::rpc::{Rpc, Verdict};
-use super::stall::Stalls;
+use super::traffic::Traffic;
 use crate::capture::Stamp;
 use crate::decode::http2::SettingId;
 use crate::decode::tcp::Ending;
-use crate::decode::{Direction, Guess, Instead, Transport};
+use crate::decode::{Direction, Guess, Instead, Network, Transport};
 
 /// Who ended a connection, how and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,11 +128,13 @@ pub struct ConnectionRecord {
     /// How many streams were open at the same time at most.
     pub most_open: u64,
     /// Bytes that stayed unacknowledged.
-    pub stalls: Stalls,
+    pub overdue: BothOverdue,
     /// Who first sent bytes that are not valid HTTP/2, though nothing of them is missing, and where.
     pub nonsense: Option<(Direction, Stamp)>,
-    /// Segments that carried nothing new, both ways.
-    pub retransmissions: u64,
+    /// What it shows of the network below it.
+    pub network: Network,
+    /// Windows, limits and floods.
+    pub traffic: Traffic,
     /// What is missing.
     pub missing: Missing,
     /// Calls by verdict.

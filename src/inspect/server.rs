@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use super::diagnosis::Confidence;
 use super::figure;
 use super::goodbye::{self, Cause, Goodbye, seconds};
-use super::keepalive::Waits;
+use super::keepalive::PingWaits;
 use super::record::{ConnectionRecord, Finished};
 use super::rpc::Verdict;
 use super::stack;
@@ -224,7 +224,7 @@ fn exact(mut times: Vec<f64>) -> Option<Estimate> {
     })
 }
 
-fn keepalive_time(waits: impl Iterator<Item = Waits> + Clone) -> Option<Estimate> {
+fn keepalive_time(waits: impl Iterator<Item = PingWaits> + Clone) -> Option<Estimate> {
     let shortest = waits.clone().min_by_key(|waits| waits.shortest)?;
     let reach = shortest.longest.saturating_add(shortest.longest / 20);
     let alike = || waits.clone().filter(|waits| waits.shortest <= reach);

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::document::Report;
 use super::escape;
+use super::network::{self, durations};
 use super::redact::Secrets;
 use crate::capture::{FileSummary, Stamp, Timestamp};
 use crate::decode::Transport;
@@ -82,11 +83,14 @@ pub fn connection(record: &ConnectionRecord, files: Files) -> Value {
             "client": record.pings.client,
             "server": record.pings.server,
             "unanswered": record.pings.unanswered,
+            "rtt_ms": {
+                "client": durations(&record.pings.client_round_trips),
+                "server": durations(&record.pings.server_round_trips),
+            },
         },
-        "tcp": {
-            "retransmissions": record.retransmissions,
-            "missing_bytes": record.missing.bytes,
-        },
+        "tcp": network::tcp(record, files),
+        "flow_control": network::flow_control(&record.traffic),
+        "concurrency": network::concurrency(&record.traffic),
         "client_stack": record.user_agent.as_deref().map(escape::text),
         "server_stack": record.server_header.as_deref().map(escape::text),
         "tls": Value::Null,
@@ -300,13 +304,13 @@ fn call(call: &CallId) -> Value {
     json!({ "conn": call.connection, "stream": call.stream })
 }
 
-fn time(moment: Timestamp) -> String {
+pub(super) fn time(moment: Timestamp) -> String {
     moment.to_string()
 }
 
 /// Milliseconds, to the nanosecond.
 #[allow(clippy::cast_precision_loss)]
-fn milliseconds(nanos: i64) -> f64 {
+pub(super) fn milliseconds(nanos: i64) -> f64 {
     nanos as f64 / 1e6
 }
 

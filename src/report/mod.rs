@@ -12,6 +12,7 @@ mod document;
 mod escape;
 mod instead;
 mod json;
+mod network;
 mod redact;
 mod story;
 mod units;

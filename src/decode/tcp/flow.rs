@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::assembler::{Assembler, Chunk, Piece};
 use super::sequence::Line;
+use super::vitals::Vitals;
 use crate::capture::Stamp;
 use crate::decode::Carrier;
 use crate::decode::link::{Segment, TcpFlags};
@@ -90,6 +91,7 @@ pub struct Flow {
 struct Half {
     line: Option<Line>,
     assembler: Assembler,
+    vitals: Vitals,
     initial_sequence: Option<u32>,
     /// The most of the peer's stream that this side acknowledged.
     acknowledged: Option<u64>,
@@ -183,6 +185,15 @@ impl Flow {
         first.assembler.retransmissions() + second.assembler.retransmissions()
     }
 
+    /// How well a side's bytes got across, once nothing more will come.
+    #[must_use]
+    pub fn take_vitals(&mut self, side: Side) -> Vitals {
+        let last_seen = self.last_seen;
+        let vitals = &mut self.half_mut(side).vitals;
+        vitals.break_silence(last_seen);
+        std::mem::take(vitals)
+    }
+
     /// Position of the next byte of a side's stream to be passed on.
     #[must_use]
     pub const fn next(&self, side: Side) -> u64 {
@@ -220,6 +231,7 @@ impl Flow {
         self.last_seen = segment.stamp;
         self.segments += 1;
         self.half_mut(from).spoke = true;
+        self.measure(from, segment);
         if segment.flags.contains(TcpFlags::SYN) {
             self.synchronise(from, segment);
         } else if self.handshake_nanos.is_none()
@@ -293,6 +305,19 @@ impl Flow {
         }
     }
 
+    /// What a segment tells of the network, whatever it carries.
+    fn measure(&mut self, from: Side, segment: &Segment<'_>) {
+        let vitals = &mut self.half_mut(from).vitals;
+        if !segment.flags.contains(TcpFlags::RST) {
+            vitals.heard(segment.hop_limit, segment.window, segment.stamp);
+            return;
+        }
+        vitals.sent_reset(segment.hop_limit, segment.stamp);
+        for half in &mut self.halves {
+            half.vitals.break_silence(segment.stamp);
+        }
+    }
+
     fn synchronise(&mut self, from: Side, segment: &Segment<'_>) {
         let half = self.half_mut(from);
         half.initial_sequence = Some(segment.sequence);
@@ -331,6 +356,9 @@ impl Flow {
         let whole = half.assembler.is_whole_to(before);
         if half.acknowledged.is_none_or(|before| upto > before) {
             half.acknowledged = Some(upto);
+            let peer = self.half_mut(by.peer());
+            let highest = peer.assembler.highest();
+            peer.vitals.acknowledged(upto, highest, stamp);
             sink(Signal::Acknowledged {
                 by,
                 upto,
@@ -365,9 +393,16 @@ impl Flow {
             length,
             carrier,
         };
+        let before = (half.assembler.retransmissions(), half.assembler.highest());
         half.assembler
             .push(piece, &mut |chunk| sink(Signal::Chunk { from, chunk }));
-        position + length
+        let end = position + length;
+        let sent_before = half.assembler.retransmissions() > before.0;
+        // Neither a bare acknowledgement nor a keep-alive probe raises the highest byte.
+        if sent_before || half.assembler.highest() > before.1 {
+            half.vitals.sent(end, sent_before, carrier.stamp);
+        }
+        end
     }
 
     const fn half(&self, side: Side) -> &Half {

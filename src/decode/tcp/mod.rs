@@ -10,8 +10,10 @@ mod sequence;
 mod table;
 #[cfg(test)]
 mod tests;
+mod vitals;
 
 pub use assembler::{Assembler, Chunk, MAX_HELD_BYTES, Piece};
 pub use flow::{Ending, Flow, Side, Signal};
 pub use sequence::{Line, ORIGIN};
 pub use table::{Flows, Slot};
+pub use vitals::{Reset, Silence, Vitals};

@@ -87,7 +87,7 @@ fn evidence(hits: &[(&ConnectionRecord, Failure)]) -> Vec<super::Evidence> {
                 proof.cite(Some(*stamp), text);
             }
             Failure::Unanswered => {
-                let repeated = match record.retransmissions {
+                let repeated = match record.network.retransmissions() {
                     0 => String::new(),
                     count => format!(" (repeated {count} times)"),
                 };

@@ -61,7 +61,7 @@ fn spent(record: &ConnectionRecord, rpc: &Rpc) -> Spent {
     let deadline = rpc.opened.zip(rpc.timeout);
     let deadline = deadline.map(|(opened, timeout)| opened.time.plus(timeout));
     // A stall that had begun before the deadline and was not over by then.
-    let silent = [record.stalls.client, record.stalls.server].into_iter().flatten().any(|stall| {
+    let silent = [record.overdue.client, record.overdue.server].into_iter().flatten().any(|stall| {
         deadline.is_some_and(|deadline| stall.from.time < deadline && deadline <= stall.until.time)
     });
     match rpc {

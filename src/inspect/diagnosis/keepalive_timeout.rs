@@ -3,7 +3,7 @@
 use super::case::{Case, Proof, plural, time};
 use super::{Confidence, Finding, Rule, Severity};
 use crate::decode::Direction;
-use crate::inspect::{Close, ConnectionRecord, Finished, Purpose, Stall, Unanswered};
+use crate::inspect::{Close, ConnectionRecord, Finished, Purpose, Overdue, Unanswered};
 
 /// No keepalive timeout is shorter than this, in nanoseconds; a PING that is younger when its sender
 /// closes is on its way, not unanswered.
@@ -26,7 +26,7 @@ pub(super) const RULE: Rule = Rule {
 #[derive(Clone, Copy, Debug)]
 enum Silence {
     Ping(Unanswered),
-    Data(Direction, Stall),
+    Data(Direction, Overdue),
 }
 
 fn check(case: &Case<'_>) -> Option<Finding> {
@@ -74,8 +74,8 @@ fn silence(finished: &Finished, close: Close) -> Option<Silence> {
         return None;
     }
     let stalls = [
-        (Direction::ClientToServer, record.stalls.client),
-        (Direction::ServerToClient, record.stalls.server),
+        (Direction::ClientToServer, record.overdue.client),
+        (Direction::ServerToClient, record.overdue.server),
     ];
     let stall = stalls.into_iter().filter_map(|(of, stall)| Some((of, stall?)));
     let mut stall = stall.filter(|(of, stall)| {
@@ -146,7 +146,7 @@ fn evidence(case: &Case<'_>, hits: &[(&Finished, Close, Silence)]) -> Vec<super:
 fn successor(
     case: &Case<'_>,
     record: &ConnectionRecord,
-    stall: &Stall,
+    stall: &Overdue,
 ) -> Option<(u32, crate::capture::Stamp)> {
     let others = case.connections().map(|finished| &finished.record);
     let others = others.filter(|other| other.client.ip() == record.client.ip());

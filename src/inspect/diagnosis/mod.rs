@@ -4,9 +4,11 @@
 //! constant `RULE`, and a line in the list below. What never happens here: a verdict on a single
 //! call; that was given before.
 
+mod abuse;
 mod case;
 mod client_stack;
 mod finding;
+mod network;
 mod ruled_out;
 #[cfg(test)]
 mod tests;
@@ -23,6 +25,17 @@ pub struct Rule {
     pub meaning: &'static str,
     /// Looks at one server.
     pub check: fn(&Case<'_>) -> Option<Finding>,
+}
+
+/// A rule that looks at all servers at once.
+#[derive(Clone, Copy, Debug)]
+pub struct WideRule {
+    /// Its name in reports.
+    pub name: &'static str,
+    /// When it fires, in a sentence.
+    pub meaning: &'static str,
+    /// Looks at all servers.
+    pub check: fn(&[Case<'_>]) -> Vec<Finding>,
 }
 
 macro_rules! rules {
@@ -48,16 +61,39 @@ rules! {
     connect_failed,
     late_open,
     single_goaway,
+    network_loss,
+    flow_control_stall,
+    concurrency_limit,
+    rapid_reset,
+    continuation_flood,
+    settings_flood,
+    ping_flood,
+    empty_data_flood,
     capture_incomplete,
     request_limit,
     max_age,
     idle_close,
 }
 
+mod uneven_load;
+
+/// The rules that look at all servers at once.
+pub const WIDE_RULES: &[WideRule] = &[uneven_load::RULE];
+
+/// The names of all rules, and when each fires.
+pub fn rules() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let wide = WIDE_RULES.iter().map(|rule| (rule.name, rule.meaning));
+    RULES
+        .iter()
+        .map(|rule| (rule.name, rule.meaning))
+        .chain(wide)
+}
+
 /// Runs all rules over each server; the most severe findings come first.
 #[must_use]
 pub fn diagnose(cases: &[Case<'_>]) -> Vec<Finding> {
     let mut findings: Vec<_> = cases.iter().flat_map(diagnose_server).collect();
+    findings.extend(WIDE_RULES.iter().flat_map(|rule| (rule.check)(cases)));
     findings.sort_by_key(|finding| finding.severity);
     findings
 }

@@ -4,6 +4,7 @@
 
 use super::case::{Case, plural};
 use super::finding::Finding;
+use super::network;
 use crate::decode::http2::ErrorCode;
 use crate::inspect::ConnectionRecord;
 
@@ -18,10 +19,11 @@ pub(super) fn suspects(case: &Case<'_>, finding: &Finding, fired: &[&str]) -> Ve
     if records.is_empty() || finding.rpcs.is_empty() {
         return Vec::new();
     }
-    let suspects: [(&[&str], Suspect); 3] = [
+    let suspects: [(&[&str], Suspect); 4] = [
         (&["too-many-pings", "keepalive-timeout"], keepalive),
         (&["abrupt-close"], crash),
         (&["goaway-race", "late-open"], id_race),
+        (&["network-loss"], network::acquittal),
     ];
     let unsuspected = |rules: &[&str]| rules.iter().all(|rule| !fired.contains(rule));
     suspects

@@ -63,7 +63,7 @@ impl Scope {
             goaways: sum(|record| record.goaways.len() as u64),
             pings: sum(|record| record.pings.client.saturating_add(record.pings.server)),
             unanswered_pings: sum(|record| record.pings.unanswered),
-            retransmissions: sum(|record| record.retransmissions),
+            retransmissions: sum(|record| record.network.retransmissions()),
             missing_bytes: sum(|record| record.missing.bytes),
         }
     }

@@ -38,6 +38,7 @@ fn a_healthy_capture_in_two_lines() {
         client: 4,
         server: 2,
         unanswered: 0,
+        ..PingCounts::default()
     };
     insta::assert_snapshot!(text(&report(vec![record], Vec::new(), Vec::new(), 690)));
 }

@@ -47,6 +47,7 @@ impl Given {
                 self.data.extend((0..length).map(|_| (stream.0, None)));
             }
             Item::Lost { .. } => self.losses += 1,
+            Item::Found { .. } => {}
             Item::Undecodable { .. } => self.faults += 1,
         }
     }

@@ -1,18 +1,18 @@
 //! Bytes that stay unacknowledged: the sign of a way, or of a host, that is gone.
 //!
 //! In: how far each side has sent, and how far the other has acknowledged. Out: each side's latest
-//! stall. What never happens here: a guess at why.
+//! overdue. What never happens here: a guess at why.
 
 use crate::capture::Stamp;
 use crate::decode::Direction;
 
-/// Shorter stalls are retransmission at work, in nanoseconds: the timeout begins at a second
+/// Shorter waits are retransmission at work, in nanoseconds: the timeout begins at a second
 /// (RFC 6298, section 2.1).
 const MIN_STALL_NANOS: i64 = 1_000_000_000;
 
 /// A time in which nothing that a side had sent was acknowledged, though something was due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stall {
+pub struct Overdue {
     /// When the oldest of it was sent, or what came before it was acknowledged.
     pub from: Stamp,
     /// The acknowledgement, or the connection's end.
@@ -21,7 +21,7 @@ pub struct Stall {
     pub acknowledged: bool,
 }
 
-impl Stall {
+impl Overdue {
     /// How long it lasted.
     #[must_use]
     pub fn nanos(&self) -> i64 {
@@ -29,13 +29,13 @@ impl Stall {
     }
 }
 
-/// The latest stall of each side.
+/// The latest overdue of each side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stalls {
+pub struct BothOverdue {
     /// Of what the client sent.
-    pub client: Option<Stall>,
+    pub client: Option<Overdue>,
     /// Of what the server sent.
-    pub server: Option<Stall>,
+    pub server: Option<Overdue>,
 }
 
 /// Follows what is due.
@@ -50,7 +50,7 @@ struct Sender {
     sent: u64,
     acknowledged: u64,
     waits_since: Option<Stamp>,
-    latest: Option<Stall>,
+    latest: Option<Overdue>,
 }
 
 impl Due {
@@ -90,8 +90,8 @@ impl Due {
         }
     }
 
-    pub(crate) const fn stalls(&self) -> Stalls {
-        Stalls {
+    pub(crate) const fn latest(&self) -> BothOverdue {
+        BothOverdue {
             client: self.client.latest,
             server: self.server.latest,
         }
@@ -107,12 +107,12 @@ impl Due {
 
 impl Sender {
     fn note(&mut self, until: Stamp, acknowledged: bool) {
-        let stall = self.waits_since.map(|from| Stall {
+        let overdue = self.waits_since.map(|from| Overdue {
             from,
             until,
             acknowledged,
         });
-        let long = stall.filter(|stall| stall.nanos() >= MIN_STALL_NANOS);
+        let long = overdue.filter(|overdue| overdue.nanos() >= MIN_STALL_NANOS);
         self.latest = long.or(self.latest);
     }
 }
@@ -137,20 +137,20 @@ mod tests {
         due.sent(client, 20, at(100));
         due.sent(client, 30, at(200));
         due.acknowledged(client, 20, at(150));
-        assert_eq!(due.stalls(), Stalls::default());
+        assert_eq!(due.latest(), BothOverdue::default());
         due.acknowledged(client, 25, at(9_000));
         due.closed(at(9_001));
-        let stall = due.stalls().client.unwrap();
-        assert_eq!((stall.from, stall.until), (at(150), at(9_000)));
-        assert!(stall.acknowledged);
-        assert_eq!(due.stalls().server, None);
+        let overdue = due.latest().client.unwrap();
+        assert_eq!((overdue.from, overdue.until), (at(150), at(9_000)));
+        assert!(overdue.acknowledged);
+        assert_eq!(due.latest().server, None);
     }
 
     #[test]
-    fn a_side_whose_acknowledgements_were_not_captured_has_no_stall() {
+    fn a_side_whose_acknowledgements_were_not_captured_has_no_overdue() {
         let mut due = Due::default();
         due.sent(Direction::ServerToClient, 20, at(0));
         due.closed(at(60_000));
-        assert_eq!(due.stalls(), Stalls::default());
+        assert_eq!(due.latest(), BothOverdue::default());
     }
 }

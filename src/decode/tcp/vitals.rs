@@ -1,0 +1,259 @@
+//! How well one side's bytes got across: what tells a bad network from a bad peer.
+//!
+//! In: what that side sent and what was acknowledged, as [`Flow`](super::Flow) sees it. Out: counts,
+//! times and the packets to cite. What never happens here: a guess at what happened beyond the point
+//! of capture. A time is always one between two captured packets.
+//!
+//! ```text
+//!   client ----------- capture ---------------------------- server
+//!      |    data -------->|------------------------------------>|
+//!      |                  |<------------------------------- ACK |   the client's round trips
+//!      |<-----------------|<------------------------------ data |
+//!      | ACK ------------>|                                         the server's round trips
+//! ```
+//!
+//! So the least of both sides add up to the whole path, wherever the capture was made.
+
+use crate::capture::Stamp;
+use crate::decode::Durations;
+
+/// Shorter waits for an acknowledgement, in nanoseconds, are no silence: a receiver may delay its
+/// acknowledgement by 40 ms (Linux) and a busy one takes as long again; on clean paths of 50 ms none
+/// took longer than 115 ms.
+const SILENCE_NANOS: i64 = 150_000_000;
+
+/// How many round trips a silence takes at least: one is what every acknowledgement takes.
+const SILENCE_ROUND_TRIPS: i64 = 2;
+
+/// How many silences of a side are kept, the longest ones: with their places they then cost a
+/// kilobyte on a lossy connection, and nothing on a clean one.
+const MAX_SILENCES: usize = 32;
+
+/// A time in which bytes were on their way and nothing of them was acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Silence {
+    /// What was sent, or acknowledged, last before it.
+    pub since: Stamp,
+    /// How long it lasted, in nanoseconds.
+    pub nanos: i64,
+}
+
+/// A RST, and whether its sender's own kernel can have sent it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reset {
+    /// The segment.
+    pub stamp: Stamp,
+    /// Its time to live or hop limit.
+    pub hop_limit: u8,
+    /// The least and the most of its sender's segments before. Where packets are captured on several
+    /// interfaces of a router, each is there with several.
+    pub usual_hop_limits: Option<(u8, u8)>,
+}
+
+impl Reset {
+    /// Whether it came from another place than its sender's other segments.
+    #[must_use]
+    pub fn is_foreign(&self) -> bool {
+        let usual = self.usual_hop_limits;
+        usual.is_some_and(|(least, most)| !(least..=most).contains(&self.hop_limit))
+    }
+}
+
+/// How well one side's bytes got across.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Vitals {
+    /// Segments that carried data.
+    pub segments: u64,
+    /// Those of them that carried nothing new.
+    pub retransmissions: u64,
+    /// The first of those.
+    pub first_retransmission: Option<Stamp>,
+    /// Times from data to the acknowledgement that covers it, at the point of capture; data that was
+    /// sent twice is left out (RFC 6298, section 3).
+    pub round_trips: Durations,
+    /// How often this side's receive window closed.
+    pub zero_windows: u64,
+    /// The first time.
+    pub first_zero_window: Option<Stamp>,
+    /// The longest times in which this side's data went unacknowledged, in order of time.
+    pub silences: Vec<Silence>,
+    /// Its first RST.
+    pub reset: Option<Reset>,
+    hop_limits: Option<(u8, u8)>,
+    window_closed: bool,
+    /// The position after data whose acknowledgement is waited for, and when it was sent.
+    probe: Option<(u64, Stamp)>,
+    /// Since when data is outstanding without progress.
+    waiting: Option<Stamp>,
+}
+
+impl Vitals {
+    /// The longest time in which this side's data went unacknowledged.
+    #[must_use]
+    pub fn longest_silence(&self) -> Option<Silence> {
+        self.silences
+            .iter()
+            .max_by_key(|silence| silence.nanos)
+            .copied()
+    }
+
+    /// This side sent data that ends at `end`.
+    pub(super) fn sent(&mut self, end: u64, sent_before: bool, stamp: Stamp) {
+        self.segments += 1;
+        if sent_before {
+            self.retransmissions += 1;
+            self.first_retransmission.get_or_insert(stamp);
+            self.probe = None;
+            return;
+        }
+        self.probe.get_or_insert((end, stamp));
+        self.waiting.get_or_insert(stamp);
+    }
+
+    /// The other side acknowledged more of what this one sent, which reaches up to `highest`.
+    pub(super) fn acknowledged(&mut self, upto: u64, highest: u64, stamp: Stamp) {
+        if let Some((_, sent)) = self.probe.take_if(|(end, _)| *end <= upto) {
+            self.round_trips.push(stamp.time.nanos_since(sent.time));
+        }
+        self.break_silence(stamp);
+        self.waiting = (upto < highest).then_some(stamp);
+    }
+
+    /// What every segment of this side tells.
+    pub(super) fn heard(&mut self, hop_limit: u8, window: u16, stamp: Stamp) {
+        let (least, most) = self.hop_limits.unwrap_or((hop_limit, hop_limit));
+        self.hop_limits = Some((least.min(hop_limit), most.max(hop_limit)));
+        let closed = window == 0;
+        if closed && !self.window_closed {
+            self.zero_windows += 1;
+            self.first_zero_window.get_or_insert(stamp);
+        }
+        self.window_closed = closed;
+    }
+
+    /// This side sent RST.
+    pub(super) fn sent_reset(&mut self, hop_limit: u8, stamp: Stamp) {
+        self.reset.get_or_insert(Reset {
+            stamp,
+            hop_limit,
+            usual_hop_limits: self.hop_limits,
+        });
+    }
+
+    /// What was outstanding will not be acknowledged any more: the connection is over, or the
+    /// capture.
+    pub(super) fn break_silence(&mut self, stamp: Stamp) {
+        let Some(since) = self.waiting.take() else {
+            return;
+        };
+        let nanos = stamp.time.nanos_since(since.time);
+        let least = self.round_trips.least().unwrap_or_default();
+        if nanos < SILENCE_NANOS.max(least.saturating_mul(SILENCE_ROUND_TRIPS)) {
+            return;
+        }
+        if self.silences.len() == MAX_SILENCES {
+            let shortest = self
+                .silences
+                .iter()
+                .enumerate()
+                .min_by_key(|(_, silence)| silence.nanos);
+            match shortest.map(|(place, silence)| (place, silence.nanos)) {
+                Some((place, shortest)) if shortest < nanos => self.silences.remove(place),
+                _ => return,
+            };
+        }
+        self.silences.push(Silence { since, nanos });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::Timestamp;
+
+    fn at(millis: i64) -> Stamp {
+        Stamp {
+            time: Timestamp::from_nanos(millis * 1_000_000),
+            packet: 1,
+            file: 0,
+        }
+    }
+
+    #[test]
+    fn a_round_trip_is_from_data_to_the_acknowledgement_that_covers_it() {
+        let mut vitals = Vitals::default();
+        vitals.sent(10, false, at(0));
+        vitals.sent(20, false, at(30));
+        vitals.acknowledged(10, 20, at(50));
+        vitals.acknowledged(20, 20, at(80));
+        assert_eq!(vitals.round_trips.count(), 1);
+        assert_eq!(vitals.round_trips.most(), Some(50_000_000));
+        assert!(vitals.silences.is_empty());
+    }
+
+    #[test]
+    fn data_sent_twice_tells_no_round_trip_but_how_long_it_went_unacknowledged() {
+        let mut vitals = Vitals::default();
+        vitals.sent(10, false, at(0));
+        vitals.sent(10, true, at(250));
+        vitals.acknowledged(10, 10, at(300));
+        assert_eq!(vitals.round_trips.count(), 0);
+        assert_eq!(vitals.retransmissions, 1);
+        let silence = Silence {
+            since: at(0),
+            nanos: 300_000_000,
+        };
+        assert_eq!(vitals.longest_silence(), Some(silence));
+    }
+
+    #[test]
+    fn an_acknowledgement_that_takes_a_long_round_trip_is_no_silence() {
+        let mut vitals = Vitals::default();
+        for (sent, acknowledged) in [(0, 280), (300, 590)] {
+            vitals.sent(10 + sent as u64, false, at(sent));
+            vitals.acknowledged(10 + sent as u64, 10 + sent as u64, at(acknowledged));
+        }
+        assert!(vitals.silences.is_empty());
+        assert_eq!(vitals.round_trips.least(), Some(280_000_000));
+    }
+
+    #[test]
+    fn of_many_silences_the_longest_are_kept() {
+        let mut vitals = Vitals::default();
+        for step in 0..100_i64 {
+            let sent = step * 10_000;
+            vitals.sent(step as u64, false, at(sent));
+            vitals.sent(step as u64, true, at(sent + 1));
+            vitals.acknowledged(step as u64, step as u64, at(sent + 200 + step));
+        }
+        assert_eq!(vitals.silences.len(), MAX_SILENCES);
+        assert_eq!(vitals.longest_silence().unwrap().nanos, 299_000_000);
+        assert!(
+            vitals
+                .silences
+                .iter()
+                .all(|silence| silence.nanos >= 268_000_000)
+        );
+    }
+
+    #[test]
+    fn a_reset_with_another_hop_limit_is_foreign() {
+        let mut vitals = Vitals::default();
+        vitals.heard(64, 100, at(0));
+        vitals.sent_reset(61, at(1));
+        assert!(vitals.reset.unwrap().is_foreign());
+        let mut own = Vitals::default();
+        own.heard(64, 100, at(0));
+        own.sent_reset(64, at(1));
+        assert!(!own.reset.unwrap().is_foreign());
+    }
+
+    #[test]
+    fn a_window_that_stays_closed_closed_once() {
+        let mut vitals = Vitals::default();
+        for window in [10, 0, 0, 5, 0] {
+            vitals.heard(64, window, at(0));
+        }
+        assert_eq!(vitals.zero_windows, 2);
+    }
+}

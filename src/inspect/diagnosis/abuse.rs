@@ -1,0 +1,146 @@
+//! What the rules on patterns of abuse have in common: a kind of frame of which one side sent too many
+//! in a second.
+
+use std::net::IpAddr;
+
+use super::case::{Case, Proof, plural};
+use super::{Confidence, Finding, Severity};
+use crate::decode::Direction;
+use crate::inspect::{Abuse, Burst, ConnectionRecord};
+
+/// How a rule tells its pattern.
+pub(super) struct Pattern {
+    pub(super) rule: &'static str,
+    pub(super) abuse: Abuse,
+    /// What was too many, such as `SETTINGS frames in a second`.
+    pub(super) what: &'static str,
+    pub(super) explanation: &'static str,
+    pub(super) advice: &'static str,
+}
+
+/// The finding of a pattern, where `counts` agrees to each of its bursts.
+pub(super) fn find(
+    case: &Case<'_>,
+    pattern: &Pattern,
+    counts: impl Fn(&ConnectionRecord, &Burst) -> bool,
+) -> Option<Finding> {
+    let mut hits: Vec<(&ConnectionRecord, Burst)> = Vec::new();
+    for connection in case.connections() {
+        let record = &connection.record;
+        let bursts = record.traffic.bursts.iter();
+        let bursts = bursts.filter(|burst| burst.abuse == pattern.abuse && counts(record, burst));
+        hits.extend(bursts.map(|burst| (record, *burst)));
+    }
+    let (record, worst) = hits.iter().max_by_key(|(_, burst)| burst.most)?;
+    let mut proof = Proof::default();
+    for (record, burst) in &hits {
+        let text = format!(
+            "conn {}: the first of {} {} of the {}; {} in all",
+            record.number,
+            burst.most,
+            pattern.what,
+            burst.by.sender(),
+            burst.total,
+        );
+        proof.cite(Some(burst.since), text);
+    }
+    let mut connections: Vec<_> = hits.iter().map(|(record, _)| record.number).collect();
+    connections.dedup();
+    Some(Finding {
+        rule: pattern.rule,
+        severity: Severity::Warning,
+        confidence: Confidence::Likely,
+        title: format!(
+            "{} sent {} up to {} {} on {}",
+            sender(record, worst),
+            match worst.by {
+                Direction::ClientToServer => case.server.to_string(),
+                Direction::ServerToClient => "its clients".to_owned(),
+            },
+            worst.most,
+            pattern.what,
+            plural(connections.len(), "connection"),
+        ),
+        connections,
+        rpcs: Vec::new(),
+        evidence: proof.into_vec(),
+        explanation: format!(
+            "{} Honest peers stay below {}. An attack does this, and so does a broken library.",
+            pattern.explanation,
+            pattern.abuse.threshold(),
+        ),
+        ruled_out: Vec::new(),
+        advice: vec![pattern.advice.into()],
+    })
+}
+
+fn sender(record: &ConnectionRecord, burst: &Burst) -> IpAddr {
+    match burst.by {
+        Direction::ClientToServer => record.client.ip(),
+        Direction::ServerToClient => record.server.ip(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use crate::inspect::story::analysis;
+
+    /// The rules that fire on an opening event followed by many of the same kind, one a millisecond.
+    fn fired(count: usize, event: impl Fn(usize) -> String) -> Vec<&'static str> {
+        let mut told = "C 0.000 HEADERS 1\n".to_owned();
+        for number in 0..count {
+            let at = 0.001 + number as f64 / 1_000.0;
+            for event in event(number).split(';') {
+                writeln!(told, "C {at:.3} {event}").unwrap();
+            }
+        }
+        let findings = analysis(&told).findings;
+        findings.iter().map(|finding| finding.rule).collect()
+    }
+
+    #[test]
+    fn each_flood_is_told_from_its_threshold_on() {
+        let reset = |number: usize| {
+            let id = 3 + 2 * number;
+            format!("HEADERS {id};RST {id} CANCEL")
+        };
+        assert_eq!(fired(100, reset), ["rapid-reset"]);
+        assert!(fired(99, reset).is_empty());
+        let settings = |_| "SETTINGS".to_owned();
+        // One more came with the preface.
+        assert_eq!(fired(49, settings), ["settings-flood"]);
+        assert!(fired(48, settings).is_empty());
+        let ping = |number| format!("PING {number}");
+        assert_eq!(fired(101, ping), ["ping-flood"]);
+        assert!(fired(100, ping).is_empty());
+        let empty = |_| "DATA 1 bytes=0".to_owned();
+        assert_eq!(fired(100, empty), ["empty-data-flood"]);
+        assert!(fired(99, empty).is_empty());
+    }
+
+    #[test]
+    fn a_header_block_without_end_is_told() {
+        let block = |number| match number {
+            0 => "HEADERS 3 NO_END_HEADERS".to_owned(),
+            _ => "CONTINUATION 3".to_owned(),
+        };
+        assert_eq!(fired(65, block), ["continuation-flood"]);
+        assert!(fired(64, block).is_empty());
+    }
+
+    #[test]
+    fn losers_of_hedged_requests_are_no_rapid_reset() {
+        // Of three streams one is reset at once; the others go on.
+        let hedged = |number: usize| {
+            let id = 3 + 6 * number;
+            format!(
+                "HEADERS {id};HEADERS {};HEADERS {};RST {id} CANCEL",
+                id + 2,
+                id + 4
+            )
+        };
+        assert!(fired(300, hedged).is_empty());
+    }
+}

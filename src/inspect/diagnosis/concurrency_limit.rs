@@ -1,0 +1,153 @@
+//! `concurrency-limit`: the client sat at the peer's MAX_CONCURRENT_STREAMS.
+
+use super::case::{Case, Proof, plural, time};
+use super::{Confidence, Finding, Rule, Severity};
+use crate::inspect::{AtLimit, ConnectionRecord, Verdict};
+
+/// A connection that is at its limit for less than this in all, in nanoseconds, only touched it: a
+/// burst of calls may do so.
+const SAT_NANOS: i64 = 1_000_000_000;
+
+/// From so many slots on that were taken again at once, calls must have waited for them.
+const MIN_REFILLS: u64 = 10;
+
+pub(super) const RULE: Rule = Rule {
+    name: "concurrency-limit",
+    meaning: "the client sat at the peer's MAX_CONCURRENT_STREAMS for a second or more in all",
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let records = case.connections().map(|connection| &connection.record);
+    let hits: Vec<_> = records
+        .filter_map(|record| {
+            let at_limit = record.traffic.at_limit?;
+            (at_limit.nanos >= SAT_NANOS).then_some((record, at_limit))
+        })
+        .collect();
+    let (_, longest) = hits.iter().max_by_key(|(_, at_limit)| at_limit.longest_nanos)?;
+    let refills: u64 = hits.iter().map(|(_, at_limit)| at_limit.refills).sum();
+    let mut proof = Proof::default();
+    for (record, at_limit) in &hits {
+        cite(&mut proof, record, at_limit);
+    }
+    Some(Finding {
+        rule: RULE.name,
+        severity: Severity::Warning,
+        confidence: if refills >= MIN_REFILLS { Confidence::Likely } else { Confidence::Possible },
+        title: format!(
+            "{} sat at the limit of {} concurrent streams of {}, up to {} at a time",
+            plural(hits.len(), "connection"),
+            longest.limit,
+            case.server,
+            time(longest.longest_nanos),
+        ),
+        connections: hits.iter().map(|(record, _)| record.number).collect(),
+        rpcs: Vec::new(),
+        evidence: proof.into_vec(),
+        explanation: explanation(&hits, refills),
+        ruled_out: Vec::new(),
+        advice: vec![
+            "Server: raise MAX_CONCURRENT_STREAMS (grpc-go: MaxConcurrentStreams; grpc-java: \
+             maxConcurrentCallsPerConnection; nginx: http2_max_concurrent_streams), or make its \
+             answers faster"
+                .into(),
+            "Client: spread the calls over several connections, or limit them itself so that they \
+             fail early rather than wait"
+                .into(),
+        ],
+    })
+}
+
+fn cite(proof: &mut Proof, record: &ConnectionRecord, at_limit: &AtLimit) {
+    let (number, limit) = (record.number, at_limit.limit);
+    let text = format!("conn {number}: these HEADERS take the last of {limit} slots");
+    proof.cite(Some(at_limit.longest_since), text);
+    if at_limit.longest_until.packet > 0 {
+        let after = time(at_limit.longest_nanos);
+        let text = format!("conn {number}: a slot is free and stays free, {after} later");
+        proof.cite(Some(at_limit.longest_until), text);
+    }
+}
+
+fn explanation(hits: &[(&ConnectionRecord, AtLimit)], refills: u64) -> String {
+    let mut sentences: Vec<_> = hits
+        .iter()
+        .take(3)
+        .map(|(record, at_limit)| {
+            format!(
+                "On conn {} the client had all {} streams open that the server allows, {} in all \
+                 and {} at a time.",
+                record.number,
+                at_limit.limit,
+                time(at_limit.nanos),
+                time(at_limit.longest_nanos),
+            )
+        })
+        .collect();
+    sentences.push(match refills {
+        0 => "Whether more calls waited does not show: no slot that became free was taken again at \
+              once."
+            .to_owned(),
+        1 => "A slot that became free was taken again at once.".to_owned(),
+        many => format!(
+            "{many} times a slot that became free was taken again at once: calls were \
+             waiting for it."
+        ),
+    });
+    let given_up: u64 = hits
+        .iter()
+        .map(|(record, _)| {
+            let verdicts = &record.verdicts;
+            verdicts.of(Verdict::DeadlineExceeded) + verdicts.of(Verdict::ResetByClient)
+        })
+        .sum();
+    if given_up > 0 {
+        sentences.push(format!(
+            "The client gave up {given_up} of the calls that it had sent; their deadlines may have begun \
+             to run before they had a slot."
+        ));
+    }
+    sentences.push(
+        "Calls that ran out of time while they waited never reached the wire: the capture cannot \
+         count them."
+            .into(),
+    );
+    sentences.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::inspect::story::story;
+
+    #[test]
+    fn a_client_that_only_touches_the_limit_is_not_told() {
+        let told = story(
+            "S 0.000 SETTINGS MAX_CONCURRENT_STREAMS=2
+             C 0.010 HEADERS 1
+             C 0.020 HEADERS 3
+             S 0.500 ANSWER 1 + RST 1 NO_ERROR
+             C 0.900 HEADERS 5
+             S 0.950 ANSWER 3 + RST 3 NO_ERROR
+             S 0.960 ANSWER 5 + RST 5 NO_ERROR
+             C 0.970 ACK",
+        );
+        assert!(!told.contains("concurrency-limit"), "{told}");
+    }
+
+    #[test]
+    fn a_client_that_sits_there_is() {
+        let told = story(
+            "S 0.000 SETTINGS MAX_CONCURRENT_STREAMS=2
+             C 0.010 HEADERS 1
+             C 0.020 HEADERS 3
+             S 0.800 ANSWER 1 + RST 1 NO_ERROR
+             C 0.801 HEADERS 5
+             S 1.500 ANSWER 3 + RST 3 NO_ERROR
+             C 1.501 ACK
+             S 1.600 ANSWER 5 + RST 5 NO_ERROR
+             C 1.601 ACK",
+        );
+        assert!(told.contains("warning concurrency-limit conns=0"), "{told}");
+    }
+}

@@ -1,0 +1,24 @@
+//! `continuation-flood`: a header block went on over many CONTINUATION frames (CVE-2024-27316).
+
+use super::abuse::{self, Pattern};
+use super::case::Case;
+use super::{Finding, Rule};
+use crate::inspect::Abuse;
+
+const PATTERN: Pattern = Pattern {
+    rule: "continuation-flood",
+    abuse: Abuse::Continuation,
+    what: "CONTINUATION frames in one header block",
+    explanation: "A header block without an end makes its receiver keep or decode ever more of it (CVE-2024-27316).",
+    advice: "Receiver: run a version that limits CONTINUATION frames (Go 1.22.2, h2 0.4.4, nghttp2 1.61, Envoy 1.29.3 or newer), and block the sender if it is not yours",
+};
+
+pub(super) const RULE: Rule = Rule {
+    name: PATTERN.rule,
+    meaning: "a header block went on over many CONTINUATION frames (CVE-2024-27316)",
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    abuse::find(case, &PATTERN, |_, _| true)
+}

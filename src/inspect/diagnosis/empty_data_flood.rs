@@ -1,0 +1,24 @@
+//! `empty-data-flood`: one side sent many DATA frames without data that end no stream (CVE-2019-9518).
+
+use super::abuse::{self, Pattern};
+use super::case::Case;
+use super::{Finding, Rule};
+use crate::inspect::Abuse;
+
+const PATTERN: Pattern = Pattern {
+    rule: "empty-data-flood",
+    abuse: Abuse::EmptyData,
+    what: "empty DATA frames in a second",
+    explanation: "An empty frame takes nothing of a window, so that flow control does not hold its sender back, and its receiver must handle each (CVE-2019-9518).",
+    advice: "Receiver: run a version that limits empty frames (any of 2020 or newer), and block the sender if it is not yours",
+};
+
+pub(super) const RULE: Rule = Rule {
+    name: PATTERN.rule,
+    meaning: "one side sent many DATA frames without data that end no stream (CVE-2019-9518)",
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    abuse::find(case, &PATTERN, |_, _| true)
+}

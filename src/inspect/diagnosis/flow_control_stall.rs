@@ -1,0 +1,289 @@
+//! `flow-control-stall`: a sender had a full window and waited.
+
+use super::case::{Case, Proof, plural, time};
+use super::{Confidence, Finding, Rule, Severity};
+use crate::decode::Direction;
+use crate::decode::http2::SettingId;
+use crate::inspect::{CallId, ConnectionRecord, Stall, Waits, Window};
+
+/// A shorter wait, in nanoseconds, is not worth a word by itself.
+const LONG_NANOS: i64 = 100_000_000;
+
+/// A wait of less than so many round trips is the window being small for the path, as every transfer
+/// begins; only many of them matter.
+const LONG_ROUND_TRIPS: i64 = 2;
+
+/// So many round trips without a grant, and the receiver is not reading.
+const UNREAD_ROUND_TRIPS: i64 = 4;
+
+/// Many short waits matter when they take this long together, in nanoseconds …
+const MANY_NANOS: i64 = 1_000_000_000;
+
+/// … and are this many: a transfer that begins slowly waits a few times.
+const MANY: u64 = 10;
+
+pub(super) const RULE: Rule = Rule {
+    name: "flow-control-stall",
+    meaning: "a sender had a full window and waited: at least 100 ms and two round trips at once, or a \
+              second in all",
+    check,
+};
+
+/// What one side of a connection waited.
+struct Hit<'a> {
+    record: &'a ConnectionRecord,
+    waits: &'a Waits,
+    /// The longest wait.
+    worst: Stall,
+    round_trip: i64,
+}
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let records = case.connections().map(|connection| &connection.record);
+    let mut hits: Vec<_> = records
+        .flat_map(|record| {
+            let traffic = &record.traffic;
+            let waits = [traffic.client_waits.as_ref(), traffic.server_waits.as_ref()];
+            waits.into_iter().flatten().filter_map(|waits| hit(record, waits))
+        })
+        .collect();
+    hits.sort_by_key(|hit| (-hit.worst.nanos, hit.record.number));
+    let worst = hits.first()?.worst;
+    let mut connections: Vec<_> = hits.iter().map(|hit| hit.record.number).collect();
+    connections.sort_unstable();
+    connections.dedup();
+    Some(Finding {
+        rule: RULE.name,
+        severity: Severity::Warning,
+        confidence: match worst.opened {
+            Some(_) => Confidence::Certain,
+            None => Confidence::Likely,
+        },
+        title: format!(
+            "the {} waited {} before a full {} window on {} to {}",
+            worst.sender.sender(),
+            time(worst.nanos),
+            name(worst.window),
+            plural(connections.len(), "connection"),
+            case.server,
+        ),
+        connections,
+        rpcs: calls(&hits),
+        evidence: evidence(&hits),
+        explanation: explanation(&hits),
+        ruled_out: Vec::new(),
+        advice: advice(&hits),
+    })
+}
+
+fn hit<'a>(record: &'a ConnectionRecord, waits: &'a Waits) -> Option<Hit<'a>> {
+    let worst = *waits.longest.iter().max_by_key(|stall| stall.nanos)?;
+    let round_trip = record.network.round_trip().map_or(0, |round_trip| round_trip.least);
+    let many = waits.count >= MANY && waits.nanos >= MANY_NANOS;
+    let hit = Hit { record, waits, worst, round_trip };
+    (hit.is_long(&worst) || many).then_some(hit)
+}
+
+impl Hit<'_> {
+    fn is_long(&self, stall: &Stall) -> bool {
+        stall.nanos >= LONG_NANOS.max(self.round_trip.saturating_mul(LONG_ROUND_TRIPS))
+    }
+
+    /// The waits worth citing: the long ones, or the longest of many short ones.
+    fn notable(&self) -> impl Iterator<Item = &Stall> {
+        let stalls = self.waits.longest.iter();
+        stalls.filter(|stall| self.is_long(stall) || **stall == self.worst)
+    }
+
+    fn is_unread(&self) -> bool {
+        let round_trips = self.round_trip.saturating_mul(UNREAD_ROUND_TRIPS);
+        self.worst.nanos >= LONG_NANOS.max(round_trips)
+    }
+
+    /// What the receiver lets a stream begin with, in bytes.
+    fn initial_window(&self) -> u32 {
+        let settings = match self.worst.sender {
+            Direction::ClientToServer => &self.record.server_settings,
+            Direction::ServerToClient => &self.record.client_settings,
+        };
+        let mut settings = settings.iter().flatten();
+        let size = settings.find(|(id, _)| *id == SettingId::INITIAL_WINDOW_SIZE);
+        size.map_or(65_535, |(_, size)| *size)
+    }
+}
+
+const fn name(window: Window) -> &'static str {
+    match window {
+        Window::Stream => "stream",
+        Window::Connection => "connection",
+    }
+}
+
+fn calls(hits: &[Hit<'_>]) -> Vec<CallId> {
+    let mut calls: Vec<_> = hits
+        .iter()
+        .flat_map(|hit| {
+            let connection = hit.record.number;
+            hit.notable().map(move |stall| CallId { connection, stream: stall.stream })
+        })
+        .collect();
+    calls.sort_unstable();
+    calls.dedup();
+    calls
+}
+
+fn evidence(hits: &[Hit<'_>]) -> Vec<super::Evidence> {
+    let mut proof = Proof::default();
+    for hit in hits {
+        let number = hit.record.number;
+        for stall in hit.notable() {
+            let (stream, window) = (stall.stream, name(stall.window));
+            let waited = time(stall.nanos);
+            let text = format!("conn {number}: DATA of stream {stream} leaves nothing of the {window}'s window");
+            proof.cite(Some(stall.filled), text);
+            if stall.opened.is_some() {
+                let text = format!("conn {number}: opens that window again, {waited} later; DATA follows");
+                proof.cite(stall.opened, text);
+            }
+        }
+    }
+    proof.into_vec()
+}
+
+fn explanation(hits: &[Hit<'_>]) -> String {
+    let sentences = hits.iter().take(3).map(|hit| {
+        let Stall { sender, window, stream, nanos, opened, .. } = hit.worst;
+        let (receiver, sender) = (sender.reverse().sender(), sender.sender());
+        let number = hit.record.number;
+        let whose = match window {
+            Window::Stream => format!("stream {stream}'s window ({} bytes to begin with)", hit.initial_window()),
+            Window::Connection => format!("the connection's window (filled by stream {stream})"),
+        };
+        let mut text = format!(
+            "On conn {number} the {sender} had used up {whose}, and {} {}",
+            if opened.is_some() { "the next grant took" } else { "got no more of it for" },
+            time(nanos),
+        );
+        if hit.round_trip > 0 {
+            text.push_str(&format!("; a round trip takes {}", time(hit.round_trip)));
+        }
+        text.push_str(&match hit.is_unread() {
+            true => format!(": the {receiver}'s application did not read what it had."),
+            false => format!(": the {receiver} grants too little for the path."),
+        });
+        let Waits { count, nanos, .. } = *hit.waits;
+        if count > 1 {
+            text.push_str(&format!(" In all it waited {count} times, {}.", time(nanos)));
+        }
+        text
+    });
+    let mut sentences: Vec<_> = sentences.collect();
+    if hits.len() > 3 {
+        sentences.push(format!("So it was {} more times.", hits.len() - 3));
+    }
+    sentences.join(" ")
+}
+
+fn advice(hits: &[Hit<'_>]) -> Vec<String> {
+    let mut advice = Vec::new();
+    for sender in [Direction::ClientToServer, Direction::ServerToClient] {
+        let of = || hits.iter().filter(|hit| hit.worst.sender == sender);
+        let receiver = match sender {
+            Direction::ClientToServer => "Server",
+            Direction::ServerToClient => "Client",
+        };
+        if of().any(Hit::is_unread) {
+            advice.push(format!(
+                "{receiver}: find out what keeps its application from reading the stream (a slow \
+                 handler, a lock, a full queue); a larger window only hides it for a while"
+            ));
+        }
+        for window in [Window::Stream, Window::Connection] {
+            if let Some(hit) = of().find(|hit| hit.worst.window == window) {
+                advice.push(format!("{receiver}: raise the {} window ({})", name(window), setting(hit)));
+            }
+        }
+    }
+    advice
+}
+
+/// What raises a window, for the stack that receives.
+fn setting(hit: &Hit<'_>) -> &'static str {
+    let agent = hit.record.user_agent.as_deref().unwrap_or_default();
+    let go = agent.starts_with(b"grpc-go/");
+    let java = agent.starts_with(b"grpc-java");
+    match (hit.worst.sender, hit.worst.window) {
+        // Nothing on the wire names a gRPC server's stack.
+        (Direction::ClientToServer, Window::Stream) => {
+            "grpc-go: grpc.InitialWindowSize; grpc-java: NettyServerBuilder.flowControlWindow"
+        }
+        (Direction::ClientToServer, Window::Connection) => {
+            "grpc-go: grpc.InitialConnWindowSize; grpc-java: NettyServerBuilder.flowControlWindow"
+        }
+        (Direction::ServerToClient, Window::Stream) if go => "grpc.WithInitialWindowSize",
+        (Direction::ServerToClient, Window::Connection) if go => "grpc.WithInitialConnWindowSize",
+        (Direction::ServerToClient, _) if java => "NettyChannelBuilder.flowControlWindow",
+        (Direction::ServerToClient, _) => "INITIAL_WINDOW_SIZE for streams, WINDOW_UPDATE on stream 0 for the connection",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::inspect::diagnosis::Finding;
+    use crate::inspect::story::analysis;
+
+    /// What the rule makes of a story in which the client first fills a window of 65,535 bytes.
+    fn found(rest: &str) -> Option<Finding> {
+        let mut told = "C 0.000 HEADERS 1\n".to_owned();
+        for part in 1..=4 {
+            let bytes = if part == 4 { 16_383 } else { 16_384 };
+            told.push_str(&format!("C 0.00{part} DATA 1 bytes={bytes}\n"));
+        }
+        told.push_str(rest);
+        let mut findings = analysis(&told).findings.into_iter();
+        findings.find(|finding| finding.rule == super::RULE.name)
+    }
+
+    #[test]
+    fn a_wait_for_the_connections_window_is_told_with_its_packets() {
+        let found = found(
+            "S 0.010 WINDOW_UPDATE 1 100000
+             S 0.900 WINDOW_UPDATE 0 100000
+             C 0.901 DATA 1 bytes=10",
+        )
+        .unwrap();
+        assert!(found.title.contains("waited 896 ms before a full connection window"), "{}", found.title);
+        let told: Vec<_> = found.evidence.iter().map(|proof| proof.text.as_str()).collect();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(found.advice.iter().any(|advice| advice.contains("InitialConnWindowSize")));
+    }
+
+    #[test]
+    fn a_window_that_opens_soon_or_that_nobody_waits_for_is_not() {
+        let soon = "S 0.050 WINDOW_UPDATE 1 9000 + WINDOW_UPDATE 0 9000
+                    C 0.051 DATA 1 bytes=10";
+        assert!(found(soon).is_none());
+        let nobody_waits = "S 0.500 WINDOW_UPDATE 1 9000 + WINDOW_UPDATE 0 9000
+                            C 5.000 DATA 1 bytes=10";
+        assert!(found(nobody_waits).is_none());
+        let has_sent_all = "C 0.006 DATA 1 END_STREAM bytes=0
+                            end 5.0";
+        assert!(found(has_sent_all).is_none());
+    }
+
+    #[test]
+    fn a_larger_initial_window_opens_streams_that_are_open() {
+        let resized = "S 0.005 WINDOW_UPDATE 0 100000
+                       S 0.010 SETTINGS INITIAL_WINDOW_SIZE=100000
+                       C 0.011 DATA 1 bytes=16384
+                       end 9.0";
+        assert!(found(resized).is_none());
+    }
+
+    #[test]
+    fn a_window_that_never_opens_is_told_as_likely() {
+        let found = found("S 0.010 WINDOW_UPDATE 0 100000\nend 4.0").unwrap();
+        assert_eq!(found.confidence, super::Confidence::Likely);
+        assert!(found.title.contains("4.00 s before a full stream window"), "{}", found.title);
+    }
+}

@@ -1,0 +1,68 @@
+//! Whether the network is to blame: what `network-loss` judges by, and the words that acquit it.
+
+use super::case::time;
+use crate::decode::{Network, RoundTrip};
+use crate::inspect::ConnectionRecord;
+
+/// With fewer segments that carry data, nothing is said of the network.
+const MIN_SEGMENTS: u64 = 10;
+
+/// Of a thousand segments with data, so many may be sent again on a path that serves its users well.
+const TOLERABLE_PER_MILLE: u64 = 1;
+
+/// What connections show of the network together.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sum {
+    pub(super) segments: u64,
+    pub(super) retransmissions: u64,
+    pub(super) zero_windows: u64,
+    pub(super) round_trip: Option<RoundTrip>,
+}
+
+impl Sum {
+    pub(super) fn of<'a>(networks: impl Iterator<Item = &'a Network>) -> Self {
+        networks.fold(Self::default(), |sum, network| Self {
+            segments: sum.segments + network.segments(),
+            retransmissions: sum.retransmissions + network.retransmissions(),
+            zero_windows: sum.zero_windows + network.zero_windows(),
+            round_trip: widest(sum.round_trip, network.round_trip()),
+        })
+    }
+}
+
+/// The least and the most of two, and the longer median.
+fn widest(one: Option<RoundTrip>, other: Option<RoundTrip>) -> Option<RoundTrip> {
+    let (Some(one), Some(other)) = (one, other) else {
+        return one.or(other);
+    };
+    Some(RoundTrip {
+        least: one.least.min(other.least),
+        median: one.median.max(other.median),
+        most: one.most.max(other.most),
+    })
+}
+
+/// The network as a suspect that these connections clear, with the figures that show it; `None` where
+/// the capture does not show that.
+pub(super) fn acquittal(records: &[&ConnectionRecord]) -> Option<String> {
+    let networks = || records.iter().map(|record| &record.network);
+    let sum = Sum::of(networks());
+    let clean = sum.segments >= MIN_SEGMENTS
+        && sum.retransmissions * 1_000 <= sum.segments * TOLERABLE_PER_MILLE
+        && sum.zero_windows == 0
+        && networks().all(|network| network.longest_silence().is_none())
+        && networks().all(|network| network.reset().is_none_or(|(_, reset)| !reset.is_foreign()))
+        && records.iter().all(|record| record.missing.bytes == 0);
+    let round_trip = sum.round_trip.filter(|_| clean)?;
+    Some(format!(
+        "the network ({} of {} segments with data, round trip {}, at worst {})",
+        match sum.retransmissions {
+            0 => "no retransmission".to_owned(),
+            1 => "1 retransmission".to_owned(),
+            many => format!("{many} retransmissions"),
+        },
+        sum.segments,
+        time(round_trip.median),
+        time(round_trip.most),
+    ))
+}

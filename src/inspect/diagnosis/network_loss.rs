@@ -1,0 +1,229 @@
+//! `network-loss`: a path that loses packets, goes silent, or resets connections by itself.
+
+use super::case::{self, Case, Hits, Proof, plural, time};
+use super::network::Sum;
+use super::{Confidence, Finding, Rule, Severity};
+use crate::capture::{Stamp, Timestamp};
+use crate::decode::Network;
+use crate::decode::tcp::Silence;
+use crate::inspect::{ConnectionRecord, Rpc, Verdict};
+
+/// From so many in a hundred segments sent again on, calls get noticeably slower: each costs a round
+/// trip at least, and 200 ms (Linux) where nothing follows it. Clean paths show none, paths of the
+/// internet a few in a thousand.
+const LOSSY_PER_CENT: u64 = 1;
+
+/// Beyond this the same packets were captured more than once: no TCP connection gets on with it.
+const DOUBLED_PER_CENT: u64 = 30;
+
+/// Fewer retransmissions are chance.
+const MIN_RETRANSMISSIONS: u64 = 10;
+
+/// A silence this long, in nanoseconds, is an outage: by then a sender has tried again three times.
+const OUTAGE_NANOS: i64 = 1_000_000_000;
+
+pub(super) const RULE: Rule = Rule {
+    name: "network-loss",
+    meaning: "packets were lost, nothing got through for a while, or something on the path reset \
+              connections, enough to explain failures",
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let networks = || case.connections().map(|connection| &connection.record.network);
+    let sum = Sum::of(networks());
+    let lossy = sum.retransmissions >= MIN_RETRANSMISSIONS
+        && sum.retransmissions * 100 >= sum.segments * LOSSY_PER_CENT
+        && sum.retransmissions * 100 < sum.segments * DOUBLED_PER_CENT;
+    let hits = case.hit(|record, rpc| is_explained(record, rpc, lossy));
+    if !lossy && hits.is_empty() {
+        return None;
+    }
+    let connections = case.connections().map(|connection| &connection.record);
+    let ill: Vec<_> = connections
+        .filter(|record| is_ill(&record.network, lossy))
+        .collect();
+    Some(Finding {
+        rule: RULE.name,
+        severity: Severity::Warning,
+        confidence: if lossy { Confidence::Certain } else { Confidence::Likely },
+        title: title(case, &sum, &ill, lossy),
+        connections: ill.iter().map(|record| record.number).collect(),
+        rpcs: case::calls(&hits),
+        evidence: evidence(&ill),
+        explanation: explanation(&sum, &ill, &hits, lossy),
+        ruled_out: Vec::new(),
+        advice: advice(&ill, &hits, lossy),
+    })
+}
+
+fn is_ill(network: &Network, lossy: bool) -> bool {
+    (lossy && network.retransmissions() > 0) || outage(network).is_some() || is_cut(network)
+}
+
+/// The longest silence, if it is an outage: data was sent again in it, and nothing came back.
+fn outage(network: &Network) -> Option<Silence> {
+    let (_, silence) = network.longest_silence()?;
+    (silence.nanos >= OUTAGE_NANOS && network.retransmissions() > 0).then_some(silence)
+}
+
+/// Whether something on the path reset the connection in an end's name.
+fn is_cut(network: &Network) -> bool {
+    network.reset().is_some_and(|(_, reset)| reset.is_foreign())
+}
+
+/// Whether what the network did explains what became of a call: it waited through a silence for
+/// which the network is to blame, or was cut by something on the path.
+fn is_explained(record: &ConnectionRecord, rpc: &Rpc, lossy: bool) -> bool {
+    let network = &record.network;
+    match rpc.verdict {
+        Verdict::CutByClose if is_cut(network) => return true,
+        Verdict::CutByClose
+        | Verdict::DeadlineExceeded
+        | Verdict::ResetByClient
+        | Verdict::Unanswered => {}
+        _ => return false,
+    }
+    let retried = network.retransmissions() > 0;
+    let mut silences = network.silences().map(|(_, silence)| silence);
+    let blamed = |silence: &Silence| retried && (lossy || silence.nanos >= OUTAGE_NANOS);
+    silences.any(|silence| blamed(&silence) && overlaps(&silence, rpc, network.last_seen))
+}
+
+fn overlaps(silence: &Silence, rpc: &Rpc, last_seen: Stamp) -> bool {
+    let Some(opened) = rpc.opened else { return false };
+    let ended = rpc.ended.unwrap_or(last_seen);
+    let silent_until = silence.since.time.nanos().saturating_add(silence.nanos);
+    silence.since < ended && opened.time <= Timestamp::from_nanos(silent_until)
+}
+
+fn title(case: &Case<'_>, sum: &Sum, ill: &[&ConnectionRecord], lossy: bool) -> String {
+    let server = case.server;
+    if lossy {
+        return format!(
+            "the network to {server} loses packets: {} of {} segments with data were sent again ({})",
+            sum.retransmissions,
+            sum.segments,
+            share(sum),
+        );
+    }
+    match ill.iter().filter_map(|record| outage(&record.network)).map(|silence| silence.nanos).max() {
+        Some(longest) => format!("nothing got through to or from {server} for {}", time(longest)),
+        None => format!(
+            "something between the ends reset {} to {server}",
+            plural(ill.len(), "connection"),
+        ),
+    }
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn share(sum: &Sum) -> String {
+    format!("{:.1} %", sum.retransmissions as f64 * 100.0 / sum.segments.max(1) as f64)
+}
+
+fn evidence(ill: &[&ConnectionRecord]) -> Vec<super::Evidence> {
+    let mut proof = Proof::default();
+    for record in ill {
+        let (number, network) = (record.number, &record.network);
+        for (of, vitals) in [("client", &network.client), ("server", &network.server)] {
+            if let Some(first) = vitals.first_retransmission {
+                let count = plural(usize::try_from(vitals.retransmissions).unwrap_or(usize::MAX), "retransmission");
+                let segments = vitals.segments;
+                let text = format!("conn {number}: the first of {count} of the {of}, in {segments} segments with data");
+                proof.cite(Some(first), text);
+            }
+        }
+        if let Some((of, silence)) = network.longest_silence() {
+            let (of, lasted) = (of.sender(), time(silence.nanos));
+            let text = format!("conn {number}: from here on nothing that the {of} sent is acknowledged for {lasted}");
+            proof.cite(Some(silence.since), text);
+        }
+        if let Some((by, reset)) = network.reset().filter(|_| is_cut(network)) {
+            let usual = reset.usual_hop_limits.map_or(0, |(_, most)| most);
+            let (by, hop_limit) = (by.sender(), reset.hop_limit);
+            let text = format!("conn {number}: RST in the {by}'s name with hop limit {hop_limit}; its own segments have {usual}");
+            proof.cite(Some(reset.stamp), text);
+        }
+    }
+    proof.into_vec()
+}
+
+fn explanation(sum: &Sum, ill: &[&ConnectionRecord], hits: &Hits<'_>, lossy: bool) -> String {
+    let mut sentences = Vec::new();
+    if lossy {
+        sentences.push(format!(
+            "{} of {} segments with data had to be sent again ({}): packets were lost on the way.",
+            sum.retransmissions,
+            sum.segments,
+            share(sum),
+        ));
+    }
+    if let Some(round_trip) = sum.round_trip {
+        sentences.push(format!(
+            "A round trip takes {}; {} was the longest.",
+            time(round_trip.least),
+            time(round_trip.most),
+        ));
+    }
+    let silence = ill.iter().filter_map(|record| record.network.longest_silence());
+    if let Some((of, silence)) = silence.max_by_key(|(_, silence)| silence.nanos) {
+        let outage = silence.nanos >= OUTAGE_NANOS;
+        sentences.push(format!(
+            "The longest time in which nothing that the {} had sent was acknowledged is {}{}.",
+            of.sender(),
+            time(silence.nanos),
+            if outage { ": the path, or the whole machine at its other end, was gone" } else { "" },
+        ));
+    }
+    let cut = ill.iter().filter(|record| is_cut(&record.network)).count();
+    if cut > 0 {
+        sentences.push(format!(
+            "The RST of {} has another hop limit than its supposed sender's segments: something \
+             between the ends sent it, such as a firewall or a load balancer.",
+            plural(cut, "connection"),
+        ));
+    }
+    sentences.push(match case::count(hits) {
+        0 => "No RPC failed of it, as far as seen; those whose packets were lost only took longer."
+            .to_owned(),
+        1 => "1 RPC failed while it waited for that.".to_owned(),
+        failed => format!("{failed} RPCs failed while they waited for that."),
+    });
+    sentences.join(" ")
+}
+
+fn advice(ill: &[&ConnectionRecord], hits: &Hits<'_>, lossy: bool) -> Vec<String> {
+    let mut advice = Vec::new();
+    if lossy {
+        advice.push(
+            "Network: look for drops on the path (ip -s link, ethtool -S, switches, conntrack and \
+             firewall counters); a capture at the other end at the same time shows which side loses"
+                .into(),
+        );
+    }
+    if ill.iter().any(|record| outage(&record.network).is_some()) {
+        advice.push(
+            "Network: find out what was down at that time. Client: a keepalive finds a dead path \
+             sooner (grpc-go: keepalive.ClientParameters), and other connections take over"
+                .into(),
+        );
+    }
+    if ill.iter().any(|record| is_cut(&record.network)) {
+        advice.push(
+            "Network: find the device on the path that resets connections: idle limits, state tables, \
+             policies"
+                .into(),
+        );
+    }
+    let timed_out = |rpc: &&&Rpc| {
+        matches!(rpc.verdict, Verdict::DeadlineExceeded | Verdict::ResetByClient)
+    };
+    if lossy && hits.iter().flat_map(|(_, rpcs)| rpcs).filter(timed_out).count() > 0 {
+        advice.push(
+            "Client: a deadline should leave room for one packet sent again, a round trip and 200 ms \
+             at least"
+                .into(),
+        );
+    }
+    advice
+}

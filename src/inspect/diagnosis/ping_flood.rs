@@ -1,0 +1,24 @@
+//! `ping-flood`: one side sent many PINGs without waiting for answers (CVE-2019-9512).
+
+use super::abuse::{self, Pattern};
+use super::case::Case;
+use super::{Finding, Rule};
+use crate::inspect::Abuse;
+
+const PATTERN: Pattern = Pattern {
+    rule: "ping-flood",
+    abuse: Abuse::Ping,
+    what: "PINGs in a second without waiting for their answers",
+    explanation: "Each PING asks for an answer, which its receiver must write; an honest probe waits for the answer to the one before (CVE-2019-9512).",
+    advice: "Receiver: run a version that limits frames which ask for an answer (any of 2020 or newer), and block the sender if it is not yours",
+};
+
+pub(super) const RULE: Rule = Rule {
+    name: PATTERN.rule,
+    meaning: "one side sent many PINGs without waiting for answers (CVE-2019-9512)",
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    abuse::find(case, &PATTERN, |_, _| true)
+}

@@ -1,0 +1,25 @@
+//! `rapid-reset`: a client opened many streams and reset each at once (CVE-2023-44487).
+
+use super::abuse::{self, Pattern};
+use super::case::Case;
+use super::{Finding, Rule};
+use crate::inspect::Abuse;
+
+const PATTERN: Pattern = Pattern {
+    rule: "rapid-reset",
+    abuse: Abuse::RapidReset,
+    what: "streams in a second that it reset at once",
+    explanation: "Each stream was reset within 10 ms of its opening, before any answer: the server does the work of each, and none counts against its limit of concurrent streams (CVE-2023-44487).",
+    advice: "Server: run a version that counts resets (h2 0.3.24, grpc-go 1.58.3, nginx 1.25.3, Envoy 1.27.1 or newer), and block the client if it is not yours",
+};
+
+pub(super) const RULE: Rule = Rule {
+    name: PATTERN.rule,
+    meaning: "a client opened many streams and reset each at once (CVE-2023-44487)",
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    // Where most calls go on, those that end at once are the losers of hedged requests.
+    abuse::find(case, &PATTERN, |record, burst| burst.total * 2 >= record.streams_opened)
+}

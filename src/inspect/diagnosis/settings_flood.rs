@@ -1,0 +1,24 @@
+//! `settings-flood`: one side sent many SETTINGS (CVE-2019-9515).
+
+use super::abuse::{self, Pattern};
+use super::case::Case;
+use super::{Finding, Rule};
+use crate::inspect::Abuse;
+
+const PATTERN: Pattern = Pattern {
+    rule: "settings-flood",
+    abuse: Abuse::Settings,
+    what: "SETTINGS frames in a second",
+    explanation: "Each SETTINGS asks for an acknowledgement, which its receiver must write (CVE-2019-9515).",
+    advice: "Receiver: run a version that limits frames which ask for an answer (any of 2020 or newer), and block the sender if it is not yours",
+};
+
+pub(super) const RULE: Rule = Rule {
+    name: PATTERN.rule,
+    meaning: "one side sent many SETTINGS (CVE-2019-9515)",
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    abuse::find(case, &PATTERN, |_, _| true)
+}

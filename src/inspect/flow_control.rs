@@ -1,0 +1,260 @@
+//! Flow-control windows, and when a sender waited before a full one (RFC 9113, section 5.2).
+//!
+//! In: what one side sends and is granted. Out: [`Waits`], the longest ones with the packets that began
+//! and ended them. What never happens here: a guess at windows whose beginning was not captured; the
+//! caller then asks for none.
+//!
+//! A window is what its receiver granted less what its sender sent. A stream's begins with the
+//! receiver's INITIAL_WINDOW_SIZE, whose changes apply to all streams at once, old ones too (section
+//! 6.9.2); so only grants and bytes are kept of each stream, and the size is added where it is asked
+//! for. The connection's begins with 65,535 and no setting changes it.
+//!
+//! ```text
+//!   sender   DATA ... DATA                                DATA
+//!                        | window 0                          |
+//!                        |<------- waits ------->|           | it had more to send: a stall
+//!   receiver                               WINDOW_UPDATE
+//! ```
+
+use crate::capture::Stamp;
+use crate::decode::Direction;
+use crate::decode::http2::Frame;
+
+/// Every window's size before anybody says otherwise (RFC 9113, section 6.9.2).
+const INITIAL_WINDOW: i64 = 65_535;
+
+/// A sender that has more to send does so this soon, in nanoseconds, after its window opens; whoever
+/// takes longer had nothing to send. It is longer than any round trip.
+const RESUME_NANOS: i64 = 1_000_000_000;
+
+/// How many waits of a sender are kept, the longest ones.
+const MAX_STALLS: usize = 8;
+
+/// Whose window was full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Window {
+    /// That of one stream.
+    Stream,
+    /// That of the connection.
+    Connection,
+}
+
+/// A sender waited before a full window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stall {
+    /// Who waited.
+    pub sender: Direction,
+    /// Which window was full.
+    pub window: Window,
+    /// The stream whose DATA filled it.
+    pub stream: u32,
+    /// The DATA that filled it.
+    pub filled: Stamp,
+    /// What opened it again; `None` if nothing did.
+    pub opened: Option<Stamp>,
+    /// How long it was full, in nanoseconds, at the point of capture; up to the end of the stream,
+    /// the connection or the capture if nothing opened it.
+    pub nanos: i64,
+}
+
+/// What one sender waited.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Waits {
+    /// How often.
+    pub count: u64,
+    /// How long in all, in nanoseconds.
+    pub nanos: i64,
+    /// The longest of them, in order of their ends.
+    pub longest: Vec<Stall>,
+}
+
+impl Waits {
+    fn add(&mut self, stall: Stall) {
+        self.count += 1;
+        self.nanos = self.nanos.saturating_add(stall.nanos);
+        if self.longest.len() == MAX_STALLS {
+            let kept = self.longest.iter().enumerate();
+            let shortest = kept.min_by_key(|(_, kept)| kept.nanos);
+            match shortest.map(|(place, kept)| (place, kept.nanos)) {
+                Some((place, nanos)) if nanos < stall.nanos => self.longest.remove(place),
+                _ => return,
+            };
+        }
+        self.longest.push(stall);
+    }
+}
+
+/// What one side may send on a connection.
+#[derive(Debug)]
+pub(crate) struct Sender {
+    direction: Direction,
+    /// What a stream's window begins with.
+    initial: i64,
+    connection: Allowance,
+    waits: Waits,
+}
+
+/// What was granted less what was sent.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Allowance {
+    left: i64,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+enum State {
+    #[default]
+    Flowing,
+    /// Full since the DATA of this stream.
+    Full { stream: u32, filled: Stamp },
+    /// Open again; whether its sender waited shows with its next DATA.
+    Opened {
+        stream: u32,
+        filled: Stamp,
+        opened: Stamp,
+    },
+}
+
+impl Sender {
+    /// A side that has sent nothing yet.
+    pub(crate) fn new(direction: Direction) -> Self {
+        let connection = Allowance {
+            left: INITIAL_WINDOW,
+            state: State::Flowing,
+        };
+        Self {
+            direction,
+            initial: INITIAL_WINDOW,
+            connection,
+            waits: Waits::default(),
+        }
+    }
+
+    /// It sent DATA on a stream; padding counts (RFC 9113, section 6.1).
+    pub(crate) fn sent(&mut self, frame: &Frame<'_>, allowance: Option<&mut Allowance>) {
+        let length = i64::from(frame.header.length);
+        if length == 0 {
+            return;
+        }
+        let (stream, began, ended) = (
+            frame.header.stream.0,
+            frame.began.stamp,
+            frame.completed.stamp,
+        );
+        let connection = self.connection.resumed(began);
+        self.connection.spend(length, 0, stream, ended);
+        let of_stream = allowance.and_then(|allowance| {
+            let waited = allowance.resumed(began);
+            allowance.spend(length, self.initial, stream, ended);
+            waited
+        });
+        for (window, waited) in [
+            (Window::Connection, connection),
+            (Window::Stream, of_stream),
+        ] {
+            if let Some((stream, filled, opened)) = waited {
+                self.note(window, stream, filled, opened, Some(opened));
+            }
+        }
+    }
+
+    /// Its peer granted more on a stream.
+    pub(crate) fn granted(&self, allowance: &mut Allowance, increment: u32, stamp: Stamp) {
+        allowance.grant(i64::from(increment), self.initial, stamp);
+    }
+
+    /// Its peer granted more on the connection.
+    pub(crate) fn granted_to_all(&mut self, increment: u32, stamp: Stamp) {
+        self.connection.grant(i64::from(increment), 0, stamp);
+    }
+
+    /// Its peer changed what all streams' windows begin with, those that are open included.
+    pub(crate) fn resized<'a>(
+        &mut self,
+        size: u32,
+        stamp: Stamp,
+        open: impl Iterator<Item = &'a mut Allowance>,
+    ) {
+        self.initial = i64::from(size);
+        for allowance in open {
+            allowance.grant(0, self.initial, stamp);
+        }
+    }
+
+    /// A stream on which it still had to send is over; it may have waited to the end.
+    pub(crate) fn ended(&mut self, allowance: &Allowance, end: Stamp) {
+        self.give_up(Window::Stream, allowance.state, end);
+    }
+
+    /// Nothing more will come; `sending` says whether a stream is left on which it had to send.
+    pub(crate) fn finish(mut self, sending: bool, end: Stamp) -> Waits {
+        if sending {
+            self.give_up(Window::Connection, self.connection.state, end);
+        }
+        self.waits
+    }
+
+    /// A window that nothing opened again.
+    fn give_up(&mut self, window: Window, state: State, end: Stamp) {
+        if let State::Full { stream, filled } = state {
+            self.note(window, stream, filled, end, None);
+        }
+    }
+
+    fn note(
+        &mut self,
+        window: Window,
+        stream: u32,
+        filled: Stamp,
+        until: Stamp,
+        opened: Option<Stamp>,
+    ) {
+        self.waits.add(Stall {
+            sender: self.direction,
+            window,
+            stream,
+            filled,
+            opened,
+            nanos: until.time.nanos_since(filled.time).max(0),
+        });
+    }
+}
+
+impl Allowance {
+    /// DATA was sent.
+    fn spend(&mut self, length: i64, initial: i64, stream: u32, filled: Stamp) {
+        self.left = self.left.saturating_sub(length);
+        if self.left.saturating_add(initial) <= 0 {
+            self.state = State::Full { stream, filled };
+        }
+    }
+
+    /// More may be sent.
+    fn grant(&mut self, increment: i64, initial: i64, opened: Stamp) {
+        self.left = self.left.saturating_add(increment);
+        if let State::Full { stream, filled } = self.state
+            && self.left.saturating_add(initial) > 0
+        {
+            self.state = State::Opened {
+                stream,
+                filled,
+                opened,
+            };
+        }
+    }
+
+    /// DATA is sent again: the wait that ended before, if its sender waited.
+    fn resumed(&mut self, now: Stamp) -> Option<(u32, Stamp, Stamp)> {
+        let State::Opened {
+            stream,
+            filled,
+            opened,
+        } = self.state
+        else {
+            return None;
+        };
+        self.state = State::Flowing;
+        let soon = now.time.nanos_since(opened.time) <= RESUME_NANOS;
+        soon.then_some((stream, filled, opened))
+    }
+}
