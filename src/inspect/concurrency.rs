@@ -59,17 +59,13 @@ impl Concurrency {
         if !self.is_reached(open) {
             return;
         }
-        match &mut self.stay {
-            Some(stay) => match stay.left {
-                None => return,
-                Some(left) if stamp.time.nanos_since(left.time) <= REFILL_NANOS => {
-                    stay.left = None;
-                    stay.refills += 1;
-                    return;
-                }
-                Some(_) => {}
-            },
-            None => {}
+        if let Some(stay) = &mut self.stay {
+            let Some(left) = stay.left else { return };
+            if stamp.time.nanos_since(left.time) <= REFILL_NANOS {
+                stay.left = None;
+                stay.refills += 1;
+                return;
+            }
         }
         self.end(stamp);
         self.stay = Some(Stay {
