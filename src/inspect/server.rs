@@ -13,6 +13,7 @@ use super::record::{ConnectionRecord, Finished};
 use super::rpc::Verdict;
 use super::stack;
 use crate::decode::Direction;
+use crate::decode::http2::ErrorCode;
 
 /// What is known of one server address.
 #[derive(Clone, Debug, PartialEq)]
@@ -181,7 +182,6 @@ fn idle(idle: &[(&ConnectionRecord, Confidence)]) -> Option<Estimate> {
 
 /// From the first GOAWAY to the server's close, where calls were cut by it.
 fn grace(record: &ConnectionRecord) -> Option<f64> {
-    use crate::decode::http2::ErrorCode;
     let first = record.server_goaways().next()?;
     let graceful = record
         .server_goaways()

@@ -40,8 +40,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(Finding {
         rule: RULE.name,
         severity: Severity::Error,
-        confidence: if spoken { Confidence::Certain } else { Confidence::Likely },
-        title: title(case, hits.len(), *main),
+        confidence: match (spoken, spoke_http2) {
+            (true, _) => Confidence::Certain,
+            (false, 0) => Confidence::Likely,
+            // A server that speaks HTTP/2 to others can close for other reasons.
+            (false, _) => Confidence::Possible,
+        },
+        title: title(case, hits.len(), *main, spoke_http2),
         connections: hits.iter().map(|(record, _)| record.number).collect(),
         rpcs: Vec::new(),
         evidence: evidence(&hits),
@@ -61,17 +66,22 @@ fn met(record: &ConnectionRecord) -> Option<(Met, Stamp)> {
     Some((Met::Nothing, record.close?.stamp))
 }
 
-fn title(case: &Case<'_>, count: usize, met: Met) -> String {
+fn title(case: &Case<'_>, count: usize, met: Met, spoke_http2: usize) -> String {
     let server = case.server;
     let clients = plural(count, "connection");
     match met {
         Met::Spoken(instead) => {
             format!("server {server} answered plaintext HTTP/2 with {} on {clients}", instead.name())
         }
-        Met::Nothing => format!(
-            "server {server} closed {clients} on the HTTP/2 preface without a byte: it expects TLS or \
-             another protocol"
-        ),
+        Met::Nothing => {
+            let expects = match spoke_http2 {
+                0 => ": it expects TLS or another protocol",
+                _ => "",
+            };
+            format!(
+                "server {server} closed {clients} on the HTTP/2 preface without a byte{expects}"
+            )
+        }
     }
 }
 
@@ -119,7 +129,8 @@ fn explanation(kinds: &BTreeMap<Met, usize>, spoke_http2: usize) -> String {
     );
     if spoke_http2 > 0 {
         text.push_str(&format!(
-            " {} to the same address did speak HTTP/2.",
+            " {} to the same address did speak HTTP/2: where the server closed without a byte it may \
+             have been about to stop, full, or a proxy without a backend.",
             plural(spoke_http2, "other connection"),
         ));
     }
