@@ -224,11 +224,15 @@ fn exact(mut times: Vec<f64>) -> Option<Estimate> {
     })
 }
 
+/// The shortest wait before a PING, if it was waited more than once.
 fn keepalive_time(waits: impl Iterator<Item = PingWaits> + Clone) -> Option<Estimate> {
     let shortest = waits.clone().min_by_key(|waits| waits.shortest)?;
     let reach = shortest.longest.saturating_add(shortest.longest / 20);
     let alike = || waits.clone().filter(|waits| waits.shortest <= reach);
-    let samples = alike().map(|waits| waits.count).sum();
+    let samples: u64 = alike().map(|waits| waits.count).sum();
+    if samples < 2 {
+        return None;
+    }
     let min = seconds(shortest.shortest);
     let longest = alike().map(|waits| waits.longest).max()?;
     Some(Estimate {
