@@ -46,6 +46,7 @@ pub struct Tally {
 #[derive(Debug, Default)]
 pub struct Decoder {
     options: Options,
+    links: link::Decoder,
     flows: Flows<Conversation>,
     /// Server addresses of connections that spoke HTTP/2.
     known: FxHashSet<SocketAddr>,
@@ -67,7 +68,9 @@ impl Decoder {
 
     /// Takes the next packet; `sink` gets the events it brings.
     pub fn push(&mut self, packet: &Packet<'_>, sink: &mut impl FnMut(u32, Event<'_>)) {
-        match link::decode(packet) {
+        // Lent to the segment, which may lie in a datagram put together there.
+        let mut links = std::mem::take(&mut self.links);
+        match links.decode(packet) {
             Content::Tcp(segment) => self.push_segment(&segment, sink),
             Content::Other(other) => self.count_other(other),
             Content::Damaged(fault) => {
@@ -76,6 +79,7 @@ impl Decoder {
                     .note(Layer::Link, text, Some(packet.stamp), None);
             }
         }
+        self.links = links;
     }
 
     /// Nothing more will come: tells what was still held back.
@@ -151,7 +155,12 @@ impl Decoder {
         }
         match conversation.connection() {
             Some(number) => {
-                sink(number, Event::Finished { retransmissions: flow.retransmissions() });
+                sink(
+                    number,
+                    Event::Finished {
+                        retransmissions: flow.retransmissions(),
+                    },
+                );
             }
             None => self.count_unrelated(conversation.unrelated().unwrap_or(Unrelated::Silent)),
         }

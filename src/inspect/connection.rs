@@ -193,8 +193,13 @@ impl Connection {
         record.pings = self.pings.summary();
         // A server that speaks HTTP/2 sends SETTINGS first (RFC 9113, section 3.4). One that closes
         // without a byte has not understood the preface.
-        let unanswered = record.preface_seen && self.sent_by_server == 0 && record.missing.bytes == 0;
-        if unanswered && record.close.is_some_and(|close| close.by == Direction::ServerToClient) {
+        let unanswered =
+            record.preface_seen && self.sent_by_server == 0 && record.missing.bytes == 0;
+        if unanswered
+            && record
+                .close
+                .is_some_and(|close| close.by == Direction::ServerToClient)
+        {
             record.transport = Transport::NotHttp2;
         }
         Finished {
