@@ -49,6 +49,8 @@ impl LinkType {
     pub const IEEE802_11_PRISM: Self = Self(119);
     /// IEEE 802.11 behind radiotap's header.
     pub const IEEE802_11_RADIOTAP: Self = Self(127);
+    /// ARCNET as Linux captures it.
+    pub const ARCNET_LINUX: Self = Self(129);
     /// Anybody's; macOS writes [`PKTAP`](Self::PKTAP) under it.
     pub const USER2: Self = Self(149);
     /// IEEE 802.11 behind AVS's header.
@@ -75,6 +77,10 @@ impl LinkType {
     pub const DSA_TAG_BRCM: Self = Self(281);
     /// Ethernet behind a Broadcom switch's tag.
     pub const DSA_TAG_BRCM_PREPEND: Self = Self(282);
+    /// Ethernet with a Marvell switch's tag.
+    pub const DSA_TAG_DSA: Self = Self(284);
+    /// Ethernet with a Marvell switch's tag behind an EtherType.
+    pub const DSA_TAG_EDSA: Self = Self(285);
 
     /// The name people know it by: the registry's without `LINKTYPE_`, or `Ethernet`. `None` for
     /// those that nobody has sent us yet.
@@ -140,6 +146,8 @@ impl LinkType {
             276 => "LINUX_SLL2",
             281 => "DSA_TAG_BRCM",
             282 => "DSA_TAG_BRCM_PREPEND",
+            284 => "DSA_TAG_DSA",
+            285 => "DSA_TAG_EDSA",
             _ => return None,
         })
     }

@@ -110,12 +110,24 @@ pub(super) const fn next_protocol(number: u8) -> Option<Protocol> {
     }
 }
 
-/// A Broadcom switch's tag of four bytes between the addresses and the EtherType (tcpdump.org,
-/// `LINKTYPE_DSA_TAG_BRCM`).
-pub(super) fn broadcom_tag(excerpt: Excerpt<'_>) -> Result<Inner<'_>, Stop> {
-    let (header, inner) = excerpt.split_header::<18>().ok_or(Fault::LinkHeaderCut)?;
-    let &[.., t0, t1] = header;
-    let protocol = Protocol::of_ether_type(u16::from_be_bytes([t0, t1]))?;
+/// A switch's tag of four bytes between the addresses and the EtherType, as Broadcom's and Marvell's
+/// have it (tcpdump.org, `LINKTYPE_DSA_TAG_BRCM` and `LINKTYPE_DSA_TAG_DSA`). Its port, and the VLAN
+/// that the switch keeps for the port, are the switch's own matter.
+pub(super) fn switch_tag(excerpt: Excerpt<'_>) -> Result<Inner<'_>, Stop> {
+    behind_switch_tag(excerpt.split_header::<18>())
+}
+
+/// Marvell's tag behind an EtherType and two reserved bytes (tcpdump.org, `LINKTYPE_DSA_TAG_EDSA`).
+pub(super) fn long_switch_tag(excerpt: Excerpt<'_>) -> Result<Inner<'_>, Stop> {
+    behind_switch_tag(excerpt.split_header::<22>())
+}
+
+fn behind_switch_tag<'a, const N: usize>(
+    split: Option<(&[u8; N], Excerpt<'a>)>,
+) -> Result<Inner<'a>, Stop> {
+    let (header, inner) = split.ok_or(Fault::LinkHeaderCut)?;
+    let ether_type = header.last_chunk().ok_or(Fault::LinkHeaderCut)?;
+    let protocol = Protocol::of_ether_type(u16::from_be_bytes(*ether_type))?;
     Ok(Inner::new(protocol, inner))
 }
 

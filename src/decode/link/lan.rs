@@ -36,15 +36,28 @@ pub(super) fn fddi(excerpt: Excerpt<'_>) -> Result<Inner<'_>, Stop> {
     }
 }
 
-/// ARCNET as BSD captures it: two addresses and a protocol (RFC 1051; RFC 1201, section 3, whose packets have
-/// a fragmentation flag and a sequence number, and are read where they are whole).
+/// ARCNET as BSD captures it: two addresses and a protocol.
 pub(super) fn arcnet(excerpt: Excerpt<'_>) -> Result<Inner<'_>, Stop> {
+    let (&[_, _, protocol], inner) = excerpt.split_header::<3>().ok_or(Fault::LinkHeaderCut)?;
+    behind_arcnet(protocol, inner)
+}
+
+/// ARCNET as Linux captures it: behind the addresses an offset of two bytes, and packets put
+/// together.
+pub(super) fn arcnet_of_linux(excerpt: Excerpt<'_>) -> Result<Inner<'_>, Stop> {
+    let (&[_, _, _, _, protocol], inner) =
+        excerpt.split_header::<5>().ok_or(Fault::LinkHeaderCut)?;
+    behind_arcnet(protocol, inner)
+}
+
+/// IP by either encoding. The later one has three bytes of fragmentation (RFC 1201, section 2.1),
+/// and is read where the packet is whole; the earlier one has none (RFC 1051).
+fn behind_arcnet(protocol: u8, excerpt: Excerpt<'_>) -> Result<Inner<'_>, Stop> {
     const RFC1051_IP: u8 = 240;
     const RFC1201_IP: u8 = 212;
-    let (&[_, _, protocol], inner) = excerpt.split_header::<3>().ok_or(Fault::LinkHeaderCut)?;
     match protocol {
-        RFC1051_IP => Ok(Inner::new(Protocol::Ip, inner)),
-        RFC1201_IP => match inner.split_header::<3>().ok_or(Fault::LinkHeaderCut)? {
+        RFC1051_IP => Ok(Inner::new(Protocol::Ip, excerpt)),
+        RFC1201_IP => match excerpt.split_header::<3>().ok_or(Fault::LinkHeaderCut)? {
             ([0, _, _], inner) => Ok(Inner::new(Protocol::Ip, inner)),
             _ => Err(Other::Fragment.into()),
         },

@@ -46,9 +46,11 @@ pub(super) enum Protocol {
     TokenRing,
     Fddi,
     Arcnet,
+    ArcnetOfLinux,
     InfiniBand,
-    BroadcomTag,
-    BroadcomTagInFront,
+    SwitchTag,
+    LongSwitchTag,
+    SwitchTagInFront,
     NetAnalyzer,
 }
 
@@ -95,6 +97,7 @@ impl Protocol {
             LinkType(12 | 14) => Self::Ip,
             LinkType::TOKEN_RING => Self::TokenRing,
             LinkType::ARCNET => Self::Arcnet,
+            LinkType::ARCNET_LINUX => Self::ArcnetOfLinux,
             LinkType::SLIP => Self::Slip,
             LinkType::PPP | LinkType::PPP_HDLC => Self::PppOrCiscoHdlc,
             LinkType::PPP_ETHER => Self::Pppoe,
@@ -113,8 +116,9 @@ impl Protocol {
             LinkType::NETANALYZER => Self::NetAnalyzer,
             LinkType::IPOIB => Self::InfiniBand,
             LinkType::PKTAP | LinkType::USER2 => Self::PacketTap,
-            LinkType::DSA_TAG_BRCM => Self::BroadcomTag,
-            LinkType::DSA_TAG_BRCM_PREPEND => Self::BroadcomTagInFront,
+            LinkType::DSA_TAG_BRCM | LinkType::DSA_TAG_DSA => Self::SwitchTag,
+            LinkType::DSA_TAG_EDSA => Self::LongSwitchTag,
+            LinkType::DSA_TAG_BRCM_PREPEND => Self::SwitchTagInFront,
             unsupported => return Err(Stop::Other(Other::LinkType(unsupported))),
         })
     }
@@ -164,8 +168,9 @@ impl Protocol {
             Self::ETag => ethernet::e_tag(excerpt),
             Self::VnTag => ethernet::vn_tag(excerpt),
             Self::ServiceHeader => ethernet::service_header(excerpt),
-            Self::BroadcomTag => ethernet::broadcom_tag(excerpt),
-            Self::BroadcomTagInFront | Self::NetAnalyzer => ethernet::behind_four_bytes(excerpt),
+            Self::SwitchTag => ethernet::switch_tag(excerpt),
+            Self::LongSwitchTag => ethernet::long_switch_tag(excerpt),
+            Self::SwitchTagInFront | Self::NetAnalyzer => ethernet::behind_four_bytes(excerpt),
             Self::Mpls => mpls::labels(excerpt),
             Self::Gre => gre::gre(excerpt),
             Self::Pppoe => serial::pppoe(excerpt),
@@ -189,6 +194,7 @@ impl Protocol {
             Self::TokenRing => lan::token_ring(excerpt),
             Self::Fddi => lan::fddi(excerpt),
             Self::Arcnet => lan::arcnet(excerpt),
+            Self::ArcnetOfLinux => lan::arcnet_of_linux(excerpt),
             Self::InfiniBand => lan::infiniband(excerpt),
         })
     }
