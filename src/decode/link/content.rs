@@ -99,8 +99,6 @@ pub enum Tunnel {
     GtpU,
     /// Any EtherType over IP (RFC 2784).
     Gre,
-    /// IP over IP (RFC 2003, RFC 4213, RFC 2473).
-    IpInIp,
     /// Encrypted packets (RFC 4303), which no decoder opens.
     Esp,
     /// Encrypted packets over UDP, which no decoder opens (wireguard.com, "Protocol & Cryptography").
@@ -126,7 +124,6 @@ impl Tunnel {
             Self::Geneve => "Geneve",
             Self::GtpU => "GTP-U",
             Self::Gre => "GRE",
-            Self::IpInIp => "IP in IP",
             Self::Esp => "IPsec ESP",
             Self::WireGuard => "WireGuard",
             Self::Mpls => "MPLS",

@@ -69,10 +69,13 @@ const fn network(key: u32, ether_type: u16) -> u32 {
 }
 
 fn protocol(ether_type: u16) -> Result<Protocol, Stop> {
-    Protocol::of_ether_type(ether_type).map_err(|stop| match stop {
-        Stop::Other(Other::EtherType(_)) => Tunnel::Gre.into(),
-        named => named,
-    })
+    match Protocol::of_ether_type(ether_type) {
+        // Keepalives have number 0 and nothing behind it; a length is no protocol.
+        Ok(Protocol::LogicalLink) | Err(Stop::Other(Other::EtherType(_))) => {
+            Err(Tunnel::Gre.into())
+        }
+        protocol => protocol,
+    }
 }
 
 /// ERSPAN types I and II (draft-foschiano-erspan-03, sections 4.1 and 4.2): a mirrored Ethernet frame,

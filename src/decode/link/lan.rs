@@ -54,13 +54,16 @@ pub(super) fn arcnet_of_linux(excerpt: Excerpt<'_>) -> Result<Inner<'_>, Stop> {
 /// and is read where the packet is whole; the earlier one has none (RFC 1051).
 fn behind_arcnet(protocol: u8, excerpt: Excerpt<'_>) -> Result<Inner<'_>, Stop> {
     const RFC1051_IP: u8 = 240;
+    const RFC1051_ARP: u8 = 241;
     const RFC1201_IP: u8 = 212;
+    const RFC1201_ARP: u8 = 213;
     match protocol {
         RFC1051_IP => Ok(Inner::new(Protocol::Ip, excerpt)),
         RFC1201_IP => match excerpt.split_header::<3>().ok_or(Fault::LinkHeaderCut)? {
             ([0, _, _], inner) => Ok(Inner::new(Protocol::Ip, inner)),
             _ => Err(Other::Fragment.into()),
         },
+        RFC1051_ARP | RFC1201_ARP => Err(Other::Arp.into()),
         _ => Err(Other::LengthFrame.into()),
     }
 }

@@ -56,6 +56,6 @@ fn ethernet(excerpt: Excerpt<'_>) -> Result<Inner<'_>, Stop> {
 
 /// Whether the number behind two Ethernet addresses is an EtherType that has a decoder.
 fn is_ethernet(excerpt: Excerpt<'_>) -> bool {
-    let is_known = |number| Protocol::of_ether_type(number).is_ok();
-    excerpt.word(12).is_some_and(is_known)
+    let number = excerpt.word(12).map(Protocol::of_ether_type);
+    matches!(number, Some(Ok(protocol)) if protocol != Protocol::LogicalLink)
 }

@@ -31,14 +31,14 @@ pub(super) fn pppoe(excerpt: Excerpt<'_>) -> Result<Inner<'_>, Stop> {
 /// PPP (RFC 1661, section 2), its protocol in two bytes or compressed into one, which is odd
 /// (section 6.5). Framing as in HDLC (RFC 1662, section 3.1) may stand in front.
 pub(super) fn ppp(excerpt: Excerpt<'_>) -> Result<Inner<'_>, Stop> {
-    let unframed = match excerpt.word(0) {
-        Some(0xff03) => excerpt.skip(2).ok_or(Fault::LinkHeaderCut)?,
+    let unframed = match excerpt.word(0).ok_or(Fault::LinkHeaderCut)? {
+        0xff03 => excerpt.skip(2).ok_or(Fault::LinkHeaderCut)?,
         _ => excerpt,
     };
-    let first = unframed.byte(0).ok_or(Fault::LinkHeaderCut)?;
-    let (number, length) = match first & 1 {
-        1 => (u16::from(first), 1),
-        _ => (unframed.word(0).ok_or(Fault::LinkHeaderCut)?, 2),
+    let number = unframed.word(0).ok_or(Fault::LinkHeaderCut)?;
+    let (number, length) = match number >> 8 {
+        compressed if compressed & 1 == 1 => (compressed, 1),
+        _ => (number, 2),
     };
     let protocol = match number {
         0x0021 | 0x0057 => Protocol::Ip,
