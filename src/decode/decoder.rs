@@ -72,7 +72,8 @@ impl Decoder {
         let mut links = std::mem::take(&mut self.links);
         match links.decode(packet) {
             Content::Tcp(segment) => self.push_segment(&segment, sink),
-            Content::Other(other) => self.count_other(other),
+            Content::Fragment => {}
+            Content::Other(other) => self.count_others(other, 1),
             Content::Damaged(fault) => {
                 let text = format!("{}: such packets are left out", fault.name());
                 self.anomalies
@@ -92,6 +93,7 @@ impl Decoder {
             self.count_unrelated(conversation.unrelated().unwrap_or(Unrelated::Silent));
         }
         self.tally.tcp_connections = self.flows.count();
+        self.count_others(link::Other::Fragment, self.links.unused_fragments());
     }
 
     /// What was odd, in order of first sight. To be called once, after [`Self::finish`].
@@ -192,11 +194,14 @@ impl Decoder {
         *self.tally.unrelated.entry(unrelated).or_default() += 1;
     }
 
-    fn count_other(&mut self, other: link::Other) {
+    fn count_others(&mut self, other: link::Other, packets: u64) {
+        if packets == 0 {
+            return;
+        }
         if let link::Other::LinkType(LinkType(number)) = other {
-            *self.tally.unknown_links.entry(number).or_default() += 1;
+            *self.tally.unknown_links.entry(number).or_default() += packets;
         } else {
-            *self.tally.not_tcp.entry(other.name()).or_default() += 1;
+            *self.tally.not_tcp.entry(other.name()).or_default() += packets;
         }
     }
 }

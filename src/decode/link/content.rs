@@ -10,6 +10,8 @@ use crate::capture::LinkType;
 pub enum Content<'a> {
     /// A TCP segment.
     Tcp(Segment<'a>),
+    /// A fragment of an IP packet, kept until the others come.
+    Fragment,
     /// Something else, whole as far as it was read.
     Other(Other),
     /// A packet that ends within its headers or contradicts itself.
@@ -27,7 +29,7 @@ pub enum Other {
     Icmp,
     /// Another protocol over IP, by its number in the IANA registry.
     IpProtocol(u8),
-    /// A fragment of an IP packet that did not complete it.
+    /// A fragment of an IP packet without the others.
     Fragment,
     /// Packets within packets.
     Tunnel(Tunnel),
@@ -202,6 +204,8 @@ pub(super) enum Stop {
     Other(Other),
     /// [`Content::Damaged`].
     Damaged(Fault),
+    /// [`Content::Fragment`].
+    Fragment,
 }
 
 impl From<Other> for Stop {

@@ -76,7 +76,15 @@ impl Decoder {
             Ok(segment) => Content::Tcp(segment),
             Err(Stop::Other(other)) => Content::Other(other),
             Err(Stop::Damaged(fault)) => Content::Damaged(fault),
+            Err(Stop::Fragment) => Content::Fragment,
         }
+    }
+
+    /// How many fragments so far have not made a packet. Each is an [`Other::Fragment`] once nothing
+    /// more comes.
+    #[must_use]
+    pub const fn unused_fragments(&self) -> u64 {
+        self.fragments.unused()
     }
 
     fn segment<'a>(&'a mut self, packet: &Packet<'a>) -> Result<Segment<'a>, Stop> {
@@ -168,7 +176,7 @@ impl<'a> Layer<'a> {
                     }
                     internet::Packet::Fragment(fragment) => {
                         let whole = fragments.push(scope, &fragment, stamp.time);
-                        return Ok(Found::Datagram(whole.ok_or(Other::Fragment)?));
+                        return Ok(Found::Datagram(whole.ok_or(Stop::Fragment)?));
                     }
                 },
             };

@@ -20,7 +20,7 @@ const PATIENCE_NANOS: i64 = 30_000_000_000;
 const MAXIMUM_BYTES: usize = 4 << 20;
 
 /// How many incomplete datagrams are kept. The bytes bound them first, unless their fragments are tiny;
-/// each costs about 200 bytes beside its payload.
+/// each costs less than a kilobyte beside its payload.
 const MAXIMUM_DATAGRAMS: usize = 4096;
 
 /// Pieces with holes between them that one datagram may be in. The longest one, cut for links of 576
@@ -47,6 +47,8 @@ pub(super) struct Reassembly {
     numbers: FxHashMap<(Scope, Identity), u64>,
     arrivals: u64,
     bytes: usize,
+    /// Fragments that came, less those of packets that were completed.
+    unused: u64,
 }
 
 impl Reassembly {
@@ -58,6 +60,7 @@ impl Reassembly {
         time: Timestamp,
     ) -> Option<Whole> {
         self.expire(time);
+        self.unused += 1;
         let key = (scope, fragment.datagram);
         let number = *self.numbers.entry(key).or_insert(self.arrivals);
         if number == self.arrivals {
@@ -69,13 +72,20 @@ impl Reassembly {
         datagram.push(fragment);
         self.bytes = self.bytes - before + datagram.bytes();
         if datagram.is_complete() {
-            return self.remove(number)?.whole();
+            let complete = self.remove(number)?;
+            self.unused -= complete.fragments;
+            return complete.whole();
         }
         while self.bytes > MAXIMUM_BYTES || self.incomplete.len() > MAXIMUM_DATAGRAMS {
             let (&oldest, _) = self.incomplete.first_key_value()?;
             self.remove(oldest);
         }
         None
+    }
+
+    /// How many fragments have not made a packet.
+    pub(super) const fn unused(&self) -> u64 {
+        self.unused
     }
 
     /// Gives up what has waited too long. A datagram whose time is ahead of `time`, as where clocks
@@ -102,6 +112,8 @@ impl Reassembly {
 struct Incomplete {
     key: (Scope, Identity),
     begun: Timestamp,
+    /// How many fragments came, duplicates too.
+    fragments: u64,
     /// Those of the first fragment; empty until it comes.
     headers: Vec<u8>,
     /// What came, at its place; zeros in between.
@@ -121,6 +133,7 @@ impl Incomplete {
         Self {
             key,
             begun,
+            fragments: 0,
             headers: Vec::new(),
             payload: Vec::new(),
             pieces: Vec::new(),
@@ -136,6 +149,7 @@ impl Incomplete {
     }
 
     fn push(&mut self, fragment: &Fragment<'_>) {
+        self.fragments += 1;
         if self.is_hostile || self.add(fragment).is_some() {
             return;
         }

@@ -76,7 +76,7 @@ impl Wire {
         };
         match self.decoder.decode(&packet) {
             Content::Tcp(segment) => Some((segment.stamp.packet, segment.payload.to_vec())),
-            Content::Other(Other::Fragment) => None,
+            Content::Fragment => None,
             content => panic!("expected a fragment or a segment, found {content:?}"),
         }
     }
@@ -97,7 +97,7 @@ fn a_reassembled_segment_is_that_of_the_whole_packet() {
         let (last, before) = fragments.split_last().unwrap();
         for bytes in before {
             let content = decoder.decode(&packet(LinkType::RAW, bytes));
-            assert!(matches!(content, Content::Other(Other::Fragment)));
+            assert!(matches!(content, Content::Fragment));
         }
         let segment = expect_segment(decoder.decode(&packet(LinkType::RAW, last)));
         if segment.source.is_ipv4() {
@@ -116,7 +116,9 @@ fn duplicates_change_nothing() {
     assert_eq!(wire.push(&fragments[0]), None);
     assert_eq!(wire.push(&fragments[2]), None);
     assert_eq!(wire.push(&fragments[2]), None);
+    assert_eq!(wire.decoder.unused_fragments(), 4);
     assert_eq!(wire.push(&fragments[1]), Some((5, whole())));
+    assert_eq!(wire.decoder.unused_fragments(), 0);
 }
 
 #[test]
@@ -201,6 +203,8 @@ fn patience_lasts_thirty_seconds() {
         assert_eq!(wire.push(&fragments[0]), None);
         wire.wait(seconds * SECOND);
         assert_eq!(wire.push(&fragments[1]).is_some(), completes);
+        let unused = if completes { 0 } else { 2 };
+        assert_eq!(wire.decoder.unused_fragments(), unused);
     }
 }
 

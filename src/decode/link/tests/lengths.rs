@@ -116,7 +116,7 @@ fn a_packet_cut_anywhere_is_consistent() {
                     assert!(length < needed, "{fault} at {length}");
                     assert_ne!(fault, Fault::TcpDataOffset);
                 }
-                Content::Other(other) => panic!("{other} at {length}"),
+                content => panic!("{content:?} at {length}"),
             }
         }
     }

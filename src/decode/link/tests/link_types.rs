@@ -113,7 +113,7 @@ fn each_can_be_cut_anywhere() {
             match decode(&cut) {
                 Content::Tcp(segment) => assert!(segment.payload.len() < PAYLOAD.len()),
                 Content::Damaged(fault) => assert!(fault.is_cut(), "{number}: {fault}"),
-                Content::Other(other) => panic!("{number}: {other} at {length}"),
+                content => panic!("{number}: {content:?} at {length}"),
             }
         }
     }
