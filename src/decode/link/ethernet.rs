@@ -8,6 +8,7 @@ use super::protocol::{Inner, Protocol};
 use super::scope::Network;
 
 /// Ethernet II, or IEEE 802.3.
+#[inline]
 pub(super) fn ethernet(excerpt: Excerpt<'_>) -> Result<Inner<'_>, Stop> {
     let (header, inner) = excerpt
         .split_header::<{ Ethernet2Header::LEN }>()

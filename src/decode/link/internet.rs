@@ -69,6 +69,7 @@ impl<'a> Datagram<'a> {
 }
 
 /// The IP packet at the front of `excerpt`.
+#[inline]
 pub(super) fn packet(excerpt: Excerpt<'_>) -> Result<Packet<'_>, Stop> {
     let (packet, stopped) = LaxIpSlice::from_slice(excerpt.captured).map_err(fault)?;
     // Fragments go first: behind the header of a later fragment come bytes from the middle of a

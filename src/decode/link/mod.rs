@@ -43,6 +43,7 @@ use etherparse::ip_number;
 
 use self::content::Stop;
 use self::excerpt::Excerpt;
+use self::fragment::Fragment;
 use self::protocol::Protocol;
 use self::reassembly::{Reassembly, Whole};
 use self::scope::Scope;
@@ -63,6 +64,13 @@ const MAXIMUM_REASSEMBLIES: usize = 3;
 /// Finds the TCP segment in each packet, and remembers fragments until they make one.
 #[derive(Debug, Default)]
 pub struct Decoder {
+    /// Most captures have no fragments: until one comes there is nothing to hold or to move.
+    memory: Option<Box<Memory>>,
+}
+
+/// What is kept of fragments.
+#[derive(Debug, Default)]
+struct Memory {
     fragments: Reassembly,
     /// The datagrams that the packet at hand completed.
     wholes: [Vec<u8>; MAXIMUM_REASSEMBLIES],
@@ -83,43 +91,59 @@ impl Decoder {
     /// How many fragments so far have not made a packet. Each is an [`Other::Fragment`] once nothing
     /// more comes.
     #[must_use]
-    pub const fn unused_fragments(&self) -> u64 {
-        self.fragments.unused()
+    pub fn unused_fragments(&self) -> u64 {
+        let memory = self.memory.as_ref();
+        memory.map_or(0, |memory| memory.fragments.unused())
     }
 
     fn segment<'a>(&'a mut self, packet: &Packet<'a>) -> Result<Segment<'a>, Stop> {
         let mut layer = Layer::outermost(packet)?;
-        let mut whole = match layer.descend(packet.stamp, &mut self.fragments)? {
-            Found::Segment(segment) => return Ok(segment),
-            Found::Datagram(whole) => whole,
-        };
-        let mut around = layer.surroundings;
+        match layer.descend(packet.stamp)? {
+            Found::Segment(segment) => Ok(segment),
+            Found::Fragment(fragment) => {
+                let memory = self.memory.get_or_insert_default();
+                memory.segment(packet.stamp, layer.surroundings, &fragment)
+            }
+        }
+    }
+}
+
+impl Memory {
+    /// The segment in the packet that `fragment` completes, which may itself hold a fragment.
+    fn segment(
+        &mut self,
+        stamp: Stamp,
+        mut around: Surroundings,
+        fragment: &Fragment<'_>,
+    ) -> Result<Segment<'_>, Stop> {
+        let mut whole = self.fragments.push(around.scope, fragment, stamp.time);
         for buffer in &mut self.wholes {
-            *buffer = whole.bytes;
-            let excerpt = Excerpt {
-                captured: buffer,
-                length: whole.length,
-            };
+            let Whole { bytes, length } = whole.ok_or(Stop::Fragment)?;
+            *buffer = bytes;
             let mut layer = Layer {
                 protocol: Protocol::Ip,
-                excerpt,
+                excerpt: Excerpt {
+                    captured: buffer,
+                    length,
+                },
                 surroundings: around,
             };
-            whole = match layer.descend(packet.stamp, &mut self.fragments)? {
+            match layer.descend(stamp)? {
                 Found::Segment(segment) => return Ok(segment),
-                Found::Datagram(whole) => whole,
-            };
-            around = layer.surroundings;
+                Found::Fragment(fragment) => {
+                    around = layer.surroundings;
+                    whole = self.fragments.push(around.scope, &fragment, stamp.time);
+                }
+            }
         }
-        Err(Fault::Nesting.into())
+        whole.map_or(Err(Stop::Fragment), |_| Err(Fault::Nesting.into()))
     }
 }
 
 /// What peeling ended at.
 enum Found<'a> {
     Segment(Segment<'a>),
-    /// A packet that was in fragments, to be peeled on.
-    Datagram(Whole),
+    Fragment(Fragment<'a>),
 }
 
 /// How far a packet is peeled.
@@ -148,25 +172,26 @@ impl<'a> Layer<'a> {
         })
     }
 
-    /// Peels down to TCP or to fragments that are complete. Contradictions within what a UDP port
-    /// announced show that it was no tunnel.
-    fn descend(&mut self, stamp: Stamp, fragments: &mut Reassembly) -> Result<Found<'a>, Stop> {
-        let found = self.peel(stamp, fragments);
-        match found {
-            Err(Stop::Damaged(fault)) if self.surroundings.is_over_udp && !fault.is_cut() => {
-                Err(Other::Udp.into())
+    /// Peels down to TCP or to a fragment. Contradictions within what a UDP port announced show that
+    /// it was no tunnel.
+    #[inline]
+    fn descend(&mut self, stamp: Stamp) -> Result<Found<'a>, Stop> {
+        self.peel(stamp).map_err(|stop| match stop {
+            Stop::Damaged(fault) if self.surroundings.is_over_udp && !fault.is_cut() => {
+                Other::Udp.into()
             }
-            found => found,
-        }
+            stop => stop,
+        })
     }
 
-    fn peel(&mut self, stamp: Stamp, fragments: &mut Reassembly) -> Result<Found<'a>, Stop> {
+    #[inline]
+    fn peel(&mut self, stamp: Stamp) -> Result<Found<'a>, Stop> {
         while self.surroundings.layers < MAXIMUM_LAYERS {
             self.surroundings.layers += 1;
             let scope = self.surroundings.scope;
-            let inner = match self.protocol.peel(self.excerpt) {
-                Some(inner) => inner?,
-                None => match internet::packet(self.excerpt)? {
+            let inner = match self.protocol {
+                Protocol::Ip => match internet::packet(self.excerpt)? {
+                    internet::Packet::Fragment(fragment) => return Ok(Found::Fragment(fragment)),
                     internet::Packet::Datagram(datagram) if datagram.protocol == ip_number::TCP => {
                         return Ok(Found::Segment(tcp::segment(stamp, scope, &datagram)?));
                     }
@@ -174,11 +199,10 @@ impl<'a> Layer<'a> {
                         self.surroundings.is_over_udp |= datagram.protocol == ip_number::UDP;
                         datagram.inner()?
                     }
-                    internet::Packet::Fragment(fragment) => {
-                        let whole = fragments.push(scope, &fragment, stamp.time);
-                        return Ok(Found::Datagram(whole.ok_or(Stop::Fragment)?));
-                    }
                 },
+                // By far the most packets begin so.
+                Protocol::Ethernet => ethernet::ethernet(self.excerpt)?,
+                other => other.peel(self.excerpt)?,
             };
             self.protocol = inner.protocol;
             self.excerpt = inner.excerpt;

@@ -124,6 +124,7 @@ impl Protocol {
     }
 
     /// What is behind an EtherType.
+    #[inline]
     pub(super) fn of_ether_type(number: u16) -> Result<Self, Stop> {
         match EtherType(number) {
             // The IP version is read from the IP header, which is right where the two differ.
@@ -156,11 +157,11 @@ impl Protocol {
         matches!(excerpt.byte(0)? >> 4, 4 | 6).then_some(Self::Ip)
     }
 
-    /// What is behind this header at the front of `excerpt`; `None` for IP, which has a payload of
-    /// its own kind.
-    pub(super) fn peel(self, excerpt: Excerpt<'_>) -> Option<Result<Inner<'_>, Stop>> {
-        Some(match self {
-            Self::Ip => return None,
+    /// What is behind this header at the front of `excerpt`.
+    pub(super) fn peel(self, excerpt: Excerpt<'_>) -> Result<Inner<'_>, Stop> {
+        match self {
+            // IP holds segments and fragments too, so the loop in [`super`] opens it itself.
+            Self::Ip => Ok(Inner::new(self, excerpt)),
             Self::Ethernet => ethernet::ethernet(excerpt),
             Self::Vlan => ethernet::vlan(excerpt),
             Self::LogicalLink => ethernet::logical_link(excerpt),
@@ -196,6 +197,6 @@ impl Protocol {
             Self::Arcnet => lan::arcnet(excerpt),
             Self::ArcnetOfLinux => lan::arcnet_of_linux(excerpt),
             Self::InfiniBand => lan::infiniband(excerpt),
-        })
+        }
     }
 }

@@ -42,6 +42,7 @@ pub(super) struct Scope {
 
 impl Scope {
     /// The scope within a header that names `network`.
+    #[inline]
     pub(super) fn within(self, network: Network) -> Result<Self, Stop> {
         match network {
             Network::Same => Ok(self),

@@ -13,6 +13,7 @@ use super::{Segment, TcpFlags};
 use crate::capture::Stamp;
 
 /// The segment that `datagram` carries.
+#[inline]
 pub(super) fn segment<'a>(
     stamp: Stamp,
     scope: Scope,
