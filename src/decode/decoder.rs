@@ -47,6 +47,7 @@ pub struct Tally {
 #[derive(Debug, Default)]
 pub struct Decoder {
     options: Options,
+    links: link::Decoder,
     flows: Flows<Conversation>,
     /// Server addresses of connections that spoke HTTP/2.
     known: FxHashSet<SocketAddr>,
@@ -68,15 +69,19 @@ impl Decoder {
 
     /// Takes the next packet; `sink` gets the events it brings.
     pub fn push(&mut self, packet: &Packet<'_>, sink: &mut impl FnMut(u32, Event<'_>)) {
-        match link::decode(packet) {
+        // Lent to the segment, which may lie in a datagram put together there.
+        let mut links = std::mem::take(&mut self.links);
+        match links.decode(packet) {
             Content::Tcp(segment) => self.push_segment(&segment, sink),
-            Content::Other(other) => self.count_other(other),
+            Content::Fragment => {}
+            Content::Other(other) => self.count_others(other, 1),
             Content::Damaged(fault) => {
                 let text = format!("{}: such packets are left out", fault.name());
                 self.anomalies
                     .note(Layer::Link, text, Some(packet.stamp), None);
             }
         }
+        self.links = links;
     }
 
     /// Nothing more will come: tells what was still held back.
@@ -89,6 +94,7 @@ impl Decoder {
             self.count_unrelated(conversation.unrelated().unwrap_or(Unrelated::Silent));
         }
         self.tally.tcp_connections = self.flows.count();
+        self.count_others(link::Other::Fragment, self.links.unused_fragments());
     }
 
     /// What was odd, in order of first sight. To be called once, after [`Self::finish`].
@@ -179,11 +185,14 @@ impl Decoder {
         *self.tally.unrelated.entry(unrelated).or_default() += 1;
     }
 
-    fn count_other(&mut self, other: link::Other) {
+    fn count_others(&mut self, other: link::Other, packets: u64) {
+        if packets == 0 {
+            return;
+        }
         if let link::Other::LinkType(LinkType(number)) = other {
-            *self.tally.unknown_links.entry(number).or_default() += 1;
+            *self.tally.unknown_links.entry(number).or_default() += packets;
         } else {
-            *self.tally.not_tcp.entry(other.name()).or_default() += 1;
+            *self.tally.not_tcp.entry(other.name()).or_default() += packets;
         }
     }
 }

@@ -10,6 +10,8 @@ use crate::capture::LinkType;
 pub enum Content<'a> {
     /// A TCP segment.
     Tcp(Segment<'a>),
+    /// A fragment of an IP packet, kept until the others come.
+    Fragment,
     /// Something else, whole as far as it was read.
     Other(Other),
     /// A packet that ends within its headers or contradicts itself.
@@ -27,7 +29,7 @@ pub enum Other {
     Icmp,
     /// Another protocol over IP, by its number in the IANA registry.
     IpProtocol(u8),
-    /// A fragment of an IP packet.
+    /// A fragment of an IP packet without the others.
     Fragment,
     /// Packets within packets.
     Tunnel(Tunnel),
@@ -37,6 +39,12 @@ pub enum Other {
     EtherType(u16),
     /// An IEEE 802.3 frame: a length where Ethernet II has its EtherType.
     LengthFrame,
+    /// A PPP frame of another protocol, by its number in the IANA registry.
+    PppProtocol(u16),
+    /// An IEEE 802.11 frame without readable data: management, control, null or aggregated.
+    Wireless,
+    /// An encrypted IEEE 802.11 frame.
+    WirelessEncrypted,
     /// A cooked packet of a device whose protocol field is no EtherType, by its `ARPHRD_` number.
     Device(u16),
     /// A BSD loopback packet of an address family other than IP, as read in network byte order.
@@ -58,6 +66,9 @@ impl Other {
             Self::Arp => "ARP",
             Self::EtherType(_) => "other EtherType",
             Self::LengthFrame => "IEEE 802.3 frame",
+            Self::PppProtocol(_) => "other PPP protocol",
+            Self::Wireless => "IEEE 802.11 without data",
+            Self::WirelessEncrypted => "IEEE 802.11, encrypted",
             Self::Device(_) => "other device type",
             Self::AddressFamily(_) => "other address family",
             Self::LinkType(_) => "unsupported link type",
@@ -70,6 +81,7 @@ impl fmt::Display for Other {
         match self {
             Self::IpProtocol(number) => write!(formatter, "IP protocol {number}"),
             Self::EtherType(number) => write!(formatter, "EtherType {number:#06x}"),
+            Self::PppProtocol(number) => write!(formatter, "PPP protocol {number:#06x}"),
             Self::Device(number) => write!(formatter, "device type {number}"),
             Self::AddressFamily(number) => write!(formatter, "address family {number:#x}"),
             Self::LinkType(LinkType(number)) => write!(formatter, "link type {number}"),
@@ -89,14 +101,18 @@ pub enum Tunnel {
     GtpU,
     /// Any EtherType over IP (RFC 2784).
     Gre,
-    /// IP over IP (RFC 2003, RFC 4213, RFC 2473).
-    IpInIp,
     /// Encrypted packets (RFC 4303), which no decoder opens.
     Esp,
+    /// Encrypted packets over UDP, which no decoder opens (wireguard.com, "Protocol & Cryptography").
+    WireGuard,
     /// Labelled packets (RFC 3032).
     Mpls,
     /// PPP sessions over Ethernet (RFC 2516).
     Pppoe,
+    /// A provider's Ethernet around its customers' (IEEE 802.1Q, clause 9.7: I-TAG).
+    ProviderBackbone,
+    /// A chain of services to visit (RFC 8300).
+    ServiceHeader,
     /// Authenticated, often encrypted frames (IEEE 802.1AE).
     Macsec,
 }
@@ -110,10 +126,12 @@ impl Tunnel {
             Self::Geneve => "Geneve",
             Self::GtpU => "GTP-U",
             Self::Gre => "GRE",
-            Self::IpInIp => "IP in IP",
             Self::Esp => "IPsec ESP",
+            Self::WireGuard => "WireGuard",
             Self::Mpls => "MPLS",
             Self::Pppoe => "PPPoE",
+            Self::ProviderBackbone => "provider backbone bridging",
+            Self::ServiceHeader => "network service header",
             Self::Macsec => "MACsec",
         }
     }
@@ -124,6 +142,10 @@ impl Tunnel {
 pub enum Fault {
     /// The captured bytes end within a link-layer header or VLAN tag.
     LinkHeaderCut,
+    /// The captured bytes end within a tunnel's header.
+    TunnelHeaderCut,
+    /// A link-layer or tunnel header that contradicts itself.
+    LinkHeader,
     /// The captured bytes end within the IP header.
     IpHeaderCut,
     /// An IP version other than 4 and 6, or an IPv4 header length below five words.
@@ -146,6 +168,8 @@ impl Fault {
     pub const fn name(self) -> &'static str {
         match self {
             Self::LinkHeaderCut => "link-layer header cut off",
+            Self::TunnelHeaderCut => "tunnel header cut off",
+            Self::LinkHeader => "illegal link-layer or tunnel header",
             Self::IpHeaderCut => "IP header cut off",
             Self::IpHeader => "illegal IP version or header length",
             Self::ExtensionHeader => "IP extension header cut off or out of place",
@@ -154,6 +178,16 @@ impl Fault {
             Self::TcpDataOffset => "illegal TCP data offset",
             Self::Nesting => "too many headers nested",
         }
+    }
+}
+
+impl Fault {
+    /// Whether the packet merely ends too early. Other faults are contradictions.
+    pub(super) const fn is_cut(self) -> bool {
+        matches!(
+            self,
+            Self::LinkHeaderCut | Self::TunnelHeaderCut | Self::IpHeaderCut | Self::TcpHeaderCut
+        )
     }
 }
 
@@ -170,6 +204,8 @@ pub(super) enum Stop {
     Other(Other),
     /// [`Content::Damaged`].
     Damaged(Fault),
+    /// [`Content::Fragment`].
+    Fragment,
 }
 
 impl From<Other> for Stop {

@@ -27,4 +27,30 @@ impl<'a> Excerpt<'a> {
         let length = self.length.saturating_sub(N);
         Some((header, Self { captured, length }))
     }
+
+    /// What is behind the first `count` bytes; `None` if the cut lies before.
+    pub(super) fn skip(self, count: usize) -> Option<Self> {
+        let captured = self.captured.get(count..)?;
+        let length = self.length.saturating_sub(count);
+        Some(Self { captured, length })
+    }
+
+    /// The first `length` bytes: what follows is padding or another header's trailer.
+    pub(super) fn shortened(self, length: usize) -> Self {
+        Self {
+            captured: self.captured.get(..length).unwrap_or(self.captured),
+            length: self.length.min(length),
+        }
+    }
+
+    /// The byte at `offset`, if it was captured.
+    pub(super) fn byte(self, offset: usize) -> Option<u8> {
+        self.captured.get(offset).copied()
+    }
+
+    /// The two bytes at `offset` in network byte order, if they were captured.
+    pub(super) fn word(self, offset: usize) -> Option<u16> {
+        let bytes = self.captured.get(offset..)?.first_chunk()?;
+        Some(u16::from_be_bytes(*bytes))
+    }
 }

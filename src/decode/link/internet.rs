@@ -1,4 +1,5 @@
-//! IPv4 and IPv6 with their extension headers: addresses, protocol and the payload's true length.
+//! IPv4 and IPv6 with their extension headers: addresses, protocol and the payload's true length,
+//! and what that payload is where it is not TCP.
 
 use std::net::IpAddr;
 
@@ -7,17 +8,28 @@ use etherparse::{IpNumber, Ipv6Header, LaxIpSlice, ip_number};
 
 use super::content::{Fault, Other, Stop, Tunnel};
 use super::excerpt::Excerpt;
+use super::fragment::{self, Fragment};
+use super::protocol::{Inner, Protocol};
+use super::udp;
 
 /// The longest packet believed where IP states no length, in bytes. Linux hands its network
 /// devices at most 524,280 bytes at a time (`GSO_MAX_SIZE`); this is the next power of two. A
 /// capture that claims more would have the TCP decoder wait for gigabytes that never were.
 const LONGEST_OFFLOADED: usize = 1 << 19;
 
-/// UDP destination ports of tunnels: VXLAN's own and the one Linux used before it had one
-/// (RFC 7348, section 5), Geneve (RFC 8926, section 3.3), GTP-U (3GPP TS 29.281, section 4.4.2.3).
-const VXLAN_PORTS: [u16; 2] = [4789, 8472];
-const GENEVE_PORT: u16 = 6081;
-const GTP_U_PORT: u16 = 2152;
+/// Protocol numbers that etherparse has no names for or other ones.
+const ETHERNET_IN_IP: u8 = 97;
+const ETHERNET: u8 = 143;
+const MPLS_IN_IP: u8 = 137;
+
+/// An IP packet.
+#[derive(Debug)]
+pub(super) enum Packet<'a> {
+    /// Whole.
+    Datagram(Datagram<'a>),
+    /// A part of one.
+    Fragment(Fragment<'a>),
+}
 
 /// An unfragmented IP packet.
 #[derive(Clone, Copy, Debug)]
@@ -34,39 +46,36 @@ pub(super) struct Datagram<'a> {
     pub(super) payload: Excerpt<'a>,
 }
 
-impl Datagram<'_> {
-    /// What this is, not being TCP.
-    pub(super) fn other(&self) -> Other {
+impl<'a> Datagram<'a> {
+    /// What is in a datagram that is not TCP.
+    pub(super) fn inner(&self) -> Result<Inner<'a>, Stop> {
+        let payload = self.payload;
         match self.protocol {
-            ip_number::UDP => self.udp(),
-            ip_number::ICMP | ip_number::IPV6_ICMP => Other::Icmp,
-            ip_number::GRE => Other::Tunnel(Tunnel::Gre),
-            ip_number::IPV4 | ip_number::IPV6 => Other::Tunnel(Tunnel::IpInIp),
-            ip_number::ENCAP_SEC => Other::Tunnel(Tunnel::Esp),
-            IpNumber(number) => Other::IpProtocol(number),
-        }
-    }
-
-    fn udp(&self) -> Other {
-        let Some(&[_, _, p0, p1]) = self.payload.captured.first_chunk() else {
-            return Other::Udp;
-        };
-        match u16::from_be_bytes([p0, p1]) {
-            port if VXLAN_PORTS.contains(&port) => Other::Tunnel(Tunnel::Vxlan),
-            GENEVE_PORT => Other::Tunnel(Tunnel::Geneve),
-            GTP_U_PORT => Other::Tunnel(Tunnel::GtpU),
-            _ => Other::Udp,
+            ip_number::UDP => udp::tunnel(payload),
+            ip_number::ICMP | ip_number::IPV6_ICMP => Err(Other::Icmp.into()),
+            ip_number::GRE => Ok(Inner::new(Protocol::Gre, payload)),
+            ip_number::IPV4 | ip_number::IPV6 => Ok(Inner::new(Protocol::Ip, payload)),
+            ip_number::ENCAP_SEC => Err(Tunnel::Esp.into()),
+            IpNumber(ETHERNET) => Ok(Inner::new(Protocol::Ethernet, payload)),
+            // Two bytes of version 3 are in front (RFC 3378, section 3).
+            IpNumber(ETHERNET_IN_IP) => {
+                let inner = payload.skip(2).ok_or(Fault::TunnelHeaderCut)?;
+                Ok(Inner::new(Protocol::Ethernet, inner))
+            }
+            IpNumber(MPLS_IN_IP) => Ok(Inner::new(Protocol::Mpls, payload)),
+            IpNumber(number) => Err(Other::IpProtocol(number).into()),
         }
     }
 }
 
 /// The IP packet at the front of `excerpt`.
-pub(super) fn datagram(excerpt: Excerpt<'_>) -> Result<Datagram<'_>, Stop> {
+#[inline]
+pub(super) fn packet(excerpt: Excerpt<'_>) -> Result<Packet<'_>, Stop> {
     let (packet, stopped) = LaxIpSlice::from_slice(excerpt.captured).map_err(fault)?;
     // Fragments go first: behind the header of a later fragment come bytes from the middle of a
     // packet, and taking them for extension headers may well have stopped the parser.
     if packet.is_fragmenting_payload() {
-        return Err(Other::Fragment.into());
+        return Ok(Packet::Fragment(fragment::of(&packet, excerpt)?));
     }
     if stopped.is_some() {
         return Err(Fault::ExtensionHeader.into());
@@ -97,7 +106,7 @@ pub(super) fn datagram(excerpt: Excerpt<'_>) -> Result<Datagram<'_>, Stop> {
     };
     // The captured payload needs no trimming: etherparse ends it where the stated length does.
     let payload = packet.payload();
-    Ok(Datagram {
+    Ok(Packet::Datagram(Datagram {
         source: packet.source_addr(),
         destination: packet.destination_addr(),
         hop_limit,
@@ -108,7 +117,7 @@ pub(super) fn datagram(excerpt: Excerpt<'_>) -> Result<Datagram<'_>, Stop> {
                 .checked_sub(header_length)
                 .ok_or(Fault::IpLength)?,
         },
-    })
+    }))
 }
 
 /// Length of an IP packet on the wire. Where the header states none, segmentation offload has yet

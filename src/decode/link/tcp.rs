@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use etherparse::TcpSlice;
 use etherparse::err::tcp::HeaderSliceError;
+use etherparse::{TcpHeader, TcpSlice};
 
 use super::content::{Fault, Stop};
 use super::excerpt::Excerpt;
@@ -13,15 +13,27 @@ use super::{Segment, TcpFlags};
 use crate::capture::Stamp;
 
 /// The segment that `datagram` carries.
+#[inline]
 pub(super) fn segment<'a>(
     stamp: Stamp,
     scope: Scope,
     datagram: &Datagram<'a>,
 ) -> Result<Segment<'a>, Stop> {
     let Excerpt { captured, length } = datagram.payload;
-    let tcp = TcpSlice::from_slice(captured).map_err(|error| fault(&error, length))?;
+    let mut optionless = [0; TcpHeader::MIN_LEN];
+    let (tcp, payload, header_length) = match TcpSlice::from_slice(captured) {
+        Ok(tcp) => {
+            let (payload, header_length) = (tcp.payload(), tcp.header_slice().len());
+            (tcp, payload, header_length)
+        }
+        Err(error) => {
+            let header_length = cut_in_options(&error, datagram.payload)?;
+            let tcp = without_options(captured, &mut optionless)?;
+            (tcp, &[][..], header_length)
+        }
+    };
     let payload_length = length
-        .checked_sub(tcp.header_slice().len())
+        .checked_sub(header_length)
         .ok_or(Fault::TcpDataOffset)?;
     let flags = flags(&tcp);
     Ok(Segment {
@@ -36,7 +48,7 @@ pub(super) fn segment<'a>(
         flags,
         window: tcp.window_size(),
         hop_limit: datagram.hop_limit,
-        payload: tcp.payload(),
+        payload,
         payload_length: u32::try_from(payload_length).unwrap_or(u32::MAX),
     })
 }
@@ -46,10 +58,27 @@ fn flags(tcp: &TcpSlice<'_>) -> TcpFlags {
     TcpFlags(tcp.header_slice().get(13).copied().unwrap_or_default())
 }
 
-/// Tells a header that the snap length cut from one that its own packet has no room for.
-fn fault(error: &HeaderSliceError, length: usize) -> Fault {
+/// The header's length where the snap length cut its options alone: all that is needed of it is there
+/// then. Tells such a header from one cut earlier, and from one its own packet has no room for.
+fn cut_in_options(error: &HeaderSliceError, payload: Excerpt<'_>) -> Result<usize, Fault> {
     match error {
-        HeaderSliceError::Len(error) if error.required_len <= length => Fault::TcpHeaderCut,
-        HeaderSliceError::Len(_) | HeaderSliceError::Content(_) => Fault::TcpDataOffset,
+        HeaderSliceError::Len(error) if error.required_len > payload.length => {
+            Err(Fault::TcpDataOffset)
+        }
+        HeaderSliceError::Len(_) if payload.captured.len() < TcpHeader::MIN_LEN => {
+            Err(Fault::TcpHeaderCut)
+        }
+        HeaderSliceError::Len(error) => Ok(error.required_len),
+        HeaderSliceError::Content(_) => Err(Fault::TcpDataOffset),
     }
+}
+
+/// The header at the front of `captured` as if it had no options.
+fn without_options<'a>(
+    captured: &[u8],
+    header: &'a mut [u8; TcpHeader::MIN_LEN],
+) -> Result<TcpSlice<'a>, Fault> {
+    *header = *captured.first_chunk().ok_or(Fault::TcpHeaderCut)?;
+    header[12] = 0x50 | header[12] & 0x0f;
+    TcpSlice::from_slice(header).map_err(|_| Fault::TcpDataOffset)
 }

@@ -1,8 +1,11 @@
 //! Packets built byte by byte; here the helpers, link types, extension headers and scopes.
 
+mod fragments;
 mod lengths;
+mod link_types;
 mod names;
 mod properties;
+mod tunnels;
 
 use std::net::SocketAddr;
 
@@ -10,7 +13,7 @@ use etherparse::{
     IpHeaders, IpNumber, Ipv4Extensions, Ipv4Header, Ipv6Header, PacketBuilder, TcpHeader,
 };
 
-use super::{Content, Fault, Other, Segment, Tunnel, decode};
+use super::{Content, Decoder, Fault, MAXIMUM_LAYERS, Other, Segment, Tunnel};
 use crate::capture::{LinkType, Packet, Stamp, Timestamp};
 
 const CLIENT: [u8; 4] = [10, 0, 0, 1];
@@ -105,6 +108,12 @@ fn packet(link_type: LinkType, data: &[u8]) -> Packet<'_> {
         original_length: u32::try_from(data.len()).unwrap(),
         data,
     }
+}
+
+/// What a decoder without a past makes of `packet`.
+fn decode<'a>(packet: &Packet<'a>) -> Content<'a> {
+    // A segment may borrow from its decoder, so the decoder must outlive the test.
+    Box::leak(Box::<Decoder>::default()).decode(packet)
 }
 
 fn segment(link_type: LinkType, data: &[u8]) -> Segment<'_> {

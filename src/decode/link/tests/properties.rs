@@ -56,3 +56,21 @@ proptest! {
         check(&Packet { stamp: STAMP, link_type: LinkType(number), original_length, data: &data })?;
     }
 }
+
+proptest! {
+    #[test]
+    fn no_damage_to_a_tunnel_panics(
+        (link_type, whole) in prop::sample::select(tunnels::all()),
+        original_length in prop_oneof![Just(0), any::<u32>()],
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+        length in 0_usize..300,
+    ) {
+        let mut data = whole;
+        for (index, value) in damage {
+            let offset = index.index(data.len());
+            data[offset] = value;
+        }
+        data.truncate(length);
+        check(&Packet { stamp: STAMP, link_type, original_length, data: &data })?;
+    }
+}
