@@ -24,6 +24,13 @@ pub(crate) enum Command {
                             tcpdump -i any -w - port 50051 | h2sniff analyze -\n  \
                             h2sniff analyze ring.pcap0 ring.pcap1 --header x-request-id")]
     Analyze(Analyze),
+    /// What happened when, for a postmortem
+    #[command(
+        after_help = "Examples:\n  h2sniff timeline client.pcap --format html -o story.html\n  \
+                            h2sniff timeline client.pcap --around goaway-race --window 200ms\n  \
+                            h2sniff timeline client.pcap --format mermaid --around 0:2121"
+    )]
+    Timeline(Timeline),
     /// Every HTTP/2 frame, both directions, one per line
     #[command(
         after_help = "Examples:\n  h2sniff frames client.pcap --conn 0 --stream 2121\n  \
@@ -65,6 +72,32 @@ pub(crate) struct Analyze {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct Timeline {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    /// How to tell it
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: TimelineFormat,
+    /// Show this request header with each RPC, and find by it (repeatable)
+    #[arg(long = "header", value_name = "NAME")]
+    pub(crate) headers: Vec<String>,
+    /// Only what happened around a finding, a time (`+31.5s`, or a date and time) or an RPC
+    #[arg(long, value_name = "RULE|TIME|CONN:STREAM")]
+    pub(crate) around: Option<String>,
+    /// How much before and after that
+    #[arg(long, value_name = "DURATION", default_value = "1s")]
+    pub(crate) window: String,
+    /// The lines of all connections in one story instead of one after the other
+    #[arg(long)]
+    pub(crate) merged: bool,
+    /// How many RPCs of a kind the text names
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(crate) limit: usize,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct Frames {
     #[command(flatten)]
     pub(crate) input: Input,
@@ -97,7 +130,7 @@ pub(crate) struct Input {
 #[derive(Args, Debug)]
 pub(crate) struct Output {
     /// Write to this file instead of standard output
-    #[arg(short, long = "output", value_name = "FILE")]
+    #[arg(short = 'o', long = "output", value_name = "FILE")]
     pub(crate) path: Option<PathBuf>,
     /// Print credentials and queries instead of their length
     #[arg(long)]
@@ -114,6 +147,17 @@ pub(crate) enum AnalyzeFormat {
     Text,
     /// h2sniff.report/1
     Json,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TimelineFormat {
+    /// The story in lines
+    #[default]
+    Text,
+    /// A page for a browser, in one file
+    Html,
+    /// A sequence diagram of a finding, for wikis
+    Mermaid,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -12,6 +12,7 @@ use rustc_hash::FxHashMap;
 use super::goaway::{GoAway, GoAways};
 use super::judge::{Circumstances, Judgement, judge};
 use super::opened::Opened;
+use super::moment::{Moment, Moments, Passing};
 use super::pings::Pings;
 use super::record::{Close, ConnectionRecord, Finished, Missing, VerdictCounts};
 use super::rpc::{CallId, Outcome, Rpc, Verdict};
@@ -82,6 +83,7 @@ impl Connection {
             guess: recognition.guess,
             opened: recognition.opened,
             recognised: recognition.recognised,
+            handshake: recognition.handshake,
             close: None,
             streams_opened: 0,
             highest_stream: 0,
@@ -90,6 +92,7 @@ impl Connection {
             client_settings: None,
             server_settings: None,
             pings: super::pings::PingCounts::default(),
+            moments: Moments::default(),
             retransmissions: 0,
             missing: Missing::default(),
             verdicts: VerdictCounts::default(),
@@ -99,7 +102,7 @@ impl Connection {
         Self {
             record,
             server_begun: recognition.preface_seen,
-            round_trip_nanos: recognition.handshake_nanos,
+            round_trip_nanos: recognition.handshake.map(|handshake| handshake.nanos),
             streams: FxHashMap::default(),
             opened: Opened::default(),
             pushed: Opened::default(),
@@ -234,13 +237,20 @@ impl Connection {
                     }
                 }
             }
-            Payload::Settings(settings) if !flags.contains(Flags::ACK) => {
-                self.learn_settings(frame.direction, *settings);
+            Payload::Settings(settings) => {
+                if flags.contains(Flags::ACK) {
+                    self.note(frame, Passing::SettingsAck, interest);
+                } else {
+                    self.note(frame, Passing::Settings, interest);
+                    self.learn_settings(frame.direction, *settings);
+                }
             }
             Payload::Ping(payload) => {
                 if flags.contains(Flags::ACK) {
+                    self.note(frame, Passing::PingAck(*payload), interest);
                     self.pings.acknowledged(frame.direction, *payload);
                 } else {
+                    self.note(frame, Passing::Ping(*payload), interest);
                     self.pings
                         .sent(frame.direction, *payload, frame.completed.stamp);
                 }
@@ -503,6 +513,17 @@ impl Connection {
         FromClient {
             received,
             stamp: carrier.stamp,
+        }
+    }
+
+    /// Keeps what a timeline shows between calls.
+    fn note(&mut self, frame: &Frame<'_>, passing: Passing, interest: &Interest) {
+        if interest.all {
+            self.record.moments.push(Moment {
+                stamp: frame.completed.stamp,
+                from: frame.direction,
+                passing,
+            });
         }
     }
 

@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::goaway::GoAway;
+use super::moment::Moments;
 use super::pings::PingCounts;
 use super::rpc::{Rpc, Verdict};
 use crate::capture::Stamp;
 use crate::decode::http2::SettingId;
-use crate::decode::tcp::Ending;
+use crate::decode::tcp::{Ending, Handshake};
 use crate::decode::{Direction, Guess, Instead, Transport};
 
 /// Who ended a connection, how and where.
@@ -98,6 +99,8 @@ pub struct ConnectionRecord {
     pub opened: Option<Stamp>,
     /// The packet that gave it away.
     pub recognised: Stamp,
+    /// How far the capture was from both ends.
+    pub handshake: Option<Handshake>,
     /// Its first FIN or RST.
     pub close: Option<Close>,
     /// Streams that the client opened, and the highest of their ids.
@@ -115,6 +118,8 @@ pub struct ConnectionRecord {
     pub server_settings: Option<Vec<(SettingId, u32)>>,
     /// PINGs.
     pub pings: PingCounts,
+    /// Settings and pings one by one; empty unless all calls were asked for.
+    pub moments: Moments,
     /// Segments that carried nothing new, both ways.
     pub retransmissions: u64,
     /// What is missing.

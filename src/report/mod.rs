@@ -5,6 +5,7 @@
 
 pub mod frames;
 pub mod text;
+pub mod timeline;
 
 mod document;
 mod escape;

@@ -6,10 +6,12 @@
 
 mod assembler;
 mod flow;
+mod handshake;
 mod sequence;
 mod table;
 
 pub use assembler::{Assembler, Chunk, MAX_HELD_BYTES, Piece};
 pub use flow::{Ending, Flow, Side, Signal};
+pub use handshake::Handshake;
 pub use sequence::{Line, ORIGIN};
 pub use table::{Flows, Slot};
