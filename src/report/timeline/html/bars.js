@@ -10,14 +10,14 @@ function drawBars(context, lane, top) {
 /** Calls that went well, row by row. Within a row bars follow each other, so that those that share a
  * pixel can be skipped without looking at each. */
 function drawQuiet(context, lane, top) {
-  const height = Math.max(1, lane.rowHeight >= 5 ? lane.rowHeight - 3 : lane.rowHeight - (lane.rowHeight > 2 ? 1 : 0));
-  const inset = (lane.rowHeight - height) / 2;
+  const height = Math.max(1, lane.rowHeight >= 5 ? lane.rowHeight - 3 : lane.rowHeight - 1);
+  const inset = Math.floor((lane.rowHeight - height) / 2);
   const first = Math.max(0, Math.floor(-top / lane.rowHeight));
   const last = Math.min(lane.rows, Math.ceil((view.height - top) / lane.rowHeight));
   const perPixel = (view.to - view.from) / view.width;
   const named = [];
   context.fillStyle = colour('ok');
-  context.globalAlpha = spotlight.lit ? 0.3 : 1;
+  context.globalAlpha = spotlight.lit ? 0.45 : 1;
   context.beginPath();
   for (let row = first; row < last; row += 1) {
     const y = top + row * lane.rowHeight + inset;
@@ -40,7 +40,7 @@ function drawQuiet(context, lane, top) {
           ? lowerBound(place + 1, end, (index) => calls.to[lane.order[index]] >= limit) : 0);
       }
       context.rect(left, y, right - left, height);
-      if (lane.rowHeight >= 12 && right - left > 70) named.push([call, left, right, y + height / 2]);
+      if (lane.rowHeight >= 12 && !spotlight.lit && right - left > 70) named.push([call, left, right, y + height / 2]);
     }
   }
   context.fill();

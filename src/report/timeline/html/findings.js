@@ -19,23 +19,24 @@ function findingItem(finding, index) {
   const button = make('button', { type: 'button', 'aria-pressed': 'false', onclick: () => goToFinding(index) },
     make('span', { class: 'rule' }, make('span', { class: 'name' }, finding.rule), make('span', { class: 'sure' }, `${finding.severity}, ${finding.confidence}`)),
     make('span', { class: 'title' }, finding.title));
-  const proofs = finding.evidence.slice(0, LISTED_PROOFS).map((proof) => make('li', {}, proofButton(finding, proof)));
+  const proofs = finding.evidence.slice(0, LISTED_PROOFS).map((proof) => make('li', {}, ...proofLine(proof)));
   const more = make('div', { class: 'more' },
     finding.advice.length > 0 && make('h3', {}, 'What to do'),
     finding.advice.length > 0 && make('ul', {}, ...finding.advice.map((text) => make('li', {}, text))),
     proofs.length > 0 && make('h3', {}, 'Proof'),
-    proofs.length > 0 && make('ul', {}, ...proofs));
+    proofs.length > 0 && make('ul', { class: 'proofs' }, ...proofs));
   return make('li', { class: `finding ${finding.severity}` }, button, make('p', { class: 'why' }, finding.explanation), more);
 }
 
-function proofButton(finding, proof) {
-  if (!proof.seen) return proof.text;
+function proofLine(proof) {
+  if (!proof.seen) return [proof.text];
   const [micros, packet, file] = proof.seen;
   const go = () => {
     const half = Math.min((view.to - view.from) / 2, 100_000);
     show(micros - half, micros + half);
   };
-  return make('button', { type: 'button', class: 'link', onclick: go }, `${elapsed(micros)} ${packetWords(packet, file)}`, ` ${proof.text}`);
+  const place = `${elapsed(micros)} · ${packetWords(packet, file)}`;
+  return [make('button', { type: 'button', class: 'link', onclick: go }, place), make('span', {}, proof.text)];
 }
 
 /** Brings what a finding is about into view, and into the light. */

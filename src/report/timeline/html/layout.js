@@ -1,8 +1,11 @@
 // Where lanes and rows stand: lanes below each other, calls that overlap in rows of their lane.
 
 const LABEL_HEIGHT = 24;
-const LIFE_HEIGHT = 30;
-const LANE_GAP = 18;
+const LIFE_HEIGHT = 48;
+
+/** Where the line of a life runs: words stand above it, a GOAWAY's journey below. */
+const LIFE_LINE = 23;
+const LANE_GAP = 20;
 const AXIS_HEIGHT = 24;
 
 /** How high the rows of a folded lane are together, at most; a lane with more rows than that many

@@ -3,7 +3,7 @@
 /** Draws a lane's name and life; `top` is the lane's place on the canvas. */
 function drawLife(context, lane, top) {
   const connection = lane.connection;
-  const y = top + LABEL_HEIGHT + LIFE_HEIGHT / 2;
+  const y = top + LABEL_HEIGHT + LIFE_LINE;
   const left = toX(connection.from);
   const right = toX(connection.to);
   drawGrace(context, lane, y);
@@ -83,10 +83,13 @@ function drawBirth(context, lane, x, y) {
 function drawPassing(context, lane, y) {
   const { moments } = lane.connection;
   const first = lowerBound(0, moments.length, (index) => moments[index][0] >= view.from);
+  const last = lowerBound(first, moments.length, (index) => moments[index][0] > view.to);
+  // Many pings are a texture, not so many strokes.
+  const dense = last - first > view.width / 8;
   const drawn = new Set();
   const roomy = (view.width / (view.to - view.from)) * 1e6 > 60;
   context.lineWidth = 1;
-  for (let index = first; index < moments.length && moments[index][0] <= view.to; index += 1) {
+  for (let index = first; index < last; index += 1) {
     const [time, packet, server, kind, payload] = moments[index];
     const x = Math.round(toX(time));
     const key = `${kind} ${server} ${x}`;
@@ -103,8 +106,9 @@ function drawPassing(context, lane, y) {
       context.strokeRect(x - 3, y + away * 6 - 3, 6, 6);
       context.lineWidth = 1;
     } else {
-      context.globalAlpha = answer ? 0.5 : 0.85;
-      context.fillRect(x, server ? y + 3 : y - 3 - (answer ? 4 : 7), 1, answer ? 4 : 7);
+      const tall = answer || dense ? 3 : 6;
+      context.globalAlpha = dense ? 0.4 : answer ? 0.5 : 0.85;
+      context.fillRect(x, server ? y + 2 : y - 2 - tall, 1, tall);
       context.globalAlpha = 1;
     }
     hits.push({
@@ -130,16 +134,16 @@ function drawGrace(context, lane, y) {
   const left = Math.max(-2, toX(grace.from));
   const right = Math.min(view.width + 2, toX(grace.to));
   context.fillStyle = colour('grace');
-  context.fillRect(left, y - 11, Math.max(1, right - left), 22);
+  context.fillRect(left, y - 9, Math.max(1, right - left), 18);
   const words = `${grace.by === 'server' ? 'grace' : 'drained'} ${duration(grace.to - grace.from)}`;
   context.font = `11px ${fonts.sans}`;
   const width = context.measureText(words).width;
-  if (right - left > width + 150) {
-    context.fillStyle = colour('ink');
-    context.fillText(words, right - width - 12, y - 5);
+  if (right - left > width + 22) {
+    context.fillStyle = colour('muted');
+    context.fillText(words, right - width - 10, y + 15);
   }
   hits.push({
-    x0: left, x1: right, y0: y - 11, y1: y + 11, behind: true,
+    x0: left, x1: right, y0: y - 9, y1: y + 9, behind: true,
     tip: () => [`From GOAWAY to the ${grace.by}’s close: ${duration(grace.to - grace.from)}`],
     select: () => selectLane(lane.index),
   });
@@ -159,7 +163,7 @@ function drawClose(context, lane, x, y) {
   }
   context.font = `11px ${fonts.sans}`;
   context.fillStyle = colour('muted');
-  const words = `${close.how} ${close.by}`;
+  const words = `${close.by} ${close.how}`;
   if (x + 12 + context.measureText(words).width < view.width) context.fillText(words, x + 9, y);
   hits.push({
     x0: x - 7, x1: x + 7, y0: y - 10, y1: y + 10,
@@ -180,20 +184,20 @@ function drawGoaway(context, lane, goaway, y) {
   const known = goaway.acknowledged ? toX(goaway.acknowledged[0]) : Math.max(seen, arrived);
   if (Math.max(known, seen) < -120 || Math.min(left, seen) > view.width + 10) return;
   const paint = colour(goaway.error === 'NO_ERROR' ? 'ink' : 'error');
-  const foot = goaway.final && goaway.from === 'server' ? y + LIFE_HEIGHT / 2 + lane.rows * lane.rowHeight + 2 : y + 9;
+  const foot = goaway.final && goaway.from === 'server' ? y + LIFE_HEIGHT - LIFE_LINE + lane.rows * lane.rowHeight + 2 : y + 9;
   context.strokeStyle = context.fillStyle = paint;
   context.lineWidth = 1;
-  line(context, seen, y - 12, seen, foot);
+  line(context, seen, y - 22, seen, foot);
   const side = goaway.from === 'server' ? 1 : -1;
   context.beginPath();
-  context.moveTo(seen, y - 13);
-  context.lineTo(seen + side * 9, y - 9);
-  context.lineTo(seen, y - 5);
+  context.moveTo(seen, y - 22);
+  context.lineTo(seen + side * 9, y - 17.5);
+  context.lineTo(seen, y - 13);
   context.fill();
   drawJourney(context, goaway, { left, arrived, seen, known }, y);
   writeGoaway(context, lane, goaway, seen, y);
   hits.push({
-    x0: Math.min(left, seen) - 5, x1: Math.max(known, seen) + 9, y0: y - 14, y1: y + 10,
+    x0: Math.min(left, seen) - 5, x1: Math.max(known, seen) + 9, y0: y - 23, y1: y + 12,
     tip: () => goawayTip(goaway),
     select: () => selectLane(lane.index),
   });
@@ -207,8 +211,7 @@ function drawJourney(context, goaway, { left, arrived, seen, known }, y) {
   line(context, left, under, known, under);
   context.font = `10px ${fonts.sans}`;
   const stops = [[left, 'left', goaway.left !== null], [arrived, 'received', goaway.arrived !== null], [known, 'acknowledged', goaway.acknowledged !== null]];
-  let free = -Infinity;
-  for (const [x, words, told] of stops) {
+  for (const [place, [x, words, told]] of stops.entries()) {
     if (!told) continue;
     context.beginPath();
     context.arc(x, under, 2.5, 0, 2 * Math.PI);
@@ -221,9 +224,14 @@ function drawJourney(context, goaway, { left, arrived, seen, known }, y) {
     } else {
       context.fill();
     }
-    if (x > free && known - left > 90) {
-      context.fillText(words, x + 4, under + 9);
-      free = x + 10 + context.measureText(words).width;
+    const room = context.measureText(words).width + 8;
+    const before = place > 0 ? x - stops[place - 1][0] : Infinity;
+    const after = place < 2 ? stops[place + 1][0] - x : Infinity;
+    if (after > room || (place === 1 && before > room)) {
+      const both = place === 1 && after < room && stops[2][2] ? `${words}, acknowledged` : words;
+      context.fillText(both, x + 4, under + 8);
+    } else if (place === 2 && before > 4) {
+      context.fillText(words, x + 4, under + 8);
     }
   }
 }
@@ -234,12 +242,11 @@ function writeGoaway(context, lane, goaway, x, y) {
   const words = `GOAWAY ${lastStream(goaway)}${error}${goaway.from === 'client' ? ' (client)' : ''}`;
   context.font = `600 11px ${fonts.sans}`;
   const width = context.measureText(words).width;
-  let place = x + 12;
-  if (place + width > view.width) place = x - 12 - width;
-  const next = lane.connection.goaways.find((other) => other !== goaway && toX(other.seen[0]) > x && toX(other.seen[0]) < place + width);
+  const { goaways } = lane.connection;
+  const later = goaways.slice(goaways.indexOf(goaway) + 1).map((other) => toX(other.seen[0]));
   // Of GOAWAYs that stand close together the last has the last word.
-  if (next && place > x) return;
-  context.fillText(words, place, y - 8);
+  if (later.some((other) => other < x + 16 + width)) return;
+  context.fillText(words, x + 12 + width > view.width ? x - 6 - width : x + 12, y - 17);
 }
 
 function goawayTip(goaway) {
