@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use h2sniff::capture::Timestamp;
+use h2sniff::inspect::{Filter, Moment};
 
 /// Says which HTTP/2 and gRPC calls died on the wire, of what, and whether a retry is safe.
 #[derive(Debug, Parser)]
@@ -60,6 +62,8 @@ pub(crate) struct Analyze {
     /// Report this request header with each RPC (repeatable)
     #[arg(long = "header", value_name = "NAME")]
     pub(crate) headers: Vec<String>,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
     /// Report the RPCs that succeeded too
     #[arg(long)]
     pub(crate) all: bool,
@@ -109,12 +113,55 @@ pub(crate) struct Frames {
     /// Whose debug log to print: what it sent was written, what it received was read
     #[arg(long, value_enum, default_value_t)]
     pub(crate) side: SideOption,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+}
+
+/// Which part of a capture is asked for.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Filters")]
+pub(crate) struct Selection {
     /// Only this connection, by its number
     #[arg(long, value_name = "N")]
-    pub(crate) conn: Option<u32>,
+    conn: Option<u32>,
     /// Only this stream
     #[arg(long, value_name = "N")]
-    pub(crate) stream: Option<u32>,
+    stream: Option<u32>,
+    /// Only methods that match, such as `/shop.Orders/*`
+    #[arg(long, value_name = "GLOB")]
+    method: Option<String>,
+    /// Only from here on: RFC 3339, or seconds after the first packet
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    since: Option<Moment>,
+    /// Only up to here
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    until: Option<Moment>,
+}
+
+impl Selection {
+    pub(crate) fn filter(&self) -> Filter {
+        Filter {
+            connection: self.conn,
+            stream: self.stream,
+            method: self.method.clone().map(String::into_bytes),
+            since: self.since,
+            until: self.until,
+        }
+    }
+}
+
+/// Reads a moment.
+fn moment(text: &str) -> Result<Moment, String> {
+    if let Ok(seconds) = text.trim_start_matches('+').parse::<f64>()
+        && seconds.is_finite()
+    {
+        // Seconds beyond what nanoseconds can count saturate, far beyond any capture.
+        #[allow(clippy::cast_possible_truncation)]
+        return Ok(Moment::Elapsed((seconds * 1e9) as i64));
+    }
+    Timestamp::parse(text)
+        .map(Moment::Absolute)
+        .ok_or_else(|| "neither RFC 3339 nor a number of seconds".to_owned())
 }
 
 #[derive(Args, Debug)]

@@ -63,6 +63,8 @@ pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<Done> {
             .map(|name| lower_case(name))
             .collect(),
         all: options.all,
+        filter: options.selection.filter(),
+        ..Interest::default()
     };
     let decode = decode_options(&options.input, 0);
     let report = pipeline::analyze(&mut capture, pipeline::Options { decode, interest })?;
@@ -117,6 +119,7 @@ pub(crate) fn frames(options: &Frames) -> anyhow::Result<Done> {
     let mut epoch = None;
     let mut places: FxHashMap<u32, Place> = FxHashMap::default();
     let mut readable = false;
+    let mut selected = frames::Selected::new(options.selection.filter());
     let decode = decode_options(&options.input, keep);
     let mut decoder = pipeline::events(&mut capture, decode, |first, connection, event| {
         let epoch = *epoch.get_or_insert(first.time);
@@ -135,10 +138,7 @@ pub(crate) fn frames(options: &Frames) -> anyhow::Result<Done> {
         let Event::Frame(frame) = event else {
             return Ok(());
         };
-        let wanted = options.conn.is_none_or(|wanted| wanted == connection)
-            && options
-                .stream
-                .is_none_or(|wanted| wanted == frame.header.stream.0);
+        let wanted = selected.wants(connection, frame, epoch);
         let Some(place) = places.get(&connection).filter(|_| wanted) else {
             return Ok(());
         };

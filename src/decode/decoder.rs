@@ -151,7 +151,12 @@ impl Decoder {
         }
         match conversation.connection() {
             Some(number) => {
-                sink(number, Event::Finished { retransmissions: flow.retransmissions() });
+                sink(
+                    number,
+                    Event::Finished {
+                        retransmissions: flow.retransmissions(),
+                    },
+                );
             }
             None => self.count_unrelated(conversation.unrelated().unwrap_or(Unrelated::Silent)),
         }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use super::app_error;
 use super::connection::{Connection, Interest};
 use super::diagnosis::{self, Finding};
 use super::record::{ConnectionRecord, Finished, VerdictCounts};
-use super::rpc::Rpc;
+use super::retry::Attempts;
+use super::rpc::{CallId, Rpc};
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::Event;
 
@@ -40,6 +42,7 @@ pub struct Inspector {
     interest: Interest,
     open: BTreeMap<u32, Connection>,
     finished: Vec<Finished>,
+    attempts: Attempts,
     last_moment: Option<Timestamp>,
 }
 
@@ -55,6 +58,9 @@ impl Inspector {
 
     /// The capture has come to this moment.
     pub fn tick(&mut self, stamp: Stamp) {
+        if self.last_moment.is_none() {
+            self.interest.epoch = stamp.time;
+        }
         self.last_moment = self.last_moment.max(Some(stamp.time));
     }
 
@@ -69,21 +75,40 @@ impl Inspector {
             return;
         };
         open.push(event, &self.interest);
+        for attempt in open.take_attempts() {
+            self.attempts.push(attempt);
+        }
         if matches!(event, Event::Finished { .. })
             && let Some(open) = self.open.remove(&connection)
         {
-            self.finished
-                .push(open.finish(self.last_moment, &self.interest));
+            self.conclude(open);
+        }
+    }
+
+    fn conclude(&mut self, mut connection: Connection) {
+        connection.conclude(self.last_moment, &self.interest);
+        for attempt in connection.take_attempts() {
+            self.attempts.push(attempt);
+        }
+        let finished = connection.into_finished();
+        if self
+            .interest
+            .filter
+            .wants_connection(finished.record.number)
+        {
+            self.finished.push(finished);
         }
     }
 
     /// The capture is over.
     #[must_use]
     pub fn finish(mut self) -> Analysis {
-        let left = std::mem::take(&mut self.open).into_values();
-        let left = left.map(|open| open.finish(self.last_moment, &self.interest));
-        self.finished.extend(left);
+        for open in std::mem::take(&mut self.open).into_values() {
+            self.conclude(open);
+        }
         self.finished.sort_by_key(|finished| finished.record.number);
+        self.attempts.link(&mut self.finished, self.last_moment);
+        tell_application_errors(&mut self.finished);
         let findings = diagnosis::diagnose(&self.finished);
         let mut analysis = Analysis {
             findings,
@@ -104,5 +129,36 @@ impl Inspector {
             })
             .collect();
         analysis
+    }
+}
+
+/// Says of each call what the application was told: what became of its last attempt.
+fn tell_application_errors(connections: &mut [Finished]) {
+    let calls = connections.iter().flat_map(|connection| {
+        connection
+            .rpcs
+            .iter()
+            .map(|rpc| (rpc.id, (rpc, &connection.record)))
+    });
+    let calls: BTreeMap<CallId, _> = calls.collect();
+    let errors: BTreeMap<CallId, String> = calls
+        .values()
+        .filter_map(|(rpc, _)| {
+            let mut last = rpc.id;
+            while let Some(link) = calls
+                .get(&last)
+                .and_then(|(rpc, _)| rpc.retried_as.as_ref())
+            {
+                last = link.call;
+            }
+            let (attempt, record) = calls.get(&last)?;
+            Some((rpc.id, app_error::predict(attempt, record)?))
+        })
+        .collect();
+    for rpc in connections
+        .iter_mut()
+        .flat_map(|connection| &mut connection.rpcs)
+    {
+        rpc.app_error = errors.get(&rpc.id).cloned();
     }
 }

@@ -9,12 +9,15 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::filter::Filter;
+use super::fingerprint;
 use super::goaway::{GoAway, GoAways};
 use super::judge::{Circumstances, Judgement, judge};
 use super::opened::Opened;
 use super::moment::{Moment, Moments, Passing};
 use super::pings::Pings;
 use super::record::{Close, ConnectionRecord, Finished, Missing, VerdictCounts};
+use super::retry::{self, Attempt};
 use super::rpc::{CallId, Outcome, Rpc, Verdict};
 use super::stream::{FromClient, FromServer, Stream};
 use crate::capture::Timestamp;
@@ -42,6 +45,23 @@ pub struct Interest {
     pub headers: Vec<Arc<[u8]>>,
     /// Whether calls that simply succeeded are reported one by one.
     pub all: bool,
+    /// Request headers, names in lower case, that say nothing about which attempts belong to one
+    /// call, whatever they look like.
+    pub not_identifying: Vec<Box<[u8]>>,
+    /// Which calls count.
+    pub filter: Filter,
+    /// The capture's first packet.
+    pub epoch: Timestamp,
+}
+
+impl Interest {
+    fn wants(&self, rpc: &Rpc) -> bool {
+        let filter = &self.filter;
+        let opened = rpc.opened.or(rpc.ended);
+        filter.wants_stream(rpc.id.stream)
+            && filter.wants_method(rpc.method.as_deref())
+            && opened.is_none_or(|opened| filter.wants_time(opened.time, self.epoch))
+    }
 }
 
 /// One connection.
@@ -66,6 +86,7 @@ pub struct Connection {
     sent_by_server: u64,
     interned: FxHashMap<Box<[u8]>, Arc<[u8]>>,
     settled: Vec<Rpc>,
+    attempts: Vec<Attempt>,
 }
 
 impl Connection {
@@ -114,6 +135,7 @@ impl Connection {
             sent_by_server: 0,
             interned: FxHashMap::default(),
             settled: Vec::new(),
+            attempts: Vec::new(),
         }
     }
 
@@ -182,12 +204,22 @@ impl Connection {
     /// Judges what is still open; `capture_end` is the capture's last moment.
     #[must_use]
     pub fn finish(mut self, capture_end: Option<Timestamp>, interest: &Interest) -> Finished {
+        self.conclude(capture_end, interest);
+        self.into_finished()
+    }
+
+    /// Judges what is still open.
+    pub(super) fn conclude(&mut self, capture_end: Option<Timestamp>, interest: &Interest) {
         self.circumstances.capture_end = capture_end;
         let mut open: Vec<_> = std::mem::take(&mut self.streams).into_iter().collect();
         open.sort_unstable_by_key(|(id, _)| *id);
         for (id, stream) in open {
             self.report(id, stream, interest);
         }
+    }
+
+    /// The connection's record and calls.
+    pub(super) fn into_finished(mut self) -> Finished {
         self.settled.sort_by_key(|rpc| rpc.id.stream);
         let mut record = self.record;
         record.streams_opened = self.opened.count();
@@ -196,8 +228,13 @@ impl Connection {
         record.pings = self.pings.summary();
         // A server that speaks HTTP/2 sends SETTINGS first (RFC 9113, section 3.4). One that closes
         // without a byte has not understood the preface.
-        let unanswered = record.preface_seen && self.sent_by_server == 0 && record.missing.bytes == 0;
-        if unanswered && record.close.is_some_and(|close| close.by == Direction::ServerToClient) {
+        let unanswered =
+            record.preface_seen && self.sent_by_server == 0 && record.missing.bytes == 0;
+        if unanswered
+            && record
+                .close
+                .is_some_and(|close| close.by == Direction::ServerToClient)
+        {
             record.transport = Transport::NotHttp2;
         }
         Finished {
@@ -366,6 +403,10 @@ impl Connection {
         stream.request.read(block, &interest.headers, &mut |value| {
             intern(interned, value)
         });
+        stream
+            .request
+            .fingerprint
+            .read(block, &interest.not_identifying);
     }
 
     fn note_server(&mut self, block: &HeaderBlock) {
@@ -429,7 +470,14 @@ impl Connection {
             return;
         };
         let (messages, is_grpc) = match direction {
-            Direction::ClientToServer => (&mut stream.request.messages, stream.request.is_grpc),
+            Direction::ClientToServer => {
+                let fingerprint = &mut stream.request.fingerprint;
+                match bytes {
+                    Ok(bytes) => fingerprint.push(bytes),
+                    Err(_) => fingerprint.lose(),
+                }
+                (&mut stream.request.messages, stream.request.is_grpc)
+            }
             Direction::ServerToClient => {
                 stream.answer.begun = true;
                 (
@@ -568,18 +616,40 @@ impl Connection {
     fn report(&mut self, id: u32, stream: Stream, interest: &Interest) {
         self.circumstances.last_word = self.goaways.final_of_server();
         let judgement = judge(id, &stream, &self.circumstances);
-        self.record.verdicts.add(judgement.verdict);
         let silent = matches!(judgement.verdict, Verdict::Ok | Verdict::Unknown);
-        if !silent || interest.all {
-            self.settled.push(tell(
-                CallId {
-                    connection: self.record.number,
-                    stream: id,
-                },
-                stream,
-                judgement,
-            ));
+        let identity = stream.request.fingerprint.identity();
+        let timeout = stream.request.timeout;
+        let rpc = tell(
+            CallId {
+                connection: self.record.number,
+                stream: id,
+            },
+            stream,
+            judgement,
+        );
+        if let Some((identity, opened)) = identity.zip(rpc.opened) {
+            let opened_nanos = opened.time.nanos();
+            self.attempts.push(Attempt {
+                call: rpc.id,
+                identity,
+                opened_nanos,
+                lost_nanos: retry::lost_at(&rpc),
+                deadline_nanos: fingerprint::deadline(opened_nanos, timeout),
+                verdict: rpc.verdict,
+            });
         }
+        if !interest.wants(&rpc) {
+            return;
+        }
+        self.record.verdicts.add(rpc.verdict);
+        if !silent || interest.all {
+            self.settled.push(rpc);
+        }
+    }
+
+    /// The attempts that ended since this was last asked.
+    pub(super) fn take_attempts(&mut self) -> impl Iterator<Item = Attempt> {
+        self.attempts.drain(..)
     }
 }
 
@@ -624,7 +694,7 @@ fn tell(id: CallId, stream: Stream, judgement: Judgement) -> Rpc {
     let outcome = match verdict {
         Verdict::Ok => Outcome::Ok,
         Verdict::Status | Verdict::ResetByClient | Verdict::DeadlineExceeded => Outcome::Failed,
-        // A retry may have saved the call; nothing links attempts yet.
+        // A retry may have saved the call; linking attempts tells.
         _ => Outcome::Unknown,
     };
     Rpc {

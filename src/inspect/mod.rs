@@ -6,18 +6,27 @@
 pub mod diagnosis;
 
 mod analysis;
+mod app_error;
 mod connection;
+mod filter;
+mod fingerprint;
 mod goaway;
 mod judge;
 mod moment;
 mod opened;
 mod pings;
 mod record;
+mod retry;
 mod rpc;
+#[cfg(test)]
+pub(crate) mod story;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 pub use analysis::{Analysis, Inspector, Server};
 pub use connection::{Connection, Interest, MAX_OPEN_STREAMS};
+pub use filter::{Filter, Moment};
 pub use goaway::GoAway;
 pub use moment::{Moment, Moments, Passing};
 pub use pings::PingCounts;

@@ -15,6 +15,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::fingerprint::Fingerprint;
 use super::rpc::RequestedHeader;
 use crate::capture::Stamp;
 use crate::decode::Carrier;
@@ -85,6 +86,7 @@ pub(crate) struct Request {
     pub(crate) timeout: Option<Duration>,
     pub(crate) headers: Vec<RequestedHeader>,
     pub(crate) messages: Messages,
+    pub(crate) fingerprint: Fingerprint,
 }
 
 /// What the server sent.
@@ -111,10 +113,15 @@ impl Answer {
                     value,
                     ..
                 } => {
-                    self.http_status = match value {
-                        Some(value) => number(value).map_or(Known::Absent, Known::Value),
-                        None => Known::Hidden,
-                    };
+                    match value.map(number) {
+                        // Informational: the answer's status is still to come (RFC 9110,
+                        // section 15.2).
+                        Some(Some(100..200)) => {}
+                        Some(status) => {
+                            self.http_status = status.map_or(Known::Absent, Known::Value);
+                        }
+                        None => self.http_status = Known::Hidden,
+                    }
                 }
                 Field {
                     name: Some(b"content-type"),

@@ -154,9 +154,22 @@ pub fn finding(finding: &Finding, files: Files) -> Value {
         "connections": finding.connections,
         "rpcs": finding.rpcs.iter().map(call).collect::<Vec<_>>(),
         "evidence": finding.evidence.iter().map(|proof| evidence(proof, files)).collect::<Vec<_>>(),
-        "explanation": finding.explanation,
+        "explanation": explanation(finding),
+        "ruled_out": finding.ruled_out,
         "advice": finding.advice,
     })
+}
+
+/// Why, and what it was not: the contract has both in one text.
+fn explanation(finding: &Finding) -> String {
+    if finding.ruled_out.is_empty() {
+        return finding.explanation.clone();
+    }
+    format!(
+        "{} Not to blame: {}.",
+        finding.explanation,
+        finding.ruled_out.join("; ")
+    )
 }
 
 fn file(file: &FileSummary) -> Value {

@@ -220,10 +220,19 @@ impl Assembler {
         }
     }
 
-    /// Nothing more will come: every hole is a gap.
-    pub fn finish(&mut self, sink: &mut impl FnMut(Chunk<'_>)) {
+    /// Nothing more will come: every hole is a gap, and so is what is missing up to `end`, where
+    /// `shown_by` tells that the stream reached that far.
+    pub fn finish(
+        &mut self,
+        end: Option<u64>,
+        shown_by: Carrier,
+        sink: &mut impl FnMut(Chunk<'_>),
+    ) {
         while !self.held.is_empty() {
             self.give_up(sink);
+        }
+        if let Some(end) = end.filter(|end| self.begun && *end > self.next) {
+            self.skip_to(end, shown_by, sink);
         }
     }
 

@@ -9,6 +9,8 @@ mod flow;
 mod handshake;
 mod sequence;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use assembler::{Assembler, Chunk, MAX_HELD_BYTES, Piece};
 pub use flow::{Ending, Flow, Side, Signal};

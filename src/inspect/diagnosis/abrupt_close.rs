@@ -33,6 +33,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         connections: case::numbers(&hits),
         rpcs: case::calls(&hits),
         evidence: evidence(&hits),
+        ruled_out: Vec::new(),
         explanation: explanation(&hits),
         advice: advice(&hits),
     })

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::finding::Evidence;
+use super::finding::{Evidence, Severity};
 use crate::capture::Stamp;
-use crate::inspect::{CallId, ConnectionRecord, Finished, Rpc};
+use crate::inspect::{CallId, ConnectionRecord, Finished, Outcome, Rpc};
 
 /// How many packets prove a finding at most; more prove it no better.
 const MAX_EVIDENCE: usize = 20;
@@ -64,6 +64,16 @@ pub(super) fn calls(hits: &Hits<'_>) -> Vec<CallId> {
 /// How many calls.
 pub(super) fn count(hits: &Hits<'_>) -> usize {
     hits.iter().map(|(_, rpcs)| rpcs.len()).sum()
+}
+
+/// An error, or a warning where a retry recovered every call.
+pub(super) fn severity_unless_recovered(hits: &Hits<'_>) -> Severity {
+    let mut rpcs = hits.iter().flat_map(|(_, rpcs)| rpcs);
+    if rpcs.all(|rpc| rpc.outcome == Outcome::Recovered) {
+        Severity::Warning
+    } else {
+        Severity::Error
+    }
 }
 
 /// Collects evidence up to the bound, in the order given.

@@ -1,8 +1,8 @@
 //! `goaway-race`: calls opened beyond the last stream id (RFC 9113, section 6.8).
 
 use super::case::{self, Case, Hits, Proof, plural};
-use super::{Confidence, Finding, Rule, Severity};
-use crate::inspect::{Processed, Race, Rpc, Verdict};
+use super::{Confidence, Finding, Rule};
+use crate::inspect::{Outcome, Processed, Race, Rpc, Verdict};
 
 pub(super) const RULE: Rule = Rule {
     name: "goaway-race",
@@ -20,19 +20,17 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let of = if hits.len() == 1 { "a connection" } else { "its connections" };
     Some(Finding {
         rule: RULE.name,
-        severity: Severity::Error,
+        severity: case::severity_unless_recovered(&hits),
         confidence: Confidence::Certain,
         title: format!(
-            "{} of {} ended {of} by GOAWAY while {} {} on the way: thrown away, not processed",
-            "server",
+            "server {} ended {of} by GOAWAY while {} on the way: thrown away, not processed",
             case.server,
-            plural(count, "RPC"),
-            if count == 1 { "was" } else { "were" },
-        )
-        .replacen("server of ", "server ", 1),
+            if count == 1 { "1 RPC was".into() } else { format!("{count} RPCs were") },
+        ),
         connections: case::numbers(&hits),
         rpcs: case::calls(&hits),
         evidence: evidence(&hits),
+        ruled_out: Vec::new(),
         explanation: explanation(&hits),
         advice: advice(&hits),
     })
@@ -94,6 +92,12 @@ fn explanation(hits: &Hits<'_>) -> String {
         }
     }
     let unprocessed = rpcs().filter(|rpc| rpc.processed == Processed::No).count();
+    let recovered = rpcs().filter(|rpc| rpc.outcome == Outcome::Recovered).count();
+    match recovered {
+        0 => {}
+        all if all == total => text.push_str(" Every one was recovered by a retry."),
+        some => text.push_str(&format!(" {some} were recovered by a retry.")),
+    }
     if unprocessed == total {
         text.push_str(
             " None of them was processed: streams above the last stream id are safe to retry \

@@ -6,6 +6,9 @@
 
 mod case;
 mod finding;
+mod ruled_out;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
@@ -53,14 +56,20 @@ pub fn diagnose(connections: &[Finished]) -> Vec<Finding> {
             .or_default()
             .push(connection);
     }
-    let cases: Vec<_> = servers
+    let mut findings: Vec<_> = servers
         .into_iter()
-        .map(|(server, of)| Case::new(server, of))
-        .collect();
-    let mut findings: Vec<_> = RULES
-        .iter()
-        .flat_map(|rule| cases.iter().filter_map(|case| (rule.check)(case)))
+        .flat_map(|(server, of)| diagnose_server(&Case::new(server, of)))
         .collect();
     findings.sort_by_key(|finding| finding.severity);
+    findings
+}
+
+/// Runs all rules over one server, and says of each finding what it was not.
+fn diagnose_server(case: &Case<'_>) -> Vec<Finding> {
+    let mut findings: Vec<_> = RULES.iter().filter_map(|rule| (rule.check)(case)).collect();
+    let fired: Vec<_> = findings.iter().map(|finding| finding.rule).collect();
+    for finding in &mut findings {
+        finding.ruled_out = ruled_out::suspects(case, finding, &fired);
+    }
     findings
 }

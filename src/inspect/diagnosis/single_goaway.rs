@@ -48,6 +48,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         connections,
         rpcs: Vec::new(),
         evidence: proof.into_vec(),
+        ruled_out: Vec::new(),
         explanation: format!(
             "The server {how}. Whatever the client sends within that round trip is above the last \
              stream id and thrown away. RFC 9113, section 6.8 asks for the warning first."

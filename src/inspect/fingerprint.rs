@@ -1,0 +1,126 @@
+//! What the attempts of one call have in common.
+//!
+//! A transparent retry carries no mark. What it repeats is the method, the authority, the message
+//! and the metadata; what it shares with no other call, if anything, is a request id or the moment
+//! at which its deadline runs out.
+
+use std::hash::{DefaultHasher, Hasher as _};
+use std::time::Duration;
+
+use crate::decode::http2::hpack::HeaderBlock;
+
+/// How much of a request's body is compared, in bytes: enough to tell calls apart, little enough
+/// that uploads cost nothing.
+const MAX_COMPARED: u64 = 16 << 10;
+
+/// Headers that stay the same over the attempts of a call and differ between calls, by the end of
+/// their name.
+const CALL_ID_ENDINGS: [&[u8]; 4] = [
+    b"request-id",
+    b"correlation-id",
+    b"idempotency-key",
+    b"rpc-id",
+];
+
+/// A traceparent's trace id (W3C Trace Context, section 3.2.2): the same for all attempts, unlike
+/// the span id behind it.
+const TRACE_ID: std::ops::Range<usize> = 3..35;
+
+/// Collects what identifies a call as its request passes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Fingerprint {
+    target: DefaultHasher,
+    body: DefaultHasher,
+    body_length: u64,
+    call_id: Option<(DefaultHasher, &'static str)>,
+    previous_attempts: bool,
+    known: bool,
+}
+
+/// What identifies a call, once its request has passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    /// Method, authority and body.
+    pub(crate) request: u64,
+    /// A hash of its ids, and what kind of id was among them.
+    pub(crate) call_id: Option<(u64, &'static str)>,
+    /// Length of the body in bytes.
+    pub(crate) body_length: u64,
+    /// Whether it says itself that it is a retry.
+    pub(crate) is_retry: bool,
+}
+
+impl Fingerprint {
+    /// Takes the request's header block. `ignored` are names of headers to leave out of account.
+    pub(crate) fn read(&mut self, block: &HeaderBlock, ignored: &[Box<[u8]>]) {
+        for field in block.fields() {
+            let (Some(name), Some(value)) = (field.name, field.value) else {
+                continue;
+            };
+            match name {
+                b":path" => {
+                    self.known = true;
+                    self.target.write(value);
+                }
+                b":authority" => self.target.write(value),
+                b"grpc-previous-rpc-attempts" => self.previous_attempts = true,
+                _ if ignored.iter().any(|ignored| **ignored == *name) => {}
+                b"traceparent" => {
+                    self.add_call_id(value.get(TRACE_ID).unwrap_or(value), "trace id")
+                }
+                _ if CALL_ID_ENDINGS.iter().any(|ending| name.ends_with(ending)) => {
+                    self.add_call_id(value, "request id");
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Takes the next bytes of the body.
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        let room = MAX_COMPARED.saturating_sub(self.body_length);
+        let room = usize::try_from(room).unwrap_or(usize::MAX);
+        // Raw writes are hashed as one stream of bytes, however DATA was cut.
+        self.body
+            .write(bytes.get(..room.min(bytes.len())).unwrap_or_default());
+        self.body_length += bytes.len() as u64;
+    }
+
+    /// Learns that bytes of the body were not captured: nothing can be compared any more.
+    pub(crate) const fn lose(&mut self) {
+        self.known = false;
+    }
+
+    /// What identifies the call; `None` where its request is not fully known.
+    pub(crate) fn identity(&self) -> Option<Identity> {
+        if !self.known {
+            return None;
+        }
+        let mut request = self.target.clone();
+        request.write_u64(self.body.finish());
+        request.write_u64(self.body_length);
+        Some(Identity {
+            request: request.finish(),
+            call_id: self
+                .call_id
+                .as_ref()
+                .map(|(hasher, kind)| (hasher.finish(), *kind)),
+            body_length: self.body_length,
+            is_retry: self.previous_attempts,
+        })
+    }
+
+    fn add_call_id(&mut self, value: &[u8], kind: &'static str) {
+        let (hasher, first) = self.call_id.get_or_insert((DefaultHasher::default(), kind));
+        hasher.write(value);
+        if kind == "request id" {
+            *first = kind;
+        }
+    }
+}
+
+/// When a call's deadline runs out, in nanoseconds since the epoch.
+pub(crate) fn deadline(opened_nanos: i64, timeout: Option<Duration>) -> Option<i64> {
+    let timeout = i64::try_from(timeout?.as_nanos()).ok()?;
+    Some(opened_nanos.saturating_add(timeout))
+}

@@ -1,0 +1,237 @@
+//! Attempts of one call, linked across connections.
+//!
+//! In: every call's identity, as it ends. Out: which attempt followed which. What never happens here:
+//! a link between what could be two equal calls.
+//!
+//! Client libraries repeat a call that a GOAWAY, a refusal or a close took from them, mostly without a
+//! mark. Two requests are taken for attempts of one call if the first had died when the second was
+//! opened, no third is equal to them at a time that would confuse the two, and they share more than
+//! what they say: a request id, a mark, the moment of their deadline, or a gap too short for chance.
+
+use std::collections::VecDeque;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::fingerprint::Identity;
+use super::record::Finished;
+use super::rpc::{CallId, Link, Outcome, Rpc, Verdict};
+use crate::capture::Timestamp;
+
+/// How many attempts are remembered, so that a retry of a call that is found dead later can still be
+/// linked to it: half a minute at 8,000 calls a second.
+const MAX_REMEMBERED: usize = 1 << 18;
+
+/// How many attempts equal to a dead call are kept beyond that.
+const MAX_KEPT: usize = 1 << 16;
+
+/// Attempts further apart than this, in nanoseconds, are not linked.
+const WINDOW_NANOS: i64 = 30_000_000_000;
+
+/// Two attempts of one call share its deadline to within this, in nanoseconds: the time that bytes
+/// wait in sockets, and for a lost packet to be sent again.
+const DEADLINE_NANOS: i64 = 300_000_000;
+
+/// Without a deadline to compare, a retry must follow this soon, in nanoseconds: gRPC's first backoff.
+const PROMPT_NANOS: i64 = 1_000_000_000;
+
+/// A call without a retry this long after it was lost, in nanoseconds, was given up: far longer than
+/// the first attempts of every client library wait.
+const GIVEN_UP_NANOS: i64 = 5_000_000_000;
+
+/// Without an id or a deadline to compare, a body must have this many bytes to be distinctive.
+const DISTINCTIVE_BODY: u64 = 16;
+
+/// One attempt.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attempt {
+    pub(crate) call: CallId,
+    pub(crate) identity: Identity,
+    pub(crate) opened_nanos: i64,
+    /// When the client can have known that it was lost; `None` if it was not.
+    pub(crate) lost_nanos: Option<i64>,
+    pub(crate) deadline_nanos: Option<i64>,
+    pub(crate) verdict: Verdict,
+}
+
+/// Remembers attempts and links them.
+#[derive(Debug, Default)]
+pub(crate) struct Attempts {
+    recent: VecDeque<Attempt>,
+    kept: Vec<Attempt>,
+    /// Identities of attempts that were lost.
+    lost: FxHashSet<u64>,
+}
+
+impl Attempts {
+    pub(crate) fn push(&mut self, attempt: Attempt) {
+        if attempt.lost_nanos.is_some() {
+            self.lost.insert(attempt.identity.request);
+        }
+        self.recent.push_back(attempt);
+        if self.recent.len() > MAX_REMEMBERED
+            && let Some(oldest) = self.recent.pop_front()
+            && self.lost.contains(&oldest.identity.request)
+            && self.kept.len() < MAX_KEPT
+        {
+            self.kept.push(oldest);
+        }
+    }
+
+    /// Links what was remembered, and says of each call what became of it as a whole. `capture_end`
+    /// is the capture's last moment.
+    pub(crate) fn link(self, connections: &mut [Finished], capture_end: Option<Timestamp>) {
+        let mut groups: FxHashMap<u64, Vec<Attempt>> = FxHashMap::default();
+        let lost = &self.lost;
+        let remembered = self.kept.into_iter().chain(self.recent);
+        for attempt in remembered.filter(|attempt| lost.contains(&attempt.identity.request)) {
+            groups
+                .entry(attempt.identity.request)
+                .or_default()
+                .push(attempt);
+        }
+        let mut links: FxHashMap<CallId, (Attempt, String)> = FxHashMap::default();
+        let mut given_up = FxHashSet::default();
+        for mut group in groups.into_values() {
+            group.sort_by_key(|attempt| (attempt.opened_nanos, attempt.call));
+            link_group(&group, &mut links);
+            if let Some(last) = group.last().filter(|last| was_given_up(last, capture_end)) {
+                given_up.insert(last.call);
+            }
+        }
+        apply(connections, &links, &given_up);
+    }
+}
+
+/// Links the attempts of equal requests: first those that share an id, then, where an id cannot be
+/// read on every attempt, all of them if that leaves no doubt.
+fn link_group(group: &[Attempt], links: &mut FxHashMap<CallId, (Attempt, String)>) {
+    let mut by_id: FxHashMap<u64, Vec<Attempt>> = FxHashMap::default();
+    for attempt in group {
+        if let Some((id, _)) = attempt.identity.call_id {
+            by_id.entry(id).or_default().push(*attempt);
+        }
+    }
+    for chain in by_id.into_values() {
+        link_chain(&chain, links);
+    }
+    if group
+        .iter()
+        .any(|attempt| attempt.identity.call_id.is_none())
+    {
+        link_chain(group, links);
+    }
+}
+
+/// Links attempts in a row, unless any two of them could be calls of their own.
+fn link_chain(chain: &[Attempt], links: &mut FxHashMap<CallId, (Attempt, String)>) {
+    let pairs = chain.iter().zip(chain.iter().skip(1));
+    let proofs: Option<Vec<_>> = pairs
+        .map(|(lost, next)| same_call(lost, next).map(|proof| (*lost, *next, proof)))
+        .collect();
+    for (lost, next, proof) in proofs.unwrap_or_default() {
+        links.insert(lost.call, (next, proof));
+    }
+}
+
+/// By what two attempts are known for the same call, if they are.
+fn same_call(lost: &Attempt, next: &Attempt) -> Option<String> {
+    let since = next.opened_nanos - lost.lost_nanos?;
+    if !(0..=WINDOW_NANOS).contains(&since) {
+        return None;
+    }
+    let body = format!("equal request of {} bytes", next.identity.body_length);
+    match (lost.identity.call_id, next.identity.call_id) {
+        (Some((one, kind)), Some((other, _))) if one == other => {
+            return Some(format!("{kind}, {body}"));
+        }
+        (Some(_), Some(_)) => return None,
+        _ => {}
+    }
+    if next.identity.is_retry {
+        return Some(format!("grpc-previous-rpc-attempts, {body}"));
+    }
+    match lost.deadline_nanos.zip(next.deadline_nanos) {
+        Some((one, other)) if (one - other).abs() <= DEADLINE_NANOS => {
+            Some(format!("{body}, same deadline"))
+        }
+        Some(_) => None,
+        None if since <= PROMPT_NANOS && next.identity.body_length >= DISTINCTIVE_BODY => {
+            Some(format!("{body}, {} ms later", since / 1_000_000))
+        }
+        None => None,
+    }
+}
+
+/// Whether the last of equal requests was lost, and the capture goes on long enough to show a retry
+/// if there had been one.
+fn was_given_up(last: &Attempt, capture_end: Option<Timestamp>) -> bool {
+    let (Some(lost), Some(end)) = (last.lost_nanos, capture_end) else {
+        return false;
+    };
+    end.nanos() - lost >= GIVEN_UP_NANOS
+}
+
+fn apply(
+    connections: &mut [Finished],
+    links: &FxHashMap<CallId, (Attempt, String)>,
+    given_up: &FxHashSet<CallId>,
+) {
+    let before: FxHashMap<CallId, (CallId, &String)> = links
+        .iter()
+        .map(|(lost, (next, proof))| (next.call, (*lost, proof)))
+        .collect();
+    for rpc in connections
+        .iter_mut()
+        .flat_map(|connection| &mut connection.rpcs)
+    {
+        if given_up.contains(&rpc.id) {
+            rpc.outcome = Outcome::Failed;
+        }
+        if let Some((next, proof)) = links.get(&rpc.id) {
+            rpc.retried_as = Some(Link {
+                call: next.call,
+                by: proof.clone(),
+            });
+            rpc.outcome = outcome(links, given_up, next);
+        }
+        if let Some((lost, proof)) = before.get(&rpc.id) {
+            rpc.retry_of = Some(Link {
+                call: *lost,
+                by: (*proof).clone(),
+            });
+        }
+    }
+}
+
+/// What became of a call in its last attempt.
+fn outcome(
+    links: &FxHashMap<CallId, (Attempt, String)>,
+    given_up: &FxHashSet<CallId>,
+    first: &Attempt,
+) -> Outcome {
+    let mut last = first;
+    // A chain goes forward in time and so ends.
+    while let Some((next, _)) = links.get(&last.call) {
+        last = next;
+    }
+    match last.verdict {
+        Verdict::Ok => Outcome::Recovered,
+        Verdict::Status | Verdict::ResetByClient | Verdict::DeadlineExceeded => Outcome::Failed,
+        _ if given_up.contains(&last.call) => Outcome::Failed,
+        _ => Outcome::Unknown,
+    }
+}
+
+/// When the client can have known that a call was lost and worth repeating, in nanoseconds.
+pub(crate) fn lost_at(rpc: &Rpc) -> Option<i64> {
+    let repeatable = matches!(
+        rpc.verdict,
+        Verdict::BeyondLastStreamId
+            | Verdict::CutByClose
+            | Verdict::Refused
+            | Verdict::ResetByServer
+            | Verdict::Status
+    );
+    let (opened, ended) = rpc.opened.zip(rpc.ended)?;
+    repeatable.then(|| ended.max(opened).time.nanos())
+}
