@@ -87,6 +87,8 @@ pub(crate) struct Timeline {
     /// Show this request header with each RPC, and find by it (repeatable)
     #[arg(long = "header", value_name = "NAME")]
     pub(crate) headers: Vec<String>,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
     /// Only what happened around a finding, a time (`+31.5s`, or a date and time) or an RPC
     #[arg(long, value_name = "RULE|TIME|CONN:STREAM")]
     pub(crate) around: Option<String>,

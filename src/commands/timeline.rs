@@ -19,6 +19,8 @@ pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<Done> {
     let interest = Interest {
         headers: options.headers.iter().map(|name| lower_case(name)).collect(),
         all: true,
+        filter: options.selection.filter(),
+        ..Interest::default()
     };
     let decode = decode_options(&options.input, 0);
     let report = pipeline::analyze(&mut capture, pipeline::Options { decode, interest })?;

@@ -14,7 +14,7 @@ use super::fingerprint;
 use super::goaway::{GoAway, GoAways};
 use super::judge::{Circumstances, Judgement, judge};
 use super::opened::Opened;
-use super::moment::{Moment, Moments, Passing};
+use super::passage::{Passage, Passages, Passing};
 use super::pings::Pings;
 use super::record::{Close, ConnectionRecord, Finished, Missing, VerdictCounts};
 use super::retry::{self, Attempt};
@@ -113,7 +113,7 @@ impl Connection {
             client_settings: None,
             server_settings: None,
             pings: super::pings::PingCounts::default(),
-            moments: Moments::default(),
+            passages: Passages::default(),
             retransmissions: 0,
             missing: Missing::default(),
             verdicts: VerdictCounts::default(),
@@ -567,7 +567,7 @@ impl Connection {
     /// Keeps what a timeline shows between calls.
     fn note(&mut self, frame: &Frame<'_>, passing: Passing, interest: &Interest) {
         if interest.all {
-            self.record.moments.push(Moment {
+            self.record.passages.push(Passage {
                 stamp: frame.completed.stamp,
                 from: frame.direction,
                 passing,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::goaway::GoAway;
-use super::moment::Moments;
+use super::passage::Passages;
 use super::pings::PingCounts;
 use super::rpc::{Rpc, Verdict};
 use crate::capture::Stamp;
@@ -119,7 +119,7 @@ pub struct ConnectionRecord {
     /// PINGs.
     pub pings: PingCounts,
     /// Settings and pings one by one; empty unless all calls were asked for.
-    pub moments: Moments,
+    pub passages: Passages,
     /// Segments that carried nothing new, both ways.
     pub retransmissions: u64,
     /// What is missing.

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::moment::Clock;
 use crate::capture::Timestamp;
-use crate::inspect::CallId;
+use crate::inspect::{CallId, Moment};
 use crate::inspect::diagnosis::RULES;
 use crate::report::document::Report;
 
@@ -13,10 +13,8 @@ use crate::report::document::Report;
 pub enum Around {
     /// The proofs of the findings of a rule.
     Rule(&'static str),
-    /// Nanoseconds since the capture's first packet.
-    Elapsed(i64),
     /// A moment.
-    Moment(Timestamp),
+    Time(Moment),
     /// A call, from its opening to its end.
     Call(CallId),
 }
@@ -37,11 +35,9 @@ impl Around {
             return Some(Self::Call(CallId { connection, stream }));
         }
         if let Some(nanos) = parse_duration(text.strip_prefix('+').unwrap_or(text)) {
-            return Some(Self::Elapsed(nanos));
+            return Some(Self::Time(Moment::Elapsed(nanos)));
         }
-        let moment: jiff::Timestamp = text.parse().ok()?;
-        let nanos = i64::try_from(moment.as_nanosecond()).ok()?;
-        Some(Self::Moment(Timestamp::from_nanos(nanos)))
+        Some(Self::Time(Moment::Absolute(Timestamp::parse(text)?)))
     }
 
     /// The spans of the story, each `window` nanoseconds wider on both sides; `None` where the
@@ -50,8 +46,10 @@ impl Around {
     pub fn spans(&self, report: &Report, window: i64) -> Option<Spans> {
         let clock = Clock::of(report);
         let mut cores: Vec<(i64, i64)> = match self {
-            Self::Elapsed(nanos) => vec![(*nanos, *nanos)],
-            Self::Moment(moment) => vec![(clock.nanos(*moment), clock.nanos(*moment))],
+            Self::Time(moment) => {
+                let time = moment.resolve(report.first_packet.unwrap_or_default());
+                vec![(clock.nanos(time), clock.nanos(time))]
+            }
             Self::Call(id) => {
                 let rpc = report.analysis.rpcs.iter().find(|rpc| rpc.id == *id)?;
                 let known = [rpc.opened, rpc.ended];
@@ -117,9 +115,9 @@ mod tests {
         let call = CallId { connection: 0, stream: 2121 };
         assert_eq!(Around::parse("0:2121"), Some(Around::Call(call)));
         assert_eq!(Around::parse("goaway-race"), Some(Around::Rule("goaway-race")));
-        assert_eq!(Around::parse("+31.5s"), Some(Around::Elapsed(31_500_000_000)));
+        assert_eq!(Around::parse("+31.5s"), Some(Around::Time(Moment::Elapsed(31_500_000_000))));
         let moment = Timestamp::from_nanos(1_500_000_000);
-        assert_eq!(Around::parse("1970-01-01T00:00:01.5Z"), Some(Around::Moment(moment)));
+        assert_eq!(Around::parse("1970-01-01T00:00:01.5Z"), Some(Around::Time(Moment::Absolute(moment))));
         assert_eq!(Around::parse("no-such-rule"), None);
     }
 
@@ -138,6 +136,7 @@ mod tests {
             rpcs: Vec::new(),
             evidence: vec![proof(10), proof(11), proof(60)],
             explanation: String::new(),
+            ruled_out: Vec::new(),
             advice: Vec::new(),
         };
         let mut report = Report::default();

@@ -15,7 +15,7 @@ use crate::capture::Stamp;
 use crate::decode::Direction;
 use crate::decode::tcp::Ending;
 use crate::inspect::diagnosis::{Evidence, Finding};
-use crate::inspect::{CallId, ConnectionRecord, GoAway, Link, Moment, Passing, Rpc, Verdict};
+use crate::inspect::{CallId, ConnectionRecord, GoAway, Link, Passage, Passing, Rpc, Verdict};
 use crate::report::document::Report;
 use crate::report::redact::Secrets;
 use crate::report::{escape, json};
@@ -209,7 +209,7 @@ fn connection(record: &ConnectionRecord, clock: Clock) -> Value {
             "seen": seen(close.stamp),
         })
     });
-    let moments = record.moments.kept().iter();
+    let passages = record.passages.kept().iter();
     json!({
         "number": record.number,
         "tcpStream": record.tcp_stream,
@@ -226,8 +226,8 @@ fn connection(record: &ConnectionRecord, clock: Clock) -> Value {
             "server": json::settings(record.server_settings.as_deref()),
         },
         "pings": [record.pings.client, record.pings.server, record.pings.unanswered],
-        "moments": moments.map(|moment| passing(moment, clock)).collect::<Vec<_>>(),
-        "momentsLeftOut": record.moments.left_out(),
+        "passages": passages.map(|passage| passing(passage, clock)).collect::<Vec<_>>(),
+        "passagesLeftOut": record.passages.left_out(),
         "roundTrip": record.handshake.map(|handshake| handshake.nanos / 1_000),
         "retransmissions": record.retransmissions,
         "missingBytes": record.missing.bytes,
@@ -263,17 +263,17 @@ fn go_away(record: &ConnectionRecord, goaway: &GoAway, clock: Clock) -> Value {
 }
 
 /// Microseconds, packet, and whether the server sent it; then which it was, and a ping's payload.
-fn passing(moment: &Moment, clock: Clock) -> Value {
-    let (kind, payload) = match moment.passing {
+fn passing(passage: &Passage, clock: Clock) -> Value {
+    let (kind, payload) = match passage.passing {
         Passing::Settings => ("settings", None),
         Passing::SettingsAck => ("settings ack", None),
         Passing::Ping(payload) => ("ping", Some(payload)),
         Passing::PingAck(payload) => ("ping ack", Some(payload)),
     };
     let payload = payload.map(|payload| payload.map(|byte| format!("{byte:02x}")).concat());
-    let micros = clock.micros(moment.stamp.time);
-    let server = u8::from(moment.from == Direction::ServerToClient);
-    json!([micros, moment.stamp.packet, server, kind, payload])
+    let micros = clock.micros(passage.stamp.time);
+    let server = u8::from(passage.from == Direction::ServerToClient);
+    json!([micros, passage.stamp.packet, server, kind, payload])
 }
 
 fn finding(finding: &Finding, clock: Clock) -> Value {
@@ -291,6 +291,7 @@ fn finding(finding: &Finding, clock: Clock) -> Value {
         "calls": finding.rpcs.iter().map(call).collect::<Vec<_>>(),
         "evidence": finding.evidence.iter().map(evidence).collect::<Vec<_>>(),
         "explanation": plain(&finding.explanation),
+        "ruledOut": finding.ruled_out.iter().map(|text| plain(text)).collect::<Vec<_>>(),
         "advice": finding.advice.iter().map(|text| plain(text)).collect::<Vec<_>>(),
     })
 }

@@ -76,10 +76,10 @@ pub(super) fn beats(report: &Report) -> Vec<Beat<'_>> {
             beats.push(Beat { nanos, stamp, record, what });
         };
         tell(record.opened.unwrap_or(record.recognised), What::Opened);
-        for moment in record.moments.kept() {
-            match moment.passing {
-                Passing::Settings => tell(moment.stamp, What::Settings(moment.from)),
-                Passing::Ping(_) => tell(moment.stamp, What::Ping),
+        for passage in record.passages.kept() {
+            match passage.passing {
+                Passing::Settings => tell(passage.stamp, What::Settings(passage.from)),
+                Passing::Ping(_) => tell(passage.stamp, What::Ping),
                 Passing::SettingsAck | Passing::PingAck(_) => {}
             }
         }

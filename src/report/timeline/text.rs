@@ -9,7 +9,7 @@ use super::story::{self, Beat, What};
 use super::words;
 use crate::decode::Direction;
 use crate::decode::tcp::Ending;
-use crate::inspect::{Close, ConnectionRecord, GoAway, Rpc, Verdict};
+use crate::inspect::{Close, ConnectionRecord, GoAway, Outcome, Rpc, Verdict};
 use crate::report::document::Report;
 use crate::report::escape;
 use crate::report::redact::Secrets;
@@ -381,6 +381,11 @@ fn head(report: &Report) -> String {
     parts.push(words::plural(analysis.verdicts.total(), "RPC"));
     let dead = format!("{} died", grouped(analysis.verdicts.deaths()));
     parts.push(if analysis.verdicts.deaths() > 0 { dead.red().bold().to_string() } else { dead });
+    let saved = |rpc: &&Rpc| rpc.verdict.is_death() && rpc.outcome == Outcome::Recovered;
+    let saved = analysis.rpcs.iter().filter(saved).count();
+    if saved > 0 {
+        parts.push(format!("{} recovered by a retry", grouped(saved as u64)));
+    }
     let mut out = format!("{}\n", parts.join(" · "));
     if let Some(first) = report.first_packet {
         out.push_str(&format!("+0 s is {first}\n"));

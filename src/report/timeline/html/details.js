@@ -126,7 +126,7 @@ function showConnection(connection) {
       ['Client set', settingsWords(connection.settings.client)],
       ['Server set', settingsWords(connection.settings.server)],
       ['Pings', `client ${grouped(clientPings)}, server ${grouped(serverPings)}, unanswered ${grouped(unanswered)}`],
-      ['Not drawn', connection.momentsLeftOut > 0 ? `${grouped(connection.momentsLeftOut)} later pings and settings` : null],
+      ['Not drawn', connection.passagesLeftOut > 0 ? `${grouped(connection.passagesLeftOut)} later pings and settings` : null],
       ['Round trip', connection.roundTrip === null ? null : `${duration(connection.roundTrip)} at the handshake`],
       ['Network', `${plural(connection.retransmissions, 'retransmission')}, ${plural(connection.missingBytes, 'byte')} missing`],
     ]),

@@ -20,12 +20,17 @@ function findingItem(finding, index) {
     make('span', { class: 'rule' }, make('span', { class: 'name' }, finding.rule), make('span', { class: 'sure' }, `${finding.severity}, ${finding.confidence}`)),
     make('span', { class: 'title' }, finding.title));
   const proofs = finding.evidence.slice(0, LISTED_PROOFS).map((proof) => make('li', {}, ...proofLine(proof)));
+  const texts = (list) => list.map((text) => make('li', {}, text));
   const more = make('div', { class: 'more' },
-    finding.advice.length > 0 && make('h3', {}, 'What to do'),
-    finding.advice.length > 0 && make('ul', {}, ...finding.advice.map((text) => make('li', {}, text))),
-    proofs.length > 0 && make('h3', {}, 'Proof'),
-    proofs.length > 0 && make('ul', { class: 'proofs' }, ...proofs));
+    ...listed('What to do', texts(finding.advice)),
+    ...listed('What it was not', texts(finding.ruledOut)),
+    ...listed('Proof', proofs, 'proofs'));
   return make('li', { class: `finding ${finding.severity}` }, button, make('p', { class: 'why' }, finding.explanation), more);
+}
+
+/** A heading and its list, if there is anything to list. */
+function listed(heading, items, style) {
+  return items.length === 0 ? [] : [make('h3', {}, heading), make('ul', { class: style }, ...items)];
 }
 
 function proofLine(proof) {

@@ -81,16 +81,16 @@ function drawBirth(context, lane, x, y) {
 
 /** Settings as squares on the line; pings as strokes, the client's upwards, the server's downwards. */
 function drawPassing(context, lane, y) {
-  const { moments } = lane.connection;
-  const first = lowerBound(0, moments.length, (index) => moments[index][0] >= view.from);
-  const last = lowerBound(first, moments.length, (index) => moments[index][0] > view.to);
+  const { passages } = lane.connection;
+  const first = lowerBound(0, passages.length, (index) => passages[index][0] >= view.from);
+  const last = lowerBound(first, passages.length, (index) => passages[index][0] > view.to);
   // Many pings are a texture, not so many strokes.
   const dense = last - first > view.width / 8;
   const drawn = new Set();
   const roomy = (view.width / (view.to - view.from)) * 1e6 > 60;
   context.lineWidth = 1;
   for (let index = first; index < last; index += 1) {
-    const [time, packet, server, kind, payload] = moments[index];
+    const [time, packet, server, kind, payload] = passages[index];
     const x = Math.round(toX(time));
     const key = `${kind} ${server} ${x}`;
     const settings = kind.startsWith('settings');
@@ -135,13 +135,6 @@ function drawGrace(context, lane, y) {
   const right = Math.min(view.width + 2, toX(grace.to));
   context.fillStyle = colour('grace');
   context.fillRect(left, y - 9, Math.max(1, right - left), 18);
-  const words = `${grace.by === 'server' ? 'grace' : 'drained'} ${duration(grace.to - grace.from)}`;
-  context.font = `11px ${fonts.sans}`;
-  const width = context.measureText(words).width;
-  if (right - left > width + 22) {
-    context.fillStyle = colour('muted');
-    context.fillText(words, right - width - 10, y + 15);
-  }
   hits.push({
     x0: left, x1: right, y0: y - 9, y1: y + 9, behind: true,
     tip: () => [`From GOAWAY to the ${grace.by}’s close: ${duration(grace.to - grace.from)}`],
@@ -163,7 +156,8 @@ function drawClose(context, lane, x, y) {
   }
   context.font = `11px ${fonts.sans}`;
   context.fillStyle = colour('muted');
-  const words = `${close.by} ${close.how}`;
+  const grace = graceOf(lane.connection);
+  const words = `${close.by} ${close.how}${grace ? ` · ${grace.by === 'server' ? 'grace' : 'drained in'} ${duration(grace.to - grace.from)}` : ''}`;
   if (x + 12 + context.measureText(words).width < view.width) context.fillText(words, x + 9, y);
   hits.push({
     x0: x - 7, x1: x + 7, y0: y - 10, y1: y + 10,
@@ -210,29 +204,26 @@ function drawJourney(context, goaway, { left, arrived, seen, known }, y) {
   context.lineWidth = 1.5;
   line(context, left, under, known, under);
   context.font = `10px ${fonts.sans}`;
-  const stops = [[left, 'left', goaway.left !== null], [arrived, 'received', goaway.arrived !== null], [known, 'acknowledged', goaway.acknowledged !== null]];
-  for (const [place, [x, words, told]] of stops.entries()) {
-    if (!told) continue;
+  const stops = [
+    { x: left, words: 'left', told: goaway.left !== null },
+    { x: arrived, words: 'received', told: goaway.arrived !== null },
+    { x: known, words: 'acknowledged', told: goaway.acknowledged !== null },
+  ].filter((stop) => stop.told);
+  let untold = [];
+  for (const [place, { x, words }] of stops.entries()) {
     context.beginPath();
     context.arc(x, under, 2.5, 0, 2 * Math.PI);
-    if (words === 'left') {
-      context.save();
-      context.fillStyle = colour('paper');
-      context.fill();
-      context.restore();
-      context.stroke();
-    } else {
-      context.fill();
-    }
-    const room = context.measureText(words).width + 8;
-    const before = place > 0 ? x - stops[place - 1][0] : Infinity;
-    const after = place < 2 ? stops[place + 1][0] - x : Infinity;
-    if (after > room || (place === 1 && before > room)) {
-      const both = place === 1 && after < room && stops[2][2] ? `${words}, acknowledged` : words;
-      context.fillText(both, x + 4, under + 8);
-    } else if (place === 2 && before > 4) {
-      context.fillText(words, x + 4, under + 8);
-    }
+    context.fillStyle = colour(words === 'left' ? 'paper' : 'ink');
+    context.fill();
+    context.stroke();
+    context.fillStyle = colour('ink');
+    // What stands too close to the next is told with it.
+    untold.push(words);
+    const together = untold.join(', ');
+    const next = stops[place + 1];
+    if (next && next.x - x < context.measureText(together).width + 10) continue;
+    context.fillText(together, x + 4, under + 8);
+    untold = [];
   }
 }
 

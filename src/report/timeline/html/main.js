@@ -6,7 +6,7 @@ function buildHead() {
   const dead = verdicts.reduce((sum, verdict) => sum + (verdict.dies ? verdict.count : 0), 0);
   byId('verdict').replaceChildren(
     dead > 0 ? `${plural(dead, 'RPC')} died` : 'No RPC died',
-    make('span', { class: 'share' }, ` of ${grouped(total)}`));
+    make('span', { class: 'share' }, ` of ${grouped(total)}${recoveredWords(dead)}`));
   const { files, packets, start, length } = data.capture;
   const named = files.length > 3 ? `${files[0]} … ${files[files.length - 1]} (${files.length} files)` : files.join(', ');
   const figures = [length == null ? '' : duration(length), plural(packets, 'packet'), plural(connections.length, 'connection')];
@@ -14,6 +14,16 @@ function buildHead() {
   const { of, drawn } = data.thinned;
   byId('thinned').hidden = drawn === of;
   byId('thinned').textContent = `Of ${grouped(of)} healthy RPCs ${grouped(drawn)} are drawn, evenly thinned; of all others every one.`;
+}
+
+/** How many of the dead were saved by a retry. */
+function recoveredWords(dead) {
+  let recovered = 0;
+  for (let call = 0; call < calls.count; call += 1) {
+    if (verdicts[calls.verdict[call]].dies && calls.fate(call).outcome === 'recovered') recovered += 1;
+  }
+  if (recovered === 0) return '';
+  return recovered === dead ? ', all recovered by a retry' : `, ${grouped(recovered)} recovered by a retry`;
 }
 
 function buildLegend() {

@@ -3,10 +3,10 @@
 use crate::capture::Stamp;
 use crate::decode::Direction;
 
-/// How many moments of a connection are kept, where they are asked for. A busy gRPC connection makes
+/// How many passages of a connection are kept, where they are asked for. A busy gRPC connection makes
 /// some fifty a second while it probes its bandwidth, so that this is a minute and a half of them,
 /// in 200 KB.
-const MAX_MOMENTS: usize = 4_096;
+const MAX_PASSAGES: usize = 4_096;
 
 /// What passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub enum Passing {
 
 /// One of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Moment {
+pub struct Passage {
     /// The packet that completed it.
     pub stamp: Stamp,
     /// Who sent it.
@@ -32,17 +32,17 @@ pub struct Moment {
     pub passing: Passing,
 }
 
-/// The moments of a connection, up to the bound; beyond it they are only counted.
+/// The passages of a connection, up to the bound; beyond it they are only counted.
 #[derive(Clone, Debug, Default)]
-pub struct Moments {
-    kept: Vec<Moment>,
+pub struct Passages {
+    kept: Vec<Passage>,
     left_out: u64,
 }
 
-impl Moments {
-    pub(crate) fn push(&mut self, moment: Moment) {
-        if self.kept.len() < MAX_MOMENTS {
-            self.kept.push(moment);
+impl Passages {
+    pub(crate) fn push(&mut self, passage: Passage) {
+        if self.kept.len() < MAX_PASSAGES {
+            self.kept.push(passage);
         } else {
             self.left_out += 1;
         }
@@ -50,7 +50,7 @@ impl Moments {
 
     /// Those that were kept: the first ones, in order.
     #[must_use]
-    pub fn kept(&self) -> &[Moment] {
+    pub fn kept(&self) -> &[Passage] {
         &self.kept
     }
 
@@ -67,15 +67,15 @@ mod tests {
 
     #[test]
     fn a_flood_is_counted_not_kept() {
-        let mut moments = Moments::default();
-        for _ in 0..MAX_MOMENTS + 7 {
-            moments.push(Moment {
+        let mut passages = Passages::default();
+        for _ in 0..MAX_PASSAGES + 7 {
+            passages.push(Passage {
                 stamp: Stamp::default(),
                 from: Direction::ClientToServer,
                 passing: Passing::Ping([0; 8]),
             });
         }
-        assert_eq!(moments.kept().len(), MAX_MOMENTS);
-        assert_eq!(moments.left_out(), 7);
+        assert_eq!(passages.kept().len(), MAX_PASSAGES);
+        assert_eq!(passages.left_out(), 7);
     }
 }
