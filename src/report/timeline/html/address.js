@@ -48,7 +48,7 @@ function readAddress() {
   }
   if (parts.has('finding')) goToFinding(Number(parts.get('finding')));
   if (parts.has('conn')) selectLane(laneOfNumber.get(Number(parts.get('conn'))));
-  const call = callOfId.get(parts.get('rpc'));
+  const call = callNamed(parts.get('rpc'));
   if (call !== undefined) selectCall(call, { go: !parts.has('time') });
   const [from, to] = (parts.get('time') ?? '').split('..').map(Number);
   if (to > from) show(from, to);

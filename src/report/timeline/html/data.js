@@ -7,15 +7,9 @@ const calls = readCalls(data.calls);
 /** The connection with a number; the lanes stand in the order of the list. */
 const laneOfNumber = new Map(connections.map((connection, index) => [connection.number, index]));
 
-/** The call with a connection's number and a stream. */
-const callOfId = new Map();
-for (let call = 0; call < calls.count; call += 1) {
-  callOfId.set(`${calls.conn[call]}:${calls.stream[call]}`, call);
-}
-
 /** From a lost attempt to the next one, where both are drawn. */
 const retries = data.calls.retries.flatMap(([from, conn, stream, by]) => {
-  const to = callOfId.get(`${conn}:${stream}`);
+  const to = callOf(conn, stream);
   return to === undefined ? [] : [{ from, to, by }];
 });
 const retryFrom = new Map(retries.map((retry) => [retry.from, retry]));
@@ -49,6 +43,19 @@ function readCalls(source) {
     fate: (call) => source.fates[columns.fate[call]] ?? {},
     column: (name, call) => columns[name][call],
   };
+}
+
+/** The call with a connection's number and a stream: they are written in that order. */
+function callOf(conn, stream) {
+  const before = (call) => calls.conn[call] < conn || (calls.conn[call] === conn && calls.stream[call] < stream);
+  const call = lowerBound(0, calls.count, (place) => !before(place));
+  return call < calls.count && calls.conn[call] === conn && calls.stream[call] === stream ? call : undefined;
+}
+
+/** The call that `0:2121` names. */
+function callNamed(text) {
+  const [, conn, stream] = /^\s*(\d+):(\d+)\s*$/.exec(text ?? '') ?? [];
+  return conn === undefined ? undefined : callOf(Number(conn), Number(stream));
 }
 
 /** Sets where connections and bars begin and end. */

@@ -89,7 +89,7 @@ function showCall(call) {
       ['Race', RACES[fate.race]],
       ['Late by', at('late') === null ? null : duration(at('late'))],
       ['Outcome', fate.outcome === 'unknown' ? null : fate.outcome],
-      ['Told', fate.appError && wire(fate.appError)],
+      ['App saw', fate.appError && wire(fate.appError)],
       ['Authority', calls.authority(call) && wire(calls.authority(call))],
       ...calls.headers.map((header) => [wire(header.name), header.values[call] ? wire(header.values[call]) : 'absent']),
       ['Request', bytes(at('requests'), at('requestBytes'))],

@@ -5,7 +5,7 @@ const LISTED_PROOFS = 12;
 
 /** The calls a finding is about that are drawn. */
 function findingCalls(finding) {
-  finding.found ??= finding.calls.map(([conn, stream]) => callOfId.get(`${conn}:${stream}`)).filter((call) => call !== undefined);
+  finding.found ??= finding.calls.map(([conn, stream]) => callOf(conn, stream)).filter((call) => call !== undefined);
   return finding.found;
 }
 

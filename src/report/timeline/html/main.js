@@ -74,7 +74,7 @@ window.timeline = {
   selected: () => (selection.call === null ? null : callId(selection.call)),
   find: (query) => findCalls(query).map(callId),
   place: (id) => {
-    const call = callOfId.get(id);
+    const call = callNamed(id);
     return call === undefined ? null : { from: toX(calls.from[call]), to: toX(calls.to[call]), y: callY(call) - stage.scrollTop };
   },
 };

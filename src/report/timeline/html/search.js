@@ -17,7 +17,7 @@ function searchText(call) {
 
 /** The calls that have every word of a query; `0:2121` is that call alone. */
 function findCalls(query) {
-  const exact = callOfId.get(query.trim());
+  const exact = callNamed(query);
   if (exact !== undefined) return [exact];
   const words = query.toLowerCase().split(/\s+/).filter(Boolean);
   const found = [];
@@ -62,8 +62,8 @@ function listMatches() {
       selectCall(call, { go: true });
       listMatches();
     };
-    list.append(make('li', {}, make('button', { type: 'button', class: place === current && 'current', 'aria-label': `${callName(call)}, ${verdicts[calls.verdict[call]].words}`, onclick: go },
-      glyph(verdicts[calls.verdict[call]]), wire(calls.method(call) ?? '(method unknown)'), make('span', { class: 'where' }, callId(call)))));
+    list.append(make('li', {}, make('button', { type: 'button', class: place === current && 'current', onclick: go },
+      glyph(verdicts[calls.verdict[call]]), wire(calls.method(call) ?? '(method unknown)'), make('span', { class: 'where' }, callId(call)), make('span', { class: 'unseen' }, verdicts[calls.verdict[call]].words))));
   }
   const rest = found.length - LISTED_MATCHES;
   results.replaceChildren(
