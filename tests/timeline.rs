@@ -23,11 +23,19 @@ use serde_json::{Value, json};
 use shared_material::Run;
 
 /// The recordings whose page is opened, and the finding each is about.
-const RECORDINGS: [&str; 3] =
-    ["16-blog-real-values", "09a-nginx-keepalive-requests", "01c-maxage-singlegoaway-300c"];
+const RECORDINGS: [&str; 3] = [
+    "16-blog-real-values",
+    "09a-nginx-keepalive-requests",
+    "01c-maxage-singlegoaway-300c",
+];
 
-const FIXTURES: [&str; 5] =
-    ["goaway-zero", "grace-cut", "late-client", "polite-client", "too-many-pings"];
+const FIXTURES: [&str; 5] = [
+    "goaway-zero",
+    "grace-cut",
+    "late-client",
+    "polite-client",
+    "too-many-pings",
+];
 
 fn timeline(arguments: &[&str]) -> String {
     let arguments: Vec<_> = ["timeline"].iter().chain(arguments).copied().collect();
@@ -55,7 +63,13 @@ fn the_merged_story_names_connections() {
 #[test]
 fn the_story_around_something() {
     let around = |place: &str, window: &str| {
-        timeline(&[&fixture("late-client"), "--around", place, "--window", window])
+        timeline(&[
+            &fixture("late-client"),
+            "--around",
+            place,
+            "--window",
+            window,
+        ])
     };
     insta::assert_snapshot!("text_around_rule", around("late-open", "20ms"));
     insta::assert_snapshot!("text_around_time", around("+1s", "100ms"));
@@ -65,7 +79,10 @@ fn the_story_around_something() {
 #[test]
 fn what_cannot_be_found_is_said() {
     for (arguments, complaint) in [
-        (["--around", "no-such-thing"], "neither a rule, nor a time, nor CONN:STREAM"),
+        (
+            ["--around", "no-such-thing"],
+            "neither a rule, nor a time, nor CONN:STREAM",
+        ),
         (["--around", "0:99999"], "the capture has no such thing"),
         (["--around", "connect-failed-not"], "neither a rule"),
         (["--window", "soon"], "not a duration"),
@@ -89,7 +106,9 @@ fn the_diagram_of_each_fixture() {
 
 #[test]
 fn mermaid_itself_draws_the_diagrams() {
-    let Some(browser) = Browser::found("mermaid") else { return };
+    let Some(browser) = Browser::found("mermaid") else {
+        return;
+    };
     let folder = folder("mermaid");
     let hostile = folder.join("hostile.pcap");
     fs::write(&hostile, captures::hostile()).unwrap();
@@ -112,15 +131,24 @@ fn mermaid_itself_draws_the_diagrams() {
 
 #[test]
 fn the_pages_of_recordings_do_what_they_promise() {
-    let Some(browser) = Browser::found("page") else { return };
-    let Some(shared) = shared_material::folder("timeline page") else { return };
+    let Some(browser) = Browser::found("page") else {
+        return;
+    };
+    let Some(shared) = shared_material::folder("timeline page") else {
+        return;
+    };
     let folder = folder("page");
     for recording in RECORDINGS {
         let lab = shared.join("lab").join(recording);
         let page = folder.join(format!("{recording}.html"));
         html(&lab.join("client.pcap"), &page, &["--header", "x-rpc-id"]);
         let truth = shared_material::json(&lab.join("truth.json"));
-        let victims: Vec<_> = truth["victims"].as_array().unwrap().iter().map(victim).collect();
+        let victims: Vec<_> = truth["victims"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(victim)
+            .collect();
         assert!(!victims.is_empty());
         let list = folder.join(format!("{recording}.json"));
         fs::write(&list, json!(victims).to_string()).unwrap();
@@ -135,10 +163,15 @@ fn victim(truth: &Value) -> Value {
 
 #[test]
 fn hostile_names_are_shown_as_text() {
-    let Some(browser) = Browser::found("hostile") else { return };
+    let Some(browser) = Browser::found("hostile") else {
+        return;
+    };
     let folder = folder("hostile");
-    let (capture, page, texts) =
-        (folder.join("hostile.pcap"), folder.join("hostile.html"), folder.join("texts.json"));
+    let (capture, page, texts) = (
+        folder.join("hostile.pcap"),
+        folder.join("hostile.html"),
+        folder.join("texts.json"),
+    );
     fs::write(&capture, captures::hostile()).unwrap();
     html(&capture, &page, &["--header", "x-note"]);
     fs::write(&texts, json!(captures::hostile_texts()).to_string()).unwrap();
@@ -152,7 +185,13 @@ fn a_page_holds_no_markup_from_a_capture() {
     fs::write(&capture, captures::hostile()).unwrap();
     html(&capture, &page, &["--header", "x-note"]);
     let page = fs::read_to_string(&page).unwrap();
-    let data = page.split("id=\"data\">").nth(1).unwrap().split("</script>").next().unwrap();
+    let data = page
+        .split("id=\"data\">")
+        .nth(1)
+        .unwrap()
+        .split("</script>")
+        .next()
+        .unwrap();
     assert!(!data.contains('<') && !data.contains('\u{2028}'));
     let _: Value = serde_json::from_str(data).expect("all data is in its element");
 }
@@ -167,18 +206,32 @@ fn secrets_stay_out_of_every_form() {
     let capture = capture.to_str().unwrap();
     let mut forms = vec![fs::read_to_string(&page).unwrap()];
     for format in ["text", "mermaid"] {
-        forms.push(timeline(&[capture, "--format", format, header[0], header[1], "--limit", "99"]));
+        forms.push(timeline(&[
+            capture, "--format", format, header[0], header[1], "--limit", "99",
+        ]));
     }
     for form in &forms {
-        assert!(!form.contains(captures::SECRET), "a credential or a query is shown");
+        assert!(
+            !form.contains(captures::SECRET),
+            "a credential or a query is shown"
+        );
     }
-    let shown = timeline(&[capture, "--show-secrets", header[0], header[1], "--limit", "99"]);
+    let shown = timeline(&[
+        capture,
+        "--show-secrets",
+        header[0],
+        header[1],
+        "--limit",
+        "99",
+    ]);
     assert!(shown.contains(captures::SECRET));
 }
 
 #[test]
 fn a_hundred_thousand_calls_stay_smooth() {
-    let Some(browser) = Browser::found("speed") else { return };
+    let Some(browser) = Browser::found("speed") else {
+        return;
+    };
     let folder = folder("speed");
     let (capture, page) = (folder.join("busy.pcap"), folder.join("busy.html"));
     fs::write(&capture, captures::busy(20, 5_000)).unwrap();
@@ -195,7 +248,13 @@ fn more_calls_than_are_drawn_are_thinned_and_it_says_so() {
     html(&capture, &page, &[]);
     fs::remove_file(&capture).unwrap();
     let page = fs::read_to_string(&page).unwrap();
-    let data = page.split("id=\"data\">").nth(1).unwrap().split("</script>").next().unwrap();
+    let data = page
+        .split("id=\"data\">")
+        .nth(1)
+        .unwrap()
+        .split("</script>")
+        .next()
+        .unwrap();
     let data: Value = serde_json::from_str(data).unwrap();
     assert_eq!(data["calls"]["count"], 100_000);
     let dead = 11 * u64::from(captures::BEYOND);
@@ -215,7 +274,9 @@ fn html(capture: &Path, page: &Path, more: &[&str]) {
 
 /// An empty folder for a test's files.
 fn folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("timeline").join(name);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("timeline")
+        .join(name);
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
     folder
@@ -257,6 +318,9 @@ impl Browser {
         let output = command.output().unwrap();
         let failures = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{script}:\n{failures}");
-        eprintln!("timeline {script}: {}", String::from_utf8_lossy(&output.stdout).trim());
+        eprintln!(
+            "timeline {script}: {}",
+            String::from_utf8_lossy(&output.stdout).trim()
+        );
     }
 }

@@ -17,7 +17,11 @@ pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<Done> {
         .ok_or_else(|| Refusal::NoSuchWindow(options.window.clone()))?;
     let mut capture = Capture::open(&options.input.captures)?;
     let interest = Interest {
-        headers: options.headers.iter().map(|name| lower_case(name)).collect(),
+        headers: options
+            .headers
+            .iter()
+            .map(|name| lower_case(name))
+            .collect(),
         all: true,
         filter: options.selection.filter(),
         ..Interest::default()
@@ -27,7 +31,10 @@ pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<Done> {
     warn(&report.anomalies)?;
     let connections = &report.analysis.connections;
     let readable = |transport| matches!(transport, Transport::H2c | Transport::NotHttp2);
-    if !connections.iter().any(|connection| readable(connection.transport)) {
+    if !connections
+        .iter()
+        .any(|connection| readable(connection.transport))
+    {
         let tls = connections.len();
         return Err(no_http2(&options.input.captures, &report.tally, tls).into());
     }
@@ -37,7 +44,9 @@ pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<Done> {
     };
     let text = match options.format {
         TimelineFormat::Html => timeline::html(&report, spans.as_ref(), secrets),
-        TimelineFormat::Mermaid => timeline::mermaid(&report, around.as_ref(), spans.as_ref(), secrets),
+        TimelineFormat::Mermaid => {
+            timeline::mermaid(&report, around.as_ref(), spans.as_ref(), secrets)
+        }
         TimelineFormat::Text => {
             colour(&options.output);
             let text = timeline::Text {

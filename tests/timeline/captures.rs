@@ -27,7 +27,11 @@ pub(crate) fn busy(connections: u16, calls: u32) -> Vec<u8> {
             let stream = 2 * call + 1;
             events.push((opened, End::Client, stream));
             if call < calls - BEYOND {
-                events.push((opened + 5_000_000 + random.below(55_000_000), End::Server, stream));
+                events.push((
+                    opened + 5_000_000 + random.below(55_000_000),
+                    End::Server,
+                    stream,
+                ));
             }
         }
         events.sort_unstable_by_key(|(time, _, stream)| (*time, *stream));
@@ -38,7 +42,10 @@ pub(crate) fn busy(connections: u16, calls: u32) -> Vec<u8> {
                 End::Server => talk.say(from, &answer(stream)),
             }
         }
-        talk.say(End::Server, &wire::goaway(2 * (calls - BEYOND) - 1, 0, b"max_age"));
+        talk.say(
+            End::Server,
+            &wire::goaway(2 * (calls - BEYOND) - 1, 0, b"max_age"),
+        );
         talk.say(End::Client, &wire::frame(wire::PING, 0, 0, &[7; 8]));
         talk.now += 2_000_000_000;
         talk.fin(End::Server);
@@ -51,7 +58,11 @@ pub(crate) fn busy(connections: u16, calls: u32) -> Vec<u8> {
 
 fn request(connection: u16, stream: u32) -> Vec<u8> {
     let id = format!("{connection:04x}-{stream:08x}-7f3a-4c51");
-    let method = ["/shop.Orders/Create", "/shop.Orders/Get", "/inventory.Stock/Reserve"];
+    let method = [
+        "/shop.Orders/Create",
+        "/shop.Orders/Get",
+        "/inventory.Stock/Reserve",
+    ];
     let fields = [
         (":method", "POST"),
         (":scheme", "http"),
@@ -145,7 +156,10 @@ struct Random(u64);
 
 impl Random {
     fn below(&mut self, limit: i64) -> i64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         i64::try_from(self.0 >> 33).unwrap() % limit
     }
 }

@@ -31,7 +31,9 @@ impl Handshake {
     #[must_use]
     pub fn to_client_nanos(self) -> Option<i64> {
         let beyond = self.beyond_nanos?;
-        (0..=self.nanos).contains(&beyond).then_some((self.nanos - beyond) / 2)
+        (0..=self.nanos)
+            .contains(&beyond)
+            .then_some((self.nanos - beyond) / 2)
     }
 }
 
@@ -41,17 +43,38 @@ mod tests {
 
     #[test]
     fn the_shares_of_a_round_trip_say_where_the_capture_was_made() {
-        let at_client = Handshake { nanos: 50, beyond_nanos: Some(50) };
-        assert_eq!((at_client.from_server_nanos(), at_client.to_client_nanos()), (Some(25), Some(0)));
-        let at_server = Handshake { nanos: 50, beyond_nanos: Some(0) };
-        assert_eq!((at_server.from_server_nanos(), at_server.to_client_nanos()), (Some(0), Some(25)));
+        let at_client = Handshake {
+            nanos: 50,
+            beyond_nanos: Some(50),
+        };
+        assert_eq!(
+            (at_client.from_server_nanos(), at_client.to_client_nanos()),
+            (Some(25), Some(0))
+        );
+        let at_server = Handshake {
+            nanos: 50,
+            beyond_nanos: Some(0),
+        };
+        assert_eq!(
+            (at_server.from_server_nanos(), at_server.to_client_nanos()),
+            (Some(0), Some(25))
+        );
     }
 
     #[test]
     fn a_handshake_out_of_order_says_nothing() {
-        let odd = Handshake { nanos: 50, beyond_nanos: Some(70) };
-        assert_eq!((odd.from_server_nanos(), odd.to_client_nanos()), (None, None));
-        let without = Handshake { nanos: 50, beyond_nanos: None };
+        let odd = Handshake {
+            nanos: 50,
+            beyond_nanos: Some(70),
+        };
+        assert_eq!(
+            (odd.from_server_nanos(), odd.to_client_nanos()),
+            (None, None)
+        );
+        let without = Handshake {
+            nanos: 50,
+            beyond_nanos: None,
+        };
         assert_eq!(without.from_server_nanos(), None);
     }
 }

@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 
 use super::moment::Clock;
 use crate::capture::Timestamp;
-use crate::inspect::{CallId, Moment};
 use crate::inspect::diagnosis::RULES;
+use crate::inspect::{CallId, Moment};
 use crate::report::document::Report;
 
 /// What the story is told around.
@@ -58,10 +58,17 @@ impl Around {
                 vec![(first, last)]
             }
             Self::Rule(rule) => {
-                let findings = report.analysis.findings.iter().filter(|found| found.rule == *rule);
+                let findings = report
+                    .analysis
+                    .findings
+                    .iter()
+                    .filter(|found| found.rule == *rule);
                 let proofs = findings.flat_map(|found| found.evidence.iter());
                 let stamps = proofs.filter_map(|proof| proof.stamp);
-                stamps.map(|stamp| clock.nanos(stamp.time)).map(|nanos| (nanos, nanos)).collect()
+                stamps
+                    .map(|stamp| clock.nanos(stamp.time))
+                    .map(|nanos| (nanos, nanos))
+                    .collect()
             }
         };
         cores.sort_unstable();
@@ -82,9 +89,17 @@ impl Around {
 /// Nanoseconds of `200ms`, `1.5s`, `2m`; without a unit they are seconds.
 #[must_use]
 pub fn parse_duration(text: &str) -> Option<i64> {
-    const UNITS: [(&str, f64); 6] =
-        [("ns", 1.0), ("us", 1e3), ("µs", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 60e9)];
-    let unit = UNITS.iter().find_map(|(unit, nanos)| Some((text.strip_suffix(unit)?, *nanos)));
+    const UNITS: [(&str, f64); 6] = [
+        ("ns", 1.0),
+        ("us", 1e3),
+        ("µs", 1e3),
+        ("ms", 1e6),
+        ("s", 1e9),
+        ("m", 60e9),
+    ];
+    let unit = UNITS
+        .iter()
+        .find_map(|(unit, nanos)| Some((text.strip_suffix(unit)?, *nanos)));
     let (number, nanos) = unit.unwrap_or((text, 1e9));
     let number: f64 = number.trim().parse().ok()?;
     // Some 292 years are the most that fits.
@@ -96,8 +111,8 @@ pub fn parse_duration(text: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inspect::diagnosis::{Confidence, Evidence, Finding, Severity};
     use crate::capture::Stamp;
+    use crate::inspect::diagnosis::{Confidence, Evidence, Finding, Severity};
 
     #[test]
     fn durations_have_units() {
@@ -112,19 +127,35 @@ mod tests {
 
     #[test]
     fn rules_times_and_calls_are_told_apart() {
-        let call = CallId { connection: 0, stream: 2121 };
+        let call = CallId {
+            connection: 0,
+            stream: 2121,
+        };
         assert_eq!(Around::parse("0:2121"), Some(Around::Call(call)));
-        assert_eq!(Around::parse("goaway-race"), Some(Around::Rule("goaway-race")));
-        assert_eq!(Around::parse("+31.5s"), Some(Around::Time(Moment::Elapsed(31_500_000_000))));
+        assert_eq!(
+            Around::parse("goaway-race"),
+            Some(Around::Rule("goaway-race"))
+        );
+        assert_eq!(
+            Around::parse("+31.5s"),
+            Some(Around::Time(Moment::Elapsed(31_500_000_000)))
+        );
         let moment = Timestamp::from_nanos(1_500_000_000);
-        assert_eq!(Around::parse("1970-01-01T00:00:01.5Z"), Some(Around::Time(Moment::Absolute(moment))));
+        assert_eq!(
+            Around::parse("1970-01-01T00:00:01.5Z"),
+            Some(Around::Time(Moment::Absolute(moment)))
+        );
         assert_eq!(Around::parse("no-such-rule"), None);
     }
 
     #[test]
     fn windows_that_touch_become_one() {
         let proof = |seconds: i64| Evidence {
-            stamp: Some(Stamp { time: Timestamp::from_nanos(seconds * 1_000_000_000), packet: 1, file: 0 }),
+            stamp: Some(Stamp {
+                time: Timestamp::from_nanos(seconds * 1_000_000_000),
+                packet: 1,
+                file: 0,
+            }),
             text: String::new(),
         };
         let finding = Finding {
@@ -142,8 +173,16 @@ mod tests {
         let mut report = Report::default();
         report.first_packet = Some(Timestamp::from_nanos(0));
         report.analysis.findings.push(finding);
-        let spans = Around::Rule("goaway-race").spans(&report, 1_000_000_000).unwrap();
-        assert_eq!(spans, [9_000_000_000..=12_000_000_000, 59_000_000_000..=61_000_000_000]);
+        let spans = Around::Rule("goaway-race")
+            .spans(&report, 1_000_000_000)
+            .unwrap();
+        assert_eq!(
+            spans,
+            [
+                9_000_000_000..=12_000_000_000,
+                59_000_000_000..=61_000_000_000
+            ]
+        );
         assert_eq!(Around::Rule("late-open").spans(&report, 1), None);
     }
 }

@@ -122,7 +122,9 @@ impl Columns {
     fn push_headers(&mut self, rpc: &Rpc) {
         if self.headers.is_empty() {
             let named = rpc.headers.iter();
-            self.headers = named.map(|header| (escape::terminal(&header.name), Vec::new())).collect();
+            self.headers = named
+                .map(|header| (escape::terminal(&header.name), Vec::new()))
+                .collect();
         }
         for ((_, list), header) in self.headers.iter_mut().zip(&rpc.headers) {
             let values = header.values.iter().map(|value| match value {
@@ -134,7 +136,10 @@ impl Columns {
     }
 
     fn into_value(self) -> Value {
-        let same = |list: &[Value]| list.first().is_none_or(|first| list.iter().all(|value| value == first));
+        let same = |list: &[Value]| {
+            list.first()
+                .is_none_or(|first| list.iter().all(|value| value == first))
+        };
         // A column that says the same of every call is said once.
         let lists = self.lists.into_iter().map(|(name, list)| {
             let value = match list.first() {
@@ -164,7 +169,9 @@ struct Interned {
 
 impl Interned {
     fn place(&mut self, value: Option<Value>) -> Value {
-        let Some(value) = value else { return Value::Null };
+        let Some(value) = value else {
+            return Value::Null;
+        };
         let next = self.values.len();
         let place = *self.places.entry(value.to_string()).or_insert(next);
         if place == next {
@@ -185,12 +192,25 @@ fn fate(rpc: &Rpc) -> Value {
     tell("race", rpc.race.map(|race| race.name().into()));
     tell("processed", Some(rpc.processed.name().into()));
     tell("outcome", Some(rpc.outcome.name().into()));
-    tell("grpcStatus", rpc.grpc_status.as_deref().map(|status| escape::terminal(status).into()));
-    tell("grpcMessage", rpc.grpc_message.as_deref().map(|text| escape::terminal(text).into()));
+    tell(
+        "grpcStatus",
+        rpc.grpc_status
+            .as_deref()
+            .map(|status| escape::terminal(status).into()),
+    );
+    tell(
+        "grpcMessage",
+        rpc.grpc_message
+            .as_deref()
+            .map(|text| escape::terminal(text).into()),
+    );
     tell("httpStatus", rpc.http_status.map(Value::from));
     tell("error", rpc.error.map(|error| error.to_string().into()));
     let app_error = rpc.app_error.as_deref();
-    tell("appError", app_error.map(|text| escape::terminal(text.as_bytes()).into()));
+    tell(
+        "appError",
+        app_error.map(|text| escape::terminal(text.as_bytes()).into()),
+    );
     Value::Object(known)
 }
 
@@ -241,8 +261,16 @@ fn go_away(record: &ConnectionRecord, goaway: &GoAway, clock: Clock) -> Value {
     let at = clock.micros(goaway.stamp.time);
     // The handshake tells how far the capture was from either end, so when it left and arrived.
     let share = |nanos: Option<i64>| nanos.map(|nanos| nanos / 1_000);
-    let from_server = share(record.handshake.and_then(|handshake| handshake.from_server_nanos()));
-    let to_client = share(record.handshake.and_then(|handshake| handshake.to_client_nanos()));
+    let from_server = share(
+        record
+            .handshake
+            .and_then(|handshake| handshake.from_server_nanos()),
+    );
+    let to_client = share(
+        record
+            .handshake
+            .and_then(|handshake| handshake.to_client_nanos()),
+    );
     let (before, after) = match goaway.from {
         Direction::ServerToClient => (from_server, to_client),
         Direction::ClientToServer => (to_client, from_server),
@@ -278,9 +306,7 @@ fn passing(passage: &Passage, clock: Clock) -> Value {
 
 fn finding(finding: &Finding, clock: Clock) -> Value {
     let plain = |text: &str| escape::terminal(text.as_bytes());
-    let evidence = |proof: &Evidence| {
-        json!({ "seen": proof.stamp.map(|stamp| seen(stamp, clock)), "text": plain(&proof.text) })
-    };
+    let evidence = |proof: &Evidence| json!({ "seen": proof.stamp.map(|stamp| seen(stamp, clock)), "text": plain(&proof.text) });
     let call = |call: &CallId| json!([call.connection, call.stream]);
     json!({
         "rule": finding.rule,

@@ -84,7 +84,9 @@ fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for group in bytes.chunks(3) {
-        let bits = group.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte));
+        let bits = group
+            .iter()
+            .fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte));
         let bits = bits << (8 * (3 - group.len()));
         for place in 0..4 {
             let letter = LETTERS.get((bits >> (18 - 6 * place) & 0x3f) as usize);
@@ -98,13 +100,18 @@ fn base64(bytes: &[u8]) -> String {
 /// JSON that an HTML parser takes for text: no `</script>`, no `<!--` (HTML, section 13.2.5.15), and
 /// no line separator that older scripts would end a line at.
 fn inert(json: &str) -> String {
-    json.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
+    json.replace('<', "\\u003c")
+        .replace('\u{2028}', "\\u2028")
+        .replace('\u{2029}', "\\u2029")
 }
 
 /// Text between tags.
 fn text(value: &str) -> String {
     let safe = crate::report::escape::terminal(value.as_bytes());
-    safe.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    safe.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 /// Puts each part where its name stands, in the order of the page: what a part holds is not searched.
@@ -127,7 +134,9 @@ mod tests {
 
     #[test]
     fn base64_is_that_of_the_rfc() {
-        let vectors = ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"];
+        let vectors = [
+            "", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy",
+        ];
         for (length, expected) in vectors.iter().enumerate() {
             assert_eq!(base64(&b"foobar"[..length]), *expected);
         }
@@ -137,7 +146,10 @@ mod tests {
     fn the_digest_is_the_one_browsers_compute() {
         // The example of CSP Level 3, section 6.7.2.
         let digest = digest("alert('Hello, world.');");
-        assert_eq!(digest, "sha256-qznLcsROx4GACP2dm0UCKCzCG+HiZ1guq6ZZDob/Tng=");
+        assert_eq!(
+            digest,
+            "sha256-qznLcsROx4GACP2dm0UCKCzCG+HiZ1guq6ZZDob/Tng="
+        );
     }
 
     #[test]
@@ -152,7 +164,13 @@ mod tests {
     fn every_part_has_its_place_in_the_page_and_is_not_searched_for_others() {
         let page = html(&Report::default(), None, Secrets::Redacted);
         assert!(!page.contains("{{"), "a part is missing from the page");
-        assert_eq!(fill("a{{x}}b{{y}}c", &[("{{x}}", "{{y}}".into()), ("{{y}}", "1".into())]), "a{{y}}b1c");
+        assert_eq!(
+            fill(
+                "a{{x}}b{{y}}c",
+                &[("{{x}}", "{{y}}".into()), ("{{y}}", "1".into())]
+            ),
+            "a{{y}}b1c"
+        );
     }
 
     #[test]

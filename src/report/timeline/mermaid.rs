@@ -24,7 +24,12 @@ const MAX_LABEL: usize = 120;
 /// A diagram of the finding that `around` names, else of the most severe one; around an RPC or a
 /// time, of what `spans` has.
 #[must_use]
-pub fn mermaid(report: &Report, around: Option<&Around>, spans: Option<&Spans>, secrets: Secrets) -> String {
+pub fn mermaid(
+    report: &Report,
+    around: Option<&Around>,
+    spans: Option<&Spans>,
+    secrets: Secrets,
+) -> String {
     let findings = &report.analysis.findings;
     let finding = match around {
         None => findings.first(),
@@ -32,20 +37,39 @@ pub fn mermaid(report: &Report, around: Option<&Around>, spans: Option<&Spans>, 
         Some(_) => None,
     };
     let beats = story::beats(report);
-    let within = |beat: &Beat<'_>| spans.is_none_or(|spans| spans.iter().any(|span| span.contains(&beat.nanos)));
+    let within = |beat: &Beat<'_>| {
+        spans.is_none_or(|spans| spans.iter().any(|span| span.contains(&beat.nanos)))
+    };
     let chosen = match (finding, around) {
         (Some(finding), _) => finding.connections.first().copied(),
         (None, Some(Around::Call(id))) => Some(id.connection),
-        (None, _) => beats.iter().find(|beat| within(beat)).map(|beat| beat.record.number),
+        (None, _) => beats
+            .iter()
+            .find(|beat| within(beat))
+            .map(|beat| beat.record.number),
     };
-    let record = report.analysis.connections.iter().find(|record| Some(record.number) == chosen);
+    let record = report
+        .analysis
+        .connections
+        .iter()
+        .find(|record| Some(record.number) == chosen);
     let Some(record) = record else {
         return "sequenceDiagram\n    participant C as client\n    Note over C: no HTTP/2 connection in this capture\n".to_owned();
     };
-    let of_this = beats.iter().filter(|beat| beat.record.number == record.number);
+    let of_this = beats
+        .iter()
+        .filter(|beat| beat.record.number == record.number);
     // The finding's own moments are the story; times and calls cut it to their window.
     let told = of_this.filter(|beat| finding.is_some() || within(beat));
-    let mut diagram = Diagram { out: String::new(), finding, secrets, quiet: 0, named: 0, unnamed: 0, ended: Vec::new() };
+    let mut diagram = Diagram {
+        out: String::new(),
+        finding,
+        secrets,
+        quiet: 0,
+        named: 0,
+        unnamed: 0,
+        ended: Vec::new(),
+    };
     diagram.head(record);
     for beat in told {
         diagram.tell(beat);
@@ -72,10 +96,20 @@ impl<'a> Diagram<'a> {
     fn head(&mut self, record: &ConnectionRecord) {
         self.out.push_str("sequenceDiagram\n");
         if let Some(finding) = self.finding {
-            self.write(&format!("title {}: {}", finding.rule, label(&finding.title)));
+            self.write(&format!(
+                "title {}: {}",
+                finding.rule,
+                label(&finding.title)
+            ));
         }
-        self.write(&format!("participant C as client {}", label(&record.client.to_string())));
-        self.write(&format!("participant S as server {}", label(&record.server.to_string())));
+        self.write(&format!(
+            "participant C as client {}",
+            label(&record.client.to_string())
+        ));
+        self.write(&format!(
+            "participant S as server {}",
+            label(&record.server.to_string())
+        ));
     }
 
     fn write(&mut self, line: &str) {
@@ -88,7 +122,11 @@ impl<'a> Diagram<'a> {
             What::Ok => self.quiet += 1,
             What::Opened => {
                 let number = beat.record.number;
-                let how = if beat.record.opened.is_some() { "opened" } else { "first seen" };
+                let how = if beat.record.opened.is_some() {
+                    "opened"
+                } else {
+                    "first seen"
+                };
                 self.write(&format!("Note over C,S: {time} conn {number} {how}"));
             }
             What::Began(rpc) if self.is_about(rpc) => {
@@ -119,7 +157,11 @@ impl<'a> Diagram<'a> {
             }
             What::Closed(close) => {
                 self.sum_up();
-                let how = if close.ending == Ending::Rst { "RST" } else { "FIN" };
+                let how = if close.ending == Ending::Rst {
+                    "RST"
+                } else {
+                    "FIN"
+                };
                 let (from, to) = ends(close.by);
                 self.write(&format!("{from}-x{to}: {time} {how}"));
             }
@@ -129,18 +171,27 @@ impl<'a> Diagram<'a> {
 
     /// A finding's diagram names its own victims; without one, all are.
     fn is_about(&self, rpc: &Rpc) -> bool {
-        let about = self.finding.map(|finding| finding.rpcs.as_slice()).unwrap_or_default();
+        let about = self
+            .finding
+            .map(|finding| finding.rpcs.as_slice())
+            .unwrap_or_default();
         about.is_empty() || about.contains(&rpc.id)
     }
 
     fn sum_up(&mut self) {
         let unnamed = std::mem::take(&mut self.unnamed);
         if unnamed > 0 {
-            self.write(&format!("Note over C: {} more like these", grouped(unnamed)));
+            self.write(&format!(
+                "Note over C: {} more like these",
+                grouped(unnamed)
+            ));
         }
         let quiet = std::mem::take(&mut self.quiet);
         if quiet > 0 {
-            self.write(&format!("Note over C,S: … {} ok …", words::plural(quiet, "RPC")));
+            self.write(&format!(
+                "Note over C,S: … {} ok …",
+                words::plural(quiet, "RPC")
+            ));
         }
     }
 
@@ -151,8 +202,15 @@ impl<'a> Diagram<'a> {
         ended.sort_by_key(|rpc| rpc.verdict);
         for group in ended.chunk_by(|one, other| one.verdict == other.verdict) {
             let Some(first) = group.first() else { continue };
-            let mut text = format!("{} {}", words::plural(group.len() as u64, "RPC"), words::fate(first.verdict));
-            let waits = group.iter().filter_map(|rpc| rpc.duration_nanos()).filter(|nanos| *nanos > 0);
+            let mut text = format!(
+                "{} {}",
+                words::plural(group.len() as u64, "RPC"),
+                words::fate(first.verdict)
+            );
+            let waits = group
+                .iter()
+                .filter_map(|rpc| rpc.duration_nanos())
+                .filter(|nanos| *nanos > 0);
             if let Some(waits) = words::spread(waits) {
                 text.push_str(&format!(" after {waits}"));
             }

@@ -73,7 +73,12 @@ pub(super) fn beats(report: &Report) -> Vec<Beat<'_>> {
         calls = rest;
         let mut tell = |stamp: Stamp, what| {
             let nanos = clock.nanos(stamp.time);
-            beats.push(Beat { nanos, stamp, record, what });
+            beats.push(Beat {
+                nanos,
+                stamp,
+                record,
+                what,
+            });
         };
         tell(record.opened.unwrap_or(record.recognised), What::Opened);
         for passage in record.passages.kept() {
@@ -96,7 +101,14 @@ pub(super) fn beats(report: &Report) -> Vec<Beat<'_>> {
             tell(close.stamp, What::Closed(close));
         }
     }
-    beats.sort_by_key(|beat| (beat.nanos, beat.stamp.file, beat.stamp.packet, beat.what.rank()));
+    beats.sort_by_key(|beat| {
+        (
+            beat.nanos,
+            beat.stamp.file,
+            beat.stamp.packet,
+            beat.what.rank(),
+        )
+    });
     beats
 }
 
@@ -116,7 +128,9 @@ fn tell_call<'a>(rpc: &'a Rpc, tell: &mut impl FnMut(Stamp, What<'a>)) {
         tell(opened, What::Began(rpc));
     }
     // A call opened after the GOAWAY that condemned it was over before it began.
-    let over = rpc.ended.map(|ended| rpc.opened.map_or(ended, |opened| opened.max(ended)));
+    let over = rpc
+        .ended
+        .map(|ended| rpc.opened.map_or(ended, |opened| opened.max(ended)));
     if let Some(over) = over {
         tell(over, What::Ended(rpc));
     }

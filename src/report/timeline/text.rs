@@ -102,7 +102,10 @@ impl LeftOut {
         }
         let connections = words::plural(self.connections, "other connection");
         let calls = words::plural(self.calls, "RPC");
-        format!("\n… {connections} with {calls}, {} of them died …\n", grouped(self.dead))
+        format!(
+            "\n… {connections} with {calls}, {} of them died …\n",
+            grouped(self.dead)
+        )
     }
 }
 
@@ -151,7 +154,9 @@ impl<'a> Teller<'a> {
     fn tell(&mut self, beat: Beat<'a>) {
         if let What::GoAway(goaway) = beat.what
             && !goaway.from_client()
-            && self.goaway.is_none_or(|(connection, _)| connection != beat.record.number)
+            && self
+                .goaway
+                .is_none_or(|(connection, _)| connection != beat.record.number)
         {
             self.goaway = Some((beat.record.number, beat.nanos));
         }
@@ -167,7 +172,11 @@ impl<'a> Teller<'a> {
             What::Ping => self.quiet.pings += 1,
             What::Began(rpc) => self.gather(beat, rpc, false),
             What::Ended(rpc) => self.gather(beat, rpc, true),
-            What::Opened | What::Settings(_) | What::GoAway(_) | What::Acknowledged(_) | What::Closed(_) => {
+            What::Opened
+            | What::Settings(_)
+            | What::GoAway(_)
+            | What::Acknowledged(_)
+            | What::Closed(_) => {
                 self.flush();
                 self.hinge(&beat);
             }
@@ -187,14 +196,19 @@ impl<'a> Teller<'a> {
             group.beats.push((beat, rpc));
             return;
         }
-        self.groups.push(Group { verdict: rpc.verdict, ended, beats: vec![(beat, rpc)] });
+        self.groups.push(Group {
+            verdict: rpc.verdict,
+            ended,
+            beats: vec![(beat, rpc)],
+        });
     }
 
     /// What was left out on request.
     fn end_gap(&mut self) {
         if self.skipped > 0 {
             let moments = words::plural(std::mem::take(&mut self.skipped), "moment");
-            self.out.push_str(&format!("{:14}… {moments} outside the window …\n", ""));
+            self.out
+                .push_str(&format!("{:14}… {moments} outside the window …\n", ""));
         }
     }
 
@@ -211,7 +225,11 @@ impl<'a> Teller<'a> {
             counts.push(words::plural(pings, "ping"));
         }
         if !counts.is_empty() {
-            self.out.push_str(&format!("{:14}… {} …\n", "", counts.join(", ")).dimmed().to_string());
+            self.out.push_str(
+                &format!("{:14}… {} …\n", "", counts.join(", "))
+                    .dimmed()
+                    .to_string(),
+            );
         }
         for group in std::mem::take(&mut self.groups) {
             if group.beats.len() <= self.style.limit.max(1) {
@@ -241,14 +259,19 @@ impl<'a> Teller<'a> {
         }
         text.push_str(&format!(", {}", words::safety(rpc.processed)));
         if let Some(link) = &rpc.retried_as {
-            text.push_str(&format!(", retried as {}:{}", link.call.connection, link.call.stream));
+            text.push_str(&format!(
+                ", retried as {}:{}",
+                link.call.connection, link.call.stream
+            ));
         }
         text
     }
 
     /// Many victims of one kind in one line.
     fn crowd(&mut self, group: &Group<'a>) {
-        let Some((first, rpc)) = group.beats.first() else { return };
+        let Some((first, rpc)) = group.beats.first() else {
+            return;
+        };
         let calls = || group.beats.iter().map(|(_, rpc)| *rpc);
         let named: Vec<_> = calls().take(self.style.limit).map(words::call).collect();
         let count = words::plural(group.beats.len() as u64, "RPC");
@@ -258,7 +281,9 @@ impl<'a> Teller<'a> {
         }
         if group.ended {
             text.push_str(&words::fate(group.verdict).red().to_string());
-            let waits = calls().filter_map(Rpc::duration_nanos).filter(|nanos| *nanos > 0);
+            let waits = calls()
+                .filter_map(Rpc::duration_nanos)
+                .filter(|nanos| *nanos > 0);
             if let Some(waits) = words::spread(waits) {
                 text.push_str(&format!(" after {waits}"));
             }
@@ -270,9 +295,15 @@ impl<'a> Teller<'a> {
                 text.push_str(&format!(", {} retried", grouped(retried as u64)));
             }
         } else {
-            let last = group.beats.last().map_or(first.nanos, |(beat, _)| beat.nanos);
+            let last = group
+                .beats
+                .last()
+                .map_or(first.nanos, |(beat, _)| beat.nanos);
             let over = duration(last - first.nanos);
-            text.push_str(&format!("opened over {over}, later {}", words::fate(group.verdict)));
+            text.push_str(&format!(
+                "opened over {over}, later {}",
+                words::fate(group.verdict)
+            ));
         }
         let rest = group.beats.len().saturating_sub(named.len());
         text.push_str(&format!(": {}", named.join(", ")));
@@ -285,7 +316,9 @@ impl<'a> Teller<'a> {
     /// Something that divides the story.
     fn hinge(&mut self, beat: &Beat<'a>) {
         let record = beat.record;
-        let age = record.opened.map(|opened| beat.stamp.time.nanos_since(opened.time));
+        let age = record
+            .opened
+            .map(|opened| beat.stamp.time.nanos_since(opened.time));
         match beat.what {
             What::Opened => {
                 let text = match record.opened {
@@ -294,7 +327,15 @@ impl<'a> Teller<'a> {
                 };
                 self.line(beat, "○", &text);
             }
-            What::Settings(from) => self.line(beat, "·", &format!("SETTINGS of the {}{}", from.sender(), settings(record, from))),
+            What::Settings(from) => self.line(
+                beat,
+                "·",
+                &format!(
+                    "SETTINGS of the {}{}",
+                    from.sender(),
+                    settings(record, from)
+                ),
+            ),
             What::GoAway(goaway) => {
                 let text = go_away(goaway, age);
                 self.line(beat, "⚑", &text.bold().to_string());
@@ -302,10 +343,19 @@ impl<'a> Teller<'a> {
             What::Acknowledged(goaway) => {
                 let by = goaway.from.reverse().sender();
                 let nanos = beat.stamp.time.nanos_since(goaway.stamp.time);
-                self.line(beat, "✓", &format!("the {by} acknowledges the GOAWAY, {} later", duration(nanos)));
+                self.line(
+                    beat,
+                    "✓",
+                    &format!(
+                        "the {by} acknowledges the GOAWAY, {} later",
+                        duration(nanos)
+                    ),
+                );
             }
             What::Closed(close) => {
-                let since = self.goaway.filter(|(connection, _)| *connection == record.number);
+                let since = self
+                    .goaway
+                    .filter(|(connection, _)| *connection == record.number);
                 let text = closed(close, since.map(|(_, nanos)| beat.nanos - nanos));
                 self.line(beat, "■", &text);
             }
@@ -314,11 +364,22 @@ impl<'a> Teller<'a> {
     }
 
     fn line(&mut self, beat: &Beat<'_>, mark: &str, text: &str) {
-        let connection = if self.merged { format!("conn {:<3} ", beat.record.number) } else { String::new() };
-        let file = if self.several_files { format!(" of file {}", beat.stamp.file) } else { String::new() };
+        let connection = if self.merged {
+            format!("conn {:<3} ", beat.record.number)
+        } else {
+            String::new()
+        };
+        let file = if self.several_files {
+            format!(" of file {}", beat.stamp.file)
+        } else {
+            String::new()
+        };
         let place = format!("packet {}{file}", beat.stamp.packet);
         let elapsed = elapsed(beat.nanos);
-        self.out.push_str(&format!("{elapsed:>12}  {connection}{mark} {text}  {}\n", place.dimmed()));
+        self.out.push_str(&format!(
+            "{elapsed:>12}  {connection}{mark} {text}  {}\n",
+            place.dimmed()
+        ));
     }
 }
 
@@ -330,7 +391,10 @@ const fn mark(ended: bool) -> &'static str {
 fn answer(rpc: &Rpc) -> impl Iterator<Item = String> {
     let status = rpc.grpc_status.as_deref();
     let status = status.map(|status| format!("grpc-status {}", escape::terminal(status)));
-    let message = rpc.grpc_message.as_deref().filter(|message| !message.is_empty());
+    let message = rpc
+        .grpc_message
+        .as_deref()
+        .filter(|message| !message.is_empty());
     let message = message.map(|message| format!("\"{}\"", escape::terminal(message)));
     let error = rpc.error.map(|error| error.to_string());
     [status, message, error].into_iter().flatten()
@@ -346,12 +410,19 @@ fn settings(record: &ConnectionRecord, from: Direction) -> String {
 }
 
 fn go_away(goaway: &GoAway, age: Option<i64>) -> String {
-    let mut text = format!("GOAWAY of the {}: {}", goaway.from.sender(), words::goaway(goaway));
+    let mut text = format!(
+        "GOAWAY of the {}: {}",
+        goaway.from.sender(),
+        words::goaway(goaway)
+    );
     if let Some(age) = age {
         text.push_str(&format!(", at an age of {}", duration(age)));
     }
     if goaway.streams_beyond > 0 {
-        text.push_str(&format!("; {} beyond it", words::plural(goaway.streams_beyond, "stream")));
+        text.push_str(&format!(
+            "; {} beyond it",
+            words::plural(goaway.streams_beyond, "stream")
+        ));
     }
     text
 }
@@ -371,16 +442,26 @@ fn closed(close: Close, since_goaway: Option<i64>) -> String {
 /// The first lines: what the story is about, and when it began.
 fn head(report: &Report) -> String {
     let analysis = &report.analysis;
-    let names = report.files.iter().map(|file| escape::terminal(file.path.as_bytes()));
+    let names = report
+        .files
+        .iter()
+        .map(|file| escape::terminal(file.path.as_bytes()));
     let mut parts = vec![names.collect::<Vec<_>>().join(", ")];
     if let Some(last) = report.last_packet {
         parts.push(duration(Clock::of(report).nanos(last)));
     }
     parts.push(words::plural(report.packets, "packet"));
-    parts.push(words::plural(analysis.connections.len() as u64, "connection"));
+    parts.push(words::plural(
+        analysis.connections.len() as u64,
+        "connection",
+    ));
     parts.push(words::plural(analysis.verdicts.total(), "RPC"));
     let dead = format!("{} died", grouped(analysis.verdicts.deaths()));
-    parts.push(if analysis.verdicts.deaths() > 0 { dead.red().bold().to_string() } else { dead });
+    parts.push(if analysis.verdicts.deaths() > 0 {
+        dead.red().bold().to_string()
+    } else {
+        dead
+    });
     let saved = |rpc: &&Rpc| rpc.verdict.is_death() && rpc.outcome == Outcome::Recovered;
     let saved = analysis.rpcs.iter().filter(saved).count();
     if saved > 0 {
@@ -397,8 +478,15 @@ fn chapter_head(record: &ConnectionRecord) -> String {
     let name = format!("conn {}", record.number).bold();
     let total = words::plural(record.verdicts.total(), "RPC");
     let dead = record.verdicts.deaths();
-    let dead = if dead > 0 { format!(", {} died", grouped(dead)) } else { String::new() };
-    format!("{name}  {} → {}  {total}{dead}\n", record.client, record.server)
+    let dead = if dead > 0 {
+        format!(", {} died", grouped(dead))
+    } else {
+        String::new()
+    };
+    format!(
+        "{name}  {} → {}  {total}{dead}\n",
+        record.client, record.server
+    )
 }
 
 /// Whether a beat makes a connection worth a chapter where there are many.
@@ -406,6 +494,11 @@ fn is_eventful(beat: &Beat<'_>) -> bool {
     match beat.what {
         What::GoAway(_) | What::Began(_) | What::Ended(_) => true,
         What::Closed(close) => close.by == Direction::ServerToClient || close.ending == Ending::Rst,
-        What::Opened | What::Settings(_) | What::Ping | What::Ok | What::Unknown | What::Acknowledged(_) => false,
+        What::Opened
+        | What::Settings(_)
+        | What::Ping
+        | What::Ok
+        | What::Unknown
+        | What::Acknowledged(_) => false,
     }
 }

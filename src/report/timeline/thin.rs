@@ -51,7 +51,10 @@ mod tests {
 
     fn call(stream: u32, verdict: Verdict) -> Rpc {
         Rpc {
-            id: CallId { connection: 0, stream },
+            id: CallId {
+                connection: 0,
+                stream,
+            },
             method: None,
             authority: None,
             opened: None,
@@ -78,25 +81,47 @@ mod tests {
     fn few_calls_are_all_drawn() {
         let calls: Vec<_> = (0..50).map(|stream| call(stream, Verdict::Ok)).collect();
         let drawn = thin(&calls);
-        assert_eq!((drawn.calls.len(), drawn.healthy, drawn.healthy_drawn), (50, 50, 50));
+        assert_eq!(
+            (drawn.calls.len(), drawn.healthy, drawn.healthy_drawn),
+            (50, 50, 50)
+        );
     }
 
     #[test]
     fn the_dead_are_never_thinned() {
         let verdict = |stream: u32| {
-            if stream.is_multiple_of(5) { Verdict::CutByClose } else { Verdict::Ok }
+            if stream.is_multiple_of(5) {
+                Verdict::CutByClose
+            } else {
+                Verdict::Ok
+            }
         };
-        let calls: Vec<_> = (0..250_000).map(|stream| call(stream, verdict(stream))).collect();
+        let calls: Vec<_> = (0..250_000)
+            .map(|stream| call(stream, verdict(stream)))
+            .collect();
         let drawn = thin(&calls);
-        let dead = drawn.calls.iter().filter(|rpc| rpc.verdict.is_death()).count();
-        assert_eq!((dead, drawn.calls.len(), drawn.healthy_drawn), (50_000, MAX_DRAWN, 50_000));
-        let first_half = drawn.calls.iter().filter(|rpc| rpc.id.stream < 125_000).count();
+        let dead = drawn
+            .calls
+            .iter()
+            .filter(|rpc| rpc.verdict.is_death())
+            .count();
+        assert_eq!(
+            (dead, drawn.calls.len(), drawn.healthy_drawn),
+            (50_000, MAX_DRAWN, 50_000)
+        );
+        let first_half = drawn
+            .calls
+            .iter()
+            .filter(|rpc| rpc.id.stream < 125_000)
+            .count();
         assert_eq!(first_half, MAX_DRAWN / 2, "the healthy are thinned evenly");
     }
 
     #[test]
     fn more_dead_than_fit_are_drawn_all_the_same() {
-        let calls: Vec<_> = (0..120_000).map(|stream| call(stream, Verdict::Refused)).collect();
+        let calls: Vec<_> = (0..120_000)
+            .map(|stream| call(stream, Verdict::Refused))
+            .collect();
         assert_eq!(thin(&calls).calls.len(), 120_000);
     }
 }

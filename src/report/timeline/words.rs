@@ -74,7 +74,11 @@ pub(super) fn goaway(goaway: &GoAway) -> String {
 pub(super) fn spread(nanos: impl Iterator<Item = i64> + Clone) -> Option<String> {
     let (shortest, longest) = (nanos.clone().min()?, nanos.max()?);
     let (shortest, longest) = (duration(shortest), duration(longest));
-    Some(if shortest == longest { shortest } else { format!("{shortest} to {longest}") })
+    Some(if shortest == longest {
+        shortest
+    } else {
+        format!("{shortest} to {longest}")
+    })
 }
 
 /// `1 RPC`, `1,113 RPCs`.

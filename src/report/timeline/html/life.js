@@ -158,7 +158,9 @@ function drawClose(context, lane, x, y) {
   context.fillStyle = colour('muted');
   const grace = graceOf(lane.connection);
   const words = `${close.by} ${close.how}${grace ? ` · ${grace.by === 'server' ? 'grace' : 'drained in'} ${duration(grace.to - grace.from)}` : ''}`;
-  if (x + 12 + context.measureText(words).width < view.width) context.fillText(words, x + 9, y);
+  const width = context.measureText(words).width;
+  if (x + 12 + width < view.width) context.fillText(words, x + 9, y);
+  else if (!grace) context.fillText(words, x - width, y - 16);
   hits.push({
     x0: x - 7, x1: x + 7, y0: y - 10, y1: y + 10,
     tip: () => [`Closed by the ${close.by}: ${close.how}`, `${elapsed(close.seen[0])}, packet ${close.seen[1]}`],

@@ -27,7 +27,7 @@ function recoveredWords(dead) {
 }
 
 function buildLegend() {
-  for (const verdict of verdicts) byId('legend').append(make('dt', {}, glyph(verdict)), make('dd', {}, `${verdict.words}: ${verdict.meaning.toLowerCase()}`));
+  for (const verdict of verdicts) byId('legend').append(make('dt', {}, glyph(verdict)), make('dd', {}, `${verdict.words}: ${verdict.meaning}`));
   const marks = [
     ['⚑', 'GOAWAY with its last stream id; below it when it left (○), was received and was acknowledged (●)'],
     ['▨', 'the doomed window: what the client opened there it opened in vain'],

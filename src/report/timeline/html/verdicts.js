@@ -15,16 +15,16 @@ const SHAPES = {
 
 /** By the program's names: the colour's name in the style, and the words. */
 const VERDICT_WORDS = {
-  ok: ['ok', 'ok', 'Answered to the end, and well'],
-  status: ['status', 'error status', 'Answered to the end with an error status'],
-  beyond_last_stream_id: ['beyond', 'beyond the last stream id', 'Above the last stream id of the final GOAWAY: the race'],
-  cut_by_close: ['cut', 'cut by the close', 'The connection ended before the answer did'],
+  ok: ['ok', 'ok', 'answered to the end, and well'],
+  status: ['status', 'error status', 'answered to the end with an error status'],
+  beyond_last_stream_id: ['beyond', 'beyond the last stream id', 'opened above the last stream id of the final GOAWAY'],
+  cut_by_close: ['cut', 'cut by the close', 'the connection ended before the answer did'],
   refused: ['refused', 'refused', 'RST_STREAM REFUSED_STREAM from the server'],
   reset_by_server: ['reset-server', 'reset by the server', 'RST_STREAM from the server'],
   reset_by_client: ['reset-client', 'reset by the client', 'RST_STREAM from the client'],
-  deadline_exceeded: ['deadline', 'deadline exceeded', 'Given up at its deadline'],
-  unanswered: ['unanswered', 'unanswered', 'The capture ends before its answer'],
-  unknown: ['unknown', 'unknown', 'The capture cannot say'],
+  deadline_exceeded: ['deadline', 'deadline exceeded', 'given up at its deadline'],
+  unanswered: ['unanswered', 'unanswered', 'the capture ends before its answer'],
+  unknown: ['unknown', 'unknown', 'the capture cannot say'],
 };
 
 /** In the order of the numbers in the data. */
