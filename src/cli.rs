@@ -196,6 +196,8 @@ pub(crate) enum AnalyzeFormat {
     Text,
     /// h2sniff.report/1
     Json,
+    /// For a ticket or a postmortem
+    Markdown,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -93,6 +93,13 @@ pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<Done> {
             };
             out.write_all(text.render(&report).as_bytes())?;
         }
+        AnalyzeFormat::Markdown => {
+            let markdown = report::markdown::Markdown {
+                limit: options.limit,
+                secrets,
+            };
+            out.write_all(markdown.render(&report).as_bytes())?;
+        }
     }
     out.flush()?;
     Ok(fails(&watched, &report))

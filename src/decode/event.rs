@@ -117,6 +117,8 @@ pub enum Event<'a> {
         upto: u64,
         /// The segment that said so.
         stamp: Stamp,
+        /// Whether all that `by` sent before that segment was seen.
+        whole: bool,
     },
     /// Bytes are missing from the capture.
     Gap {
@@ -129,6 +131,13 @@ pub enum Event<'a> {
     },
     /// Frames could no longer be told apart; decoding goes on at the next boundary found.
     Lost {
+        /// Whose.
+        direction: Direction,
+        /// Where.
+        carrier: Carrier,
+    },
+    /// A frame boundary was found again after [`Event::Lost`].
+    Found {
         /// Whose.
         direction: Direction,
         /// Where.

@@ -23,7 +23,7 @@ use super::stream::{FromClient, FromServer, Stream};
 use crate::capture::Timestamp;
 use crate::decode::http2::hpack::HeaderBlock;
 use crate::decode::http2::{
-    Flags, Frame, FrameType, Malformation, Payload, SettingId, Settings, StreamId,
+    ErrorCode, Flags, Frame, FrameType, Malformation, Payload, SettingId, Settings, StreamId,
 };
 use crate::decode::tcp::Ending;
 use crate::decode::{Carrier, Direction, Event, Recognition, Transport};
@@ -130,7 +130,10 @@ impl Connection {
             answered: VecDeque::new(),
             goaways: GoAways::default(),
             pings: Pings::default(),
-            circumstances: Circumstances::default(),
+            circumstances: Circumstances {
+                begun: recognition.preface_seen,
+                ..Circumstances::default()
+            },
             received_by_client: None,
             sent_by_server: 0,
             interned: FxHashMap::default(),
@@ -162,16 +165,21 @@ impl Connection {
                 by: Direction::ClientToServer,
                 upto,
                 stamp,
+                whole,
             } => {
                 self.received_by_client = self.received_by_client.max(Some(*upto));
                 self.goaways
                     .acknowledge(Direction::ServerToClient, *upto, *stamp);
-                self.settle(*upto, interest);
+                // A RST_STREAM may stand where the client's own bytes are missing so far.
+                if *whole {
+                    self.settle(*upto, interest);
+                }
             }
             Event::Acknowledged {
                 by: Direction::ServerToClient,
                 upto,
                 stamp,
+                ..
             } => {
                 self.goaways
                     .acknowledge(Direction::ClientToServer, *upto, *stamp);
@@ -184,10 +192,14 @@ impl Connection {
             }
             Event::Lost { direction, .. } => {
                 self.record.missing.losses += 1;
-                self.circumstances.losses += 1;
+                self.circumstances.losses.begin(*direction);
                 if *direction == Direction::ServerToClient {
                     self.server_begun = false;
                 }
+            }
+            // Streams that were opened meanwhile may have lost frames too.
+            Event::Found { direction, carrier } => {
+                self.circumstances.losses.end(*direction, carrier.stamp);
             }
             Event::Ended {
                 by,
@@ -258,22 +270,7 @@ impl Connection {
                 self.pushed.insert(promised.0);
             }
             Payload::Data { .. } if flags.contains(Flags::END_STREAM) => self.end(frame),
-            Payload::ResetStream { error } => {
-                let from_client = self.from_client(frame.began);
-                let Some(stream) = self.streams.get_mut(&id.0) else {
-                    return;
-                };
-                match frame.direction {
-                    Direction::ClientToServer => {
-                        stream.reset_by_client.get_or_insert((from_client, *error));
-                    }
-                    Direction::ServerToClient => {
-                        stream
-                            .reset_by_server
-                            .get_or_insert((from_server(frame), *error));
-                    }
-                }
-            }
+            Payload::ResetStream { error } => self.reset(frame, *error),
             Payload::Settings(settings) => {
                 if flags.contains(Flags::ACK) {
                     self.note(frame, Passing::SettingsAck, interest);
@@ -335,7 +332,6 @@ impl Connection {
         if !id.is_client_initiated() {
             return false;
         }
-        let losses_before = self.circumstances.losses;
         let known = self.streams.get_mut(&id.0);
         let fresh = self.opened.insert(id.0);
         if let Some(stream) = known {
@@ -356,7 +352,6 @@ impl Connection {
         }
         let stream = Stream {
             opened: Some(carrier),
-            losses_before,
             ..Stream::default()
         };
         self.streams.insert(id.0, stream);
@@ -421,6 +416,11 @@ impl Connection {
             return;
         }
         self.headers(frame, None, interest);
+        if frame.direction == Direction::ClientToServer
+            && let Some(stream) = self.streams.get_mut(&frame.header.stream.0)
+        {
+            stream.request.hidden = true;
+        }
         if frame.direction == Direction::ServerToClient
             && let Some(stream) = self.stream_answered_on(frame)
         {
@@ -442,11 +442,7 @@ impl Connection {
         if !unseen {
             return self.streams.get_mut(&id.0);
         }
-        let losses_before = self.circumstances.losses;
-        Some(self.streams.entry(id.0).or_insert_with(|| Stream {
-            losses_before,
-            ..Stream::default()
-        }))
+        Some(self.streams.entry(id.0).or_default())
     }
 
     /// END_STREAM of the server.
@@ -462,6 +458,25 @@ impl Connection {
         if stream.answer.ended.is_none() {
             stream.answer.ended = Some(answer);
             self.answered.push_back((answer.end, frame.header.stream.0));
+        }
+    }
+
+    fn reset(&mut self, frame: &Frame<'_>, error: ErrorCode) {
+        let id = frame.header.stream.0;
+        match frame.direction {
+            Direction::ClientToServer => {
+                let received = self.from_client(frame.began);
+                if let Some(stream) = self.streams.get_mut(&id) {
+                    stream.reset_by_client.get_or_insert((received, error));
+                }
+            }
+            Direction::ServerToClient => {
+                let reset = from_server(frame);
+                // Its HEADERS may wait behind a hole in what the client sent.
+                if let Some(stream) = self.stream_answered_on(frame) {
+                    stream.reset_by_server.get_or_insert((reset, error));
+                }
+            }
         }
     }
 

@@ -12,6 +12,7 @@ mod filter;
 mod fingerprint;
 mod goaway;
 mod judge;
+mod losses;
 mod opened;
 mod passage;
 mod pings;

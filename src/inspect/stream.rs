@@ -73,8 +73,6 @@ pub(crate) struct Stream {
     pub(crate) answer: Answer,
     pub(crate) reset_by_server: Option<(FromServer, ErrorCode)>,
     pub(crate) reset_by_client: Option<(FromClient, ErrorCode)>,
-    /// How often frames had been lost from the connection when the stream was first seen.
-    pub(crate) losses_before: u32,
 }
 
 /// What the client sent.
@@ -84,6 +82,8 @@ pub(crate) struct Request {
     pub(crate) authority: Option<Arc<[u8]>>,
     pub(crate) is_grpc: bool,
     pub(crate) timeout: Option<Duration>,
+    /// Fields of it cannot be known: one of them may be a timeout.
+    pub(crate) hidden: bool,
     pub(crate) headers: Vec<RequestedHeader>,
     pub(crate) messages: Messages,
     pub(crate) fingerprint: Fingerprint,
@@ -195,7 +195,11 @@ impl Request {
             })
             .collect();
         for field in block.fields() {
-            let Some(name) = field.name else { continue };
+            let Some(name) = field.name else {
+                self.guess_timeout(field.value);
+                self.hidden |= field.value.is_none();
+                continue;
+            };
             for header in self
                 .headers
                 .iter_mut()
@@ -215,6 +219,13 @@ impl Request {
                 _ => {}
             }
         }
+    }
+}
+
+impl Request {
+    /// A timeout may hide behind a name that cannot be known: its value looks like nothing else.
+    fn guess_timeout(&mut self, value: Option<&[u8]>) {
+        self.timeout = self.timeout.or_else(|| grpc::timeout(value?));
     }
 }
 

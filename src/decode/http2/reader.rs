@@ -63,6 +63,11 @@ pub enum Item<'a> {
         /// Where.
         carrier: Carrier,
     },
+    /// A boundary was found again after [`Item::Lost`].
+    Found {
+        /// Where.
+        carrier: Carrier,
+    },
     /// A header block could not be read; header values may be unknown from here on.
     Undecodable {
         /// What was wrong with it.
@@ -95,6 +100,9 @@ pub struct FrameReader {
     unfinished: Option<UnfinishedBlock>,
     /// Largest payload the receiver takes.
     max_frame_size: u32,
+    /// Whether [`Item::Lost`] was said and no boundary found since. A reader that begins
+    /// mid-connection on a boundary has lost nothing.
+    missed: bool,
     /// Frames still to be looked at with suspicion.
     probation: u8,
     /// How much of each DATA frame to keep.
@@ -146,6 +154,7 @@ impl FrameReader {
             block: HeaderBlock::default(),
             unfinished: None,
             max_frame_size: boundary::DEFAULT_MAX_FRAME_SIZE,
+            missed: false,
             probation: 0,
             keep: 0,
             kept: Vec::new(),
@@ -210,7 +219,7 @@ impl FrameReader {
                 State::Gather => self.gather(position, data, carrier, sink),
                 State::Data(passing) => self.pass_data(passing, position, data, sink),
                 State::Skip(passing, why) => self.skip(passing, why, position, data.len(), sink),
-                State::Lost => self.search(data),
+                State::Lost => self.search(data, carrier, sink),
             };
             position += used as u64;
             data = data.get(used..).unwrap_or_default();
@@ -457,14 +466,26 @@ impl FrameReader {
         )));
     }
 
-    fn search(&mut self, data: &[u8]) -> usize {
-        match boundary::find(data, self.max_frame_size) {
-            Some(offset) => {
-                self.state = State::Gather;
-                self.probation = PROBATION;
-                offset
-            }
-            None => data.len(),
+    fn search(&mut self, data: &[u8], carrier: Carrier, sink: &mut impl FnMut(Item<'_>)) -> usize {
+        let found = boundary::find(data, self.max_frame_size);
+        if found != Some(0) {
+            self.miss(Loss::Gap, carrier, sink);
+        }
+        let Some(offset) = found else {
+            return data.len();
+        };
+        if std::mem::take(&mut self.missed) {
+            sink(Item::Found { carrier });
+        }
+        self.state = State::Gather;
+        self.probation = PROBATION;
+        offset
+    }
+
+    /// Says once that frames are missed from here on.
+    fn miss(&mut self, cause: Loss, carrier: Carrier, sink: &mut impl FnMut(Item<'_>)) {
+        if !std::mem::replace(&mut self.missed, true) {
+            sink(Item::Lost { cause, carrier });
         }
     }
 
@@ -478,6 +499,7 @@ impl FrameReader {
     ) {
         let after = position + length;
         if matches!(self.state, State::Lost) {
+            self.miss(Loss::Gap, carrier, sink);
             return;
         }
         if let Some(passing) = self.passing(position)
@@ -559,7 +581,7 @@ impl FrameReader {
         self.state = State::Lost;
         self.hpack.forget();
         self.unfinished = None;
-        sink(Item::Lost { cause, carrier });
+        self.miss(cause, carrier, sink);
     }
 
     /// A frame that holds part of a header block cannot be read.

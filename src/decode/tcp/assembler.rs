@@ -137,6 +137,12 @@ impl Assembler {
         self.highest
     }
 
+    /// Whether nothing is missing below `position`.
+    #[must_use]
+    pub fn is_whole_to(&self, position: u64) -> bool {
+        position <= self.next || !self.begun
+    }
+
     /// Segments whose bytes had all been seen before.
     #[must_use]
     pub const fn retransmissions(&self) -> u64 {

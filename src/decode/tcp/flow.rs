@@ -56,6 +56,8 @@ pub enum Signal<'a> {
         upto: u64,
         /// The segment that said so.
         stamp: Stamp,
+        /// Whether all that `by` sent before that segment was seen.
+        whole: bool,
     },
     /// `by` ended its half; said once for each way of ending it.
     Ended {
@@ -236,7 +238,7 @@ impl Flow {
             .acknowledgement
             .map(|number| self.learn(from, number));
         if let Some(upto) = acknowledged {
-            self.acknowledge(from, upto, segment.stamp, sink);
+            self.acknowledge(from, upto, segment, sink);
         }
         let carrier = Carrier {
             stamp: segment.stamp,
@@ -280,12 +282,9 @@ impl Flow {
     }
 
     /// How far a side's bytes are known to have reached, captured or not: to its FIN, or to what its
-    /// peer acknowledged. One number beyond its last byte may have been a FIN that was not captured.
+    /// peer acknowledged. One number beyond its last byte is most likely a FIN, and as surely missing.
     fn shown_end(&self, side: Side) -> Option<u64> {
-        let half = self.half(side);
-        let acknowledged = self.half(side.peer()).acknowledged;
-        let fin = half.assembler.highest().saturating_add(1);
-        half.fin.or(acknowledged.filter(|upto| *upto != fin))
+        self.half(side).fin.or(self.half(side.peer()).acknowledged)
     }
 
     fn side_of(&self, segment: &Segment<'_>) -> Side {
@@ -330,13 +329,23 @@ impl Flow {
         &mut self,
         by: Side,
         upto: u64,
-        stamp: Stamp,
+        segment: &Segment<'_>,
         sink: &mut impl FnMut(Signal<'_>),
     ) {
+        let stamp = segment.stamp;
         let half = self.half_mut(by);
+        let before = half.line.map_or(0, |line| {
+            line.position(segment.sequence, half.assembler.highest())
+        });
+        let whole = half.assembler.is_whole_to(before);
         if half.acknowledged.is_none_or(|before| upto > before) {
             half.acknowledged = Some(upto);
-            sink(Signal::Acknowledged { by, upto, stamp });
+            sink(Signal::Acknowledged {
+                by,
+                upto,
+                stamp,
+                whole,
+            });
         }
         let from = by.peer();
         let assembler = &mut self.half_mut(from).assembler;

@@ -22,14 +22,14 @@ impl Handshake {
     /// How long a segment of the server had been under way when it was captured: half of what lies
     /// beyond. A guess, as good as the path is symmetric.
     #[must_use]
-    pub fn from_server_nanos(self) -> Option<i64> {
+    pub fn server_share_nanos(self) -> Option<i64> {
         let beyond = self.beyond_nanos?;
         (0..=self.nanos).contains(&beyond).then_some(beyond / 2)
     }
 
     /// How long it then took to the client.
     #[must_use]
-    pub fn to_client_nanos(self) -> Option<i64> {
+    pub fn client_share_nanos(self) -> Option<i64> {
         let beyond = self.beyond_nanos?;
         (0..=self.nanos)
             .contains(&beyond)
@@ -48,7 +48,10 @@ mod tests {
             beyond_nanos: Some(50),
         };
         assert_eq!(
-            (at_client.from_server_nanos(), at_client.to_client_nanos()),
+            (
+                at_client.server_share_nanos(),
+                at_client.client_share_nanos()
+            ),
             (Some(25), Some(0))
         );
         let at_server = Handshake {
@@ -56,7 +59,10 @@ mod tests {
             beyond_nanos: Some(0),
         };
         assert_eq!(
-            (at_server.from_server_nanos(), at_server.to_client_nanos()),
+            (
+                at_server.server_share_nanos(),
+                at_server.client_share_nanos()
+            ),
             (Some(0), Some(25))
         );
     }
@@ -68,13 +74,13 @@ mod tests {
             beyond_nanos: Some(70),
         };
         assert_eq!(
-            (odd.from_server_nanos(), odd.to_client_nanos()),
+            (odd.server_share_nanos(), odd.client_share_nanos()),
             (None, None)
         );
         let without = Handshake {
             nanos: 50,
             beyond_nanos: None,
         };
-        assert_eq!(without.from_server_nanos(), None);
+        assert_eq!(without.server_share_nanos(), None);
     }
 }

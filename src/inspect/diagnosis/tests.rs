@@ -285,7 +285,7 @@ fn capture_incomplete_fires_on_a_gap() {
         "#,
     );
     insta::assert_snapshot!(told, @r"
-    0:1 ok at 0.010 processed=yes grpc=0
+    0:1 unknown at 0.010 processed=yes grpc=0
     0:3 ok at 0.030 processed=yes grpc=0
     warning capture-incomplete conns=0
     ");

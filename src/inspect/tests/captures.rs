@@ -86,7 +86,7 @@ fn the_headers_of_a_request_that_was_not_captured() {
         "#,
     );
     insta::assert_snapshot!(told, @r"
-    0:1 ok at 0.010 processed=yes grpc=0
+    0:1 unknown at 0.010 processed=yes grpc=0
     0:3 ok at 0.020 processed=yes grpc=0
     warning capture-incomplete conns=0
     ");

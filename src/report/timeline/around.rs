@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::moment::Clock;
+use super::clock::Clock;
 use crate::capture::Timestamp;
 use crate::inspect::diagnosis::RULES;
 use crate::inspect::{CallId, Moment};
@@ -170,8 +170,10 @@ mod tests {
             ruled_out: Vec::new(),
             advice: Vec::new(),
         };
-        let mut report = Report::default();
-        report.first_packet = Some(Timestamp::from_nanos(0));
+        let mut report = Report {
+            first_packet: Some(Timestamp::from_nanos(0)),
+            ..Report::default()
+        };
         report.analysis.findings.push(finding);
         let spans = Around::Rule("goaway-race")
             .spans(&report, 1_000_000_000)

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value, json};
 
 use super::around::Spans;
-use super::moment::Clock;
+use super::clock::Clock;
 use super::thin::thin;
 use crate::capture::Stamp;
 use crate::decode::Direction;
@@ -264,12 +264,12 @@ fn go_away(record: &ConnectionRecord, goaway: &GoAway, clock: Clock) -> Value {
     let from_server = share(
         record
             .handshake
-            .and_then(|handshake| handshake.from_server_nanos()),
+            .and_then(|handshake| handshake.server_share_nanos()),
     );
     let to_client = share(
         record
             .handshake
-            .and_then(|handshake| handshake.to_client_nanos()),
+            .and_then(|handshake| handshake.client_share_nanos()),
     );
     let (before, after) = match goaway.from {
         Direction::ServerToClient => (from_server, to_client),

@@ -5,7 +5,7 @@
 //! own; those are written as entity codes.
 
 use super::around::{Around, Spans};
-use super::moment::{elapsed, grouped};
+use super::clock::elapsed;
 use super::story::{self, Beat, What};
 use super::words;
 use crate::decode::Direction;
@@ -14,6 +14,7 @@ use crate::inspect::diagnosis::Finding;
 use crate::inspect::{ConnectionRecord, Rpc};
 use crate::report::document::Report;
 use crate::report::redact::Secrets;
+use crate::report::units::{count, counted};
 
 /// How many victims a diagram names; more make it too long to read.
 const MAX_VICTIMS: usize = 3;
@@ -147,7 +148,7 @@ impl<'a> Diagram<'a> {
                 let text = label(&format!("{time} GOAWAY {}", words::goaway(goaway)));
                 self.write(&format!("{from}->>{to}: {text}"));
                 if goaway.streams_beyond > 0 {
-                    let beyond = words::plural(goaway.streams_beyond, "stream");
+                    let beyond = counted(goaway.streams_beyond, "stream");
                     self.write(&format!("Note over C,S: {beyond} beyond it"));
                 }
             }
@@ -181,17 +182,11 @@ impl<'a> Diagram<'a> {
     fn sum_up(&mut self) {
         let unnamed = std::mem::take(&mut self.unnamed);
         if unnamed > 0 {
-            self.write(&format!(
-                "Note over C: {} more like these",
-                grouped(unnamed)
-            ));
+            self.write(&format!("Note over C: {} more like these", count(unnamed)));
         }
         let quiet = std::mem::take(&mut self.quiet);
         if quiet > 0 {
-            self.write(&format!(
-                "Note over C,S: … {} ok …",
-                words::plural(quiet, "RPC")
-            ));
+            self.write(&format!("Note over C,S: … {} ok …", counted(quiet, "RPC")));
         }
     }
 
@@ -204,7 +199,7 @@ impl<'a> Diagram<'a> {
             let Some(first) = group.first() else { continue };
             let mut text = format!(
                 "{} {}",
-                words::plural(group.len() as u64, "RPC"),
+                counted(group.len() as u64, "RPC"),
                 words::fate(first.verdict)
             );
             let waits = group
@@ -219,7 +214,7 @@ impl<'a> Diagram<'a> {
             }
             let retried = group.iter().filter(|rpc| rpc.retried_as.is_some()).count();
             if retried > 0 {
-                text.push_str(&format!(", {} retried", grouped(retried as u64)));
+                text.push_str(&format!(", {} retried", count(retried as u64)));
             }
             self.write(&format!("Note over C,S: {}", label(&text)));
         }

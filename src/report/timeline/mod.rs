@@ -4,10 +4,11 @@
 //! a diagram of one finding. What never happens here: a judgement; a call is drawn as it was judged.
 
 mod around;
+mod clock;
 mod data;
 mod html;
 mod mermaid;
-mod moment;
+
 mod story;
 mod text;
 mod thin;

@@ -1,6 +1,6 @@
 //! What happened, beat by beat: the plain order that lines and diagrams are made from.
 
-use super::moment::Clock;
+use super::clock::Clock;
 use crate::capture::Stamp;
 use crate::decode::Direction;
 use crate::inspect::{Close, ConnectionRecord, GoAway, Passing, Rpc, Verdict};

@@ -4,7 +4,7 @@
 //! capture's first packet; the healthy are summed up, and victims of one kind share a line.
 
 use super::around::Spans;
-use super::moment::{Clock, duration, elapsed, grouped};
+use super::clock::{Clock, elapsed};
 use super::story::{self, Beat, What};
 use super::words;
 use crate::decode::Direction;
@@ -13,6 +13,7 @@ use crate::inspect::{Close, ConnectionRecord, GoAway, Outcome, Rpc, Verdict};
 use crate::report::document::Report;
 use crate::report::escape;
 use crate::report::redact::Secrets;
+use crate::report::units::{count, counted, duration};
 use colored::Colorize as _;
 
 /// How many connections are told one by one even if nothing happened to them; where there are more,
@@ -100,11 +101,11 @@ impl LeftOut {
         if self.connections == 0 {
             return String::new();
         }
-        let connections = words::plural(self.connections, "other connection");
-        let calls = words::plural(self.calls, "RPC");
+        let connections = counted(self.connections, "other connection");
+        let calls = counted(self.calls, "RPC");
         format!(
             "\n… {connections} with {calls}, {} of them died …\n",
-            grouped(self.dead)
+            count(self.dead)
         )
     }
 }
@@ -206,7 +207,7 @@ impl<'a> Teller<'a> {
     /// What was left out on request.
     fn end_gap(&mut self) {
         if self.skipped > 0 {
-            let moments = words::plural(std::mem::take(&mut self.skipped), "moment");
+            let moments = counted(std::mem::take(&mut self.skipped), "moment");
             self.out
                 .push_str(&format!("{:14}… {moments} outside the window …\n", ""));
         }
@@ -216,13 +217,13 @@ impl<'a> Teller<'a> {
         let Quiet { ok, unknown, pings } = std::mem::take(&mut self.quiet);
         let mut counts = Vec::new();
         if ok > 0 {
-            counts.push(format!("{} ok", words::plural(ok, "RPC")));
+            counts.push(format!("{} ok", counted(ok, "RPC")));
         }
         if unknown > 0 {
-            counts.push(format!("{} not known", words::plural(unknown, "RPC")));
+            counts.push(format!("{} not known", counted(unknown, "RPC")));
         }
         if pings > 0 {
-            counts.push(words::plural(pings, "ping"));
+            counts.push(counted(pings, "ping"));
         }
         if !counts.is_empty() {
             self.out.push_str(
@@ -274,8 +275,8 @@ impl<'a> Teller<'a> {
         };
         let calls = || group.beats.iter().map(|(_, rpc)| *rpc);
         let named: Vec<_> = calls().take(self.style.limit).map(words::call).collect();
-        let count = words::plural(group.beats.len() as u64, "RPC");
-        let mut text = format!("{count} ");
+        let crowd = counted(group.beats.len() as u64, "RPC");
+        let mut text = format!("{crowd} ");
         if calls().all(|other| other.method == rpc.method) {
             text.push_str(&format!("{} ", words::method(rpc, self.style.secrets)));
         }
@@ -292,7 +293,7 @@ impl<'a> Teller<'a> {
             }
             let retried = calls().filter(|rpc| rpc.retried_as.is_some()).count();
             if retried > 0 {
-                text.push_str(&format!(", {} retried", grouped(retried as u64)));
+                text.push_str(&format!(", {} retried", count(retried as u64)));
             }
         } else {
             let last = group
@@ -308,7 +309,7 @@ impl<'a> Teller<'a> {
         let rest = group.beats.len().saturating_sub(named.len());
         text.push_str(&format!(": {}", named.join(", ")));
         if rest > 0 {
-            text.push_str(&format!(" … {} more", grouped(rest as u64)));
+            text.push_str(&format!(" … {} more", count(rest as u64)));
         }
         self.line(first, mark(group.ended), &text);
     }
@@ -421,7 +422,7 @@ fn go_away(goaway: &GoAway, age: Option<i64>) -> String {
     if goaway.streams_beyond > 0 {
         text.push_str(&format!(
             "; {} beyond it",
-            words::plural(goaway.streams_beyond, "stream")
+            counted(goaway.streams_beyond, "stream")
         ));
     }
     text
@@ -450,13 +451,10 @@ fn head(report: &Report) -> String {
     if let Some(last) = report.last_packet {
         parts.push(duration(Clock::of(report).nanos(last)));
     }
-    parts.push(words::plural(report.packets, "packet"));
-    parts.push(words::plural(
-        analysis.connections.len() as u64,
-        "connection",
-    ));
-    parts.push(words::plural(analysis.verdicts.total(), "RPC"));
-    let dead = format!("{} died", grouped(analysis.verdicts.deaths()));
+    parts.push(counted(report.packets, "packet"));
+    parts.push(counted(analysis.connections.len() as u64, "connection"));
+    parts.push(counted(analysis.verdicts.total(), "RPC"));
+    let dead = format!("{} died", count(analysis.verdicts.deaths()));
     parts.push(if analysis.verdicts.deaths() > 0 {
         dead.red().bold().to_string()
     } else {
@@ -465,7 +463,7 @@ fn head(report: &Report) -> String {
     let saved = |rpc: &&Rpc| rpc.verdict.is_death() && rpc.outcome == Outcome::Recovered;
     let saved = analysis.rpcs.iter().filter(saved).count();
     if saved > 0 {
-        parts.push(format!("{} recovered by a retry", grouped(saved as u64)));
+        parts.push(format!("{} recovered by a retry", count(saved as u64)));
     }
     let mut out = format!("{}\n", parts.join(" · "));
     if let Some(first) = report.first_packet {
@@ -476,10 +474,10 @@ fn head(report: &Report) -> String {
 
 fn chapter_head(record: &ConnectionRecord) -> String {
     let name = format!("conn {}", record.number).bold();
-    let total = words::plural(record.verdicts.total(), "RPC");
+    let total = counted(record.verdicts.total(), "RPC");
     let dead = record.verdicts.deaths();
     let dead = if dead > 0 {
-        format!(", {} died", grouped(dead))
+        format!(", {} died", count(dead))
     } else {
         String::new()
     };

@@ -1,10 +1,10 @@
 //! How lines and diagrams name things.
 
-use super::moment::duration;
 use crate::decode::http2::StreamId;
 use crate::inspect::{GoAway, Processed, Rpc, Verdict};
 use crate::report::escape;
 use crate::report::redact::Secrets;
+use crate::report::units::duration;
 
 /// What became of a call, to follow its name.
 pub(super) const fn fate(verdict: Verdict) -> &'static str {
@@ -79,10 +79,4 @@ pub(super) fn spread(nanos: impl Iterator<Item = i64> + Clone) -> Option<String>
     } else {
         format!("{shortest} to {longest}")
     })
-}
-
-/// `1 RPC`, `1,113 RPCs`.
-pub(super) fn plural(count: u64, one: &str) -> String {
-    let many = if count == 1 { "" } else { "s" };
-    format!("{} {one}{many}", super::moment::grouped(count))
 }

@@ -151,13 +151,14 @@ fn what_was_acknowledged_and_never_captured_is_a_gap() {
 }
 
 #[test]
-fn the_acknowledgement_of_a_fin_that_was_not_captured_is_no_gap() {
+fn the_acknowledgement_of_a_fin_that_was_not_captured_shows_that_it_is_missing() {
     let mut tape = Tape::begun();
     tape.client(1, 1, Some(1), 0, b"one");
     tape.server(2, 1, Some(5), 0, b"yes");
     assert_snapshot!(tape.told(), @r#"
     first 0 "one" by 4
     second 0 "yes" by 5
+    first 3 1 missing
     -- connection 0 over
     "#);
 }
