@@ -10,6 +10,7 @@ mod html;
 mod mermaid;
 
 mod story;
+mod teller;
 mod text;
 mod thin;
 mod words;

@@ -3,6 +3,10 @@
 /** Draws a lane's name and life; `top` is the lane's place on the canvas. */
 function drawLife(context, lane, top) {
   const connection = lane.connection;
+  if (selection.lane === lane.index) {
+    context.fillStyle = colour('accent');
+    context.fillRect(0, top + 4, 2, lane.height - LANE_GAP);
+  }
   const y = top + LABEL_HEIGHT + LIFE_LINE;
   const left = toX(connection.from);
   const right = toX(connection.to);

@@ -41,24 +41,17 @@ function draw() {
   context.fillRect(0, 0, view.width, view.height);
   drawGrid(context);
   const first = lowerBound(0, lanes.length, (index) => lanes[index].top + lanes[index].height > scroll);
-  for (let index = first; index < lanes.length && lanes[index].top - scroll < view.height; index += 1) {
-    drawLane(context, lanes[index], lanes[index].top - scroll);
-  }
+  const past = lowerBound(first, lanes.length, (index) => lanes[index].top - scroll >= view.height);
+  const seen = lanes.slice(first, past);
+  for (const lane of seen) drawBars(context, lane, bodyTop(lane) - scroll);
+  // Arrows run over bars, and below words.
   drawArrows(context, scroll);
+  for (const lane of seen) drawLife(context, lane, lane.top - scroll);
   drawSelected(context, scroll);
   drawAxis(context);
   drawMinimap();
   tellRange();
   rememberAddress();
-}
-
-function drawLane(context, lane, top) {
-  if (selection.lane === lane.index) {
-    context.fillStyle = colour('accent');
-    context.fillRect(0, top + 4, 2, lane.height - LANE_GAP);
-  }
-  drawBars(context, lane, bodyTop(lane) - lane.top + top);
-  drawLife(context, lane, top);
 }
 
 /** The span that is shown, in words. */
