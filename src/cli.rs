@@ -26,6 +26,13 @@ pub(crate) enum Command {
                             tcpdump -i any -w - port 50051 | h2sniff analyze -\n  \
                             h2sniff analyze ring.pcap0 ring.pcap1 --header x-request-id")]
     Analyze(Analyze),
+    /// What happened when, for a postmortem
+    #[command(
+        after_help = "Examples:\n  h2sniff timeline client.pcap --format html -o story.html\n  \
+                            h2sniff timeline client.pcap --around goaway-race --window 200ms\n  \
+                            h2sniff timeline client.pcap --format mermaid --around 0:2121"
+    )]
+    Timeline(Timeline),
     /// Every HTTP/2 frame, both directions, one per line
     #[command(
         after_help = "Examples:\n  h2sniff frames client.pcap --conn 0 --stream 2121\n  \
@@ -66,6 +73,34 @@ pub(crate) struct Analyze {
     /// Exit with 1 if a finding has this rule or severity (repeatable; `warning` includes errors)
     #[arg(long, value_name = "RULE|SEVERITY")]
     pub(crate) fail_on: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Timeline {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    /// How to tell it
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: TimelineFormat,
+    /// Show this request header with each RPC, and find by it (repeatable)
+    #[arg(long = "header", value_name = "NAME")]
+    pub(crate) headers: Vec<String>,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// Only what happened around a finding, a time (`+31.5s`, or a date and time) or an RPC
+    #[arg(long, value_name = "RULE|TIME|CONN:STREAM")]
+    pub(crate) around: Option<String>,
+    /// How much before and after that
+    #[arg(long, value_name = "DURATION", default_value = "1s")]
+    pub(crate) window: String,
+    /// The lines of all connections in one story instead of one after the other
+    #[arg(long)]
+    pub(crate) merged: bool,
+    /// How many RPCs of a kind the text names
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(crate) limit: usize,
 }
 
 #[derive(Args, Debug)]
@@ -163,6 +198,17 @@ pub(crate) enum AnalyzeFormat {
     Json,
     /// For a ticket or a postmortem
     Markdown,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TimelineFormat {
+    /// The story in lines
+    #[default]
+    Text,
+    /// A page for a browser, in one file
+    Html,
+    /// A sequence diagram of a finding, for wikis
+    Mermaid,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -1,5 +1,7 @@
 //! What each command does with its options.
 
+mod timeline;
+
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
@@ -17,6 +19,8 @@ use h2sniff::pipeline;
 use h2sniff::report::frames::{self, LoggedSide, Place, Style};
 use h2sniff::report::{self, Files, Report, Secrets};
 use rustc_hash::FxHashMap;
+
+pub(crate) use timeline::timeline;
 
 use crate::cli::{Analyze, AnalyzeFormat, Color, Frames, FramesFormat, Input, Output, SideOption};
 
@@ -40,6 +44,12 @@ enum Refusal {
     },
     #[error("--fail-on {0}: no such rule or severity")]
     NoSuchRule(String),
+    #[error("--around {0}: neither a rule, nor a time, nor CONN:STREAM")]
+    NoSuchPlace(String),
+    #[error("--around {0}: the capture has no such thing")]
+    NotInCapture(String),
+    #[error("--window {0}: not a duration")]
+    NoSuchWindow(String),
     #[error("cannot write {}", path.display())]
     Output { path: PathBuf, source: io::Error },
 }
@@ -213,6 +223,11 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
                 rules.join(", ")
             ))
         }
+        Refusal::NoSuchPlace(_) => {
+            Some("for example goaway-race, +31.5s, 2026-11-22T07:00:31Z or 0:2121".to_owned())
+        }
+        Refusal::NotInCapture(_) => Some("h2sniff analyze lists findings and RPCs".to_owned()),
+        Refusal::NoSuchWindow(_) => Some("for example 200ms, 1.5s or 2m".to_owned()),
         Refusal::Output { .. } => None,
     }
 }

@@ -15,6 +15,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Analyze(options) => commands::analyze(&options),
         Command::Frames(options) => commands::frames(&options),
+        Command::Timeline(options) => commands::timeline(&options),
         #[cfg(feature = "live")]
         Command::Interfaces => commands::interfaces(),
         Command::Completions { shell } => {

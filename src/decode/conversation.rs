@@ -343,7 +343,7 @@ fn recognise(flow: &Flow, client: Side, transport: Transport) -> Recognition {
         transport,
         preface_seen: false,
         opened: flow.opened(),
-        handshake_nanos: flow.handshake_nanos(),
+        handshake: flow.handshake(),
         recognised: flow.last_seen(),
         guess: None,
     }

@@ -7,7 +7,7 @@ use super::Direction;
 use super::Network;
 use super::http2::hpack::HeaderBlock;
 use super::http2::{Frame, Loss, StreamId};
-use super::tcp::Ending;
+use super::tcp::{Ending, Handshake};
 use crate::capture::Stamp;
 
 /// What a connection speaks.
@@ -38,9 +38,8 @@ pub struct Recognition {
     pub preface_seen: bool,
     /// Its SYN, if captured.
     pub opened: Option<Stamp>,
-    /// Nanoseconds from the SYN to the acknowledgement of the SYN-ACK: one round trip, wherever
-    /// the capture was made.
-    pub handshake_nanos: Option<i64>,
+    /// How long its handshake took, if captured.
+    pub handshake: Option<Handshake>,
     /// The packet that gave it away.
     pub recognised: Stamp,
     /// How it was recognised, where that was not by its preface.

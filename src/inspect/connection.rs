@@ -17,6 +17,7 @@ use super::judge::{Circumstances, Judgement, judge};
 use super::keepalive::Keepalive;
 use super::opened::Opened;
 use super::overdue::Due;
+use super::passage::{Passage, Passages, Passing};
 use super::pings::Pings;
 use super::record::{Close, ConnectionRecord, Finished, Missing, VerdictCounts};
 use super::retry::{self, Attempt};
@@ -111,6 +112,7 @@ impl Connection {
             guess: recognition.guess,
             opened: recognition.opened,
             recognised: recognition.recognised,
+            handshake: recognition.handshake,
             close: None,
             streams_opened: 0,
             highest_stream: 0,
@@ -119,7 +121,7 @@ impl Connection {
             client_settings: None,
             server_settings: None,
             pings: super::pings::PingCounts::default(),
-            round_trip_nanos: recognition.handshake_nanos,
+            round_trip_nanos: recognition.handshake.map(|handshake| handshake.nanos),
             keepalive: super::keepalive::KeepaliveRecord::default(),
             farewell: None,
             most_open: 0,
@@ -127,6 +129,7 @@ impl Connection {
             nonsense: None,
             network: Network::default(),
             traffic: Traffic::default(),
+            passages: Passages::default(),
             missing: Missing::default(),
             verdicts: VerdictCounts::default(),
             user_agent: None,
@@ -135,7 +138,7 @@ impl Connection {
         Self {
             record,
             server_begun: recognition.preface_seen,
-            round_trip_nanos: recognition.handshake_nanos,
+            round_trip_nanos: recognition.handshake.map(|handshake| handshake.nanos),
             streams: FxHashMap::default(),
             opened: Opened::default(),
             pushed: Opened::default(),
@@ -317,17 +320,24 @@ impl Connection {
             }
             Payload::Data { .. } if flags.contains(Flags::END_STREAM) => self.end(frame),
             Payload::ResetStream { error } => self.reset(frame, *error),
-            Payload::Settings(settings) if !flags.contains(Flags::ACK) => {
-                self.learn_settings(frame.direction, *settings);
+            Payload::Settings(settings) => {
+                if flags.contains(Flags::ACK) {
+                    self.note(frame, Passing::SettingsAck, interest);
+                } else {
+                    self.note(frame, Passing::Settings, interest);
+                    self.learn_settings(frame.direction, *settings);
+                }
             }
             Payload::Ping(payload) => {
                 if flags.contains(Flags::ACK) {
+                    self.note(frame, Passing::PingAck(*payload), interest);
                     self.pings
                         .acknowledged(frame.direction, *payload, frame.completed.stamp);
                     let round_trip = self.round_trip_nanos;
                     self.keepalive
                         .acknowledged(frame.direction, *payload, stamp, round_trip);
                 } else {
+                    self.note(frame, Passing::Ping(*payload), interest);
                     self.pings.sent(frame.direction, *payload, stamp);
                     self.keepalive
                         .sent(frame.direction, *payload, stamp, frame.span.end);
@@ -652,6 +662,17 @@ impl Connection {
         FromClient {
             received,
             stamp: carrier.stamp,
+        }
+    }
+
+    /// Keeps what a timeline shows between calls.
+    fn note(&mut self, frame: &Frame<'_>, passing: Passing, interest: &Interest) {
+        if interest.all {
+            self.record.passages.push(Passage {
+                stamp: frame.completed.stamp,
+                from: frame.direction,
+                passing,
+            });
         }
     }
 

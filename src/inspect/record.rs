@@ -7,12 +7,13 @@ use super::goaway::GoAway;
 use super::idleness::Farewell;
 use super::keepalive::KeepaliveRecord;
 use super::overdue::BothOverdue;
+use super::passage::Passages;
 use super::pings::PingCounts;
 use super::rpc::{Rpc, Verdict};
 use super::traffic::Traffic;
 use crate::capture::Stamp;
 use crate::decode::http2::SettingId;
-use crate::decode::tcp::Ending;
+use crate::decode::tcp::{Ending, Handshake};
 use crate::decode::{Direction, Guess, Instead, Network, Transport};
 
 /// Who ended a connection, how and where.
@@ -102,6 +103,8 @@ pub struct ConnectionRecord {
     pub opened: Option<Stamp>,
     /// The packet that gave it away.
     pub recognised: Stamp,
+    /// How far the capture was from both ends.
+    pub handshake: Option<Handshake>,
     /// Its first FIN or RST.
     pub close: Option<Close>,
     /// Streams that the client opened, and the highest of their ids.
@@ -135,6 +138,8 @@ pub struct ConnectionRecord {
     pub network: Network,
     /// Windows, limits and floods.
     pub traffic: Traffic,
+    /// Settings and pings one by one; empty unless all calls were asked for.
+    pub passages: Passages,
     /// What is missing.
     pub missing: Missing,
     /// Calls by verdict.

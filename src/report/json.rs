@@ -321,7 +321,7 @@ const fn ending(ending: Ending) -> &'static str {
     }
 }
 
-const fn transport(transport: Transport) -> &'static str {
+pub(super) const fn transport(transport: Transport) -> &'static str {
     match transport {
         Transport::H2c => "h2c",
         Transport::Tls => "tls",

@@ -6,6 +6,7 @@
 pub mod frames;
 pub mod markdown;
 pub mod text;
+pub mod timeline;
 
 mod columns;
 mod document;

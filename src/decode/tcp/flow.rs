@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::assembler::{Assembler, Chunk, Piece};
+use super::handshake::Handshake;
 use super::sequence::Line;
 use super::vitals::Vitals;
 use crate::capture::Stamp;
@@ -81,7 +82,8 @@ pub struct Flow {
     halves: [Half; 2],
     opened_by: Option<Side>,
     opened: Option<Stamp>,
-    handshake_nanos: Option<i64>,
+    syn_ack_nanos: Option<i64>,
+    handshake: Option<Handshake>,
     last_seen: Stamp,
     segments: u64,
 }
@@ -108,7 +110,8 @@ impl Flow {
             halves: [Half::default(), Half::default()],
             opened_by: None,
             opened: None,
-            handshake_nanos: None,
+            syn_ack_nanos: None,
+            handshake: None,
             last_seen: segment.stamp,
             segments: 0,
         }
@@ -142,11 +145,10 @@ impl Flow {
         self.opened
     }
 
-    /// Nanoseconds from the SYN to the first acknowledgement of the SYN-ACK: one round trip, wherever
-    /// the capture was made.
+    /// How long its handshake took, if that was captured.
     #[must_use]
-    pub const fn handshake_nanos(&self) -> Option<i64> {
-        self.handshake_nanos
+    pub const fn handshake(&self) -> Option<Handshake> {
+        self.handshake
     }
 
     /// The last segment so far.
@@ -234,12 +236,15 @@ impl Flow {
         self.measure(from, segment);
         if segment.flags.contains(TcpFlags::SYN) {
             self.synchronise(from, segment);
-        } else if self.handshake_nanos.is_none()
+        } else if self.handshake.is_none()
             && segment.acknowledgement.is_some()
             && self.opened_by == Some(from)
             && let Some(opened) = self.opened
         {
-            self.handshake_nanos = Some(segment.stamp.time.nanos_since(opened.time));
+            self.handshake = Some(Handshake {
+                nanos: segment.stamp.time.nanos_since(opened.time),
+                beyond_nanos: self.syn_ack_nanos,
+            });
         }
         let acknowledged = segment
             .acknowledgement
@@ -327,6 +332,10 @@ impl Flow {
         }
         if segment.acknowledgement.is_some() {
             self.opened_by.get_or_insert(from.peer());
+            if let Some(opened) = self.opened {
+                let nanos = segment.stamp.time.nanos_since(opened.time);
+                self.syn_ack_nanos.get_or_insert(nanos);
+            }
         } else {
             self.opened_by.get_or_insert(from);
             self.opened.get_or_insert(segment.stamp);

@@ -6,6 +6,7 @@
 
 mod assembler;
 mod flow;
+mod handshake;
 mod sequence;
 mod table;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod vitals;
 
 pub use assembler::{Assembler, Chunk, MAX_HELD_BYTES, Piece};
 pub use flow::{Ending, Flow, Side, Signal};
+pub use handshake::Handshake;
 pub use sequence::{Line, ORIGIN};
 pub use table::{Flows, Slot};
 pub use vitals::{Reset, Silence, Vitals};

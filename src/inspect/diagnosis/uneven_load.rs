@@ -155,7 +155,7 @@ mod tests {
             transport: Transport::H2c,
             preface_seen: true,
             opened: Some(at(from)),
-            handshake_nanos: None,
+            handshake: None,
             recognised: at(from),
             guess: None,
         };

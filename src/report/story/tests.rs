@@ -31,7 +31,7 @@ pub(in crate::report) fn connection(number: u32) -> ConnectionRecord {
         preface_seen: true,
         guess: None,
         opened: Some(at(1, 100)),
-        handshake_nanos: None,
+        handshake: None,
         recognised: at(4, 150),
     };
     let connection = Connection::new(number, &recognition);

@@ -69,7 +69,8 @@ impl Tape {
             original_length: u32::try_from(packet.len()).unwrap(),
             data: &packet[..captured],
         };
-        let Content::Tcp(segment) = link::decode(&packet) else {
+        let mut link = link::Decoder::default();
+        let Content::Tcp(segment) = link.decode(&packet) else {
             panic!("no segment");
         };
         if let Some((mut flow, mut told)) = self.flows.pop_reopened(&segment) {

@@ -113,7 +113,8 @@ fn reassemble(sent: &Sent, packets: &[Part]) -> [Got; 2] {
             original_length: u32::try_from(data.len()).unwrap(),
             data,
         };
-        let Content::Tcp(segment) = link::decode(&packet) else {
+        let mut link = link::Decoder::default();
+        let Content::Tcp(segment) = link.decode(&packet) else {
             panic!("no segment");
         };
         flows.push(&segment, &mut |got, signal| take(got, signal));

@@ -267,7 +267,8 @@ fn stray_packets_of_a_finished_connection_open_no_new_one() {
             original_length: u32::try_from(data.len()).unwrap(),
             data,
         };
-        let Content::Tcp(segment) = link::decode(&packet) else {
+        let mut link = link::Decoder::default();
+        let Content::Tcp(segment) = link.decode(&packet) else {
             panic!("no segment");
         };
         let over = flows.pop_finished(segment.stamp.time).is_some();

@@ -1,0 +1,73 @@
+//! `timeline`: the story of a capture in the form asked for.
+
+use h2sniff::capture::Capture;
+use h2sniff::decode::Transport;
+use h2sniff::inspect::Interest;
+use h2sniff::pipeline;
+use h2sniff::report::timeline::{self, Around, Spans};
+use std::io::Write as _;
+
+use super::{Done, Refusal, colour, decode_options, lower_case, no_http2, open, secrets, warn};
+use crate::cli::{Timeline, TimelineFormat};
+
+pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<Done> {
+    let secrets = secrets(&options.output);
+    let around = options.around.as_deref().map(around).transpose()?;
+    let window = timeline::parse_duration(&options.window)
+        .ok_or_else(|| Refusal::NoSuchWindow(options.window.clone()))?;
+    let mut capture = Capture::open(&options.input.captures)?;
+    let interest = Interest {
+        headers: options
+            .headers
+            .iter()
+            .map(|name| lower_case(name))
+            .collect(),
+        all: true,
+        filter: options.selection.filter(),
+        ..Interest::default()
+    };
+    let decode = decode_options(&options.input, 0);
+    let report = pipeline::analyze(&mut capture, pipeline::Options { decode, interest })?;
+    warn(&report.anomalies)?;
+    let connections = &report.analysis.connections;
+    let readable = |transport| matches!(transport, Transport::H2c | Transport::NotHttp2);
+    if !connections
+        .iter()
+        .any(|connection| readable(connection.transport))
+    {
+        let tls = connections.len();
+        return Err(no_http2(&options.input.captures, &report.tally, tls).into());
+    }
+    let spans = match (&around, &options.around) {
+        (Some(around), Some(asked)) => Some(found(around.spans(&report, window), asked)?),
+        _ => None,
+    };
+    let text = match options.format {
+        TimelineFormat::Html => timeline::html(&report, spans.as_ref(), secrets),
+        TimelineFormat::Mermaid => {
+            timeline::mermaid(&report, around.as_ref(), spans.as_ref(), secrets)
+        }
+        TimelineFormat::Text => {
+            colour(&options.output);
+            let text = timeline::Text {
+                limit: options.limit,
+                secrets,
+                merged: options.merged,
+                spans,
+            };
+            text.render(&report)
+        }
+    };
+    let mut out = open(&options.output)?;
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(Done::Well)
+}
+
+fn around(text: &str) -> Result<Around, Refusal> {
+    Around::parse(text).ok_or_else(|| Refusal::NoSuchPlace(text.to_owned()))
+}
+
+fn found(spans: Option<Spans>, asked: &str) -> Result<Spans, Refusal> {
+    spans.ok_or_else(|| Refusal::NotInCapture(asked.to_owned()))
+}

@@ -1,0 +1,48 @@
+// Words, numbers and elements.
+
+/** The element with an id; the page has all that the script asks for. */
+const byId = (id) => document.getElementById(id);
+
+/** Builds an element. Text is always a text node, so nothing from the wire is ever read as markup. */
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, '');
+    else if (value !== false && value != null) element.setAttribute(name, value);
+  }
+  element.append(...children.filter((child) => child != null));
+  return element;
+}
+
+/** `2,443`. */
+const grouped = (number) => number.toLocaleString('en-US');
+
+/** `1 RPC`, `2 RPCs`. */
+const plural = (count, one) => `${grouped(count)} ${one}${count === 1 ? '' : 's'}`;
+
+/** Microseconds as a duration with three figures: `5.00 s`, `71.2 ms`. */
+function duration(micros) {
+  const size = Math.abs(micros);
+  const [value, unit] = size >= 1e6 ? [micros / 1e6, 's'] : size >= 1e3 ? [micros / 1e3, 'ms'] : [micros, 'µs'];
+  const decimals = unit === 'µs' || Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
+  return `${value.toFixed(decimals)} ${unit}`;
+}
+
+/** Microseconds since the start, as fine as `step` needs: `+31.58 s`. */
+function elapsed(micros, step = 1000) {
+  const decimals = Math.max(0, Math.min(6, Math.ceil(6 - Math.log10(Math.max(step, 1)))));
+  const sign = micros < 0 ? '−' : '+';
+  return `${sign}${(Math.abs(micros) / 1e6).toFixed(decimals)} s`;
+}
+
+/** The time of day of a moment, in UTC to the millisecond. */
+function timeOfDay(micros) {
+  const start = Date.parse(data.capture.start);
+  return Number.isNaN(start) ? '' : `${new Date(start + micros / 1e3).toISOString().slice(11, 23)} UTC`;
+}
+
+/** Says something to those who listen instead of looking. */
+function speak(text) {
+  byId('spoken').textContent = text;
+}

@@ -1,0 +1,265 @@
+//! `timeline --format mermaid`: a finding as a sequence diagram, short enough to read in a wiki.
+//!
+//! In: a finding and the beats of its first connection. Out: the source of a Mermaid sequence diagram.
+//! What never happens here: a character from the wire that the diagram's language would take for its
+//! own; those are written as entity codes.
+
+use super::around::{Around, Spans};
+use super::clock::elapsed;
+use super::story::{self, Beat, What};
+use super::words;
+use crate::decode::Direction;
+use crate::decode::tcp::Ending;
+use crate::inspect::diagnosis::Finding;
+use crate::inspect::{ConnectionRecord, Rpc};
+use crate::report::document::Report;
+use crate::report::redact::Secrets;
+use crate::report::units::{count, counted};
+
+/// How many victims a diagram names; more make it too long to read.
+const MAX_VICTIMS: usize = 3;
+
+/// How long a label may be, in characters; longer ones make a diagram too wide.
+const MAX_LABEL: usize = 120;
+
+/// A diagram of the finding that `around` names, else of the most severe one; around an RPC or a
+/// time, of what `spans` has.
+#[must_use]
+pub fn mermaid(
+    report: &Report,
+    around: Option<&Around>,
+    spans: Option<&Spans>,
+    secrets: Secrets,
+) -> String {
+    let findings = &report.analysis.findings;
+    let finding = match around {
+        None => findings.first(),
+        Some(Around::Rule(rule)) => findings.iter().find(|finding| finding.rule == *rule),
+        Some(_) => None,
+    };
+    let beats = story::beats(report);
+    let within = |beat: &Beat<'_>| {
+        spans.is_none_or(|spans| spans.iter().any(|span| span.contains(&beat.nanos)))
+    };
+    let chosen = match (finding, around) {
+        (Some(finding), _) => finding.connections.first().copied(),
+        (None, Some(Around::Call(id))) => Some(id.connection),
+        (None, _) => beats
+            .iter()
+            .find(|beat| within(beat))
+            .map(|beat| beat.record.number),
+    };
+    let record = report
+        .analysis
+        .connections
+        .iter()
+        .find(|record| Some(record.number) == chosen);
+    let Some(record) = record else {
+        return "sequenceDiagram\n    participant C as client\n    Note over C: no HTTP/2 connection in this capture\n".to_owned();
+    };
+    let of_this = beats
+        .iter()
+        .filter(|beat| beat.record.number == record.number);
+    // The finding's own moments are the story; times and calls cut it to their window.
+    let told = of_this.filter(|beat| finding.is_some() || within(beat));
+    let mut diagram = Diagram {
+        out: String::new(),
+        finding,
+        secrets,
+        quiet: 0,
+        named: 0,
+        unnamed: 0,
+        ended: Vec::new(),
+    };
+    diagram.head(record);
+    for beat in told {
+        diagram.tell(beat);
+    }
+    diagram.tail();
+    diagram.out
+}
+
+struct Diagram<'a> {
+    out: String,
+    finding: Option<&'a Finding>,
+    secrets: Secrets,
+    /// Calls that went well since the last line.
+    quiet: u64,
+    /// Victims that have an arrow of their own.
+    named: usize,
+    /// Those that followed, since the last line.
+    unnamed: u64,
+    /// Victims that have come to their end.
+    ended: Vec<&'a Rpc>,
+}
+
+impl<'a> Diagram<'a> {
+    fn head(&mut self, record: &ConnectionRecord) {
+        self.out.push_str("sequenceDiagram\n");
+        if let Some(finding) = self.finding {
+            self.write(&format!(
+                "title {}: {}",
+                finding.rule,
+                label(&finding.title)
+            ));
+        }
+        self.write(&format!(
+            "participant C as client {}",
+            label(&record.client.to_string())
+        ));
+        self.write(&format!(
+            "participant S as server {}",
+            label(&record.server.to_string())
+        ));
+    }
+
+    fn write(&mut self, line: &str) {
+        self.out.push_str(&format!("    {line}\n"));
+    }
+
+    fn tell(&mut self, beat: &'a Beat<'a>) {
+        let time = elapsed(beat.nanos);
+        match beat.what {
+            What::Ok => self.quiet += 1,
+            What::Opened => {
+                let number = beat.record.number;
+                let how = if beat.record.opened.is_some() {
+                    "opened"
+                } else {
+                    "first seen"
+                };
+                self.write(&format!("Note over C,S: {time} conn {number} {how}"));
+            }
+            What::Began(rpc) if self.is_about(rpc) => {
+                if self.named == MAX_VICTIMS {
+                    self.unnamed += 1;
+                    return;
+                }
+                self.sum_up();
+                self.named += 1;
+                let method = words::method(rpc, self.secrets);
+                let text = label(&format!("{time} HEADERS {} {method}", rpc.id.stream));
+                self.write(&format!("C->>S: {text}"));
+            }
+            What::Ended(rpc) if self.is_about(rpc) => self.ended.push(rpc),
+            What::GoAway(goaway) => {
+                self.sum_up();
+                let (from, to) = ends(goaway.from);
+                let text = label(&format!("{time} GOAWAY {}", words::goaway(goaway)));
+                self.write(&format!("{from}->>{to}: {text}"));
+                if goaway.streams_beyond > 0 {
+                    let beyond = counted(goaway.streams_beyond, "stream");
+                    self.write(&format!("Note over C,S: {beyond} beyond it"));
+                }
+            }
+            What::Acknowledged(goaway) => {
+                let (from, _) = ends(goaway.from.reverse());
+                self.write(&format!("Note over {from}: {time} acknowledges the GOAWAY"));
+            }
+            What::Closed(close) => {
+                self.sum_up();
+                let how = if close.ending == Ending::Rst {
+                    "RST"
+                } else {
+                    "FIN"
+                };
+                let (from, to) = ends(close.by);
+                self.write(&format!("{from}-x{to}: {time} {how}"));
+            }
+            What::Began(_) | What::Ended(_) | What::Unknown | What::Ping | What::Settings(_) => {}
+        }
+    }
+
+    /// A finding's diagram names its own victims; without one, all are.
+    fn is_about(&self, rpc: &Rpc) -> bool {
+        let about = self
+            .finding
+            .map(|finding| finding.rpcs.as_slice())
+            .unwrap_or_default();
+        about.is_empty() || about.contains(&rpc.id)
+    }
+
+    fn sum_up(&mut self) {
+        let unnamed = std::mem::take(&mut self.unnamed);
+        if unnamed > 0 {
+            self.write(&format!("Note over C: {} more like these", count(unnamed)));
+        }
+        let quiet = std::mem::take(&mut self.quiet);
+        if quiet > 0 {
+            self.write(&format!("Note over C,S: … {} ok …", counted(quiet, "RPC")));
+        }
+    }
+
+    /// What became of the victims.
+    fn tail(&mut self) {
+        self.sum_up();
+        let mut ended = std::mem::take(&mut self.ended);
+        ended.sort_by_key(|rpc| rpc.verdict);
+        for group in ended.chunk_by(|one, other| one.verdict == other.verdict) {
+            let Some(first) = group.first() else { continue };
+            let mut text = format!(
+                "{} {}",
+                counted(group.len() as u64, "RPC"),
+                words::fate(first.verdict)
+            );
+            let waits = group
+                .iter()
+                .filter_map(|rpc| rpc.duration_nanos())
+                .filter(|nanos| *nanos > 0);
+            if let Some(waits) = words::spread(waits) {
+                text.push_str(&format!(" after {waits}"));
+            }
+            if group.iter().all(|rpc| rpc.processed == first.processed) {
+                text.push_str(&format!(", {}", words::safety(first.processed)));
+            }
+            let retried = group.iter().filter(|rpc| rpc.retried_as.is_some()).count();
+            if retried > 0 {
+                text.push_str(&format!(", {} retried", count(retried as u64)));
+            }
+            self.write(&format!("Note over C,S: {}", label(&text)));
+        }
+    }
+}
+
+const fn ends(from: Direction) -> (&'static str, &'static str) {
+    match from {
+        Direction::ClientToServer => ("C", "S"),
+        Direction::ServerToClient => ("S", "C"),
+    }
+}
+
+/// Text of a label: what the language could take for its own is written as an entity code
+/// (Mermaid, "Entity codes to escape characters").
+fn label(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (place, character) in text.chars().enumerate() {
+        if place == MAX_LABEL {
+            out.push('…');
+            break;
+        }
+        if character.is_alphanumeric() || " /.,:_-+()=^[]…".contains(character) {
+            out.push(character);
+        } else {
+            out.push_str(&format!("#{};", u32::from(character)));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_cannot_break_out() {
+        assert_eq!(label("/a.B/C"), "/a.B/C");
+        assert_eq!(label("x;y#z<b>\n%%"), "x#59;y#35;z#60;b#62;#92;n#37;#37;");
+        assert_eq!(label(&"x".repeat(500)).chars().count(), MAX_LABEL + 1);
+    }
+
+    #[test]
+    fn a_capture_without_connections_has_a_diagram_too() {
+        let diagram = mermaid(&Report::default(), None, None, Secrets::Redacted);
+        assert!(diagram.starts_with("sequenceDiagram\n"));
+    }
+}

@@ -1,0 +1,173 @@
+//! `timeline`: the story in lines, for a terminal or a message.
+//!
+//! In: the beats of a [`Report`]. Out: a line for each that matters, with the time elapsed since the
+//! capture's first packet; the healthy are summed up, and victims of one kind share a line.
+
+use colored::Colorize as _;
+
+use super::around::Spans;
+use super::clock::Clock;
+use super::story::{self, Beat, What};
+use super::teller::Teller;
+use crate::decode::Direction;
+use crate::decode::tcp::Ending;
+use crate::inspect::{ConnectionRecord, Outcome, Rpc};
+use crate::report::document::Report;
+use crate::report::escape;
+use crate::report::redact::Secrets;
+use crate::report::units::{count, counted, duration};
+
+/// How many connections are told one by one even if nothing happened to them; where there are more,
+/// only those that have a story are.
+const MAX_UNEVENTFUL: usize = 10;
+
+/// How to print it.
+#[derive(Clone, Debug)]
+pub struct Text {
+    /// How many victims of a kind are named.
+    pub limit: usize,
+    /// Whether secrets are shown.
+    pub secrets: Secrets,
+    /// Whether all connections are told in one story.
+    pub merged: bool,
+    /// What part of the story is told; all of it if `None`.
+    pub spans: Option<Spans>,
+}
+
+impl Text {
+    /// The story.
+    #[must_use]
+    pub fn render(&self, report: &Report) -> String {
+        let mut out = head(report);
+        let beats = story::beats(report);
+        if self.merged {
+            let mut teller = Teller::new(self, report, true);
+            for beat in &beats {
+                teller.tell(*beat);
+            }
+            out.push('\n');
+            out.push_str(&teller.finish());
+            return out;
+        }
+        let records = &report.analysis.connections;
+        let mut chapters: Vec<Vec<Beat<'_>>> = vec![Vec::new(); records.len()];
+        for beat in beats {
+            let place = records.partition_point(|record| record.number < beat.record.number);
+            if let Some(chapter) = chapters.get_mut(place) {
+                chapter.push(beat);
+            }
+        }
+        let mut left_out = LeftOut::default();
+        for (record, chapter) in records.iter().zip(chapters) {
+            let in_sight = chapter.iter().any(|beat| self.is_told(beat));
+            let eventful = records.len() <= MAX_UNEVENTFUL || chapter.iter().any(is_eventful);
+            if !in_sight || !eventful {
+                left_out.add(record);
+                continue;
+            }
+            out.push('\n');
+            out.push_str(&chapter_head(record));
+            let mut teller = Teller::new(self, report, false);
+            for beat in chapter {
+                teller.tell(beat);
+            }
+            out.push_str(&teller.finish());
+        }
+        out.push_str(&left_out.line());
+        out
+    }
+
+    pub(super) fn is_told(&self, beat: &Beat<'_>) -> bool {
+        let spans = self.spans.as_deref();
+        spans.is_none_or(|spans| spans.iter().any(|span| span.contains(&beat.nanos)))
+    }
+}
+
+/// Connections that are not told.
+#[derive(Default)]
+struct LeftOut {
+    connections: u64,
+    calls: u64,
+    dead: u64,
+}
+
+impl LeftOut {
+    fn add(&mut self, record: &ConnectionRecord) {
+        self.connections += 1;
+        self.calls += record.verdicts.total();
+        self.dead += record.verdicts.deaths();
+    }
+
+    fn line(&self) -> String {
+        if self.connections == 0 {
+            return String::new();
+        }
+        let connections = counted(self.connections, "other connection");
+        let calls = counted(self.calls, "RPC");
+        format!(
+            "\n… {connections} with {calls}, {} of them died …\n",
+            count(self.dead)
+        )
+    }
+}
+
+/// The first lines: what the story is about, and when it began.
+fn head(report: &Report) -> String {
+    let analysis = &report.analysis;
+    let names = report
+        .files
+        .iter()
+        .map(|file| escape::terminal(file.path.as_bytes()));
+    let mut parts = vec![names.collect::<Vec<_>>().join(", ")];
+    if let Some(last) = report.last_packet {
+        parts.push(duration(Clock::of(report).nanos(last)));
+    }
+    parts.push(counted(report.packets, "packet"));
+    parts.push(counted(analysis.connections.len() as u64, "connection"));
+    parts.push(counted(analysis.verdicts.total(), "RPC"));
+    let dead = format!("{} died", count(analysis.verdicts.deaths()));
+    parts.push(if analysis.verdicts.deaths() > 0 {
+        dead.red().bold().to_string()
+    } else {
+        dead
+    });
+    let saved = |rpc: &&Rpc| rpc.verdict.is_death() && rpc.outcome == Outcome::Recovered;
+    let saved = analysis.rpcs.iter().filter(saved).count();
+    if saved > 0 {
+        parts.push(format!("{} recovered by a retry", count(saved as u64)));
+    }
+    let mut out = format!("{}\n", parts.join(" · "));
+    if let Some(first) = report.first_packet {
+        out.push_str(&format!("+0 s is {first}\n"));
+    }
+    out
+}
+
+fn chapter_head(record: &ConnectionRecord) -> String {
+    let name = format!("conn {}", record.number).bold();
+    let total = counted(record.verdicts.total(), "RPC");
+    let dead = record.verdicts.deaths();
+    let dead = if dead > 0 {
+        format!(", {} died", count(dead))
+    } else {
+        String::new()
+    };
+    format!(
+        "{name}  {} → {}  {total}{dead}\n",
+        record.client, record.server
+    )
+}
+
+/// Whether a beat makes a connection worth a chapter where there are many.
+fn is_eventful(beat: &Beat<'_>) -> bool {
+    match beat.what {
+        What::GoAway(_) | What::Began(_) | What::Ended(_) => true,
+        What::Closed(close) => close.by == Direction::ServerToClient || close.ending == Ending::Rst,
+        What::Opened
+        | What::Settings(_)
+        | What::Ping
+        | What::Ok
+        | What::Unknown
+        | What::Acknowledged(_) => false,
+    }
+}
