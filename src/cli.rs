@@ -40,6 +40,11 @@ pub(crate) enum Command {
                             h2sniff frames client.pcap --format http2debug --side server"
     )]
     Frames(Frames),
+    /// What a rule means, what proves it and what to do; without a name, all rules
+    Explain {
+        /// The rule, as a report names it
+        rule: Option<String>,
+    },
     /// What can be captured
     #[cfg(feature = "live")]
     Interfaces,

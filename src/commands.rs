@@ -44,6 +44,8 @@ enum Refusal {
     },
     #[error("--fail-on {0}: no such rule or severity")]
     NoSuchRule(String),
+    #[error("no rule is called {0}")]
+    UnknownRule(String),
     #[error("--around {0}: neither a rule, nor a time, nor CONN:STREAM")]
     NoSuchPlace(String),
     #[error("--around {0}: the capture has no such thing")]
@@ -178,6 +180,19 @@ pub(crate) fn frames(options: &Frames) -> anyhow::Result<Done> {
     Ok(Done::Well)
 }
 
+pub(crate) fn explain(rule: Option<&str>) -> anyhow::Result<Done> {
+    let text = match rule {
+        None => report::manual::table(diagnosis::manuals()),
+        Some(name) => {
+            let manual = diagnosis::manuals().find(|manual| manual.name == name);
+            let manual = manual.ok_or_else(|| Refusal::UnknownRule(name.to_owned()))?;
+            report::manual::manual(&manual)
+        }
+    };
+    io::stdout().write_all(text.as_bytes())?;
+    Ok(Done::Well)
+}
+
 #[cfg(feature = "live")]
 pub(crate) fn interfaces() -> anyhow::Result<Done> {
     let interfaces = capture::interfaces().context("cannot list the interfaces")?;
@@ -217,7 +232,7 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
     match error.downcast_ref::<Refusal>()? {
         Refusal::NoHttp2 { hint, .. } => Some(hint.clone()),
         Refusal::NoSuchRule(_) => {
-            let rules: Vec<_> = diagnosis::rules().map(|(name, _)| name).collect();
+            let rules: Vec<_> = diagnosis::manuals().map(|rule| rule.name).collect();
             Some(format!(
                 "severities: error, warning, info; rules: {}",
                 rules.join(", ")
@@ -228,6 +243,7 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
         }
         Refusal::NotInCapture(_) => Some("h2sniff analyze lists findings and RPCs".to_owned()),
         Refusal::NoSuchWindow(_) => Some("for example 200ms, 1.5s or 2m".to_owned()),
+        Refusal::UnknownRule(_) => Some("h2sniff explain lists the rules".to_owned()),
         Refusal::Output { .. } => None,
     }
 }
@@ -309,9 +325,9 @@ fn watched(names: &[String]) -> Result<Vec<Watched>, Refusal> {
         "error" => Ok(Watched::Severity(Severity::Error)),
         "warning" => Ok(Watched::Severity(Severity::Warning)),
         "info" => Ok(Watched::Severity(Severity::Info)),
-        name => diagnosis::rules()
-            .find(|(rule, _)| *rule == name)
-            .map(|(rule, _)| Watched::Rule(rule))
+        name => diagnosis::manuals()
+            .find(|rule| rule.name == name)
+            .map(|rule| Watched::Rule(rule.name))
             .ok_or_else(|| Refusal::NoSuchRule(name.to_owned())),
     };
     names.iter().map(watch).collect()

@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         Command::Analyze(options) => commands::analyze(&options),
         Command::Frames(options) => commands::frames(&options),
         Command::Timeline(options) => commands::timeline(&options),
+        Command::Explain { rule } => commands::explain(rule.as_deref()),
         #[cfg(feature = "live")]
         Command::Interfaces => commands::interfaces(),
         Command::Completions { shell } => {

@@ -13,6 +13,8 @@ const AT_ONCE_NANOS: i64 = 1_000_000_000;
 pub(super) const RULE: Rule = Rule {
     name: "abrupt-close",
     meaning: "a connection with RPCs in flight was closed or reset without any GOAWAY",
+    evidence: "The FIN or RST that ended the connection, the RPCs unanswered then, and that no GOAWAY came before.",
+    fixes: &["grpc-go: GracefulStop instead of Stop; Kubernetes: handle SIGTERM, preStop and terminationGracePeriodSeconds", "Look for crashes, kills and rollouts at that moment", "Retry only what is idempotent: without a last stream id any call may have run"],
     check,
 };
 

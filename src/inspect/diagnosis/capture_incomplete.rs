@@ -8,6 +8,8 @@ use crate::inspect::{ConnectionRecord, Verdict};
 pub(super) const RULE: Rule = Rule {
     name: "capture-incomplete",
     meaning: "the capture lacks packets or the beginning of connections, which weakens verdicts",
+    evidence: "Where connections were already open, and where bytes are missing.",
+    fixes: &["tcpdump -s 262144 -B 65536 with a filter for the port", "Begin before the connections do, if headers matter"],
     check,
 };
 

@@ -14,6 +14,8 @@ const MIN_REFILLS: u64 = 10;
 pub(super) const RULE: Rule = Rule {
     name: "concurrency-limit",
     meaning: "the client sat at the peer's MAX_CONCURRENT_STREAMS for a second or more in all",
+    evidence: "The server's SETTINGS, when the client reached the limit, and how long it stayed there.",
+    fixes: &["Raise the server's MAX_CONCURRENT_STREAMS, or spread the calls over more connections", "Calls that wait in the client never reach the wire: watch their deadlines there"],
     check,
 };
 

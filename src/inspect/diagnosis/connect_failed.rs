@@ -17,6 +17,8 @@ const AFTER_CLOSE_NANOS: i64 = 60_000_000_000;
 pub(super) const RULE: Rule = Rule {
     name: "connect-failed",
     meaning: "connects to a server known to speak HTTP/2 were refused or never answered",
+    evidence: "The SYN, and the RST that refused it or the SYNs that nobody answered.",
+    fixes: &["Check that the server listens: rollout, readiness, port, firewall", "grpc: WaitForReady and backoff for calls that may wait"],
     check,
 };
 

@@ -11,6 +11,8 @@ pub(super) const RULE: Rule = Rule {
     name: "connection-error",
     meaning: "a side ended the connection with GOAWAY and an error code, or sent bytes that are not \
               valid HTTP/2",
+    evidence: "The GOAWAY with its code and debug data, or the first bytes that are no HTTP/2.",
+    fixes: &["Read the debug data; the code names the rule that was broken (RFC 9113, section 7)"],
     check,
 };
 

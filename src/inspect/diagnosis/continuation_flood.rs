@@ -16,6 +16,8 @@ const PATTERN: Pattern = Pattern {
 pub(super) const RULE: Rule = Rule {
     name: PATTERN.rule,
     meaning: "a header block went on over many CONTINUATION frames (CVE-2024-27316)",
+    evidence: "The frames of the header block that does not end.",
+    fixes: &["Upgrade the receiving library (CVE-2024-27316); limit header sizes in front of it"],
     check,
 };
 

@@ -7,6 +7,8 @@ use crate::inspect::{ConnectionRecord, Processed, Rpc, Verdict};
 pub(super) const RULE: Rule = Rule {
     name: "deadline-exceeded",
     meaning: "RPCs were given up at their deadline, or it passed without an answer",
+    evidence: "The HEADERS with grpc-timeout, and the RST_STREAM at its end or the silence until then.",
+    fixes: &["Find where the time went: the report tells waiting, server and transfer apart", "Raise the deadline only if the server's time is well spent"],
     check,
 };
 

@@ -16,6 +16,8 @@ const PATTERN: Pattern = Pattern {
 pub(super) const RULE: Rule = Rule {
     name: PATTERN.rule,
     meaning: "one side sent many DATA frames without data that end no stream (CVE-2019-9518)",
+    evidence: "The frames, counted over a window of time.",
+    fixes: &["Upgrade the receiving library (CVE-2019-9518); block the sender"],
     check,
 };
 

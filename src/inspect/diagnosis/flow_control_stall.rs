@@ -26,6 +26,8 @@ pub(super) const RULE: Rule = Rule {
     name: "flow-control-stall",
     meaning: "a sender had a full window and waited: at least 100 ms and two round trips at once, or a \
               second in all",
+    evidence: "The DATA that filled the window, and the WINDOW_UPDATE that ended the wait.",
+    fixes: &["Find the reader that does not read", "grpc-go: InitialWindowSize and InitialConnWindowSize for long fat networks"],
     check,
 };
 

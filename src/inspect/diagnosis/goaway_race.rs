@@ -8,6 +8,8 @@ pub(super) const RULE: Rule = Rule {
     name: "goaway-race",
     meaning: "RPCs were opened beyond the last stream id of the server's final GOAWAY, and so \
               thrown away unprocessed",
+    evidence: "The GOAWAY with its last stream id, and the acknowledgement number of the segment that first carried each HEADERS above it: if it does not cover the GOAWAY, the two crossed in flight.",
+    fixes: &["Retry on a new connection; nothing above the last stream id was processed (RFC 9113, section 6.8)", "Let the server announce the end a round trip before, or end connections less often (nginx: keepalive_requests)"],
     check,
 };
 

@@ -11,6 +11,8 @@ use crate::inspect::{Cause, ConnectionRecord, GoAway, Rpc, Verdict};
 pub(super) const RULE: Rule = Rule {
     name: "grace-expired",
     meaning: "accepted RPCs were cut by the close that followed a graceful GOAWAY",
+    evidence: "The graceful GOAWAY, and the server's close while accepted RPCs were unanswered.",
+    fixes: &["grpc-go: MaxConnectionAgeGrace above the slowest call", "Retry only what is idempotent: these calls may have run"],
     check,
 };
 

@@ -7,6 +7,8 @@ use crate::inspect::Cause;
 pub(super) const RULE: Rule = Rule {
     name: "idle-close",
     meaning: "a server ended connections because no stream had been open on them for a while",
+    evidence: "GOAWAYs that came the same time after the last stream had ended.",
+    fixes: &["Nothing, if clients reconnect in time; else raise MaxConnectionIdle"],
     check,
 };
 

@@ -19,6 +19,8 @@ pub(super) const RULE: Rule = Rule {
     name: "keepalive-timeout",
     meaning: "a PING went unanswered until its sender closed, or data went unacknowledged until its \
               sender gave up",
+    evidence: "The PING, or the data, that was never acknowledged, and the close that followed.",
+    fixes: &["Look for what cuts idle or silent connections on the path (NAT, load balancer: AWS NLB 350 s)", "Shorten keepalive Time below that, within the server's MinTime"],
     check,
 };
 

@@ -10,6 +10,8 @@ const LATE_NANOS: i64 = 100_000_000;
 pub(super) const RULE: Rule = Rule {
     name: "late-open",
     meaning: "RPCs were opened over 100 ms after the client's kernel had received the GOAWAY",
+    evidence: "The first client segment that acknowledges the whole GOAWAY, and the HEADERS that left over 100 ms later.",
+    fixes: &["Upgrade the client library", "Look for stalls of the client: garbage collection, CPU limits"],
     check,
 };
 

@@ -7,6 +7,8 @@ use crate::inspect::Cause;
 pub(super) const RULE: Rule = Rule {
     name: "max-age",
     meaning: "a server ended connections because they had reached an age",
+    evidence: "GOAWAYs at the same age of their connections, within ten per cent, or that say so.",
+    fixes: &["Nothing, if the grace is longer than the slowest call"],
     check,
 };
 

@@ -23,6 +23,10 @@ pub struct Rule {
     pub name: &'static str,
     /// When it fires, in a sentence.
     pub meaning: &'static str,
+    /// What proves it, in a sentence.
+    pub evidence: &'static str,
+    /// What to do about it in general; a finding knows better.
+    pub fixes: &'static [&'static str],
     /// Looks at one server.
     pub check: fn(&Case<'_>) -> Option<Finding>,
 }
@@ -34,6 +38,10 @@ pub struct WideRule {
     pub name: &'static str,
     /// When it fires, in a sentence.
     pub meaning: &'static str,
+    /// What proves it, in a sentence.
+    pub evidence: &'static str,
+    /// What to do about it in general; a finding knows better.
+    pub fixes: &'static [&'static str],
     /// Looks at all servers.
     pub check: fn(&[Case<'_>]) -> Vec<Finding>,
 }
@@ -80,13 +88,33 @@ mod uneven_load;
 /// The rules that look at all servers at once.
 pub const WIDE_RULES: &[WideRule] = &[uneven_load::RULE];
 
-/// The names of all rules, and when each fires.
-pub fn rules() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let wide = WIDE_RULES.iter().map(|rule| (rule.name, rule.meaning));
-    RULES
-        .iter()
-        .map(|rule| (rule.name, rule.meaning))
-        .chain(wide)
+/// What there is to know of a rule without a capture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Manual {
+    /// Its name in reports.
+    pub name: &'static str,
+    /// When it fires.
+    pub meaning: &'static str,
+    /// What proves it.
+    pub evidence: &'static str,
+    /// What to do about it.
+    pub fixes: &'static [&'static str],
+}
+
+/// The manual of every rule.
+pub fn manuals() -> impl Iterator<Item = Manual> {
+    let narrow = RULES.iter().map(|rule| Manual {
+        name: rule.name,
+        meaning: rule.meaning,
+        evidence: rule.evidence,
+        fixes: rule.fixes,
+    });
+    narrow.chain(WIDE_RULES.iter().map(|rule| Manual {
+        name: rule.name,
+        meaning: rule.meaning,
+        evidence: rule.evidence,
+        fixes: rule.fixes,
+    }))
 }
 
 /// Runs all rules over each server; the most severe findings come first.

@@ -26,6 +26,8 @@ pub(super) const RULE: Rule = Rule {
     name: "network-loss",
     meaning: "packets were lost, nothing got through for a while, or something on the path reset \
               connections, enough to explain failures",
+    evidence: "Segments sent again, times in which nothing got through, and resets that neither peer sent (their hop limit differs).",
+    fixes: &["Find where packets are lost: capture at both ends and compare", "Resets from the path: look for firewalls and balancers with idle timeouts"],
     check,
 };
 

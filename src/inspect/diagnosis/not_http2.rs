@@ -12,6 +12,8 @@ pub(super) const RULE: Rule = Rule {
     name: "not-http2",
     meaning: "a client and a server did not speak the same protocol: TLS against plaintext, HTTP/1 \
               against HTTP/2, or a handshake that failed",
+    evidence: "What the client began with and what the server answered.",
+    fixes: &["Make both sides agree on TLS (grpc: credentials), port and ALPN"],
     check,
 };
 

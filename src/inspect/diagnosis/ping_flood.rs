@@ -16,6 +16,8 @@ const PATTERN: Pattern = Pattern {
 pub(super) const RULE: Rule = Rule {
     name: PATTERN.rule,
     meaning: "one side sent many PINGs without waiting for answers (CVE-2019-9512)",
+    evidence: "The PINGs, counted over a window of time.",
+    fixes: &["Upgrade the receiving library (CVE-2019-9512); block the sender"],
     check,
 };
 

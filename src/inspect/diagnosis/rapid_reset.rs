@@ -16,6 +16,8 @@ const PATTERN: Pattern = Pattern {
 pub(super) const RULE: Rule = Rule {
     name: PATTERN.rule,
     meaning: "a client opened many streams and reset each at once (CVE-2023-44487)",
+    evidence: "The streams opened and reset, counted over a window of time.",
+    fixes: &["Upgrade the server (CVE-2023-44487); limit resets per connection in front of it"],
     check,
 };
 

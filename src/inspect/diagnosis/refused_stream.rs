@@ -8,6 +8,8 @@ use crate::inspect::{ConnectionRecord, Verdict};
 pub(super) const RULE: Rule = Rule {
     name: "refused-stream",
     meaning: "the server refused RPCs with RST_STREAM REFUSED_STREAM, before it processed anything",
+    evidence: "The RST_STREAM with REFUSED_STREAM: a guarantee that nothing was processed.",
+    fixes: &["Retry; the client library does so once by itself", "Server: raise the stream limit, or find what it sheds load for"],
     check,
 };
 

@@ -7,6 +7,8 @@ use crate::inspect::Cause;
 pub(super) const RULE: Rule = Rule {
     name: "request-limit",
     meaning: "a server ended connections because they had carried as many requests as it allows",
+    evidence: "Last stream ids that are the same on every connection.",
+    fixes: &["nginx: keepalive_requests; each end of a connection costs the calls on their way a retry"],
     check,
 };
 

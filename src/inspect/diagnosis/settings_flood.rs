@@ -16,6 +16,8 @@ const PATTERN: Pattern = Pattern {
 pub(super) const RULE: Rule = Rule {
     name: PATTERN.rule,
     meaning: "one side sent many SETTINGS (CVE-2019-9515)",
+    evidence: "The SETTINGS, counted over a window of time.",
+    fixes: &["Upgrade the receiving library (CVE-2019-9515); block the sender"],
     check,
 };
 

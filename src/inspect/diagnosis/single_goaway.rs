@@ -8,6 +8,8 @@ pub(super) const RULE: Rule = Rule {
     name: "single-goaway",
     meaning: "a server announced its final last stream id with NO_ERROR, without a GOAWAY 2^31-1 at \
               least a round trip before",
+    evidence: "The GOAWAY with the real last stream id, and that no 2^31-1 came a round trip before.",
+    fixes: &["Drain with two GOAWAYs a round trip apart where the server can", "nginx and Go net/http cannot: end connections less often"],
     check,
 };
 

@@ -17,6 +17,8 @@ const CITED_OF_GROUP: usize = 3;
 pub(super) const RULE: Rule = Rule {
     name: "stream-reset",
     meaning: "RPCs were ended by RST_STREAM, by one side or the other, with a code that says why",
+    evidence: "The RST_STREAM, who sent it and its code.",
+    fixes: &["By code: CANCEL is a caller that gave up; INTERNAL_ERROR and PROTOCOL_ERROR are bugs; ENHANCE_YOUR_CALM is a limit"],
     check,
 };
 

@@ -16,6 +16,8 @@ pub(super) const RULE: Rule = Rule {
     name: "too-many-pings",
     meaning: "a server ended connections with GOAWAY ENHANCE_YOUR_CALM because their clients sent \
               more PINGs than it allows",
+    evidence: "The PINGs that were strikes, one by one, and the GOAWAY ENHANCE_YOUR_CALM.",
+    fixes: &["Client: keepalive Time at or above the server's MinTime (5 min unless set); PermitWithoutStream on both sides or neither"],
     check,
 };
 

@@ -26,6 +26,11 @@ pub(super) const RULE: WideRule = WideRule {
     name: "uneven-load",
     meaning: "one client's connections put at least 80 % of its RPCs on few of the servers that it was \
               connected to all the time",
+    evidence: "How many RPCs each server got on the client's connections.",
+    fixes: &[
+        "Balance per call (grpc: round_robin, a layer-7 proxy), not per connection",
+        "MaxConnectionAge makes clients look for servers again",
+    ],
     check,
 };
 

@@ -58,6 +58,8 @@ mod tests {
             method: None,
             authority: None,
             opened: None,
+            timeout: None,
+            answer_begun: false,
             ended: None,
             verdict,
             race: None,
