@@ -101,6 +101,7 @@ impl Connection {
             instead: None,
             preface_seen: recognition.preface_seen,
             guess: recognition.guess,
+            tls: recognition.tls.clone(),
             opened: recognition.opened,
             recognised: recognition.recognised,
             close: None,

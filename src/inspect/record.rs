@@ -9,6 +9,7 @@ use super::rpc::{Rpc, Verdict};
 use crate::capture::Stamp;
 use crate::decode::http2::SettingId;
 use crate::decode::tcp::Ending;
+use crate::decode::tls::Facts;
 use crate::decode::{Direction, Guess, Instead, Transport};
 
 /// Who ended a connection, how and where.
@@ -94,6 +95,8 @@ pub struct ConnectionRecord {
     pub preface_seen: bool,
     /// How it was recognised without one.
     pub guess: Option<Guess>,
+    /// What its TLS agreed on.
+    pub tls: Option<Facts>,
     /// Its SYN.
     pub opened: Option<Stamp>,
     /// The packet that gave it away.

@@ -9,7 +9,7 @@ mod flow;
 mod sequence;
 mod table;
 
-pub use assembler::{Assembler, Chunk, MAX_HELD_BYTES, Piece};
+pub use assembler::{Assembler, Chunk, MAX_HELD_BYTES, Piece, Sealed};
 pub use flow::{Ending, Flow, Side, Signal};
 pub use sequence::{Line, ORIGIN};
 pub use table::{Flows, Slot};
