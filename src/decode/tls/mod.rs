@@ -19,6 +19,9 @@ mod key_log;
 mod protection;
 mod records;
 mod session;
+#[cfg(test)]
+#[cfg(feature = "tls")]
+mod tests;
 
 pub use alert::Alert;
 pub use cipher_suite::CipherSuite;
