@@ -157,8 +157,8 @@ pub(crate) fn frames(options: &Frames) -> anyhow::Result<Done> {
     })?;
     out.flush()?;
     warn(&pipeline::notes(&mut capture))?;
+    warn(&decoder.take_anomalies())?;
     if !readable {
-        decoder.take_anomalies();
         return Err(no_http2(&options.input.captures, decoder.tally(), places.len()).into());
     }
     Ok(Done::Well)
@@ -277,13 +277,17 @@ fn colour(output: &Output) {
     }
 }
 
-/// Says on standard error what was wrong with the capture files themselves.
+/// Says on standard error what was wrong with the capture files themselves, and what of their TLS
+/// could not be decrypted.
 fn warn(anomalies: &[Anomaly]) -> anyhow::Result<()> {
     for anomaly in anomalies
         .iter()
-        .filter(|anomaly| anomaly.layer == Layer::Capture)
+        .filter(|anomaly| matches!(anomaly.layer, Layer::Capture | Layer::Tls))
     {
-        writeln!(io::stderr(), "warning: {}", anomaly.text)?;
+        let of = anomaly
+            .connection
+            .map_or_else(String::new, |number| format!("connection {number}: "));
+        writeln!(io::stderr(), "warning: {of}{}", anomaly.text)?;
     }
     Ok(())
 }

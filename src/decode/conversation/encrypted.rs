@@ -67,7 +67,7 @@ impl Conversation {
             Some(_) if refused => None,
             Some(hellos) => match tls::Session::new(hellos, around.keys) {
                 Ok(session) => {
-                    self.negotiate(client, session);
+                    self.negotiate(client, counts, session);
                     return Decision::Wait;
                 }
                 Err(Unreadable::NoSecrets) if counts && !stop => return Decision::Wait,
@@ -84,8 +84,8 @@ impl Conversation {
     }
 
     /// Goes on with what the records protect.
-    fn negotiate(&mut self, client: Side, session: tls::Session) {
-        let mut negotiation = Negotiation::new(client, session);
+    fn negotiate(&mut self, client: Side, counts: bool, session: tls::Session) {
+        let mut negotiation = Negotiation::new(client, counts, session);
         self.take_recording()
             .replay([None, None], |signal| negotiation.take(signal));
         self.state = State::Negotiating(Box::new(negotiation));
@@ -137,6 +137,7 @@ impl Conversation {
     fn give_up(&mut self, negotiation: Negotiation, silent: bool, flow: &Flow) -> Decision {
         let Negotiation {
             client,
+            counts,
             session,
             heard,
             failure,
@@ -144,7 +145,7 @@ impl Conversation {
         } = negotiation;
         let facts = session.facts().clone();
         let refused = facts.alpn.as_deref().is_some_and(|alpn| alpn != b"h2");
-        if !silent || refused {
+        if !silent || refused || !(counts || facts.alpn.is_some()) {
             return self.ignore(Unrelated::Tls);
         }
         let mut counting =
@@ -155,6 +156,7 @@ impl Conversation {
             Some((by, alert, carrier)) => {
                 counting.failure = Some((by, Instead::Alert(alert), carrier));
             }
+            None if session.has_opened() => {}
             None => {
                 let text =
                     "no application data opens with its secrets in the key log: it stays encrypted";
@@ -222,6 +224,7 @@ fn speak_decrypted(
         heard,
         failure,
         oddities,
+        ..
     } = negotiation;
     let mut recognition = recognise(flow, client, Transport::H2);
     recognition.tls = Some(session.facts().clone());

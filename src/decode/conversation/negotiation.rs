@@ -16,6 +16,8 @@ const MAX_ODDITIES: usize = 16;
 #[derive(Debug)]
 pub(super) struct Negotiation {
     pub(super) client: Side,
+    /// Whether it tried to speak HTTP/2, as far as its hello and its server say.
+    pub(super) counts: bool,
     pub(super) session: Session,
     /// What was said, decrypted.
     pub(super) heard: Recording,
@@ -25,9 +27,10 @@ pub(super) struct Negotiation {
 }
 
 impl Negotiation {
-    pub(super) fn new(client: Side, session: Session) -> Self {
+    pub(super) fn new(client: Side, counts: bool, session: Session) -> Self {
         Self {
             client,
+            counts,
             session,
             heard: Recording::default(),
             failure: None,

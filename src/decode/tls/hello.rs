@@ -35,8 +35,6 @@ pub struct ClientHello {
     pub offers_h2: bool,
     /// The server's name, where given (RFC 6066, section 3).
     pub server_name: Option<String>,
-    /// Whether data may follow it at once (RFC 8446, section 4.2.10).
-    pub early_data: bool,
 }
 
 /// What a ServerHello chose.
@@ -124,7 +122,6 @@ fn parse(body: &[u8]) -> Option<ClientHello> {
         match kind {
             ALPN => hello.offers_h2 = offers_h2(body).unwrap_or(false),
             SERVER_NAME => hello.server_name = server_name(body),
-            EARLY_DATA => hello.early_data = true,
             _ => {}
         }
     }

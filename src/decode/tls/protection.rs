@@ -146,7 +146,12 @@ impl Protection {
 
     /// Opens a record; `None` if no key and number that are possible do.
     pub(super) fn open(&mut self, record: &Record<'_>) -> Option<Opened<'_>> {
-        let possible = self.uncertain / MIN_RECORD;
+        // Beside those that lay in the gap whole, two may have lain in it in part, of which one's bytes
+        // before the gap are counted.
+        let possible = match self.uncertain {
+            0 => 0,
+            bytes => bytes / MIN_RECORD + 1,
+        };
         let was_data = self.carries_data();
         let (sequence, advanced) = self.find(record, possible)?;
         let loss_hides_data = self.uncertain > 0 && was_data;

@@ -51,6 +51,7 @@ impl RecordHeader {
     }
 
     /// The header as it was sent.
+    #[cfg(feature = "tls")]
     pub(super) const fn bytes(self) -> [u8; Self::LENGTH] {
         let [major, minor] = self.version;
         let [high, low] = self.length.to_be_bytes();
@@ -227,7 +228,7 @@ impl Records {
             self.state = State::Search;
             let begins = self.start + offset as u64;
             sink(Part::Lost {
-                bytes: 0,
+                bytes: 1,
                 missing: 0,
                 carrier: self.carrier_at(begins),
             });
@@ -266,16 +267,12 @@ impl Records {
             }
             passed += 1;
         }
-        if passed > 0 {
-            // Told after the record that opened: what it skipped was counted with the gap.
-            let carrier = self.carrier_at(self.start + offset as u64);
-            if found.is_none() {
-                sink(Part::Lost {
-                    bytes: passed as u64,
-                    missing: 0,
-                    carrier,
-                });
-            }
+        if passed > 0 && found.is_none() {
+            sink(Part::Lost {
+                bytes: passed as u64,
+                missing: 0,
+                carrier: self.carrier_at(self.start + offset as u64),
+            });
         }
         match found {
             Some(length) => {

@@ -75,6 +75,8 @@ struct Half {
     /// Text was lost, and none given out since.
     torn: bool,
     spoke: bool,
+    /// Any of its records opened.
+    opened: bool,
     /// No more is read.
     stopped: bool,
 }
@@ -153,6 +155,11 @@ impl Session {
         self.client.stopped || self.server.stopped
     }
 
+    /// Whether any record opened.
+    pub(in crate::decode) const fn has_opened(&self) -> bool {
+        self.client.opened || self.server.opened
+    }
+
     /// Takes the next part of one direction.
     pub(in crate::decode) fn push(
         &mut self,
@@ -225,6 +232,7 @@ impl Half {
             missing: 0,
             torn: false,
             spoke: false,
+            opened: false,
             stopped: false,
         }
     }
@@ -298,6 +306,7 @@ impl Half {
             self.fail(reading, record, sink);
             return false;
         };
+        self.opened = true;
         let (kind, text) = if is_tls12 {
             (kind, opened.text)
         } else {

@@ -274,6 +274,24 @@ fn a_lost_beginning_is_not_passed_off_as_one() {
 }
 
 #[test]
+fn a_byte_lost_from_a_header_costs_its_record_alone() {
+    for suite in SUITES {
+        let mut stream = Stream::new(suite);
+        stream.seal(DATA, b"one");
+        stream.seal(DATA, b"two");
+        stream.seal(DATA, b"three");
+        for byte in stream.begins[1]..stream.begins[1] + RecordHeader::LENGTH {
+            let heard = stream.read(1 << 14, byte..byte + 1);
+            assert_eq!(
+                heard.texts,
+                [b"one".to_vec(), b"three".to_vec()],
+                "{suite:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn wrong_keys_are_given_up_in_the_end() {
     let mut stream = Stream::new(SUITES[0]);
     stream.seal(DATA, b"one that opens");
