@@ -154,8 +154,10 @@ fn keys_of_other_connections_are_told_not_to_fit() {
     let Some(shared) = folder("keys_of_other_connections_are_told_not_to_fit") else {
         return;
     };
-    let other = key_log(&shared.join("lab/12a-tls13-gracefulstop/keylog.txt"));
-    let report = analyze(&shared.join(RACE).join("client.pcap"), other);
+    let path = shared.join("lab/12a-tls13-gracefulstop/keylog.txt");
+    let other = key_log(&path);
+    let capture = shared.join(RACE).join("client.pcap");
+    let report = analyze(&capture, other);
     for connection in &report.analysis.connections {
         assert_eq!(connection.transport, Transport::Tls);
         let facts = connection.tls.as_ref().unwrap();
@@ -168,6 +170,12 @@ fn keys_of_other_connections_are_told_not_to_fit() {
         texts[0].contains("no secrets for its client random"),
         "{texts:?}"
     );
+
+    let option = format!("--keylog={}", path.display());
+    let run = Run::of(&[Path::new("frames"), Path::new(&option), &capture]);
+    assert_eq!(run.status, Some(2));
+    let warning = "warning: connection 0: the key log has no secrets for its client random";
+    assert!(run.complaints.contains(warning), "{}", run.complaints);
 }
 
 #[test]
