@@ -35,7 +35,6 @@ pub(super) struct Protection {
     /// Bytes since the last record that opened which may have held others.
     uncertain: u64,
     vain_trials: u32,
-    buffer: Vec<u8>,
 }
 
 /// From one change of keys to the next.
@@ -111,7 +110,6 @@ impl Protection {
             first_data,
             uncertain: 0,
             vain_trials: 0,
-            buffer: Vec::new(),
         }
     }
 
@@ -144,8 +142,12 @@ impl Protection {
         }
     }
 
-    /// Opens a record; `None` if no key and number that are possible do.
-    pub(super) fn open(&mut self, record: &Record<'_>) -> Option<Opened<'_>> {
+    /// Opens a record in `buffer`; `None` if no key and number that are possible do.
+    pub(super) fn open<'a>(
+        &mut self,
+        record: &Record<'_>,
+        buffer: &'a mut Vec<u8>,
+    ) -> Option<Opened<'a>> {
         // Beside those that lay in the gap whole, two may have lain in it in part, of which one's bytes
         // before the gap are counted.
         let possible = match self.uncertain {
@@ -153,7 +155,7 @@ impl Protection {
             bytes => bytes / MIN_RECORD + 1,
         };
         let was_data = self.carries_data();
-        let (sequence, advanced) = self.find(record, possible)?;
+        let (sequence, advanced) = self.find(record, possible, buffer)?;
         let loss_hides_data = self.uncertain > 0 && was_data;
         if advanced {
             self.advance();
@@ -170,7 +172,7 @@ impl Protection {
         self.uncertain = 0;
         self.vain_trials = 0;
         Some(Opened {
-            text: &self.buffer,
+            text: buffer,
             data,
             sequence,
             after_loss,
@@ -179,7 +181,12 @@ impl Protection {
 
     /// Finds a record's number by trying: under the current key, then under the next one. What it
     /// protected is then in the buffer.
-    fn find(&mut self, record: &Record<'_>, possible: u64) -> Option<(u64, bool)> {
+    fn find(
+        &mut self,
+        record: &Record<'_>,
+        possible: u64,
+        buffer: &mut Vec<u8>,
+    ) -> Option<(u64, bool)> {
         let current = self
             .current
             .as_ref()
@@ -190,13 +197,12 @@ impl Protection {
                 if self.vain_trials >= MAX_VAIN_TRIALS {
                     return None;
                 }
-                let buffer = &mut self.buffer;
                 let length = epoch
                     .key
                     .open(sequence, record.header, record.payload, buffer)
                     .map(<[u8]>::len);
                 if let Some(length) = length {
-                    self.buffer.truncate(length);
+                    buffer.truncate(length);
                     return Some((sequence, advances));
                 }
                 self.vain_trials += 1;

@@ -184,15 +184,26 @@ impl Records {
             self.carriers.clear();
         }
         self.carriers.push((position, carrier));
-        self.buffer.extend_from_slice(data);
-        self.split(sink);
+        let mut buffer = std::mem::take(&mut self.buffer);
+        if buffer.is_empty() {
+            let used = self.split(data, sink);
+            buffer.extend_from_slice(data.get(used..).unwrap_or_default());
+        } else {
+            buffer.extend_from_slice(data);
+            let used = self.split(&buffer, sink);
+            buffer.drain(..used.min(buffer.len()));
+        }
+        // An empty one is given back: of many open connections few are within a record.
+        if !buffer.is_empty() {
+            self.buffer = buffer;
+        }
     }
 
-    /// Gives out what is whole.
-    fn split(&mut self, sink: &mut impl FnMut(Part<'_>) -> bool) {
-        let buffer = std::mem::take(&mut self.buffer);
+    /// Gives out what is whole in `bytes`, the first of which stands at `start`; gives how many bytes
+    /// it used.
+    fn split(&mut self, bytes: &[u8], sink: &mut impl FnMut(Part<'_>) -> bool) -> usize {
         let mut used = 0;
-        while let Some(rest) = buffer.get(used..) {
+        while let Some(rest) = bytes.get(used..) {
             let found = match self.state {
                 State::Search => self.search(rest, used, sink),
                 _ => self.next_record(rest, used, sink),
@@ -205,13 +216,12 @@ impl Records {
                 }
             }
         }
-        self.buffer = buffer;
-        self.buffer.drain(..used.min(self.buffer.len()));
         self.start += used as u64;
         let begun = self
             .carriers
             .partition_point(|(position, _)| *position <= self.start);
         self.carriers.drain(..begun.saturating_sub(1));
+        used
     }
 
     /// Gives out the record that `rest` begins with.

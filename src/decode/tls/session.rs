@@ -255,9 +255,11 @@ impl Half {
             return;
         }
         let mut records = std::mem::replace(&mut self.records, Records::new());
+        // Kept no longer than this: of many open connections few are read at a time.
+        let mut buffer = Vec::new();
         records.push(chunk, &mut |part| match part {
             Part::Record(_) if self.stopped => false,
-            Part::Record(record) => self.read(reading, &record, extensions, sink),
+            Part::Record(record) => self.read(reading, &record, &mut buffer, extensions, sink),
             Part::Lost {
                 bytes,
                 missing,
@@ -279,6 +281,7 @@ impl Half {
         &mut self,
         reading: Reading,
         record: &Record<'_>,
+        buffer: &mut Vec<u8>,
         extensions: &mut Option<EncryptedExtensions>,
         sink: &mut impl FnMut(Item<'_>),
     ) -> bool {
@@ -302,7 +305,7 @@ impl Half {
             }
             _ => return false,
         }
-        let Some(opened) = self.protection.open(record) else {
+        let Some(opened) = self.protection.open(record, buffer) else {
             self.fail(reading, record, sink);
             return false;
         };
@@ -342,8 +345,7 @@ impl Half {
                 self.spoke = true;
             }
             RecordHeader::ALERT => {
-                let text = text.to_vec();
-                self.alert(&text, record.completed, sink);
+                self.alert(text, record.completed, sink);
             }
             RecordHeader::HANDSHAKE if is_tls12 && sequence > 0 => {
                 // HelloRequest may go unanswered; a hello begins another handshake.
