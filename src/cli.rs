@@ -179,6 +179,10 @@ pub(crate) struct Input {
     /// Take this server port for HTTP/2 even if no preface was seen (repeatable)
     #[arg(long = "port", value_name = "PORT")]
     pub(crate) ports: Vec<u16>,
+    /// NSS key log (SSLKEYLOGFILE) whose secrets decrypt TLS (repeatable)
+    #[cfg(feature = "tls")]
+    #[arg(long = "keylog", value_name = "FILE")]
+    pub(crate) key_logs: Vec<PathBuf>,
 }
 
 #[derive(Args, Debug)]

@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use h2sniff::capture;
 use h2sniff::capture::{Capture, CaptureError};
 use h2sniff::decode::anomaly::{Anomaly, Layer};
+use h2sniff::decode::tls::KeyLog;
 use h2sniff::decode::{self, Event, Tally, Transport};
 use h2sniff::inspect::Interest;
 use h2sniff::inspect::diagnosis::{self, Finding, Severity};
@@ -52,6 +53,9 @@ enum Refusal {
     NotInCapture(String),
     #[error("--window {0}: not a duration")]
     NoSuchWindow(String),
+    #[cfg(feature = "tls")]
+    #[error("cannot read the key log {}", path.display())]
+    KeyLog { path: PathBuf, source: io::Error },
     #[error("cannot write {}", path.display())]
     Output { path: PathBuf, source: io::Error },
 }
@@ -70,14 +74,15 @@ pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<Done> {
         filter: options.selection.filter(),
         ..Interest::default()
     };
-    let decode = decode_options(&options.input, 0);
+    let decode = decode_options(&options.input, 0)?;
     let report = pipeline::analyze(&mut capture, pipeline::Options { decode, interest })?;
     warn(&report.anomalies)?;
-    let readable = report
-        .analysis
-        .connections
-        .iter()
-        .any(|connection| matches!(connection.transport, Transport::H2c | Transport::NotHttp2));
+    let readable = report.analysis.connections.iter().any(|connection| {
+        matches!(
+            connection.transport,
+            Transport::H2c | Transport::H2 | Transport::NotHttp2
+        )
+    });
     if !readable {
         let tls = report.analysis.connections.len();
         return Err(no_http2(&options.input.captures, &report.tally, tls).into());
@@ -131,11 +136,11 @@ pub(crate) fn frames(options: &Frames) -> anyhow::Result<Done> {
     let mut places: FxHashMap<u32, Place> = FxHashMap::default();
     let mut readable = false;
     let mut selected = frames::Selected::new(options.selection.filter());
-    let decode = decode_options(&options.input, keep);
+    let decode = decode_options(&options.input, keep)?;
     let mut decoder = pipeline::events(&mut capture, decode, |first, connection, event| {
         let epoch = *epoch.get_or_insert(first.time);
         if let Event::Recognised(recognition) = event {
-            readable |= recognition.transport == Transport::H2c;
+            readable |= matches!(recognition.transport, Transport::H2c | Transport::H2);
             places.insert(
                 connection,
                 Place {
@@ -173,8 +178,8 @@ pub(crate) fn frames(options: &Frames) -> anyhow::Result<Done> {
     })?;
     out.flush()?;
     warn(&pipeline::notes(&mut capture))?;
+    warn(&decoder.take_anomalies())?;
     if !readable {
-        decoder.take_anomalies();
         return Err(no_http2(&options.input.captures, decoder.tally(), places.len()).into());
     }
     Ok(Done::Well)
@@ -244,15 +249,36 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
         Refusal::NotInCapture(_) => Some("h2sniff analyze lists findings and RPCs".to_owned()),
         Refusal::NoSuchWindow(_) => Some("for example 200ms, 1.5s or 2m".to_owned()),
         Refusal::UnknownRule(_) => Some("h2sniff explain lists the rules".to_owned()),
+        #[cfg(feature = "tls")]
+        Refusal::KeyLog { .. } => None,
         Refusal::Output { .. } => None,
     }
 }
 
-fn decode_options(input: &Input, keep_data: usize) -> decode::Options {
-    decode::Options {
+fn decode_options(input: &Input, keep_data: usize) -> anyhow::Result<decode::Options> {
+    Ok(decode::Options {
         ports: input.ports.clone(),
         keep_data,
+        keys: keys(input)?,
+    })
+}
+
+#[cfg(feature = "tls")]
+fn keys(input: &Input) -> Result<KeyLog, Refusal> {
+    let mut keys = KeyLog::default();
+    for path in &input.key_logs {
+        let text = std::fs::read(path).map_err(|source| Refusal::KeyLog {
+            path: path.clone(),
+            source,
+        })?;
+        keys.read(&text);
     }
+    Ok(keys)
+}
+
+#[cfg(not(feature = "tls"))]
+fn keys(_: &Input) -> Result<KeyLog, Refusal> {
+    Ok(KeyLog::default())
 }
 
 const fn secrets(output: &Output) -> Secrets {
@@ -291,13 +317,17 @@ fn colour(output: &Output) {
     }
 }
 
-/// Says on standard error what was wrong with the capture files themselves.
+/// Says on standard error what was wrong with the capture files themselves, and what of their TLS
+/// could not be decrypted.
 fn warn(anomalies: &[Anomaly]) -> anyhow::Result<()> {
     for anomaly in anomalies
         .iter()
-        .filter(|anomaly| anomaly.layer == Layer::Capture)
+        .filter(|anomaly| matches!(anomaly.layer, Layer::Capture | Layer::Tls))
     {
-        writeln!(io::stderr(), "warning: {}", anomaly.text)?;
+        let of = anomaly
+            .connection
+            .map_or_else(String::new, |number| format!("connection {number}: "));
+        writeln!(io::stderr(), "warning: {of}{}", anomaly.text)?;
     }
     Ok(())
 }

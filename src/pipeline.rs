@@ -1,6 +1,6 @@
 //! The whole program on one screen: packets through all stages.
 
-use crate::capture::{Capture, CaptureError, Packet, Stamp};
+use crate::capture::{Capture, CaptureError, Packet, SecretsKind, Stamp};
 use crate::decode::anomaly::{Anomaly, Layer};
 use crate::decode::{self, Decoder, Event};
 use crate::inspect::{Inspector, Interest};
@@ -32,6 +32,11 @@ impl Pipeline {
             inspector: Inspector::new(options.interest),
             report: Report::default(),
         }
+    }
+
+    /// Secrets of TLS connections that came to light, as the text of a key log.
+    pub fn read_keys(&mut self, key_log: &[u8]) {
+        self.decoder.read_keys(key_log);
     }
 
     /// Takes the next packet.
@@ -69,7 +74,12 @@ impl Pipeline {
 /// Those of [`Capture::next_packet`].
 pub fn analyze(capture: &mut Capture, options: Options) -> Result<Report, CaptureError> {
     let mut pipeline = Pipeline::new(options);
-    while let Some(packet) = capture.next_packet()? {
+    let mut secrets = Embedded::default();
+    loop {
+        secrets.take(capture, |key_log| pipeline.read_keys(key_log));
+        let Some(packet) = capture.next_packet()? else {
+            break;
+        };
         pipeline.push(&packet);
     }
     let mut report = pipeline.finish();
@@ -90,7 +100,12 @@ pub fn events<E: From<CaptureError>>(
 ) -> Result<Decoder, E> {
     let mut decoder = Decoder::new(options);
     let mut result = Ok(());
-    while let Some(packet) = capture.next_packet()? {
+    let mut secrets = Embedded::default();
+    loop {
+        secrets.take(capture, |key_log| decoder.read_keys(key_log));
+        let Some(packet) = capture.next_packet()? else {
+            break;
+        };
         decoder.push(&packet, &mut |connection, event| {
             if result.is_ok() {
                 result = sink(&packet.stamp, connection, &event);
@@ -105,6 +120,24 @@ pub fn events<E: From<CaptureError>>(
     });
     result?;
     Ok(decoder)
+}
+
+/// The secrets that captures carry with them, as they come to light.
+#[derive(Debug, Default)]
+struct Embedded {
+    taken: usize,
+}
+
+impl Embedded {
+    fn take(&mut self, capture: &Capture, mut sink: impl FnMut(&[u8])) {
+        let secrets = capture.secrets();
+        for new in secrets.get(self.taken..).unwrap_or_default() {
+            if new.kind == SecretsKind::TLS_KEY_LOG {
+                sink(&new.bytes);
+            }
+        }
+        self.taken = secrets.len();
+    }
 }
 
 /// What was odd about the capture files themselves, as anomalies.

@@ -131,6 +131,7 @@ fn first<T>(wire: &[u8], look: impl Fn(&Frame<'_>) -> T) -> Option<T> {
     reader.keep_data(256);
     let mut found = None;
     let chunk = Chunk::Bytes {
+        sealed: None,
         position: ORIGIN,
         data: wire,
         carrier: Carrier::default(),

@@ -26,11 +26,11 @@ pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<Done> {
         filter: options.selection.filter(),
         ..Interest::default()
     };
-    let decode = decode_options(&options.input, 0);
+    let decode = decode_options(&options.input, 0)?;
     let report = pipeline::analyze(&mut capture, pipeline::Options { decode, interest })?;
     warn(&report.anomalies)?;
     let connections = &report.analysis.connections;
-    let readable = |transport| matches!(transport, Transport::H2c | Transport::NotHttp2);
+    let readable = |transport: Transport| transport.is_http2() || transport == Transport::NotHttp2;
     if !connections
         .iter()
         .any(|connection| readable(connection.transport))

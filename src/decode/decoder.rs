@@ -15,6 +15,7 @@ use super::http2::Keep;
 use super::link::{self, Content, Segment};
 use super::network::Network;
 use super::tcp::{Ending, Flow, Flows, Side};
+use super::tls::KeyLog;
 use crate::capture::{LinkType, Packet};
 
 /// Connects that came to nothing are kept until their server is known to speak HTTP/2, at most this
@@ -28,6 +29,8 @@ pub struct Options {
     pub ports: Vec<u16>,
     /// First bytes of each DATA frame to keep.
     pub keep_data: usize,
+    /// Secrets of TLS connections.
+    pub keys: KeyLog,
 }
 
 /// What a capture held beside HTTP/2.
@@ -67,6 +70,11 @@ impl Decoder {
         }
     }
 
+    /// Secrets that came to light: they serve connections still undecided, and those to come.
+    pub fn read_keys(&mut self, key_log: &[u8]) {
+        self.options.keys.read(key_log);
+    }
+
     /// Takes the next packet; `sink` gets the events it brings.
     pub fn push(&mut self, packet: &Packet<'_>, sink: &mut impl FnMut(u32, Event<'_>)) {
         // Lent to the segment, which may lie in a datagram put together there.
@@ -95,6 +103,7 @@ impl Decoder {
         }
         self.tally.tcp_connections = self.flows.count();
         self.count_others(link::Other::Fragment, self.links.unused_fragments());
+        self.note_keys();
     }
 
     /// What was odd, in order of first sight. To be called once, after [`Self::finish`].
@@ -181,6 +190,20 @@ impl Decoder {
         }
     }
 
+    /// Says what of the key log is of no use.
+    fn note_keys(&mut self) {
+        let keys = &self.options.keys;
+        for (lines, why) in [
+            (keys.bad_lines(), "cannot be read"),
+            (keys.left_out(), "are more than is kept"),
+        ] {
+            if lines > 0 {
+                let text = format!("{lines} lines of the key log {why}: they are left out");
+                self.anomalies.note(Layer::Tls, text, None, None);
+            }
+        }
+    }
+
     fn count_unrelated(&mut self, unrelated: Unrelated) {
         *self.tally.unrelated.entry(unrelated).or_default() += 1;
     }
@@ -219,13 +242,15 @@ const fn surroundings<'a>(
         keep: Keep {
             data: options.keep_data,
         },
+        keys: &options.keys,
     }
 }
 
 /// The address at which a connection that counts shows HTTP/2 to be spoken.
 fn speaks_at(counting: &Counting) -> Option<SocketAddr> {
     let recognition = &counting.recognition;
-    (recognition.transport == Transport::H2c).then_some(recognition.server)
+    let speaks = matches!(recognition.transport, Transport::H2c | Transport::H2);
+    speaks.then_some(recognition.server)
 }
 
 /// Whether a connect was refused or never answered: a SYN, and no byte of data or handshake back.

@@ -8,6 +8,7 @@ use super::Network;
 use super::http2::hpack::HeaderBlock;
 use super::http2::{Frame, Loss, StreamId};
 use super::tcp::{Ending, Handshake};
+use super::tls::{Alert, Facts};
 use crate::capture::Stamp;
 
 /// What a connection speaks.
@@ -15,12 +16,22 @@ use crate::capture::Stamp;
 pub enum Transport {
     /// HTTP/2 in cleartext.
     H2c,
+    /// HTTP/2 inside of TLS that was decrypted.
+    H2,
     /// TLS that was not decrypted.
     Tls,
     /// Tried to speak HTTP/2 and failed.
     NotHttp2,
     /// A connect that was refused or never answered.
     None,
+}
+
+impl Transport {
+    /// Whether HTTP/2 is spoken and can be read.
+    #[must_use]
+    pub const fn is_http2(self) -> bool {
+        matches!(self, Self::H2c | Self::H2)
+    }
 }
 
 /// A connection, as far as known when it was recognised.
@@ -44,6 +55,8 @@ pub struct Recognition {
     pub recognised: Stamp,
     /// How it was recognised, where that was not by its preface.
     pub guess: Option<Guess>,
+    /// What its TLS agreed on, where it speaks TLS.
+    pub tls: Option<Facts>,
 }
 
 /// Why a connection without a preface was taken for HTTP/2.
@@ -62,6 +75,10 @@ pub enum Instead {
     Tls,
     /// HTTP/1.x.
     Http1,
+    /// An alert in the place of a completed TLS handshake.
+    Alert(Alert),
+    /// HTTP/2 in cleartext, to a client that speaks TLS.
+    CleartextHttp2,
     /// Something else.
     Other,
 }
@@ -73,6 +90,8 @@ impl Instead {
         match self {
             Self::Tls => "TLS",
             Self::Http1 => "HTTP/1",
+            Self::Alert(alert) => alert.in_words(),
+            Self::CleartextHttp2 => "HTTP/2 in cleartext",
             Self::Other => "something that is not HTTP/2",
         }
     }

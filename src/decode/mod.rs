@@ -1,7 +1,7 @@
 //! Bytes to events: no I/O, no clock, and never an `Err`.
 //!
 //! ```text
-//! Packet --link--> Segment --tcp--> Chunk --http2--> Frame --> Event
+//! Packet --link--> Segment --tcp--> Chunk [--tls--> Chunk] --http2--> Frame --> Event
 //! ```
 //!
 //! In: [`Packet`](crate::capture::Packet)s in capture order. Out: [`Event`]s, each with the number of
@@ -13,6 +13,7 @@ pub mod http2;
 pub mod link;
 pub mod opening;
 pub mod tcp;
+pub mod tls;
 
 mod carrier;
 mod conversation;

@@ -110,6 +110,7 @@ impl Connection {
             instead: None,
             preface_seen: recognition.preface_seen,
             guess: recognition.guess,
+            tls: recognition.tls.clone(),
             opened: recognition.opened,
             recognised: recognition.recognised,
             handshake: recognition.handshake,

@@ -14,6 +14,7 @@ use super::traffic::Traffic;
 use crate::capture::Stamp;
 use crate::decode::http2::SettingId;
 use crate::decode::tcp::{Ending, Handshake};
+use crate::decode::tls::Facts;
 use crate::decode::{Direction, Guess, Instead, Network, Transport};
 
 /// Who ended a connection, how and where.
@@ -99,6 +100,8 @@ pub struct ConnectionRecord {
     pub preface_seen: bool,
     /// How it was recognised without one.
     pub guess: Option<Guess>,
+    /// What its TLS agreed on.
+    pub tls: Option<Facts>,
     /// Its SYN.
     pub opened: Option<Stamp>,
     /// The packet that gave it away.

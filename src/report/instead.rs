@@ -51,7 +51,9 @@ pub fn instead_hint(tally: &Tally, tls_with_h2: usize) -> String {
     let tls = tls_with_h2 > 0 || tally.unrelated.contains_key(&Unrelated::Tls);
     let port = "--port PORT takes a server port for HTTP/2 even if no preface was seen";
     if tls {
-        format!("{port}; TLS needs its keys")
+        format!(
+            "--keylog FILE decrypts TLS with the secrets its client or server wrote (SSLKEYLOGFILE); {port}"
+        )
     } else {
         port.to_owned()
     }

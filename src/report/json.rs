@@ -11,6 +11,7 @@ use crate::decode::Transport;
 use crate::decode::anomaly::Anomaly;
 use crate::decode::http2::SettingId;
 use crate::decode::tcp::Ending;
+use crate::decode::tls::Facts;
 use crate::inspect::diagnosis::{Evidence, Finding};
 use crate::inspect::{
     CallId, ConnectionRecord, Estimate, GoAway, Link, RequestedHeader, Rpc, Server,
@@ -93,7 +94,7 @@ pub fn connection(record: &ConnectionRecord, files: Files) -> Value {
         "concurrency": network::concurrency(&record.traffic),
         "client_stack": record.user_agent.as_deref().map(escape::text),
         "server_stack": record.server_header.as_deref().map(escape::text),
-        "tls": Value::Null,
+        "tls": record.tls.as_ref().map(tls),
     })
 }
 
@@ -314,6 +315,15 @@ pub(super) fn milliseconds(nanos: i64) -> f64 {
     nanos as f64 / 1e6
 }
 
+fn tls(facts: &Facts) -> Value {
+    json!({
+        "version": facts.version.map(|version| version.to_string()),
+        "cipher": facts.cipher.map(|cipher| cipher.to_string()),
+        "alpn": facts.alpn.as_deref().map(escape::text),
+        "server_name": facts.server_name.as_deref().map(|name| escape::text(name.as_bytes())),
+    })
+}
+
 const fn ending(ending: Ending) -> &'static str {
     match ending {
         Ending::Fin => "fin",
@@ -324,6 +334,7 @@ const fn ending(ending: Ending) -> &'static str {
 pub(super) const fn transport(transport: Transport) -> &'static str {
     match transport {
         Transport::H2c => "h2c",
+        Transport::H2 => "h2",
         Transport::Tls => "tls",
         Transport::NotHttp2 => "not-http2",
         Transport::None => "none",

@@ -1,6 +1,6 @@
 //! `frames --format json` against what another dissector says of captures that others made.
 //!
-//! In: every capture under `corpus/http2` and TShark's account of it under `corpus/truth`. Each side
+//! In: every capture under `corpus/http2`, those under `corpus/tls` that hold HTTP/2, and TShark's account of it under `corpus/truth`. Each side
 //! becomes lines of the same form, one a frame, in order within a direction of a TCP connection; the
 //! two lists must be the same. Where TShark is wrong, [`DIFFERENCES`] says so with the bytes that
 //! prove it, and an entry that no longer explains anything is a failure too.
@@ -31,6 +31,45 @@ const WITHOUT_HTTP2: &str = "suricata-verify/protocol-change-failed-event.pcap";
 /// itself in all others, by the preface or, where the capture begins in the middle, by the frames.
 const PORTS: &[(&str, &str, &str)] = &[];
 
+/// Captures under `corpus/tls` with HTTP/2 inside, each with its key log; without one the capture
+/// itself carries the secrets.
+#[cfg(feature = "tls")]
+const ENCRYPTED: [(&str, Option<&str>); 5] = [
+    (
+        "hotplace/http/http2.pcapng",
+        Some("hotplace/http/sslkeylog"),
+    ),
+    (
+        "hotplace/http/http2_trial.pcapng",
+        Some("hotplace/http/sslkeylog"),
+    ),
+    ("pcap2har/http2-dump.pcap", None),
+    ("wireshark/http2-brotli.pcapng", None),
+    (
+        "wireshark/http2-data-reassembly.pcap",
+        Some("wireshark/http2-data-reassembly.keys"),
+    ),
+];
+
+#[cfg(feature = "tls")]
+#[test]
+fn every_frame_inside_tls() {
+    let Some(shared) = folder("every_frame_inside_tls") else {
+        return;
+    };
+    let corpus = shared.join("corpus");
+    let mut disagreements = Disagreements::about("frames of corpus/tls");
+    for (capture, key_log) in ENCRYPTED {
+        let key_log = key_log.map(|name| {
+            let path = corpus.join("tls").join(name);
+            format!("--keylog={}", path.display()).into()
+        });
+        let options: Vec<PathBuf> = key_log.into_iter().collect();
+        judge(&corpus, "tls", capture, &options, &mut disagreements);
+    }
+    disagreements.settle();
+}
+
 #[test]
 fn every_frame_of_the_corpus() {
     let Some(shared) = folder("every_frame_of_the_corpus") else {
@@ -40,7 +79,11 @@ fn every_frame_of_the_corpus() {
     let captures = captures(&corpus.join("http2"));
     let mut disagreements = Disagreements::about("frames of corpus/http2");
     for capture in &captures {
-        judge(&corpus, capture, &mut disagreements);
+        let ports = PORTS.iter().filter(|(name, _, _)| name == capture);
+        let options: Vec<PathBuf> = ports
+            .map(|(_, port, _)| format!("--port={port}").into())
+            .collect();
+        judge(&corpus, "http2", capture, &options, &mut disagreements);
     }
     for difference in DIFFERENCES {
         let known = captures.iter().any(|capture| capture == difference.capture);
@@ -84,13 +127,17 @@ fn captures(root: &Path) -> Vec<String> {
 }
 
 /// Compares one capture's frames and adds what differs without a reason.
-fn judge(corpus: &Path, capture: &str, disagreements: &mut Disagreements) {
+fn judge(
+    corpus: &Path,
+    set: &str,
+    capture: &str,
+    options: &[PathBuf],
+    disagreements: &mut Disagreements,
+) {
     let mut arguments: Vec<PathBuf> = vec!["frames".into(), "--format=json".into()];
     arguments.push("--show-secrets".into());
-    for (_, port, _) in PORTS.iter().filter(|(name, _, _)| *name == capture) {
-        arguments.push(format!("--port={port}").into());
-    }
-    arguments.push(corpus.join("http2").join(capture));
+    arguments.extend(options.iter().cloned());
+    arguments.push(corpus.join(set).join(capture));
     let run = Run::of(&arguments);
     if run.status != Some(0) {
         let complaint = run.complaints.lines().next().unwrap_or_default();
@@ -101,7 +148,7 @@ fn judge(corpus: &Path, capture: &str, disagreements: &mut Disagreements) {
         return;
     }
     let mut ours: Vec<Told> = run.output.lines().map(told_by_us).collect();
-    let mut truth = told_by_tshark(corpus, capture);
+    let mut truth = told_by_tshark(corpus, set, capture);
     for difference in DIFFERENCES
         .iter()
         .filter(|difference| difference.capture == capture)

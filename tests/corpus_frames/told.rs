@@ -80,8 +80,8 @@ pub(crate) fn told_by_us(line: &str) -> Told {
 }
 
 /// TShark's frames and headers of one capture.
-pub(crate) fn told_by_tshark(corpus: &Path, capture: &str) -> Vec<Told> {
-    let name = format!("http2__{}", capture.replace('/', "__"));
+pub(crate) fn told_by_tshark(corpus: &Path, set: &str, capture: &str) -> Vec<Told> {
+    let name = format!("{set}__{}", capture.replace('/', "__"));
     let frames = rows(&corpus.join("truth").join(format!("{name}.tsv")));
     let headers = corpus.join("truth").join(format!("{name}.headers.tsv"));
     // Written only where there are headers.

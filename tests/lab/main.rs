@@ -1,6 +1,6 @@
 //! `analyze --format json` against recordings of real peers whose truth is known.
 //!
-//! In: every cleartext scenario of `lab`, captured at both ends, and its `truth.json`, which came from
+//! In: every scenario of `lab`, captured at both ends, and its `truth.json`, which came from
 //! another reader and from what the applications themselves logged. The report must tell that
 //! truth: the same victims, no other ones, the same GOAWAYs and connections. Where an end of the wire
 //! cannot know it, [`DIFFERENCES`] says what it must tell instead, and why. Packet numbers are the
@@ -27,9 +27,6 @@ mod judgement;
 #[path = "../shared_material/mod.rs"]
 mod shared_material;
 mod truth;
-
-/// Recorded under TLS: their truth needs the key log and is not judged here.
-const ENCRYPTED: [&str; 2] = ["12a-tls13-gracefulstop", "12e-tls13-singlegoaway-race"];
 
 /// A scenario's test at each end, named after what it shows.
 macro_rules! scenarios {
@@ -61,6 +58,8 @@ scenarios! {
     node_client: "10d-node-client-singlegoaway",
     node_server: "10f-node-server-goclient",
     plaintext_to_tls: "11a-plaintext-client-tls-server",
+    tls_graceful_stop: "12a-tls13-gracefulstop",
+    tls_single_goaway: "12e-tls13-singlegoaway-race",
     refused_streams: "13a-refused-stream-goclient",
     varied_resets: "13b-rst-mix-goclient",
     late_client: "13c-late-client",
@@ -81,11 +80,9 @@ fn no_scenario_is_forgotten() {
     let entries = lab.map(|entry| entry.expect("the lab can be listed"));
     let folders = entries.filter(|entry| entry.path().is_dir());
     let names = folders.map(|entry| entry.file_name().into_string().expect("names are UTF-8"));
-    let mut cleartext: Vec<String> = names
-        .filter(|name| !ENCRYPTED.contains(&name.as_str()))
-        .collect();
-    cleartext.sort();
-    assert_eq!(cleartext, JUDGED);
+    let mut scenarios: Vec<String> = names.collect();
+    scenarios.sort();
+    assert_eq!(scenarios, JUDGED);
     for difference in DIFFERENCES {
         assert!(
             JUDGED.contains(&difference.scenario),
@@ -103,7 +100,7 @@ fn no_scenario_is_forgotten() {
 }
 
 /// How many victims the truth of all judged scenarios names together.
-const VICTIMS: usize = 1581;
+const VICTIMS: usize = 1658;
 
 /// Runs the program on one capture and compares its report with the truth.
 fn judge(scenario: &'static str, end: End) {
@@ -113,7 +110,22 @@ fn judge(scenario: &'static str, end: End) {
     let lab = shared.join("lab").join(scenario);
     let truth = json(&lab.join("truth.json"));
     let capture = lab.join(end.capture());
-    let report = analyze(&shared, &capture, &["--header=x-rpc-id"]);
+    let key_log = lab.join("keylog.txt");
+    let key_log = key_log
+        .is_file()
+        .then(|| format!("--keylog={}", key_log.display()));
+    if key_log.is_some() && cfg!(not(feature = "tls")) {
+        // The program under test cannot decrypt; every other scenario is judged.
+        return;
+    }
+    let asked_for = |option: &str| -> Vec<String> {
+        key_log
+            .clone()
+            .into_iter()
+            .chain([option.to_owned()])
+            .collect()
+    };
+    let report = analyze(&shared, &capture, &asked_for("--header=x-rpc-id"));
 
     let judgement = Judgement::of(scenario, end);
     let mut disagreements = Disagreements::about(format!("{scenario}, {}", end.capture()));
@@ -121,14 +133,14 @@ fn judge(scenario: &'static str, end: End) {
     judgement.victims(&truth, &report, &mut disagreements);
     judgement.unexplained(&mut disagreements);
     if end == End::Client {
-        let everything = analyze(&shared, &capture, &["--all"]);
+        let everything = analyze(&shared, &capture, &asked_for("--all"));
         every_stream(&truth, &everything, &mut disagreements);
     }
     disagreements.settle();
 }
 
 /// A report, valid by the published schema.
-fn analyze(shared: &Path, capture: &Path, options: &[&str]) -> Value {
+fn analyze(shared: &Path, capture: &Path, options: &[String]) -> Value {
     let mut arguments: Vec<PathBuf> = vec!["analyze".into(), "--format=json".into()];
     arguments.extend(options.iter().map(PathBuf::from));
     arguments.push(capture.to_owned());

@@ -58,6 +58,9 @@ impl<'a> Expected<'a> {
 
 /// What a connection of the truth should be called.
 pub(crate) fn transport(truth: &Value) -> &'static str {
+    if truth["proto"] == "tls-h2" {
+        return "h2";
+    }
     let spoke = truth["proto"] == "h2";
     if spoke && number(truth, "bytes_s2c") > 0 {
         return "h2c";

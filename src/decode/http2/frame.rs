@@ -298,6 +298,7 @@ pub struct Frame<'a> {
     pub began: Carrier,
     /// What completed it.
     pub completed: Carrier,
-    /// Its place in the sender's byte stream, header included.
+    /// Its place in the sender's TCP stream, header included; of a frame that was encrypted the
+    /// place of the records that carried it.
     pub span: Range<u64>,
 }

@@ -23,7 +23,7 @@ use super::frame::{
 };
 use super::hpack::{self, HeaderBlock};
 use super::setting::Settings;
-use crate::decode::tcp::Chunk;
+use crate::decode::tcp::{Chunk, Sealed};
 use crate::decode::{Carrier, Direction};
 
 /// Longest payload that is gathered, in bytes. Frames other than DATA are small: the largest in use
@@ -95,6 +95,10 @@ pub struct FrameReader {
     /// What carried the first gathered byte, and the latest one.
     began: Carrier,
     latest: Carrier,
+    /// Where on the line of TCP positions the frame begins.
+    begins: u64,
+    /// What the latest bytes were sealed in.
+    sealed: Option<Sealed>,
     hpack: hpack::Decoder,
     block: HeaderBlock,
     unfinished: Option<UnfinishedBlock>,
@@ -150,6 +154,8 @@ impl FrameReader {
             gathered: Vec::new(),
             began: Carrier::default(),
             latest: Carrier::default(),
+            begins: 0,
+            sealed: None,
             hpack: hpack::Decoder::new(),
             block: HeaderBlock::default(),
             unfinished: None,
@@ -195,14 +201,20 @@ impl FrameReader {
                 position,
                 data,
                 carrier,
-            } => self.read(position, data, carrier, sink),
+                sealed,
+            } => {
+                self.sealed = sealed;
+                self.read(position, data, carrier, sink);
+            }
             Chunk::Gap {
                 position,
                 length,
                 carrier,
             } => {
+                self.sealed = None;
                 self.jump(position, length, carrier, sink);
             }
+            Chunk::Break { carrier, .. } => self.tear(carrier, sink),
         }
     }
 
@@ -213,7 +225,7 @@ impl FrameReader {
         carrier: Carrier,
         sink: &mut impl FnMut(Item<'_>),
     ) {
-        self.latest = later(self.latest, carrier);
+        self.latest = later(self.latest, self.completing(carrier));
         while !data.is_empty() {
             let used = match self.state {
                 State::Gather => self.gather(position, data, carrier, sink),
@@ -236,7 +248,8 @@ impl FrameReader {
     ) -> usize {
         if self.gathered.is_empty() {
             self.began = carrier;
-            self.latest = carrier;
+            self.latest = self.completing(carrier);
+            self.begins = self.sealed.map_or(position, |sealed| sealed.begins);
             let Some(first) = data.first_chunk() else {
                 self.gathered.extend_from_slice(data);
                 return data.len();
@@ -513,10 +526,22 @@ impl FrameReader {
             self.jump_inside(passing, position, after, sink);
             return;
         }
+        self.tear(carrier, sink);
+    }
+
+    /// Goes on behind a gap of which nothing is known.
+    fn tear(&mut self, carrier: Carrier, sink: &mut impl FnMut(Item<'_>)) {
+        if matches!(self.state, State::Lost) {
+            return;
+        }
         self.gathered.clear();
-        self.unfinished = None;
-        self.hpack.forget();
         self.lose(Loss::Gap, carrier, sink);
+    }
+
+    /// What completes the bytes that come: the segment that carries them, or the end of what they
+    /// are sealed in.
+    fn completing(&self, carrier: Carrier) -> Carrier {
+        self.sealed.map_or(carrier, |sealed| sealed.completed)
     }
 
     /// The frame whose payload the position lies in, if its header was read.
@@ -730,13 +755,17 @@ impl FrameReader {
     }
 
     fn frame<'a>(&self, header: FrameHeader, payload: Payload<'a>, start: u64) -> Frame<'a> {
+        let span = match self.sealed {
+            Some(sealed) => self.begins..sealed.ends,
+            None => start..start + FrameHeader::LENGTH as u64 + u64::from(header.length),
+        };
         Frame {
             direction: self.direction,
             header,
             payload,
             began: self.began,
             completed: self.latest,
-            span: start..start + FrameHeader::LENGTH as u64 + u64::from(header.length),
+            span,
         }
     }
 }

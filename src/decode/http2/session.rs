@@ -62,10 +62,14 @@ impl Session {
         anomalies: &mut Anomalies,
         sink: &mut impl FnMut(Event<'_>),
     ) {
-        if let Chunk::Gap {
-            length, carrier, ..
-        } = chunk
-        {
+        let missing = match chunk {
+            Chunk::Gap {
+                length, carrier, ..
+            } => Some((length, carrier)),
+            Chunk::Break { missing, carrier } if missing > 0 => Some((missing, carrier)),
+            Chunk::Bytes { .. } | Chunk::Break { .. } => None,
+        };
+        if let Some((length, carrier)) = missing {
             sink(Event::Gap {
                 direction,
                 length,

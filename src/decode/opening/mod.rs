@@ -3,16 +3,15 @@
 //! In: the first bytes of both sides. Out: a [`Verdict`]. What never happens here: keeping a
 //! connection in doubt for ever; the caller bounds the bytes.
 
-mod client_hello;
 mod http1;
 mod proxy;
 
-pub use client_hello::ClientHello;
-
+use super::event::Instead;
 use super::http2::boundary::{self, Chain};
 use super::http2::hpack::HeaderBlock;
 use super::http2::{FrameHeader, FrameType, StreamId};
 use super::tcp::Side;
+use super::tls::{self, ClientHello};
 
 /// What a client begins with (RFC 9113, section 3.4).
 pub const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -42,6 +41,8 @@ pub enum Verdict {
         /// What it offered.
         hello: ClientHello,
     },
+    /// TLS whose handshake was not captured.
+    TlsUnderWay,
     /// HTTP/1.x, and no upgrade.
     Http1,
     /// Nothing known here.
@@ -59,6 +60,19 @@ pub struct Http2 {
     pub preface: bool,
     /// The request of stream 1, if it came as HTTP/1.1.
     pub upgraded: Option<HeaderBlock>,
+}
+
+impl Http2 {
+    /// HTTP/2 whose frames must be searched.
+    #[must_use]
+    pub const fn unplaced(client: Side) -> Self {
+        Self {
+            client: Some(client),
+            frames_at: [None, None],
+            preface: false,
+            upgraded: None,
+        }
+    }
 }
 
 /// Judges the first bytes of the first and the second side.
@@ -90,9 +104,9 @@ pub fn judge(sides: [Beginning<'_>; 2]) -> Verdict {
             return Verdict::Undecided;
         }
         match ClientHello::read(bytes) {
-            client_hello::Reading::Hello(hello) => return Verdict::Tls { client, hello },
-            client_hello::Reading::Incomplete => return Verdict::Undecided,
-            client_hello::Reading::NotOne => {}
+            tls::Reading::Hello(hello) => return Verdict::Tls { client, hello },
+            tls::Reading::Incomplete => return Verdict::Undecided,
+            tls::Reading::NotOne => {}
         }
         match http1::upgrade(bytes, other.bytes) {
             http1::Upgrade::Done(done) => {
@@ -124,6 +138,9 @@ fn mid_connection(sides: [Beginning<'_>; 2]) -> Verdict {
     let [first, second] = sides;
     let frames_at = [frames_begin(first), frames_begin(second)];
     if frames_at.iter().all(Option::is_none) {
+        if [first, second].into_iter().any(is_tls_under_way) {
+            return Verdict::TlsUnderWay;
+        }
         let hopeless = |side: Beginning<'_>| side.complete && !side.bytes.is_empty();
         return if hopeless(first) && hopeless(second) {
             Verdict::Other
@@ -141,6 +158,28 @@ fn mid_connection(sides: [Beginning<'_>; 2]) -> Verdict {
         preface: false,
         upgraded: None,
     })
+}
+
+/// What answers a ClientHello if not TLS.
+#[must_use]
+pub fn instead_of_tls(bytes: &[u8]) -> Instead {
+    let settings = bytes.first_chunk().map(FrameHeader::parse);
+    match bytes {
+        [b'H', b'T', b'T', b'P', ..] => Instead::Http1,
+        _ if settings.is_some_and(|header| header.kind == FrameType::SETTINGS) => {
+            Instead::CleartextHttp2
+        }
+        _ => Instead::Other,
+    }
+}
+
+/// Whether a side whose beginning was not captured sends protected records.
+fn is_tls_under_way(side: Beginning<'_>) -> bool {
+    let records = |offset: &usize| {
+        let bytes = side.bytes.get(*offset..).unwrap_or_default();
+        tls::is_protected(bytes)
+    };
+    !side.complete && side.segments.iter().any(records)
 }
 
 /// Where convincing frames begin: at the beginning of a segment whose beginning they fit.

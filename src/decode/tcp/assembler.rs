@@ -48,6 +48,9 @@ pub enum Chunk<'a> {
         data: &'a [u8],
         /// What carried them.
         carrier: Carrier,
+        /// What they were sealed in, where they came under protection: then `position` counts the
+        /// bytes that were protected, and `carrier` is what carried the seal's first byte.
+        sealed: Option<Sealed>,
     },
     /// Bytes that the capture does not hold.
     Gap {
@@ -58,6 +61,25 @@ pub enum Chunk<'a> {
         /// What showed that they are missing.
         carrier: Carrier,
     },
+    /// Protected bytes that cannot be had, and nobody knows how many. TCP itself never gives this.
+    Break {
+        /// How many bytes of the TCP stream are missing from the capture because of which, as far
+        /// as not told before.
+        missing: u64,
+        /// What showed it.
+        carrier: Carrier,
+    },
+}
+
+/// What bytes were sealed in: their receiver has them only once it has all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// Position of its first byte in the TCP stream.
+    pub begins: u64,
+    /// Position after its last byte there.
+    pub ends: u64,
+    /// What carried its last byte.
+    pub completed: Carrier,
 }
 
 /// A part of the byte stream as one segment carried it.
@@ -277,6 +299,7 @@ impl Assembler {
                 position: self.next,
                 data,
                 carrier,
+                sealed: None,
             });
             self.next += data.len() as u64;
         }

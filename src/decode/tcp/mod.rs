@@ -13,7 +13,7 @@ mod table;
 mod tests;
 mod vitals;
 
-pub use assembler::{Assembler, Chunk, MAX_HELD_BYTES, Piece};
+pub use assembler::{Assembler, Chunk, MAX_HELD_BYTES, Piece, Sealed};
 pub use flow::{Ending, Flow, Side, Signal};
 pub use handshake::Handshake;
 pub use sequence::{Line, ORIGIN};

@@ -62,7 +62,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 }
 
 fn begins_late(record: &ConnectionRecord) -> bool {
-    record.transport == Transport::H2c && !record.preface_seen
+    matches!(record.transport, Transport::H2c | Transport::H2) && !record.preface_seen
 }
 
 fn explanation(begun_late: usize, with_holes: usize, bytes: u64, unknown: u64) -> String {

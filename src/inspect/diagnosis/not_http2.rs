@@ -37,7 +37,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let spoken = kinds.keys().all(|met| matches!(met, Met::Spoken(_)));
     let spoke_http2 = case
         .connections()
-        .filter(|finished| finished.record.transport == Transport::H2c)
+        .filter(|finished| finished.record.transport.is_http2())
         .count();
     Some(Finding {
         rule: RULE.name,
@@ -72,6 +72,12 @@ fn title(case: &Case<'_>, count: usize, met: Met, spoke_http2: usize) -> String 
     let server = case.server;
     let clients = plural(count, "connection");
     match met {
+        Met::Spoken(Instead::Alert(alert)) => {
+            format!("TLS handshakes with server {server} failed on {clients}: {}", alert.in_words())
+        }
+        Met::Spoken(Instead::CleartextHttp2) => {
+            format!("server {server} answered TLS with cleartext HTTP/2 on {clients}")
+        }
         Met::Spoken(instead) => {
             format!("server {server} answered plaintext HTTP/2 with {} on {clients}", instead.name())
         }
@@ -114,6 +120,12 @@ fn explanation(kinds: &BTreeMap<Met, usize>, spoke_http2: usize) -> String {
         Met::Spoken(Instead::Http1) => {
             "The server answered the HTTP/2 preface in HTTP/1: it, or a proxy before it, does not speak \
              HTTP/2 without TLS here."
+        }
+        Met::Spoken(Instead::Alert(_)) => {
+            "The TLS handshake failed: one side ended it with an alert before any HTTP/2."
+        }
+        Met::Spoken(Instead::CleartextHttp2) => {
+            "The client spoke TLS, the server answered HTTP/2 in cleartext: the port speaks no TLS."
         }
         Met::Spoken(Instead::Other) => {
             "The server's first bytes are neither HTTP/2 nor TLS nor HTTP/1: another service listens \

@@ -6,7 +6,6 @@ use std::net::{IpAddr, SocketAddr};
 use super::case::{Case, Proof, plural};
 use super::{Confidence, Finding, Severity, WideRule};
 use crate::capture::Timestamp;
-use crate::decode::Transport;
 use crate::inspect::ConnectionRecord;
 
 /// Fewer RPCs of a client may fall anywhere.
@@ -47,7 +46,7 @@ fn check(cases: &[Case<'_>]) -> Vec<Finding> {
     for case in cases {
         let mut shares: BTreeMap<IpAddr, Share<'_>> = BTreeMap::new();
         let records = case.connections().map(|connection| &connection.record);
-        for record in records.filter(|record| record.transport == Transport::H2c) {
+        for record in records.filter(|record| record.transport.is_http2()) {
             let share = shares.entry(record.client.ip()).or_insert_with(|| Share {
                 server: case.server,
                 records: Vec::new(),
@@ -142,7 +141,7 @@ fn span<'a>(
 mod tests {
     use super::*;
     use crate::capture::Stamp;
-    use crate::decode::Recognition;
+    use crate::decode::{Recognition, Transport};
     use crate::inspect::diagnosis::diagnose;
     use crate::inspect::{Connection, Finished, Inferred, Interest, Server};
 
@@ -161,6 +160,7 @@ mod tests {
             preface_seen: true,
             opened: Some(at(from)),
             handshake: None,
+            tls: None,
             recognised: at(from),
             guess: None,
         };

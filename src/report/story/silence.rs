@@ -107,7 +107,7 @@ impl Silence {
 
 fn why(record: &ConnectionRecord) -> Option<Why> {
     match record.transport {
-        Transport::H2c => None,
+        Transport::H2c | Transport::H2 => None,
         Transport::Tls => Some(Why::Encrypted),
         Transport::NotHttp2 => Some(match record.instead {
             Some((instead, _)) => Why::Answered(instead),

@@ -32,6 +32,7 @@ pub(in crate::report) fn connection(number: u32) -> ConnectionRecord {
         guess: None,
         opened: Some(at(1, 100)),
         handshake: None,
+        tls: None,
         recognised: at(4, 150),
     };
     let connection = Connection::new(number, &recognition);

@@ -89,6 +89,7 @@ impl Stream {
 
     fn push(&mut self, data: &[u8]) {
         let chunk = Chunk::Bytes {
+            sealed: None,
             position: self.position,
             data,
             carrier: self.carrier(),

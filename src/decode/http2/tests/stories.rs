@@ -289,6 +289,7 @@ fn only_as_much_data_is_kept_as_was_asked_for() {
     let mut position = ORIGIN;
     for data in bytes.chunks(2) {
         let chunk = Chunk::Bytes {
+            sealed: None,
             position,
             data,
             carrier: Carrier::default(),

@@ -111,6 +111,7 @@ fn tell(told: &mut String, signal: Signal<'_>) {
                     position,
                     data,
                     carrier,
+                    ..
                 },
         } => {
             let late = if carrier.original {
@@ -135,6 +136,10 @@ fn tell(told: &mut String, signal: Signal<'_>) {
         } => {
             writeln!(told, "{} {} {length} missing", name(from), place(position))
         }
+        Signal::Chunk {
+            chunk: Chunk::Break { .. },
+            ..
+        } => panic!("TCP knows how much is missing"),
         Signal::Acknowledged { .. } => Ok(()),
         Signal::Ended {
             by,

@@ -151,6 +151,7 @@ fn take(got: &mut [Got; 2], signal: Signal<'_>) {
             position,
             data,
             carrier,
+            ..
         } => {
             let at = usize::try_from(position - ORIGIN).unwrap();
             assert_eq!(at, got.next, "in order, and nothing twice");
@@ -167,6 +168,7 @@ fn take(got: &mut [Got; 2], signal: Signal<'_>) {
             got.next += usize::try_from(length).unwrap();
             got.gaps.push((at, got.next));
         }
+        Chunk::Break { .. } => panic!("TCP knows how much is missing"),
     }
 }
 

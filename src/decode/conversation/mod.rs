@@ -2,26 +2,36 @@
 //!
 //! In: the signals of its flow. Out: events, once it is known that it counts; what came before is
 //! then told in order. What never happens here: keeping more than [`MAX_UNDECIDED_BYTES`] in doubt.
+//!
+//! ```text
+//! Undecided --secrets known--> Negotiating --+--> Speaking   HTTP/2, in cleartext or decrypted
+//!     |                                      +--> Watched    counts, but cannot be read
+//!     +--------------------------------------+--> Ignored
+//! ```
+
+mod encrypted;
+mod negotiation;
+mod recording;
 
 use std::net::SocketAddr;
 
 use rustc_hash::FxHashSet;
 
-use super::anomaly::Anomalies;
+use super::anomaly::{Anomalies, Layer};
 use super::event::{Event, Guess, Instead, Recognition, Transport};
 use super::http2::{Keep, Session};
-use super::opening::{self, Beginning, ClientHello, Http2, Verdict};
-use super::tcp::{Chunk, Ending, Flow, Side, Signal};
+use super::opening::{self, Http2, Verdict};
+use super::tcp::{Flow, Side, Signal};
+use super::tls::{self, KeyLog};
 use super::{Carrier, Direction};
-use crate::capture::Stamp;
+use encrypted::tell_decrypted;
+use negotiation::{Negotiation, decrypt};
+use recording::Recording;
 
 /// Bytes of both sides after which a connection is no longer kept in doubt. An HTTP/1.1 request that
 /// asks for an upgrade fits with room to spare. Judged after each segment, so that what one segment
 /// brings may exceed it once.
 pub const MAX_UNDECIDED_BYTES: usize = 32 << 10;
-
-/// Signals kept for the same time; they outnumber the bytes only where segments are tiny.
-const MAX_UNDECIDED_SIGNALS: usize = 1_024;
 
 /// A connection and what it is known to be.
 #[derive(Debug, Default)]
@@ -32,11 +42,15 @@ pub(super) struct Conversation {
 #[derive(Debug)]
 enum State {
     Undecided(Recording),
+    /// TLS that can be decrypted.
+    Negotiating(Box<Negotiation>),
     /// HTTP/2, decoded.
     Speaking {
         connection: u32,
         client: Side,
         session: Box<Session>,
+        /// What decrypts it first.
+        tls: Option<Box<tls::Session>>,
     },
     /// One that counts, but whose bytes are not read: TLS, or a connect that came to nothing.
     Watched {
@@ -58,6 +72,8 @@ impl Default for State {
 pub enum Unrelated {
     /// TLS without `h2` among its protocols, or unknown which.
     Tls,
+    /// TLS whose handshake was not captured: no key log can name its secrets.
+    TlsUnderWay,
     /// HTTP/1.x.
     Http1,
     /// Nothing known here.
@@ -75,6 +91,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) known: &'a FxHashSet<SocketAddr>,
     /// How much to keep of what passes.
     pub(super) keep: Keep,
+    /// The secrets known by now.
+    pub(super) keys: &'a KeyLog,
 }
 
 impl Surroundings<'_> {
@@ -101,6 +119,28 @@ pub(super) struct Counting {
     client: Side,
     keep: Keep,
     recording: Recording,
+    /// What decrypts it.
+    tls: Option<Box<tls::Session>>,
+    /// How it turned out not to speak HTTP/2.
+    failure: Option<(Direction, Instead, Carrier)>,
+    /// What was odd so far.
+    oddities: Vec<(String, Carrier)>,
+}
+
+impl Counting {
+    /// One whose bytes are not read.
+    fn watched(recognition: Recognition, client: Side, recording: Recording) -> Self {
+        Self {
+            recognition,
+            reading: None,
+            client,
+            keep: Keep::default(),
+            recording,
+            tls: None,
+            failure: None,
+            oddities: Vec::new(),
+        }
+    }
 }
 
 impl Conversation {
@@ -113,13 +153,23 @@ impl Conversation {
     ) {
         match &mut self.state {
             State::Undecided(recording) => recording.keep(signal),
+            State::Negotiating(negotiation) => negotiation.take(signal),
             State::Speaking {
                 connection,
                 client,
                 session,
+                tls,
             } => {
-                let connection = *connection;
-                tell(signal, *client, connection, Some(session), anomalies, sink);
+                let (connection, client) = (*connection, *client);
+                match (tls, signal) {
+                    (Some(tls), Signal::Chunk { from, chunk }) => {
+                        let by = direction(from, client);
+                        decrypt(tls, by, chunk, &mut |told| {
+                            tell_decrypted(told, by, connection, session, anomalies, sink);
+                        });
+                    }
+                    _ => tell(signal, client, connection, Some(session), anomalies, sink),
+                }
             }
             State::Watched { connection, client } => {
                 tell(signal, *client, *connection, None, anomalies, sink);
@@ -134,7 +184,7 @@ impl Conversation {
             State::Speaking { connection, .. } | State::Watched { connection, .. } => {
                 Some(*connection)
             }
-            State::Undecided(_) | State::Ignored(_) => None,
+            State::Undecided(_) | State::Negotiating(_) | State::Ignored(_) => None,
         }
     }
 
@@ -142,7 +192,7 @@ impl Conversation {
     pub(super) const fn client(&self) -> Option<Side> {
         match &self.state {
             State::Speaking { client, .. } | State::Watched { client, .. } => Some(*client),
-            State::Undecided(_) | State::Ignored(_) => None,
+            State::Undecided(_) | State::Negotiating(_) | State::Ignored(_) => None,
         }
     }
 
@@ -161,6 +211,9 @@ impl Conversation {
         around: &Surroundings<'_>,
         last: bool,
     ) -> Decision {
+        if matches!(self.state, State::Negotiating(_)) {
+            return self.decide_decrypted(flow, around, last);
+        }
         let State::Undecided(recording) = &mut self.state else {
             return Decision::Wait;
         };
@@ -178,7 +231,11 @@ impl Conversation {
             {
                 self.speak(http2, flow, around)
             }
-            Verdict::Tls { client, hello } => self.tls(client, &hello, flow, around),
+            Verdict::Tls { client, hello } => match self.tls(client, &hello, flow, around, stop) {
+                Decision::Wait => self.decide_decrypted(flow, around, last),
+                decision => decision,
+            },
+            Verdict::TlsUnderWay => self.under_way(flow, around),
             Verdict::Http1 => self.ignore(Unrelated::Http1),
             Verdict::Undecided | Verdict::Other | Verdict::Http2(_) => {
                 self.fall_back(matches!(verdict, Verdict::Other) || stop, flow, around)
@@ -196,13 +253,7 @@ impl Conversation {
         let mut sides = [Side::First, Side::Second].into_iter();
         let forced = sides.find(|side| opener != Some(*side) && around.is_forced(flow, *side));
         if let Some(server) = forced.filter(|_| !silent) {
-            let unplaced = Http2 {
-                client: Some(server.peer()),
-                frames_at: [None, None],
-                preface: false,
-                upgraded: None,
-            };
-            return self.speak(unplaced, flow, around);
+            return self.speak(Http2::unplaced(server.peer()), flow, around);
         }
         match (stop, silent) {
             (true, false) => self.ignore(Unrelated::Other),
@@ -214,19 +265,10 @@ impl Conversation {
     /// Counts a connect that came to nothing.
     pub(super) fn count_connect(&mut self, flow: &Flow) -> Decision {
         let client = flow.opened_by().unwrap_or(Side::First);
-        let recording = match &mut self.state {
-            State::Undecided(recording) => std::mem::take(recording),
-            _ => Recording::default(),
-        };
+        let recording = self.take_recording();
         let mut recognition = recognise(flow, client, Transport::None);
         recognition.recognised = flow.last_seen();
-        Decision::Counts(Box::new(Counting {
-            recognition,
-            reading: None,
-            client,
-            keep: Keep::default(),
-            recording,
-        }))
+        Decision::Counts(Box::new(Counting::watched(recognition, client, recording)))
     }
 
     /// Tells the story so far under the connection's number.
@@ -243,8 +285,22 @@ impl Conversation {
             client,
             keep,
             recording,
+            tls,
+            failure,
+            oddities,
         } = counting;
         sink(connection, Event::Recognised(recognition));
+        for (text, carrier) in oddities {
+            anomalies.note(Layer::Tls, text, Some(carrier.stamp), Some(connection));
+        }
+        if let Some((by, instead, carrier)) = failure {
+            let failed = Event::Failed {
+                by,
+                instead,
+                carrier,
+            };
+            sink(connection, failed);
+        }
         let Some(http2) = reading else {
             self.state = State::Watched { connection, client };
             recording.replay([None, None], |signal| {
@@ -277,6 +333,7 @@ impl Conversation {
             connection,
             client,
             session,
+            tls,
         };
     }
 
@@ -291,42 +348,17 @@ impl Conversation {
             (false, true) => Some(Guess::FramesAndPorts),
             (false, false) => Some(Guess::Frames),
         };
-        self.counts(recognition, Some(http2), client, around.keep)
+        let mut counting = Counting::watched(recognition, client, self.take_recording());
+        counting.reading = Some(http2);
+        counting.keep = around.keep;
+        Decision::Counts(Box::new(counting))
     }
 
-    fn tls(
-        &mut self,
-        client: Side,
-        hello: &ClientHello,
-        flow: &Flow,
-        around: &Surroundings<'_>,
-    ) -> Decision {
-        let server = client.peer();
-        if hello.offers_h2 || around.is_known(flow, server) || around.is_forced(flow, server) {
-            let recognition = recognise(flow, client, Transport::Tls);
-            return self.counts(recognition, None, client, around.keep);
-        }
-        self.ignore(Unrelated::Tls)
-    }
-
-    fn counts(
-        &mut self,
-        recognition: Recognition,
-        reading: Option<Http2>,
-        client: Side,
-        keep: Keep,
-    ) -> Decision {
-        let recording = match &mut self.state {
+    fn take_recording(&mut self) -> Recording {
+        match &mut self.state {
             State::Undecided(recording) => std::mem::take(recording),
             _ => Recording::default(),
-        };
-        Decision::Counts(Box::new(Counting {
-            recognition,
-            reading,
-            client,
-            keep,
-            recording,
-        }))
+        }
     }
 
     fn ignore(&mut self, unrelated: Unrelated) -> Decision {
@@ -346,6 +378,7 @@ fn recognise(flow: &Flow, client: Side, transport: Transport) -> Recognition {
         handshake: flow.handshake(),
         recognised: flow.last_seen(),
         guess: None,
+        tls: None,
     }
 }
 
@@ -421,251 +454,13 @@ fn tell(
     }
 }
 
-/// What happened on a connection before it was known what it speaks.
-#[derive(Debug, Default)]
-struct Recording {
-    signals: Vec<Recorded>,
-    first: Heard,
-    second: Heard,
-    /// Whether anything came since it was last judged.
-    fresh: bool,
-}
-
-/// The bytes of one side, without the gaps.
-#[derive(Debug, Default)]
-struct Heard {
-    bytes: Vec<u8>,
-    /// Where segments begin in `bytes`.
-    segments: Vec<usize>,
-    /// How many of `bytes` come before the first gap.
-    unbroken: Option<usize>,
-    /// Whether the first thing heard was a gap.
-    beginning_lost: bool,
-}
-
-#[derive(Debug)]
-enum Recorded {
-    Bytes {
-        from: Side,
-        position: u64,
-        start: usize,
-        end: usize,
-        carrier: Carrier,
-    },
-    Gap {
-        from: Side,
-        position: u64,
-        length: u64,
-        carrier: Carrier,
-    },
-    Acknowledged {
-        by: Side,
-        upto: u64,
-        stamp: Stamp,
-        whole: bool,
-    },
-    Ended {
-        by: Side,
-        ending: Ending,
-        position: u64,
-        carrier: Carrier,
-    },
-}
-
-impl Recording {
-    fn keep(&mut self, signal: Signal<'_>) {
-        self.fresh = true;
-        let recorded = match signal {
-            Signal::Chunk {
-                from,
-                chunk:
-                    Chunk::Bytes {
-                        position,
-                        data,
-                        carrier,
-                    },
-            } => {
-                let heard = self.heard_mut(from);
-                let start = heard.bytes.len();
-                heard.segments.push(start);
-                heard.bytes.extend_from_slice(data);
-                Recorded::Bytes {
-                    from,
-                    position,
-                    start,
-                    end: start + data.len(),
-                    carrier,
-                }
-            }
-            Signal::Chunk {
-                from,
-                chunk:
-                    Chunk::Gap {
-                        position,
-                        length,
-                        carrier,
-                    },
-            } => {
-                let heard = self.heard_mut(from);
-                heard.beginning_lost |= heard.bytes.is_empty();
-                if !heard.bytes.is_empty() {
-                    heard.unbroken.get_or_insert(heard.bytes.len());
-                }
-                Recorded::Gap {
-                    from,
-                    position,
-                    length,
-                    carrier,
-                }
-            }
-            Signal::Acknowledged {
-                by,
-                upto,
-                stamp,
-                whole,
-            } => Recorded::Acknowledged {
-                by,
-                upto,
-                stamp,
-                whole,
-            },
-            Signal::Ended {
-                by,
-                ending,
-                position,
-                carrier,
-            } => Recorded::Ended {
-                by,
-                ending,
-                position,
-                carrier,
-            },
-        };
-        self.signals.push(recorded);
-    }
-
-    fn is_full(&self) -> bool {
-        let bytes = self.first.bytes.len() + self.second.bytes.len();
-        bytes >= MAX_UNDECIDED_BYTES || self.signals.len() >= MAX_UNDECIDED_SIGNALS
-    }
-
-    fn is_silent(&self) -> bool {
-        self.first.bytes.is_empty() && self.second.bytes.is_empty()
-    }
-
-    fn beginning(&self, side: Side, flow: &Flow) -> Beginning<'_> {
-        let heard = self.heard(side);
-        let unbroken = heard.unbroken.unwrap_or(heard.bytes.len());
-        Beginning {
-            bytes: heard.bytes.get(..unbroken).unwrap_or_default(),
-            segments: &heard.segments,
-            complete: flow.begun(side) && !heard.beginning_lost,
-        }
-    }
-
-    fn first_carrier(&self, side: Side) -> Carrier {
-        let carrier = self.signals.iter().find_map(|recorded| match recorded {
-            Recorded::Bytes { from, carrier, .. } if *from == side => Some(*carrier),
-            _ => None,
-        });
-        carrier.unwrap_or_default()
-    }
-
-    /// Gives the signals again, each side's bytes from where its frames begin; a side without such
-    /// a place from its first byte.
-    fn replay(self, frames_at: [Option<usize>; 2], mut sink: impl FnMut(Signal<'_>)) {
-        let [first, second] = frames_at;
-        for recorded in &self.signals {
-            match *recorded {
-                Recorded::Bytes {
-                    from,
-                    position,
-                    start,
-                    end,
-                    carrier,
-                } => {
-                    let skip = match from {
-                        Side::First => first,
-                        Side::Second => second,
-                    };
-                    let begin = skip.unwrap_or(0).clamp(start, end);
-                    let data = self.heard(from).bytes.get(begin..end).unwrap_or_default();
-                    let position = position + (begin - start) as u64;
-                    if !data.is_empty() {
-                        let chunk = Chunk::Bytes {
-                            position,
-                            data,
-                            carrier,
-                        };
-                        sink(Signal::Chunk { from, chunk });
-                    }
-                }
-                Recorded::Gap {
-                    from,
-                    position,
-                    length,
-                    carrier,
-                } => {
-                    sink(Signal::Chunk {
-                        from,
-                        chunk: Chunk::Gap {
-                            position,
-                            length,
-                            carrier,
-                        },
-                    });
-                }
-                Recorded::Acknowledged {
-                    by,
-                    upto,
-                    stamp,
-                    whole,
-                } => {
-                    sink(Signal::Acknowledged {
-                        by,
-                        upto,
-                        stamp,
-                        whole,
-                    });
-                }
-                Recorded::Ended {
-                    by,
-                    ending,
-                    position,
-                    carrier,
-                } => {
-                    sink(Signal::Ended {
-                        by,
-                        ending,
-                        position,
-                        carrier,
-                    });
-                }
-            }
-        }
-    }
-
-    const fn heard(&self, side: Side) -> &Heard {
-        match side {
-            Side::First => &self.first,
-            Side::Second => &self.second,
-        }
-    }
-
-    const fn heard_mut(&mut self, side: Side) -> &mut Heard {
-        match side {
-            Side::First => &mut self.first,
-            Side::Second => &mut self.second,
-        }
-    }
-}
-
 impl Unrelated {
     /// Its name in a sentence about several.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Tls => "TLS without h2",
+            Self::TlsUnderWay => "TLS begun before the capture",
             Self::Http1 => Instead::Http1.name(),
             Self::Other => "other protocols",
             Self::Silent => "no data",

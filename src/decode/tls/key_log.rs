@@ -1,0 +1,204 @@
+//! Key logs: the secrets that peers wrote down, as `SSLKEYLOGFILE` has them.
+//!
+//! In: the text of an NSS key log. Out: the secrets of a connection by its client random. What never
+//! happens here: I/O, or a secret in any output; `Debug` says how many there are.
+
+use std::fmt;
+
+use rustc_hash::FxHashMap;
+
+/// How many connections' secrets are kept: half a gigabyte of key log, more than captures that fit a
+/// disk have connections.
+const MAX_CONNECTIONS: usize = 1 << 20;
+
+/// The secrets of connections.
+#[derive(Clone, Default)]
+pub struct KeyLog {
+    connections: FxHashMap<[u8; 32], Secrets>,
+    bad_lines: u64,
+    left_out: u64,
+}
+
+/// What a key log says of one connection.
+#[derive(Clone, Default)]
+pub(super) struct Secrets {
+    /// TLS 1.2 and before.
+    pub(super) master: Option<Secret>,
+    /// TLS 1.3: of the client and the server, for the rest of the handshake.
+    pub(super) handshake: [Option<Secret>; 2],
+    /// TLS 1.3: of the client and the server, for application data.
+    pub(super) traffic: [Option<Secret>; 2],
+}
+
+/// A secret: as long as the hash of its suite, or 48 bytes for a master secret.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Secret(pub(super) Box<[u8]>);
+
+impl KeyLog {
+    /// Adds the secrets of a key log's text. Comments and labels that are of no use here are passed
+    /// over.
+    ///
+    /// ```text
+    /// LABEL  client random, 64 hexadecimal digits  secret, 64 or 96 hexadecimal digits
+    /// ```
+    pub fn read(&mut self, text: &[u8]) {
+        for line in text.split(|byte| matches!(byte, b'\n' | b'\r')) {
+            let line = line.trim_ascii();
+            if line.is_empty() || line.starts_with(b"#") {
+                continue;
+            }
+            if self.read_line(line).is_none() {
+                self.bad_lines += 1;
+            }
+        }
+    }
+
+    /// Whether it holds no secret.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.connections.is_empty()
+    }
+
+    /// Lines that could not be read.
+    #[must_use]
+    pub const fn bad_lines(&self) -> u64 {
+        self.bad_lines
+    }
+
+    /// Lines left out because secrets of a million connections are kept already.
+    #[must_use]
+    pub const fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
+    pub(super) fn of(&self, client_random: &[u8; 32]) -> Option<&Secrets> {
+        self.connections.get(client_random)
+    }
+
+    /// `None` if the line is none of a key log.
+    fn read_line(&mut self, line: &[u8]) -> Option<()> {
+        let mut words = line
+            .split(u8::is_ascii_whitespace)
+            .filter(|word| !word.is_empty());
+        let (label, random, secret) = (words.next()?, words.next()?, words.next()?);
+        if words.next().is_some() {
+            return None;
+        }
+        let place: fn(&mut Secrets) -> &mut Option<Secret> = match label {
+            b"CLIENT_RANDOM" => |secrets| &mut secrets.master,
+            b"CLIENT_HANDSHAKE_TRAFFIC_SECRET" => {
+                |Secrets {
+                     handshake: [client, _],
+                     ..
+                 }| client
+            }
+            b"SERVER_HANDSHAKE_TRAFFIC_SECRET" => {
+                |Secrets {
+                     handshake: [_, server],
+                     ..
+                 }| server
+            }
+            b"CLIENT_TRAFFIC_SECRET_0" => |Secrets {
+                                               traffic: [client, _],
+                                               ..
+                                           }| client,
+            b"SERVER_TRAFFIC_SECRET_0" => |Secrets {
+                                               traffic: [_, server],
+                                               ..
+                                           }| server,
+            _ => return Some(()),
+        };
+        let random: [u8; 32] = hexadecimal(random)?.as_slice().try_into().ok()?;
+        let secret = hexadecimal(secret)?;
+        let fits = match label {
+            b"CLIENT_RANDOM" => secret.len() == 48,
+            _ => matches!(secret.len(), 32 | 48),
+        };
+        if !fits {
+            return None;
+        }
+        if self.connections.len() >= MAX_CONNECTIONS && !self.connections.contains_key(&random) {
+            self.left_out += 1;
+            return Some(());
+        }
+        *place(self.connections.entry(random).or_default()) = Some(Secret(secret.into()));
+        Some(())
+    }
+}
+
+impl fmt::Debug for KeyLog {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("KeyLog")
+            .field("connections", &self.connections.len())
+            .field("bad_lines", &self.bad_lines)
+            .field("left_out", &self.left_out)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "<redacted {} bytes>", self.0.len())
+    }
+}
+
+fn hexadecimal(digits: &[u8]) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let (pairs, rest) = digits.as_chunks::<2>();
+    if !rest.is_empty() {
+        return None;
+    }
+    let bytes = pairs
+        .iter()
+        .map(|[high, low]| u8::try_from(digit(*high)? << 4 | digit(*low)?).ok());
+    bytes.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(label: &str, random: u8, secret: u8, length: usize) -> String {
+        let hex = |byte: u8, length| format!("{byte:02x}").repeat(length);
+        format!("{label} {} {}\n", hex(random, 32), hex(secret, length))
+    }
+
+    #[test]
+    fn secrets_are_found_by_the_client_random() {
+        let mut log = KeyLog::default();
+        log.read(b"# SSL/TLS secrets log file\r\n\r\n");
+        log.read(line("CLIENT_RANDOM", 0xa1, 7, 48).as_bytes());
+        log.read(line("SERVER_TRAFFIC_SECRET_0", 0xb2, 8, 32).as_bytes());
+        log.read(line("EXPORTER_SECRET", 0xb2, 9, 32).as_bytes());
+        assert_eq!((log.bad_lines(), log.connections.len()), (0, 2));
+        assert_eq!(
+            log.of(&[0xa1; 32]).unwrap().master.as_ref().unwrap().0[..],
+            [7; 48]
+        );
+        let [client, server] = &log.of(&[0xb2; 32]).unwrap().traffic;
+        assert!(client.is_none());
+        assert_eq!(server.as_ref().unwrap().0[..], [8; 32]);
+    }
+
+    #[test]
+    fn bad_lines_are_counted_and_the_rest_is_read() {
+        let mut log = KeyLog::default();
+        log.read(b"CLIENT_RANDOM 00 11\nnonsense\nCLIENT_RANDOM zz\n\xff\xfe\n");
+        log.read(line("CLIENT_RANDOM", 1, 1, 47).as_bytes());
+        log.read(line("CLIENT_RANDOM", 1, 1, 48).as_bytes());
+        assert_eq!((log.bad_lines(), log.connections.len()), (5, 1));
+    }
+
+    #[test]
+    fn nothing_prints_a_secret() {
+        let mut log = KeyLog::default();
+        log.read(line("CLIENT_RANDOM", 0xa1, 0xee, 48).as_bytes());
+        let secret = log.of(&[0xa1; 32]).unwrap().master.clone();
+        let printed = format!("{log:?} {secret:?}");
+        assert!(
+            !printed.contains("238") && !printed.contains("ee"),
+            "{printed}"
+        );
+    }
+}

@@ -1,0 +1,46 @@
+//! TLS: records, hellos and alerts; with keys, what they protect (RFC 8446, RFC 5246).
+//!
+//! ```text
+//! Chunk --records--> Record --protection--> text --session--> Chunk
+//! ```
+//!
+//! In: the chunks of both directions and a [`KeyLog`]. Out: the chunks of what was protected, each
+//! with the place of its record on the line of TCP positions. Cryptography stands in `crypto` alone,
+//! which the feature `tls` brings; hellos and alerts are read without it. What never happens here:
+//! I/O, a check of certificates, a secret printed.
+
+mod alert;
+mod cipher_suite;
+#[cfg_attr(not(feature = "tls"), path = "crypto_absent.rs")]
+mod crypto;
+mod first_flight;
+mod hello;
+mod key_log;
+mod protection;
+mod records;
+mod session;
+#[cfg(test)]
+#[cfg(feature = "tls")]
+mod tests;
+
+pub use alert::Alert;
+pub use cipher_suite::CipherSuite;
+pub use hello::{ClientHello, Version};
+pub use key_log::KeyLog;
+
+pub(super) use first_flight::{ServerFlight, cleartext_alert, is_protected};
+pub(super) use hello::Reading;
+pub(super) use session::{Hellos, Item, Session, Unreadable};
+
+/// What is known of a connection's TLS.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The version agreed on.
+    pub version: Option<Version>,
+    /// The cipher suite agreed on.
+    pub cipher: Option<CipherSuite>,
+    /// The application protocol the server chose (RFC 7301); unknown where that was not decrypted.
+    pub alpn: Option<Box<[u8]>>,
+    /// The name the client asked for (RFC 6066, section 3).
+    pub server_name: Option<String>,
+}

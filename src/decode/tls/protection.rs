@@ -1,0 +1,213 @@
+//! The keys of one direction as they follow each other, and which record is which.
+//!
+//! In: protected records in order, and how much was lost between them. Out: what they protected. A
+//! record does not say its number, nor which of a direction's keys protects it; both are found by
+//! trying, and the tag proves them. What never happens here: a number guessed without that proof.
+//!
+//! ```text
+//! TLS 1.2   (in the clear) --ChangeCipherSpec--> data
+//! TLS 1.3   (in the clear, or keys not known) --> [handshake] --> data 0 --KeyUpdate--> data 1 --> ...
+//! ```
+
+use super::cipher_suite::CipherSuite;
+use super::crypto::{self, Key};
+use super::key_log::Secret;
+use super::records::Record;
+
+/// The least that a record with a byte of text takes: header, text, tag. It bounds how many records
+/// a gap can have held.
+const MIN_RECORD: u64 = 5 + 1 + 16;
+
+/// How often a record may be tried in vain before the rest of a direction is given up. A gap of a
+/// megabyte can hold as many small records; trying them costs a tenth of a second.
+const MAX_VAIN_TRIALS: u32 = 1 << 14;
+
+/// One direction's protection.
+#[derive(Debug)]
+pub(super) struct Protection {
+    suite: CipherSuite,
+    current: Option<Epoch>,
+    next: Option<Epoch>,
+    /// Number of the next record under the current key.
+    sequence: u64,
+    /// Number of the first record that can carry application data under a data key.
+    first_data: u64,
+    /// Bytes since the last record that opened which may have held others.
+    uncertain: u64,
+    vain_trials: u32,
+}
+
+/// From one change of keys to the next.
+#[derive(Debug)]
+pub(super) struct Epoch {
+    key: Key,
+    /// What the next key comes from.
+    secret: Option<Secret>,
+    /// Whether it protects application data.
+    data: bool,
+}
+
+/// What a record protected.
+#[derive(Debug)]
+pub(super) struct Opened<'a> {
+    pub(super) text: &'a [u8],
+    /// Whether it was protected as application data is, not as the handshake.
+    pub(super) data: bool,
+    /// Its number under its key.
+    pub(super) sequence: u64,
+    /// Whether application data may have been lost before it.
+    pub(super) after_loss: bool,
+}
+
+impl Epoch {
+    pub(super) fn of_handshake(suite: CipherSuite, secret: &Secret) -> Option<Self> {
+        Some(Self {
+            key: Key::of_traffic(suite, secret)?,
+            secret: None,
+            data: false,
+        })
+    }
+
+    pub(super) fn of_traffic(suite: CipherSuite, secret: Secret) -> Option<Self> {
+        Some(Self {
+            key: Key::of_traffic(suite, &secret)?,
+            secret: Some(secret),
+            data: true,
+        })
+    }
+
+    pub(super) const fn of_master(key: Key) -> Self {
+        Self {
+            key,
+            secret: None,
+            data: true,
+        }
+    }
+
+    /// The one after a KeyUpdate.
+    fn updated(&self, suite: CipherSuite) -> Option<Self> {
+        Self::of_traffic(suite, crypto::updated(suite, self.secret.as_ref()?)?)
+    }
+}
+
+impl Protection {
+    /// TLS 1.2: the client's and the server's first protected record is their Finished.
+    pub(super) const fn tls12(suite: CipherSuite, data: Epoch) -> Self {
+        Self::new(suite, None, data, 1)
+    }
+
+    /// TLS 1.3: without the handshake's keys its records are passed over.
+    pub(super) const fn tls13(suite: CipherSuite, handshake: Option<Epoch>, data: Epoch) -> Self {
+        Self::new(suite, handshake, data, 0)
+    }
+
+    const fn new(suite: CipherSuite, current: Option<Epoch>, next: Epoch, first_data: u64) -> Self {
+        Self {
+            suite,
+            current,
+            next: Some(next),
+            sequence: 0,
+            first_data,
+            uncertain: 0,
+            vain_trials: 0,
+        }
+    }
+
+    /// Whether records are protected by the keys of application data.
+    pub(super) fn carries_data(&self) -> bool {
+        self.current.as_ref().is_some_and(|epoch| epoch.data)
+    }
+
+    /// Whether records are protected by keys that are known.
+    pub(super) const fn has_begun(&self) -> bool {
+        self.current.is_some()
+    }
+
+    /// Whether trying has gone on in vain for too long.
+    pub(super) const fn is_hopeless(&self) -> bool {
+        self.vain_trials >= MAX_VAIN_TRIALS
+    }
+
+    /// Records may have been lost in this many bytes.
+    pub(super) const fn lose(&mut self, bytes: u64) {
+        self.uncertain = self.uncertain.saturating_add(bytes);
+    }
+
+    /// The sender changed its keys.
+    pub(super) fn advance(&mut self) {
+        self.current = self.next.take();
+        self.sequence = 0;
+        if let Some(current) = &self.current {
+            self.next = current.updated(self.suite);
+        }
+    }
+
+    /// Opens a record in `buffer`; `None` if no key and number that are possible do.
+    pub(super) fn open<'a>(
+        &mut self,
+        record: &Record<'_>,
+        buffer: &'a mut Vec<u8>,
+    ) -> Option<Opened<'a>> {
+        // Beside those that lay in the gap whole, two may have lain in it in part, of which one's bytes
+        // before the gap are counted.
+        let possible = match self.uncertain {
+            0 => 0,
+            bytes => bytes / MIN_RECORD + 1,
+        };
+        let was_data = self.carries_data();
+        let (sequence, advanced) = self.find(record, possible, buffer)?;
+        let loss_hides_data = self.uncertain > 0 && was_data;
+        if advanced {
+            self.advance();
+        }
+        let expected = if advanced { 0 } else { self.sequence };
+        let data = self.carries_data();
+        let expected = if data {
+            expected.max(self.first_data)
+        } else {
+            expected
+        };
+        let after_loss = data && (sequence > expected || (advanced && loss_hides_data));
+        self.sequence = sequence.saturating_add(1);
+        self.uncertain = 0;
+        self.vain_trials = 0;
+        Some(Opened {
+            text: buffer,
+            data,
+            sequence,
+            after_loss,
+        })
+    }
+
+    /// Finds a record's number by trying: under the current key, then under the next one. What it
+    /// protected is then in the buffer.
+    fn find(
+        &mut self,
+        record: &Record<'_>,
+        possible: u64,
+        buffer: &mut Vec<u8>,
+    ) -> Option<(u64, bool)> {
+        let current = self
+            .current
+            .as_ref()
+            .map(|epoch| (epoch, self.sequence, false));
+        let next = self.next.as_ref().map(|epoch| (epoch, 0, true));
+        for (epoch, first, advances) in [current, next].into_iter().flatten() {
+            for sequence in first..=first.saturating_add(possible) {
+                if self.vain_trials >= MAX_VAIN_TRIALS {
+                    return None;
+                }
+                let length = epoch
+                    .key
+                    .open(sequence, record.header, record.payload, buffer)
+                    .map(<[u8]>::len);
+                if let Some(length) = length {
+                    buffer.truncate(length);
+                    return Some((sequence, advances));
+                }
+                self.vain_trials += 1;
+            }
+        }
+        None
+    }
+}

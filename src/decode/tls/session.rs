@@ -1,0 +1,429 @@
+//! Both directions of a TLS connection whose secrets are known.
+//!
+//! In: the chunks of its TCP streams, from the first byte on. Out: [`Item`]s: the text that its
+//! records protect, alerts, and what was odd. What never happens here: text of another protocol
+//! judged; whether it is HTTP/2 is for the caller to see.
+
+use super::Facts;
+use super::alert::Alert;
+use super::cipher_suite::CipherSuite;
+use super::crypto::Key;
+use super::hello::{
+    CLIENT_HELLO, ClientHello, EncryptedExtensions, SERVER_HELLO, ServerHello, Version,
+    split_message,
+};
+use super::key_log::{KeyLog, Secrets};
+use super::protection::{Epoch, Protection};
+use super::records::{Part, Record, RecordHeader, Records};
+use crate::decode::tcp::{Chunk, Sealed};
+use crate::decode::{Carrier, Direction};
+
+/// Both hellos.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::decode) struct Hellos<'a> {
+    pub(in crate::decode) client: &'a ClientHello,
+    pub(in crate::decode) server: &'a ServerHello,
+}
+
+/// Why a connection stays encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::decode) enum Unreadable {
+    /// The key log does not know its client random.
+    NoSecrets,
+    /// It knows other secrets of the connection than those needed.
+    SecretsIncomplete,
+    /// The version is not one that can be read.
+    Version(Version),
+    /// The suite is not one that can be read.
+    Cipher(CipherSuite),
+}
+
+/// What a session gives.
+#[derive(Debug)]
+pub(in crate::decode) enum Item<'a> {
+    /// The next part of what a side sent under protection.
+    Text(Chunk<'a>),
+    /// A side gave up, or is done.
+    Alert {
+        alert: Alert,
+        carrier: Carrier,
+        /// Whether it had sent application data before.
+        after_data: bool,
+    },
+    /// Something odd.
+    Odd { text: String, carrier: Carrier },
+}
+
+/// One TLS connection.
+#[derive(Debug)]
+pub(in crate::decode) struct Session {
+    client: Half,
+    server: Half,
+    facts: Facts,
+    version: Version,
+}
+
+/// One direction.
+#[derive(Debug)]
+struct Half {
+    records: Records,
+    protection: Protection,
+    /// How many bytes of text were given out.
+    position: u64,
+    /// Bytes that are missing and were not told of yet.
+    missing: u64,
+    /// Text was lost, and none given out since.
+    torn: bool,
+    spoke: bool,
+    /// Any of its records opened.
+    opened: bool,
+    /// No more is read.
+    stopped: bool,
+}
+
+impl<'a> Hellos<'a> {
+    /// What they say.
+    pub(in crate::decode) fn facts(self) -> Facts {
+        Facts {
+            version: Some(self.server.version),
+            cipher: Some(self.server.cipher),
+            alpn: self.server.alpn.clone(),
+            server_name: self.client.server_name.clone(),
+        }
+    }
+
+    fn secrets(self, keys: &'a KeyLog) -> Result<&'a Secrets, Unreadable> {
+        keys.of(&self.client.random).ok_or(Unreadable::NoSecrets)
+    }
+}
+
+impl Unreadable {
+    /// Why, as a sentence without a full stop.
+    pub(in crate::decode) fn reason(self) -> String {
+        match self {
+            Self::NoSecrets => {
+                "the key log has no secrets for its client random: it stays encrypted".to_owned()
+            }
+            Self::SecretsIncomplete => {
+                "the key log lacks secrets of application data for it: it stays encrypted"
+                    .to_owned()
+            }
+            Self::Version(version) => format!("{version} is not decrypted"),
+            Self::Cipher(cipher) => {
+                format!("cipher suite {cipher} is not supported: it stays encrypted")
+            }
+        }
+    }
+}
+
+impl Session {
+    /// A session after both hellos; everything from the first byte on is to be pushed.
+    pub(in crate::decode) fn new(hellos: Hellos<'_>, keys: &KeyLog) -> Result<Self, Unreadable> {
+        let ServerHello {
+            version,
+            cipher,
+            random,
+            ..
+        } = *hellos.server;
+        let secrets = hellos.secrets(keys)?;
+        let [client, server] = match version {
+            Version::TLS_1_3 => tls13(cipher, secrets)?,
+            Version::TLS_1_2 => {
+                let master = secrets.master.as_ref();
+                let master = master.ok_or(Unreadable::SecretsIncomplete)?;
+                let keys = Key::of_master(cipher, master, &hellos.client.random, &random);
+                let keys = keys.ok_or(Unreadable::Cipher(cipher))?;
+                keys.map(|key| Protection::tls12(cipher, Epoch::of_master(key)))
+            }
+            version => return Err(Unreadable::Version(version)),
+        };
+        Ok(Self {
+            client: Half::new(client),
+            server: Half::new(server),
+            facts: hellos.facts(),
+            version,
+        })
+    }
+
+    /// What is known of it by now.
+    pub(in crate::decode) const fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// Whether a side cannot be read any further.
+    pub(in crate::decode) const fn has_stopped(&self) -> bool {
+        self.client.stopped || self.server.stopped
+    }
+
+    /// Whether any record opened.
+    pub(in crate::decode) const fn has_opened(&self) -> bool {
+        self.client.opened || self.server.opened
+    }
+
+    /// Takes the next part of one direction.
+    pub(in crate::decode) fn push(
+        &mut self,
+        direction: Direction,
+        chunk: Chunk<'_>,
+        sink: &mut impl FnMut(Item<'_>),
+    ) {
+        let half = match direction {
+            Direction::ClientToServer => &mut self.client,
+            Direction::ServerToClient => &mut self.server,
+        };
+        let reading = Reading {
+            version: self.version,
+            sender: direction.sender(),
+        };
+        let mut extensions = None;
+        half.push(reading, chunk, &mut extensions, sink);
+        if direction == Direction::ServerToClient
+            && let Some(EncryptedExtensions { alpn, early_data }) = extensions
+        {
+            self.facts.alpn = alpn;
+            if early_data {
+                let text = "early data of the client is not decrypted: its first frames are lost";
+                let carrier = chunk_carrier(chunk);
+                sink(Item::Odd {
+                    text: text.to_owned(),
+                    carrier,
+                });
+                self.client.torn = true;
+            }
+        }
+    }
+}
+
+fn tls13(cipher: CipherSuite, secrets: &Secrets) -> Result<[Protection; 2], Unreadable> {
+    if cipher.protection(Version::TLS_1_3).is_none() {
+        return Err(Unreadable::Cipher(cipher));
+    }
+    let [client_handshake, server_handshake] = &secrets.handshake;
+    let [client, server] = &secrets.traffic;
+    let protection = |handshake: &Option<_>, data: &Option<_>| {
+        let handshake = handshake
+            .as_ref()
+            .and_then(|secret| Epoch::of_handshake(cipher, secret));
+        let data = data
+            .clone()
+            .and_then(|secret| Epoch::of_traffic(cipher, secret));
+        let data = data.ok_or(Unreadable::SecretsIncomplete)?;
+        Ok(Protection::tls13(cipher, handshake, data))
+    };
+    Ok([
+        protection(client_handshake, client)?,
+        protection(server_handshake, server)?,
+    ])
+}
+
+/// What a half needs to know of its session.
+#[derive(Clone, Copy)]
+struct Reading {
+    version: Version,
+    sender: &'static str,
+}
+
+impl Half {
+    const fn new(protection: Protection) -> Self {
+        Self {
+            records: Records::new(),
+            protection,
+            position: 0,
+            missing: 0,
+            torn: false,
+            spoke: false,
+            opened: false,
+            stopped: false,
+        }
+    }
+
+    fn push(
+        &mut self,
+        reading: Reading,
+        chunk: Chunk<'_>,
+        extensions: &mut Option<EncryptedExtensions>,
+        sink: &mut impl FnMut(Item<'_>),
+    ) {
+        if self.stopped {
+            if let Chunk::Gap {
+                length, carrier, ..
+            } = chunk
+            {
+                self.missing += length;
+                self.tear(carrier, sink);
+            }
+            return;
+        }
+        let mut records = std::mem::replace(&mut self.records, Records::new());
+        // Kept no longer than this: of many open connections few are read at a time.
+        let mut buffer = Vec::new();
+        records.push(chunk, &mut |part| match part {
+            Part::Record(_) if self.stopped => false,
+            Part::Record(record) => self.read(reading, &record, &mut buffer, extensions, sink),
+            Part::Lost {
+                bytes,
+                missing,
+                carrier,
+            } => {
+                self.missing = self.missing.saturating_add(missing);
+                self.protection.lose(bytes);
+                if self.protection.carries_data() {
+                    self.tear(carrier, sink);
+                }
+                false
+            }
+        });
+        self.records = records;
+    }
+
+    /// Reads a record; whether it opened.
+    fn read(
+        &mut self,
+        reading: Reading,
+        record: &Record<'_>,
+        buffer: &mut Vec<u8>,
+        extensions: &mut Option<EncryptedExtensions>,
+        sink: &mut impl FnMut(Item<'_>),
+    ) -> bool {
+        let kind = record.header.kind;
+        let is_tls12 = reading.version == Version::TLS_1_2;
+        match kind {
+            RecordHeader::APPLICATION_DATA => {}
+            RecordHeader::CHANGE_CIPHER_SPEC if !is_tls12 => return false,
+            RecordHeader::CHANGE_CIPHER_SPEC if self.protection.has_begun() => {
+                self.stop_renegotiating(reading, record.completed, sink);
+                return false;
+            }
+            RecordHeader::CHANGE_CIPHER_SPEC => {
+                self.protection.advance();
+                return false;
+            }
+            _ if is_tls12 && self.protection.has_begun() => {}
+            RecordHeader::ALERT if record.payload.len() == Alert::LENGTH => {
+                self.alert(record.payload, record.completed, sink);
+                return false;
+            }
+            _ => return false,
+        }
+        let Some(opened) = self.protection.open(record, buffer) else {
+            self.fail(reading, record, sink);
+            return false;
+        };
+        self.opened = true;
+        let (kind, text) = if is_tls12 {
+            (kind, opened.text)
+        } else {
+            // The type stands behind the text, and padding behind that (RFC 8446, section 5.2).
+            let Some(end) = opened.text.iter().rposition(|byte| *byte != 0) else {
+                return true;
+            };
+            let text = opened.text.get(..end).unwrap_or_default();
+            (opened.text.get(end).copied().unwrap_or_default(), text)
+        };
+        let (data, sequence) = (opened.data, opened.sequence);
+        let data_kind = kind == RecordHeader::APPLICATION_DATA;
+        if opened.after_loss || (data_kind && self.torn && !self.spoke) {
+            sink(Item::Text(Chunk::Break {
+                missing: std::mem::take(&mut self.missing),
+                carrier: record.began,
+            }));
+        }
+        match kind {
+            RecordHeader::APPLICATION_DATA if data && !text.is_empty() => {
+                sink(Item::Text(Chunk::Bytes {
+                    position: self.position,
+                    data: text,
+                    carrier: record.began,
+                    sealed: Some(Sealed {
+                        begins: record.begins,
+                        ends: record.ends,
+                        completed: record.completed,
+                    }),
+                }));
+                self.position += text.len() as u64;
+                self.torn = false;
+                self.spoke = true;
+            }
+            RecordHeader::ALERT => {
+                self.alert(text, record.completed, sink);
+            }
+            RecordHeader::HANDSHAKE if is_tls12 && sequence > 0 => {
+                // HelloRequest may go unanswered; a hello begins another handshake.
+                let begins = split_message(text).map(|(kind, ..)| kind);
+                if matches!(begins, Some(CLIENT_HELLO | SERVER_HELLO)) {
+                    self.stop_renegotiating(reading, record.completed, sink);
+                }
+            }
+            RecordHeader::HANDSHAKE if !is_tls12 && !data && extensions.is_none() => {
+                *extensions = EncryptedExtensions::read(text);
+            }
+            _ => {}
+        }
+        true
+    }
+
+    /// A record did not open. In the handshake that is no wonder: keys are missing, or the client
+    /// sent early data.
+    fn fail(&mut self, reading: Reading, record: &Record<'_>, sink: &mut impl FnMut(Item<'_>)) {
+        let hopeless = self.protection.is_hopeless();
+        if self.protection.carries_data() {
+            self.protection.lose(record.ends - record.begins);
+            self.tear(record.began, sink);
+        }
+        if hopeless {
+            self.stopped = true;
+            let sender = reading.sender;
+            sink(Item::Odd {
+                text: format!(
+                    "records of the {sender} do not open with the keys given: reading them stops here"
+                ),
+                carrier: record.began,
+            });
+            self.tear(record.began, sink);
+        }
+    }
+
+    fn stop_renegotiating(
+        &mut self,
+        reading: Reading,
+        carrier: Carrier,
+        sink: &mut impl FnMut(Item<'_>),
+    ) {
+        self.stopped = true;
+        let sender = reading.sender;
+        sink(Item::Odd {
+            text: format!(
+                "the {sender} renegotiates, which HTTP/2 prohibits: reading it stops here"
+            ),
+            carrier,
+        });
+        self.tear(carrier, sink);
+    }
+
+    fn alert(&self, payload: &[u8], carrier: Carrier, sink: &mut impl FnMut(Item<'_>)) {
+        if let Some(alert) = Alert::read(payload) {
+            sink(Item::Alert {
+                alert,
+                carrier,
+                after_data: self.spoke,
+            });
+        }
+    }
+
+    /// Tells that text is lost, once until there is text again, and how many bytes are missing.
+    fn tear(&mut self, carrier: Carrier, sink: &mut impl FnMut(Item<'_>)) {
+        let missing = std::mem::take(&mut self.missing);
+        if !self.torn || missing > 0 {
+            sink(Item::Text(Chunk::Break { missing, carrier }));
+        }
+        self.torn = true;
+    }
+}
+
+const fn chunk_carrier(chunk: Chunk<'_>) -> Carrier {
+    match chunk {
+        Chunk::Bytes { carrier, .. }
+        | Chunk::Gap { carrier, .. }
+        | Chunk::Break { carrier, .. } => carrier,
+    }
+}
