@@ -230,7 +230,8 @@ impl Connection {
                 }
                 self.traffic.lose(carrier.stamp);
                 self.record.missing.losses += 1;
-                self.circumstances.losses.begin(*direction);
+                let server_upto = self.sent_by_server;
+                self.circumstances.losses.begin(*direction, server_upto);
                 if *direction == Direction::ServerToClient {
                     self.server_begun = false;
                 }

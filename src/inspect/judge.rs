@@ -87,7 +87,7 @@ pub(crate) fn judge(id: u32, stream: &Stream, around: &Circumstances) -> Judgeme
     let condemning = around.last_word.filter(|last_word| last_word.condemns(id));
     let first = first_event(stream, around, condemning);
     let deadline = Deadline::of(stream);
-    let doubt = Doubt::of(stream, around);
+    let mut doubt = Doubt::of(stream, around);
     let mut judgement = Judgement {
         verdict: Verdict::Unanswered,
         ended: None,
@@ -107,6 +107,8 @@ pub(crate) fn judge(id: u32, stream: &Stream, around: &Circumstances) -> Judgeme
         };
         return judgement;
     };
+    // What the server sent later cannot have come before.
+    doubt.of_server &= !around.losses.is_whole_to(event.place.0);
     judgement.ended = Some(event.stamp);
     judgement.verdict = match event.what {
         What::Answered => answered(stream),

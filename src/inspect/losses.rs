@@ -8,6 +8,8 @@ use crate::decode::Direction;
 pub(crate) struct Losses {
     client: Loss,
     server: Loss,
+    /// Up to where in the server's byte stream all frames were seen.
+    server_whole_to: Option<u64>,
 }
 
 /// The latest loss of one side.
@@ -22,9 +24,12 @@ enum Loss {
 }
 
 impl Losses {
-    /// Frames are missing from here on.
-    pub(crate) const fn begin(&mut self, direction: Direction) {
+    /// Frames are missing from here on; the server's were seen up to `server_upto`.
+    pub(crate) fn begin(&mut self, direction: Direction, server_upto: u64) {
         *self.of_mut(direction) = Loss::Open;
+        if direction == Direction::ServerToClient {
+            self.server_whole_to.get_or_insert(server_upto);
+        }
     }
 
     /// They go on here.
@@ -44,6 +49,12 @@ impl Losses {
             Loss::Open => true,
             Loss::Before(stamp) => stamp > since,
         }
+    }
+
+    /// Whether no frame of the server is missing before this place in its byte stream.
+    pub(crate) fn is_whole_to(&self, place: u64) -> bool {
+        self.server_whole_to
+            .is_none_or(|whole_to| place <= whole_to)
     }
 
     const fn of(&self, direction: Direction) -> Loss {
