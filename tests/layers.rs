@@ -37,13 +37,15 @@ const STAGES: [(&str, &[&str]); 4] = [
 const LAYERS: [&str; 5] = ["link", "tcp", "tls", "http2", "grpc"];
 
 /// What every layer of `decode` may use: the plain words that events are told in.
-const SHARED_GROUND: [&str; 6] = [
+const SHARED_GROUND: [&str; 8] = [
     "anomaly",
     "carrier",
+    "durations",
     "direction",
     "event",
     "Carrier",
     "Direction",
+    "Durations",
 ];
 
 /// Crates that only these files may use.

@@ -10,7 +10,7 @@ const INDENT: usize = 4;
 const GAP: usize = 2;
 
 /// A shortened column is still this wide.
-const LEAST: usize = 12;
+const LEAST: usize = 10;
 
 /// A column with cells that may overflow is still this wide: an IPv4 address and its port.
 const ADDRESS: usize = 21;
