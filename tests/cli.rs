@@ -402,3 +402,34 @@ fn without_places(value: &mut Value) {
         _ => {}
     }
 }
+
+/// What stands in the README between two marks.
+fn readme(from: &str, to: &str) -> String {
+    let readme = include_str!("../README.md");
+    let (_, rest) = readme.split_once(from).expect("the README has the mark");
+    let (part, _) = rest.split_once(to).expect("the README ends the part");
+    part.trim().to_owned()
+}
+
+fn printed(arguments: &[&str]) -> String {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_h2sniff"))
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+#[test]
+fn the_readme_shows_what_the_program_prints() {
+    let command = "$ h2sniff analyze fixtures/grace-cut.pcap";
+    let shown = readme(command, "```");
+    assert_eq!(shown, printed(&["analyze", "fixtures/grace-cut.pcap"]));
+}
+
+#[test]
+fn the_readmes_rules_are_the_programs() {
+    let shown = readme("<!-- rules -->", "<!-- end -->");
+    assert_eq!(shown, printed(&["explain"]));
+}

@@ -529,7 +529,7 @@ impl Connection {
         let id = frame.header.stream.0;
         match frame.direction {
             Direction::ClientToServer => {
-                let received = self.from_client(frame.began);
+                let received = self.received_with(frame.began);
                 if let Some(stream) = self.streams.get_mut(&id) {
                     if stream.is_open() {
                         self.idleness.ended(frame.completed.stamp);
@@ -650,7 +650,7 @@ impl Connection {
                 self.circumstances.closed_by_server.get_or_insert(closed);
             }
             Direction::ClientToServer => {
-                let closed = self.from_client(carrier);
+                let closed = self.received_with(carrier);
                 self.circumstances.closed_by_client.get_or_insert(closed);
             }
         }
@@ -658,7 +658,7 @@ impl Connection {
 
     /// What the client had received when it sent something: what that segment acknowledges, else
     /// what it had acknowledged before, else what was seen to have been sent.
-    fn from_client(&self, carrier: Carrier) -> FromClient {
+    fn received_with(&self, carrier: Carrier) -> FromClient {
         let acknowledged = carrier.acknowledged.or(self.received_by_client);
         let received = acknowledged.unwrap_or(self.sent_by_server);
         FromClient {

@@ -62,6 +62,13 @@ pub(super) fn write(out: &mut String, told: &Chapter<'_>, story: &Story<'_>) {
         out,
         &format!("**Why:** {}\n", sentence(&finding.explanation)),
     );
+    if !told.heard.is_empty() {
+        line(out, "**The application saw:**\n");
+        let heard = told.heard.iter().map(|(text, calls)| {
+            format!("{} ({})", code(text.as_bytes()), counted(*calls, "call"))
+        });
+        list(out, heard.collect());
+    }
     if !finding.advice.is_empty() {
         line(out, "**Fix:**\n");
         list(
@@ -72,6 +79,11 @@ pub(super) fn write(out: &mut String, told: &Chapter<'_>, story: &Story<'_>) {
                 .map(|advice| sentence(advice))
                 .collect(),
         );
+    }
+    if !finding.ruled_out.is_empty() {
+        line(out, "**Not:**\n");
+        let suspects = finding.ruled_out.iter();
+        list(out, suspects.map(|suspect| sentence(suspect)).collect());
     }
 }
 

@@ -59,6 +59,9 @@ pub(in crate::report) struct Chapter<'a> {
     /// The codes of the RST_STREAMs that ended its calls, most frequent first, where they differ and
     /// not all of its victims are shown.
     pub(in crate::report) codes: Vec<(ErrorCode, u64)>,
+    /// What the client libraries told the applications, most frequent first; nothing where no
+    /// call was reported with such words.
+    pub(in crate::report) heard: Vec<(&'a str, u64)>,
     /// Whether its calls differ in what a retry would do: then each says so.
     pub(in crate::report) differ: bool,
     /// Whether moments count from each connection's opening; else from the capture's beginning.
@@ -97,6 +100,7 @@ impl<'a> Chapter<'a> {
         }
         let mut chapter = Self::new(Subject::Finding(finding), &carried, index, manner);
         if !victims_told {
+            chapter.heard = heard(&rpcs, manner);
             chapter.add_victims(rpcs, index, manner);
             // A report need not hold every call that a finding counts.
             chapter.victims_left = beyond(finding.rpcs.len(), chapter.victims.len());
@@ -218,6 +222,7 @@ impl<'a> Chapter<'a> {
             said,
             said_left,
             codes: Vec::new(),
+            heard: Vec::new(),
             differ: false,
             since_opening,
             evidence: Vec::new(),
@@ -298,4 +303,16 @@ fn codes(rpcs: &[&Rpc]) -> Vec<(ErrorCode, u64)> {
     }
     codes.truncate(MAX_CODES);
     codes
+}
+
+/// What applications heard of these calls, each text once, most frequent first.
+fn heard<'a>(rpcs: &[&'a Rpc], manner: Manner) -> Vec<(&'a str, u64)> {
+    let mut texts: BTreeMap<&str, u64> = BTreeMap::new();
+    for text in rpcs.iter().filter_map(|rpc| rpc.app_error.as_deref()) {
+        *texts.entry(text).or_default() += 1;
+    }
+    let mut texts: Vec<_> = texts.into_iter().collect();
+    texts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    texts.truncate(manner.limit);
+    texts
 }

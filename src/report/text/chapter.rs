@@ -22,8 +22,15 @@ pub(super) fn write(page: &mut Page, chapter: &Chapter<'_>, files: Files) {
     };
     page.blank();
     aside(page, "why", &finding.explanation);
+    for (place, (text, calls)) in chapter.heard.iter().enumerate() {
+        let text = format!("{text} ({})", counted(*calls, "call"));
+        aside(page, if place == 0 { "saw" } else { "" }, &text);
+    }
     for (place, advice) in finding.advice.iter().enumerate() {
         aside(page, if place == 0 { "fix" } else { "" }, advice);
+    }
+    for (place, suspect) in finding.ruled_out.iter().enumerate() {
+        aside(page, if place == 0 { "not" } else { "" }, suspect);
     }
     look(page, chapter, files);
 }
