@@ -4,12 +4,15 @@
 //! answered, and whose answer arrived, are settled and folded into counts on the way, so that memory
 //! follows what is open. What never happens here: judging, which is [`judge`](super::judge)'s.
 
+mod certain;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use super::fingerprint;
+use super::fingerprint::{self, Identity};
 use super::goaway::{GoAway, GoAways};
 use super::judge::{Circumstances, Judgement, judge};
 use super::opened::Opened;
@@ -25,6 +28,8 @@ use crate::decode::http2::{
 };
 use crate::decode::tcp::Ending;
 use crate::decode::{Carrier, Direction, Event, Recognition, Transport};
+
+pub(super) use certain::GRACE;
 
 /// How many streams of a connection are followed at a time. Far above any server's
 /// MAX_CONCURRENT_STREAMS; a client that opens more without an answer is an attack.
@@ -46,10 +51,15 @@ pub struct Interest {
     /// Request headers, names in lower case, that say nothing about which attempts belong to one
     /// call, whatever they look like.
     pub not_identifying: Vec<Box<[u8]>>,
+    /// Whether all calls are counted by their method.
+    pub methods: bool,
 }
 
+/// A call that was settled: its method and what became of it.
+pub(super) type Counted = (Option<Arc<[u8]>>, Verdict);
+
 /// One connection.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Connection {
     record: ConnectionRecord,
     /// Whether the server's bytes were seen from the first one on, without a hole.
@@ -70,6 +80,7 @@ pub struct Connection {
     sent_by_server: u64,
     interned: FxHashMap<Box<[u8]>, Arc<[u8]>>,
     settled: Vec<Rpc>,
+    counted: Vec<Counted>,
     attempts: Vec<Attempt>,
 }
 
@@ -117,6 +128,7 @@ impl Connection {
             sent_by_server: 0,
             interned: FxHashMap::default(),
             settled: Vec::new(),
+            counted: Vec::new(),
             attempts: Vec::new(),
         }
     }
@@ -582,6 +594,10 @@ impl Connection {
         let judgement = judge(id, &stream, &self.circumstances);
         self.record.verdicts.add(judgement.verdict);
         let silent = matches!(judgement.verdict, Verdict::Ok | Verdict::Unknown);
+        let told = stream.told;
+        if interest.methods && !told {
+            self.counted.push((stream.request.method.clone(), judgement.verdict));
+        }
         let identity = stream.request.fingerprint.identity();
         let timeout = stream.request.timeout;
         let rpc = tell(
@@ -592,19 +608,26 @@ impl Connection {
             stream,
             judgement,
         );
+        if !told {
+            self.note_attempt(&rpc, identity, timeout);
+        }
+        // What was told once is told to its end.
+        if !silent || interest.all || told {
+            self.settled.push(rpc);
+        }
+    }
+
+    fn note_attempt(&mut self, rpc: &Rpc, identity: Option<Identity>, timeout: Option<Duration>) {
         if let Some((identity, opened)) = identity.zip(rpc.opened) {
             let opened_nanos = opened.time.nanos();
             self.attempts.push(Attempt {
                 call: rpc.id,
                 identity,
                 opened_nanos,
-                lost_nanos: retry::lost_at(&rpc),
+                lost_nanos: retry::lost_at(rpc),
                 deadline_nanos: fingerprint::deadline(opened_nanos, timeout),
                 verdict: rpc.verdict,
             });
-        }
-        if !silent || interest.all {
-            self.settled.push(rpc);
         }
     }
 

@@ -75,6 +75,8 @@ pub(crate) struct Stream {
     pub(crate) reset_by_client: Option<(FromClient, ErrorCode)>,
     /// How often frames had been lost from the connection when the stream was first seen.
     pub(crate) losses_before: u32,
+    /// Whether it was told to be lost before its connection ended.
+    pub(crate) told: bool,
 }
 
 /// What the client sent.
