@@ -8,7 +8,11 @@ mod buffer;
 mod compression;
 mod error;
 mod file;
+#[cfg(feature = "live")]
+mod interfaces;
 mod link_type;
+#[cfg(feature = "live")]
+mod live;
 mod looks;
 mod merge;
 mod packet;
@@ -21,8 +25,13 @@ mod tests;
 
 pub use compression::Compression;
 pub use error::CaptureError;
+#[cfg(feature = "live")]
+pub use interfaces::{InterfaceInfo, interfaces};
 pub use link_type::LinkType;
+#[cfg(feature = "live")]
+pub use live::{Heard, KernelCounts, LiveCapture, LiveOptions, Waker};
 pub use looks::Looks;
 pub use merge::Capture;
+pub use pcapng::{WrittenPacket, interface_block, packet_block, section_block};
 pub use packet::{Packet, Stamp, Timestamp};
 pub use summary::{CaptureNote, FileSummary, Format, Interface, Resolution, Secrets, SecretsKind};

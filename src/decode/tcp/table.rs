@@ -20,14 +20,14 @@ const MAX_REMEMBERED: usize = 65_536;
 
 /// How long nothing is heard of a connection that matters until it is let go. Clients ping idle ones
 /// every few minutes or hours (gRPC's own bound is two hours); their state is small.
-pub const IDLE: Duration = Duration::from_secs(2 * 60 * 60);
+const IDLE: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// The same for one that does not matter, or not yet.
-pub const IDLE_UNRELATED: Duration = Duration::from_secs(60);
+const IDLE_UNRELATED: Duration = Duration::from_secs(60);
 
 /// How many connections are followed at a time by someone who watches for weeks; beyond that a tenth
 /// goes, the most silent ones first.
-pub const MAX_FLOWS: usize = 100_000;
+const MAX_FLOWS: usize = 100_000;
 
 /// How often idle connections are looked for.
 const SWEEP: Duration = Duration::from_secs(10);
@@ -159,8 +159,8 @@ impl<T: Default> Flows<T> {
         left
     }
 
-    /// Takes out connections of which nothing was heard for long: [`IDLE`] where `counts`, else
-    /// [`IDLE_UNRELATED`], and the most silent ones where there are more than [`MAX_FLOWS`]. Should
+    /// Takes out connections of which nothing was heard for long: two hours where `counts`, else
+    /// a minute, and the most silent ones where there are too many. Should
     /// one of them speak again, it is a new one.
     pub fn take_idle(&mut self, now: Timestamp, counts: impl Fn(&T) -> bool) -> Vec<(Flow, T)> {
         let since = self.swept.get_or_insert(now);
