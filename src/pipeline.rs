@@ -4,8 +4,9 @@ use crate::capture::{Capture, CaptureError, Packet, Stamp, Timestamp};
 use crate::decode::anomaly::{Anomaly, Layer};
 use crate::decode::{self, Decoder, Event};
 use crate::inspect::diagnosis::Finding;
-use crate::inspect::{GivenUp, Inspector, Interest, Methods, News};
+use crate::inspect::{Inspector, Interest, News};
 use crate::report::Report;
+use crate::report::live::Progress;
 
 /// What to do with packets.
 #[derive(Clone, Debug, Default)]
@@ -14,23 +15,6 @@ pub struct Options {
     pub decode: decode::Options,
     /// What to keep of calls.
     pub interest: Interest,
-}
-
-/// How far an analysis has come.
-#[derive(Clone, Debug, Default)]
-pub struct Progress {
-    /// Packets.
-    pub packets: u64,
-    /// Bytes of packets, as captured.
-    pub bytes: u64,
-    /// Connections that are open.
-    pub open_connections: usize,
-    /// Connections let go because nothing was heard of them.
-    pub evicted_connections: u64,
-    /// Calls by method.
-    pub methods: Methods,
-    /// What was given up to stay small.
-    pub given_up: GivenUp,
 }
 
 /// Packets in, a report out. No I/O and no clock inside: push packets from wherever they come.
