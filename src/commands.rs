@@ -1,11 +1,13 @@
 //! What each command does with its options.
 
+#[cfg(feature = "live")]
+mod live;
+
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use h2sniff::capture::{Capture, CaptureError};
 use h2sniff::decode::anomaly::{Anomaly, Layer};
 use h2sniff::decode::{self, Event, Tally, Transport};
@@ -15,6 +17,9 @@ use h2sniff::pipeline;
 use h2sniff::report::frames::{self, LoggedSide, Place, Style};
 use h2sniff::report::{self, Files, Report, Secrets};
 use rustc_hash::FxHashMap;
+
+#[cfg(feature = "live")]
+pub(crate) use self::live::{interfaces, live};
 
 use crate::cli::{Analyze, AnalyzeFormat, Color, Frames, FramesFormat, Input, Output, SideOption};
 
@@ -38,6 +43,9 @@ enum Refusal {
     },
     #[error("--fail-on {0}: no such rule or severity")]
     NoSuchRule(String),
+    #[cfg(feature = "live")]
+    #[error("--record-on {0}: no such rule")]
+    NoSuchRuleToRecord(String),
     #[error("cannot write {}", path.display())]
     Output { path: PathBuf, source: io::Error },
 }
@@ -54,6 +62,7 @@ pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<Done> {
             .collect(),
         all: options.all,
         not_identifying: Vec::new(),
+        ..Interest::default()
     };
     let decode = decode_options(&options.input, 0);
     let report = pipeline::analyze(&mut capture, pipeline::Options { decode, interest })?;
@@ -160,28 +169,6 @@ pub(crate) fn frames(options: &Frames) -> anyhow::Result<Done> {
     Ok(Done::Well)
 }
 
-#[cfg(feature = "live")]
-pub(crate) fn interfaces() -> anyhow::Result<Done> {
-    let devices = pcap::Device::list().context("cannot list the interfaces")?;
-    let mut out = io::stdout().lock();
-    for device in devices {
-        let addresses: Vec<_> = device
-            .addresses
-            .iter()
-            .map(|address| address.addr.to_string())
-            .collect();
-        let state = if device.flags.is_up() { "up" } else { "down" };
-        let text = device.desc.unwrap_or_default();
-        let line = format!(
-            "{:<16} {state:<5} {:<32} {text}",
-            device.name,
-            addresses.join(" ")
-        );
-        writeln!(out, "{}", line.trim_end())?;
-    }
-    Ok(Done::Well)
-}
-
 /// Whether an error is only that nobody reads the output any more.
 pub(crate) fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
@@ -196,17 +183,22 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
     if let Some(error) = error.downcast_ref::<CaptureError>() {
         return error.hint();
     }
+    #[cfg(feature = "live")]
+    if let Some(refusal) = error.downcast_ref::<crate::watch::Refusal>() {
+        return refusal.hint().map(str::to_owned);
+    }
     match error.downcast_ref::<Refusal>()? {
         Refusal::NoHttp2 { hint, .. } => Some(hint.clone()),
-        Refusal::NoSuchRule(_) => {
-            let rules: Vec<_> = diagnosis::RULES.iter().map(|rule| rule.name).collect();
-            Some(format!(
-                "severities: error, warning, info; rules: {}",
-                rules.join(", ")
-            ))
-        }
+        Refusal::NoSuchRule(_) => Some(format!("severities: error, warning, info; {}", rules())),
+        #[cfg(feature = "live")]
+        Refusal::NoSuchRuleToRecord(_) => Some(rules()),
         Refusal::Output { .. } => None,
     }
+}
+
+fn rules() -> String {
+    let rules: Vec<_> = diagnosis::RULES.iter().map(|rule| rule.name).collect();
+    format!("rules: {}", rules.join(", "))
 }
 
 fn decode_options(input: &Input, keep_data: usize) -> decode::Options {
@@ -229,7 +221,7 @@ fn lower_case(name: &str) -> Arc<[u8]> {
 }
 
 /// The output: a file, or standard output in large pieces.
-fn open(output: &Output) -> anyhow::Result<Box<dyn Write>> {
+fn open(output: &Output) -> anyhow::Result<Box<dyn Write + Send>> {
     let Some(path) = output.path.as_ref().filter(|path| *path != Path::new("-")) else {
         return Ok(Box::new(BufWriter::with_capacity(1 << 16, io::stdout())));
     };

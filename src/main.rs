@@ -2,6 +2,8 @@
 
 mod cli;
 mod commands;
+#[cfg(feature = "live")]
+mod watch;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -15,6 +17,8 @@ fn main() -> ExitCode {
     let result = match cli.command {
         Command::Analyze(options) => commands::analyze(&options),
         Command::Frames(options) => commands::frames(&options),
+        #[cfg(feature = "live")]
+        Command::Live(options) => commands::live(&options),
         #[cfg(feature = "live")]
         Command::Interfaces => commands::interfaces(),
         Command::Completions { shell } => {
