@@ -39,11 +39,9 @@ pub(crate) enum Command {
     Frames(Frames),
     /// The same on live traffic
     #[cfg(feature = "live")]
-    #[command(
-        after_help = "Examples:\n  h2sniff live -i eth0 tcp port 50051\n  \
+    #[command(after_help = "Examples:\n  h2sniff live -i eth0 tcp port 50051\n  \
                             h2sniff live -i any --format json | jq 'select(.event==\"rpc\")'\n  \
-                            h2sniff live -i eth0 --record /var/tmp/h2sniff --metrics 127.0.0.1:9464"
-    )]
+                            h2sniff live -i eth0 --record /var/tmp/h2sniff --metrics 127.0.0.1:9464")]
     Live(Box<Live>),
     /// What can be captured
     #[cfg(feature = "live")]

@@ -50,8 +50,9 @@ impl Pipeline {
     /// Time has passed without a packet: it is `now`, by the clock that stamps packets.
     pub fn tick(&mut self, now: Timestamp) {
         let inspector = &mut self.inspector;
-        self.decoder
-            .tick(now, &mut |connection, event| inspector.push(connection, &event));
+        self.decoder.tick(now, &mut |connection, event| {
+            inspector.push(connection, &event)
+        });
         inspector.tick(Stamp {
             time: now,
             ..Stamp::default()

@@ -30,7 +30,11 @@ fn recovered(capture: &Path, ids: Ids) -> (usize, BTreeSet<String>) {
     };
     let mut capture = Capture::open(&[capture.to_owned()]).unwrap();
     let report = pipeline::analyze(&mut capture, options).unwrap();
-    let saved = report.analysis.rpcs.iter().filter(|rpc| rpc.outcome == Outcome::Recovered);
+    let saved = report
+        .analysis
+        .rpcs
+        .iter()
+        .filter(|rpc| rpc.outcome == Outcome::Recovered);
     let saved: Vec<_> = saved.collect();
     let calls: BTreeSet<_> = saved.iter().filter_map(|rpc| id(rpc)).collect();
     let unnamed = saved.iter().filter(|rpc| id(rpc).is_none()).count();
@@ -50,7 +54,9 @@ fn id(rpc: &Rpc) -> Option<String> {
 
 #[test]
 fn what_a_retry_saved_is_recovered_and_nothing_else_is() {
-    let Some(shared) = shared_material::folder("retries") else { return };
+    let Some(shared) = shared_material::folder("retries") else {
+        return;
+    };
     let mut judged = 0;
     let mut wrong = Vec::new();
     for entry in shared.join("lab").read_dir().unwrap() {
@@ -79,7 +85,9 @@ fn what_a_retry_saved_is_recovered_and_nothing_else_is() {
             // A capture that begins mid-connection cannot show ids whose name it never saw.
             let nameless = name.starts_with("14a") && capture == "server.pcap";
             if found != count || !(nameless || named.is_subset(&calls)) {
-                wrong.push(format!("{name} {capture} {ids:?}: {count} hidden, {found} recovered"));
+                wrong.push(format!(
+                    "{name} {capture} {ids:?}: {count} hidden, {found} recovered"
+                ));
             }
             judged += 1;
         }

@@ -32,6 +32,6 @@ pub use link_type::LinkType;
 pub use live::{Heard, KernelCounts, LiveCapture, LiveOptions, Waker};
 pub use looks::Looks;
 pub use merge::Capture;
-pub use pcapng::{WrittenPacket, interface_block, packet_block, section_block};
 pub use packet::{Packet, Stamp, Timestamp};
+pub use pcapng::{WrittenPacket, interface_block, packet_block, section_block};
 pub use summary::{CaptureNote, FileSummary, Format, Interface, Resolution, Secrets, SecretsKind};

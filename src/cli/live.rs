@@ -11,7 +11,13 @@ use super::Output;
 #[derive(Args, Debug)]
 pub(crate) struct Live {
     /// Listen on this interface (repeatable, or a list with commas); `any` is all of them
-    #[arg(short, long = "interface", value_name = "IFACE", required = true, value_delimiter = ',')]
+    #[arg(
+        short,
+        long = "interface",
+        value_name = "IFACE",
+        required = true,
+        value_delimiter = ','
+    )]
     pub(crate) interfaces: Vec<String>,
     /// Which packets, in the syntax of pcap-filter(7)
     #[arg(value_name = "FILTER")]

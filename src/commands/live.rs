@@ -15,7 +15,11 @@ use crate::watch::{self, RecorderOptions, Teller, Voice};
 
 pub(crate) fn live(options: &Live) -> anyhow::Result<Done> {
     let watched = watched(&options.fail_on)?;
-    let on = options.record_on.iter().map(|name| rule(name)).collect::<Result<_, _>>()?;
+    let on = options
+        .record_on
+        .iter()
+        .map(|name| rule(name))
+        .collect::<Result<_, _>>()?;
     let secrets = secrets(&options.output);
     colour(&options.output);
     let filter = (!options.filter.is_empty()).then(|| options.filter.join(" "));
@@ -41,7 +45,11 @@ pub(crate) fn live(options: &Live) -> anyhow::Result<Done> {
                 keep_data: 0,
             },
             interest: Interest {
-                headers: options.headers.iter().map(|name| lower_case(name)).collect(),
+                headers: options
+                    .headers
+                    .iter()
+                    .map(|name| lower_case(name))
+                    .collect(),
                 ..Interest::default()
             },
         },
@@ -59,7 +67,11 @@ pub(crate) fn live(options: &Live) -> anyhow::Result<Done> {
         write: options.write.clone(),
         metrics: options.metrics,
         user: options.user.clone(),
-        to_stdout: options.output.path.as_deref().is_none_or(|path| path == Path::new("-")),
+        to_stdout: options
+            .output
+            .path
+            .as_deref()
+            .is_none_or(|path| path == Path::new("-")),
     };
     let outcome = watch::run(watch, Teller::new(voice, open(&options.output)?))?;
     Ok(fails(&watched, &outcome.report))

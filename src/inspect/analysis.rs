@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::connection::{Connection, Interest};
 use super::diagnosis::{self, Finding};
+use super::methods::Methods;
 use super::record::{ConnectionRecord, Finished, VerdictCounts};
 use super::retry::Attempts;
-use super::methods::Methods;
 use super::rpc::Rpc;
 use super::watch::{GivenUp, News, Watch};
 use crate::capture::{Stamp, Timestamp};
@@ -111,7 +111,8 @@ impl Inspector {
         watch.keep_links(&finished);
         if let Some(now) = self.last_moment {
             let horizon = i64::try_from(LINKABLE.as_nanos()).unwrap_or(i64::MAX);
-            self.attempts.forget_before(now.nanos().saturating_sub(horizon));
+            self.attempts
+                .forget_before(now.nanos().saturating_sub(horizon));
         }
         diagnosis::diagnose(&finished)
     }

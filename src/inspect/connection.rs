@@ -596,7 +596,8 @@ impl Connection {
         let silent = matches!(judgement.verdict, Verdict::Ok | Verdict::Unknown);
         let told = stream.told;
         if interest.methods && !told {
-            self.counted.push((stream.request.method.clone(), judgement.verdict));
+            self.counted
+                .push((stream.request.method.clone(), judgement.verdict));
         }
         let identity = stream.request.fingerprint.identity();
         let timeout = stream.request.timeout;

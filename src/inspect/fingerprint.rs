@@ -81,7 +81,8 @@ impl Fingerprint {
         let room = MAX_COMPARED.saturating_sub(self.body_length);
         let room = usize::try_from(room).unwrap_or(usize::MAX);
         // Raw writes are hashed as one stream of bytes, however DATA was cut.
-        self.body.write(bytes.get(..room.min(bytes.len())).unwrap_or_default());
+        self.body
+            .write(bytes.get(..room.min(bytes.len())).unwrap_or_default());
         self.body_length += bytes.len() as u64;
     }
 

@@ -48,10 +48,7 @@ impl<K: Copy + Eq + Hash, T> Kept<K, T> {
     pub(super) fn get_mut(&mut self, key: &K) -> Option<&mut T> {
         let arrival = *self.arrivals.get(key)?;
         let place = usize::try_from(arrival.checked_sub(self.left)?).ok()?;
-        self.all
-            .get_mut(place)?
-            .as_mut()
-            .map(|(_, thing)| thing)
+        self.all.get_mut(place)?.as_mut().map(|(_, thing)| thing)
     }
 
     pub(super) fn remove(&mut self, key: &K) {

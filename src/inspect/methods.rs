@@ -57,7 +57,10 @@ impl Methods {
             .known
             .iter()
             .map(|(path, counts)| (Method::Path(path), counts));
-        let rest = [(Method::Other, &self.other), (Method::Unknown, &self.unknown)];
+        let rest = [
+            (Method::Other, &self.other),
+            (Method::Unknown, &self.unknown),
+        ];
         known.chain(rest.into_iter().filter(|(_, counts)| counts.total() > 0))
     }
 

@@ -116,7 +116,10 @@ fn link_group(group: &[Attempt], links: &mut FxHashMap<CallId, (Attempt, String)
     for chain in by_id.into_values() {
         link_chain(&chain, links);
     }
-    if group.iter().any(|attempt| attempt.identity.call_id.is_none()) {
+    if group
+        .iter()
+        .any(|attempt| attempt.identity.call_id.is_none())
+    {
         link_chain(group, links);
     }
 }

@@ -9,8 +9,8 @@ use std::net::SocketAddr;
 
 use super::connection::{Connection, GRACE};
 use super::goaway::GoAway;
-use super::methods::Methods;
 use super::kept::Kept;
+use super::methods::Methods;
 use super::record::{ConnectionRecord, Finished, VerdictCounts};
 use super::rpc::Rpc;
 use crate::capture::Timestamp;
@@ -179,7 +179,15 @@ impl Watch {
         let records = self.ended.iter().cloned();
         let mut finished: BTreeMap<u32, Finished> = records
             .chain(open.map(Connection::so_far))
-            .map(|record| (record.number, Finished { record, rpcs: Vec::new() }))
+            .map(|record| {
+                (
+                    record.number,
+                    Finished {
+                        record,
+                        rpcs: Vec::new(),
+                    },
+                )
+            })
             .collect();
         for rpc in self.lost.iter() {
             // A call may outlive the record of its connection.
@@ -224,7 +232,12 @@ impl Watch {
         match told {
             Some(_) if !rpc.verdict.is_told() => self.lost.remove(&rpc.id),
             Some(told) => {
-                let Rpc { retried_as, retry_of, outcome, .. } = std::mem::replace(told, rpc);
+                let Rpc {
+                    retried_as,
+                    retry_of,
+                    outcome,
+                    ..
+                } = std::mem::replace(told, rpc);
                 if retried_as.is_some() {
                     told.outcome = outcome;
                 }

@@ -6,10 +6,10 @@ use super::document::Report;
 use super::escape;
 use super::redact::Secrets;
 use crate::capture::{FileSummary, Stamp, Timestamp};
-use crate::decode::{Recognition, Transport};
 use crate::decode::anomaly::Anomaly;
 use crate::decode::http2::SettingId;
 use crate::decode::tcp::Ending;
+use crate::decode::{Recognition, Transport};
 use crate::inspect::diagnosis::{Evidence, Finding};
 use crate::inspect::{CallId, ConnectionRecord, GoAway, Link, RequestedHeader, Rpc, Server};
 

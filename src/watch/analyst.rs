@@ -10,8 +10,8 @@ use h2sniff::decode::anomaly::{Anomaly, Layer};
 use h2sniff::inspect::diagnosis::{Confidence, Finding, Severity};
 use h2sniff::inspect::{CallId, News};
 use h2sniff::pipeline::{self, Pipeline};
-use h2sniff::report::live::{Drops, Status};
 use h2sniff::report::Report;
+use h2sniff::report::live::{Drops, Status};
 
 use super::file::Recording;
 use super::orders::Orders;
@@ -173,8 +173,14 @@ impl Analyst {
     ) -> anyhow::Result<Option<super::Refusal>> {
         let mut failed = None;
         let mut batch = Batch::default();
-        let names: Vec<_> = self.interfaces.iter().filter_map(|of| of.name.clone()).collect();
-        audience.teller.note(&format!("listening on {}", names.join(", ")))?;
+        let names: Vec<_> = self
+            .interfaces
+            .iter()
+            .filter_map(|of| of.name.clone())
+            .collect();
+        audience
+            .teller
+            .note(&format!("listening on {}", names.join(", ")))?;
         let mut end_by = None;
         loop {
             let taken = queue.take(&mut batch, TICK);
@@ -188,7 +194,9 @@ impl Analyst {
                 let result = recording.push(&batch);
                 let result = result.and_then(|()| if due { recording.flush() } else { Ok(()) });
                 if let Err(error) = result {
-                    audience.teller.warn(&format!("{error}: no more is recorded"))?;
+                    audience
+                        .teller
+                        .warn(&format!("{error}: no more is recorded"))?;
                     audience.recording = None;
                     failed = Some(error);
                 }
@@ -258,7 +266,9 @@ impl Analyst {
         };
         let name = |number: usize| {
             let interface = self.interfaces.get(number);
-            interface.and_then(|interface| interface.name.as_deref()).unwrap_or("?")
+            interface
+                .and_then(|interface| interface.name.as_deref())
+                .unwrap_or("?")
         };
         for notice in &taken.notices {
             match notice {
@@ -346,7 +356,8 @@ impl Analyst {
             if self.told.len() >= MAX_TOLD {
                 self.told.pop_first();
             }
-            self.told.insert((finding.rule, first), Told { extent, at: now });
+            self.told
+                .insert((finding.rule, first), Told { extent, at: now });
             self.status.findings.add(finding);
             audience.teller.finding(self.now, finding)?;
             if let Some(recorder) = &mut audience.recorder {
@@ -382,7 +393,10 @@ impl Analyst {
             self.timers.status = now + self.status_every;
             teller.status(&self.status)?;
         }
-        let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut published = self
+            .published
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         published.clone_from(&self.status);
         Ok(())
     }
@@ -448,7 +462,9 @@ fn weaken(findings: &mut [Finding], drops: Drops) {
     for finding in findings {
         if finding.confidence == Confidence::Certain {
             finding.confidence = Confidence::Likely;
-            finding.explanation.push_str(" Packets were dropped while capturing, so this is not certain.");
+            finding
+                .explanation
+                .push_str(" Packets were dropped while capturing, so this is not certain.");
         }
     }
 }
@@ -473,12 +489,30 @@ fn losses(status: &Status) -> Vec<Anomaly> {
     let drops = &status.drops;
     let given_up = &status.progress.given_up;
     let all = [
-        (drops.kernel, "packets dropped by the kernel, whose ring was full; verdicts are weakened"),
-        (drops.interface, "packets dropped by the interface; verdicts are weakened"),
-        (drops.queue, "packets dropped here, the analysis being too slow; verdicts are weakened"),
-        (given_up.connections, "ended connections no longer listed, to keep memory bounded"),
-        (given_up.rpcs, "lost calls no longer listed, to keep memory bounded"),
-        (status.progress.evicted_connections, "connections let go because nothing was heard of them"),
+        (
+            drops.kernel,
+            "packets dropped by the kernel, whose ring was full; verdicts are weakened",
+        ),
+        (
+            drops.interface,
+            "packets dropped by the interface; verdicts are weakened",
+        ),
+        (
+            drops.queue,
+            "packets dropped here, the analysis being too slow; verdicts are weakened",
+        ),
+        (
+            given_up.connections,
+            "ended connections no longer listed, to keep memory bounded",
+        ),
+        (
+            given_up.rpcs,
+            "lost calls no longer listed, to keep memory bounded",
+        ),
+        (
+            status.progress.evicted_connections,
+            "connections let go because nothing was heard of them",
+        ),
     ];
     let lost = all.into_iter().filter(|(count, _)| *count > 0);
     lost.map(|(count, text)| Anomaly {
@@ -492,13 +526,19 @@ fn losses(status: &Status) -> Vec<Anomaly> {
 }
 
 /// The clock that runs evenly.
-#[allow(clippy::disallowed_methods, reason = "this is the caller whose clock the stages are told")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "this is the caller whose clock the stages are told"
+)]
 fn clock() -> Instant {
     Instant::now()
 }
 
 /// The clock that packets are stamped by.
-#[allow(clippy::disallowed_methods, reason = "this is the caller whose clock the stages are told")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "this is the caller whose clock the stages are told"
+)]
 fn wall() -> Timestamp {
     let since = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
@@ -509,7 +549,9 @@ fn wall() -> Timestamp {
 /// Resident memory in bytes, where the operating system tells (Linux: proc(5)).
 fn memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kibibytes: u64 = line.split_whitespace().next()?.parse().ok()?;
     Some(kibibytes * 1024)
 }

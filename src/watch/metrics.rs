@@ -52,15 +52,29 @@ async fn answer(mut stream: TcpStream, status: &Mutex<Status>) -> std::io::Resul
     let mut words = line.split(|byte| *byte == b' ');
     let method = words.next().unwrap_or_default();
     let target = words.next().unwrap_or_default();
-    let path = target.split(|byte| *byte == b'?').next().unwrap_or_default();
+    let path = target
+        .split(|byte| *byte == b'?')
+        .next()
+        .unwrap_or_default();
     let plain = "text/plain; charset=utf-8";
     let (code, kind, body) = match (method, path) {
         (b"GET" | b"HEAD", b"/metrics") => {
-            let status = status.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            ("200 OK", prometheus::CONTENT_TYPE, prometheus::render(&status))
+            let status = status
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone();
+            (
+                "200 OK",
+                prometheus::CONTENT_TYPE,
+                prometheus::render(&status),
+            )
         }
         (b"GET" | b"HEAD", b"/healthz") => ("200 OK", plain, "ok\n".to_owned()),
-        (b"GET" | b"HEAD", _) => ("404 Not Found", plain, "try /metrics or /healthz\n".to_owned()),
+        (b"GET" | b"HEAD", _) => (
+            "404 Not Found",
+            plain,
+            "try /metrics or /healthz\n".to_owned(),
+        ),
         _ => ("405 Method Not Allowed", plain, "try GET\n".to_owned()),
     };
     let length = body.len();

@@ -32,13 +32,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-pub(crate) use self::analyst::Outcome;
 use self::analyst::Analyst;
+pub(crate) use self::analyst::Outcome;
 use self::file::Recording;
 use self::orders::Orders;
 use self::queue::Queue;
-pub(crate) use self::recorder::RecorderOptions;
 use self::recorder::Recorder;
+pub(crate) use self::recorder::RecorderOptions;
 pub(crate) use self::refusal::Refusal;
 pub(crate) use self::teller::{Teller, Voice};
 
@@ -93,7 +93,9 @@ pub(crate) fn run(options: Options, teller: Teller) -> anyhow::Result<Outcome> {
         .transpose()?;
 
     let queue = Arc::new(Queue::new(captures.len()));
-    let orders = Arc::new(Orders::new(captures.iter().map(LiveCapture::waker).collect()));
+    let orders = Arc::new(Orders::new(
+        captures.iter().map(LiveCapture::waker).collect(),
+    ));
     let status: Arc<Mutex<Status>> = Arc::default();
     let analyst = Analyst::new(
         options.pipeline,
@@ -188,7 +190,10 @@ async fn attend(
         to_stdout,
     } = attendance;
     if let Some(listener) = listener {
-        tokio::spawn(metrics::serve(tokio::net::TcpListener::from_std(listener)?, status));
+        tokio::spawn(metrics::serve(
+            tokio::net::TcpListener::from_std(listener)?,
+            status,
+        ));
     }
     let mut count = interval(COUNT_EVERY);
     let mut reader = interval(LOOK_FOR_READER_EVERY);

@@ -42,10 +42,6 @@ impl Batch {
         })
     }
 
-    pub(super) const fn len(&self) -> usize {
-        self.packets.len()
-    }
-
     pub(super) const fn is_empty(&self) -> bool {
         self.packets.is_empty()
     }
@@ -270,11 +266,11 @@ mod tests {
         }
         let mut batch = Batch::default();
         let taken = queue.take(&mut batch, Duration::ZERO);
-        assert_eq!(batch.len() as u64 + taken.dropped, 70);
-        assert_eq!(batch.len(), 63, "and what is noted of each");
+        assert_eq!(batch.packets.len() as u64 + taken.dropped, 70);
+        assert_eq!(batch.packets.len(), 63, "and what is noted of each");
         batch.clear();
         queue.push(0, packet(b"again"));
         queue.take(&mut batch, Duration::ZERO);
-        assert_eq!(batch.len(), 1);
+        assert_eq!(batch.packets.len(), 1);
     }
 }

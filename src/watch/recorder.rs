@@ -199,7 +199,11 @@ impl Recorder {
     }
 
     fn job(&self, pending: &Pending, now: Timestamp) -> Job {
-        let name = format!("{PREFIX}{}-{}{SUFFIX}", compact(pending.time), pending.reason);
+        let name = format!(
+            "{PREFIX}{}-{}{SUFFIX}",
+            compact(pending.time),
+            pending.reason
+        );
         let to = pending.due.max(now);
         Job {
             path: self.options.directory.join(name),
@@ -313,7 +317,9 @@ fn prune(directory: &Path, keep: usize) {
     let Ok(entries) = fs::read_dir(directory) else {
         return;
     };
-    let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let names = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok());
     let mut recordings = Vec::new();
     for name in names {
         if name.starts_with(PREFIX) && name.ends_with(SUFFIX) {

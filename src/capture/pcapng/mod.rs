@@ -14,9 +14,9 @@
 //! allocation a packet, and eight bytes of memory for each byte of a hostile block), take a block
 //! whose lengths contradict each other for an incomplete one, and know no obsolete packet blocks.
 
-mod writer;
 mod interface;
 mod packet_block;
+mod writer;
 
 pub use writer::{WrittenPacket, interface_block, packet_block, section_block};
 

@@ -147,7 +147,11 @@ mod tests {
             data: b"seven b",
         };
         packet_block(&mut file, packet, &[]);
-        packet_block(&mut file, packet, &["it died".to_owned(), "here".to_owned()]);
+        packet_block(
+            &mut file,
+            packet,
+            &["it died".to_owned(), "here".to_owned()],
+        );
         assert_eq!(file.len() % 4, 0);
         let reader = Box::new(std::io::Cursor::new(file));
         let mut capture = Capture::from_readers(vec![("test".to_owned(), reader)]).unwrap();

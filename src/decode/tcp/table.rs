@@ -174,14 +174,21 @@ impl<T: Default> Flows<T> {
             .filter_map(|(slot, entry)| {
                 let entry = entry.as_ref().filter(|entry| !entry.over)?;
                 let silence = now.nanos_since(entry.flow.last_seen().time);
-                let limit = if counts(&entry.attachment) { IDLE } else { IDLE_UNRELATED };
+                let limit = if counts(&entry.attachment) {
+                    IDLE
+                } else {
+                    IDLE_UNRELATED
+                };
                 Some((silence, silence >= nanos(limit), Slot(slot)))
             })
             .collect();
         if crowded {
             silent.sort_unstable_by_key(|(silence, ..)| std::cmp::Reverse(*silence));
             let surplus = silent.len() / 10;
-            silent.iter_mut().take(surplus).for_each(|(_, idle, _)| *idle = true);
+            silent
+                .iter_mut()
+                .take(surplus)
+                .for_each(|(_, idle, _)| *idle = true);
         }
         silent.retain(|(_, idle, _)| *idle);
         silent

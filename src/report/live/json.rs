@@ -6,7 +6,9 @@ use super::Status;
 use crate::capture::Timestamp;
 use crate::inspect::diagnosis::Finding;
 use crate::inspect::{Ends, News};
-use crate::report::json::{connection_seen, finding as finding_body, go_away, report as whole, rpc};
+use crate::report::json::{
+    connection_seen, finding as finding_body, go_away, report as whole, rpc,
+};
 use crate::report::{Files, Report, Secrets};
 
 /// What became certain.
@@ -18,7 +20,11 @@ pub fn news(news: &News, secrets: Secrets) -> Value {
             recognition,
         } => {
             let first = recognition.opened.unwrap_or(recognition.recognised);
-            event("connection", first.time, connection_seen(*number, recognition))
+            event(
+                "connection",
+                first.time,
+                connection_seen(*number, recognition),
+            )
         }
         News::GoAway {
             connection,

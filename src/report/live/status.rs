@@ -43,7 +43,11 @@ impl GoAwayCounts {
         let sender = goaway.from.sender();
         let kind = (sender, goaway.is_announcement(), Some(goaway.error));
         let room = self.0.contains_key(&kind) || self.0.len() < MAX_KINDS;
-        let kind = if room { kind } else { (sender, goaway.is_announcement(), None) };
+        let kind = if room {
+            kind
+        } else {
+            (sender, goaway.is_announcement(), None)
+        };
         *self.0.entry(kind).or_default() += 1;
     }
 

@@ -19,7 +19,11 @@ pub fn news(news: &News, secrets: Secrets) -> Option<String> {
             ends,
             goaway,
         } => {
-            let sender = if goaway.from_client() { ends.client } else { ends.server };
+            let sender = if goaway.from_client() {
+                ends.client
+            } else {
+                ends.server
+            };
             let what = if goaway.is_announcement() {
                 "announces the end".to_owned()
             } else {
@@ -49,7 +53,11 @@ pub fn news(news: &News, secrets: Secrets) -> Option<String> {
             Some(format!(
                 "{}  {}  {}:{} {method} to {}: {}",
                 clock(*since),
-                if rpc.verdict.is_death() { "died   ".red() } else { "failed ".yellow() },
+                if rpc.verdict.is_death() {
+                    "died   ".red()
+                } else {
+                    "failed ".yellow()
+                },
                 rpc.id.connection,
                 rpc.id.stream,
                 ends.server,

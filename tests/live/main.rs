@@ -1,0 +1,15 @@
+//! `live` on real interfaces: network namespaces joined by a veth pair, real `h2` peers in them.
+//!
+//! It takes root, iproute2 and tcpdump. Where namespaces are not allowed the tests say so and are
+//! skipped, unless `H2SNIFF_REQUIRE_NETNS=1`.
+
+#![cfg(feature = "live")]
+
+mod endings;
+mod metrics;
+mod network;
+mod peers;
+mod race;
+mod recorder;
+mod refusals;
+mod watcher;
