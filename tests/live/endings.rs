@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use crate::network::{INTERFACE, Network};
 use crate::peers::Ending;
 use crate::race::race;
-use crate::watcher::{H2SNIFF, Watcher, wait};
+use crate::watcher::{Event, H2SNIFF, Watcher, wait};
 
 const A_SECOND: Duration = Duration::from_secs(1);
 
@@ -87,21 +87,27 @@ fn duration_and_count_end_it() {
 }
 
 #[test]
-fn an_interface_that_goes_down_is_waited_for() {
+fn an_interface_that_goes_down_or_away_is_waited_for() {
     let Some(network) = Network::new() else {
         return;
     };
     let mut watcher = Watcher::start(&network, &["--interval", "200ms"]);
-    network.set_cable("down");
-    watcher.wait_for(|event| event.kind() == "status" && event.value["interfaces_away"] == 1);
-    network.set_cable("up");
-    watcher.wait_for(|event| event.kind() == "status" && event.value["interfaces_away"] == 0);
+    network.pull_cable();
+    race(&network, vec![Ending::GoAwayAndClose]);
+    watcher.wait_for(|event| event.kind() == "rpc");
+
+    network.take_cable_away();
+    let away = |count: u64| {
+        move |event: &Event| event.kind() == "status" && event.value["interfaces_away"] == count
+    };
+    watcher.wait_for(away(1));
+    network.lay_another_cable();
+    watcher.wait_for(away(0));
     race(&network, vec![Ending::GoAwayAndClose]);
     watcher.wait_for(|event| event.kind() == "rpc");
     let (_, status, errors) = watcher.stop();
     assert!(status.success());
-    assert!(
-        errors.contains("waiting for it to come back") && errors.contains("is back"),
-        "{errors}"
-    );
+    for said in ["waiting for it to come back", "is back"] {
+        assert!(errors.contains(said), "{errors}");
+    }
 }

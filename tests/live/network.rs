@@ -45,19 +45,36 @@ impl Network {
 
     fn lay(&self) -> bool {
         let Self { client, server } = self;
-        let pair =
-            format!("link add {INTERFACE} netns {client} type veth peer name h2s1 netns {server}");
-        let commands = [
+        let hosts = [
             format!("netns add {client}"),
             format!("netns add {server}"),
-            pair,
+            format!("-n {client} link set lo up"),
+        ];
+        hosts.iter().all(|command| ip(command)) && self.lay_cable()
+    }
+
+    fn lay_cable(&self) -> bool {
+        let Self { client, server } = self;
+        let ends = format!("{INTERFACE} netns {client} type veth peer name h2s1 netns {server}");
+        let commands = [
+            format!("link add {ends}"),
             format!("-n {client} address add 10.77.0.1/24 dev {INTERFACE}"),
             format!("-n {server} address add 10.77.0.2/24 dev h2s1"),
             format!("-n {client} link set {INTERFACE} up"),
-            format!("-n {client} link set lo up"),
             format!("-n {server} link set h2s1 up"),
         ];
         commands.iter().all(|command| ip(command))
+    }
+
+    /// Takes the cable away.
+    pub(crate) fn take_cable_away(&self) {
+        let Self { client, .. } = self;
+        assert!(ip(&format!("-n {client} link delete {INTERFACE}")));
+    }
+
+    /// Lays another cable.
+    pub(crate) fn lay_another_cable(&self) {
+        assert!(self.lay_cable());
     }
 
     /// A command on the client's host.
@@ -67,12 +84,12 @@ impl Network {
         command
     }
 
-    /// Pulls the cable, or plugs it in again.
-    pub(crate) fn set_cable(&self, state: &str) {
-        assert!(ip(&format!(
-            "-n {} link set {INTERFACE} {state}",
-            self.client
-        )));
+    /// Pulls the cable for a moment.
+    pub(crate) fn pull_cable(&self) {
+        for state in ["down", "up"] {
+            let set = format!("-n {} link set {INTERFACE} {state}", self.client);
+            assert!(ip(&set));
+        }
     }
 
     /// A thread on the client's host.

@@ -35,7 +35,7 @@ pub(crate) enum Ending {
 const ANSWERED: usize = 20;
 
 /// How long the server is busy before it says GOAWAY.
-const BUSY: Duration = Duration::from_millis(20);
+const BUSY: Duration = Duration::from_millis(100);
 
 pub(crate) fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
@@ -54,6 +54,8 @@ pub(crate) fn serve(endings: Vec<Ending>, ready: &std::sync::mpsc::Sender<()>) {
 }
 
 async fn serve_one(stream: TcpStream, ending: Ending) {
+    // Else the GOAWAY waits for an acknowledgement, and a close with unread requests discards it.
+    stream.set_nodelay(true).unwrap();
     let stream = stream.into_std().unwrap();
     let kept_open = stream.try_clone().unwrap();
     let busy = Arc::new(AtomicBool::new(false));

@@ -63,7 +63,13 @@ fn live_names_the_victims_that_analyze_finds_and_names_them_at_once() {
         .iter()
         .map(|rpc| victim(rpc, &connection(&report, rpc)))
         .collect();
-    assert_eq!(told, found);
+    let missed: Vec<_> = found.difference(&told).take(3).collect();
+    let invented: Vec<_> = told.difference(&found).take(3).collect();
+    assert!(
+        missed.is_empty() && invented.is_empty(),
+        "missed {missed:#?}, invented {invented:#?}, of {}",
+        found.len()
+    );
     let raced = told
         .iter()
         .filter(|victim| victim.contains("beyond_last_stream_id"));
@@ -169,7 +175,7 @@ fn rules(report: &Value) -> BTreeSet<String> {
 fn tcpdump(network: &Network, file: &std::path::Path) -> Child {
     let mut child = network
         .on_client("tcpdump")
-        .args(["-i", INTERFACE, "-U", "-Z", "root", "-w"])
+        .args(["-i", INTERFACE, "-U", "--immediate-mode", "-Z", "root", "-w"])
         .arg(file)
         .stderr(Stdio::piped())
         .spawn()

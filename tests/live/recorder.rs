@@ -91,8 +91,9 @@ fn what_a_killed_watch_has_written_opens() {
         let directory = directory();
         let path = directory.path().to_str().unwrap();
         let all = directory.path().join("all.pcapng");
-        let watcher = Watcher::start(&network, &["--record", path, "-w", all.to_str().unwrap()]);
+        let mut watcher = Watcher::start(&network, &["--record", path, "-w", all.to_str().unwrap()]);
         race(&network, vec![Ending::GoAwayAndClose]);
+        watcher.wait_for(|event| event.value["rule"] == "goaway-race");
         // The file of everything grows by then, and the recorder writes while it is killed.
         thread::sleep(Duration::from_millis(700));
         watcher.signal(Signal::SIGUSR1);
