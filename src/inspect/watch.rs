@@ -117,13 +117,18 @@ impl Watch {
                     self.tell(open, rpc, now);
                 }
             }
-            // Opened in spite of the GOAWAY. Its header block may not be complete yet, hence later.
+            // Opened in spite of the GOAWAY or the close. The header block may not be complete yet,
+            // hence later.
             _ if frame.header.kind == FrameType::HEADERS
-                && frame.direction == Direction::ClientToServer
-                && open.condemns(stream) =>
+                && frame.direction == Direction::ClientToServer =>
             {
-                let ends = open.grace_ends().unwrap_or(now);
-                self.look_again(open, ends.max(now));
+                if open.is_closed() {
+                    self.look_again(open, now);
+                } else if open.condemns(stream)
+                    && let Some(ends) = open.grace_ends()
+                {
+                    self.look_again(open, ends.max(now));
+                }
             }
             _ => {}
         }

@@ -20,11 +20,11 @@ use super::recorder::Recorder;
 use super::teller::Teller;
 
 /// How long to wait for packets before it is asked what has become certain without any.
-const TICK: Duration = Duration::from_millis(20);
+const TICK: Duration = Duration::from_millis(10);
 
 /// On an idle interface it is taken to be this much earlier than it is: packets may be on their way
 /// from the kernel that are older than now.
-const SETTLING: Duration = Duration::from_millis(30);
+const SETTLING: Duration = Duration::from_millis(20);
 
 /// How often findings are looked for at most, and how many times as long as that takes.
 const FINDINGS_EVERY: Duration = Duration::from_millis(50);

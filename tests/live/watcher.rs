@@ -81,10 +81,10 @@ impl Watcher {
         let end = Instant::now() + PATIENCE;
         loop {
             let left = end.saturating_duration_since(Instant::now());
-            let event = self
-                .events
-                .recv_timeout(left)
-                .expect("the event does not come");
+            let Ok(event) = self.events.recv_timeout(left) else {
+                let seen = self.seen.iter().map(|event| event.value.to_string());
+                panic!("it does not come after {:#?}", seen.collect::<Vec<_>>());
+            };
             self.seen.push(event.clone());
             if wanted(&event) {
                 return event;

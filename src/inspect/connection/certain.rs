@@ -60,15 +60,19 @@ impl Connection {
     }
 
     fn is_certain(&self, judgement: &Judgement, stream: &Stream, now: Timestamp) -> bool {
-        let over = stream.reset_by_client.is_some()
-            || stream.reset_by_server.is_some()
-            || self.circumstances.closed_by_client.is_some()
-            || self.circumstances.closed_by_server.is_some();
+        let over =
+            stream.reset_by_client.is_some() || stream.reset_by_server.is_some() || self.is_closed();
         match judgement.verdict {
             // Told when the answer is delivered, or never.
             Verdict::Ok | Verdict::Status | Verdict::Unknown | Verdict::Unanswered => false,
             _ => over || self.grace_ends().is_some_and(|ends| now >= ends),
         }
+    }
+
+    /// Whether either side ended it.
+    pub(in crate::inspect) const fn is_closed(&self) -> bool {
+        self.circumstances.closed_by_client.is_some()
+            || self.circumstances.closed_by_server.is_some()
     }
 
     /// When streams above the last stream id are lost for certain.
