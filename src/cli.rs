@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use h2sniff::capture::Timestamp;
+use h2sniff::inspect::{Filter, Moment};
 
 #[cfg(feature = "live")]
 pub(crate) use self::live::{Live, LiveFormat};
@@ -65,6 +67,8 @@ pub(crate) struct Analyze {
     /// Report this request header with each RPC (repeatable)
     #[arg(long = "header", value_name = "NAME")]
     pub(crate) headers: Vec<String>,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
     /// Report the RPCs that succeeded too
     #[arg(long)]
     pub(crate) all: bool,
@@ -88,12 +92,55 @@ pub(crate) struct Frames {
     /// Whose debug log to print: what it sent was written, what it received was read
     #[arg(long, value_enum, default_value_t)]
     pub(crate) side: SideOption,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+}
+
+/// Which part of a capture is asked for.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Filters")]
+pub(crate) struct Selection {
     /// Only this connection, by its number
     #[arg(long, value_name = "N")]
-    pub(crate) conn: Option<u32>,
+    conn: Option<u32>,
     /// Only this stream
     #[arg(long, value_name = "N")]
-    pub(crate) stream: Option<u32>,
+    stream: Option<u32>,
+    /// Only methods that match, such as `/shop.Orders/*`
+    #[arg(long, value_name = "GLOB")]
+    method: Option<String>,
+    /// Only from here on: RFC 3339, or seconds after the first packet
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    since: Option<Moment>,
+    /// Only up to here
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    until: Option<Moment>,
+}
+
+impl Selection {
+    pub(crate) fn filter(&self) -> Filter {
+        Filter {
+            connection: self.conn,
+            stream: self.stream,
+            method: self.method.clone().map(String::into_bytes),
+            since: self.since,
+            until: self.until,
+        }
+    }
+}
+
+/// Reads a moment.
+fn moment(text: &str) -> Result<Moment, String> {
+    if let Ok(seconds) = text.trim_start_matches('+').parse::<f64>()
+        && seconds.is_finite()
+    {
+        // Seconds beyond what nanoseconds can count saturate, far beyond any capture.
+        #[allow(clippy::cast_possible_truncation)]
+        return Ok(Moment::Elapsed((seconds * 1e9) as i64));
+    }
+    Timestamp::parse(text)
+        .map(Moment::Absolute)
+        .ok_or_else(|| "neither RFC 3339 nor a number of seconds".to_owned())
 }
 
 #[derive(Args, Debug)]
@@ -109,7 +156,7 @@ pub(crate) struct Input {
 #[derive(Args, Debug)]
 pub(crate) struct Output {
     /// Write to this file instead of standard output
-    #[arg(short, long = "output", value_name = "FILE")]
+    #[arg(short = 'o', long = "output", value_name = "FILE")]
     pub(crate) path: Option<PathBuf>,
     /// Print credentials and queries instead of their length
     #[arg(long)]
@@ -126,6 +173,8 @@ pub(crate) enum AnalyzeFormat {
     Text,
     /// h2sniff.report/1
     Json,
+    /// For a ticket or a postmortem
+    Markdown,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

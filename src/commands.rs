@@ -8,6 +8,9 @@ use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anyhow::Context as _;
+#[cfg(feature = "live")]
+use h2sniff::capture;
 use h2sniff::capture::{Capture, CaptureError};
 use h2sniff::decode::anomaly::{Anomaly, Layer};
 use h2sniff::decode::{self, Event, Tally, Transport};
@@ -19,7 +22,7 @@ use h2sniff::report::{self, Files, Report, Secrets};
 use rustc_hash::FxHashMap;
 
 #[cfg(feature = "live")]
-pub(crate) use self::live::{interfaces, live};
+pub(crate) use self::live::live;
 
 use crate::cli::{Analyze, AnalyzeFormat, Color, Frames, FramesFormat, Input, Output, SideOption};
 
@@ -61,7 +64,7 @@ pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<Done> {
             .map(|name| lower_case(name))
             .collect(),
         all: options.all,
-        not_identifying: Vec::new(),
+        filter: options.selection.filter(),
         ..Interest::default()
     };
     let decode = decode_options(&options.input, 0);
@@ -91,6 +94,13 @@ pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<Done> {
             };
             out.write_all(text.render(&report).as_bytes())?;
         }
+        AnalyzeFormat::Markdown => {
+            let markdown = report::markdown::Markdown {
+                limit: options.limit,
+                secrets,
+            };
+            out.write_all(markdown.render(&report).as_bytes())?;
+        }
     }
     out.flush()?;
     Ok(fails(&watched, &report))
@@ -117,6 +127,7 @@ pub(crate) fn frames(options: &Frames) -> anyhow::Result<Done> {
     let mut epoch = None;
     let mut places: FxHashMap<u32, Place> = FxHashMap::default();
     let mut readable = false;
+    let mut selected = frames::Selected::new(options.selection.filter());
     let decode = decode_options(&options.input, keep);
     let mut decoder = pipeline::events(&mut capture, decode, |first, connection, event| {
         let epoch = *epoch.get_or_insert(first.time);
@@ -135,10 +146,7 @@ pub(crate) fn frames(options: &Frames) -> anyhow::Result<Done> {
         let Event::Frame(frame) = event else {
             return Ok(());
         };
-        let wanted = options.conn.is_none_or(|wanted| wanted == connection)
-            && options
-                .stream
-                .is_none_or(|wanted| wanted == frame.header.stream.0);
+        let wanted = selected.wants(connection, frame, epoch);
         let Some(place) = places.get(&connection).filter(|_| wanted) else {
             return Ok(());
         };
@@ -165,6 +173,28 @@ pub(crate) fn frames(options: &Frames) -> anyhow::Result<Done> {
     if !readable {
         decoder.take_anomalies();
         return Err(no_http2(&options.input.captures, decoder.tally(), places.len()).into());
+    }
+    Ok(Done::Well)
+}
+
+#[cfg(feature = "live")]
+pub(crate) fn interfaces() -> anyhow::Result<Done> {
+    let interfaces = capture::interfaces().context("cannot list the interfaces")?;
+    let mut out = io::stdout().lock();
+    for interface in interfaces {
+        let state = if interface.is_up { "up" } else { "down" };
+        let addresses: Vec<_> = interface
+            .addresses
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        let line = format!(
+            "{:<16} {state:<5} {:<32} {}",
+            interface.name,
+            addresses.join(" "),
+            interface.description
+        );
+        writeln!(out, "{}", line.trim_end())?;
     }
     Ok(Done::Well)
 }

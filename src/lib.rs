@@ -15,3 +15,6 @@ pub mod inspect;
 pub mod report;
 
 pub mod pipeline;
+
+#[cfg(test)]
+mod wire;

@@ -90,12 +90,6 @@ pub enum CaptureError {
         /// What libpcap said.
         detail: String,
     },
-    /// The operating system does not list its interfaces.
-    #[error("cannot list the interfaces: {detail}")]
-    NoInterfaces {
-        /// What libpcap said.
-        detail: String,
-    },
     /// Reading failed after the file was opened.
     #[error("{path} cannot be read on")]
     Io {
@@ -136,7 +130,6 @@ impl CaptureError {
                 "see pcap-filter(7); an example: 'tcp port 50051 and host 10.0.0.1'".to_owned(),
             ),
             Self::Interface { .. }
-            | Self::NoInterfaces { .. }
             | Self::NotFound { .. }
             | Self::Unreadable { .. }
             | Self::StandardInputTwice

@@ -1,39 +1,37 @@
-//! What can be captured.
+//! What can be captured on this machine, as libpcap says.
 
-use pcap::Device;
+use std::io;
+use std::net::IpAddr;
 
-use super::CaptureError;
-
-/// A network interface that libpcap can open.
+/// A network interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InterfaceInfo {
-    /// Its name, such as `eth0`.
+pub struct Device {
+    /// The name that `-i` takes.
     pub name: String,
+    /// What the system calls it; empty where it does not.
+    pub description: String,
     /// Whether it is up.
-    pub up: bool,
+    pub is_up: bool,
     /// Its addresses.
-    pub addresses: Vec<String>,
-    /// What libpcap says of it, such as `Pseudo-device that captures on all interfaces`.
-    pub description: Option<String>,
+    pub addresses: Vec<IpAddr>,
 }
 
-/// All interfaces that libpcap knows.
+/// The interfaces that this process may capture on.
 ///
 /// # Errors
-/// If the operating system does not tell.
-pub fn interfaces() -> Result<Vec<InterfaceInfo>, CaptureError> {
-    let devices = Device::list().map_err(|error| CaptureError::NoInterfaces {
-        detail: super::live::words(&error),
-    })?;
-    let interfaces = devices.into_iter().map(|device| InterfaceInfo {
-        up: device.flags.is_up(),
+///
+/// What libpcap says, where it cannot list them.
+pub fn interfaces() -> io::Result<Vec<Device>> {
+    let devices = pcap::Device::list().map_err(io::Error::other)?;
+    let described = devices.into_iter().map(|device| Device {
+        is_up: device.flags.is_up(),
         addresses: device
             .addresses
             .iter()
-            .map(|address| address.addr.to_string())
+            .map(|address| address.addr)
             .collect(),
+        description: device.desc.unwrap_or_default(),
         name: device.name,
-        description: device.desc,
     });
-    Ok(interfaces.collect())
+    Ok(described.collect())
 }

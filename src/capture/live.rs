@@ -255,7 +255,7 @@ fn refusal(name: &str, error: &pcap::Error) -> CaptureError {
 }
 
 /// libpcap's words, without the crate's around them.
-pub(super) fn words(error: &pcap::Error) -> String {
+fn words(error: &pcap::Error) -> String {
     match error {
         pcap::Error::PcapError(text) => text.clone(),
         other => other.to_string(),

@@ -26,7 +26,7 @@ mod tests;
 pub use compression::Compression;
 pub use error::CaptureError;
 #[cfg(feature = "live")]
-pub use interfaces::{InterfaceInfo, interfaces};
+pub use interfaces::{Device, interfaces};
 pub use link_type::LinkType;
 #[cfg(feature = "live")]
 pub use live::{Heard, KernelCounts, LiveCapture, LiveOptions, Waker};

@@ -16,6 +16,13 @@ impl Timestamp {
         Self(nanoseconds)
     }
 
+    /// Reads RFC 3339, such as [`Display`](fmt::Display) writes; `None` if it is not that.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let moment: jiff::Timestamp = text.parse().ok()?;
+        i64::try_from(moment.as_nanosecond()).ok().map(Self)
+    }
+
     /// Nanoseconds since the epoch.
     #[must_use]
     pub const fn nanos(self) -> i64 {

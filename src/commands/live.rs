@@ -1,9 +1,8 @@
-//! `live` and `interfaces`: what the options mean for a watch.
+//! `live`: what its options mean for a watch.
 
-use std::io::{self, Write as _};
 use std::path::Path;
 
-use h2sniff::capture::{self, LiveOptions};
+use h2sniff::capture::LiveOptions;
 use h2sniff::decode;
 use h2sniff::inspect::Interest;
 use h2sniff::inspect::diagnosis;
@@ -75,21 +74,6 @@ pub(crate) fn live(options: &Live) -> anyhow::Result<Done> {
     };
     let outcome = watch::run(watch, Teller::new(voice, open(&options.output)?))?;
     Ok(fails(&watched, &outcome.report))
-}
-
-pub(crate) fn interfaces() -> anyhow::Result<Done> {
-    let mut out = io::stdout().lock();
-    for interface in capture::interfaces()? {
-        let state = if interface.up { "up" } else { "down" };
-        let line = format!(
-            "{:<16} {state:<5} {:<32} {}",
-            interface.name,
-            interface.addresses.join(" "),
-            interface.description.unwrap_or_default()
-        );
-        writeln!(out, "{}", line.trim_end())?;
-    }
-    Ok(Done::Well)
 }
 
 fn rule(name: &str) -> Result<&'static str, Refusal> {

@@ -376,9 +376,22 @@ fn tell(
                 });
             }
         }
-        Signal::Acknowledged { by, upto, stamp } => {
+        Signal::Acknowledged {
+            by,
+            upto,
+            stamp,
+            whole,
+        } => {
             let by = direction(by, client);
-            sink(connection, Event::Acknowledged { by, upto, stamp });
+            sink(
+                connection,
+                Event::Acknowledged {
+                    by,
+                    upto,
+                    stamp,
+                    whole,
+                },
+            );
         }
         Signal::Ended {
             by,
@@ -441,6 +454,7 @@ enum Recorded {
         by: Side,
         upto: u64,
         stamp: Stamp,
+        whole: bool,
     },
     Ended {
         by: Side,
@@ -496,7 +510,17 @@ impl Recording {
                     carrier,
                 }
             }
-            Signal::Acknowledged { by, upto, stamp } => Recorded::Acknowledged { by, upto, stamp },
+            Signal::Acknowledged {
+                by,
+                upto,
+                stamp,
+                whole,
+            } => Recorded::Acknowledged {
+                by,
+                upto,
+                stamp,
+                whole,
+            },
             Signal::Ended {
                 by,
                 ending,
@@ -583,8 +607,18 @@ impl Recording {
                         },
                     });
                 }
-                Recorded::Acknowledged { by, upto, stamp } => {
-                    sink(Signal::Acknowledged { by, upto, stamp });
+                Recorded::Acknowledged {
+                    by,
+                    upto,
+                    stamp,
+                    whole,
+                } => {
+                    sink(Signal::Acknowledged {
+                        by,
+                        upto,
+                        stamp,
+                        whole,
+                    });
                 }
                 Recorded::Ended {
                     by,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::Carrier;
 use super::Direction;
 use super::http2::hpack::HeaderBlock;
-use super::http2::{Frame, StreamId};
+use super::http2::{Frame, Loss, StreamId};
 use super::tcp::Ending;
 use crate::capture::Stamp;
 
@@ -118,6 +118,8 @@ pub enum Event<'a> {
         upto: u64,
         /// The segment that said so.
         stamp: Stamp,
+        /// Whether all that `by` sent before that segment was seen.
+        whole: bool,
     },
     /// Bytes are missing from the capture.
     Gap {
@@ -130,6 +132,15 @@ pub enum Event<'a> {
     },
     /// Frames could no longer be told apart; decoding goes on at the next boundary found.
     Lost {
+        /// Whose.
+        direction: Direction,
+        /// Why.
+        cause: Loss,
+        /// Where.
+        carrier: Carrier,
+    },
+    /// A frame boundary was found again after [`Event::Lost`].
+    Found {
         /// Whose.
         direction: Direction,
         /// Where.

@@ -4,24 +4,17 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::app_error;
 use super::connection::{Connection, Interest};
-use super::diagnosis::{self, Finding};
+use super::diagnosis::{self, Case, Finding};
 use super::methods::Methods;
 use super::record::{ConnectionRecord, Finished, VerdictCounts};
 use super::retry::Attempts;
-use super::rpc::Rpc;
+use super::rpc::{CallId, Rpc};
+use super::server::{Inferred, Server};
 use super::watch::{GivenUp, News, Watch};
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::Event;
-
-/// What is known of one server address.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Server {
-    /// The address.
-    pub address: SocketAddr,
-    /// How many connections to it counted.
-    pub connections: u64,
-}
 
 /// What a capture shows.
 #[derive(Clone, Debug, Default)]
@@ -77,6 +70,9 @@ impl Inspector {
 
     /// The capture has come to this moment.
     pub fn tick(&mut self, stamp: Stamp) {
+        if self.last_moment.is_none() {
+            self.interest.epoch = stamp.time;
+        }
         self.last_moment = self.last_moment.max(Some(stamp.time));
         let Some(watch) = &mut self.watch else {
             return;
@@ -107,14 +103,14 @@ impl Inspector {
             return Vec::new();
         };
         let mut finished = watch.finished(self.open.values_mut());
-        self.attempts.link(&mut finished);
+        let (findings, _) = understand(&mut finished, &self.attempts, self.last_moment);
         watch.keep_links(&finished);
         if let Some(now) = self.last_moment {
             let horizon = i64::try_from(LINKABLE.as_nanos()).unwrap_or(i64::MAX);
             self.attempts
                 .forget_before(now.nanos().saturating_sub(horizon));
         }
-        diagnosis::diagnose(&finished)
+        findings
     }
 
     /// Calls by method; `None` unless [watching](Self::watching).
@@ -175,9 +171,17 @@ impl Inspector {
         for attempt in connection.take_attempts() {
             self.attempts.push(attempt);
         }
-        match &mut self.watch {
-            Some(watch) => watch.finish(connection, self.last_moment),
-            None => self.finished.push(connection.into_finished()),
+        if let Some(watch) = &mut self.watch {
+            watch.finish(connection, self.last_moment);
+            return;
+        }
+        let finished = connection.into_finished();
+        if self
+            .interest
+            .filter
+            .wants_connection(finished.record.number)
+        {
+            self.finished.push(finished);
         }
     }
 
@@ -191,22 +195,75 @@ impl Inspector {
             analysis.verdicts.merge(watch.forgotten_verdicts());
         }
         self.finished.sort_by_key(|finished| finished.record.number);
-        self.attempts.link(&mut self.finished);
-        analysis.findings = diagnosis::diagnose(&self.finished);
-        let mut servers: BTreeMap<SocketAddr, u64> = BTreeMap::new();
+        (analysis.findings, analysis.servers) =
+            understand(&mut self.finished, &self.attempts, self.last_moment);
         for Finished { record, rpcs } in self.finished {
-            *servers.entry(record.server).or_default() += 1;
             analysis.verdicts.merge(&record.verdicts);
             analysis.connections.push(record);
             analysis.rpcs.extend(rpcs);
         }
-        analysis.servers = servers
-            .into_iter()
-            .map(|(address, connections)| Server {
-                address,
-                connections,
-            })
-            .collect();
         analysis
+    }
+}
+
+/// What follows from all connections together: links between calls are added to them.
+fn understand(
+    finished: &mut [Finished],
+    attempts: &Attempts,
+    last_moment: Option<Timestamp>,
+) -> (Vec<Finding>, Vec<Server>) {
+    attempts.link(finished, last_moment);
+    tell_application_errors(finished);
+    let mut servers: BTreeMap<SocketAddr, Vec<&Finished>> = BTreeMap::new();
+    for finished in &*finished {
+        servers
+            .entry(finished.record.server)
+            .or_default()
+            .push(finished);
+    }
+    let known = servers.iter().map(|(address, connections)| Server {
+        address: *address,
+        connections: connections.len() as u64,
+        inferred: Inferred::of(connections),
+    });
+    let known: Vec<_> = known.collect();
+    let cases: Vec<_> = known
+        .iter()
+        .zip(servers.into_values())
+        .map(|(server, connections)| Case::new(server, connections, last_moment))
+        .collect();
+    let findings = diagnosis::diagnose(&cases);
+    drop(cases);
+    (findings, known)
+}
+
+/// Says of each call what the application was told: what became of its last attempt.
+fn tell_application_errors(connections: &mut [Finished]) {
+    let calls = connections.iter().flat_map(|connection| {
+        connection
+            .rpcs
+            .iter()
+            .map(|rpc| (rpc.id, (rpc, &connection.record)))
+    });
+    let calls: BTreeMap<CallId, _> = calls.collect();
+    let errors: BTreeMap<CallId, String> = calls
+        .values()
+        .filter_map(|(rpc, _)| {
+            let mut last = rpc.id;
+            while let Some(link) = calls
+                .get(&last)
+                .and_then(|(rpc, _)| rpc.retried_as.as_ref())
+            {
+                last = link.call;
+            }
+            let (attempt, record) = calls.get(&last)?;
+            Some((rpc.id, app_error::predict(attempt, record)?))
+        })
+        .collect();
+    for rpc in connections
+        .iter_mut()
+        .flat_map(|connection| &mut connection.rpcs)
+    {
+        rpc.app_error = errors.get(&rpc.id).cloned();
     }
 }

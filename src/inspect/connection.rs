@@ -12,19 +12,23 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
+use super::filter::Filter;
 use super::fingerprint::{self, Identity};
 use super::goaway::{GoAway, GoAways};
+use super::idleness::Idleness;
 use super::judge::{Circumstances, Judgement, judge};
+use super::keepalive::Keepalive;
 use super::opened::Opened;
 use super::pings::Pings;
 use super::record::{Close, ConnectionRecord, Finished, Missing, VerdictCounts};
 use super::retry::{self, Attempt};
 use super::rpc::{CallId, Outcome, Rpc, Verdict};
+use super::stall::Due;
 use super::stream::{FromClient, FromServer, Stream};
 use crate::capture::Timestamp;
 use crate::decode::http2::hpack::HeaderBlock;
 use crate::decode::http2::{
-    Flags, Frame, FrameType, Malformation, Payload, SettingId, Settings, StreamId,
+    ErrorCode, Flags, Frame, FrameType, Loss, Malformation, Payload, SettingId, Settings, StreamId,
 };
 use crate::decode::tcp::Ending;
 use crate::decode::{Carrier, Direction, Event, Recognition, Transport};
@@ -53,6 +57,20 @@ pub struct Interest {
     pub not_identifying: Vec<Box<[u8]>>,
     /// Whether all calls are counted by their method.
     pub methods: bool,
+    /// Which calls count.
+    pub filter: Filter,
+    /// The capture's first packet.
+    pub epoch: Timestamp,
+}
+
+impl Interest {
+    fn wants(&self, rpc: &Rpc) -> bool {
+        let filter = &self.filter;
+        let opened = rpc.opened.or(rpc.ended);
+        filter.wants_stream(rpc.id.stream)
+            && filter.wants_method(rpc.method.as_deref())
+            && opened.is_none_or(|opened| filter.wants_time(opened.time, self.epoch))
+    }
 }
 
 /// A call that was settled: its method and what became of it.
@@ -73,6 +91,9 @@ pub struct Connection {
     answered: VecDeque<(u64, u32)>,
     goaways: GoAways,
     pings: Pings,
+    keepalive: Keepalive,
+    idleness: Idleness,
+    due: Due,
     circumstances: Circumstances,
     /// How much of the server's stream the client has acknowledged.
     received_by_client: Option<u64>,
@@ -107,6 +128,12 @@ impl Connection {
             client_settings: None,
             server_settings: None,
             pings: super::pings::PingCounts::default(),
+            round_trip_nanos: recognition.handshake_nanos,
+            keepalive: super::keepalive::KeepaliveRecord::default(),
+            farewell: None,
+            most_open: 0,
+            stalls: super::stall::Stalls::default(),
+            nonsense: None,
             retransmissions: 0,
             missing: Missing::default(),
             verdicts: VerdictCounts::default(),
@@ -123,7 +150,13 @@ impl Connection {
             answered: VecDeque::new(),
             goaways: GoAways::default(),
             pings: Pings::default(),
-            circumstances: Circumstances::default(),
+            keepalive: Keepalive::default(),
+            idleness: Idleness::default(),
+            due: Due::default(),
+            circumstances: Circumstances {
+                begun: recognition.preface_seen,
+                ..Circumstances::default()
+            },
             received_by_client: None,
             sent_by_server: 0,
             interned: FxHashMap::default(),
@@ -156,17 +189,26 @@ impl Connection {
                 by: Direction::ClientToServer,
                 upto,
                 stamp,
+                whole,
             } => {
                 self.received_by_client = self.received_by_client.max(Some(*upto));
+                self.due
+                    .acknowledged(Direction::ServerToClient, *upto, *stamp);
                 self.goaways
                     .acknowledge(Direction::ServerToClient, *upto, *stamp);
-                self.settle(*upto, interest);
+                // A RST_STREAM may stand where the client's own bytes are missing so far.
+                if *whole {
+                    self.settle(*upto, interest);
+                }
             }
             Event::Acknowledged {
                 by: Direction::ServerToClient,
                 upto,
                 stamp,
+                ..
             } => {
+                self.due
+                    .acknowledged(Direction::ClientToServer, *upto, *stamp);
                 self.goaways
                     .acknowledge(Direction::ClientToServer, *upto, *stamp);
             }
@@ -176,12 +218,25 @@ impl Connection {
                 self.record.missing.bytes += length;
                 self.record.missing.first.get_or_insert(carrier.stamp);
             }
-            Event::Lost { direction, .. } => {
+            Event::Lost {
+                direction,
+                cause,
+                carrier,
+            } => {
+                if *cause == Loss::Nonsense {
+                    self.record
+                        .nonsense
+                        .get_or_insert((*direction, carrier.stamp));
+                }
                 self.record.missing.losses += 1;
-                self.circumstances.losses += 1;
+                self.circumstances.losses.begin(*direction);
                 if *direction == Direction::ServerToClient {
                     self.server_begun = false;
                 }
+            }
+            // Streams that were opened meanwhile may have lost frames too.
+            Event::Found { direction, carrier } => {
+                self.circumstances.losses.end(*direction, carrier.stamp);
             }
             Event::Ended {
                 by,
@@ -220,6 +275,9 @@ impl Connection {
         record.highest_stream = self.opened.highest();
         record.goaways = self.goaways.into_vec();
         record.pings = self.pings.summary();
+        record.keepalive = self.keepalive.into_record();
+        record.most_open = self.idleness.most();
+        record.stalls = self.due.stalls();
         // A server that speaks HTTP/2 sends SETTINGS first (RFC 9113, section 3.4). One that closes
         // without a byte has not understood the preface.
         let unanswered =
@@ -241,6 +299,10 @@ impl Connection {
         if frame.direction == Direction::ServerToClient {
             self.sent_by_server = self.sent_by_server.max(frame.span.end);
         }
+        let stamp = frame.completed.stamp;
+        let message = matches!(frame.header.kind, FrameType::HEADERS | FrameType::DATA);
+        self.keepalive.frame(frame.direction, stamp, message);
+        self.due.sent(frame.direction, frame.span.end, stamp);
         let id = frame.header.stream;
         let flags = frame.header.flags;
         match &frame.payload {
@@ -252,31 +314,20 @@ impl Connection {
                 self.pushed.insert(promised.0);
             }
             Payload::Data { .. } if flags.contains(Flags::END_STREAM) => self.end(frame),
-            Payload::ResetStream { error } => {
-                let from_client = self.from_client(frame.began);
-                let Some(stream) = self.streams.get_mut(&id.0) else {
-                    return;
-                };
-                match frame.direction {
-                    Direction::ClientToServer => {
-                        stream.reset_by_client.get_or_insert((from_client, *error));
-                    }
-                    Direction::ServerToClient => {
-                        stream
-                            .reset_by_server
-                            .get_or_insert((from_server(frame), *error));
-                    }
-                }
-            }
+            Payload::ResetStream { error } => self.reset(frame, *error),
             Payload::Settings(settings) if !flags.contains(Flags::ACK) => {
                 self.learn_settings(frame.direction, *settings);
             }
             Payload::Ping(payload) => {
                 if flags.contains(Flags::ACK) {
                     self.pings.acknowledged(frame.direction, *payload);
+                    let round_trip = self.round_trip_nanos;
+                    self.keepalive
+                        .acknowledged(frame.direction, *payload, stamp, round_trip);
                 } else {
-                    self.pings
-                        .sent(frame.direction, *payload, frame.completed.stamp);
+                    self.pings.sent(frame.direction, *payload, stamp);
+                    self.keepalive
+                        .sent(frame.direction, *payload, stamp, frame.span.end);
                 }
             }
             Payload::GoAway {
@@ -284,6 +335,7 @@ impl Connection {
                 error,
                 debug_data,
             } => {
+                self.say_goodbye(frame, *error);
                 self.go_away(GoAway {
                     from: frame.direction,
                     stamp: frame.completed.stamp,
@@ -306,6 +358,9 @@ impl Connection {
     fn headers(&mut self, frame: &Frame<'_>, block: Option<&HeaderBlock>, interest: &Interest) {
         let id = frame.header.stream;
         let new = frame.direction == Direction::ClientToServer && self.open(id, frame.began);
+        if new {
+            self.idleness.opened(frame.span.end);
+        }
         match block {
             Some(block) => self.read_block(frame, id, frame.header.flags, block, interest),
             None if new => {}
@@ -322,7 +377,6 @@ impl Connection {
         if !id.is_client_initiated() {
             return false;
         }
-        let losses_before = self.circumstances.losses;
         let known = self.streams.get_mut(&id.0);
         let fresh = self.opened.insert(id.0);
         if let Some(stream) = known {
@@ -343,7 +397,6 @@ impl Connection {
         }
         let stream = Stream {
             opened: Some(carrier),
-            losses_before,
             ..Stream::default()
         };
         self.streams.insert(id.0, stream);
@@ -408,6 +461,11 @@ impl Connection {
             return;
         }
         self.headers(frame, None, interest);
+        if frame.direction == Direction::ClientToServer
+            && let Some(stream) = self.streams.get_mut(&frame.header.stream.0)
+        {
+            stream.request.hidden = true;
+        }
         if frame.direction == Direction::ServerToClient
             && let Some(stream) = self.stream_answered_on(frame)
         {
@@ -429,11 +487,7 @@ impl Connection {
         if !unseen {
             return self.streams.get_mut(&id.0);
         }
-        let losses_before = self.circumstances.losses;
-        Some(self.streams.entry(id.0).or_insert_with(|| Stream {
-            losses_before,
-            ..Stream::default()
-        }))
+        Some(self.streams.entry(id.0).or_default())
     }
 
     /// END_STREAM of the server.
@@ -447,8 +501,39 @@ impl Connection {
         };
         stream.answer.begun = true;
         if stream.answer.ended.is_none() {
+            let open = stream.is_open();
             stream.answer.ended = Some(answer);
+            if open {
+                self.idleness.ended(answer.stamp);
+            }
             self.answered.push_back((answer.end, frame.header.stream.0));
+        }
+    }
+
+    fn reset(&mut self, frame: &Frame<'_>, error: ErrorCode) {
+        let id = frame.header.stream.0;
+        match frame.direction {
+            Direction::ClientToServer => {
+                let received = self.from_client(frame.began);
+                if let Some(stream) = self.streams.get_mut(&id) {
+                    if stream.is_open() {
+                        self.idleness.ended(frame.completed.stamp);
+                    }
+                    stream.reset_by_client.get_or_insert((received, error));
+                }
+            }
+            Direction::ServerToClient => {
+                let reset = from_server(frame);
+                // Its HEADERS may wait behind a hole in what the client sent.
+                let Some(stream) = self.stream_answered_on(frame) else {
+                    return;
+                };
+                let was_open = stream.is_open();
+                stream.reset_by_server.get_or_insert((reset, error));
+                if was_open {
+                    self.idleness.ended(frame.completed.stamp);
+                }
+            }
         }
     }
 
@@ -485,6 +570,18 @@ impl Connection {
     fn upgrade(&mut self, request: &HeaderBlock, carrier: Carrier, interest: &Interest) {
         self.open(StreamId(1), carrier);
         self.read_request(StreamId(1), request, interest);
+    }
+
+    /// What a GOAWAY of the server says of its settings.
+    fn say_goodbye(&mut self, frame: &Frame<'_>, error: ErrorCode) {
+        if frame.direction == Direction::ClientToServer {
+            return;
+        }
+        if error == ErrorCode::ENHANCE_YOUR_CALM {
+            self.keepalive.calmed();
+        }
+        let farewell = self.idleness.farewell(frame.completed);
+        self.record.farewell.get_or_insert(farewell);
     }
 
     fn go_away(&mut self, mut goaway: GoAway) {
@@ -524,7 +621,11 @@ impl Connection {
 
     fn close(&mut self, by: Direction, ending: Ending, position: u64, carrier: Carrier) {
         let stamp = carrier.stamp;
-        self.record.close.get_or_insert(Close { by, ending, stamp });
+        if self.record.close.is_none() {
+            self.record.close = Some(Close { by, ending, stamp });
+            self.due.closed(stamp);
+            self.keepalive.closed(by, stamp, self.due.received_of(by));
+        }
         match by {
             Direction::ServerToClient => {
                 let closed = FromServer {
@@ -592,7 +693,6 @@ impl Connection {
     fn report(&mut self, id: u32, stream: Stream, interest: &Interest) {
         self.circumstances.last_word = self.goaways.final_of_server();
         let judgement = judge(id, &stream, &self.circumstances);
-        self.record.verdicts.add(judgement.verdict);
         let silent = matches!(judgement.verdict, Verdict::Ok | Verdict::Unknown);
         let told = stream.told;
         if interest.methods && !told {
@@ -612,6 +712,10 @@ impl Connection {
         if !told {
             self.note_attempt(&rpc, identity, timeout);
         }
+        if !interest.wants(&rpc) {
+            return;
+        }
+        self.record.verdicts.add(rpc.verdict);
         // What was told once is told to its end.
         if !silent || interest.all || told {
             self.settled.push(rpc);
@@ -687,6 +791,8 @@ fn tell(id: CallId, stream: Stream, judgement: Judgement) -> Rpc {
         method: request.method,
         authority: request.authority,
         opened: opened.map(|carrier| carrier.stamp),
+        timeout: request.timeout,
+        answer_begun: answer.begun,
         ended,
         verdict,
         race,

@@ -16,9 +16,11 @@
 //! ```
 
 use super::goaway::Final;
+use super::losses::Losses;
 use super::rpc::{Processed, Race, Verdict};
 use super::stream::{Answer, FromClient, FromServer, Known, Stream};
 use crate::capture::{Stamp, Timestamp};
+use crate::decode::Direction;
 use crate::decode::http2::ErrorCode;
 
 /// A client gives up this much before the time its own header names, in nanoseconds: the header was
@@ -34,8 +36,11 @@ pub(crate) struct Circumstances {
     pub(crate) closed_by_server: Option<FromServer>,
     /// The client's first FIN or RST.
     pub(crate) closed_by_client: Option<FromClient>,
-    /// How often frames were lost from the connection so far.
-    pub(crate) losses: u32,
+    /// What was lost from the connection so far.
+    pub(crate) losses: Losses,
+    /// Whether the client's frames were seen from the first one on, so that a stream without HEADERS
+    /// lost them.
+    pub(crate) begun: bool,
     /// The capture's last moment, once it is known.
     pub(crate) capture_end: Option<Timestamp>,
 }
@@ -82,7 +87,7 @@ pub(crate) fn judge(id: u32, stream: &Stream, around: &Circumstances) -> Judgeme
     let condemning = around.last_word.filter(|last_word| last_word.condemns(id));
     let first = first_event(stream, around, condemning);
     let deadline = Deadline::of(stream);
-    let weakened = around.losses > stream.losses_before;
+    let doubt = Doubt::of(stream, around);
     let mut judgement = Judgement {
         verdict: Verdict::Unanswered,
         ended: None,
@@ -96,7 +101,7 @@ pub(crate) fn judge(id: u32, stream: &Stream, around: &Circumstances) -> Judgeme
             .zip(around.capture_end)
             .is_some_and(|(deadline, end)| end >= deadline.passes);
         judgement.verdict = match passed {
-            _ if weakened || stream.opened.is_none() => Verdict::Unknown,
+            _ if doubt.of_client || doubt.of_server || stream.opened.is_none() => Verdict::Unknown,
             true => Verdict::DeadlineExceeded,
             false => Verdict::Unanswered,
         };
@@ -124,13 +129,7 @@ pub(crate) fn judge(id: u32, stream: &Stream, around: &Circumstances) -> Judgeme
             judgement.error = None;
         }
     }
-    // An answer or a reset may hide among lost frames; only what ends the stream for certain
-    // stands without them.
-    let certain = matches!(
-        event.what,
-        What::Answered | What::ResetByServer(_) | What::ResetByClient(_)
-    );
-    if weakened && !certain {
+    if doubt.shakes(event.what, stream) {
         judgement.verdict = Verdict::Unknown;
     }
     if judgement.verdict == Verdict::BeyondLastStreamId
@@ -139,6 +138,50 @@ pub(crate) fn judge(id: u32, stream: &Stream, around: &Circumstances) -> Judgeme
         (judgement.race, judgement.late_by_nanos) = race(stream, &last_word);
     }
     judgement
+}
+
+/// Whether something that would have decided may hide among frames that were lost in a stream's time.
+#[derive(Clone, Copy, Debug)]
+struct Doubt {
+    of_client: bool,
+    of_server: bool,
+    of_deadline: bool,
+}
+
+impl Doubt {
+    fn of(stream: &Stream, around: &Circumstances) -> Self {
+        let losses = &around.losses;
+        let Some(opened) = stream.opened else {
+            // Its HEADERS were lost, or came before the capture began.
+            let lost = around.begun || losses.any();
+            return Self {
+                of_client: lost,
+                of_server: lost,
+                of_deadline: lost,
+            };
+        };
+        Self {
+            of_client: losses.since(Direction::ClientToServer, opened.stamp),
+            of_server: losses.since(Direction::ServerToClient, opened.stamp),
+            of_deadline: losses.any() && stream.request.hidden && stream.request.timeout.is_none(),
+        }
+    }
+
+    const fn shakes(self, what: What, stream: &Stream) -> bool {
+        match what {
+            // The deadline may have passed before, if there was one among what was lost.
+            What::Closed if self.of_deadline => true,
+            // It may have been answered before the capture began.
+            What::ResetByServer(_) | What::ResetByClient(_) if stream.opened.is_none() => true,
+            // A RST_STREAM of the client may have come before; after a whole answer the server has
+            // nothing to add.
+            What::Answered => self.of_client,
+            // The answer, or the other side's reset, may have come before.
+            What::ResetByServer(_) | What::ResetByClient(_) | What::Condemned | What::Closed => {
+                self.of_client || self.of_server
+            }
+        }
+    }
 }
 
 /// The first thing on the line; being condemned yields to an answer that was delivered later.

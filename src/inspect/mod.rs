@@ -6,25 +6,47 @@
 pub mod diagnosis;
 
 mod analysis;
+mod app_error;
 mod connection;
+mod figure;
+mod filter;
 mod fingerprint;
 mod goaway;
+mod goodbye;
+mod idleness;
 mod judge;
+mod keepalive;
 mod kept;
+mod losses;
 mod methods;
 mod opened;
+mod ping_kind;
 mod pings;
 mod record;
 mod retry;
 mod rpc;
+mod server;
+mod stack;
+mod stall;
+#[cfg(test)]
+pub(crate) mod story;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod watch;
 
-pub use analysis::{Analysis, Inspector, Server};
+pub use analysis::{Analysis, Inspector};
 pub use connection::{Connection, Interest, MAX_OPEN_STREAMS};
+pub use filter::{Filter, Moment};
 pub use goaway::GoAway;
+pub use goodbye::{Cause, Goodbye};
+pub use idleness::Farewell;
+pub use keepalive::{KeepaliveRecord, Ping, Unanswered, Waits};
 pub use methods::{MAX_METHODS, Method, Methods};
+pub use ping_kind::{PingKind, PingKinds, Purpose};
 pub use pings::PingCounts;
 pub use record::{Close, ConnectionRecord, Finished, Missing, VerdictCounts};
 pub use rpc::{CallId, Link, Outcome, Processed, Race, RequestedHeader, Rpc, Verdict};
+pub use server::{Estimate, Inferred, Server, Stack};
+pub use stall::{Stall, Stalls};
 pub use watch::{Ends, GivenUp, MAX_KEPT, News};

@@ -4,8 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::goaway::GoAway;
+use super::idleness::Farewell;
+use super::keepalive::KeepaliveRecord;
 use super::pings::PingCounts;
 use super::rpc::{Rpc, Verdict};
+use super::stall::Stalls;
 use crate::capture::Stamp;
 use crate::decode::http2::SettingId;
 use crate::decode::tcp::Ending;
@@ -115,6 +118,18 @@ pub struct ConnectionRecord {
     pub server_settings: Option<Vec<(SettingId, u32)>>,
     /// PINGs.
     pub pings: PingCounts,
+    /// How long the handshake took, in nanoseconds: a round trip.
+    pub round_trip_nanos: Option<i64>,
+    /// What PINGs say of keepalive.
+    pub keepalive: KeepaliveRecord,
+    /// The server's first GOAWAY, and how busy it was then.
+    pub farewell: Option<Farewell>,
+    /// How many streams were open at the same time at most.
+    pub most_open: u64,
+    /// Bytes that stayed unacknowledged.
+    pub stalls: Stalls,
+    /// Who first sent bytes that are not valid HTTP/2, though nothing of them is missing, and where.
+    pub nonsense: Option<(Direction, Stamp)>,
     /// Segments that carried nothing new, both ways.
     pub retransmissions: u64,
     /// What is missing.

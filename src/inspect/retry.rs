@@ -15,6 +15,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::fingerprint::Identity;
 use super::record::Finished;
 use super::rpc::{CallId, Link, Outcome, Rpc, Verdict};
+use crate::capture::Timestamp;
 
 /// How many attempts are remembered, so that a retry of a call that is found dead later can still be
 /// linked to it: half a minute at 8,000 calls a second.
@@ -32,6 +33,10 @@ const DEADLINE_NANOS: i64 = 300_000_000;
 
 /// Without a deadline to compare, a retry must follow this soon, in nanoseconds: gRPC's first backoff.
 const PROMPT_NANOS: i64 = 1_000_000_000;
+
+/// A call without a retry this long after it was lost, in nanoseconds, was given up: far longer than
+/// the first attempts of every client library wait.
+const GIVEN_UP_NANOS: i64 = 5_000_000_000;
 
 /// Without an id or a deadline to compare, a body must have this many bytes to be distinctive.
 const DISTINCTIVE_BODY: u64 = 16;
@@ -84,8 +89,9 @@ impl Attempts {
         self.lost = lost.map(|attempt| attempt.identity.request).collect();
     }
 
-    /// Links what was remembered, and says of each call what became of it as a whole.
-    pub(crate) fn link(&self, connections: &mut [Finished]) {
+    /// Links what was remembered, and says of each call what became of it as a whole. `capture_end`
+    /// is the capture's last moment.
+    pub(crate) fn link(&self, connections: &mut [Finished], capture_end: Option<Timestamp>) {
         let mut groups: FxHashMap<u64, Vec<Attempt>> = FxHashMap::default();
         let lost = &self.lost;
         let remembered = self.kept.iter().chain(&self.recent).copied();
@@ -96,11 +102,15 @@ impl Attempts {
                 .push(attempt);
         }
         let mut links: FxHashMap<CallId, (Attempt, String)> = FxHashMap::default();
+        let mut given_up = FxHashSet::default();
         for mut group in groups.into_values() {
             group.sort_by_key(|attempt| (attempt.opened_nanos, attempt.call));
             link_group(&group, &mut links);
+            if let Some(last) = group.last().filter(|last| was_given_up(last, capture_end)) {
+                given_up.insert(last.call);
+            }
         }
-        apply(connections, &links);
+        apply(connections, &links, &given_up);
     }
 }
 
@@ -164,7 +174,20 @@ fn same_call(lost: &Attempt, next: &Attempt) -> Option<String> {
     }
 }
 
-fn apply(connections: &mut [Finished], links: &FxHashMap<CallId, (Attempt, String)>) {
+/// Whether the last of equal requests was lost, and the capture goes on long enough to show a retry
+/// if there had been one.
+fn was_given_up(last: &Attempt, capture_end: Option<Timestamp>) -> bool {
+    let (Some(lost), Some(end)) = (last.lost_nanos, capture_end) else {
+        return false;
+    };
+    end.nanos() - lost >= GIVEN_UP_NANOS
+}
+
+fn apply(
+    connections: &mut [Finished],
+    links: &FxHashMap<CallId, (Attempt, String)>,
+    given_up: &FxHashSet<CallId>,
+) {
     let before: FxHashMap<CallId, (CallId, &String)> = links
         .iter()
         .map(|(lost, (next, proof))| (next.call, (*lost, proof)))
@@ -173,12 +196,15 @@ fn apply(connections: &mut [Finished], links: &FxHashMap<CallId, (Attempt, Strin
         .iter_mut()
         .flat_map(|connection| &mut connection.rpcs)
     {
+        if given_up.contains(&rpc.id) {
+            rpc.outcome = Outcome::Failed;
+        }
         if let Some((next, proof)) = links.get(&rpc.id) {
             rpc.retried_as = Some(Link {
                 call: next.call,
                 by: proof.clone(),
             });
-            rpc.outcome = outcome(links, next);
+            rpc.outcome = outcome(links, given_up, next);
         }
         if let Some((lost, proof)) = before.get(&rpc.id) {
             rpc.retry_of = Some(Link {
@@ -190,7 +216,11 @@ fn apply(connections: &mut [Finished], links: &FxHashMap<CallId, (Attempt, Strin
 }
 
 /// What became of a call in its last attempt.
-fn outcome(links: &FxHashMap<CallId, (Attempt, String)>, first: &Attempt) -> Outcome {
+fn outcome(
+    links: &FxHashMap<CallId, (Attempt, String)>,
+    given_up: &FxHashSet<CallId>,
+    first: &Attempt,
+) -> Outcome {
     let mut last = first;
     // A chain goes forward in time and so ends.
     while let Some((next, _)) = links.get(&last.call) {
@@ -198,8 +228,9 @@ fn outcome(links: &FxHashMap<CallId, (Attempt, String)>, first: &Attempt) -> Out
     }
     match last.verdict {
         Verdict::Ok => Outcome::Recovered,
-        Verdict::Unknown | Verdict::Unanswered => Outcome::Unknown,
-        _ => Outcome::Failed,
+        Verdict::Status | Verdict::ResetByClient | Verdict::DeadlineExceeded => Outcome::Failed,
+        _ if given_up.contains(&last.call) => Outcome::Failed,
+        _ => Outcome::Unknown,
     }
 }
 

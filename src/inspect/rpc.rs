@@ -1,6 +1,7 @@
 //! One call as reports tell it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::capture::Stamp;
 use crate::decode::http2::ErrorCode;
@@ -185,6 +186,10 @@ pub struct Rpc {
     pub authority: Option<Arc<[u8]>>,
     /// The segment that first carried the beginning of its HEADERS.
     pub opened: Option<Stamp>,
+    /// How long its client would wait, as `grpc-timeout` says.
+    pub timeout: Option<Duration>,
+    /// Whether the server had begun to answer.
+    pub answer_begun: bool,
     /// The event that decided the verdict.
     pub ended: Option<Stamp>,
     /// What became of it.

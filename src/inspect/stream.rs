@@ -73,8 +73,6 @@ pub(crate) struct Stream {
     pub(crate) answer: Answer,
     pub(crate) reset_by_server: Option<(FromServer, ErrorCode)>,
     pub(crate) reset_by_client: Option<(FromClient, ErrorCode)>,
-    /// How often frames had been lost from the connection when the stream was first seen.
-    pub(crate) losses_before: u32,
     /// Whether it was told to be lost before its connection ended.
     pub(crate) told: bool,
 }
@@ -86,6 +84,8 @@ pub(crate) struct Request {
     pub(crate) authority: Option<Arc<[u8]>>,
     pub(crate) is_grpc: bool,
     pub(crate) timeout: Option<Duration>,
+    /// Fields of it cannot be known: one of them may be a timeout.
+    pub(crate) hidden: bool,
     pub(crate) headers: Vec<RequestedHeader>,
     pub(crate) messages: Messages,
     pub(crate) fingerprint: Fingerprint,
@@ -105,6 +105,15 @@ pub(crate) struct Answer {
     pub(crate) messages: Messages,
 }
 
+impl Stream {
+    /// Whether nothing has ended it yet, as far as frames say.
+    pub(crate) const fn is_open(&self) -> bool {
+        self.answer.ended.is_none()
+            && self.reset_by_server.is_none()
+            && self.reset_by_client.is_none()
+    }
+}
+
 impl Answer {
     /// Reads a header block of the answer: informational, final, or trailers.
     pub(crate) fn read(&mut self, block: &HeaderBlock) {
@@ -115,10 +124,15 @@ impl Answer {
                     value,
                     ..
                 } => {
-                    self.http_status = match value {
-                        Some(value) => number(value).map_or(Known::Absent, Known::Value),
-                        None => Known::Hidden,
-                    };
+                    match value.map(number) {
+                        // Informational: the answer's status is still to come (RFC 9110,
+                        // section 15.2).
+                        Some(Some(100..200)) => {}
+                        Some(status) => {
+                            self.http_status = status.map_or(Known::Absent, Known::Value);
+                        }
+                        None => self.http_status = Known::Hidden,
+                    }
                 }
                 Field {
                     name: Some(b"content-type"),
@@ -192,7 +206,11 @@ impl Request {
             })
             .collect();
         for field in block.fields() {
-            let Some(name) = field.name else { continue };
+            let Some(name) = field.name else {
+                self.guess_timeout(field.value);
+                self.hidden |= field.value.is_none();
+                continue;
+            };
             for header in self
                 .headers
                 .iter_mut()
@@ -212,6 +230,13 @@ impl Request {
                 _ => {}
             }
         }
+    }
+}
+
+impl Request {
+    /// A timeout may hide behind a name that cannot be known: its value looks like nothing else.
+    fn guess_timeout(&mut self, value: Option<&[u8]>) {
+        self.timeout = self.timeout.or_else(|| grpc::timeout(value?));
     }
 }
 

@@ -11,7 +11,9 @@ use crate::decode::http2::SettingId;
 use crate::decode::tcp::Ending;
 use crate::decode::{Recognition, Transport};
 use crate::inspect::diagnosis::{Evidence, Finding};
-use crate::inspect::{CallId, ConnectionRecord, GoAway, Link, RequestedHeader, Rpc, Server};
+use crate::inspect::{
+    CallId, ConnectionRecord, Estimate, GoAway, Link, RequestedHeader, Rpc, Server,
+};
 
 /// Several captures: then `file` stands beside every `packet`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,9 +169,22 @@ pub fn finding(finding: &Finding, files: Files) -> Value {
         "connections": finding.connections,
         "rpcs": finding.rpcs.iter().map(call).collect::<Vec<_>>(),
         "evidence": finding.evidence.iter().map(|proof| evidence(proof, files)).collect::<Vec<_>>(),
-        "explanation": finding.explanation,
+        "explanation": explanation(finding),
+        "ruled_out": finding.ruled_out,
         "advice": finding.advice,
     })
+}
+
+/// Why, and what it was not: the contract has both in one text.
+fn explanation(finding: &Finding) -> String {
+    if finding.ruled_out.is_empty() {
+        return finding.explanation.clone();
+    }
+    format!(
+        "{} Not to blame: {}.",
+        finding.explanation,
+        finding.ruled_out.join("; ")
+    )
 }
 
 fn file(file: &FileSummary) -> Value {
@@ -201,17 +216,33 @@ pub(super) fn go_away(goaway: &GoAway, files: Files) -> Value {
 }
 
 fn server(server: &Server) -> Value {
+    let inferred = &server.inferred;
     json!({
         "address": server.address.to_string(),
         "connections": server.connections,
         "inferred": {
-            "max_connection_age_s": Value::Null,
-            "max_connection_age_grace_s": Value::Null,
-            "max_connection_idle_s": Value::Null,
-            "keepalive_time_s": Value::Null,
-            "requests_per_connection": Value::Null,
-            "stack": Value::Null,
+            "max_connection_age_s": inferred.max_connection_age.map(estimate),
+            "max_connection_age_grace_s": inferred.max_connection_age_grace.map(estimate),
+            "max_connection_idle_s": inferred.max_connection_idle.map(estimate),
+            "keepalive_time_s": inferred.keepalive_time.map(estimate),
+            "client_keepalive_time_s": inferred.client_keepalive_time.map(estimate),
+            "requests_per_connection": inferred.requests_per_connection.map(estimate),
+            "stack": inferred.stack.as_ref().map(|stack| json!({
+                "value": escape::text(stack.name.as_bytes()),
+                "samples": stack.samples,
+                "confidence": stack.confidence.name(),
+            })),
         },
+    })
+}
+
+fn estimate(estimate: Estimate) -> Value {
+    json!({
+        "value": estimate.value,
+        "samples": estimate.samples,
+        "min": estimate.min,
+        "max": estimate.max,
+        "confidence": estimate.confidence.name(),
     })
 }
 

@@ -8,6 +8,8 @@ mod frame;
 mod reader;
 mod session;
 mod setting;
+#[cfg(test)]
+mod tests;
 
 pub use error_code::ErrorCode;
 pub use frame::{

@@ -63,6 +63,11 @@ pub enum Item<'a> {
         /// Where.
         carrier: Carrier,
     },
+    /// A boundary was found again after [`Item::Lost`].
+    Found {
+        /// Where.
+        carrier: Carrier,
+    },
     /// A header block could not be read; header values may be unknown from here on.
     Undecodable {
         /// What was wrong with it.
@@ -95,6 +100,9 @@ pub struct FrameReader {
     unfinished: Option<UnfinishedBlock>,
     /// Largest payload the receiver takes.
     max_frame_size: u32,
+    /// Whether [`Item::Lost`] was said and no boundary found since. A reader that begins
+    /// mid-connection on a boundary has lost nothing.
+    missed: bool,
     /// Frames still to be looked at with suspicion.
     probation: u8,
     /// How much of each DATA frame to keep.
@@ -146,6 +154,7 @@ impl FrameReader {
             block: HeaderBlock::default(),
             unfinished: None,
             max_frame_size: boundary::DEFAULT_MAX_FRAME_SIZE,
+            missed: false,
             probation: 0,
             keep: 0,
             kept: Vec::new(),
@@ -210,7 +219,7 @@ impl FrameReader {
                 State::Gather => self.gather(position, data, carrier, sink),
                 State::Data(passing) => self.pass_data(passing, position, data, sink),
                 State::Skip(passing, why) => self.skip(passing, why, position, data.len(), sink),
-                State::Lost => self.search(data),
+                State::Lost => self.search(data, carrier, sink),
             };
             position += used as u64;
             data = data.get(used..).unwrap_or_default();
@@ -267,7 +276,12 @@ impl FrameReader {
             };
             if !self.enter(FrameHeader::parse(first), start, carrier, sink) {
                 self.gathered.clear();
-                return used;
+                // A boundary guessed wrong: the next one may be where these bytes begin.
+                return if matches!(self.state, State::Lost) {
+                    0
+                } else {
+                    used
+                };
             }
         }
         let Some(first) = self.gathered.first_chunk() else {
@@ -457,14 +471,26 @@ impl FrameReader {
         )));
     }
 
-    fn search(&mut self, data: &[u8]) -> usize {
-        match boundary::find(data, self.max_frame_size) {
-            Some(offset) => {
-                self.state = State::Gather;
-                self.probation = PROBATION;
-                offset
-            }
-            None => data.len(),
+    fn search(&mut self, data: &[u8], carrier: Carrier, sink: &mut impl FnMut(Item<'_>)) -> usize {
+        let found = boundary::find(data, self.max_frame_size);
+        if found != Some(0) {
+            self.miss(Loss::Gap, carrier, sink);
+        }
+        let Some(offset) = found else {
+            return data.len();
+        };
+        if std::mem::take(&mut self.missed) {
+            sink(Item::Found { carrier });
+        }
+        self.state = State::Gather;
+        self.probation = PROBATION;
+        offset
+    }
+
+    /// Says once that frames are missed from here on.
+    fn miss(&mut self, cause: Loss, carrier: Carrier, sink: &mut impl FnMut(Item<'_>)) {
+        if !std::mem::replace(&mut self.missed, true) {
+            sink(Item::Lost { cause, carrier });
         }
     }
 
@@ -478,6 +504,7 @@ impl FrameReader {
     ) {
         let after = position + length;
         if matches!(self.state, State::Lost) {
+            self.miss(Loss::Gap, carrier, sink);
             return;
         }
         if let Some(passing) = self.passing(position)
@@ -559,7 +586,7 @@ impl FrameReader {
         self.state = State::Lost;
         self.hpack.forget();
         self.unfinished = None;
-        sink(Item::Lost { cause, carrier });
+        self.miss(cause, carrier, sink);
     }
 
     /// A frame that holds part of a header block cannot be read.
@@ -694,6 +721,14 @@ impl FrameReader {
         }
     }
 
+    /// How many bytes of an unfinished header block are kept.
+    #[cfg(test)]
+    pub(super) fn kept_for_block(&self) -> usize {
+        self.unfinished
+            .as_ref()
+            .map_or(0, |block| block.fragments.len())
+    }
+
     fn frame<'a>(&self, header: FrameHeader, payload: Payload<'a>, start: u64) -> Frame<'a> {
         Frame {
             direction: self.direction,
@@ -766,7 +801,7 @@ fn simple_payload(header: FrameHeader, payload: &[u8]) -> Payload<'_> {
                     error: ErrorCode(code),
                 }
             }
-            FrameType::SETTINGS if payload.len() % 6 == 0 => {
+            FrameType::SETTINGS if payload.len().is_multiple_of(6) => {
                 Payload::Settings(Settings::new(payload))
             }
             FrameType::PING => Payload::Ping(payload.try_into().ok()?),

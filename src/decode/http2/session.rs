@@ -103,8 +103,9 @@ impl Session {
                     ),
                 };
                 anomalies.note(Layer::Http2, text, Some(carrier.stamp), Some(connection));
-                sink(Event::Lost { direction, carrier });
+                sink(Event::Lost { direction, cause, carrier });
             }
+            Item::Found { carrier } => sink(Event::Found { direction, carrier }),
             Item::Undecodable { fault, carrier } => {
                 let text = format!("a header block of the {}: {fault}", direction.sender());
                 anomalies.note(Layer::Hpack, text, Some(carrier.stamp), Some(connection));

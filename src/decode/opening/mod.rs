@@ -200,7 +200,7 @@ fn role_of_block(header: FrameHeader, payload: &[u8]) -> Option<Role> {
         0
     };
     let block = payload.get(padded + priority..)?;
-    if header.stream.0 % 2 == 0 || header.stream == StreamId::CONNECTION {
+    if header.stream.0.is_multiple_of(2) || header.stream == StreamId::CONNECTION {
         return None;
     }
     // Table size updates may come first (RFC 7541, section 4.2).

@@ -137,6 +137,12 @@ impl Assembler {
         self.highest
     }
 
+    /// Whether nothing is missing below `position`.
+    #[must_use]
+    pub fn is_whole_to(&self, position: u64) -> bool {
+        position <= self.next || !self.begun
+    }
+
     /// Segments whose bytes had all been seen before.
     #[must_use]
     pub const fn retransmissions(&self) -> u64 {
@@ -220,10 +226,19 @@ impl Assembler {
         }
     }
 
-    /// Nothing more will come: every hole is a gap.
-    pub fn finish(&mut self, sink: &mut impl FnMut(Chunk<'_>)) {
+    /// Nothing more will come: every hole is a gap, and so is what is missing up to `end`, where
+    /// `shown_by` tells that the stream reached that far.
+    pub fn finish(
+        &mut self,
+        end: Option<u64>,
+        shown_by: Carrier,
+        sink: &mut impl FnMut(Chunk<'_>),
+    ) {
         while !self.held.is_empty() {
             self.give_up(sink);
+        }
+        if let Some(end) = end.filter(|end| self.begun && *end > self.next) {
+            self.skip_to(end, shown_by, sink);
         }
     }
 

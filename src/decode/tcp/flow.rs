@@ -55,6 +55,8 @@ pub enum Signal<'a> {
         upto: u64,
         /// The segment that said so.
         stamp: Stamp,
+        /// Whether all that `by` sent before that segment was seen.
+        whole: bool,
     },
     /// `by` ended its half; said once for each way of ending it.
     Ended {
@@ -187,18 +189,30 @@ impl Flow {
         self.half(side).assembler.next()
     }
 
-    /// Whether nothing more is to be expected: reset, or ended by both with all bytes passed on.
+    /// Whether nothing more is to be expected: reset, or ended by both with all bytes passed on or,
+    /// where some were not captured, acknowledged together with the FIN.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        let ended = |half: &Half| half.fin.is_some_and(|fin| half.assembler.next() >= fin);
-        self.halves.iter().any(|half| half.reset) || self.halves.iter().all(ended)
+        let ended = |side: Side| {
+            let acknowledged = self.half(side.peer()).acknowledged;
+            self.half(side).fin.is_some_and(|fin| {
+                self.next(side) >= fin || acknowledged.is_some_and(|upto| upto > fin)
+            })
+        };
+        let mut sides = [Side::First, Side::Second].into_iter();
+        self.halves.iter().any(|half| half.reset) || sides.all(ended)
     }
 
     /// Whether a segment opens another connection between the same addresses: a SYN with another
-    /// initial sequence number than the one this flow began with.
+    /// initial sequence number than the one this flow began with. A flow whose SYN was not seen yet
+    /// is not reopened by the one before its first byte: a capture of several queues may show it
+    /// late.
     pub(super) fn is_reopened_by(&self, segment: &Segment<'_>) -> bool {
         let opens = segment.flags.contains(TcpFlags::SYN) && segment.acknowledgement.is_none();
-        opens && self.half(self.side_of(segment)).initial_sequence != Some(segment.sequence)
+        let half = self.half(self.side_of(segment));
+        let late = half.initial_sequence.is_none()
+            && half.line == Some(Line::beginning_at(segment.sequence.wrapping_add(1)));
+        opens && half.initial_sequence != Some(segment.sequence) && !late
     }
 
     pub(super) fn push(&mut self, segment: &Segment<'_>, sink: &mut impl FnMut(Signal<'_>)) {
@@ -219,7 +233,7 @@ impl Flow {
             .acknowledgement
             .map(|number| self.learn(from, number));
         if let Some(upto) = acknowledged {
-            self.acknowledge(from, upto, segment.stamp, sink);
+            self.acknowledge(from, upto, segment, sink);
         }
         let carrier = Carrier {
             stamp: segment.stamp,
@@ -249,10 +263,23 @@ impl Flow {
 
     /// Nothing more will come: passes on what is still held, with its gaps.
     pub fn finish(&mut self, sink: &mut impl FnMut(Signal<'_>)) {
+        let shown_by = Carrier {
+            stamp: self.last_seen,
+            ..Carrier::default()
+        };
         for from in [Side::First, Side::Second] {
+            let end = self.shown_end(from);
             let assembler = &mut self.half_mut(from).assembler;
-            assembler.finish(&mut |chunk| sink(Signal::Chunk { from, chunk }));
+            assembler.finish(end, shown_by, &mut |chunk| {
+                sink(Signal::Chunk { from, chunk })
+            });
         }
+    }
+
+    /// How far a side's bytes are known to have reached, captured or not: to its FIN, or to what its
+    /// peer acknowledged. One number beyond its last byte is most likely a FIN, and as surely missing.
+    fn shown_end(&self, side: Side) -> Option<u64> {
+        self.half(side).fin.or(self.half(side.peer()).acknowledged)
     }
 
     fn side_of(&self, segment: &Segment<'_>) -> Side {
@@ -293,13 +320,23 @@ impl Flow {
         &mut self,
         by: Side,
         upto: u64,
-        stamp: Stamp,
+        segment: &Segment<'_>,
         sink: &mut impl FnMut(Signal<'_>),
     ) {
+        let stamp = segment.stamp;
         let half = self.half_mut(by);
+        let before = half.line.map_or(0, |line| {
+            line.position(segment.sequence, half.assembler.highest())
+        });
+        let whole = half.assembler.is_whole_to(before);
         if half.acknowledged.is_none_or(|before| upto > before) {
             half.acknowledged = Some(upto);
-            sink(Signal::Acknowledged { by, upto, stamp });
+            sink(Signal::Acknowledged {
+                by,
+                upto,
+                stamp,
+                whole,
+            });
         }
         let from = by.peer();
         let assembler = &mut self.half_mut(from).assembler;

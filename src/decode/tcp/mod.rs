@@ -8,6 +8,8 @@ mod assembler;
 mod flow;
 mod sequence;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use assembler::{Assembler, Chunk, MAX_HELD_BYTES, Piece};
 pub use flow::{Ending, Flow, Side, Signal};

@@ -1,10 +1,14 @@
 //! `abrupt-close`: a connection that ended under its calls without any GOAWAY.
 
-use super::case::{self, Case, Hits, Proof, plural};
-use super::{Confidence, Finding, Rule, Severity};
+use super::case::{self, Case, Hits, Proof, plural, time};
+use super::{Confidence, Finding, Rule, Severity, keepalive_timeout};
+use crate::capture::Timestamp;
 use crate::decode::Direction;
 use crate::decode::tcp::Ending;
 use crate::inspect::{Close, ConnectionRecord, Verdict};
+
+/// Closes within this time are one event, in nanoseconds.
+const AT_ONCE_NANOS: i64 = 1_000_000_000;
 
 pub(super) const RULE: Rule = Rule {
     name: "abrupt-close",
@@ -14,7 +18,10 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let hits = case.hit(|record, rpc| {
-        rpc.verdict == Verdict::CutByClose && record.goaways.is_empty()
+        // A side that no longer heard the other is another story, told elsewhere.
+        rpc.verdict == Verdict::CutByClose
+            && record.goaways.is_empty()
+            && keepalive_timeout::timed_out(record).is_none()
     });
     if hits.is_empty() {
         return None;
@@ -33,8 +40,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         connections: case::numbers(&hits),
         rpcs: case::calls(&hits),
         evidence: evidence(&hits),
+        ruled_out: Vec::new(),
         explanation: explanation(&hits),
-        advice: advice(&hits),
+        advice: advice(case, &hits),
     })
 }
 
@@ -82,17 +90,58 @@ fn explanation(hits: &Hits<'_>) -> String {
             plural(by_client, "connection"),
         ),
     };
+    if let Some(count) = at_once(hits) {
+        text.push_str(&format!(
+            " {count} of them were closed within {}: the server as a whole went, as in a rollout or a \
+             kill.",
+            time(AT_ONCE_NANOS),
+        ));
+    }
     text.push_str(" Without a last stream id every call in flight may have run.");
     text
 }
 
-fn advice(hits: &Hits<'_>) -> Vec<String> {
+/// How many connections the server's end closed at the same moment, if several.
+fn at_once(hits: &Hits<'_>) -> Option<usize> {
+    let closes = hits.iter().filter_map(|(record, _)| record.close);
+    let by_server = closes.filter(|close| close.by == Direction::ServerToClient);
+    let moments: Vec<_> = by_server.map(|close| close.stamp.time).collect();
+    let together = |moment: &Timestamp| {
+        let near = |other: &&Timestamp| other.nanos_since(*moment).saturating_abs() <= AT_ONCE_NANOS;
+        moments.iter().filter(near).count()
+    };
+    let most = moments.iter().map(together).max();
+    most.filter(|count| *count > 1)
+}
+
+fn advice(case: &Case<'_>, hits: &Hits<'_>) -> Vec<String> {
     let mut advice = Vec::new();
-    if closed_by(hits, Direction::ServerToClient) > 0 {
+    let by_server = |ending| {
+        hits.iter().any(|(record, _)| {
+            let close = record.close;
+            close.is_some_and(|close| close.by == Direction::ServerToClient && close.ending == ending)
+        })
+    };
+    let graceful = if case.inferred.is_stack("grpc-go") {
+        "GracefulStop instead of Stop, with a timeout"
+    } else if case.inferred.is_stack("grpc-java") {
+        "shutdown and awaitTermination instead of shutdownNow"
+    } else if case.inferred.is_stack("grpc-js") {
+        "tryShutdown instead of forceShutdown"
+    } else {
+        "GOAWAY first, then wait for open calls (grpc-go: GracefulStop instead of Stop)"
+    };
+    if by_server(Ending::Fin) {
+        advice.push(format!(
+            "Server: shut down gracefully: {graceful}; in Kubernetes handle SIGTERM, and give preStop \
+             and terminationGracePeriodSeconds time for the slowest call"
+        ));
+    }
+    if by_server(Ending::Rst) {
         advice.push(
-            "Server: shut down gracefully (grpc-go: GracefulStop instead of Stop; Kubernetes: handle \
-             SIGTERM, preStop and terminationGracePeriodSeconds), and look for crashes and kills at \
-             that time"
+            "Server: RST without FIN is how a process goes that crashes or is killed, or a middlebox \
+             that forgot the connection: look for crashes, kills (out of memory, SIGKILL after the \
+             grace period) and idle timeouts at that time"
                 .into(),
         );
     }

@@ -53,6 +53,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         connections,
         rpcs: Vec::new(),
         evidence: proof.into_vec(),
+        ruled_out: Vec::new(),
         explanation: explanation(begun_late, with_holes, bytes, unknown),
         advice: advice(begun_late, with_holes),
     })

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::finding::Evidence;
-use crate::capture::Stamp;
-use crate::inspect::{CallId, ConnectionRecord, Finished, Rpc};
+use super::finding::{Evidence, Severity};
+use crate::capture::{Stamp, Timestamp};
+use crate::inspect::{CallId, ConnectionRecord, Finished, Inferred, Outcome, Rpc, Server};
 
 /// How many packets prove a finding at most; more prove it no better.
 const MAX_EVIDENCE: usize = 20;
@@ -15,15 +15,25 @@ const MAX_EVIDENCE: usize = 20;
 pub struct Case<'a> {
     /// The server's address.
     pub server: SocketAddr,
+    /// What its settings must be.
+    pub inferred: &'a Inferred,
+    /// The capture's last moment.
+    pub capture_end: Option<Timestamp>,
     connections: Vec<&'a Finished>,
 }
 
 impl<'a> Case<'a> {
     /// A server's connections, by number.
     #[must_use]
-    pub const fn new(server: SocketAddr, connections: Vec<&'a Finished>) -> Self {
+    pub const fn new(
+        server: &'a Server,
+        connections: Vec<&'a Finished>,
+        capture_end: Option<Timestamp>,
+    ) -> Self {
         Self {
-            server,
+            server: server.address,
+            inferred: &server.inferred,
+            capture_end,
             connections,
         }
     }
@@ -64,6 +74,16 @@ pub(super) fn calls(hits: &Hits<'_>) -> Vec<CallId> {
 /// How many calls.
 pub(super) fn count(hits: &Hits<'_>) -> usize {
     hits.iter().map(|(_, rpcs)| rpcs.len()).sum()
+}
+
+/// An error, or a warning where a retry recovered every call.
+pub(super) fn severity_unless_recovered(hits: &Hits<'_>) -> Severity {
+    let mut rpcs = hits.iter().flat_map(|(_, rpcs)| rpcs);
+    if rpcs.all(|rpc| rpc.outcome == Outcome::Recovered) {
+        Severity::Warning
+    } else {
+        Severity::Error
+    }
 }
 
 /// Collects evidence up to the bound, in the order given.

@@ -77,6 +77,8 @@ pub struct Finding {
     pub evidence: Vec<Evidence>,
     /// Why it happened, in sentences.
     pub explanation: String,
+    /// What it was not, each with the figures that show it.
+    pub ruled_out: Vec<String>,
     /// What to do about it, most useful first.
     pub advice: Vec<String>,
 }

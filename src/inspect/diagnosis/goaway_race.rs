@@ -1,8 +1,8 @@
 //! `goaway-race`: calls opened beyond the last stream id (RFC 9113, section 6.8).
 
 use super::case::{self, Case, Hits, Proof, plural};
-use super::{Confidence, Finding, Rule, Severity};
-use crate::inspect::{Processed, Race, Rpc, Verdict};
+use super::{Confidence, Finding, Rule};
+use crate::inspect::{Outcome, Processed, Race, Verdict};
 
 pub(super) const RULE: Rule = Rule {
     name: "goaway-race",
@@ -16,51 +16,57 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if hits.is_empty() {
         return None;
     }
-    let count = case::count(&hits);
-    let of = if hits.len() == 1 { "a connection" } else { "its connections" };
     Some(Finding {
         rule: RULE.name,
-        severity: Severity::Error,
+        severity: case::severity_unless_recovered(&hits),
         confidence: Confidence::Certain,
         title: format!(
-            "{} of {} ended {of} by GOAWAY while {} {} on the way: thrown away, not processed",
-            "server",
+            "{} beyond the last stream id of server {}, and thrown away",
+            match case::count(&hits) {
+                1 => "1 RPC was opened".to_owned(),
+                many => format!("{many} RPCs were opened"),
+            },
             case.server,
-            plural(count, "RPC"),
-            if count == 1 { "was" } else { "were" },
-        )
-        .replacen("server of ", "server ", 1),
+        ),
         connections: case::numbers(&hits),
         rpcs: case::calls(&hits),
         evidence: evidence(&hits),
+        ruled_out: Vec::new(),
         explanation: explanation(&hits),
         advice: advice(&hits),
     })
 }
 
+/// One connection's whole proof first, then the GOAWAYs of the others.
 fn evidence(hits: &Hits<'_>) -> Vec<super::Evidence> {
     let mut proof = Proof::default();
-    for (record, rpcs) in hits {
-        let Some(goaway) = record.final_goaway() else { continue };
-        proof.cite(
-            Some(goaway.stamp),
-            format!(
-                "conn {}: GOAWAY last_stream_id={} {}, {} beyond",
-                record.number,
-                goaway.last_stream_id,
-                goaway.error,
-                plural(rpcs.len(), "unanswered stream"),
-            ),
-        );
-        let example = rpcs.iter().find(|rpc| rpc.race == Some(Race::InFlight)).or(rpcs.first());
-        if let Some(rpc) = example {
-            let text = match rpc.race {
-                Some(Race::InFlight) => "does not acknowledge the whole GOAWAY: it left before",
-                Some(Race::AfterReceipt) => "acknowledges the whole GOAWAY: it left after",
-                _ => "carries no acknowledgement to judge by",
+    for (index, (record, rpcs)) in hits.iter().enumerate() {
+        let number = record.number;
+        if let Some(goaway) = record.final_goaway() {
+            let beyond = plural(rpcs.len(), "unanswered stream");
+            let (last, error) = (goaway.last_stream_id, goaway.error);
+            proof.cite(
+                Some(goaway.stamp),
+                format!("conn {number}: GOAWAY last_stream_id={last} {error}, {beyond} beyond"),
+            );
+        }
+        if index > 0 {
+            continue;
+        }
+        for race in [Race::InFlight, Race::AfterReceipt, Race::Unknown] {
+            let Some(rpc) = rpcs.iter().find(|rpc| rpc.race == Some(race)) else {
+                continue;
+            };
+            let shows = match race {
+                Race::InFlight => "does not acknowledge the whole GOAWAY: it left before",
+                Race::AfterReceipt => "acknowledges the whole GOAWAY: it left after",
+                Race::Unknown => "carries no acknowledgement to judge by",
             };
             let stream = rpc.id.stream;
-            proof.cite(rpc.opened, format!("HEADERS of stream {}:{stream} {text}", record.number));
+            proof.cite(
+                rpc.opened,
+                format!("HEADERS of stream {number}:{stream} {shows}"),
+            );
         }
     }
     proof.into_vec()
@@ -94,6 +100,12 @@ fn explanation(hits: &Hits<'_>) -> String {
         }
     }
     let unprocessed = rpcs().filter(|rpc| rpc.processed == Processed::No).count();
+    let recovered = rpcs().filter(|rpc| rpc.outcome == Outcome::Recovered).count();
+    match recovered {
+        0 => {}
+        all if all == total => text.push_str(" Every one was recovered by a retry."),
+        some => text.push_str(&format!(" {some} were recovered by a retry.")),
+    }
     if unprocessed == total {
         text.push_str(
             " None of them was processed: streams above the last stream id are safe to retry \
@@ -104,25 +116,35 @@ fn explanation(hits: &Hits<'_>) -> String {
 }
 
 fn advice(hits: &Hits<'_>) -> Vec<String> {
-    let announced = hits.iter().any(|(record, _)| record.warned == Some(true));
     let rpcs = || hits.iter().flat_map(|(_, rpcs)| rpcs.iter());
-    let late = |rpc: &&&Rpc| rpc.race == Some(Race::AfterReceipt);
     let mut advice = Vec::new();
-    if rpcs().any(|rpc| rpc.processed == Processed::No) {
+    let unprocessed = rpcs().filter(|rpc| rpc.processed == Processed::No).count();
+    let answered = rpcs().filter(|rpc| rpc.processed == Processed::Yes).count();
+    if unprocessed > 0 {
+        let these = if unprocessed == rpcs().count() {
+            "these calls".to_owned()
+        } else {
+            format!("the {unprocessed} that were not processed")
+        };
+        advice.push(format!(
+            "Client: retry {these} on a new connection, even non-idempotent ones; gRPC clients do so \
+             once by themselves",
+        ));
+    }
+    if answered > 0 {
+        advice.push(format!(
+            "Client: do not retry the {answered} that the server answered all the same; it did the \
+             work",
+        ));
+    }
+    if hits.iter().any(|(record, _)| record.warned != Some(true)) {
         advice.push(
-            "Client: retry these calls on a new connection, even non-idempotent ones; gRPC clients \
-             do so once by themselves"
+            "Server: end connections less often, or announce it: GOAWAY 2^31-1 first, and the real \
+             last stream id a round trip later"
                 .into(),
         );
     }
-    if !announced {
-        advice.push(
-            "Server: end connections less often, or gracefully: first GOAWAY 2^31-1, then the real \
-             last stream id a round trip later (nginx: raise keepalive_requests and keepalive_time)"
-                .into(),
-        );
-    }
-    if rpcs().filter(late).count() > 0 {
+    if rpcs().any(|rpc| rpc.race == Some(Race::AfterReceipt)) {
         advice.push(
             "Client: upgrade a library that opens streams after it has received GOAWAY".into(),
         );

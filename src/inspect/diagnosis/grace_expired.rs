@@ -6,7 +6,7 @@ use crate::capture::Stamp;
 use crate::decode::Direction;
 use crate::decode::http2::ErrorCode;
 use crate::decode::tcp::Ending;
-use crate::inspect::{ConnectionRecord, GoAway, Rpc, Verdict};
+use crate::inspect::{Cause, ConnectionRecord, GoAway, Rpc, Verdict};
 
 pub(super) const RULE: Rule = Rule {
     name: "grace-expired",
@@ -35,8 +35,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         connections: case::numbers(&hits),
         rpcs: case::calls(&hits),
         evidence: evidence(&hits),
+        ruled_out: Vec::new(),
         explanation: explanation(&hits),
-        advice: advice(&hits),
+        advice: advice(case, &hits),
     })
 }
 
@@ -100,13 +101,31 @@ fn explanation(hits: &Hits<'_>) -> String {
     text
 }
 
-fn advice(hits: &Hits<'_>) -> Vec<String> {
+fn advice(case: &Case<'_>, hits: &Hits<'_>) -> Vec<String> {
     let slowest = hits.iter().flat_map(|(_, rpcs)| rpcs.iter()).filter_map(|rpc: &&Rpc| rpc.duration_nanos());
     let slowest = slowest.max().unwrap_or_default();
+    let stopped = hits.iter().all(|(record, _)| {
+        case.inferred.cause(record.number) == Some(Cause::Stop)
+    });
+    let grace = match case.inferred.max_connection_age_grace {
+        Some(grace) => format!(", {} s now,", grace.value),
+        None => String::new(),
+    };
+    let setting = if stopped {
+        "the time between its graceful stop and its end (Kubernetes: terminationGracePeriodSeconds)"
+    } else if case.inferred.is_stack("grpc-go") {
+        "keepalive.ServerParameters.MaxConnectionAgeGrace"
+    } else if case.inferred.is_stack("grpc-java") {
+        "maxConnectionAgeGrace"
+    } else if case.inferred.is_stack("grpc-js") {
+        "grpc.max_connection_age_grace_ms"
+    } else {
+        "the grace (grpc-go: MaxConnectionAgeGrace)"
+    };
     vec![
         format!(
-            "Server: make the grace longer than the slowest call (these had waited up to {} \
-             unanswered; grpc-go: MaxConnectionAgeGrace), or let connections live longer",
+            "Server: make {setting}{grace} longer than the slowest call (these had waited up to {} \
+             unanswered), or let connections live longer",
             time(slowest),
         ),
         "Client: do not retry these blindly; the server may have done the work".into(),

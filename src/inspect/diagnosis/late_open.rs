@@ -46,6 +46,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         connections: case::numbers(&hits),
         rpcs: case::calls(&hits),
         evidence: proof.into_vec(),
+        ruled_out: Vec::new(),
         explanation: format!(
             "A client that has received GOAWAY must not open streams (RFC 9113, section 6.8). The \
              segments that carried these HEADERS acknowledge the whole GOAWAY, which their kernel \

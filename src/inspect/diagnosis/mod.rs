@@ -5,14 +5,14 @@
 //! call; that was given before.
 
 mod case;
+mod client_stack;
 mod finding;
-
-use std::collections::BTreeMap;
+mod ruled_out;
+#[cfg(test)]
+mod tests;
 
 pub use case::Case;
 pub use finding::{Confidence, Evidence, Finding, Severity};
-
-use super::record::Finished;
 
 /// One rule.
 #[derive(Clone, Copy, Debug)]
@@ -38,29 +38,36 @@ rules! {
     goaway_race,
     grace_expired,
     abrupt_close,
+    keepalive_timeout,
+    too_many_pings,
+    refused_stream,
+    stream_reset,
+    deadline_exceeded,
+    connection_error,
+    not_http2,
+    connect_failed,
     late_open,
     single_goaway,
     capture_incomplete,
+    request_limit,
+    max_age,
+    idle_close,
 }
 
 /// Runs all rules over each server; the most severe findings come first.
 #[must_use]
-pub fn diagnose(connections: &[Finished]) -> Vec<Finding> {
-    let mut servers: BTreeMap<_, Vec<&Finished>> = BTreeMap::new();
-    for connection in connections {
-        servers
-            .entry(connection.record.server)
-            .or_default()
-            .push(connection);
-    }
-    let cases: Vec<_> = servers
-        .into_iter()
-        .map(|(server, of)| Case::new(server, of))
-        .collect();
-    let mut findings: Vec<_> = RULES
-        .iter()
-        .flat_map(|rule| cases.iter().filter_map(|case| (rule.check)(case)))
-        .collect();
+pub fn diagnose(cases: &[Case<'_>]) -> Vec<Finding> {
+    let mut findings: Vec<_> = cases.iter().flat_map(diagnose_server).collect();
     findings.sort_by_key(|finding| finding.severity);
+    findings
+}
+
+/// Runs all rules over one server, and says of each finding what it was not.
+fn diagnose_server(case: &Case<'_>) -> Vec<Finding> {
+    let mut findings: Vec<_> = RULES.iter().filter_map(|rule| (rule.check)(case)).collect();
+    let fired: Vec<_> = findings.iter().map(|finding| finding.rule).collect();
+    for finding in &mut findings {
+        finding.ruled_out = ruled_out::suspects(case, finding, &fired);
+    }
     findings
 }

@@ -48,15 +48,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         connections,
         rpcs: Vec::new(),
         evidence: proof.into_vec(),
+        ruled_out: Vec::new(),
         explanation: format!(
             "The server {how}. Whatever the client sends within that round trip is above the last \
              stream id and thrown away. RFC 9113, section 6.8 asks for the warning first."
         ),
         advice: vec![
-            "Server: drain with two GOAWAYs if it can; if it cannot (nginx, Go net/http), make it end \
-             connections less often"
-                .into(),
-            "Client: make sure that calls above the last stream id are retried on another connection"
+            "Server: drain with two GOAWAYs a round trip apart. nginx and Go net/http cannot: there, \
+             end connections less often (nginx: keepalive_requests, keepalive_time)"
                 .into(),
         ],
     })

@@ -4,12 +4,14 @@
 
 mod http2debug;
 mod json;
+mod selected;
 mod text;
 
 use std::net::SocketAddr;
 
 pub use http2debug::{LoggedSide, http2debug, logged_data};
 pub use json::json;
+pub use selected::Selected;
 pub use text::text;
 
 use super::json::Files;

@@ -1,0 +1,187 @@
+//! `connect-failed`: connects to a server of HTTP/2 that came to nothing.
+
+use super::case::{Case, Proof, plural, time};
+use super::{Confidence, Finding, Rule, Severity};
+use crate::capture::{Stamp, Timestamp};
+use crate::decode::tcp::Ending;
+use crate::decode::{Direction, Transport};
+use crate::inspect::ConnectionRecord;
+
+/// How long a SYN must have gone unanswered, in nanoseconds: the time after which it is first
+/// repeated (RFC 6298, section 2.1). A younger one may still be answered after the capture ends.
+const UNANSWERED_NANOS: i64 = 1_000_000_000;
+
+/// A refusal this long after a server closed a connection is told together with it, in nanoseconds.
+const AFTER_CLOSE_NANOS: i64 = 60_000_000_000;
+
+pub(super) const RULE: Rule = Rule {
+    name: "connect-failed",
+    meaning: "connects to a server known to speak HTTP/2 were refused or never answered",
+    check,
+};
+
+/// How a connect came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Failure {
+    /// The server's kernel answered with RST.
+    Refused(Stamp),
+    /// Nothing came back.
+    Unanswered,
+}
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let records = case.connections().map(|finished| &finished.record);
+    let hits: Vec<_> = records
+        .filter_map(|record| Some((record, failure(record, case.capture_end)?)))
+        .collect();
+    if hits.is_empty() {
+        return None;
+    }
+    let refused = hits.iter().filter(|(_, failure)| *failure != Failure::Unanswered).count();
+    let what = match (refused, hits.len() - refused) {
+        (_, 0) => "refused".to_owned(),
+        (0, _) => "never answered".to_owned(),
+        (refused, unanswered) => format!("came to nothing, {refused} refused, {unanswered} not answered"),
+    };
+    let verb = match (refused, hits.len()) {
+        (refused, count) if refused > 0 && refused < count => "",
+        (_, 1) => "was ",
+        _ => "were ",
+    };
+    Some(Finding {
+        rule: RULE.name,
+        severity: Severity::Error,
+        confidence: Confidence::Certain,
+        title: format!("{} to {} {verb}{what}", plural(hits.len(), "connect"), case.server),
+        connections: hits.iter().map(|(record, _)| record.number).collect(),
+        rpcs: Vec::new(),
+        evidence: evidence(&hits),
+        explanation: explanation(case, &hits, refused),
+        advice: advice(refused, hits.len() - refused),
+        ruled_out: Vec::new(),
+    })
+}
+
+fn failure(record: &ConnectionRecord, capture_end: Option<Timestamp>) -> Option<Failure> {
+    if record.transport != Transport::None {
+        return None;
+    }
+    if let Some(close) = record.close
+        && close.by == Direction::ServerToClient
+        && close.ending == Ending::Rst
+    {
+        return Some(Failure::Refused(close.stamp));
+    }
+    let end = record.close.map(|close| close.stamp.time).or(capture_end)?;
+    let waited = end.nanos_since(record.opened?.time);
+    (waited >= UNANSWERED_NANOS).then_some(Failure::Unanswered)
+}
+
+fn evidence(hits: &[(&ConnectionRecord, Failure)]) -> Vec<super::Evidence> {
+    let mut proof = Proof::default();
+    for (record, failure) in hits {
+        let number = record.number;
+        match failure {
+            Failure::Refused(stamp) => {
+                let text = format!("conn {number}: RST of the server in answer to the SYN");
+                proof.cite(Some(*stamp), text);
+            }
+            Failure::Unanswered => {
+                let repeated = match record.retransmissions {
+                    0 => String::new(),
+                    count => format!(" (repeated {count} times)"),
+                };
+                let text = format!("conn {number}: SYN{repeated}, no answer");
+                proof.cite(record.opened, text);
+            }
+        }
+    }
+    proof.into_vec()
+}
+
+fn explanation(case: &Case<'_>, hits: &[(&ConnectionRecord, Failure)], refused: usize) -> String {
+    let mut text = String::new();
+    if refused > 0 {
+        text.push_str(
+            "A refusal comes from a host on which nothing listens at that port: the server was not \
+             running then, or something before it rejects. ",
+        );
+    }
+    if refused < hits.len() {
+        text.push_str(
+            "No answer at all means that the host is gone, or that something on the way drops packets. ",
+        );
+    }
+    let opened = || hits.iter().filter_map(|(record, _)| record.opened);
+    if let (Some(first), Some(last)) = (opened().min(), opened().max()) {
+        if hits.len() > 1 {
+            text.push_str(&format!(
+                "The first and the last were {} apart. ",
+                time(last.time.nanos_since(first.time)),
+            ));
+        }
+        if let Some((number, close)) = closed_before(case, first) {
+            let after = time(first.time.nanos_since(close.time));
+            text.push_str(&format!(
+                "The first came {after} after the server's end had closed conn {number}: the server \
+                 had stopped. ",
+            ));
+        }
+        if let Some(next) = accepted_after(case, last) {
+            let after = time(next.time.nanos_since(first.time));
+            text.push_str(&format!("A connect {after} after the first was accepted again. "));
+        }
+    }
+    text.push_str(
+        "Calls that failed because of this never reached the wire: the capture shows none of them, and \
+         none of them ran.",
+    );
+    text
+}
+
+/// The connection that the server's end closed last before a moment.
+fn closed_before(case: &Case<'_>, moment: Stamp) -> Option<(u32, Stamp)> {
+    let records = case.connections().map(|finished| &finished.record);
+    let closes = records.filter_map(|record| {
+        let close = record.close?;
+        let ended = record.transport != Transport::None && close.by == Direction::ServerToClient;
+        ended.then_some((record.number, close.stamp))
+    });
+    let before = closes.filter(|(_, close)| {
+        let after = moment.time.nanos_since(close.time);
+        (0..=AFTER_CLOSE_NANOS).contains(&after)
+    });
+    before.max_by_key(|(_, close)| *close)
+}
+
+/// The first connect after a moment that was not in vain.
+fn accepted_after(case: &Case<'_>, moment: Stamp) -> Option<Stamp> {
+    let records = case.connections().map(|finished| &finished.record);
+    let accepted = records.filter(|record| record.transport != Transport::None);
+    let opened = accepted.filter_map(|record| record.opened);
+    opened.filter(|opened| *opened > moment).min()
+}
+
+fn advice(refused: usize, unanswered: usize) -> Vec<String> {
+    let mut advice = Vec::new();
+    if refused > 0 {
+        advice.push(
+            "Server: keep another instance serving while one restarts (rolling update with readiness \
+             checks; Kubernetes: take the pod out of its service before it stops listening)"
+                .into(),
+        );
+    }
+    if unanswered > 0 {
+        advice.push(
+            "Network: check routes, firewalls and security groups between the two, and whether the \
+             host was up"
+                .into(),
+        );
+    }
+    advice.push(
+        "Client: let calls wait for a connection (grpc: wait-for-ready) and give them a deadline; \
+         these failures are safe to retry"
+            .into(),
+    );
+    advice
+}

@@ -1,0 +1,197 @@
+//! `connection-error`: a connection that one side declared broken, or whose bytes are no HTTP/2.
+
+use super::case::{Case, Proof, plural};
+use super::{Confidence, Finding, Rule, Severity, too_many_pings};
+use crate::capture::Stamp;
+use crate::decode::Direction;
+use crate::decode::http2::ErrorCode;
+use crate::inspect::{ConnectionRecord, Finished, GoAway};
+
+pub(super) const RULE: Rule = Rule {
+    name: "connection-error",
+    meaning: "a side ended the connection with GOAWAY and an error code, or sent bytes that are not \
+              valid HTTP/2",
+    check,
+};
+
+/// What was wrong with a connection.
+#[derive(Clone, Copy, Debug)]
+enum Error<'a> {
+    Declared(&'a GoAway),
+    Nonsense(Direction, Stamp),
+}
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let hits: Vec<_> = case
+        .connections()
+        .filter_map(|finished| Some((finished, error(&finished.record)?)))
+        .collect();
+    if hits.is_empty() {
+        return None;
+    }
+    let declared = hits.iter().all(|(_, error)| matches!(error, Error::Declared(_)));
+    let mut kinds: Vec<_> = hits.iter().map(|(_, error)| kind(*error)).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let rpcs = hits.iter().flat_map(|(finished, _)| &finished.rpcs);
+    let rpcs: Vec<_> = rpcs.filter(|rpc| rpc.verdict.is_death()).map(|rpc| rpc.id).collect();
+    Some(Finding {
+        rule: RULE.name,
+        severity: Severity::Error,
+        confidence: if declared { Confidence::Certain } else { Confidence::Likely },
+        title: format!(
+            "{} to {} broken: {}",
+            plural(hits.len(), "connection"),
+            case.server,
+            kinds.join(", "),
+        ),
+        connections: hits.iter().map(|(finished, _)| finished.record.number).collect(),
+        evidence: evidence(&hits),
+        explanation: explanation(&hits, rpcs.len()),
+        rpcs,
+        advice: advice(&hits),
+        ruled_out: Vec::new(),
+    })
+}
+
+fn error(record: &ConnectionRecord) -> Option<Error<'_>> {
+    let pings = too_many_pings::calmed(record).is_some();
+    let mut goaways = record.goaways.iter();
+    let declared = goaways.find(|goaway| {
+        let for_pings =
+            pings && !goaway.from_client() && goaway.error == ErrorCode::ENHANCE_YOUR_CALM;
+        goaway.error != ErrorCode::NO_ERROR && !for_pings
+    });
+    if let Some(goaway) = declared {
+        return Some(Error::Declared(goaway));
+    }
+    // Where the capture has holes, or begins late, nonsense may be the decoder's own.
+    let whole = record.preface_seen && record.missing.bytes == 0;
+    let (by, stamp) = record.nonsense.filter(|_| whole)?;
+    Some(Error::Nonsense(by, stamp))
+}
+
+/// What sort of error it is, in a few words.
+fn kind(error: Error<'_>) -> String {
+    match error {
+        Error::Declared(goaway) if goaway.debug_data.is_empty() => {
+            format!("GOAWAY {} of the {}", goaway.error, goaway.from.sender())
+        }
+        Error::Declared(goaway) => {
+            let debug_data = String::from_utf8_lossy(&goaway.debug_data);
+            let sender = goaway.from.sender();
+            format!("GOAWAY {} {debug_data:?} of the {sender}", goaway.error)
+        }
+        Error::Nonsense(by, _) => format!("bytes of the {} that are not HTTP/2", by.sender()),
+    }
+}
+
+fn evidence(hits: &[(&Finished, Error<'_>)]) -> Vec<super::Evidence> {
+    let mut proof = Proof::default();
+    for (finished, error) in hits {
+        let number = finished.record.number;
+        let (stamp, last) = match error {
+            Error::Declared(goaway) => (
+                goaway.stamp,
+                format!(", last_stream_id={}", goaway.last_stream_id),
+            ),
+            Error::Nonsense(_, stamp) => (*stamp, String::new()),
+        };
+        proof.cite(Some(stamp), format!("conn {number}: {}{last}", kind(*error)));
+    }
+    proof.into_vec()
+}
+
+fn explanation(hits: &[(&Finished, Error<'_>)], victims: usize) -> String {
+    let mut meanings: Vec<_> = hits
+        .iter()
+        .map(|(_, error)| match error {
+            Error::Declared(goaway) => meaning(goaway.error, &goaway.debug_data),
+            Error::Nonsense(..) => {
+                "Nothing is missing from the capture there, and still the bytes cannot be read as \
+                 frames: a bug of the sender, or something between the two that changes bytes."
+            }
+        })
+        .collect();
+    meanings.sort_unstable();
+    meanings.dedup();
+    let mut text = meanings.join(" ");
+    text.push_str(&match victims {
+        0 => " No RPC died of it.".to_owned(),
+        1 => " 1 RPC died with it.".to_owned(),
+        many => format!(" {many} RPCs died with it."),
+    });
+    if hits.iter().any(|(_, error)| {
+        matches!(error, Error::Declared(goaway) if !goaway.from_client() && goaway.last_stream_id.0 == 0)
+    }) {
+        text.push_str(
+            " Where the last stream id is 0 the server vouches that it processed nothing: whatever it \
+             did not answer is safe to retry.",
+        );
+    }
+    text
+}
+
+fn meaning(code: ErrorCode, debug_data: &[u8]) -> &'static str {
+    match (code, debug_data) {
+        (ErrorCode::ENHANCE_YOUR_CALM, b"too_many_resets" | b"too_many_rststreams") => {
+            "ENHANCE_YOUR_CALM: the client took back more streams than the server puts up with (a \
+             guard against rapid reset, CVE-2023-44487)."
+        }
+        (ErrorCode::ENHANCE_YOUR_CALM, _) => {
+            "ENHANCE_YOUR_CALM: the sender found that the other behaves so as to overload it."
+        }
+        (ErrorCode::PROTOCOL_ERROR, _) => {
+            "PROTOCOL_ERROR: the sender found what the other had sent illegal."
+        }
+        (ErrorCode(0x2), _) => {
+            "INTERNAL_ERROR: something failed inside the sender; its debug data, if any, is its own \
+             word for it."
+        }
+        (ErrorCode(0x3), _) => "FLOW_CONTROL_ERROR: the sender found its window overrun.",
+        (ErrorCode(0x4), _) => {
+            "SETTINGS_TIMEOUT: the sender's SETTINGS were not acknowledged in time."
+        }
+        (ErrorCode(0x5), _) => "STREAM_CLOSED: a frame came on a stream that was closed already.",
+        (ErrorCode(0x6), _) => "FRAME_SIZE_ERROR: a frame had a size that is not allowed.",
+        (ErrorCode(0x9), _) => {
+            "COMPRESSION_ERROR: header compression went out of step; no header could be read any more."
+        }
+        (ErrorCode(0xc), _) => "INADEQUATE_SECURITY: the TLS in use is below the sender's minimum.",
+        (ErrorCode(0xd), _) => "HTTP_1_1_REQUIRED: the server wants HTTP/1.1.",
+        _ => "The sender ended the connection with an error code.",
+    }
+}
+
+fn advice(hits: &[(&Finished, Error<'_>)]) -> Vec<String> {
+    let mut advice: Vec<String> = Vec::new();
+    for (_, error) in hits {
+        let text = match error {
+            Error::Declared(goaway) => {
+                let sender = goaway.from.sender();
+                match goaway.error {
+                    ErrorCode(0x2) => format!(
+                        "Look in the {sender}'s log at that time: the code says that it failed itself, \
+                         not what it was sent"
+                    ),
+                    ErrorCode::ENHANCE_YOUR_CALM => format!(
+                        "Find out which limit of the {sender} was reached, and slow the other side \
+                         down or raise it"
+                    ),
+                    _ => format!(
+                        "Upgrade both libraries, and look in the {sender}'s log for what it objected \
+                         to; a proxy between the two is a suspect too"
+                    ),
+                }
+            }
+            Error::Nonsense(by, _) => format!(
+                "Find out what the {} is, and whether something between rewrites its bytes",
+                by.sender(),
+            ),
+        };
+        if !advice.contains(&text) {
+            advice.push(text);
+        }
+    }
+    advice
+}

@@ -1,0 +1,158 @@
+//! `deadline-exceeded`: calls whose time ran out, and where it went.
+
+use super::case::{self, Case, Hits, Proof, plural, time, times};
+use super::{Confidence, Finding, Rule, Severity};
+use crate::inspect::{ConnectionRecord, Processed, Rpc, Verdict};
+
+pub(super) const RULE: Rule = Rule {
+    name: "deadline-exceeded",
+    meaning: "RPCs were given up at their deadline, or it passed without an answer",
+    check,
+};
+
+/// Where a call's time went, as far as the wire shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Spent {
+    /// Neither side heard the other.
+    Silence,
+    /// The server had not begun to answer.
+    Server,
+    /// The answer had begun.
+    Transfer,
+    /// The answer was complete, and came too late or not at all.
+    Delivery,
+}
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let hits = case.hit(|_, rpc| rpc.verdict == Verdict::DeadlineExceeded);
+    if hits.is_empty() {
+        return None;
+    }
+    let given_up = calls(&hits).filter(|(_, rpc)| rpc.error.is_some()).count();
+    let count = case::count(&hits);
+    Some(Finding {
+        rule: RULE.name,
+        severity: Severity::Error,
+        confidence: if given_up == count { Confidence::Certain } else { Confidence::Likely },
+        title: format!(
+            "{} to {} ran out of time: {}",
+            plural(count, "RPC"),
+            case.server,
+            match (given_up, count - given_up) {
+                (_, 0) => "given up by the client at the deadline".to_owned(),
+                (0, _) => "the deadline passed without an answer".to_owned(),
+                (some, rest) => format!("{some} given up at the deadline, {rest} without an answer"),
+            },
+        ),
+        connections: case::numbers(&hits),
+        rpcs: case::calls(&hits),
+        evidence: evidence(&hits),
+        explanation: explanation(&hits),
+        advice: advice(&hits),
+        ruled_out: Vec::new(),
+    })
+}
+
+fn calls<'a>(hits: &Hits<'a>) -> impl Iterator<Item = (&'a ConnectionRecord, &'a Rpc)> {
+    hits.iter().flat_map(|(record, rpcs)| rpcs.iter().map(|rpc| (*record, *rpc)))
+}
+
+fn spent(record: &ConnectionRecord, rpc: &Rpc) -> Spent {
+    let deadline = rpc.opened.zip(rpc.timeout);
+    let deadline = deadline.map(|(opened, timeout)| opened.time.plus(timeout));
+    // A stall that had begun before the deadline and was not over by then.
+    let silent = [record.stalls.client, record.stalls.server].into_iter().flatten().any(|stall| {
+        deadline.is_some_and(|deadline| stall.from.time < deadline && deadline <= stall.until.time)
+    });
+    match rpc {
+        _ if silent => Spent::Silence,
+        rpc if rpc.processed == Processed::Yes => Spent::Delivery,
+        rpc if rpc.answer_begun => Spent::Transfer,
+        _ => Spent::Server,
+    }
+}
+
+fn evidence(hits: &Hits<'_>) -> Vec<super::Evidence> {
+    let mut proof = Proof::default();
+    for (record, rpc) in calls(hits) {
+        let (number, stream) = (record.number, rpc.id.stream);
+        let timeout = rpc.timeout.map(nanos).map_or_else(|| "?".to_owned(), time);
+        let text = format!("stream {number}:{stream}: HEADERS with a timeout of {timeout}");
+        proof.cite(rpc.opened, text);
+        if rpc.error.is_some() {
+            let after = time(rpc.duration_nanos().unwrap_or_default());
+            let text = format!("stream {number}:{stream}: RST_STREAM CANCEL of the client {after} later");
+            proof.cite(rpc.ended, text);
+        }
+    }
+    proof.into_vec()
+}
+
+fn nanos(duration: std::time::Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
+}
+
+fn count(hits: &Hits<'_>, of: Spent) -> usize {
+    calls(hits).filter(|(record, rpc)| spent(record, rpc) == of).count()
+}
+
+fn explanation(hits: &Hits<'_>) -> String {
+    let timeouts: Vec<_> = calls(hits).filter_map(|(_, rpc)| rpc.timeout).map(nanos).collect();
+    let mut text = format!(
+        "When they were sent these calls had {} left. Where it went:",
+        times(&timeouts),
+    );
+    for (of, meaning) in [
+        (
+            Spent::Silence,
+            "on a connection that had fallen silent: what was sent was no longer acknowledged, so the \
+             network, or a host that was gone, took the time; nobody could answer in it",
+        ),
+        (
+            Spent::Server,
+            "in the server, or behind it: the request was through and no answer had begun",
+        ),
+        (
+            Spent::Transfer,
+            "in the midst of the answer: it had begun and was not complete",
+        ),
+        (
+            Spent::Delivery,
+            "the server answered to the end, but too late: it did the work",
+        ),
+    ] {
+        let count = count(hits, of);
+        if count > 0 {
+            text.push_str(&format!(" {count} {meaning}."));
+        }
+    }
+    text.push_str(
+        " How long a call had waited in the client before it was sent is not on the wire.",
+    );
+    text
+}
+
+fn advice(hits: &Hits<'_>) -> Vec<String> {
+    let advice = [
+        (
+            Spent::Silence,
+            "Network: look for what blocked the way at that time; a keepalive shorter than the \
+             deadline lets calls fail over sooner",
+        ),
+        (
+            Spent::Server,
+            "Server: look at what these methods wait for, or make the deadline longer than they take",
+        ),
+        (
+            Spent::Transfer,
+            "Transfer: look at the size of the answers, at flow control and at the rate at which the \
+             client reads",
+        ),
+        (
+            Spent::Delivery,
+            "Client: do not retry these blindly; the server has done the work",
+        ),
+    ];
+    let advice = advice.iter().filter(|(of, _)| count(hits, *of) > 0);
+    advice.map(|(_, advice)| (*advice).to_owned()).collect()
+}

@@ -1,0 +1,59 @@
+//! `idle-close`: a server that ends connections on which nothing has been open for a while.
+
+use super::case::{Case, Proof, plural, time};
+use super::{Finding, Rule, Severity};
+use crate::inspect::Cause;
+
+pub(super) const RULE: Rule = Rule {
+    name: "idle-close",
+    meaning: "a server ended connections because no stream had been open on them for a while",
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let idle = case.inferred.max_connection_idle?;
+    let mut proof = Proof::default();
+    let mut connections = Vec::new();
+    for finished in case.connections() {
+        let record = &finished.record;
+        let Some(farewell) = record.farewell else { continue };
+        if case.inferred.cause(record.number) != Some(Cause::Idle) {
+            continue;
+        }
+        connections.push(record.number);
+        let text = match farewell.idle_nanos {
+            Some(nanos) => format!(
+                "conn {}: GOAWAY {} after the last stream had ended",
+                record.number,
+                time(nanos),
+            ),
+            None => format!("conn {}: GOAWAY, its debug data says max_idle", record.number),
+        };
+        proof.cite(Some(farewell.stamp), text);
+    }
+    Some(Finding {
+        rule: RULE.name,
+        severity: Severity::Info,
+        confidence: idle.confidence,
+        title: format!(
+            "server {} ends connections that are idle for {} s: {} so far",
+            case.server,
+            idle.value,
+            plural(connections.len(), "connection"),
+        ),
+        connections,
+        rpcs: Vec::new(),
+        evidence: proof.into_vec(),
+        explanation: format!(
+            "Each GOAWAY came the same time after the last stream had ended, {:.3} s to {:.3} s, with \
+             none open: that is MaxConnectionIdle at work.",
+            idle.min, idle.max,
+        ),
+        advice: vec![
+            "Nothing to do, unless calls that come just then matter: then make the idle time longer \
+             than the pauses between calls"
+                .into(),
+        ],
+        ruled_out: Vec::new(),
+    })
+}

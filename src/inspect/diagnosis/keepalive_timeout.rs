@@ -1,0 +1,223 @@
+//! `keepalive-timeout`: a side that closed because it no longer heard the other.
+
+use super::case::{Case, Proof, plural, time};
+use super::{Confidence, Finding, Rule, Severity};
+use crate::decode::Direction;
+use crate::inspect::{Close, ConnectionRecord, Finished, Purpose, Stall, Unanswered};
+
+/// No keepalive timeout is shorter than this, in nanoseconds; a PING that is younger when its sender
+/// closes is on its way, not unanswered.
+const MIN_TIMEOUT_NANOS: i64 = 500_000_000;
+
+/// A PING unanswered for fewer round trips than this may be on its way still.
+const MIN_ROUND_TRIPS: i64 = 3;
+
+/// A stall that ended this long before the close has nothing to do with it, in nanoseconds.
+const CLOSE_AFTER_STALL_NANOS: i64 = 1_000_000_000;
+
+pub(super) const RULE: Rule = Rule {
+    name: "keepalive-timeout",
+    meaning: "a PING went unanswered until its sender closed, or data went unacknowledged until its \
+              sender gave up",
+    check,
+};
+
+/// Why a side gave the other up.
+#[derive(Clone, Copy, Debug)]
+enum Silence {
+    Ping(Unanswered),
+    Data(Direction, Stall),
+}
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let hits: Vec<_> = case
+        .connections()
+        .filter_map(|finished| {
+            let close = finished.record.close?;
+            Some((finished, close, silence(finished, close)?))
+        })
+        .collect();
+    if hits.is_empty() {
+        return None;
+    }
+    let rpcs = hits.iter().flat_map(|(finished, ..)| &finished.rpcs);
+    let rpcs: Vec<_> = rpcs.filter(|rpc| rpc.verdict.is_death()).map(|rpc| rpc.id).collect();
+    let confidence = hits.iter().map(|(finished, _, silence)| confidence(&finished.record, silence));
+    Some(Finding {
+        rule: RULE.name,
+        severity: Severity::Error,
+        confidence: confidence.max()?,
+        title: format!(
+            "{} to {} fell silent and {} given up, with {} in flight",
+            plural(hits.len(), "connection"),
+            case.server,
+            if hits.len() == 1 { "was" } else { "were" },
+            plural(rpcs.len(), "RPC"),
+        ),
+        connections: hits.iter().map(|(finished, ..)| finished.record.number).collect(),
+        rpcs,
+        evidence: evidence(case, &hits),
+        explanation: explanation(&hits),
+        advice: advice(&hits),
+        ruled_out: Vec::new(),
+    })
+}
+
+/// Whether a connection was closed because a PING was not answered, or nothing was heard.
+fn silence(finished: &Finished, close: Close) -> Option<Silence> {
+    let record = &finished.record;
+    if let Some(unanswered) = timed_out(record) {
+        return Some(Silence::Ping(unanswered));
+    }
+    let died = finished.rpcs.iter().any(|rpc| rpc.verdict.is_death());
+    if !died || record.missing.bytes > 0 || !record.goaways.is_empty() {
+        return None;
+    }
+    let stalls = [
+        (Direction::ClientToServer, record.stalls.client),
+        (Direction::ServerToClient, record.stalls.server),
+    ];
+    let stall = stalls.into_iter().filter_map(|(of, stall)| Some((of, stall?)));
+    let mut stall = stall.filter(|(of, stall)| {
+        // Who acknowledges what the other sent hears it.
+        let heard = *of != close.by && stall.acknowledged;
+        !heard && close.stamp.time.nanos_since(stall.until.time) <= CLOSE_AFTER_STALL_NANOS
+    });
+    stall.next().map(|(of, stall)| Silence::Data(of, stall))
+}
+
+/// The PING whose sender waited in vain and closed.
+pub(super) fn timed_out(record: &ConnectionRecord) -> Option<Unanswered> {
+    let round_trips = MIN_ROUND_TRIPS.saturating_mul(record.round_trip_nanos.unwrap_or_default());
+    let patient = MIN_TIMEOUT_NANOS.max(round_trips);
+    let unanswered = record.keepalive.unanswered?;
+    (unanswered.waited >= patient).then_some(unanswered)
+}
+
+fn confidence(record: &ConnectionRecord, silence: &Silence) -> Confidence {
+    match silence {
+        Silence::Ping(_) if record.missing.bytes > 0 => Confidence::Possible,
+        Silence::Ping(unanswered) => match unanswered.ping.kind.purpose() {
+            Purpose::Keepalive => Confidence::Certain,
+            _ => Confidence::Likely,
+        },
+        Silence::Data(..) => Confidence::Possible,
+    }
+}
+
+fn evidence(case: &Case<'_>, hits: &[(&Finished, Close, Silence)]) -> Vec<super::Evidence> {
+    let mut proof = Proof::default();
+    for (finished, close, silence) in hits {
+        let record = &finished.record;
+        let number = record.number;
+        match silence {
+            Silence::Ping(unanswered) => {
+                let text = format!(
+                    "conn {number}: {} of the {}, never answered",
+                    unanswered.ping.kind.name(),
+                    unanswered.by.sender(),
+                );
+                proof.cite(Some(unanswered.ping.stamp), text);
+                let waited = time(unanswered.waited);
+                let text = format!("conn {number}: the {} closes {waited} later", close.by.sender());
+                proof.cite(Some(close.stamp), text);
+            }
+            Silence::Data(of, stall) => {
+                let text = format!(
+                    "conn {number}: from here on nothing the {} sends is acknowledged for {}",
+                    of.sender(),
+                    time(stall.nanos()),
+                );
+                proof.cite(Some(stall.from), text);
+                if let Some((other, opened)) = successor(case, record, stall) {
+                    let after = time(opened.time.nanos_since(stall.from.time));
+                    let text = format!("conn {other}: the client connects anew {after} after that");
+                    proof.cite(Some(opened), text);
+                }
+                let text = format!("conn {number}: the {}'s end closes", close.by.sender());
+                proof.cite(Some(close.stamp), text);
+            }
+        }
+    }
+    proof.into_vec()
+}
+
+/// The connection that the same client opened during a stall: by then it had given this one up.
+fn successor(
+    case: &Case<'_>,
+    record: &ConnectionRecord,
+    stall: &Stall,
+) -> Option<(u32, crate::capture::Stamp)> {
+    let others = case.connections().map(|finished| &finished.record);
+    let others = others.filter(|other| other.client.ip() == record.client.ip());
+    let opened = others.filter_map(|other| Some((other.number, other.opened?)));
+    opened
+        .filter(|(_, opened)| (stall.from..=stall.until).contains(opened))
+        .min_by_key(|(_, opened)| *opened)
+}
+
+fn explanation(hits: &[(&Finished, Close, Silence)]) -> String {
+    let pings = || {
+        hits.iter().filter_map(|(_, _, silence)| match silence {
+            Silence::Ping(unanswered) => Some(unanswered),
+            Silence::Data(..) => None,
+        })
+    };
+    let mut text = String::new();
+    let count = pings().count();
+    if count > 0 {
+        let received = pings().filter(|unanswered| unanswered.received).count();
+        text.push_str(&format!(
+            "{} went unanswered, and nothing else was heard, until its sender closed. ",
+            plural(count, "PING"),
+        ));
+        text.push_str(match received {
+            0 => {
+                "No kernel acknowledged it: the other host or the way to it was gone. "
+            }
+            all if all == count => {
+                "The other kernel acknowledged it: the way was open, and the process behind it stood \
+                 still. "
+            }
+            _ => "Some were acknowledged by the other kernel, some were not. ",
+        });
+    }
+    let stalls = hits.iter().filter(|(_, _, silence)| matches!(silence, Silence::Data(..)));
+    if stalls.count() > 0 {
+        text.push_str(
+            "What was sent was no longer acknowledged, not even by the other kernel: the way was \
+             blocked, or the host gone. No PING was on the wire; but gRPC libraries set the kernel's \
+             TCP_USER_TIMEOUT to their keepalive timeout, and a socket that dies of it says nothing. \
+             Its end answers later packets with RST, or with nothing. ",
+        );
+    }
+    text.push_str("Calls in flight may have run.");
+    text
+}
+
+fn advice(hits: &[(&Finished, Close, Silence)]) -> Vec<String> {
+    let stood_still = hits.iter().any(|(_, _, silence)| {
+        matches!(silence, Silence::Ping(unanswered) if unanswered.received)
+    });
+    let mut advice = Vec::new();
+    if stood_still {
+        advice.push(
+            "Look at the side that did not answer: a process stopped, starved of CPU, or in a long \
+             garbage collection"
+                .into(),
+        );
+    }
+    advice.push(
+        "Network: look for what drops packets between the two at that time: a failed node, a firewall \
+         or NAT that forgot the connection (cloud load balancers do after 350 s to 600 s of silence), \
+         a changed route"
+            .into(),
+    );
+    advice.push(
+        "If the way was only busy, make the keepalive timeout longer (grpc-go: \
+         keepalive.ClientParameters.Timeout, which is the kernel's TCP_USER_TIMEOUT too)"
+            .into(),
+    );
+    advice.push("Client: retry the calls in flight only if they are idempotent".into());
+    advice
+}

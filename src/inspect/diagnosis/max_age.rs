@@ -1,0 +1,68 @@
+//! `max-age`: a server that ends connections at an age.
+
+use super::case::{Case, Proof, plural, time};
+use super::{Finding, Rule, Severity};
+use crate::inspect::Cause;
+
+pub(super) const RULE: Rule = Rule {
+    name: "max-age",
+    meaning: "a server ended connections because they had reached an age",
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let age = case.inferred.max_connection_age?;
+    let mut proof = Proof::default();
+    let mut connections = Vec::new();
+    for finished in case.connections() {
+        let record = &finished.record;
+        let Some(farewell) = record.farewell else { continue };
+        if case.inferred.cause(record.number) != Some(Cause::Age) {
+            continue;
+        }
+        connections.push(record.number);
+        let number = record.number;
+        let old = record.opened.map(|opened| farewell.stamp.time.nanos_since(opened.time));
+        let said = record.server_goaways().any(|goaway| *goaway.debug_data == *b"max_age");
+        let mut text = match old {
+            Some(nanos) => format!("conn {number}: GOAWAY at an age of {}", time(nanos)),
+            None => format!("conn {number}: GOAWAY"),
+        };
+        if said {
+            text.push_str(", its debug data says max_age");
+        }
+        proof.cite(Some(farewell.stamp), text);
+    }
+    let mut explanation = format!(
+        "The GOAWAYs came at ages that one setting explains with its jitter of 10 % (gRFC A9): \
+         MaxConnectionAge = {} s; anything from {:.3} s to {:.3} s fits.",
+        age.value, age.min, age.max,
+    );
+    if let Some(grace) = case.inferred.max_connection_age_grace {
+        explanation.push_str(&format!(
+            " Calls still open {} s later were cut: MaxConnectionAgeGrace.",
+            grace.value,
+        ));
+    }
+    Some(Finding {
+        rule: RULE.name,
+        severity: Severity::Info,
+        confidence: age.confidence,
+        title: format!(
+            "server {} ends connections at an age of {} s: {} so far",
+            case.server,
+            age.value,
+            plural(connections.len(), "connection"),
+        ),
+        connections,
+        rpcs: Vec::new(),
+        evidence: proof.into_vec(),
+        explanation,
+        advice: vec![
+            "Nothing to do, if connections are meant to be spread anew from time to time; else make \
+             the age longer, and the grace longer than the slowest call"
+                .into(),
+        ],
+        ruled_out: Vec::new(),
+    })
+}

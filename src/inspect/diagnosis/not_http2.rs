@@ -1,0 +1,151 @@
+//! `not-http2`: two sides that do not speak the same protocol.
+
+use std::collections::BTreeMap;
+
+use super::case::{Case, Proof, plural};
+use super::{Confidence, Finding, Rule, Severity};
+use crate::capture::Stamp;
+use crate::decode::{Instead, Transport};
+use crate::inspect::ConnectionRecord;
+
+pub(super) const RULE: Rule = Rule {
+    name: "not-http2",
+    meaning: "a client and a server did not speak the same protocol: TLS against plaintext, HTTP/1 \
+              against HTTP/2, or a handshake that failed",
+    check,
+};
+
+/// What a client's HTTP/2 met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Met {
+    /// Another protocol.
+    Spoken(Instead),
+    /// A close without a byte.
+    Nothing,
+}
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let records = case.connections().map(|finished| &finished.record);
+    let hits: Vec<_> = records.filter_map(|record| Some((record, met(record)?))).collect();
+    let mut kinds: BTreeMap<Met, usize> = BTreeMap::new();
+    for (_, (met, _)) in &hits {
+        *kinds.entry(*met).or_default() += 1;
+    }
+    let (main, _) = kinds.iter().max_by_key(|(_, count)| **count)?;
+    let spoken = kinds.keys().all(|met| matches!(met, Met::Spoken(_)));
+    let spoke_http2 = case
+        .connections()
+        .filter(|finished| finished.record.transport == Transport::H2c)
+        .count();
+    Some(Finding {
+        rule: RULE.name,
+        severity: Severity::Error,
+        confidence: if spoken { Confidence::Certain } else { Confidence::Likely },
+        title: title(case, hits.len(), *main),
+        connections: hits.iter().map(|(record, _)| record.number).collect(),
+        rpcs: Vec::new(),
+        evidence: evidence(&hits),
+        explanation: explanation(&kinds, spoke_http2),
+        advice: advice(&kinds),
+        ruled_out: Vec::new(),
+    })
+}
+
+fn met(record: &ConnectionRecord) -> Option<(Met, Stamp)> {
+    if record.transport != Transport::NotHttp2 {
+        return None;
+    }
+    if let Some((instead, stamp)) = record.instead {
+        return Some((Met::Spoken(instead), stamp));
+    }
+    Some((Met::Nothing, record.close?.stamp))
+}
+
+fn title(case: &Case<'_>, count: usize, met: Met) -> String {
+    let server = case.server;
+    let clients = plural(count, "connection");
+    match met {
+        Met::Spoken(instead) => {
+            format!("server {server} answered plaintext HTTP/2 with {} on {clients}", instead.name())
+        }
+        Met::Nothing => format!(
+            "server {server} closed {clients} on the HTTP/2 preface without a byte: it expects TLS or \
+             another protocol"
+        ),
+    }
+}
+
+fn evidence(hits: &[(&ConnectionRecord, (Met, Stamp))]) -> Vec<super::Evidence> {
+    let mut proof = Proof::default();
+    for (record, (met, stamp)) in hits {
+        let number = record.number;
+        let text = match met {
+            Met::Spoken(instead) => format!("conn {number}: {} of the server", instead.name()),
+            Met::Nothing => {
+                proof.cite(
+                    Some(record.recognised),
+                    format!("conn {number}: the client's HTTP/2 preface, in plaintext"),
+                );
+                format!("conn {number}: the server closes, having sent nothing")
+            }
+        };
+        proof.cite(Some(*stamp), text);
+    }
+    proof.into_vec()
+}
+
+fn explanation(kinds: &BTreeMap<Met, usize>, spoke_http2: usize) -> String {
+    let told = kinds.keys().map(|met| match met {
+        Met::Spoken(Instead::Tls) => {
+            "The client spoke plaintext, the server answered with a TLS record: the port speaks TLS."
+        }
+        Met::Spoken(Instead::Http1) => {
+            "The server answered the HTTP/2 preface in HTTP/1: it, or a proxy before it, does not speak \
+             HTTP/2 without TLS here."
+        }
+        Met::Spoken(Instead::Other) => {
+            "The server's first bytes are neither HTTP/2 nor TLS nor HTTP/1: another service listens \
+             there."
+        }
+        Met::Nothing => {
+            "The client's preface arrived, and the server closed without a single byte. An HTTP/2 \
+             server sends SETTINGS first (RFC 9113, section 3.4). Go's TLS servers close like that when \
+             what comes is no TLS handshake; so may any server of another protocol."
+        }
+    });
+    let mut text = told.collect::<Vec<_>>().join(" ");
+    text.push_str(
+        " No request was ever sent on these connections, so that no call of them can have run.",
+    );
+    if spoke_http2 > 0 {
+        text.push_str(&format!(
+            " {} to the same address did speak HTTP/2.",
+            plural(spoke_http2, "other connection"),
+        ));
+    }
+    text
+}
+
+fn advice(kinds: &BTreeMap<Met, usize>) -> Vec<String> {
+    let mut advice = Vec::new();
+    let has = |met: Met| kinds.contains_key(&met);
+    if has(Met::Spoken(Instead::Tls)) || has(Met::Nothing) {
+        advice.push(
+            "Client: use TLS credentials for this target (grpc-go: credentials.NewTLS instead of \
+             insecure.NewCredentials; grpc-java: useTransportSecurity instead of usePlaintext)"
+                .into(),
+        );
+        advice.push("Server: or serve plaintext on this port; check which port is which".into());
+    }
+    if has(Met::Spoken(Instead::Http1)) {
+        advice.push(
+            "Server: switch HTTP/2 on at this port (nginx: http2 on; a proxy before it: HTTP/2 towards \
+             the backend)"
+                .into(),
+        );
+    }
+    if has(Met::Spoken(Instead::Other)) || has(Met::Nothing) {
+        advice.push("Client: check host and port".into());
+    }
+    advice
+}

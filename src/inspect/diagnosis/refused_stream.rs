@@ -1,0 +1,98 @@
+//! `refused-stream`: calls that the server refused to begin.
+
+use super::case::{self, Case, Hits, Proof, plural};
+use super::{Confidence, Finding, Rule};
+use crate::decode::http2::SettingId;
+use crate::inspect::{ConnectionRecord, Verdict};
+
+pub(super) const RULE: Rule = Rule {
+    name: "refused-stream",
+    meaning: "the server refused RPCs with RST_STREAM REFUSED_STREAM, before it processed anything",
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let hits = case.hit(|_, rpc| rpc.verdict == Verdict::Refused);
+    if hits.is_empty() {
+        return None;
+    }
+    Some(Finding {
+        rule: RULE.name,
+        severity: case::severity_unless_recovered(&hits),
+        confidence: Confidence::Certain,
+        title: format!(
+            "server {} refused {} on {}",
+            case.server,
+            plural(case::count(&hits), "RPC"),
+            plural(hits.len(), "connection"),
+        ),
+        connections: case::numbers(&hits),
+        rpcs: case::calls(&hits),
+        evidence: evidence(&hits),
+        explanation: explanation(&hits),
+        advice: advice(&hits),
+        ruled_out: Vec::new(),
+    })
+}
+
+fn evidence(hits: &Hits<'_>) -> Vec<super::Evidence> {
+    let mut proof = Proof::default();
+    for (record, rpcs) in hits {
+        for rpc in rpcs {
+            let text = format!(
+                "stream {}:{}: RST_STREAM REFUSED_STREAM of the server",
+                record.number, rpc.id.stream,
+            );
+            proof.cite(rpc.ended, text);
+        }
+    }
+    proof.into_vec()
+}
+
+/// The server's MAX_CONCURRENT_STREAMS, where its client exceeded it.
+fn exceeded(record: &ConnectionRecord) -> Option<u32> {
+    let settings = record.server_settings.as_deref()?;
+    let limit = settings.iter().find(|(id, _)| *id == SettingId::MAX_CONCURRENT_STREAMS)?.1;
+    (record.most_open > u64::from(limit)).then_some(limit)
+}
+
+fn explanation(hits: &Hits<'_>) -> String {
+    let limit = hits.iter().find_map(|(record, _)| Some((record, exceeded(record)?)));
+    let why = match limit {
+        Some((record, limit)) => format!(
+            "The client had {} streams open at the same time, more than the server's \
+             MAX_CONCURRENT_STREAMS of {limit} allows.",
+            record.most_open,
+        ),
+        None => {
+            let most = hits.iter().map(|(record, _)| record.most_open).max();
+            format!(
+                "No limit that the server had announced was exceeded ({} open at the same time at \
+                 most): the server refused by its own choice, because it sheds load, is full, or is \
+                 about to stop.",
+                plural(most.and_then(|most| usize::try_from(most).ok()).unwrap_or_default(), "stream"),
+            )
+        }
+    };
+    format!(
+        "{why} REFUSED_STREAM guarantees that nothing of the call was processed (RFC 9113, section \
+         8.7)."
+    )
+}
+
+fn advice(hits: &Hits<'_>) -> Vec<String> {
+    let exceeded = hits.iter().any(|(record, _)| exceeded(record).is_some());
+    let server = if exceeded {
+        "Client: it opened streams before it had read the server's SETTINGS, or ignores them; spread \
+         the calls over more connections, or raise MAX_CONCURRENT_STREAMS"
+    } else {
+        "Server: find out what it refuses streams for: admission control, a full worker queue, a drain \
+         that has begun"
+    };
+    vec![
+        "Client: these are safe to retry, even if not idempotent; gRPC clients do so once by \
+         themselves, and report the second refusal as UNAVAILABLE"
+            .into(),
+        server.into(),
+    ]
+}

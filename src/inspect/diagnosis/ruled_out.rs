@@ -1,0 +1,77 @@
+//! What a finding was not: the suspects that the same packets clear.
+//!
+//! People spend days on these, so they are said with figures. Only what can be shown is said.
+
+use super::case::{Case, plural};
+use super::finding::Finding;
+use crate::decode::http2::ErrorCode;
+use crate::inspect::ConnectionRecord;
+
+/// Clears suspects for a finding about calls that died; `fired` are the rules that fired at the same
+/// server.
+pub(super) fn suspects(case: &Case<'_>, finding: &Finding, fired: &[&str]) -> Vec<String> {
+    let records: Vec<_> = case
+        .connections()
+        .map(|connection| &connection.record)
+        .filter(|record| finding.connections.contains(&record.number))
+        .collect();
+    if records.is_empty() || finding.rpcs.is_empty() {
+        return Vec::new();
+    }
+    let suspects: [(&[&str], Suspect); 3] = [
+        (&["too-many-pings", "keepalive-timeout"], keepalive),
+        (&["abrupt-close"], crash),
+        (&["goaway-race", "late-open"], id_race),
+    ];
+    let unsuspected = |rules: &[&str]| rules.iter().all(|rule| !fired.contains(rule));
+    suspects
+        .iter()
+        .filter(|(rules, _)| unsuspected(rules))
+        .filter_map(|(_, suspect)| suspect(&records))
+        .collect()
+}
+
+type Suspect = fn(&[&ConnectionRecord]) -> Option<String>;
+
+/// Keepalive, if every PING was answered and nobody complained of them.
+fn keepalive(records: &[&ConnectionRecord]) -> Option<String> {
+    let blamed = |record: &&ConnectionRecord| {
+        let mut goaways = record.goaways.iter();
+        goaways.any(|goaway| goaway.error == ErrorCode::ENHANCE_YOUR_CALM)
+    };
+    let unanswered: u64 = records.iter().map(|record| record.pings.unanswered).sum();
+    if unanswered > 0 || records.iter().any(blamed) {
+        return None;
+    }
+    let sent = records
+        .iter()
+        .map(|record| record.pings.client + record.pings.server);
+    Some(match sent.sum() {
+        0 => "keepalive (no PING was sent)".to_owned(),
+        1 => "keepalive (the only PING was answered)".to_owned(),
+        sent => format!("keepalive (all {sent} PINGs were answered)"),
+    })
+}
+
+/// A crash, if the server said goodbye before it closed.
+fn crash(records: &[&ConnectionRecord]) -> Option<String> {
+    let goodbye = |record: &&ConnectionRecord| {
+        let first = record.server_goaways().next();
+        first.is_some_and(|first| record.close.is_none_or(|close| first.stamp <= close.stamp))
+    };
+    let all = records.iter().all(goodbye);
+    all.then(|| "a crash (GOAWAY came before the close)".to_owned())
+}
+
+/// The race of ids, if no stream was above the last one of any GOAWAY.
+fn id_race(records: &[&ConnectionRecord]) -> Option<String> {
+    let mut finals = records
+        .iter()
+        .filter_map(|record| record.final_goaway())
+        .peekable();
+    finals.peek()?;
+    let none = finals.all(|goaway| goaway.streams_beyond == 0);
+    let streams: u64 = records.iter().map(|record| record.streams_opened).sum();
+    let streams = plural(usize::try_from(streams).unwrap_or(usize::MAX), "stream");
+    none.then(|| format!("the id race (none of {streams} was beyond the last stream id)"))
+}

@@ -1,0 +1,230 @@
+//! `stream-reset`: calls that one side took back with RST_STREAM.
+
+use std::collections::BTreeMap;
+
+use super::case::{self, Case, Proof, plural, times};
+use super::{Confidence, Finding, Rule, Severity};
+use crate::decode::Direction;
+use crate::decode::http2::{ErrorCode, SettingId};
+use crate::inspect::{Cause, ConnectionRecord, Rpc, Verdict};
+
+/// A reset this long before the close belongs to the end of the connection, in nanoseconds.
+const AT_THE_END_NANOS: i64 = 250_000_000;
+
+/// How many of a group are cited.
+const CITED_OF_GROUP: usize = 3;
+
+pub(super) const RULE: Rule = Rule {
+    name: "stream-reset",
+    meaning: "RPCs were ended by RST_STREAM, by one side or the other, with a code that says why",
+    check,
+};
+
+/// Resets by the same side with the same code.
+type Groups<'a> = BTreeMap<(&'static str, ErrorCode), Vec<(&'a ConnectionRecord, &'a Rpc)>>;
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let hits = case.hit(|_, rpc| who(rpc).is_some());
+    let mut groups = Groups::new();
+    for (record, rpcs) in &hits {
+        for rpc in rpcs {
+            let (Some(by), Some(error)) = (who(rpc), rpc.error) else { continue };
+            groups.entry((by.sender(), error)).or_default().push((record, rpc));
+        }
+    }
+    if groups.is_empty() {
+        return None;
+    }
+    let counted = groups
+        .iter()
+        .map(|((by, code), of)| format!("{} by the {by} with {code}", of.len()));
+    Some(Finding {
+        rule: RULE.name,
+        severity: Severity::Error,
+        confidence: Confidence::Certain,
+        title: format!(
+            "{} to {} reset: {}",
+            plural(case::count(&hits), "RPC"),
+            case.server,
+            counted.collect::<Vec<_>>().join(", "),
+        ),
+        connections: case::numbers(&hits),
+        rpcs: case::calls(&hits),
+        evidence: evidence(&groups),
+        explanation: explanation(case, &groups),
+        advice: groups
+            .iter()
+            .map(|((by, code), of)| advice(by, *code, of))
+            .collect(),
+        ruled_out: Vec::new(),
+    })
+}
+
+const fn who(rpc: &Rpc) -> Option<Direction> {
+    match rpc.verdict {
+        Verdict::ResetByServer => Some(Direction::ServerToClient),
+        Verdict::ResetByClient => Some(Direction::ClientToServer),
+        _ => None,
+    }
+}
+
+fn evidence(groups: &Groups<'_>) -> Vec<super::Evidence> {
+    let mut proof = Proof::default();
+    for ((by, code), of) in groups {
+        for (record, rpc) in of.iter().take(CITED_OF_GROUP) {
+            let text = format!(
+                "stream {}:{}: RST_STREAM {code} of the {by}",
+                record.number, rpc.id.stream,
+            );
+            proof.cite(rpc.ended, text);
+        }
+    }
+    proof.into_vec()
+}
+
+fn explanation(case: &Case<'_>, groups: &Groups<'_>) -> String {
+    let told = groups.iter().map(|((by, code), of)| {
+        let begun = of.iter().filter(|(_, rpc)| rpc.answer_begun).count();
+        let waited: Vec<_> = of.iter().filter_map(|(_, rpc)| rpc.duration_nanos()).collect();
+        let mut text = format!(
+            "{} by the {by} with {code}, {} after the call was opened{}: {}.",
+            of.len(),
+            times(&waited),
+            match begun {
+                0 => " and before any answer".to_owned(),
+                all if all == of.len() => " and in the midst of the answer".to_owned(),
+                some => format!(" ({some} in the midst of the answer)"),
+            },
+            meaning(by, *code),
+        );
+        let at_end = of.iter().filter(|(record, _)| ends_with(record, of)).count();
+        if *by == "server" && at_end == of.len() {
+            let cause = of.first().and_then(|(record, _)| case.inferred.cause(record.number));
+            text.push_str(match cause {
+                Some(Cause::Age) => {
+                    " All came at the end of the grace after GOAWAY, just before the server closed: \
+                     these calls were cut because the connection had reached its age."
+                }
+                _ => " All came after GOAWAY, just before the server closed: its grace ran out.",
+            });
+        }
+        if *by == "client" && *code == ErrorCode::CANCEL {
+            text.push_str(&cancelled(of));
+        }
+        text
+    });
+    told.collect::<Vec<_>>().join(" ")
+}
+
+/// Whether the resets of a group on a connection came just before its server closed it after GOAWAY.
+fn ends_with(record: &ConnectionRecord, of: &[(&ConnectionRecord, &Rpc)]) -> bool {
+    let (Some(close), Some(farewell)) = (record.close, record.farewell) else {
+        return false;
+    };
+    let mut of_this = of.iter().filter(|(other, _)| other.number == record.number);
+    close.by == Direction::ServerToClient
+        && of_this.all(|(_, rpc)| {
+            rpc.ended.is_some_and(|ended| {
+                ended >= farewell.stamp
+                    && close.stamp.time.nanos_since(ended.time) <= AT_THE_END_NANOS
+            })
+        })
+}
+
+/// What a client's cancellations have to do with deadlines.
+fn cancelled(of: &[(&ConnectionRecord, &Rpc)]) -> String {
+    let with_deadline = of.iter().filter(|(_, rpc)| rpc.timeout.is_some()).count();
+    if with_deadline == 0 {
+        return " None of them carried a deadline.".into();
+    }
+    let mut text = format!(
+        " {with_deadline} carried a deadline (grpc-timeout), which had not come yet."
+    );
+    if let Some(limit) = limit_reached(of) {
+        text.push_str(&format!(
+            " But the client had as many streams open as the server's MAX_CONCURRENT_STREAMS ({limit}) \
+             allows: a call that waits in the client for a free stream has its grpc-timeout computed \
+             before it waits (grpc-go), so that these may have been given up at their deadlines all \
+             the same."
+        ));
+    }
+    text
+}
+
+/// The server's MAX_CONCURRENT_STREAMS, where its client had reached it.
+fn limit_reached(of: &[(&ConnectionRecord, &Rpc)]) -> Option<u32> {
+    of.iter().find_map(|(record, _)| {
+        let settings = record.server_settings.as_deref()?;
+        let of_limit = |(id, _): &&(SettingId, u32)| *id == SettingId::MAX_CONCURRENT_STREAMS;
+        let limit = settings.iter().find(of_limit)?.1;
+        (record.most_open >= u64::from(limit)).then_some(limit)
+    })
+}
+
+fn meaning(by: &str, code: ErrorCode) -> &'static str {
+    match (by, code) {
+        ("client", ErrorCode::CANCEL) => "the client took its calls back",
+        ("client", _) if code == ErrorCode::NO_ERROR => "the client no longer wanted the answer",
+        (_, ErrorCode::NO_ERROR) => "the server ended calls without an answer and without an error",
+        (_, ErrorCode::CANCEL) => {
+            "the server, or a proxy in its name, took the calls back; gRPC servers do so when a \
+             handler's deadline passes or a proxy's upstream fails"
+        }
+        (_, ErrorCode::PROTOCOL_ERROR) => "one side found what the other had sent illegal",
+        (_, ErrorCode::ENHANCE_YOUR_CALM) => "the sender found itself overloaded by the other",
+        (_, ErrorCode(0x2)) => "something failed inside the sender",
+        (_, ErrorCode(0x3)) => "the sender found its flow-control window overrun",
+        (_, ErrorCode(0x5)) => "a frame came on a stream that was closed already",
+        (_, ErrorCode(0x6)) => "a frame had a size that is not allowed",
+        (_, ErrorCode(0x9)) => "header compression went out of step",
+        (_, ErrorCode(0xa)) => "a connection behind a CONNECT request was reset",
+        (_, ErrorCode(0xc)) => "the TLS in use does not meet the sender's minimum",
+        (_, ErrorCode(0xd)) => "the server wants HTTP/1.1 for this request",
+        _ => "a code this analysis does not know",
+    }
+}
+
+/// What a gRPC client makes of a reset (grpc-go; the others agree but for details).
+const fn status(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::CANCEL => "CANCELLED",
+        ErrorCode::ENHANCE_YOUR_CALM | ErrorCode(0x3) => "RESOURCE_EXHAUSTED",
+        ErrorCode(0xc) => "PERMISSION_DENIED",
+        _ => "INTERNAL",
+    }
+}
+
+fn advice(by: &str, code: ErrorCode, of: &[(&ConnectionRecord, &Rpc)]) -> String {
+    let what = match (by, code) {
+        ("client", ErrorCode::CANCEL) if limit_reached(of).is_some() => {
+            return format!(
+                "{code} by the client: look for calls that wait in the client for a free stream, and \
+                 raise the server's MAX_CONCURRENT_STREAMS or use more connections; else for cancelled \
+                 contexts"
+            );
+        }
+        ("client", ErrorCode::CANCEL | ErrorCode::NO_ERROR) => {
+            return format!(
+                "{code} by the client: nothing to mend on the wire; look in the client for cancelled \
+                 contexts, and callers of its own that went away"
+            );
+        }
+        (_, ErrorCode::NO_ERROR) => {
+            "the handler or its framework ended the stream without trailers; where it comes at the \
+             end of a connection, give calls a longer grace"
+        }
+        (_, ErrorCode::CANCEL) => "look for timeouts and cancellations in the server and any proxy",
+        (_, ErrorCode::ENHANCE_YOUR_CALM) => "slow the client down, or raise the limit it ran into",
+        (_, ErrorCode(0x2)) => "look in the sender's log for a crash or panic at that time",
+        (_, ErrorCode(0x3)) => "a bug in one of the two libraries: upgrade both",
+        _ => "a bug in one of the two, or in a proxy between: look in both logs, upgrade both",
+    };
+    let grpc = of.iter().any(|(record, _)| {
+        let agent = record.user_agent.as_deref().unwrap_or_default();
+        agent.windows(4).any(|window| window == b"grpc")
+    });
+    if grpc && by == "server" {
+        return format!("{code} by the server (the application sees {}): {what}", status(code));
+    }
+    format!("{code} by the {by}: {what}")
+}

@@ -1,0 +1,317 @@
+//! Each rule where it fires, and where it must stay silent.
+
+use crate::inspect::story::story;
+
+#[test]
+fn goaway_race_is_silent_where_nothing_is_beyond() {
+    let told = story(
+        r#"
+        C 0.000 HEADERS 1
+        S 0.010 GOAWAY last=2147483647 NO_ERROR
+        C 0.020 PING 1
+        S 0.050 GOAWAY last=1 NO_ERROR
+        S 0.060 ANSWER 1
+        C 0.070 FIN
+        "#,
+    );
+    insta::assert_snapshot!(told, @"0:1 ok at 0.060 processed=yes grpc=0");
+}
+
+#[test]
+fn goaway_race_names_every_connection() {
+    let told = story(
+        r#"
+        C1 0.000 HEADERS 1
+        S1 0.010 GOAWAY last=0 NO_ERROR
+        C2 0.020 HEADERS 1
+        S2 0.030 GOAWAY last=0 NO_ERROR
+        "#,
+    );
+    insta::assert_snapshot!(told, @r"
+    0:1 beyond_last_stream_id in_flight at 0.010 processed=no
+    1:1 beyond_last_stream_id in_flight at 0.030 processed=no
+    error goaway-race rpcs=0:1,1:1
+    warning single-goaway conns=0,1
+    ");
+}
+
+#[test]
+fn late_open_allows_100_ms() {
+    let told = story(
+        r#"
+        C 0.000 HEADERS 1
+        S 0.010 GOAWAY last=0 NO_ERROR
+        C 0.020 ACK
+        C 0.120 HEADERS 3
+        "#,
+    );
+    insta::assert_snapshot!(told, @r"
+    0:1 beyond_last_stream_id in_flight at 0.010 processed=no
+    0:3 beyond_last_stream_id after_receipt late_by=100ms at 0.010 processed=no
+    error goaway-race rpcs=0:1,0:3
+    warning single-goaway conns=0
+    ");
+}
+
+#[test]
+fn late_open_fires_beyond_100_ms() {
+    let told = story(
+        r#"
+        C 0.000 HEADERS 1
+        S 0.010 GOAWAY last=0 NO_ERROR
+        C 0.020 ACK
+        C 0.121 HEADERS 3
+        C 0.400 HEADERS 5 ack=before
+        "#,
+    );
+    insta::assert_snapshot!(told, @r"
+    0:1 beyond_last_stream_id in_flight at 0.010 processed=no
+    0:3 beyond_last_stream_id after_receipt late_by=101ms at 0.010 processed=no
+    0:5 beyond_last_stream_id in_flight at 0.010 processed=no
+    error goaway-race rpcs=0:1,0:3,0:5
+    warning late-open rpcs=0:3
+    warning single-goaway conns=0
+    ");
+}
+
+#[test]
+fn single_goaway_fires_without_a_warning() {
+    let told = story(
+        r#"
+        C 0.000 HEADERS 1
+        S 0.010 ANSWER 1 + GOAWAY last=1 NO_ERROR
+        C 0.020 FIN
+        "#,
+    );
+    insta::assert_snapshot!(told, @r"
+    0:1 ok at 0.010 processed=yes grpc=0
+    warning single-goaway conns=0
+    ");
+}
+
+#[test]
+fn single_goaway_fires_where_the_warning_came_too_late() {
+    // The handshake took 10 ms: that is a round trip.
+    let told = story(
+        r#"
+        C 0.000 HEADERS 1
+        S 0.010 ANSWER 1 + GOAWAY last=2147483647 NO_ERROR + GOAWAY last=1 NO_ERROR
+        C 0.020 FIN
+        "#,
+    );
+    insta::assert_snapshot!(told, @r"
+    0:1 ok at 0.010 processed=yes grpc=0
+    warning single-goaway conns=0
+    ");
+}
+
+#[test]
+fn single_goaway_is_silent_after_a_round_trip() {
+    let told = story(
+        r#"
+        C 0.000 HEADERS 1
+        S 0.010 ANSWER 1 + GOAWAY last=2147483647 NO_ERROR
+        S 0.020 GOAWAY last=1 NO_ERROR
+        C 0.030 FIN
+        "#,
+    );
+    insta::assert_snapshot!(told, @"0:1 ok at 0.010 processed=yes grpc=0");
+}
+
+#[test]
+fn single_goaway_is_silent_after_an_answered_ping() {
+    // Captured at the server: the acknowledgement of the PING is a round trip, whatever the clock says.
+    let told = story(
+        r#"
+        C 0.000 HEADERS 1
+        S 0.010 ANSWER 1 + GOAWAY last=2147483647 NO_ERROR + PING 7
+        C 0.012 PING 7 ACK
+        S 0.013 GOAWAY last=1 NO_ERROR
+        C 0.030 FIN
+        "#,
+    );
+    insta::assert_snapshot!(told, @"0:1 ok at 0.010 processed=yes grpc=0");
+}
+
+#[test]
+fn single_goaway_is_silent_mid_connection() {
+    // What the server announced before the capture began is not known.
+    let told = story(
+        r#"
+        mid-connection
+        C 0.000 HEADERS 1
+        S 0.010 ANSWER 1 + GOAWAY last=1 NO_ERROR
+        C 0.020 FIN
+        "#,
+    );
+    insta::assert_snapshot!(told, @r"
+    0:1 ok at 0.010 processed=yes grpc=0
+    warning capture-incomplete conns=0
+    ");
+}
+
+#[test]
+fn single_goaway_is_silent_where_an_error_ends_the_connection() {
+    let told = story(
+        r#"
+        C 0.000 HEADERS 1
+        S 0.010 ANSWER 1 + GOAWAY last=1 PROTOCOL_ERROR
+        S 0.020 FIN
+        "#,
+    );
+    insta::assert_snapshot!(told, @r"
+    0:1 ok at 0.010 processed=yes grpc=0
+    error connection-error conns=0
+    ");
+}
+
+#[test]
+fn grace_expired_fires_where_accepted_calls_are_cut() {
+    let told = story(
+        r#"
+        C 0.000 HEADERS 1
+        C 0.000 HEADERS 3
+        S 0.010 GOAWAY last=2147483647 NO_ERROR debug=max_age + PING 1
+        C 0.020 PING 1 ACK
+        S 0.030 GOAWAY last=3 NO_ERROR debug=max_age
+        S 0.040 ANSWER 1
+        S 0.500 FIN
+        "#,
+    );
+    insta::assert_snapshot!(told, @r"
+    0:1 ok at 0.040 processed=yes grpc=0
+    0:3 cut_by_close at 0.500 processed=maybe
+    error grace-expired rpcs=0:3
+    info max-age conns=0
+    ");
+}
+
+#[test]
+fn grace_expired_is_silent_where_the_client_closes() {
+    let told = story(
+        r#"
+        C 0.000 HEADERS 1
+        S 0.010 GOAWAY last=2147483647 NO_ERROR
+        C 0.500 FIN
+        "#,
+    );
+    insta::assert_snapshot!(told, @"0:1 cut_by_close at 0.500 processed=maybe");
+}
+
+#[test]
+fn grace_expired_is_silent_where_the_goaway_was_an_error() {
+    let told = story(
+        r#"
+        C 0.000 HEADERS 1
+        S 0.010 GOAWAY last=1 INTERNAL_ERROR
+        S 0.011 FIN
+        "#,
+    );
+    insta::assert_snapshot!(told, @r"
+    0:1 cut_by_close at 0.011 processed=maybe
+    error connection-error rpcs=0:1
+    ");
+}
+
+#[test]
+fn grace_expired_is_silent_where_all_were_answered() {
+    let told = story(
+        r#"
+        C 0.000 HEADERS 1
+        S 0.010 GOAWAY last=2147483647 NO_ERROR
+        S 0.020 ANSWER 1
+        S 0.500 FIN
+        "#,
+    );
+    insta::assert_snapshot!(told, @"0:1 ok at 0.020 processed=yes grpc=0");
+}
+
+#[test]
+fn abrupt_close_is_silent_where_nothing_was_open() {
+    let told = story(
+        r#"
+        C 0.000 HEADERS 1
+        S 0.010 ANSWER 1
+        S 0.500 TCP_RST
+        "#,
+    );
+    insta::assert_snapshot!(told, @"0:1 ok at 0.010 processed=yes grpc=0");
+}
+
+#[test]
+fn abrupt_close_is_silent_after_a_goaway() {
+    let told = story(
+        r#"
+        C 0.000 HEADERS 1
+        S 0.010 GOAWAY last=2147483647 NO_ERROR
+        S 0.500 TCP_RST
+        "#,
+    );
+    insta::assert_snapshot!(told, @r"
+    0:1 cut_by_close at 0.500 processed=maybe
+    error grace-expired rpcs=0:1
+    ");
+}
+
+#[test]
+fn abrupt_close_fires_on_a_reset() {
+    let told = story(
+        r#"
+        C 0.000 HEADERS 1
+        S 0.500 TCP_RST
+        "#,
+    );
+    insta::assert_snapshot!(told, @r"
+    0:1 cut_by_close at 0.500 processed=maybe
+    error abrupt-close rpcs=0:1
+    ");
+}
+
+#[test]
+fn abrupt_close_is_silent_where_the_client_said_goaway() {
+    // The contract asks for a close without any GOAWAY, whoever would have sent it.
+    let told = story(
+        r#"
+        C 0.000 HEADERS 1
+        C 0.010 GOAWAY last=0 NO_ERROR
+        S 0.500 TCP_RST
+        "#,
+    );
+    insta::assert_snapshot!(told, @"0:1 cut_by_close at 0.500 processed=maybe");
+}
+
+#[test]
+fn capture_incomplete_fires_on_a_gap() {
+    let told = story(
+        r#"
+        C 0.000 HEADERS 1 + DATA 1
+        C 0.001 DATA 1 END_STREAM bytes=9 lost
+        S 0.010 ANSWER 1
+        C 0.020 HEADERS 3
+        S 0.030 ANSWER 3
+        "#,
+    );
+    insta::assert_snapshot!(told, @r"
+    0:1 unknown at 0.010 processed=yes grpc=0
+    0:3 ok at 0.030 processed=yes grpc=0
+    warning capture-incomplete conns=0
+    ");
+}
+
+#[test]
+fn capture_incomplete_is_silent_where_the_lost_came_again() {
+    let told = story(
+        r#"
+        C 0.000 HEADERS 1 + DATA 1
+        C 0.001 DATA 1 END_STREAM bytes=9 lost
+        C 0.005 HEADERS 3
+        C 0.200 DATA 1 END_STREAM bytes=9 again
+        S 0.210 ANSWER 1
+        S 0.230 ANSWER 3
+        "#,
+    );
+    insta::assert_snapshot!(told, @r"
+    0:1 ok at 0.210 processed=yes grpc=0
+    0:3 ok at 0.230 processed=yes grpc=0
+    ");
+}

@@ -1,0 +1,196 @@
+//! `too-many-pings`: a server that ended connections because their clients pinged too often.
+
+use super::case::{Case, Proof, plural, time, times};
+use super::client_stack::ClientStack;
+use super::{Confidence, Finding, Rule, Severity};
+use crate::decode::http2::ErrorCode;
+use crate::inspect::{CallId, ConnectionRecord, Finished, GoAway, Ping, Purpose};
+
+/// A gRPC server ends a connection when its client has this many strikes (gRFC A8).
+const STRIKES: usize = 3;
+
+/// How many of a connection's PINGs are cited at most: the strikes, and what went before.
+const MAX_CITED: usize = 6;
+
+pub(super) const RULE: Rule = Rule {
+    name: "too-many-pings",
+    meaning: "a server ended connections with GOAWAY ENHANCE_YOUR_CALM because their clients sent \
+              more PINGs than it allows",
+    check,
+};
+
+fn check(case: &Case<'_>) -> Option<Finding> {
+    let hits: Vec<_> = case
+        .connections()
+        .filter_map(|finished| Some((finished, calmed(&finished.record)?)))
+        .collect();
+    let said = hits.iter().all(|(_, goaway)| is_said(goaway));
+    let records = || hits.iter().map(|(finished, _)| &finished.record);
+    let rpcs = victims(hits.iter().map(|(finished, _)| *finished));
+    let first = records().next()?;
+    Some(Finding {
+        rule: RULE.name,
+        severity: Severity::Error,
+        confidence: if said { Confidence::Certain } else { Confidence::Likely },
+        title: format!(
+            "server {} ended {} because of too many PINGs, and with {} {}",
+            case.server,
+            plural(hits.len(), "connection"),
+            if hits.len() == 1 { "it" } else { "them" },
+            plural(rpcs.len(), "RPC"),
+        ),
+        connections: records().map(|record| record.number).collect(),
+        evidence: evidence(&hits),
+        explanation: explanation(case, &hits, rpcs.len()),
+        rpcs,
+        advice: advice(first, case),
+        ruled_out: Vec::new(),
+    })
+}
+
+/// The GOAWAY that ended a connection because of PINGs. Without a text that says so, as many strikes
+/// as it takes must have been seen.
+pub(super) fn calmed(record: &ConnectionRecord) -> Option<&GoAway> {
+    let mut goaways = record.server_goaways();
+    let calm = goaways.find(|goaway| goaway.error == ErrorCode::ENHANCE_YOUR_CALM)?;
+    let counted = strikes(record) >= STRIKES;
+    (is_said(calm) || (calm.debug_data.is_empty() && counted)).then_some(calm)
+}
+
+fn is_said(goaway: &GoAway) -> bool {
+    *goaway.debug_data == *b"too_many_pings"
+}
+
+/// How many strikes the client had at the end, if each PING was too early.
+fn strikes(record: &ConnectionRecord) -> usize {
+    let pings = record.keepalive.before_calm.iter().rev();
+    pings.take_while(|ping| is_strike(ping)).count()
+}
+
+const fn is_strike(ping: &Ping) -> bool {
+    ping.since_previous.is_some() && !ping.forgiven
+}
+
+fn victims<'a>(connections: impl Iterator<Item = &'a Finished>) -> Vec<CallId> {
+    let rpcs = connections.flat_map(|finished| &finished.rpcs);
+    rpcs.filter(|rpc| rpc.verdict.is_death()).map(|rpc| rpc.id).collect()
+}
+
+fn evidence(hits: &[(&Finished, &GoAway)]) -> Vec<super::Evidence> {
+    let mut proof = Proof::default();
+    for (finished, goaway) in hits {
+        let record = &finished.record;
+        let pings = &record.keepalive.before_calm;
+        let mut count = 0;
+        let told: Vec<_> = pings
+            .iter()
+            .map(|ping| (ping.stamp, tell(ping, &mut count)))
+            .collect();
+        for (stamp, text) in told.iter().skip(told.len().saturating_sub(MAX_CITED)) {
+            proof.cite(Some(*stamp), format!("conn {}: {text}", record.number));
+        }
+        let debug_data = String::from_utf8_lossy(&goaway.debug_data);
+        let text = format!("conn {}: GOAWAY {} {debug_data:?}", record.number, goaway.error);
+        proof.cite(Some(goaway.stamp), text);
+    }
+    proof.into_vec()
+}
+
+/// What a PING did to the strikes before it.
+fn tell(ping: &Ping, strikes: &mut usize) -> String {
+    let what = ping.kind.name();
+    let Some(since) = ping.since_previous else {
+        return format!("first {what}: the next is measured from it");
+    };
+    let since = time(since);
+    if ping.forgiven {
+        *strikes = 0;
+        return format!(
+            "{what} {since} after the one before; the server had sent HEADERS or DATA between: \
+             strikes back to 0"
+        );
+    }
+    *strikes += 1;
+    format!("{what} {since} after the one before: strike {strikes}")
+}
+
+/// How far apart the PINGs were that were strikes.
+fn intervals(record: &ConnectionRecord) -> Vec<i64> {
+    let pings = record.keepalive.before_calm.iter();
+    let strikes = pings.filter(|ping| is_strike(ping));
+    strikes.filter_map(|ping| ping.since_previous).collect()
+}
+
+fn explanation(case: &Case<'_>, hits: &[(&Finished, &GoAway)], victims: usize) -> String {
+    let mut text = "A gRPC server takes a PING that comes sooner after the one before than its policy \
+                    allows for a strike, forgives the strikes when it has sent HEADERS or DATA, and \
+                    ends the connection at the third (gRFC A8)."
+        .to_owned();
+    let intervals: Vec<_> = hits
+        .iter()
+        .flat_map(|(finished, _)| intervals(&finished.record))
+        .collect();
+    if let Some(longest) = intervals.iter().max() {
+        text.push_str(&format!(
+            " The PINGs that were strikes came {} after the one before, so that the server's minimum \
+             must be above {} (grpc-go's default is 5 minutes).",
+            times(&intervals),
+            time(*longest),
+        ));
+    }
+    if let Some(keepalive) = case.inferred.client_keepalive_time {
+        text.push_str(&format!(
+            " The client pinged when it had heard nothing for {:.3} s: that is its keepalive time.",
+            keepalive.min,
+        ));
+    }
+    let pings = || hits.iter().flat_map(|(finished, _)| &finished.record.keepalive.before_calm);
+    let probes = pings().filter(|ping| is_strike(ping) && ping.kind.purpose() == Purpose::Probe);
+    match probes.count() {
+        0 => {}
+        count => text.push_str(&format!(
+            " {} measured the way and were no keepalive; a server counts them all the same.",
+            plural(count, "PING"),
+        )),
+    }
+    if victims > 0 {
+        text.push_str(&format!(
+            " {} died with it, though nothing was wrong with the server or the network.",
+            plural(victims, "RPC"),
+        ));
+    }
+    text
+}
+
+fn advice(record: &ConnectionRecord, case: &Case<'_>) -> Vec<String> {
+    let client = ClientStack::of(record);
+    let observed = intervals(record).into_iter().min();
+    let observed = observed.map_or_else(|| "what the client uses".to_owned(), time);
+    let mut advice = vec![
+        format!(
+            "Client: raise {} (seen: a PING every {observed}) to at least the minimum the server \
+             allows, 5 minutes if it was not changed",
+            client.keepalive_time(),
+        ),
+        format!(
+            "Server: or allow it: {} below {observed}",
+            if case.inferred.is_stack("grpc-java") {
+                "permitKeepAliveTime"
+            } else if case.inferred.is_stack("grpc-go") {
+                "keepalive.EnforcementPolicy.MinTime"
+            } else {
+                "its minimum time between PINGs (grpc-go: EnforcementPolicy.MinTime; grpc-java: \
+                 permitKeepAliveTime; C-core: grpc.http2.min_ping_interval_without_data_ms)"
+            },
+        ),
+    ];
+    let idle = record.farewell.is_some_and(|farewell| farewell.open == 0);
+    if idle {
+        advice.push(format!(
+            "No call was open: switch {} off in the client, or permit it in the server (grpc-go: \
+             EnforcementPolicy.PermitWithoutStream)",
+            client.without_calls(),
+        ));
+    }
+    advice
+}

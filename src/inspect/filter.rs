@@ -1,0 +1,124 @@
+//! Which connections and calls are asked for.
+
+use crate::capture::Timestamp;
+
+/// A moment as a user names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// A point in time.
+    Absolute(Timestamp),
+    /// Nanoseconds after the capture's first packet.
+    Elapsed(i64),
+}
+
+impl Moment {
+    /// The point in time; `epoch` is the capture's first packet.
+    #[must_use]
+    pub const fn resolve(self, epoch: Timestamp) -> Timestamp {
+        match self {
+            Self::Absolute(time) => time,
+            Self::Elapsed(nanos) => Timestamp::from_nanos(epoch.nanos().saturating_add(nanos)),
+        }
+    }
+}
+
+/// What is asked for; everything by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Only this connection, by its number.
+    pub connection: Option<u32>,
+    /// Only this stream.
+    pub stream: Option<u32>,
+    /// Only calls of methods that match this glob: `*` is any text, `?` any byte.
+    pub method: Option<Vec<u8>>,
+    /// Only what was opened then or later.
+    pub since: Option<Moment>,
+    /// Only what was opened then or earlier.
+    pub until: Option<Moment>,
+}
+
+impl Filter {
+    /// Whether a connection is asked for.
+    #[must_use]
+    pub fn wants_connection(&self, number: u32) -> bool {
+        self.connection.is_none_or(|wanted| wanted == number)
+    }
+
+    /// Whether a stream is asked for.
+    #[must_use]
+    pub fn wants_stream(&self, stream: u32) -> bool {
+        self.stream.is_none_or(|wanted| wanted == stream)
+    }
+
+    /// Whether a method is asked for; one that is not known is only where no method was named.
+    #[must_use]
+    pub fn wants_method(&self, method: Option<&[u8]>) -> bool {
+        let Some(glob) = &self.method else {
+            return true;
+        };
+        method.is_some_and(|method| matches(glob, method))
+    }
+
+    /// Whether a moment is asked for; `epoch` is the capture's first packet.
+    #[must_use]
+    pub fn wants_time(&self, time: Timestamp, epoch: Timestamp) -> bool {
+        let after = self.since.is_none_or(|since| time >= since.resolve(epoch));
+        after && self.until.is_none_or(|until| time <= until.resolve(epoch))
+    }
+}
+
+/// Matches by going back to the last `*` whenever what follows it fails.
+fn matches(glob: &[u8], text: &[u8]) -> bool {
+    let (mut glob_rest, mut text_rest) = (glob, text);
+    let mut retry: Option<(&[u8], &[u8])> = None;
+    loop {
+        match (glob_rest.split_first(), text_rest.split_first()) {
+            (Some((b'*', after)), _) => {
+                retry = Some((after, text_rest));
+                glob_rest = after;
+            }
+            (Some((wanted, after)), Some((byte, text_after)))
+                if *wanted == b'?' || wanted == byte =>
+            {
+                (glob_rest, text_rest) = (after, text_after);
+            }
+            (None, None) => return true,
+            _ => {
+                let Some((after, from)) = retry else {
+                    return false;
+                };
+                let Some((_, from)) = from.split_first() else {
+                    return false;
+                };
+                retry = Some((after, from));
+                (glob_rest, text_rest) = (after, from);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs_match_whole_methods() {
+        for (glob, text, expected) in [
+            ("/shop.Orders/*", "/shop.Orders/Get", true),
+            ("/shop.Orders/*", "/shop.OrdersX/Get", false),
+            ("*Get", "/shop.Orders/Get", true),
+            ("*Get", "/shop.Orders/GetAll", false),
+            ("*o*r*G?t", "/shop.Orders/Get", true),
+            ("", "", true),
+            ("*", "", true),
+            ("?", "", false),
+            ("/a", "/a", true),
+        ] {
+            assert_eq!(
+                matches(glob.as_bytes(), text.as_bytes()),
+                expected,
+                "{glob} {text}"
+            );
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! How many streams a server had open when it said goodbye, and for how long it had had none.
+//!
+//! A server's idle timer runs from the end of its last stream. A capture made at the client shows
+//! HEADERS that the server had not received by then; the acknowledgement number of the segment that
+//! carried the GOAWAY says which.
+//!
+//! ```text
+//! client's capture   END_STREAM ........... HEADERS ->      <- GOAWAY, does not acknowledge HEADERS
+//! what the server saw    |------ idle ---------------------------|
+//! ```
+
+use crate::capture::Stamp;
+use crate::decode::Carrier;
+
+/// A server's first GOAWAY, and how busy it was then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Farewell {
+    /// The GOAWAY.
+    pub stamp: Stamp,
+    /// Streams that were open then, as the server knew.
+    pub open: u64,
+    /// Nanoseconds since the last stream had ended; `None` where one was open, or none had been.
+    pub idle_nanos: Option<i64>,
+}
+
+/// Follows how many streams are open.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Idleness {
+    open: u64,
+    most: u64,
+    /// When the last open stream ended.
+    quiet_since: Option<Stamp>,
+    /// Where the HEADERS end, in the client's byte stream, that were sent when none was open.
+    woken: u64,
+}
+
+impl Idleness {
+    /// The client opened a stream with HEADERS that end here in its byte stream.
+    pub(crate) const fn opened(&mut self, end: u64) {
+        if self.open == 0 {
+            self.woken = end;
+        }
+        self.open += 1;
+        if self.open > self.most {
+            self.most = self.open;
+        }
+    }
+
+    /// An open stream was answered to the end, or reset.
+    pub(crate) const fn ended(&mut self, stamp: Stamp) {
+        self.open = self.open.saturating_sub(1);
+        if self.open == 0 {
+            self.quiet_since = Some(stamp);
+        }
+    }
+
+    /// How many streams were open at the same time at most.
+    pub(crate) const fn most(&self) -> u64 {
+        self.most
+    }
+
+    /// The server says goodbye.
+    pub(crate) fn farewell(&self, goaway: Carrier) -> Farewell {
+        let unheard = goaway
+            .acknowledged
+            .is_some_and(|received| received < self.woken);
+        let open = if unheard { 0 } else { self.open };
+        let quiet_since = self.quiet_since.filter(|_| open == 0);
+        Farewell {
+            stamp: goaway.stamp,
+            open,
+            idle_nanos: quiet_since.map(|since| goaway.stamp.time.nanos_since(since.time)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::Timestamp;
+
+    fn at(nanos: i64) -> Stamp {
+        Stamp {
+            time: Timestamp::from_nanos(nanos),
+            ..Stamp::default()
+        }
+    }
+
+    fn goaway(nanos: i64, acknowledged: u64) -> Carrier {
+        Carrier {
+            stamp: at(nanos),
+            acknowledged: Some(acknowledged),
+            original: true,
+        }
+    }
+
+    #[test]
+    fn a_request_on_its_way_does_not_end_the_idleness_that_the_server_saw() {
+        let mut idleness = Idleness::default();
+        idleness.opened(100);
+        assert_eq!(idleness.farewell(goaway(1, 100)).open, 1);
+        idleness.ended(at(10));
+        assert_eq!(idleness.farewell(goaway(60, 100)).idle_nanos, Some(50));
+        idleness.opened(150);
+        idleness.opened(200);
+        let crossed = idleness.farewell(goaway(60, 100));
+        assert_eq!((crossed.open, crossed.idle_nanos), (0, Some(50)));
+        let heard = idleness.farewell(goaway(60, 150));
+        assert_eq!((heard.open, heard.idle_nanos), (2, None));
+        assert_eq!(idleness.most(), 2);
+    }
+}

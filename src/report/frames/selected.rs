@@ -1,0 +1,59 @@
+//! Which frames are asked for.
+
+use std::collections::HashSet;
+
+use crate::capture::Timestamp;
+use crate::decode::Direction;
+use crate::decode::http2::hpack::{HeaderBlock, Value};
+use crate::decode::http2::{Frame, Payload};
+use crate::inspect::Filter;
+
+/// Picks frames one by one; with a method in the filter it remembers the streams that called it.
+#[derive(Clone, Debug)]
+pub struct Selected {
+    filter: Filter,
+    callers: HashSet<(u32, u32)>,
+}
+
+impl Selected {
+    /// Picks what `filter` asks for.
+    #[must_use]
+    pub fn new(filter: Filter) -> Self {
+        Self {
+            filter,
+            callers: HashSet::new(),
+        }
+    }
+
+    /// Whether a frame is asked for; `epoch` is the capture's first packet.
+    pub fn wants(&mut self, connection: u32, frame: &Frame<'_>, epoch: Timestamp) -> bool {
+        let stream = frame.header.stream.0;
+        self.filter.wants_connection(connection)
+            && self.filter.wants_stream(stream)
+            && self.wants_method(connection, frame)
+            && self.filter.wants_time(frame.completed.stamp.time, epoch)
+    }
+
+    fn wants_method(&mut self, connection: u32, frame: &Frame<'_>) -> bool {
+        if self.filter.method.is_none() {
+            return true;
+        }
+        let caller = (connection, frame.header.stream.0);
+        if let Some(block) = request(frame)
+            && let Value::Known(path) = block.value(b":path")
+            && self.filter.wants_method(Some(path))
+        {
+            self.callers.insert(caller);
+        }
+        self.callers.contains(&caller)
+    }
+}
+
+fn request<'a>(frame: &Frame<'a>) -> Option<&'a HeaderBlock> {
+    match frame.payload {
+        _ if frame.direction == Direction::ServerToClient => None,
+        Payload::Headers { block, .. } => block,
+        Payload::Continuation { block } => block.map(|ended| ended.block),
+        _ => None,
+    }
+}

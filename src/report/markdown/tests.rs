@@ -1,0 +1,41 @@
+//! What a ticket shows, whole.
+
+use super::*;
+use crate::report::story::tests::{hostile, many, mixed};
+
+fn markdown(report: &Report) -> String {
+    Markdown {
+        limit: 3,
+        secrets: Secrets::Redacted,
+    }
+    .render(report)
+}
+
+#[test]
+fn calls_of_all_kinds() {
+    insta::assert_snapshot!(markdown(&mixed()));
+}
+
+#[test]
+fn what_a_peer_sent_is_text() {
+    let markdown = markdown(&hostile());
+    assert!(!markdown.contains("hunter2"), "{markdown}");
+    let controls = |letter: char| letter.is_control() && letter != '\n';
+    assert!(!markdown.contains(controls), "{markdown:?}");
+    // Each row has as many cells as its table's header.
+    let cells = |line: &str| line.replace("\\|", "").matches('|').count();
+    let tables = markdown
+        .split("\n\n")
+        .filter(|block| block.starts_with('|'));
+    for table in tables {
+        let mut counts: Vec<_> = table.lines().map(cells).collect();
+        counts.dedup();
+        assert_eq!(counts.len(), 1, "{table}");
+    }
+    insta::assert_snapshot!(markdown);
+}
+
+#[test]
+fn ten_thousand_victims_are_still_few_lines() {
+    assert!(markdown(&many()).lines().count() < 110);
+}

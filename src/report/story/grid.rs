@@ -1,0 +1,238 @@
+//! The two tables of a chapter, as columns and cells: which columns there are follows from what is
+//! known.
+
+use std::borrow::Cow;
+
+use super::{Chapter, Closed, Victim, Witness};
+use crate::capture::Stamp;
+use crate::decode::http2::StreamId;
+use crate::decode::tcp::Ending;
+use crate::inspect::{Outcome, Race, Rpc};
+use crate::report::json::Files;
+use crate::report::units::{count, duration, moment};
+
+/// One column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::report) enum Column {
+    /// A connection's number.
+    Connection,
+    /// Its client.
+    Client,
+    /// When its server first said GOAWAY.
+    GoAway,
+    /// The final last stream id.
+    LastStreamId,
+    /// Who closed it, and when.
+    Closed,
+    /// How many of its calls are victims.
+    Died,
+    /// Connection and stream.
+    Stream,
+    /// The method.
+    Method,
+    /// When it was opened.
+    Opened,
+    /// How long it waited.
+    Waited,
+    /// How it came to be beyond the last stream id.
+    Race,
+    /// The code it was reset with.
+    Error,
+    /// Whether the server can have run it.
+    Processed,
+    /// The attempt that followed.
+    RetriedAs,
+    /// Where it began and ended.
+    Packets,
+    /// The same, with the number of the file, from 0.
+    FilePackets,
+}
+
+/// What stands in a cell.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::report) enum Cell<'a> {
+    /// Our words.
+    Words(String),
+    /// Bytes as a peer sent them: to be escaped.
+    Wire(Cow<'a, [u8]>),
+}
+
+/// A table.
+#[derive(Debug, Default)]
+pub(in crate::report) struct Grid<'a> {
+    /// Its columns.
+    pub(in crate::report) columns: Vec<Column>,
+    /// Its rows, a cell for each column.
+    pub(in crate::report) rows: Vec<Vec<Cell<'a>>>,
+}
+
+impl Column {
+    /// What stands over it.
+    pub(in crate::report) const fn title(self) -> &'static str {
+        match self {
+            Self::Connection => "conn",
+            Self::Client => "client",
+            Self::GoAway => "GOAWAY",
+            Self::LastStreamId => "last id",
+            Self::Closed => "closed by",
+            Self::Died => "RPCs hit",
+            Self::Stream => "stream",
+            Self::Method => "method",
+            Self::Opened => "opened",
+            Self::Waited => "waited",
+            Self::Race => "HEADERS left",
+            Self::Error => "code",
+            Self::Processed => "ran",
+            Self::RetriedAs => "retried as",
+            Self::Packets => "packets",
+            Self::FilePackets => "file:packet",
+        }
+    }
+}
+
+impl Chapter<'_> {
+    /// Its connections as a table.
+    pub(in crate::report) fn witness_grid(&self) -> Grid<'_> {
+        let all = &self.witnesses;
+        let with_goaway = all.iter().any(|witness| witness.goaway.is_some());
+        let with_victims = all.iter().any(|witness| witness.victims > 0);
+        let columns = [
+            (Column::Connection, true),
+            (Column::Client, true),
+            (Column::GoAway, with_goaway),
+            (Column::LastStreamId, with_goaway),
+            (Column::Closed, true),
+            (Column::Died, with_victims),
+        ];
+        Grid::new(columns, all, |witness, column| {
+            Cell::Words(of_witness(witness, column))
+        })
+    }
+
+    /// Its victims as a table.
+    pub(in crate::report) fn victim_grid(&self, files: Files) -> Grid<'_> {
+        let any = |is: fn(&Rpc) -> bool| self.victims.iter().any(|victim| is(victim.rpc));
+        let waited = self.victims.iter().any(|victim| victim.waited.is_some());
+        let columns = [
+            (Column::Stream, true),
+            (Column::Method, true),
+            (Column::Opened, true),
+            (Column::Waited, waited),
+            (Column::Race, any(|rpc| rpc.race.is_some())),
+            (Column::Error, any(|rpc| rpc.error.is_some())),
+            (Column::Processed, self.differ),
+            (Column::RetriedAs, any(|rpc| rpc.retried_as.is_some())),
+            (Column::Packets, files == Files::One),
+            (Column::FilePackets, files == Files::Several),
+        ];
+        Grid::new(columns, &self.victims, |victim, column| match column {
+            Column::Method => match &victim.method {
+                Some(method) => Cell::Wire(Cow::Borrowed(method)),
+                None => Cell::Words("(not known)".to_owned()),
+            },
+            _ => Cell::Words(of_victim(victim, column, files)),
+        })
+    }
+}
+
+impl<'a> Grid<'a> {
+    /// The columns that there is something for, and a row each.
+    fn new<Row>(
+        columns: impl IntoIterator<Item = (Column, bool)>,
+        rows: &'a [Row],
+        cell: impl Fn(&'a Row, Column) -> Cell<'a>,
+    ) -> Self {
+        let columns = columns.into_iter().filter(|(_, wanted)| *wanted);
+        let columns: Vec<_> = columns.map(|(column, _)| column).collect();
+        let cells = |row| columns.iter().map(|column| cell(row, *column)).collect();
+        let rows = rows.iter().map(cells).collect();
+        Self { columns, rows }
+    }
+}
+
+fn of_witness(witness: &Witness<'_>, column: Column) -> String {
+    let record = witness.record;
+    let known = match column {
+        Column::Connection => Some(record.number.to_string()),
+        Column::Client => Some(record.client.to_string()),
+        Column::GoAway => witness.goaway.map(moment),
+        Column::LastStreamId => witness.last_stream_id.map(|last| match last {
+            last if last == StreamId::MAX.0 => "2^31-1".to_owned(),
+            last => last.to_string(),
+        }),
+        Column::Closed => Some(match witness.closed {
+            Some(closed) => closed_by(closed),
+            None if record.close.is_some() => "closed".to_owned(),
+            None => "still open".to_owned(),
+        }),
+        Column::Died => {
+            let all = record.verdicts.total();
+            Some(format!("{} of {}", count(witness.victims), count(all)))
+        }
+        _ => None,
+    };
+    known.unwrap_or_else(nothing)
+}
+
+fn closed_by(closed: Closed) -> String {
+    let by = closed.by.sender();
+    let how = match closed.ending {
+        Ending::Fin => "",
+        Ending::Rst => " RST",
+    };
+    match closed.after_goaway {
+        Some(nanos) => format!("{by}{how} {} later", duration(nanos)),
+        None => format!("{by}{how} {}", moment(closed.at)),
+    }
+}
+
+fn of_victim(victim: &Victim<'_>, column: Column, files: Files) -> String {
+    let rpc = victim.rpc;
+    let known = match column {
+        Column::Stream => Some(format!("{}:{}", rpc.id.connection, rpc.id.stream)),
+        Column::Opened => victim.opened.map(moment),
+        Column::Waited => victim.waited.map(duration),
+        Column::Race => rpc.race.map(|race| match (race, rpc.late_by_nanos) {
+            (Race::InFlight, _) => "before GOAWAY came".to_owned(),
+            (Race::AfterReceipt, Some(late)) => format!("{} after GOAWAY", duration(late)),
+            (Race::AfterReceipt, None) => "after GOAWAY came".to_owned(),
+            (Race::Unknown, _) => "cannot be said".to_owned(),
+        }),
+        Column::Error => rpc.error.map(|error| error.to_string()),
+        Column::Processed => Some(rpc.processed.name().to_owned()),
+        Column::RetriedAs => rpc.retried_as.as_ref().map(|link| {
+            let saved = if rpc.outcome == Outcome::Recovered {
+                " ok"
+            } else {
+                ""
+            };
+            format!("{}:{}{saved}", link.call.connection, link.call.stream)
+        }),
+        Column::Packets | Column::FilePackets => Some(packets(rpc, files)),
+        _ => None,
+    };
+    known.unwrap_or_else(nothing)
+}
+
+fn nothing() -> String {
+    "–".to_owned()
+}
+
+fn packets(rpc: &Rpc, files: Files) -> String {
+    match (rpc.opened, rpc.ended) {
+        (Some(opened), Some(ended)) => {
+            format!("{} → {}", packet(opened, files), packet(ended, files))
+        }
+        (Some(opened), None) => format!("{} →", packet(opened, files)),
+        (None, Some(ended)) => format!("→ {}", packet(ended, files)),
+        (None, None) => nothing(),
+    }
+}
+
+/// A packet's number as Wireshark has it, after its file where there are several.
+pub(in crate::report) fn packet(stamp: Stamp, files: Files) -> String {
+    match files {
+        Files::One => stamp.packet.to_string(),
+        Files::Several => format!("{}:{}", stamp.file, stamp.packet),
+    }
+}

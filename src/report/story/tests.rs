@@ -1,0 +1,370 @@
+//! Reports to tell stories of, put together by hand, and what a story makes of them.
+
+use std::net::SocketAddr;
+
+use super::*;
+use crate::capture::{FileSummary, Format};
+use crate::decode::http2::{ErrorCode, StreamId};
+use crate::decode::tcp::Ending;
+use crate::decode::{Direction, Instead, Recognition, Transport};
+use crate::inspect::diagnosis::{Confidence, Evidence};
+use crate::inspect::{
+    Close, Connection, GoAway, Interest, Link, Missing, Outcome, Processed, Race, RequestedHeader,
+    VerdictCounts,
+};
+
+pub(in crate::report) fn at(packet: u64, milliseconds: i64) -> Stamp {
+    Stamp {
+        time: Timestamp::from_nanos(milliseconds * 1_000_000),
+        packet,
+        file: 0,
+    }
+}
+
+/// A connection that was opened at 100 ms and is still open.
+pub(in crate::report) fn connection(number: u32) -> ConnectionRecord {
+    let recognition = Recognition {
+        tcp_stream: number + 10,
+        client: SocketAddr::from(([10, 0, 0, 1], 50_000)),
+        server: SocketAddr::from(([10, 0, 0, 2], 50_051)),
+        transport: Transport::H2c,
+        preface_seen: true,
+        guess: None,
+        opened: Some(at(1, 100)),
+        handshake_nanos: None,
+        recognised: at(4, 150),
+    };
+    let connection = Connection::new(number, &recognition);
+    let mut record = connection.finish(None, &Interest::default()).record;
+    record.transport = Transport::H2c;
+    record
+}
+
+/// One whose server said GOAWAY 3 at 2,100 ms and closed at 2,600 ms.
+pub(in crate::report) fn ended(number: u32) -> ConnectionRecord {
+    let goaway = GoAway {
+        from: Direction::ServerToClient,
+        stamp: at(200, 2_100),
+        last_stream_id: StreamId(3),
+        error: ErrorCode::NO_ERROR,
+        debug_data: Box::default(),
+        streams_beyond: 0,
+        received: None,
+        end: 0,
+    };
+    let close = Close {
+        by: Direction::ServerToClient,
+        ending: Ending::Fin,
+        stamp: at(250, 2_600),
+    };
+    ConnectionRecord {
+        goaways: vec![goaway],
+        close: Some(close),
+        ..connection(number)
+    }
+}
+
+/// A call that was opened at 600 ms and whose end was decided at 2,600 ms.
+pub(in crate::report) fn rpc(connection: u32, stream: u32, verdict: Verdict) -> Rpc {
+    let (processed, race) = match verdict {
+        Verdict::BeyondLastStreamId => (Processed::No, Some(Race::InFlight)),
+        Verdict::Refused => (Processed::No, None),
+        Verdict::Ok => (Processed::Yes, None),
+        _ => (Processed::Maybe, None),
+    };
+    Rpc {
+        id: CallId { connection, stream },
+        method: Some(b"/inventory.Stock/Reserve"[..].into()),
+        authority: None,
+        opened: Some(at(60, 600)),
+        timeout: None,
+        answer_begun: false,
+        ended: Some(at(250, 2_600)),
+        verdict,
+        race,
+        late_by_nanos: None,
+        processed,
+        grpc_status: None,
+        grpc_message: None,
+        http_status: None,
+        error: None,
+        retried_as: None,
+        retry_of: None,
+        outcome: Outcome::Failed,
+        app_error: None,
+        headers: Vec::new(),
+        request_messages: (1, 10),
+        response_messages: (0, 0),
+    }
+}
+
+/// The same, saved by a retry as the stream after it.
+pub(in crate::report) fn recovered(mut rpc: Rpc) -> Rpc {
+    let CallId { connection, stream } = rpc.id;
+    let call = CallId {
+        connection: connection + 1,
+        stream: stream + 2,
+    };
+    rpc.retried_as = Some(Link {
+        call,
+        by: "x-rpc-id".into(),
+    });
+    rpc.outcome = Outcome::Recovered;
+    rpc
+}
+
+pub(in crate::report) fn finding(rule: &'static str, severity: Severity, rpcs: &[Rpc]) -> Finding {
+    let mut connections: Vec<_> = rpcs.iter().map(|rpc| rpc.id.connection).collect();
+    connections.dedup();
+    Finding {
+        rule,
+        severity,
+        confidence: Confidence::Certain,
+        title: "server 10.0.0.2:50051 closed a connection on RPCs it had accepted".into(),
+        connections,
+        rpcs: rpcs.iter().map(|rpc| rpc.id).collect(),
+        evidence: vec![
+            Evidence {
+                stamp: Some(at(200, 2_100)),
+                text: "conn 0: GOAWAY last_stream_id=3".into(),
+            },
+            Evidence {
+                stamp: Some(at(250, 2_600)),
+                text: "conn 0: FIN of the server".into(),
+            },
+        ],
+        explanation:
+            "The grace period ran out while calls that the server had accepted were still \
+                      unanswered."
+                .into(),
+        ruled_out: Vec::new(),
+        advice: vec![
+            "Server: make the grace longer than the slowest call".into(),
+            "Client: do not retry these blindly".into(),
+        ],
+    }
+}
+
+/// A report of these; `well` other calls succeeded on the first connection.
+pub(in crate::report) fn report(
+    mut connections: Vec<ConnectionRecord>,
+    rpcs: Vec<Rpc>,
+    findings: Vec<Finding>,
+    well: u64,
+) -> Report {
+    let mut verdicts = VerdictCounts::default();
+    for rpc in &rpcs {
+        verdicts.add(rpc.verdict);
+        let of = connections
+            .iter_mut()
+            .find(|record| record.number == rpc.id.connection);
+        of.unwrap().verdicts.add(rpc.verdict);
+    }
+    for _ in 0..well {
+        verdicts.add(Verdict::Ok);
+        connections[0].verdicts.add(Verdict::Ok);
+    }
+    let file = FileSummary {
+        path: "captures/client.pcap".into(),
+        format: Format::Pcap,
+        compression: None,
+        packets: 9_457,
+        bytes: 1_000_000,
+        interfaces: Vec::new(),
+        first: None,
+        last: None,
+    };
+    let mut report = Report {
+        files: vec![file],
+        packets: 9_457,
+        first_packet: Some(Timestamp::from_nanos(0)),
+        last_packet: Some(Timestamp::from_nanos(77_812_000_000)),
+        ..Report::default()
+    };
+    report.analysis.connections = connections;
+    report.analysis.rpcs = rpcs;
+    report.analysis.findings = findings;
+    report.analysis.verdicts = verdicts;
+    report
+}
+
+/// Calls of all kinds, some of them accounted for.
+pub(in crate::report) fn mixed() -> Report {
+    let cut = [
+        rpc(0, 1, Verdict::CutByClose),
+        rpc(0, 3, Verdict::CutByClose),
+    ];
+    let mut beyond = [
+        recovered(rpc(0, 5, Verdict::BeyondLastStreamId)),
+        rpc(0, 7, Verdict::BeyondLastStreamId),
+    ];
+    beyond[1].race = Some(Race::AfterReceipt);
+    beyond[1].late_by_nanos = Some(105_000_000);
+    let mut reset = rpc(1, 1, Verdict::ResetByServer);
+    reset.error = Some(ErrorCode::ENHANCE_YOUR_CALM);
+    reset.processed = Processed::Yes;
+    let mut cancelled = rpc(1, 3, Verdict::ResetByServer);
+    cancelled.error = Some(ErrorCode::CANCEL);
+    let mut failed = rpc(1, 5, Verdict::Status);
+    failed.grpc_status = Some(b"14"[..].into());
+    let mut odd = rpc(1, 7, Verdict::Status);
+    odd.grpc_status = Some(b"\x1b[2J"[..].into());
+    let findings = vec![
+        finding("grace-expired", Severity::Error, &cut),
+        finding("goaway-race", Severity::Warning, &beyond),
+        finding("max-age", Severity::Info, &[]),
+    ];
+    let rpcs = [
+        &cut[..],
+        &beyond,
+        &[reset, cancelled, failed, odd, rpc(1, 9, Verdict::Unknown)],
+    ];
+    let mut other = connection(1);
+    other.missing = Missing {
+        bytes: 1_448,
+        losses: 1,
+        first: None,
+    };
+    let mut not_http2 = connection(2);
+    not_http2.transport = Transport::NotHttp2;
+    not_http2.instead = Some((Instead::Http1, at(5, 300)));
+    let mut tls = connection(3);
+    tls.transport = Transport::Tls;
+    report(
+        vec![ended(0), other, not_http2, tls],
+        rpcs.concat(),
+        findings,
+        991,
+    )
+}
+
+/// Everything a peer may choose, chosen badly.
+pub(in crate::report) fn hostile() -> Report {
+    let once = "/a`|<b>\u{1b}[31m\n\r\u{202e}@all_[x](https://y)/".to_owned();
+    let nasty = once.repeat(20);
+    let mut rpc = rpc(0, 0x7fff_ffff, Verdict::CutByClose);
+    rpc.method = Some(nasty.as_bytes().into());
+    rpc.headers = ["x-rpc-id", "authorization", "x-\u{7}|`<i>"]
+        .map(|name| RequestedHeader {
+            name: name.as_bytes().into(),
+            values: vec![Some(nasty.as_bytes().into()), None],
+        })
+        .into();
+    let mut secret = rpc.clone();
+    secret.id.stream = 5;
+    secret.method = Some(b"/find?token=hunter2"[..].into());
+    secret.headers[1].values = vec![Some(b"Bearer hunter2"[..].into())];
+    let mut record = ended(0);
+    record.client = "[2001:db8:85a3:8d3:1319:8a2e:370:7348]:51854"
+        .parse()
+        .unwrap();
+    record.goaways[0].debug_data = nasty.as_bytes().into();
+    let rpcs = vec![rpc, secret];
+    let mut finding = finding("grace-expired", Severity::Error, &rpcs);
+    finding.title.push_str(&once);
+    finding.explanation.push_str(&once);
+    finding.advice.push(once.clone());
+    finding.evidence[0].text.push_str(&once);
+    let mut report = report(vec![record], rpcs, vec![finding], 0);
+    report.files[0].path = "evil\u{1b}]0;x\u{7}\n|`.pcap".into();
+    report.anomalies.push(Anomaly {
+        layer: crate::decode::anomaly::Layer::Hpack,
+        text: once,
+        stamp: Some(at(9, 9)),
+        connection: Some(0),
+        count: 1_000,
+    });
+    report
+}
+
+/// Ten thousand victims on a thousand connections to a hundred servers.
+pub(in crate::report) fn many() -> Report {
+    let connections = (0..1_000u32).map(|number| {
+        let mut record = ended(number);
+        record
+            .server
+            .set_port(50_000 + u16::try_from(number / 10).unwrap());
+        record
+    });
+    let connections: Vec<_> = connections.collect();
+    let rpcs = (0..10_000).map(|call| rpc(call / 10, call % 10 * 2 + 1, Verdict::CutByClose));
+    let rpcs: Vec<_> = rpcs.collect();
+    let findings = rpcs.chunks(100);
+    let findings = findings.map(|rpcs| finding("grace-expired", Severity::Error, rpcs));
+    let findings = findings.collect();
+    report(connections, rpcs, findings, 0)
+}
+
+#[test]
+fn what_was_told_is_not_told_again() {
+    let report = mixed();
+    let mut again = report.clone();
+    let mut repeated = again.analysis.findings[0].clone();
+    repeated.rule = "single-goaway";
+    repeated.severity = Severity::Warning;
+    again.analysis.findings.push(repeated);
+    let story = Story::of(&again, 3, Secrets::Redacted);
+    let last = story.chapters.last().unwrap();
+    assert_eq!(last.label(), "SINGLE GOAWAY");
+    assert!(last.witnesses.is_empty() && last.victims.is_empty() && last.evidence.is_empty());
+}
+
+#[test]
+fn the_dead_that_no_finding_explains_have_a_chapter() {
+    let report = mixed();
+    let story = Story::of(&report, 3, Secrets::Redacted);
+    let labels: Vec<_> = story.chapters.iter().map(Chapter::label).collect();
+    assert_eq!(labels, ["GRACE EXPIRED", "RESET BY SERVER", "GOAWAY RACE"]);
+    let unexplained = &story.chapters[1];
+    assert_eq!(
+        unexplained.title(),
+        "2 RPCs reset by the server on 1 connection to 10.0.0.2:50051; no rule here says why"
+    );
+    assert!(unexplained.differ);
+    assert!(unexplained.codes.is_empty());
+    let story = Story::of(&report, 1, Secrets::Redacted);
+    assert_eq!(story.chapters[1].codes.len(), 2);
+}
+
+#[test]
+fn moments_count_from_the_capture_where_an_opening_is_missing() {
+    let mut report = mixed();
+    assert!(Story::of(&report, 3, Secrets::Redacted).chapters[0].since_opening);
+    report.analysis.connections[0].opened = None;
+    let story = Story::of(&report, 3, Secrets::Redacted);
+    let chapter = &story.chapters[0];
+    assert!(!chapter.since_opening);
+    assert_eq!(chapter.victims[0].opened, Some(600_000_000));
+    assert_eq!(chapter.witnesses[0].goaway, Some(2_100_000_000));
+}
+
+#[test]
+fn those_whom_a_retry_saved_come_last() {
+    let report = mixed();
+    let story = Story::of(&report, 3, Secrets::Redacted);
+    let streams: Vec<_> = story.chapters[2]
+        .victims
+        .iter()
+        .map(|victim| victim.rpc.id.stream)
+        .collect();
+    assert_eq!(streams, [7, 5]);
+    assert_eq!(story.toll.recovered, 1);
+    assert!(story.toll.fates.last().unwrap().recovered);
+}
+
+#[test]
+fn findings_alike_are_counted_beyond_the_limit() {
+    let report = many();
+    let story = Story::of(&report, 3, Secrets::Redacted);
+    assert_eq!(story.chapters.len(), 3);
+    let [untold] = story.untold.as_slice() else {
+        panic!("{:?}", story.untold)
+    };
+    assert_eq!(
+        (untold.rule, untold.count, untold.servers.len()),
+        ("grace-expired", 97, 3)
+    );
+    let chapter = &story.chapters[0];
+    assert_eq!((chapter.witnesses.len(), chapter.witnesses_left), (3, 7));
+    assert_eq!((chapter.victims.len(), chapter.victims_left), (3, 97));
+}

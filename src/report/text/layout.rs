@@ -1,0 +1,100 @@
+//! Lines of at most 80 columns.
+
+use colored::ColoredString;
+use colored::Colorize as _;
+use textwrap::{Options, WordSplitter};
+
+use crate::report::columns::width;
+use crate::report::units::count;
+
+/// Columns of a line: what a terminal has that nobody has widened, and what a ticket shows.
+pub(super) const WIDTH: usize = 80;
+
+/// How a piece of text is coloured.
+pub(super) type Paint = fn(&str) -> ColoredString;
+
+/// The text so far.
+#[derive(Debug, Default)]
+pub(super) struct Page(String);
+
+impl Page {
+    /// Adds a line that is short enough and coloured already.
+    pub(super) fn line(&mut self, line: impl AsRef<str>) {
+        self.0.push_str(line.as_ref());
+        self.0.push('\n');
+    }
+
+    /// Adds an empty line, but never two.
+    pub(super) fn blank(&mut self) {
+        if !self.0.is_empty() && !self.0.ends_with("\n\n") {
+            self.0.push('\n');
+        }
+    }
+
+    /// Adds plain text, broken into lines, the first one after `first`, all others after `rest`.
+    pub(super) fn paragraph(&mut self, first: &str, rest: &str, text: &str, paint: Paint) {
+        for (place, line) in wrapped(first, rest, text).into_iter().enumerate() {
+            let before = if place == 0 { first } else { rest };
+            let text = line.strip_prefix(before).unwrap_or(&line);
+            self.line(format!("{before}{}", paint(text)));
+        }
+    }
+
+    /// Adds plain text after a mark and a label, which alone are coloured.
+    pub(super) fn labelled(&mut self, mark: &str, label: &str, text: &str, paint: Paint) {
+        let before = format!("{mark} {label}  ");
+        let rest = " ".repeat(width(&before).min(WIDTH / 3));
+        for (place, line) in wrapped(&before, &rest, text).into_iter().enumerate() {
+            match line.strip_prefix(before.trim_end()) {
+                Some(text) if place == 0 && !label.trim().is_empty() => {
+                    self.line(format!("{}{text}", paint(before.trim_end())));
+                }
+                _ => self.line(line),
+            }
+        }
+    }
+
+    /// Says how many more there are, if any.
+    pub(super) fn more(&mut self, left: u64) {
+        if left > 0 {
+            self.line(format!("    {}", more(left).dimmed()));
+        }
+    }
+
+    pub(super) fn into_text(self) -> String {
+        self.0
+    }
+}
+
+/// `… 5 more (--limit)`.
+pub(super) fn more(left: u64) -> String {
+    format!("… {} more (--limit)", count(left))
+}
+
+/// Plain text in lines, each after what stands before it.
+pub(super) fn wrapped(first: &str, rest: &str, text: &str) -> Vec<String> {
+    let options = Options::new(WIDTH)
+        .initial_indent(first)
+        .subsequent_indent(rest)
+        .word_splitter(WordSplitter::NoHyphenation)
+        .break_words(true);
+    let lines = textwrap::wrap(text, options);
+    lines
+        .into_iter()
+        .map(|line| line.trim_end().to_owned())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_is_wider_than_the_page() {
+        let lines = wrapped("  why   ", "        ", &"word ".repeat(60));
+        assert!(lines.len() > 3);
+        assert!(lines.iter().all(|line| width(line) <= WIDTH));
+        let lines = wrapped("", "  ", &"x".repeat(200));
+        assert!(lines.iter().all(|line| width(line) <= WIDTH));
+    }
+}
