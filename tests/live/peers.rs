@@ -70,7 +70,8 @@ async fn serve_one(stream: TcpStream, ending: Ending) {
         answered += 1;
         if answered == ANSWERED && !matches!(ending, Ending::None) {
             busy.store(true, Ordering::Relaxed);
-            let _ = tokio::time::timeout(BUSY, connection.accept()).await;
+            let drain = async { while let Some(Ok(_)) = connection.accept().await {} };
+            let _ = tokio::time::timeout(BUSY, drain).await;
             connection.abrupt_shutdown(Reason::NO_ERROR);
         }
     }

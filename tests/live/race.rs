@@ -171,7 +171,15 @@ fn rules(report: &Value) -> BTreeSet<String> {
 fn tcpdump(network: &Network, file: &std::path::Path) -> Child {
     let mut child = network
         .on_client("tcpdump")
-        .args(["-i", INTERFACE, "-U", "--immediate-mode", "-Z", "root", "-w"])
+        .args([
+            "-i",
+            INTERFACE,
+            "-U",
+            "--immediate-mode",
+            "-Z",
+            "root",
+            "-w",
+        ])
         .arg(file)
         .stderr(Stdio::piped())
         .spawn()

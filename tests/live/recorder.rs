@@ -91,7 +91,8 @@ fn what_a_killed_watch_has_written_opens() {
         let directory = directory();
         let path = directory.path().to_str().unwrap();
         let all = directory.path().join("all.pcapng");
-        let mut watcher = Watcher::start(&network, &["--record", path, "-w", all.to_str().unwrap()]);
+        let mut watcher =
+            Watcher::start(&network, &["--record", path, "-w", all.to_str().unwrap()]);
         race(&network, vec![Ending::GoAwayAndClose]);
         watcher.wait_for(|event| event.value["rule"] == "goaway-race");
         // The file of everything grows by then, and the recorder writes while it is killed.

@@ -60,8 +60,9 @@ impl Connection {
     }
 
     fn is_certain(&self, judgement: &Judgement, stream: &Stream, now: Timestamp) -> bool {
-        let over =
-            stream.reset_by_client.is_some() || stream.reset_by_server.is_some() || self.is_closed();
+        let over = stream.reset_by_client.is_some()
+            || stream.reset_by_server.is_some()
+            || self.is_closed();
         match judgement.verdict {
             // Told when the answer is delivered, or never.
             Verdict::Ok | Verdict::Status | Verdict::Unknown | Verdict::Unanswered => false,
