@@ -53,11 +53,13 @@ const FENCES: [(&str, &[&str]); 10] = [
     ("flate2", &["capture"]),
     ("zstd", &["capture"]),
     ("etherparse", &["decode/link"]),
-    ("serde_json", &["report", "commands", "main"]),
+    ("serde_json", &["report", "commands", "main", "watch"]),
     ("clap", &["main", "cli", "commands"]),
     ("clap_complete", &["main", "cli", "commands"]),
-    ("anyhow", &["main", "cli", "commands"]),
+    ("anyhow", &["main", "cli", "commands", "watch"]),
     ("colored", &["report", "commands"]),
+    ("nix", &["watch"]),
+    ("tokio", &["watch"]),
 ];
 
 #[test]

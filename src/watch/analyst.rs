@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use h2sniff::capture::{FileSummary, Format, Interface, Packet, Stamp, Timestamp};
-use h2sniff::decode::anomaly::{Anomaly, Layer};
-use h2sniff::inspect::diagnosis::{Confidence, Finding, Severity};
+use h2sniff::capture::{Interface, Packet, Stamp, Timestamp};
+use h2sniff::inspect::diagnosis::{Finding, Severity};
 use h2sniff::inspect::{CallId, News};
 use h2sniff::pipeline::{self, Pipeline};
 use h2sniff::report::Report;
 use h2sniff::report::live::{Drops, Status};
 
+use super::clock::{clock, memory, wall};
 use super::file::Recording;
+use super::losses::{losses, summary, weaken};
 use super::orders::Orders;
 use super::queue::{Batch, Notice, Queue, Taken};
 use super::recorder::Recorder;
@@ -452,106 +453,4 @@ fn extent(finding: &Finding) -> Extent {
         finding.connections.last().copied(),
         finding.rpcs.last().copied(),
     )
-}
-
-/// Where packets were dropped, nothing is certain any more: what is missing may have been there.
-fn weaken(findings: &mut [Finding], drops: Drops) {
-    if drops.total() == 0 {
-        return;
-    }
-    for finding in findings {
-        if finding.confidence == Confidence::Certain {
-            finding.confidence = Confidence::Likely;
-            finding
-                .explanation
-                .push_str(" Packets were dropped while capturing, so this is not certain.");
-        }
-    }
-}
-
-/// The live capture as a report lists its captures.
-fn summary(interfaces: Vec<Interface>, report: &Report) -> FileSummary {
-    let names: Vec<_> = interfaces.iter().filter_map(|of| of.name.clone()).collect();
-    FileSummary {
-        path: names.join(", "),
-        format: Format::Pcapng,
-        compression: None,
-        packets: report.packets,
-        bytes: report.bytes,
-        interfaces,
-        first: report.first_packet,
-        last: report.last_packet,
-    }
-}
-
-/// What was lost or given up, as anomalies.
-fn losses(status: &Status) -> Vec<Anomaly> {
-    let drops = &status.drops;
-    let given_up = &status.progress.given_up;
-    let all = [
-        (
-            drops.kernel,
-            "packets dropped by the kernel, whose ring was full; verdicts are weakened",
-        ),
-        (
-            drops.interface,
-            "packets dropped by the interface; verdicts are weakened",
-        ),
-        (
-            drops.queue,
-            "packets dropped here, the analysis being too slow; verdicts are weakened",
-        ),
-        (
-            given_up.connections,
-            "ended connections no longer listed, to keep memory bounded",
-        ),
-        (
-            given_up.rpcs,
-            "lost calls no longer listed, to keep memory bounded",
-        ),
-        (
-            status.progress.evicted_connections,
-            "connections let go because nothing was heard of them",
-        ),
-    ];
-    let lost = all.into_iter().filter(|(count, _)| *count > 0);
-    lost.map(|(count, text)| Anomaly {
-        layer: Layer::Capture,
-        text: text.to_owned(),
-        stamp: None,
-        connection: None,
-        count,
-    })
-    .collect()
-}
-
-/// The clock that runs evenly.
-#[allow(
-    clippy::disallowed_methods,
-    reason = "this is the caller whose clock the stages are told"
-)]
-fn clock() -> Instant {
-    Instant::now()
-}
-
-/// The clock that packets are stamped by.
-#[allow(
-    clippy::disallowed_methods,
-    reason = "this is the caller whose clock the stages are told"
-)]
-fn wall() -> Timestamp {
-    let since = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    Timestamp::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
-}
-
-/// Resident memory in bytes, where the operating system tells (Linux: proc(5)).
-fn memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kibibytes: u64 = line.split_whitespace().next()?.parse().ok()?;
-    Some(kibibytes * 1024)
 }

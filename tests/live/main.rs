@@ -4,6 +4,13 @@
 //! skipped, unless `H2SNIFF_REQUIRE_NETNS=1`.
 
 #![cfg(feature = "live")]
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::unwrap_used
+)]
 
 mod endings;
 mod metrics;
