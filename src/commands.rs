@@ -8,6 +8,7 @@ use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+#[cfg(feature = "live")]
 use anyhow::Context as _;
 #[cfg(feature = "live")]
 use h2sniff::capture;

@@ -47,7 +47,7 @@ const SHARED_GROUND: [&str; 6] = [
 ];
 
 /// Crates that only these files may use.
-const FENCES: [(&str, &[&str]); 10] = [
+const FENCES: [(&str, &[&str]); 12] = [
     ("pcap", &["capture"]),
     ("pcap_parser", &["capture"]),
     ("flate2", &["capture"]),
