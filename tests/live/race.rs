@@ -44,6 +44,8 @@ fn live_names_the_victims_that_analyze_finds_and_names_them_at_once() {
 
     let (events, status, errors) = watcher.stop();
     assert!(status.success(), "{errors}");
+    // tcpdump has its packets handed over once a second; told to do so at once it would drop some.
+    thread::sleep(Duration::from_millis(1_500));
     kill(
         Pid::from_raw(i32::try_from(tcpdump.id()).unwrap()),
         Signal::SIGINT,
@@ -171,15 +173,7 @@ fn rules(report: &Value) -> BTreeSet<String> {
 fn tcpdump(network: &Network, file: &std::path::Path) -> Child {
     let mut child = network
         .on_client("tcpdump")
-        .args([
-            "-i",
-            INTERFACE,
-            "-U",
-            "--immediate-mode",
-            "-Z",
-            "root",
-            "-w",
-        ])
+        .args(["-i", INTERFACE, "-U", "-Z", "root", "-w"])
         .arg(file)
         .stderr(Stdio::piped())
         .spawn()
