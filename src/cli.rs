@@ -1,11 +1,17 @@
 //! What the user typed, as plain options.
 
+#[cfg(feature = "live")]
+mod live;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use h2sniff::capture::Timestamp;
 use h2sniff::inspect::{Filter, Moment};
+
+#[cfg(feature = "live")]
+pub(crate) use self::live::{Live, LiveFormat};
 
 /// Says which HTTP/2 and gRPC calls died on the wire, of what, and whether a retry is safe.
 #[derive(Debug, Parser)]
@@ -45,6 +51,12 @@ pub(crate) enum Command {
         /// The rule, as a report names it
         rule: Option<String>,
     },
+    /// The same on live traffic
+    #[cfg(feature = "live")]
+    #[command(after_help = "Examples:\n  h2sniff live -i eth0 tcp port 50051\n  \
+                            h2sniff live -i any --format json | jq 'select(.event==\"rpc\")'\n  \
+                            h2sniff live -i eth0 --record /var/tmp/h2sniff --metrics 127.0.0.1:9464")]
+    Live(Box<Live>),
     /// What can be captured
     #[cfg(feature = "live")]
     Interfaces,

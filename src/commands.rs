@@ -1,5 +1,7 @@
 //! What each command does with its options.
 
+#[cfg(feature = "live")]
+mod live;
 mod timeline;
 
 use std::fs::File;
@@ -7,6 +9,7 @@ use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+#[cfg(feature = "live")]
 use anyhow::Context as _;
 #[cfg(feature = "live")]
 use h2sniff::capture;
@@ -21,6 +24,8 @@ use h2sniff::report::frames::{self, LoggedSide, Place, Style};
 use h2sniff::report::{self, Files, Report, Secrets};
 use rustc_hash::FxHashMap;
 
+#[cfg(feature = "live")]
+pub(crate) use self::live::live;
 pub(crate) use timeline::timeline;
 
 use crate::cli::{Analyze, AnalyzeFormat, Color, Frames, FramesFormat, Input, Output, SideOption};
@@ -56,6 +61,9 @@ enum Refusal {
     #[cfg(feature = "tls")]
     #[error("cannot read the key log {}", path.display())]
     KeyLog { path: PathBuf, source: io::Error },
+    #[cfg(feature = "live")]
+    #[error("--record-on {0}: no such rule")]
+    NoSuchRuleToRecord(String),
     #[error("cannot write {}", path.display())]
     Output { path: PathBuf, source: io::Error },
 }
@@ -234,15 +242,12 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
     if let Some(error) = error.downcast_ref::<CaptureError>() {
         return error.hint();
     }
+    #[cfg(feature = "live")]
+    if let Some(refusal) = error.downcast_ref::<crate::watch::Refusal>() {
+        return refusal.hint().map(str::to_owned);
+    }
     match error.downcast_ref::<Refusal>()? {
         Refusal::NoHttp2 { hint, .. } => Some(hint.clone()),
-        Refusal::NoSuchRule(_) => {
-            let rules: Vec<_> = diagnosis::manuals().map(|rule| rule.name).collect();
-            Some(format!(
-                "severities: error, warning, info; rules: {}",
-                rules.join(", ")
-            ))
-        }
         Refusal::NoSuchPlace(_) => {
             Some("for example goaway-race, +31.5s, 2026-11-22T07:00:31Z or 0:2121".to_owned())
         }
@@ -251,8 +256,16 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
         Refusal::UnknownRule(_) => Some("h2sniff explain lists the rules".to_owned()),
         #[cfg(feature = "tls")]
         Refusal::KeyLog { .. } => None,
+        Refusal::NoSuchRule(_) => Some(format!("severities: error, warning, info; {}", rules())),
+        #[cfg(feature = "live")]
+        Refusal::NoSuchRuleToRecord(_) => Some(rules()),
         Refusal::Output { .. } => None,
     }
+}
+
+fn rules() -> String {
+    let rules: Vec<_> = diagnosis::manuals().map(|rule| rule.name).collect();
+    format!("rules: {}", rules.join(", "))
 }
 
 fn decode_options(input: &Input, keep_data: usize) -> anyhow::Result<decode::Options> {
@@ -294,7 +307,7 @@ fn lower_case(name: &str) -> Arc<[u8]> {
 }
 
 /// The output: a file, or standard output in large pieces.
-fn open(output: &Output) -> anyhow::Result<Box<dyn Write>> {
+fn open(output: &Output) -> anyhow::Result<Box<dyn Write + Send>> {
     let Some(path) = output.path.as_ref().filter(|path| *path != Path::new("-")) else {
         return Ok(Box::new(BufWriter::with_capacity(1 << 16, io::stdout())));
     };

@@ -2,6 +2,8 @@
 
 mod cli;
 mod commands;
+#[cfg(feature = "live")]
+mod watch;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -17,6 +19,8 @@ fn main() -> ExitCode {
         Command::Frames(options) => commands::frames(&options),
         Command::Timeline(options) => commands::timeline(&options),
         Command::Explain { rule } => commands::explain(rule.as_deref()),
+        #[cfg(feature = "live")]
+        Command::Live(options) => commands::live(&options),
         #[cfg(feature = "live")]
         Command::Interfaces => commands::interfaces(),
         Command::Completions { shell } => {

@@ -1,10 +1,12 @@
 //! The whole program on one screen: packets through all stages.
 
-use crate::capture::{Capture, CaptureError, Packet, SecretsKind, Stamp};
+use crate::capture::{Capture, CaptureError, Packet, SecretsKind, Stamp, Timestamp};
 use crate::decode::anomaly::{Anomaly, Layer};
 use crate::decode::{self, Decoder, Event};
-use crate::inspect::{Inspector, Interest};
+use crate::inspect::diagnosis::Finding;
+use crate::inspect::{Inspector, Interest, News};
 use crate::report::Report;
+use crate::report::live::Progress;
 
 /// What to do with packets.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +41,61 @@ impl Pipeline {
         self.decoder.read_keys(key_log);
     }
 
+    /// A pipeline that tells [news](Self::take_news) on the way, and whose memory follows what is open
+    /// rather than what has passed. It wants a [tick](Self::tick) now and then.
+    #[must_use]
+    pub fn watching(options: Options) -> Self {
+        Self {
+            decoder: Decoder::new(options.decode),
+            inspector: Inspector::watching(options.interest),
+            report: Report::default(),
+        }
+    }
+
+    /// Time has passed without a packet: it is `now`, by the clock that stamps packets.
+    pub fn tick(&mut self, now: Timestamp) {
+        let inspector = &mut self.inspector;
+        self.decoder.tick(now, &mut |connection, event| {
+            inspector.push(connection, &event)
+        });
+        inspector.tick(Stamp {
+            time: now,
+            ..Stamp::default()
+        });
+    }
+
+    /// What became certain since the last time.
+    pub fn take_news(&mut self) -> Vec<News> {
+        self.inspector.take_news()
+    }
+
+    /// What follows from all that is certain so far.
+    #[must_use]
+    pub fn findings_so_far(&mut self) -> Vec<Finding> {
+        self.inspector.findings_so_far()
+    }
+
+    /// The numbers of an analysis that goes on.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        Progress {
+            packets: self.report.packets,
+            bytes: self.report.bytes,
+            open_connections: self.inspector.open_connections(),
+            evicted_connections: self.decoder.evicted(),
+            methods: self.inspector.methods().cloned().unwrap_or_default(),
+            given_up: self.inspector.given_up(),
+        }
+    }
+
+    /// Nothing more will come: judges what is open. What that makes certain is [news](Self::take_news).
+    pub fn conclude(&mut self) {
+        let inspector = &mut self.inspector;
+        self.decoder
+            .finish(&mut |connection, event| inspector.push(connection, &event));
+        inspector.conclude();
+    }
+
     /// Takes the next packet.
     pub fn push(&mut self, packet: &Packet<'_>) {
         let time = packet.stamp.time;
@@ -57,9 +114,7 @@ impl Pipeline {
     /// Nothing more will come.
     #[must_use]
     pub fn finish(mut self) -> Report {
-        let inspector = &mut self.inspector;
-        self.decoder
-            .finish(&mut |connection, event| inspector.push(connection, &event));
+        self.conclude();
         self.report.analysis = self.inspector.finish();
         self.report.anomalies = self.decoder.take_anomalies();
         self.report.tally = self.decoder.tally().clone();

@@ -49,17 +49,19 @@ const SHARED_GROUND: [&str; 8] = [
 ];
 
 /// Crates that only these files may use.
-const FENCES: [(&str, &[&str]); 10] = [
+const FENCES: [(&str, &[&str]); 12] = [
     ("pcap", &["capture"]),
     ("pcap_parser", &["capture"]),
     ("flate2", &["capture"]),
     ("zstd", &["capture"]),
     ("etherparse", &["decode/link"]),
-    ("serde_json", &["report", "commands", "main"]),
+    ("serde_json", &["report", "commands", "main", "watch"]),
     ("clap", &["main", "cli", "commands"]),
     ("clap_complete", &["main", "cli", "commands"]),
-    ("anyhow", &["main", "cli", "commands"]),
+    ("anyhow", &["main", "cli", "commands", "watch"]),
     ("colored", &["report", "commands"]),
+    ("nix", &["watch"]),
+    ("tokio", &["watch"]),
 ];
 
 #[test]

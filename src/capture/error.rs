@@ -58,6 +58,38 @@ pub enum CaptureError {
         /// What is wrong, and where.
         detail: String,
     },
+    /// We may not capture.
+    #[error("no permission to capture on {interface}")]
+    NoRights {
+        /// The interface as it was named.
+        interface: String,
+        /// What libpcap said.
+        detail: String,
+    },
+    /// There is no such interface.
+    #[error("there is no interface {interface}")]
+    NoSuchInterface {
+        /// The interface as it was named.
+        interface: String,
+        /// Those there are.
+        known: Vec<String>,
+    },
+    /// The filter is not one.
+    #[error("the filter `{filter}` cannot be used: {detail}")]
+    Filter {
+        /// The filter as it was typed.
+        filter: String,
+        /// What libpcap said.
+        detail: String,
+    },
+    /// The interface cannot be opened.
+    #[error("cannot capture on {interface}: {detail}")]
+    Interface {
+        /// The interface as it was named.
+        interface: String,
+        /// What libpcap said.
+        detail: String,
+    },
     /// Reading failed after the file was opened.
     #[error("{path} cannot be read on")]
     Io {
@@ -86,7 +118,19 @@ impl CaptureError {
                     .to_owned(),
             ),
             Self::NotACapture { path, looks } => Some(looks.hint(path)),
-            Self::NotFound { .. }
+            Self::NoRights { .. } => Some(
+                "it takes CAP_NET_RAW: run it with sudo, or once \
+                 `sudo setcap cap_net_raw+ep $(command -v h2sniff)`; in Kubernetes \
+                 `kubectl debug --profile=netadmin`"
+                    .to_owned(),
+            ),
+            Self::NoSuchInterface { known, .. } if known.is_empty() => None,
+            Self::NoSuchInterface { known, .. } => Some(format!("there are: {}", known.join(", "))),
+            Self::Filter { .. } => Some(
+                "see pcap-filter(7); an example: 'tcp port 50051 and host 10.0.0.1'".to_owned(),
+            ),
+            Self::Interface { .. }
+            | Self::NotFound { .. }
             | Self::Unreadable { .. }
             | Self::StandardInputTwice
             | Self::Damaged { .. }

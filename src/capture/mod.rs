@@ -11,6 +11,8 @@ mod file;
 #[cfg(feature = "live")]
 mod interfaces;
 mod link_type;
+#[cfg(feature = "live")]
+mod live;
 mod looks;
 mod merge;
 mod packet;
@@ -26,7 +28,10 @@ pub use error::CaptureError;
 #[cfg(feature = "live")]
 pub use interfaces::{Device, interfaces};
 pub use link_type::LinkType;
+#[cfg(feature = "live")]
+pub use live::{Heard, KernelCounts, LiveCapture, LiveOptions, Waker};
 pub use looks::Looks;
 pub use merge::Capture;
 pub use packet::{Packet, Stamp, Timestamp};
+pub use pcapng::{WrittenPacket, interface_block, packet_block, section_block};
 pub use summary::{CaptureNote, FileSummary, Format, Interface, Resolution, Secrets, SecretsKind};

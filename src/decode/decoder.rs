@@ -16,7 +16,7 @@ use super::link::{self, Content, Segment};
 use super::network::Network;
 use super::tcp::{Ending, Flow, Flows, Side};
 use super::tls::KeyLog;
-use crate::capture::{LinkType, Packet};
+use crate::capture::{LinkType, Packet, Timestamp};
 
 /// Connects that came to nothing are kept until their server is known to speak HTTP/2, at most this
 /// many: a port scan must not grow memory.
@@ -58,6 +58,7 @@ pub struct Decoder {
     pending: Vec<(Flow, Conversation)>,
     anomalies: Anomalies,
     tally: Tally,
+    evicted: u64,
 }
 
 impl Decoder {
@@ -90,6 +91,27 @@ impl Decoder {
             }
         }
         self.links = links;
+    }
+
+    /// Time has passed, packets or not: lets go of connections that ended a while ago, and of those
+    /// that have been silent for long.
+    pub fn tick(&mut self, now: Timestamp, sink: &mut impl FnMut(u32, Event<'_>)) {
+        while let Some((flow, conversation)) = self.flows.pop_finished(now) {
+            self.end(flow, conversation, sink);
+        }
+        let speaks = |conversation: &Conversation| conversation.connection().is_some();
+        for (flow, conversation) in self.flows.take_idle(now, speaks) {
+            if speaks(&conversation) {
+                self.evicted += 1;
+            }
+            self.end(flow, conversation, sink);
+        }
+    }
+
+    /// How many connections were let go because nothing was heard of them.
+    #[must_use]
+    pub const fn evicted(&self) -> u64 {
+        self.evicted
     }
 
     /// Nothing more will come: tells what was still held back.

@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::app_error;
 use super::connection::{Connection, Interest};
 use super::diagnosis::{self, Case, Finding};
+use super::methods::Methods;
 use super::record::{ConnectionRecord, Finished, VerdictCounts};
 use super::retry::Attempts;
 use super::rpc::{CallId, Rpc};
 use super::server::{Inferred, Server};
+use super::watch::{GivenUp, News, Watch};
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::Event;
 
@@ -28,6 +31,10 @@ pub struct Analysis {
     pub verdicts: VerdictCounts,
 }
 
+/// How long an analysis that goes on can link a call to its retry: a call may be known for dead only
+/// when its connection ends.
+const LINKABLE: Duration = Duration::from_secs(300);
+
 /// Follows all connections.
 #[derive(Debug, Default)]
 pub struct Inspector {
@@ -36,6 +43,7 @@ pub struct Inspector {
     finished: Vec<Finished>,
     attempts: Attempts,
     last_moment: Option<Timestamp>,
+    watch: Option<Box<Watch>>,
 }
 
 impl Inspector {
@@ -48,12 +56,80 @@ impl Inspector {
         }
     }
 
+    /// An inspector that tells news on the way and stays small however long it goes on.
+    #[must_use]
+    pub fn watching(interest: Interest) -> Self {
+        Self {
+            watch: Some(Box::default()),
+            ..Self::new(Interest {
+                methods: true,
+                ..interest
+            })
+        }
+    }
+
     /// The capture has come to this moment.
     pub fn tick(&mut self, stamp: Stamp) {
         if self.last_moment.is_none() {
             self.interest.epoch = stamp.time;
         }
         self.last_moment = self.last_moment.max(Some(stamp.time));
+        let Some(watch) = &mut self.watch else {
+            return;
+        };
+        while let Some(connection) = watch.take_due(stamp.time) {
+            let Some(open) = self.open.get_mut(&connection) else {
+                continue;
+            };
+            watch.tell_lost(open, stamp.time);
+            for attempt in open.take_attempts() {
+                self.attempts.push(attempt);
+            }
+        }
+    }
+
+    /// What became certain since the last time; nothing unless [watching](Self::watching).
+    pub fn take_news(&mut self) -> Vec<News> {
+        self.watch
+            .as_mut()
+            .map(|watch| watch.take_news())
+            .unwrap_or_default()
+    }
+
+    /// What follows from all that is certain so far; nothing unless [watching](Self::watching).
+    #[must_use]
+    pub fn findings_so_far(&mut self) -> Vec<Finding> {
+        let Some(watch) = &mut self.watch else {
+            return Vec::new();
+        };
+        let mut finished = watch.finished(self.open.values_mut());
+        let (findings, _) = understand(&mut finished, &self.attempts, self.last_moment);
+        watch.keep_links(&finished);
+        if let Some(now) = self.last_moment {
+            let horizon = i64::try_from(LINKABLE.as_nanos()).unwrap_or(i64::MAX);
+            self.attempts
+                .forget_before(now.nanos().saturating_sub(horizon));
+        }
+        findings
+    }
+
+    /// Calls by method; `None` unless [watching](Self::watching).
+    #[must_use]
+    pub fn methods(&self) -> Option<&Methods> {
+        self.watch.as_ref().map(|watch| &watch.methods)
+    }
+
+    /// What was given up to stay small.
+    #[must_use]
+    pub fn given_up(&self) -> GivenUp {
+        let watch = self.watch.as_ref();
+        watch.map(|watch| watch.given_up()).unwrap_or_default()
+    }
+
+    /// How many connections are open.
+    #[must_use]
+    pub fn open_connections(&self) -> usize {
+        self.open.len()
     }
 
     /// Takes the next event of a connection.
@@ -61,26 +137,43 @@ impl Inspector {
         if let Event::Recognised(recognition) = event {
             self.open
                 .insert(connection, Connection::new(connection, recognition));
+            if let Some(watch) = &mut self.watch {
+                watch.recognised(connection, recognition);
+            }
             return;
         }
         let Some(open) = self.open.get_mut(&connection) else {
             return;
         };
         open.push(event, &self.interest);
+        if let Some(watch) = &mut self.watch {
+            watch.after(open, event, self.last_moment.unwrap_or_default());
+        }
         for attempt in open.take_attempts() {
             self.attempts.push(attempt);
         }
         if matches!(event, Event::Finished { .. })
             && let Some(open) = self.open.remove(&connection)
         {
-            self.conclude(open);
+            self.conclude_one(open);
         }
     }
 
-    fn conclude(&mut self, mut connection: Connection) {
+    /// Judges what is still open: nothing more will come of it.
+    pub fn conclude(&mut self) {
+        for open in std::mem::take(&mut self.open).into_values() {
+            self.conclude_one(open);
+        }
+    }
+
+    fn conclude_one(&mut self, mut connection: Connection) {
         connection.conclude(self.last_moment, &self.interest);
         for attempt in connection.take_attempts() {
             self.attempts.push(attempt);
+        }
+        if let Some(watch) = &mut self.watch {
+            watch.finish(connection, self.last_moment);
+            return;
         }
         let finished = connection.into_finished();
         if self
@@ -95,36 +188,15 @@ impl Inspector {
     /// The capture is over.
     #[must_use]
     pub fn finish(mut self) -> Analysis {
-        for open in std::mem::take(&mut self.open).into_values() {
-            self.conclude(open);
+        self.conclude();
+        let mut analysis = Analysis::default();
+        if let Some(watch) = &self.watch {
+            self.finished = watch.finished(std::iter::empty());
+            analysis.verdicts.merge(watch.forgotten_verdicts());
         }
         self.finished.sort_by_key(|finished| finished.record.number);
-        self.attempts.link(&mut self.finished, self.last_moment);
-        tell_application_errors(&mut self.finished);
-        let mut servers: BTreeMap<SocketAddr, Vec<&Finished>> = BTreeMap::new();
-        for finished in &self.finished {
-            servers
-                .entry(finished.record.server)
-                .or_default()
-                .push(finished);
-        }
-        let known = servers.iter().map(|(address, connections)| Server {
-            address: *address,
-            connections: connections.len() as u64,
-            inferred: Inferred::of(connections),
-        });
-        let known: Vec<_> = known.collect();
-        let cases: Vec<_> = known
-            .iter()
-            .zip(servers.into_values())
-            .map(|(server, connections)| Case::new(server, connections, self.last_moment))
-            .collect();
-        let mut analysis = Analysis {
-            findings: diagnosis::diagnose(&cases),
-            ..Analysis::default()
-        };
-        drop(cases);
-        analysis.servers = known;
+        (analysis.findings, analysis.servers) =
+            understand(&mut self.finished, &self.attempts, self.last_moment);
         for Finished { record, rpcs } in self.finished {
             analysis.verdicts.merge(&record.verdicts);
             analysis.connections.push(record);
@@ -132,6 +204,37 @@ impl Inspector {
         }
         analysis
     }
+}
+
+/// What follows from all connections together: links between calls are added to them.
+fn understand(
+    finished: &mut [Finished],
+    attempts: &Attempts,
+    last_moment: Option<Timestamp>,
+) -> (Vec<Finding>, Vec<Server>) {
+    attempts.link(finished, last_moment);
+    tell_application_errors(finished);
+    let mut servers: BTreeMap<SocketAddr, Vec<&Finished>> = BTreeMap::new();
+    for finished in &*finished {
+        servers
+            .entry(finished.record.server)
+            .or_default()
+            .push(finished);
+    }
+    let known = servers.iter().map(|(address, connections)| Server {
+        address: *address,
+        connections: connections.len() as u64,
+        inferred: Inferred::of(connections),
+    });
+    let known: Vec<_> = known.collect();
+    let cases: Vec<_> = known
+        .iter()
+        .zip(servers.into_values())
+        .map(|(server, connections)| Case::new(server, connections, last_moment))
+        .collect();
+    let findings = diagnosis::diagnose(&cases);
+    drop(cases);
+    (findings, known)
 }
 
 /// Says of each call what the application was told: what became of its last attempt.

@@ -103,7 +103,7 @@ impl Counter {
 const RAPID_NANOS: i64 = 10_000_000;
 
 /// Counts what a connection's sides send.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Bursts {
     client: [Counter; Abuse::ALL.len()],
     server: [Counter; Abuse::ALL.len()],

@@ -30,7 +30,7 @@ pub struct AtLimit {
 }
 
 /// Follows how many streams are open.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Concurrency {
     limit: Option<u32>,
     stay: Option<Stay>,

@@ -4,13 +4,16 @@
 //! answered, and whose answer arrived, are settled and folded into counts on the way, so that memory
 //! follows what is open. What never happens here: judging, which is [`judge`](super::judge)'s.
 
+mod certain;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
 use super::filter::Filter;
-use super::fingerprint;
+use super::fingerprint::{self, Identity};
 use super::goaway::{GoAway, GoAways};
 use super::idleness::Idleness;
 use super::judge::{Circumstances, Judgement, judge};
@@ -32,6 +35,8 @@ use crate::decode::http2::{
 use crate::decode::tcp::Ending;
 use crate::decode::{Carrier, Direction, Event, Network, Recognition, Transport};
 
+pub(super) use certain::GRACE;
+
 /// How many streams of a connection are followed at a time. Far above any server's
 /// MAX_CONCURRENT_STREAMS; a client that opens more without an answer is an attack.
 pub const MAX_OPEN_STREAMS: usize = 1 << 17;
@@ -52,6 +57,8 @@ pub struct Interest {
     /// Request headers, names in lower case, that say nothing about which attempts belong to one
     /// call, whatever they look like.
     pub not_identifying: Vec<Box<[u8]>>,
+    /// Whether all calls are counted by their method.
+    pub methods: bool,
     /// Which calls count.
     pub filter: Filter,
     /// The capture's first packet.
@@ -68,8 +75,11 @@ impl Interest {
     }
 }
 
+/// A call that was settled: its method and what became of it.
+pub(super) type Counted = (Option<Arc<[u8]>>, Verdict);
+
 /// One connection.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Connection {
     record: ConnectionRecord,
     /// Whether the server's bytes were seen from the first one on, without a hole.
@@ -94,6 +104,7 @@ pub struct Connection {
     interned: FxHashMap<Box<[u8]>, Arc<[u8]>>,
     settled: Vec<Rpc>,
     traffic: Follower,
+    counted: Vec<Counted>,
     attempts: Vec<Attempt>,
 }
 
@@ -158,6 +169,7 @@ impl Connection {
             interned: FxHashMap::default(),
             settled: Vec::new(),
             traffic: Follower::new(recognition),
+            counted: Vec::new(),
             attempts: Vec::new(),
         }
     }
@@ -720,6 +732,11 @@ impl Connection {
         self.circumstances.last_word = self.goaways.final_of_server();
         let judgement = judge(id, &stream, &self.circumstances);
         let silent = matches!(judgement.verdict, Verdict::Ok | Verdict::Unknown);
+        let told = stream.told;
+        if interest.methods && !told {
+            self.counted
+                .push((stream.request.method.clone(), judgement.verdict));
+        }
         let identity = stream.request.fingerprint.identity();
         let timeout = stream.request.timeout;
         let rpc = tell(
@@ -730,23 +747,30 @@ impl Connection {
             stream,
             judgement,
         );
+        if !told {
+            self.note_attempt(&rpc, identity, timeout);
+        }
+        if !interest.wants(&rpc) {
+            return;
+        }
+        self.record.verdicts.add(rpc.verdict);
+        // What was told once is told to its end.
+        if !silent || interest.all || told {
+            self.settled.push(rpc);
+        }
+    }
+
+    fn note_attempt(&mut self, rpc: &Rpc, identity: Option<Identity>, timeout: Option<Duration>) {
         if let Some((identity, opened)) = identity.zip(rpc.opened) {
             let opened_nanos = opened.time.nanos();
             self.attempts.push(Attempt {
                 call: rpc.id,
                 identity,
                 opened_nanos,
-                lost_nanos: retry::lost_at(&rpc),
+                lost_nanos: retry::lost_at(rpc),
                 deadline_nanos: fingerprint::deadline(opened_nanos, timeout),
                 verdict: rpc.verdict,
             });
-        }
-        if !interest.wants(&rpc) {
-            return;
-        }
-        self.record.verdicts.add(rpc.verdict);
-        if !silent || interest.all {
-            self.settled.push(rpc);
         }
     }
 

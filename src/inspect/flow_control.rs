@@ -85,7 +85,7 @@ impl Waits {
 }
 
 /// What one side may send on a connection.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Sender {
     direction: Direction,
     /// What a stream's window begins with.

@@ -120,7 +120,7 @@ impl GoAways {
         self.all
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &GoAway> {
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &GoAway> {
         self.all.iter()
     }
 }

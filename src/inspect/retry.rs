@@ -77,12 +77,24 @@ impl Attempts {
         }
     }
 
+    /// Forgets attempts that began before a moment. What is linked among them has to be linked before.
+    pub(crate) fn forget_before(&mut self, nanos: i64) {
+        let old = |attempt: &Attempt| attempt.opened_nanos < nanos;
+        while self.recent.front().is_some_and(old) {
+            self.recent.pop_front();
+        }
+        self.kept.retain(|attempt| attempt.opened_nanos >= nanos);
+        let remembered = self.kept.iter().chain(&self.recent);
+        let lost = remembered.filter(|attempt| attempt.lost_nanos.is_some());
+        self.lost = lost.map(|attempt| attempt.identity.request).collect();
+    }
+
     /// Links what was remembered, and says of each call what became of it as a whole. `capture_end`
     /// is the capture's last moment.
-    pub(crate) fn link(self, connections: &mut [Finished], capture_end: Option<Timestamp>) {
+    pub(crate) fn link(&self, connections: &mut [Finished], capture_end: Option<Timestamp>) {
         let mut groups: FxHashMap<u64, Vec<Attempt>> = FxHashMap::default();
         let lost = &self.lost;
-        let remembered = self.kept.into_iter().chain(self.recent);
+        let remembered = self.kept.iter().chain(&self.recent).copied();
         for attempt in remembered.filter(|attempt| lost.contains(&attempt.identity.request)) {
             groups
                 .entry(attempt.identity.request)

@@ -63,6 +63,12 @@ impl Verdict {
         }
     }
 
+    /// Whether a report tells of the call unasked: it did not simply succeed.
+    #[must_use]
+    pub const fn is_told(self) -> bool {
+        !matches!(self, Self::Ok | Self::Unknown)
+    }
+
     /// Whether the call died: neither answered nor unknowable.
     #[must_use]
     pub const fn is_death(self) -> bool {

@@ -32,7 +32,7 @@ pub struct Traffic {
 }
 
 /// Follows what both sides send.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Follower {
     /// `None` where the windows and the streams that are open cannot be known.
     open: Option<Open>,
@@ -44,7 +44,7 @@ pub(crate) struct Follower {
 }
 
 /// The streams that are open, and what may be sent on them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Open {
     streams: FxHashMap<u32, OpenStream>,
     client: Sender,

@@ -7,11 +7,11 @@ use super::escape;
 use super::network::{self, durations};
 use super::redact::Secrets;
 use crate::capture::{FileSummary, Stamp, Timestamp};
-use crate::decode::Transport;
 use crate::decode::anomaly::Anomaly;
 use crate::decode::http2::SettingId;
 use crate::decode::tcp::Ending;
 use crate::decode::tls::Facts;
+use crate::decode::{Recognition, Transport};
 use crate::inspect::diagnosis::{Evidence, Finding};
 use crate::inspect::{
     CallId, ConnectionRecord, Estimate, GoAway, Link, RequestedHeader, Rpc, Server,
@@ -95,6 +95,19 @@ pub fn connection(record: &ConnectionRecord, files: Files) -> Value {
         "client_stack": record.user_agent.as_deref().map(escape::text),
         "server_stack": record.server_header.as_deref().map(escape::text),
         "tls": record.tls.as_ref().map(tls),
+    })
+}
+
+/// What a connection's first sight tells of it.
+pub(super) fn connection_seen(number: u32, recognition: &Recognition) -> Value {
+    json!({
+        "conn": number,
+        "tcp_stream": recognition.tcp_stream,
+        "client": recognition.client.to_string(),
+        "server": recognition.server.to_string(),
+        "transport": transport(recognition.transport),
+        "preface_seen": recognition.preface_seen,
+        "opened": recognition.opened.map(|stamp| time(stamp.time)),
     })
 }
 
@@ -195,7 +208,7 @@ fn file(file: &FileSummary) -> Value {
     })
 }
 
-fn go_away(goaway: &GoAway, files: Files) -> Value {
+pub(super) fn go_away(goaway: &GoAway, files: Files) -> Value {
     let value = json!({
         "from": goaway.from.sender(),
         "time": time(goaway.stamp.time),

@@ -4,6 +4,7 @@
 //! and what else there is to read. What never happens here: a decision; what is not in the data is not said.
 
 pub mod frames;
+pub mod live;
 pub mod manual;
 pub mod markdown;
 pub mod text;

@@ -16,6 +16,9 @@
 
 mod interface;
 mod packet_block;
+mod writer;
+
+pub use writer::{WrittenPacket, interface_block, packet_block, section_block};
 
 use std::io;
 

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
@@ -16,6 +17,20 @@ const LINGER_NANOS: i64 = 2_000_000_000;
 /// How many finished connections are remembered, so that a stray packet of one does not look like
 /// a new connection. Each costs about a hundred bytes.
 const MAX_REMEMBERED: usize = 65_536;
+
+/// How long nothing is heard of a connection that matters until it is let go. Clients ping idle ones
+/// every few minutes or hours (gRPC's own bound is two hours); their state is small.
+const IDLE: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// The same for one that does not matter, or not yet.
+const IDLE_UNRELATED: Duration = Duration::from_secs(60);
+
+/// How many connections are followed at a time by someone who watches for weeks; beyond that a tenth
+/// goes, the most silent ones first.
+const MAX_FLOWS: usize = 100_000;
+
+/// How often idle connections are looked for.
+const SWEEP: Duration = Duration::from_secs(10);
 
 /// Where a flow and what is attached to it live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,6 +70,8 @@ pub struct Flows<T> {
     ended: VecDeque<(Timestamp, Slot)>,
     remembered: VecDeque<Key>,
     next_index: u32,
+    /// When idle connections were last looked for.
+    swept: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -74,6 +91,7 @@ impl<T> Default for Flows<T> {
             ended: VecDeque::new(),
             remembered: VecDeque::new(),
             next_index: 0,
+            swept: None,
         }
     }
 }
@@ -141,6 +159,52 @@ impl<T: Default> Flows<T> {
         left
     }
 
+    /// Takes out connections of which nothing was heard for long: two hours where `counts`, else
+    /// a minute, and the most silent ones where there are too many. Should
+    /// one of them speak again, it is a new one.
+    pub fn take_idle(&mut self, now: Timestamp, counts: impl Fn(&T) -> bool) -> Vec<(Flow, T)> {
+        let since = self.swept.get_or_insert(now);
+        let crowded = self.entries.len() - self.free.len() > MAX_FLOWS;
+        if now.nanos_since(*since) < nanos(SWEEP) && !crowded {
+            return Vec::new();
+        }
+        self.swept = Some(now);
+        let mut silent: Vec<_> = (0..)
+            .zip(&self.entries)
+            .filter_map(|(slot, entry)| {
+                let entry = entry.as_ref().filter(|entry| !entry.over)?;
+                let silence = now.nanos_since(entry.flow.last_seen().time);
+                let limit = if counts(&entry.attachment) {
+                    IDLE
+                } else {
+                    IDLE_UNRELATED
+                };
+                Some((silence, silence >= nanos(limit), Slot(slot)))
+            })
+            .collect();
+        if crowded {
+            silent.sort_unstable_by_key(|(silence, ..)| std::cmp::Reverse(*silence));
+            let surplus = silent.len() / 10;
+            silent
+                .iter_mut()
+                .take(surplus)
+                .for_each(|(_, idle, _)| *idle = true);
+        }
+        silent.retain(|(_, idle, _)| *idle);
+        silent
+            .into_iter()
+            .filter_map(|(_, _, slot)| self.forget(slot))
+            .collect()
+    }
+
+    /// Takes out a connection without a memory of it.
+    fn forget(&mut self, slot: Slot) -> Option<(Flow, T)> {
+        let entry = self.entries.get_mut(slot.0)?.take()?;
+        self.free.push(slot);
+        self.slots.remove(&entry.key);
+        Some((entry.flow, entry.attachment))
+    }
+
     fn locate(&mut self, segment: &Segment<'_>) -> Option<Slot> {
         let key = Key::of(segment);
         match self.slots.get(&key) {
@@ -186,6 +250,10 @@ impl<T: Default> Flows<T> {
         }
         Some((entry.flow, entry.attachment))
     }
+}
+
+fn nanos(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
 }
 
 fn opens(segment: &Segment<'_>) -> bool {

@@ -1,0 +1,164 @@
+//! What the user typed after `live`.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::Output;
+
+#[derive(Args, Debug)]
+pub(crate) struct Live {
+    /// Listen on this interface (repeatable, or a list with commas); `any` is all of them
+    #[arg(
+        short,
+        long = "interface",
+        value_name = "IFACE",
+        required = true,
+        value_delimiter = ','
+    )]
+    pub(crate) interfaces: Vec<String>,
+    /// Which packets, in the syntax of pcap-filter(7)
+    #[arg(value_name = "FILTER")]
+    pub(crate) filter: Vec<String>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: LiveFormat,
+    /// Take this server port for HTTP/2 even if no preface was seen (repeatable)
+    #[arg(long = "port", value_name = "PORT")]
+    pub(crate) ports: Vec<u16>,
+    /// Report this request header with each RPC (repeatable)
+    #[arg(long = "header", value_name = "NAME")]
+    pub(crate) headers: Vec<String>,
+    /// How many victims of a kind the text of the report shows
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(crate) limit: usize,
+    /// Exit with 1 if a finding has this rule or severity (repeatable; `warning` includes errors)
+    #[arg(long, value_name = "RULE|SEVERITY")]
+    pub(crate) fail_on: Vec<String>,
+    /// Stop after this time
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) duration: Option<Duration>,
+    /// Stop after this many packets
+    #[arg(long, value_name = "N")]
+    pub(crate) count: Option<u64>,
+    /// How often JSON has a status event
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
+    pub(crate) interval: Duration,
+    /// See packets that are not for this host
+    #[arg(long)]
+    pub(crate) promiscuous: bool,
+    /// Bytes of a packet to capture at most
+    #[arg(long, value_name = "BYTES", default_value_t = 262_144)]
+    pub(crate) snaplen: u32,
+    /// Memory that the kernel keeps packets in until they are read
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "64MiB")]
+    pub(crate) ring: usize,
+    /// Keep the last packets in memory, and write them to this directory when an error is found
+    #[arg(long, value_name = "DIR")]
+    pub(crate) record: Option<PathBuf>,
+    /// How far a recording goes back
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "60s", requires = "record")]
+    pub(crate) record_window: Duration,
+    /// How much memory a recording takes at most
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "64MiB", requires = "record")]
+    pub(crate) record_size: usize,
+    /// How far a recording goes on after what was found
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5s", requires = "record")]
+    pub(crate) record_after: Duration,
+    /// Write on findings of this rule instead of on all errors (repeatable)
+    #[arg(long, value_name = "RULE", requires = "record")]
+    pub(crate) record_on: Vec<String>,
+    /// How many recordings stay
+    #[arg(long, value_name = "N", default_value_t = 20, requires = "record")]
+    pub(crate) record_keep: usize,
+    /// Write all packets to this file, as pcapng
+    #[arg(short = 'w', long = "write", value_name = "FILE")]
+    pub(crate) write: Option<PathBuf>,
+    /// Serve Prometheus metrics and /healthz here; on loopback if there is only a port
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
+    pub(crate) metrics: Option<SocketAddr>,
+    /// Become this user once everything that takes rights is open
+    #[arg(long, value_name = "USER")]
+    pub(crate) user: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LiveFormat {
+    /// For a terminal
+    #[default]
+    Text,
+    /// One object a line
+    Json,
+}
+
+/// A time such as `500ms`, `90s` or `1h 30m`; a mere number is seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    if let Ok(seconds) = text.parse() {
+        return Ok(Duration::from_secs(seconds));
+    }
+    let parsed: Result<jiff::SignedDuration, _> = text.parse();
+    let parsed = parsed.map_err(|_| "expected a time such as 500ms, 90s or 5m".to_owned())?;
+    parsed
+        .try_into()
+        .map_err(|_| "a time cannot be negative".to_owned())
+}
+
+/// A size such as `64MiB`, `500K` or `1G`; a mere number is bytes, and all units are powers of 1024.
+fn size(text: &str) -> Result<usize, String> {
+    let wrong = || "expected a size such as 500K, 64MiB or 1G".to_owned();
+    let digits = text.trim_end_matches(|letter: char| !letter.is_ascii_digit());
+    let number: usize = digits.parse().map_err(|_| wrong())?;
+    let unit = text.get(digits.len()..).unwrap_or_default().trim();
+    let power = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "kb" | "kib" => 10,
+        "m" | "mb" | "mib" => 20,
+        "g" | "gb" | "gib" => 30,
+        _ => return Err(wrong()),
+    };
+    number
+        .checked_mul(1 << power)
+        .ok_or_else(|| "that is too large".to_owned())
+}
+
+/// An address with a port, or a port on loopback: a page about who talks to whom is not for everybody.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let port = text.strip_prefix(':').unwrap_or(text);
+    if let Ok(port) = port.parse() {
+        return Ok((Ipv4Addr::LOCALHOST, port).into());
+    }
+    let text = text.replacen("localhost:", "127.0.0.1:", 1);
+    text.parse()
+        .map_err(|_| "expected an address such as 127.0.0.1:9464, or a port".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_sizes_have_units() {
+        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
+        assert!(duration("-5s").is_err() && duration("soon").is_err());
+        assert_eq!(size("4096"), Ok(4_096));
+        assert_eq!(size("500K"), Ok(512_000));
+        assert_eq!(size("64MiB"), Ok(64 << 20));
+        assert!(size("64 parsecs").is_err() && size("99999999999G").is_err());
+    }
+
+    #[test]
+    fn metrics_are_served_on_loopback_unless_said_otherwise() {
+        let at = |text| address(text).map(|address| address.to_string());
+        assert_eq!(at("9464").as_deref(), Ok("127.0.0.1:9464"));
+        assert_eq!(at(":9464").as_deref(), Ok("127.0.0.1:9464"));
+        assert_eq!(at("0.0.0.0:9464").as_deref(), Ok("0.0.0.0:9464"));
+        assert_eq!(at("[::1]:9464").as_deref(), Ok("[::1]:9464"));
+        assert!(at("somewhere").is_err());
+    }
+}

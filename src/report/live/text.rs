@@ -1,0 +1,141 @@
+//! One line a thing for a terminal, and the line that says how the watch is doing.
+
+use colored::Colorize as _;
+
+use super::Status;
+use crate::capture::Timestamp;
+use crate::inspect::diagnosis::{Finding, Severity};
+use crate::inspect::{News, Processed, Race, Rpc};
+use crate::report::escape;
+use crate::report::redact::Secrets;
+
+/// What became certain; `None` for what is no news to a person, such as each connection.
+#[must_use]
+pub fn news(news: &News, secrets: Secrets) -> Option<String> {
+    match news {
+        News::Connection { .. } => None,
+        News::GoAway {
+            connection,
+            ends,
+            goaway,
+        } => {
+            let sender = if goaway.from_client() {
+                ends.client
+            } else {
+                ends.server
+            };
+            let what = if goaway.is_announcement() {
+                "announces the end".to_owned()
+            } else {
+                format!("last_stream_id={}", goaway.last_stream_id)
+            };
+            let debug = match &*goaway.debug_data {
+                [] => String::new(),
+                data => format!(" \"{}\"", escape::terminal(data)),
+            };
+            let beyond = match goaway.streams_beyond {
+                0 => String::new(),
+                1 => ", 1 stream beyond".to_owned(),
+                count => format!(", {count} streams beyond"),
+            };
+            Some(format!(
+                "{}  {}  conn {connection}, {sender}: {what} {}{debug}{beyond}",
+                clock(goaway.stamp.time),
+                "GOAWAY ".yellow(),
+                goaway.error,
+            ))
+        }
+        News::Rpc { since, ends, rpc } => {
+            let method = rpc.method.as_deref().map_or_else(
+                || "unknown method".to_owned(),
+                |path| escape::terminal(&secrets.path(path)),
+            );
+            Some(format!(
+                "{}  {}  {}:{} {method} to {}: {}",
+                clock(*since),
+                if rpc.verdict.is_death() {
+                    "died   ".red()
+                } else {
+                    "failed ".yellow()
+                },
+                rpc.id.connection,
+                rpc.id.stream,
+                ends.server,
+                end(rpc),
+            ))
+        }
+    }
+}
+
+/// A finding, new or grown.
+#[must_use]
+pub fn finding(time: Timestamp, finding: &Finding) -> String {
+    let name = format!("{:<7}", finding.severity.name());
+    let name = match finding.severity {
+        Severity::Error => name.red().bold(),
+        Severity::Warning => name.yellow().bold(),
+        Severity::Info => name.bold(),
+    };
+    format!(
+        "{}  {name}  {} ({}): {}",
+        clock(time),
+        finding.rule,
+        finding.confidence.name(),
+        escape::terminal(finding.title.as_bytes()),
+    )
+}
+
+/// How the watch is doing, in less than a terminal's width.
+#[must_use]
+pub fn status(status: &Status) -> String {
+    let calls = status.progress.methods.total();
+    let mut line = format!(
+        "{} connections, {:.0} RPCs/s, {} RPCs, {} died, {} packets",
+        status.progress.open_connections,
+        status.rpcs_per_second,
+        calls.total(),
+        calls.deaths(),
+        status.progress.packets,
+    );
+    if status.drops.total() > 0 {
+        let drops = &status.drops;
+        line.push_str(&format!(
+            ", dropped: {} kernel, {} interface, {} own queue",
+            drops.kernel, drops.interface, drops.queue
+        ));
+    }
+    if status.interfaces_away > 0 {
+        line.push_str(", waiting for an interface");
+    }
+    line
+}
+
+/// How a call ended, in a few words.
+fn end(rpc: &Rpc) -> String {
+    let mut text = rpc.verdict.name().to_owned();
+    match rpc.race {
+        Some(Race::InFlight) => text.push_str(" (crossed the GOAWAY in flight)"),
+        Some(Race::AfterReceipt) => text.push_str(" (sent after the GOAWAY had arrived)"),
+        Some(Race::Unknown) | None => {}
+    }
+    if let Some(status) = rpc.grpc_status.as_deref() {
+        text.push_str(&format!(", grpc-status {}", escape::terminal(status)));
+    } else if let Some(status) = rpc.http_status.filter(|status| *status >= 400) {
+        text.push_str(&format!(", HTTP {status}"));
+    }
+    if let Some(error) = rpc.error {
+        text.push_str(&format!(", {error}"));
+    }
+    text.push_str(match rpc.processed {
+        Processed::No => "; not processed, safe to retry",
+        Processed::Maybe => "; possibly processed",
+        Processed::Yes => "; processed",
+    });
+    text
+}
+
+/// The time of day in UTC, to the millisecond.
+fn clock(time: Timestamp) -> String {
+    let text = time.to_string();
+    text.get(11..23).unwrap_or(&text).to_owned()
+}

@@ -1,0 +1,88 @@
+//! `-w`: all packets, to one file.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+use h2sniff::capture::{Interface, WrittenPacket, interface_block, packet_block, section_block};
+
+use super::Refusal;
+use super::queue::Batch;
+
+/// Bytes after which what was gathered is written.
+const WRITE_AT: usize = 1 << 20;
+
+/// A file that grows by whole blocks.
+#[derive(Debug)]
+pub(super) struct Recording {
+    path: PathBuf,
+    file: File,
+    gathered: Vec<u8>,
+    /// Bytes in the file, all of whole blocks.
+    written: u64,
+}
+
+impl Recording {
+    pub(super) fn create(path: PathBuf, interfaces: &[Interface]) -> Result<Self, Refusal> {
+        let file = match File::create(&path) {
+            Ok(file) => file,
+            Err(source) => return Err(Refusal::Recording { path, source }),
+        };
+        let mut gathered = Vec::new();
+        section_block(&mut gathered);
+        for interface in interfaces {
+            interface_block(&mut gathered, interface);
+        }
+        let mut recording = Self {
+            path,
+            file,
+            gathered,
+            written: 0,
+        };
+        recording.flush()?;
+        Ok(recording)
+    }
+
+    pub(super) fn push(&mut self, batch: &Batch) -> Result<(), Refusal> {
+        for (packet, data) in batch.iter() {
+            packet_block(&mut self.gathered, written(packet, data), &[]);
+            if self.gathered.len() >= WRITE_AT {
+                self.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what was gathered. Where that fails, the file ends with the last whole write.
+    pub(super) fn flush(&mut self) -> Result<(), Refusal> {
+        if self.gathered.is_empty() {
+            return Ok(());
+        }
+        let result = self.file.write_all(&self.gathered);
+        if let Err(source) = result {
+            // The rest of a block that did not fit; cutting it off takes no room.
+            let _ = self.file.set_len(self.written);
+            return Err(self.refuse(source));
+        }
+        self.written += self.gathered.len() as u64;
+        self.gathered.clear();
+        Ok(())
+    }
+
+    fn refuse(&self, source: io::Error) -> Refusal {
+        Refusal::Recording {
+            path: self.path.clone(),
+            source,
+        }
+    }
+}
+
+/// A packet from the queue as it is written.
+pub(super) fn written(packet: super::queue::Waiting, data: &[u8]) -> WrittenPacket<'_> {
+    WrittenPacket {
+        interface: u32::try_from(packet.interface).unwrap_or_default(),
+        time: packet.time,
+        original_length: packet.original_length,
+        data,
+    }
+}

@@ -1,0 +1,78 @@
+//! What a watch lost or gave up, and what that means for what it says.
+
+use h2sniff::capture::{FileSummary, Format, Interface};
+use h2sniff::decode::anomaly::{Anomaly, Layer};
+use h2sniff::inspect::diagnosis::{Confidence, Finding};
+use h2sniff::report::Report;
+use h2sniff::report::live::{Drops, Status};
+
+/// Where packets were dropped, nothing is certain any more: what is missing may have been there.
+pub(super) fn weaken(findings: &mut [Finding], drops: Drops) {
+    if drops.total() == 0 {
+        return;
+    }
+    for finding in findings {
+        if finding.confidence == Confidence::Certain {
+            finding.confidence = Confidence::Likely;
+            finding
+                .explanation
+                .push_str(" Packets were dropped while capturing, so this is not certain.");
+        }
+    }
+}
+
+/// The live capture as a report lists its captures.
+pub(super) fn summary(interfaces: Vec<Interface>, report: &Report) -> FileSummary {
+    let names: Vec<_> = interfaces.iter().filter_map(|of| of.name.clone()).collect();
+    FileSummary {
+        path: names.join(", "),
+        format: Format::Pcapng,
+        compression: None,
+        packets: report.packets,
+        bytes: report.bytes,
+        interfaces,
+        first: report.first_packet,
+        last: report.last_packet,
+    }
+}
+
+/// What was lost or given up, as anomalies.
+pub(super) fn losses(status: &Status) -> Vec<Anomaly> {
+    let drops = &status.drops;
+    let given_up = &status.progress.given_up;
+    let all = [
+        (
+            drops.kernel,
+            "packets dropped by the kernel, whose ring was full; verdicts are weakened",
+        ),
+        (
+            drops.interface,
+            "packets dropped by the interface; verdicts are weakened",
+        ),
+        (
+            drops.queue,
+            "packets dropped here, the analysis being too slow; verdicts are weakened",
+        ),
+        (
+            given_up.connections,
+            "ended connections no longer listed, to keep memory bounded",
+        ),
+        (
+            given_up.rpcs,
+            "lost calls no longer listed, to keep memory bounded",
+        ),
+        (
+            status.progress.evicted_connections,
+            "connections let go because nothing was heard of them",
+        ),
+    ];
+    let lost = all.into_iter().filter(|(count, _)| *count > 0);
+    lost.map(|(count, text)| Anomaly {
+        layer: Layer::Capture,
+        text: text.to_owned(),
+        stamp: None,
+        connection: None,
+        count,
+    })
+    .collect()
+}

@@ -1,0 +1,89 @@
+//! `--metrics`: all numbers over HTTP, for Prometheus.
+//!
+//! As much of HTTP/1.1 as a scraper needs: a request's first line, an answer, the end (RFC 9112).
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use h2sniff::report::live::{Status, prometheus};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+
+/// How many may ask at a time.
+const MAX_ASKING: usize = 16;
+
+/// How long one may take to ask and to read the answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a request's head may be, in bytes.
+const MAX_HEAD: usize = 8 << 10;
+
+/// Answers whoever asks, for ever.
+pub(super) async fn serve(listener: TcpListener, status: Arc<Mutex<Status>>) {
+    let asking = Arc::new(Semaphore::new(MAX_ASKING));
+    loop {
+        let Ok(turn) = Arc::clone(&asking).acquire_owned().await else {
+            return;
+        };
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of file descriptors, most likely; it passes.
+            sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        let status = Arc::clone(&status);
+        tokio::spawn(async move {
+            // Whoever asked is gone, or too slow: there is nobody to tell.
+            let _ = timeout(PATIENCE, answer(stream, &status)).await;
+            drop(turn);
+        });
+    }
+}
+
+async fn answer(mut stream: TcpStream, status: &Mutex<Status>) -> std::io::Result<()> {
+    let mut head = Vec::new();
+    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+        if head.len() > MAX_HEAD || stream.read_buf(&mut head).await? == 0 {
+            return Ok(());
+        }
+    }
+    let line = head.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let mut words = line.split(|byte| *byte == b' ');
+    let method = words.next().unwrap_or_default();
+    let target = words.next().unwrap_or_default();
+    let path = target
+        .split(|byte| *byte == b'?')
+        .next()
+        .unwrap_or_default();
+    let plain = "text/plain; charset=utf-8";
+    let (code, kind, body) = match (method, path) {
+        (b"GET" | b"HEAD", b"/metrics") => {
+            let status = status
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone();
+            (
+                "200 OK",
+                prometheus::CONTENT_TYPE,
+                prometheus::render(&status),
+            )
+        }
+        (b"GET" | b"HEAD", b"/healthz") => ("200 OK", plain, "ok\n".to_owned()),
+        (b"GET" | b"HEAD", _) => (
+            "404 Not Found",
+            plain,
+            "try /metrics or /healthz\n".to_owned(),
+        ),
+        _ => ("405 Method Not Allowed", plain, "try GET\n".to_owned()),
+    };
+    let length = body.len();
+    let mut text = format!(
+        "HTTP/1.1 {code}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+    );
+    if method != b"HEAD" {
+        text.push_str(&body);
+    }
+    stream.write_all(text.as_bytes()).await?;
+    stream.shutdown().await
+}

@@ -1,0 +1,57 @@
+//! What the main thread, or the analyst, orders the others to do.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use h2sniff::capture::Waker;
+
+pub(super) struct Orders {
+    wakers: Vec<Waker>,
+    stopped: AtomicBool,
+    hurry: AtomicBool,
+    write_now: AtomicBool,
+}
+
+impl Orders {
+    pub(super) fn new(wakers: Vec<Waker>) -> Self {
+        Self {
+            wakers,
+            stopped: AtomicBool::new(false),
+            hurry: AtomicBool::new(false),
+            write_now: AtomicBool::new(false),
+        }
+    }
+
+    /// Listeners: stop listening.
+    pub(super) fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+        self.wakers.iter().for_each(Waker::stop);
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+
+    /// Analyst: leave what is still in the queue.
+    pub(super) fn hurry(&self) {
+        self.hurry.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_hurried(&self) -> bool {
+        self.hurry.load(Ordering::Acquire)
+    }
+
+    /// Listeners: tell what the kernel counted.
+    pub(super) fn wake(&self) {
+        self.wakers.iter().for_each(Waker::wake);
+    }
+
+    /// Analyst: write a recording.
+    pub(super) fn write_now(&self) {
+        self.write_now.store(true, Ordering::Release);
+    }
+
+    /// Whether a recording was ordered since this was last asked.
+    pub(super) fn take_write_now(&self) -> bool {
+        self.write_now.swap(false, Ordering::AcqRel)
+    }
+}

@@ -1,0 +1,276 @@
+//! What listeners heard and the analyst has not taken yet.
+//!
+//! A listener holds the lock for as long as it takes to copy a packet, the analyst for as long as it
+//! takes to swap the whole batch for an empty one: neither waits for the other's work.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use h2sniff::capture::{Heard, KernelCounts, Timestamp};
+
+/// Bytes that may wait, packets and what is noted of each: about a second of 30,000 gRPC calls.
+const MAX_WAITING: usize = 64 << 20;
+
+/// A batch that grew beyond this is shrunk once it is empty, so that one burst does not cost its
+/// memory for ever.
+const KEEP_CAPACITY: usize = 1 << 20;
+
+/// Packets in order of arrival, their bytes one behind the other.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    bytes: Vec<u8>,
+    packets: Vec<Waiting>,
+}
+
+/// What is noted of a packet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waiting {
+    pub(super) interface: usize,
+    pub(super) time: Timestamp,
+    pub(super) original_length: u32,
+    /// Where its bytes end; they begin where those of the packet before end.
+    end: usize,
+}
+
+impl Batch {
+    /// Packets with their bytes.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Waiting, &[u8])> {
+        self.packets.iter().scan(0, |start, packet| {
+            let data = self.bytes.get(*start..packet.end).unwrap_or_default();
+            *start = packet.end;
+            Some((*packet, data))
+        })
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.packets.is_empty()
+    }
+
+    /// Bytes that it takes.
+    pub(super) const fn size(&self) -> usize {
+        self.bytes.len() + self.packets.len() * size_of::<Waiting>()
+    }
+
+    /// The time of the last packet.
+    pub(super) fn last(&self) -> Option<Timestamp> {
+        self.packets.last().map(|packet| packet.time)
+    }
+
+    /// Gives back what it does not need.
+    pub(super) fn shrink(&mut self) {
+        self.bytes.shrink_to_fit();
+        self.packets.shrink_to_fit();
+    }
+
+    /// Empties it for the next packets.
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        self.packets.clear();
+        self.bytes.shrink_to(KEEP_CAPACITY);
+        self.packets.shrink_to(KEEP_CAPACITY / size_of::<Waiting>());
+    }
+
+    fn push(&mut self, interface: usize, time: Timestamp, original_length: u32, data: &[u8]) {
+        self.bytes.extend_from_slice(data);
+        self.packets.push(Waiting {
+            interface,
+            time,
+            original_length,
+            end: self.bytes.len(),
+        });
+    }
+}
+
+/// What became of an interface.
+#[derive(Debug)]
+pub(super) enum Notice {
+    Gone { interface: usize, detail: String },
+    Back { interface: usize },
+}
+
+/// What stands in the queue beside packets.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    pub(super) notices: Vec<Notice>,
+    /// What the kernel counted, all interfaces together.
+    pub(super) counts: KernelCounts,
+    /// Packets dropped here.
+    pub(super) dropped: u64,
+    /// Whether no listener listens any more.
+    pub(super) closed: bool,
+}
+
+/// The queue.
+#[derive(Debug)]
+pub(super) struct Queue {
+    inner: Mutex<Inner>,
+    filled: Condvar,
+}
+
+#[derive(Debug)]
+struct Inner {
+    batch: Batch,
+    notices: Vec<Notice>,
+    counts: Vec<KernelCounts>,
+    away: Vec<bool>,
+    dropped: u64,
+    listening: usize,
+}
+
+/// How many notices wait; an interface that flaps faster than they are read tells nothing new.
+const MAX_NOTICES: usize = 1_024;
+
+impl Queue {
+    /// A queue for this many listeners.
+    pub(super) fn new(listeners: usize) -> Self {
+        Self {
+            inner: Mutex::new(Inner {
+                batch: Batch::default(),
+                notices: Vec::new(),
+                counts: vec![KernelCounts::default(); listeners],
+                away: vec![false; listeners],
+                dropped: 0,
+                listening: listeners,
+            }),
+            filled: Condvar::new(),
+        }
+    }
+
+    /// Takes what a listener heard, or drops it.
+    pub(super) fn push(&self, interface: usize, heard: Heard<'_>) {
+        let mut inner = self.lock();
+        match heard {
+            Heard::Packet {
+                time,
+                original_length,
+                data,
+            } => {
+                inner.see(interface);
+                if inner.batch.size() + data.len() > MAX_WAITING {
+                    inner.dropped += 1;
+                    return;
+                }
+                let first = inner.batch.is_empty();
+                inner.batch.push(interface, time, original_length, data);
+                if !first {
+                    return;
+                }
+            }
+            Heard::Pause(counts) => {
+                if let Some(known) = inner.counts.get_mut(interface) {
+                    *known = counts;
+                }
+                return;
+            }
+            Heard::Gone(detail) => {
+                if let Some(away) = inner.away.get_mut(interface) {
+                    *away = true;
+                }
+                inner.note(Notice::Gone { interface, detail });
+            }
+            Heard::Back => inner.see(interface),
+        }
+        drop(inner);
+        self.filled.notify_one();
+    }
+
+    /// A listener stopped.
+    pub(super) fn close(&self) {
+        let mut inner = self.lock();
+        inner.listening = inner.listening.saturating_sub(1);
+        drop(inner);
+        self.filled.notify_one();
+    }
+
+    /// Waits for packets, but not for long, and swaps them for the empty `batch`.
+    pub(super) fn take(&self, batch: &mut Batch, wait: Duration) -> Taken {
+        let mut inner = self.lock();
+        if inner.batch.is_empty() && inner.notices.is_empty() && inner.listening > 0 {
+            inner = self
+                .filled
+                .wait_timeout(inner, wait)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        std::mem::swap(&mut inner.batch, batch);
+        let mut counts = KernelCounts::default();
+        for of in &inner.counts {
+            counts.received += of.received;
+            counts.dropped += of.dropped;
+            counts.interface_dropped += of.interface_dropped;
+        }
+        Taken {
+            notices: std::mem::take(&mut inner.notices),
+            counts,
+            dropped: inner.dropped,
+            closed: inner.listening == 0,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn note(&mut self, notice: Notice) {
+        if self.notices.len() < MAX_NOTICES {
+            self.notices.push(notice);
+        }
+    }
+
+    /// An interface is there.
+    fn see(&mut self, interface: usize) {
+        let away = self.away.get_mut(interface);
+        if away.is_some_and(std::mem::take) {
+            self.note(Notice::Back { interface });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packet(data: &[u8]) -> Heard<'_> {
+        Heard::Packet {
+            time: Timestamp::from_nanos(7),
+            original_length: 9,
+            data,
+        }
+    }
+
+    #[test]
+    fn packets_come_out_as_they_went_in() {
+        let queue = Queue::new(1);
+        queue.push(0, packet(b"one"));
+        queue.push(0, packet(b""));
+        queue.push(0, packet(b"three"));
+        let mut batch = Batch::default();
+        let taken = queue.take(&mut batch, Duration::ZERO);
+        let data: Vec<_> = batch.iter().map(|(_, data)| data).collect();
+        assert_eq!(data, [&b"one"[..], b"", b"three"]);
+        assert!(!taken.closed);
+        queue.close();
+        batch.clear();
+        assert!(queue.take(&mut batch, Duration::from_secs(60)).closed);
+        assert!(batch.is_empty());
+    }
+
+    #[test]
+    fn a_full_queue_drops_and_counts_and_never_waits() {
+        let queue = Queue::new(1);
+        let large = vec![0; 1 << 20];
+        for _ in 0..70 {
+            queue.push(0, packet(&large));
+        }
+        let mut batch = Batch::default();
+        let taken = queue.take(&mut batch, Duration::ZERO);
+        assert_eq!(batch.packets.len() as u64 + taken.dropped, 70);
+        assert_eq!(batch.packets.len(), 63, "and what is noted of each");
+        batch.clear();
+        queue.push(0, packet(b"again"));
+        queue.take(&mut batch, Duration::ZERO);
+        assert_eq!(batch.packets.len(), 1);
+    }
+}

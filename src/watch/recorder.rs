@@ -1,0 +1,348 @@
+//! The flight recorder: the last packets in memory, on disk once something died.
+//!
+//! ```text
+//!             |<------ window ------>|<- after ->|
+//! packets ----+----------------------+-----------+--------
+//!             | written              ^ finding   ^ here
+//! ```
+//!
+//! A file appears under its name when it is complete: it is written under another one first. What is
+//! kept are the queue's own batches, so that keeping a packet costs nothing.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use h2sniff::capture::{Interface, Timestamp, interface_block, packet_block, section_block};
+
+use super::Refusal;
+use super::file::written;
+use super::queue::Batch;
+
+/// How many packets may have comments; there are as many only where more is wrong than anybody reads.
+const MAX_COMMENTED: usize = 10_000;
+
+/// How many comments a packet may have.
+const MAX_COMMENTS: usize = 8;
+
+/// Before and after the moment in a recording's name.
+const PREFIX: &str = "h2sniff-";
+const SUFFIX: &str = ".pcapng";
+
+/// What to keep, and when to write it.
+#[derive(Clone, Debug)]
+pub(crate) struct RecorderOptions {
+    pub(crate) directory: PathBuf,
+    pub(crate) window: Duration,
+    /// Bytes kept in memory.
+    pub(crate) size: usize,
+    pub(crate) after: Duration,
+    /// Rules whose findings are written; any finding of severity error if there are none.
+    pub(crate) on: Vec<&'static str>,
+    /// How many recordings stay.
+    pub(crate) keep: usize,
+}
+
+/// A recording that was written, or not.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) path: PathBuf,
+    pub(super) reason: String,
+    pub(super) time: Timestamp,
+    /// How many packets it holds.
+    pub(super) packets: io::Result<u64>,
+}
+
+/// Keeps the last packets.
+pub(super) struct Recorder {
+    pub(super) options: RecorderOptions,
+    kept: VecDeque<Kept>,
+    size: usize,
+    comments: BTreeMap<u64, Vec<String>>,
+    pending: Option<Pending>,
+    jobs: SyncSender<Job>,
+    done: Receiver<Written>,
+    writer: JoinHandle<()>,
+}
+
+/// A batch, and the number of its first packet.
+#[derive(Clone, Debug)]
+struct Kept {
+    first: u64,
+    batch: Arc<Batch>,
+}
+
+/// A recording that waits for what comes after.
+#[derive(Clone, Debug)]
+struct Pending {
+    reason: String,
+    time: Timestamp,
+    due: Timestamp,
+}
+
+/// What the writer writes.
+struct Job {
+    path: PathBuf,
+    reason: String,
+    time: Timestamp,
+    from: Timestamp,
+    to: Timestamp,
+    kept: Vec<Kept>,
+    comments: BTreeMap<u64, Vec<String>>,
+}
+
+impl Recorder {
+    pub(super) fn new(
+        options: RecorderOptions,
+        interfaces: Vec<Interface>,
+    ) -> Result<Self, Refusal> {
+        let refuse = |source| Refusal::Recorder {
+            path: options.directory.clone(),
+            source,
+        };
+        fs::create_dir_all(&options.directory).map_err(refuse)?;
+        // Better to fail now than in the hour of need.
+        let trial = options.directory.join(format!(".{PREFIX}trial"));
+        File::create(&trial).map_err(refuse)?;
+        fs::remove_file(&trial).map_err(refuse)?;
+
+        // One is written, one waits; a third would hold a third window's memory.
+        let (jobs, orders) = sync_channel(1);
+        let (tell, done) = channel();
+        let (directory, keep) = (options.directory.clone(), options.keep);
+        let writer = thread::Builder::new()
+            .name("writer".to_owned())
+            .spawn(move || write_all(&orders, &tell, &interfaces, &directory, keep))
+            .map_err(refuse)?;
+        Ok(Self {
+            options,
+            kept: VecDeque::new(),
+            size: 0,
+            comments: BTreeMap::new(),
+            pending: None,
+            jobs,
+            done,
+            writer,
+        })
+    }
+
+    /// Keeps a batch whose first packet has this number.
+    pub(super) fn keep(&mut self, mut batch: Batch, first: u64) {
+        batch.shrink();
+        self.size += batch.size();
+        let batch = Arc::new(batch);
+        self.kept.push_back(Kept { first, batch });
+    }
+
+    /// Says something of a packet, should it be written.
+    pub(super) fn comment(&mut self, packet: u64, text: &str) {
+        if packet == 0 || self.comments.len() >= MAX_COMMENTED {
+            return;
+        }
+        let comments = self.comments.entry(packet).or_default();
+        if comments.len() < MAX_COMMENTS && !comments.iter().any(|known| known == text) {
+            comments.push(text.to_owned());
+        }
+    }
+
+    /// Something died: what was before it and comes soon after is to be written.
+    pub(super) fn trigger(&mut self, now: Timestamp, reason: &str) {
+        let due = now.plus(self.options.after);
+        self.pending.get_or_insert_with(|| Pending {
+            reason: reason.to_owned(),
+            time: now,
+            due,
+        });
+    }
+
+    /// What is kept is to be written now.
+    pub(super) fn write_now(&mut self, now: Timestamp, reason: &str) {
+        let mut pending = self.pending.take().unwrap_or_else(|| Pending {
+            reason: reason.to_owned(),
+            time: now,
+            due: now,
+        });
+        pending.due = now;
+        self.pending = Some(pending);
+    }
+
+    /// It is `now`: orders what is due to be written, and forgets what is too old.
+    pub(super) fn tick(&mut self, now: Timestamp) -> Vec<Written> {
+        if let Some(pending) = self.pending.take_if(|pending| pending.due <= now) {
+            match self.jobs.try_send(self.job(&pending, now)) {
+                Ok(()) => {}
+                // The disk is slow; the window waits for it, and loses its oldest packets if it must.
+                Err(TrySendError::Full(_)) => self.pending = Some(pending),
+                Err(TrySendError::Disconnected(_)) => {}
+            }
+        }
+        self.forget(now);
+        self.done.try_iter().collect()
+    }
+
+    /// The watch is over: writes what waits to be written.
+    pub(super) fn finish(mut self, now: Timestamp) -> Vec<Written> {
+        if let Some(pending) = self.pending.take() {
+            let job = self.job(&pending, now);
+            // The writer is gone only if it panicked, and then there is nothing to wait for.
+            let _ = self.jobs.send(job);
+        }
+        drop(self.jobs);
+        let written = self.done.iter().collect();
+        let _ = self.writer.join();
+        written
+    }
+
+    fn job(&self, pending: &Pending, now: Timestamp) -> Job {
+        let name = format!(
+            "{PREFIX}{}-{}{SUFFIX}",
+            compact(pending.time),
+            pending.reason
+        );
+        let to = pending.due.max(now);
+        Job {
+            path: self.options.directory.join(name),
+            reason: pending.reason.clone(),
+            time: pending.time,
+            from: self.window_begins(pending.time),
+            to,
+            kept: self.kept.iter().cloned().collect(),
+            comments: self.comments.clone(),
+        }
+    }
+
+    /// Forgets batches that are out of the window, or too much.
+    fn forget(&mut self, now: Timestamp) {
+        let wanted = self.pending.as_ref().map_or(now, |pending| pending.time);
+        let begins = self.window_begins(wanted);
+        while let Some(oldest) = self.kept.front() {
+            let old = oldest.batch.last().is_none_or(|last| last < begins);
+            let too_much = self.size > self.options.size && self.kept.len() > 1;
+            if !old && !too_much {
+                break;
+            }
+            self.size = self.size.saturating_sub(oldest.batch.size());
+            self.kept.pop_front();
+        }
+        let first = self.kept.front().map_or(u64::MAX, |oldest| oldest.first);
+        while let Some(entry) = self.comments.first_entry() {
+            if *entry.key() >= first {
+                break;
+            }
+            entry.remove();
+        }
+    }
+
+    fn window_begins(&self, moment: Timestamp) -> Timestamp {
+        let window = i64::try_from(self.options.window.as_nanos()).unwrap_or(i64::MAX);
+        Timestamp::from_nanos(moment.nanos().saturating_sub(window))
+    }
+}
+
+/// The writer's whole life.
+fn write_all(
+    orders: &Receiver<Job>,
+    tell: &Sender<Written>,
+    interfaces: &[Interface],
+    directory: &Path,
+    keep: usize,
+) {
+    for job in orders {
+        let packets = write(&job, interfaces);
+        let written = Written {
+            path: job.path,
+            reason: job.reason,
+            time: job.time,
+            packets,
+        };
+        prune(directory, keep);
+        // The analyst is gone only if the program ends.
+        let _ = tell.send(written);
+    }
+}
+
+fn write(job: &Job, interfaces: &[Interface]) -> io::Result<u64> {
+    let name = job.path.file_name().unwrap_or_default();
+    let mut unfinished = std::ffi::OsString::from(".");
+    unfinished.push(name);
+    unfinished.push(".part");
+    let unfinished = job.path.with_file_name(unfinished);
+    let result = write_to(&unfinished, job, interfaces)
+        .and_then(|packets| fs::rename(&unfinished, &job.path).map(|()| packets));
+    if result.is_err() {
+        // What is there is of no use, and its room may be what is missing.
+        let _ = fs::remove_file(&unfinished);
+    }
+    result
+}
+
+fn write_to(path: &Path, job: &Job, interfaces: &[Interface]) -> io::Result<u64> {
+    let mut file = BufWriter::with_capacity(1 << 20, File::create(path)?);
+    let mut block = Vec::new();
+    section_block(&mut block);
+    for interface in interfaces {
+        interface_block(&mut block, interface);
+    }
+    file.write_all(&block)?;
+    let mut packets = 0;
+    for kept in &job.kept {
+        for (number, (packet, data)) in (kept.first..).zip(kept.batch.iter()) {
+            if packet.time < job.from || packet.time > job.to {
+                continue;
+            }
+            let comments = job.comments.get(&number);
+            block.clear();
+            packet_block(
+                &mut block,
+                written(packet, data),
+                comments.map(Vec::as_slice).unwrap_or_default(),
+            );
+            file.write_all(&block)?;
+            packets += 1;
+        }
+    }
+    file.into_inner()
+        .map_err(io::IntoInnerError::into_error)?
+        .sync_data()?;
+    Ok(packets)
+}
+
+/// Removes the oldest recordings beyond those to keep, and what a killed watch left unfinished.
+fn prune(directory: &Path, keep: usize) {
+    let Ok(entries) = fs::read_dir(directory) else {
+        return;
+    };
+    let names = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok());
+    let mut recordings = Vec::new();
+    for name in names {
+        if name.starts_with(PREFIX) && name.ends_with(SUFFIX) {
+            recordings.push(name);
+        } else if name.starts_with(&format!(".{PREFIX}")) && name.ends_with(".part") {
+            let _ = fs::remove_file(directory.join(name));
+        }
+    }
+    // Their names begin with the time.
+    recordings.sort_unstable();
+    let surplus = recordings.len().saturating_sub(keep);
+    for name in recordings.into_iter().take(surplus) {
+        let _ = fs::remove_file(directory.join(name));
+    }
+}
+
+/// A moment fit for a file's name: `20261122T065053.295471Z`.
+fn compact(time: Timestamp) -> String {
+    let text: String = time
+        .to_string()
+        .chars()
+        .filter(|letter| !matches!(letter, '-' | ':'))
+        .collect();
+    let cut = text.get(..22).unwrap_or(&text);
+    format!("{cut}Z")
+}

@@ -1,0 +1,44 @@
+//! Why a watch could not begin, or go on.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("cannot serve metrics on {address}")]
+    Metrics {
+        address: SocketAddr,
+        source: io::Error,
+    },
+    #[error("there is no user {0}")]
+    NoSuchUser(String),
+    #[error("cannot become user {user}")]
+    User { user: String, source: io::Error },
+    #[error("cannot record to {}", path.display())]
+    Recorder { path: PathBuf, source: io::Error },
+    #[error("cannot write {}", path.display())]
+    Recording { path: PathBuf, source: io::Error },
+    #[error("the analysis ended unexpectedly")]
+    Died,
+    #[error("the end took too long; the report was not finished")]
+    Overdue,
+}
+
+impl Refusal {
+    pub(crate) fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Metrics { source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
+                Some("another program listens there: choose another port")
+            }
+            Self::User { .. } => Some("only root can become someone else"),
+            Self::Recorder { .. } => {
+                Some("the directory must exist, and be writable for the user given with --user")
+            }
+            Self::Recording { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                Some("what was written before is complete; make room, or use --record for a ring")
+            }
+            _ => None,
+        }
+    }
+}

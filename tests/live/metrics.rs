@@ -1,0 +1,67 @@
+//! `--metrics`: what a scraper reads.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::thread;
+use std::time::Duration;
+
+use crate::network::Network;
+use crate::peers::Ending;
+use crate::race::race;
+use crate::watcher::Watcher;
+
+#[test]
+fn metrics_count_what_the_events_tell() {
+    let Some(network) = Network::new() else {
+        return;
+    };
+    let mut watcher = Watcher::start(&network, &["--metrics", "9464"]);
+    race(&network, vec![Ending::GoAwayAndClose]);
+    watcher.wait_for(|event| event.kind() == "finding" && event.value["rule"] == "goaway-race");
+    // The numbers are made known four times a second.
+    thread::sleep(Duration::from_millis(600));
+    let died = watcher
+        .seen
+        .iter()
+        .filter(|event| event.kind() == "rpc")
+        .count();
+    let page = scrape(&network, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert!(page.starts_with("HTTP/1.1 200 OK\r\n"));
+    let method = "method=\"/lab.Echo/Call\"";
+    for line in [
+        "h2sniff_connections_total 1".to_owned(),
+        format!("h2sniff_rpcs_died_total{{{method}}} {died}"),
+        "h2sniff_goaways_total{from=\"server\",kind=\"final\",error=\"NO_ERROR\"} 1".to_owned(),
+        "h2sniff_findings_total{rule=\"goaway-race\",severity=\"error\"} 1".to_owned(),
+        "h2sniff_dropped_packets_total{place=\"queue\"} 0".to_owned(),
+    ] {
+        assert!(
+            page.lines().any(|found| found == line),
+            "{line} is not in\n{page}"
+        );
+    }
+    assert!(page.contains(&format!(
+        "h2sniff_rpcs_failed_total{{{method},verdict=\"beyond_last_stream_id\"}}"
+    )));
+    assert!(!page.contains("number="), "a query may be a secret");
+
+    let health = scrape(&network, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert!(health.starts_with("HTTP/1.1 200 OK\r\n") && health.ends_with("ok\n"));
+    let missing = scrape(&network, "GET / HTTP/1.1\r\n\r\n");
+    assert!(missing.starts_with("HTTP/1.1 404"));
+    let wrong = scrape(&network, "POST /metrics HTTP/1.1\r\n\r\n");
+    assert!(wrong.starts_with("HTTP/1.1 405"));
+    let (_, status, errors) = watcher.stop();
+    assert!(status.success(), "{errors}");
+}
+
+fn scrape(network: &Network, request: &'static str) -> String {
+    let asked = network.client(move || {
+        let mut stream = TcpStream::connect("127.0.0.1:9464").unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut page = String::new();
+        stream.read_to_string(&mut page).unwrap();
+        page
+    });
+    asked.join().unwrap()
+}
