@@ -247,3 +247,111 @@ pub(crate) fn lost_at(rpc: &Rpc) -> Option<i64> {
     let (opened, ended) = rpc.opened.zip(rpc.ended)?;
     repeatable.then(|| ended.max(opened).time.nanos())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MILLISECOND: i64 = 1_000_000;
+
+    /// An attempt of one request at these milliseconds, lost or not.
+    fn attempt(stream: u32, opened: i64, lost: Option<i64>) -> Attempt {
+        Attempt {
+            call: CallId {
+                connection: 0,
+                stream,
+            },
+            identity: Identity {
+                request: 7,
+                call_id: None,
+                body_length: 40,
+                is_retry: false,
+            },
+            opened_nanos: opened * MILLISECOND,
+            lost_nanos: lost.map(|lost| lost * MILLISECOND),
+            deadline_nanos: None,
+            verdict: if lost.is_some() {
+                Verdict::BeyondLastStreamId
+            } else {
+                Verdict::Ok
+            },
+        }
+    }
+
+    fn with_deadline(attempt: Attempt, milliseconds: i64) -> Attempt {
+        Attempt {
+            deadline_nanos: Some(milliseconds * MILLISECOND),
+            ..attempt
+        }
+    }
+
+    fn with_id(mut attempt: Attempt, id: u64) -> Attempt {
+        attempt.identity.call_id = Some((id, "request id"));
+        attempt
+    }
+
+    /// Which stream followed which.
+    fn linked(attempts: &[Attempt]) -> Vec<(u32, u32)> {
+        let mut links = FxHashMap::default();
+        link_group(attempts, &mut links);
+        let pairs = links
+            .iter()
+            .map(|(lost, (next, _))| (lost.stream, next.call.stream));
+        let mut pairs: Vec<_> = pairs.collect();
+        pairs.sort_unstable();
+        pairs
+    }
+
+    #[test]
+    fn a_prompt_repetition_of_a_distinctive_request_is_its_retry() {
+        assert_eq!(
+            linked(&[attempt(1, 0, Some(50)), attempt(3, 60, None)]),
+            [(1, 3)]
+        );
+    }
+
+    #[test]
+    fn two_equal_calls_are_never_linked() {
+        let third = [
+            attempt(1, 0, Some(50)),
+            attempt(3, 60, None),
+            attempt(5, 70, None),
+        ];
+        assert_eq!(linked(&third), [], "which of the two repeats it?");
+        let at_once = [
+            attempt(1, 0, Some(50)),
+            attempt(3, 10, Some(50)),
+            attempt(5, 60, None),
+        ];
+        assert_eq!(linked(&at_once), [], "which of the two is repeated?");
+        let before = [attempt(1, 0, Some(50)), attempt(3, 40, None)];
+        assert_eq!(linked(&before), [], "it was sent before the first was lost");
+        let later = [attempt(1, 0, Some(50)), attempt(3, 5_000, None)];
+        assert_eq!(linked(&later), [], "somebody may have asked the same again");
+        let mut small = [attempt(1, 0, Some(50)), attempt(3, 60, None)];
+        for attempt in &mut small {
+            attempt.identity.body_length = 5;
+        }
+        assert_eq!(linked(&small), [], "an empty message is everybody's");
+    }
+
+    #[test]
+    fn a_deadline_tells_attempts_from_equal_calls() {
+        let lost = with_deadline(attempt(1, 0, Some(50)), 5_000);
+        let same = with_deadline(attempt(3, 2_000, None), 5_010);
+        let other = with_deadline(attempt(3, 60, None), 7_000);
+        assert_eq!(linked(&[lost, same]), [(1, 3)]);
+        assert_eq!(linked(&[lost, other]), []);
+    }
+
+    #[test]
+    fn an_id_tells_equal_calls_apart() {
+        let attempts = [
+            with_id(attempt(1, 0, Some(50)), 1),
+            with_id(attempt(3, 10, Some(50)), 2),
+            with_id(attempt(5, 60, None), 2),
+            with_id(attempt(7, 70, None), 1),
+        ];
+        assert_eq!(linked(&attempts), [(1, 7), (3, 5)]);
+    }
+}
