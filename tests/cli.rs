@@ -416,9 +416,10 @@ fn printed(arguments: &[&str]) -> String {
         .args(arguments)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
-        .unwrap();
+        .expect("the program runs");
     assert!(output.status.success());
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    let text = String::from_utf8(output.stdout).expect("reports are UTF-8");
+    text.trim().to_owned()
 }
 
 #[test]
