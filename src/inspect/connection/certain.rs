@@ -1,6 +1,6 @@
 //! What is certain of a connection that has not ended: the calls that are lost already.
 //!
-//! Verdicts are those of [`judge`](super::judge); here it is only known when one can be told before
+//! Verdicts are those of [`judge`]; here it is only known when one can be told before
 //! the connection ends. The answers that may still overtake a verdict are those on the way:
 //!
 //! ```text
