@@ -148,7 +148,7 @@ pub(crate) fn frames(options: &Frames) -> anyhow::Result<Done> {
     let mut decoder = pipeline::events(&mut capture, decode, |first, connection, event| {
         let epoch = *epoch.get_or_insert(first.time);
         if let Event::Recognised(recognition) = event {
-            readable |= matches!(recognition.transport, Transport::H2c | Transport::H2);
+            readable |= recognition.transport.is_http2();
             places.insert(
                 connection,
                 Place {

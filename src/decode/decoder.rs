@@ -10,7 +10,7 @@ use rustc_hash::FxHashSet;
 
 use super::anomaly::{Anomalies, Anomaly, Layer};
 use super::conversation::{Conversation, Counting, Decision, Surroundings, Unrelated};
-use super::event::{Event, Transport};
+use super::event::Event;
 use super::http2::Keep;
 use super::link::{self, Content, Segment};
 use super::network::Network;
@@ -271,7 +271,7 @@ const fn surroundings<'a>(
 /// The address at which a connection that counts shows HTTP/2 to be spoken.
 fn speaks_at(counting: &Counting) -> Option<SocketAddr> {
     let recognition = &counting.recognition;
-    let speaks = matches!(recognition.transport, Transport::H2c | Transport::H2);
+    let speaks = recognition.transport.is_http2();
     speaks.then_some(recognition.server)
 }
 

@@ -2,7 +2,6 @@
 
 use super::case::{Case, Proof, plural};
 use super::{Confidence, Finding, Rule, Severity};
-use crate::decode::Transport;
 use crate::inspect::{ConnectionRecord, Verdict};
 
 pub(super) const RULE: Rule = Rule {
@@ -62,7 +61,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 }
 
 fn begins_late(record: &ConnectionRecord) -> bool {
-    matches!(record.transport, Transport::H2c | Transport::H2) && !record.preface_seen
+    record.transport.is_http2() && !record.preface_seen
 }
 
 fn explanation(begun_late: usize, with_holes: usize, bytes: u64, unknown: u64) -> String {
