@@ -5,6 +5,9 @@ pub mod hpack;
 
 mod error_code;
 mod frame;
+mod header_blocks;
+mod item;
+mod payload;
 mod reader;
 mod session;
 mod setting;
@@ -15,6 +18,8 @@ pub use error_code::ErrorCode;
 pub use frame::{
     EndedBlock, Flags, Frame, FrameHeader, FrameType, Malformation, Payload, Priority, StreamId,
 };
-pub use reader::{FrameReader, Item, Loss, MAX_GATHERED, MAX_HEADER_BLOCK};
+pub use header_blocks::MAX_HEADER_BLOCK;
+pub use item::{Item, Loss};
+pub use reader::{FrameReader, MAX_GATHERED};
 pub use session::{Keep, Session};
 pub use setting::{SettingId, Settings};

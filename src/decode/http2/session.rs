@@ -6,7 +6,8 @@
 
 use super::boundary;
 use super::frame::{Flags, Frame, FrameHeader, FrameType, Payload};
-use super::reader::{FrameReader, Item, Loss};
+use super::item::{Item, Loss};
+use super::reader::FrameReader;
 use super::setting::SettingId;
 use crate::decode::Direction;
 use crate::decode::anomaly::{Anomalies, Layer};
