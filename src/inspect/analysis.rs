@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::app_error;
-use super::connection::{Connection, Interest};
+use super::connection::Connection;
 use super::diagnosis::{self, Case, Finding};
+use super::interest::Interest;
 use super::methods::Methods;
 use super::record::{ConnectionRecord, Finished, VerdictCounts};
 use super::retry::Attempts;

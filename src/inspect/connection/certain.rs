@@ -13,7 +13,8 @@
 
 use std::time::Duration;
 
-use super::{Connection, tell};
+use super::Connection;
+use super::settling::tell;
 use crate::capture::Timestamp;
 use crate::decode::Direction;
 use crate::decode::http2::{Frame, StreamId};
