@@ -39,6 +39,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod traffic;
+mod unseen_paths;
 mod watch;
 
 pub use analysis::{Analysis, Inspector};

@@ -182,6 +182,8 @@ pub struct Rpc {
     pub id: CallId,
     /// `:path`; `None` if it cannot be known.
     pub method: Option<Arc<[u8]>>,
+    /// Whether `method` was not read but inferred from later requests of its connection.
+    pub method_inferred: bool,
     /// `:authority`.
     pub authority: Option<Arc<[u8]>>,
     /// The segment that first carried the beginning of its HEADERS.

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use super::fingerprint::Fingerprint;
 use super::rpc::RequestedHeader;
+use super::unseen_paths::Shape;
 use crate::capture::Stamp;
 use crate::decode::Carrier;
 use crate::decode::grpc::{self, Messages};
@@ -82,6 +83,8 @@ pub(crate) struct Stream {
 pub(crate) struct Request {
     pub(crate) method: Option<Arc<[u8]>>,
     pub(crate) authority: Option<Arc<[u8]>>,
+    /// What it begins with, where its method cannot be read.
+    pub(crate) shape: Option<Shape>,
     pub(crate) is_grpc: bool,
     pub(crate) timeout: Option<Duration>,
     /// Fields of it cannot be known: one of them may be a timeout.

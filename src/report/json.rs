@@ -138,6 +138,7 @@ pub fn rpc(rpc: &Rpc, files: Files, secrets: Secrets) -> Value {
         "conn": rpc.id.connection,
         "stream": rpc.id.stream,
         "method": method,
+        "method_inferred": rpc.method_inferred,
         "authority": rpc.authority.as_deref().map(escape::text),
         "opened": rpc.opened.map(|stamp| time(stamp.time)),
         "ended": rpc.ended.map(|stamp| time(stamp.time)),

@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use crate::inspect::Rpc;
+
 /// Headers whose value is a credential.
 const SECRET_NAMES: [&[u8]; 4] = [
     b"authorization",
@@ -50,6 +52,16 @@ impl Secrets {
             Self::Shown => Cow::Borrowed(value),
             Self::Redacted => Cow::Owned(placeholder(value.len()).into_bytes()),
         }
+    }
+
+    /// A call's method as it may be printed, with a word where it was not read.
+    #[must_use]
+    pub fn method(self, rpc: &Rpc) -> Option<Cow<'_, [u8]>> {
+        let mut method = self.path(rpc.method.as_deref()?);
+        if rpc.method_inferred {
+            method.to_mut().extend_from_slice(b" (inferred)");
+        }
+        Some(method)
     }
 
     /// A path as it may be printed: without what its query says.

@@ -90,6 +90,22 @@ fn calls(report: &Report) -> Calls {
     told.collect()
 }
 
+/// The method of each call, and whether it was inferred.
+fn methods(report: &Report) -> BTreeMap<(SocketAddr, u32), (Option<String>, bool)> {
+    let clients: BTreeMap<_, _> = report
+        .analysis
+        .connections
+        .iter()
+        .map(|record| (record.number, record.client))
+        .collect();
+    let called = report.analysis.rpcs.iter().map(|rpc| {
+        let method = rpc.method.as_deref().map(String::from_utf8_lossy);
+        let call = (clients[&rpc.id.connection], rpc.id.stream);
+        (call, (method.map(Into::into), rpc.method_inferred))
+    });
+    called.collect()
+}
+
 /// Every cleartext recording of both ends.
 fn recordings(test: &str) -> Option<Vec<PathBuf>> {
     let lab = shared_material::folder(test)?.join("lab");
@@ -166,6 +182,41 @@ fn a_capture_that_begins_late_keeps_every_victim_whose_headers_and_end_it_holds(
         wrong[..wrong.len().min(20)].join("\n")
     );
     assert!(kept > 1_000, "only {kept} victims were judged");
+}
+
+#[test]
+fn a_method_inferred_is_the_method_called() {
+    let Some(recordings) = recordings("inferred methods") else {
+        return;
+    };
+    let mut dice = Dice(0x1357_9bdf_0246_8ace);
+    let (mut right, mut unknown, mut wrong) = (0, 0, Vec::new());
+    for recording in recordings {
+        let packets = load(&recording);
+        let whole = methods(&analyze(&packets));
+        for _ in 0..PREFIXES {
+            let cut = usize::try_from(dice.roll() % packets.len() as u64).unwrap();
+            let late = methods(&analyze(packets.iter().skip(cut)));
+            for (call, (method, inferred)) in late {
+                match whole.get(&call) {
+                    _ if method.is_none() => unknown += 1,
+                    Some((called, _)) if *called == method => right += u32::from(inferred),
+                    called => wrong.push(format!(
+                        "{} from {cut}: {call:?} called {called:?}, told {method:?}",
+                        recording.display()
+                    )),
+                }
+            }
+        }
+    }
+    eprintln!("{right} methods inferred, {unknown} left unknown");
+    assert!(
+        wrong.is_empty(),
+        "{} wrong:\n{}",
+        wrong.len(),
+        wrong[..wrong.len().min(20)].join("\n")
+    );
+    assert!(right > 100, "only {right} methods were inferred");
 }
 
 #[test]

@@ -116,6 +116,7 @@ impl Connection {
 
     /// Calls settled since the last time.
     pub(in crate::inspect) fn take_settled(&mut self) -> Vec<Rpc> {
+        self.name_unnamed();
         std::mem::take(&mut self.settled)
     }
 

@@ -28,6 +28,7 @@ use super::retry::Attempt;
 use super::rpc::{Rpc, Verdict};
 use super::stream::Stream;
 use super::traffic::{Follower, Traffic};
+use super::unseen_paths::{Shape, UnseenPaths};
 use crate::capture::Timestamp;
 use crate::decode::http2::{
     Flags, Frame, FrameType, Loss, Malformation, Payload, SettingId, Settings,
@@ -71,6 +72,9 @@ pub struct Connection {
     sent_by_server: u64,
     interned: FxHashMap<Box<[u8]>, Arc<[u8]>>,
     settled: Vec<Rpc>,
+    unseen_paths: UnseenPaths,
+    /// Settled calls whose method was not read.
+    unnamed: Vec<(u32, Shape)>,
     traffic: Follower,
     counted: Vec<Counted>,
     attempts: Vec<Attempt>,
@@ -136,6 +140,8 @@ impl Connection {
             sent_by_server: 0,
             interned: FxHashMap::default(),
             settled: Vec::new(),
+            unseen_paths: UnseenPaths::default(),
+            unnamed: Vec::new(),
             traffic: Follower::new(recognition),
             counted: Vec::new(),
             attempts: Vec::new(),
@@ -247,6 +253,7 @@ impl Connection {
         for (id, stream) in open {
             self.report(id, stream, interest);
         }
+        self.name_unnamed();
     }
 
     /// The connection's record and calls.

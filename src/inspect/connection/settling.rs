@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use rustc_hash::FxHashMap;
+
 use super::Connection;
 use crate::inspect::fingerprint::{self, Identity};
 use crate::inspect::interest::Interest;
@@ -48,6 +50,7 @@ impl Connection {
         }
         let identity = stream.request.fingerprint.identity();
         let timeout = stream.request.timeout;
+        let shape = stream.request.shape;
         let rpc = tell(
             CallId {
                 connection: self.record.number,
@@ -65,7 +68,24 @@ impl Connection {
         self.record.verdicts.add(rpc.verdict);
         // What was told once is told to its end.
         if !silent || interest.all || told {
+            self.unnamed.extend(shape.map(|shape| (id, shape)));
             self.settled.push(rpc);
+        }
+    }
+
+    /// Gives settled calls the methods that could not be read, where the requests leave only one.
+    pub(super) fn name_unnamed(&mut self) {
+        if self.unnamed.is_empty() {
+            return;
+        }
+        let inferred = self.unseen_paths.infer();
+        let shapes: FxHashMap<_, _> = self.unnamed.drain(..).collect();
+        for rpc in &mut self.settled {
+            let shape = shapes.get(&rpc.id.stream).copied();
+            if let Some(path) = shape.and_then(|shape| inferred.path(shape)) {
+                rpc.method = Some(path);
+                rpc.method_inferred = true;
+            }
         }
     }
 
@@ -118,6 +138,7 @@ pub(super) fn tell(id: CallId, stream: Stream, judgement: Judgement) -> Rpc {
     Rpc {
         id,
         method: request.method,
+        method_inferred: false,
         authority: request.authority,
         opened: opened.map(|carrier| carrier.stamp),
         timeout: request.timeout,

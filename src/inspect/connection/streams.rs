@@ -109,6 +109,8 @@ impl Connection {
         stream.request.read(block, &interest.headers, &mut |value| {
             intern(interned, value)
         });
+        let path = stream.request.method.as_ref();
+        stream.request.shape = self.unseen_paths.read(block, path);
         stream
             .request
             .fingerprint

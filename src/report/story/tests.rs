@@ -76,6 +76,7 @@ pub(in crate::report) fn rpc(connection: u32, stream: u32, verdict: Verdict) -> 
     Rpc {
         id: CallId { connection, stream },
         method: Some(b"/inventory.Stock/Reserve"[..].into()),
+        method_inferred: false,
         authority: None,
         opened: Some(at(60, 600)),
         timeout: None,

@@ -33,7 +33,6 @@ impl<'a> Victim<'a> {
         begin: Option<Timestamp>,
         manner: Manner,
     ) -> Self {
-        let method = rpc.method.as_deref();
         let waits = rpc.verdict != Verdict::BeyondLastStreamId;
         let headers = rpc.headers.iter().map(|header| {
             let name: &[u8] = &header.name;
@@ -46,7 +45,7 @@ impl<'a> Victim<'a> {
         Self {
             rpc,
             tcp_stream: record.map(|record| record.tcp_stream),
-            method: method.map(|method| manner.secrets.path(method)),
+            method: manner.secrets.method(rpc),
             opened: rpc
                 .opened
                 .zip(begin)

@@ -78,8 +78,8 @@ impl Columns {
     }
 
     fn push(&mut self, rpc: &Rpc) {
-        let method = rpc.method.as_deref();
-        let method = method.map(|path| escape::terminal(&self.secrets.path(path)));
+        let method = self.secrets.method(rpc);
+        let method = method.map(|method| escape::terminal(&method));
         let authority = rpc.authority.as_deref().map(escape::terminal);
         let method = self.texts.place(method.map(Value::from));
         let authority = self.texts.place(authority.map(Value::from));

@@ -56,6 +56,7 @@ mod tests {
                 stream,
             },
             method: None,
+            method_inferred: false,
             authority: None,
             opened: None,
             timeout: None,

@@ -38,8 +38,8 @@ pub(super) fn call(rpc: &Rpc) -> String {
 
 /// The method as it may be printed.
 pub(super) fn method(rpc: &Rpc, secrets: Secrets) -> String {
-    match rpc.method.as_deref() {
-        Some(path) => escape::terminal(&secrets.path(path)),
+    match secrets.method(rpc) {
+        Some(method) => escape::terminal(&method),
         None => "(method unknown)".to_owned(),
     }
 }
