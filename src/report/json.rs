@@ -11,8 +11,8 @@ use crate::decode::anomaly::Anomaly;
 use crate::decode::http2::SettingId;
 use crate::decode::tcp::Ending;
 use crate::decode::tls::Facts;
-use crate::decode::{Recognition, Transport};
-use crate::inspect::diagnosis::{Evidence, Finding};
+use crate::decode::{Guess, Recognition, Transport};
+use crate::inspect::diagnosis::{Confidence, Evidence, Finding};
 use crate::inspect::{
     CallId, ConnectionRecord, Estimate, GoAway, Link, RequestedHeader, Rpc, Server,
 };
@@ -71,6 +71,7 @@ pub fn connection(record: &ConnectionRecord, files: Files) -> Value {
         "server": record.server.to_string(),
         "transport": transport(record.transport),
         "preface_seen": record.preface_seen,
+        "recognition": recognition(record.preface_seen, record.guess),
         "opened": record.opened.map(|stamp| time(stamp.time)),
         "closed": record.close.map(|close| time(close.stamp.time)),
         "close": close,
@@ -96,6 +97,17 @@ pub fn connection(record: &ConnectionRecord, files: Files) -> Value {
         "server_stack": record.server_header.as_deref().map(escape::text),
         "tls": record.tls.as_ref().map(tls),
     })
+}
+
+/// What a connection was known by, and how sure that is of its protocol and of who its client is.
+fn recognition(preface_seen: bool, guess: Option<Guess>) -> Option<Value> {
+    let (by, confidence) = match guess {
+        None if !preface_seen => return None,
+        None => ("preface", Confidence::Certain),
+        Some(Guess::Frames) => ("frames", Confidence::Likely),
+        Some(Guess::FramesAndPorts) => ("frames_and_ports", Confidence::Possible),
+    };
+    Some(json!({ "by": by, "confidence": confidence.name() }))
 }
 
 /// What a connection's first sight tells of it.
