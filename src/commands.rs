@@ -18,7 +18,7 @@ use h2sniff::decode::anomaly::{Anomaly, Layer};
 use h2sniff::decode::tls::KeyLog;
 use h2sniff::decode::{self, Event, Tally, Transport};
 use h2sniff::inspect::Interest;
-use h2sniff::inspect::diagnosis::{self, Finding, Severity};
+use h2sniff::inspect::diagnosis::{Finding, RULES, Severity};
 use h2sniff::pipeline;
 use h2sniff::report::frames::{self, LoggedSide, Place, Style};
 use h2sniff::report::{self, Files, Report, Secrets};
@@ -195,11 +195,11 @@ pub(crate) fn frames(options: &Frames) -> anyhow::Result<Done> {
 
 pub(crate) fn explain(rule: Option<&str>) -> anyhow::Result<Done> {
     let text = match rule {
-        None => report::manual::table(diagnosis::manuals()),
+        None => report::manual::table(),
         Some(name) => {
-            let manual = diagnosis::manuals().find(|manual| manual.name == name);
-            let manual = manual.ok_or_else(|| Refusal::UnknownRule(name.to_owned()))?;
-            report::manual::manual(&manual)
+            let rule = RULES.iter().find(|rule| rule.name == name);
+            let rule = rule.ok_or_else(|| Refusal::UnknownRule(name.to_owned()))?;
+            report::manual::manual(rule)
         }
     };
     io::stdout().write_all(text.as_bytes())?;
@@ -264,7 +264,7 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
 }
 
 fn rules() -> String {
-    let rules: Vec<_> = diagnosis::manuals().map(|rule| rule.name).collect();
+    let rules: Vec<_> = RULES.iter().map(|rule| rule.name).collect();
     format!("rules: {}", rules.join(", "))
 }
 
@@ -368,7 +368,8 @@ fn watched(names: &[String]) -> Result<Vec<Watched>, Refusal> {
         "error" => Ok(Watched::Severity(Severity::Error)),
         "warning" => Ok(Watched::Severity(Severity::Warning)),
         "info" => Ok(Watched::Severity(Severity::Info)),
-        name => diagnosis::manuals()
+        name => RULES
+            .iter()
             .find(|rule| rule.name == name)
             .map(|rule| Watched::Rule(rule.name))
             .ok_or_else(|| Refusal::NoSuchRule(name.to_owned())),

@@ -2,18 +2,18 @@
 
 use std::fmt::Write as _;
 
-use crate::inspect::diagnosis::Manual;
+use crate::inspect::diagnosis::{RULES, Rule};
 
 /// How wide the text is set.
 const WIDTH: usize = 80;
 
 /// A rule's manual as text.
 #[must_use]
-pub fn manual(manual: &Manual) -> String {
-    let mut text = format!("{}\n\n", manual.name);
-    paragraph(&mut text, "fires when  ", manual.meaning);
-    paragraph(&mut text, "evidence    ", manual.evidence);
-    for (index, fix) in manual.fixes.iter().enumerate() {
+pub fn manual(rule: &Rule) -> String {
+    let mut text = format!("{}\n\n", rule.name);
+    paragraph(&mut text, "fires when  ", rule.meaning);
+    paragraph(&mut text, "evidence    ", rule.evidence);
+    for (index, fix) in rule.fixes.iter().enumerate() {
         paragraph(
             &mut text,
             if index == 0 {
@@ -29,11 +29,11 @@ pub fn manual(manual: &Manual) -> String {
 
 /// The table of all rules, as the README has it.
 #[must_use]
-pub fn table(manuals: impl Iterator<Item = Manual>) -> String {
+pub fn table() -> String {
     let mut text = String::from("| rule | fires when |\n|---|---|\n");
-    for manual in manuals {
+    for rule in RULES {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "| `{}` | {} |", manual.name, manual.meaning);
+        let _ = writeln!(text, "| `{}` | {} |", rule.name, rule.meaning);
     }
     text
 }

@@ -1,7 +1,7 @@
 //! `abrupt-close`: a connection that ended under its calls without any GOAWAY.
 
 use super::case::{self, Case, Hits, Proof, plural, time};
-use super::{Confidence, Finding, Rule, Severity, keepalive_timeout};
+use super::{Check, Confidence, Finding, Rule, Severity, keepalive_timeout};
 use crate::capture::Timestamp;
 use crate::decode::Direction;
 use crate::decode::tcp::Ending;
@@ -15,7 +15,7 @@ pub(super) const RULE: Rule = Rule {
     meaning: "a connection with RPCs in flight was closed or reset without any GOAWAY",
     evidence: "The FIN or RST that ended the connection, the RPCs unanswered then, and that no GOAWAY came before.",
     fixes: &["grpc-go: GracefulStop instead of Stop; Kubernetes: handle SIGTERM, preStop and terminationGracePeriodSeconds", "Look for crashes, kills and rollouts at that moment", "Retry only what is idempotent: without a last stream id any call may have run"],
-    check,
+    check: Check::Server(check),
 };
 
 fn check(case: &Case<'_>) -> Option<Finding> {

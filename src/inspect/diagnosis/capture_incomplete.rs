@@ -1,7 +1,7 @@
 //! `capture-incomplete`: what the capture lacks, and which verdicts that weakens.
 
 use super::case::{Case, Proof, plural};
-use super::{Confidence, Finding, Rule, Severity};
+use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::inspect::{ConnectionRecord, Verdict};
 
 pub(super) const RULE: Rule = Rule {
@@ -9,7 +9,7 @@ pub(super) const RULE: Rule = Rule {
     meaning: "the capture lacks packets or the beginning of connections, which weakens verdicts",
     evidence: "Where connections were already open, and where bytes are missing.",
     fixes: &["tcpdump -s 262144 -B 65536 with a filter for the port", "Begin before the connections do, if headers matter"],
-    check,
+    check: Check::Server(check),
 };
 
 fn check(case: &Case<'_>) -> Option<Finding> {

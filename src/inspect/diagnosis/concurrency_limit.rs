@@ -1,7 +1,7 @@
 //! `concurrency-limit`: the client sat at the peer's MAX_CONCURRENT_STREAMS.
 
 use super::case::{Case, Proof, plural, time};
-use super::{Confidence, Finding, Rule, Severity};
+use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::inspect::{AtLimit, ConnectionRecord, Verdict};
 
 /// A connection that is at its limit for less than this in all, in nanoseconds, only touched it: a
@@ -16,7 +16,7 @@ pub(super) const RULE: Rule = Rule {
     meaning: "the client sat at the peer's MAX_CONCURRENT_STREAMS for a second or more in all",
     evidence: "The server's SETTINGS, when the client reached the limit, and how long it stayed there.",
     fixes: &["Raise the server's MAX_CONCURRENT_STREAMS, or spread the calls over more connections", "Calls that wait in the client never reach the wire: watch their deadlines there"],
-    check,
+    check: Check::Server(check),
 };
 
 fn check(case: &Case<'_>) -> Option<Finding> {

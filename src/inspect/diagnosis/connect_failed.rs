@@ -1,7 +1,7 @@
 //! `connect-failed`: connects to a server of HTTP/2 that came to nothing.
 
 use super::case::{Case, Proof, plural, time};
-use super::{Confidence, Finding, Rule, Severity};
+use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::tcp::Ending;
 use crate::decode::{Direction, Transport};
@@ -19,7 +19,7 @@ pub(super) const RULE: Rule = Rule {
     meaning: "connects to a server known to speak HTTP/2 were refused or never answered",
     evidence: "The SYN, and the RST that refused it or the SYNs that nobody answered.",
     fixes: &["Check that the server listens: rollout, readiness, port, firewall", "grpc: WaitForReady and backoff for calls that may wait"],
-    check,
+    check: Check::Server(check),
 };
 
 /// How a connect came to nothing.

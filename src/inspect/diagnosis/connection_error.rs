@@ -1,7 +1,7 @@
 //! `connection-error`: a connection that one side declared broken, or whose bytes are no HTTP/2.
 
 use super::case::{Case, Proof, plural};
-use super::{Confidence, Finding, Rule, Severity, too_many_pings};
+use super::{Check, Confidence, Finding, Rule, Severity, too_many_pings};
 use crate::capture::Stamp;
 use crate::decode::Direction;
 use crate::decode::http2::ErrorCode;
@@ -13,7 +13,7 @@ pub(super) const RULE: Rule = Rule {
               valid HTTP/2",
     evidence: "The GOAWAY with its code and debug data, or the first bytes that are no HTTP/2.",
     fixes: &["Read the debug data; the code names the rule that was broken (RFC 9113, section 7)"],
-    check,
+    check: Check::Server(check),
 };
 
 /// What was wrong with a connection.

@@ -1,7 +1,7 @@
 //! `deadline-exceeded`: calls whose time ran out, and where it went.
 
 use super::case::{self, Case, Hits, Proof, plural, time, times};
-use super::{Confidence, Finding, Rule, Severity};
+use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::inspect::{ConnectionRecord, Processed, Rpc, Verdict};
 
 pub(super) const RULE: Rule = Rule {
@@ -9,7 +9,7 @@ pub(super) const RULE: Rule = Rule {
     meaning: "RPCs were given up at their deadline, or it passed without an answer",
     evidence: "The HEADERS with grpc-timeout, and the RST_STREAM at its end or the silence until then.",
     fixes: &["Find where the time went: the report tells waiting, server and transfer apart", "Raise the deadline only if the server's time is well spent"],
-    check,
+    check: Check::Server(check),
 };
 
 /// Where a call's time went, as far as the wire shows.

@@ -1,7 +1,7 @@
 //! `flow-control-stall`: a sender had a full window and waited.
 
 use super::case::{Case, Proof, plural, time};
-use super::{Confidence, Finding, Rule, Severity};
+use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::decode::Direction;
 use crate::decode::http2::SettingId;
 use crate::inspect::{CallId, ConnectionRecord, Stall, Waits, Window};
@@ -28,7 +28,7 @@ pub(super) const RULE: Rule = Rule {
               second in all",
     evidence: "The DATA that filled the window, and the WINDOW_UPDATE that ended the wait.",
     fixes: &["Find the reader that does not read", "grpc-go: InitialWindowSize and InitialConnWindowSize for long fat networks"],
-    check,
+    check: Check::Server(check),
 };
 
 /// What one side of a connection waited.

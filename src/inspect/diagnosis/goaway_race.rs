@@ -1,7 +1,7 @@
 //! `goaway-race`: calls opened beyond the last stream id (RFC 9113, section 6.8).
 
 use super::case::{self, Case, Hits, Proof, plural};
-use super::{Confidence, Finding, Rule};
+use super::{Check, Confidence, Finding, Rule};
 use crate::inspect::{Outcome, Processed, Race, Verdict};
 
 pub(super) const RULE: Rule = Rule {
@@ -10,7 +10,7 @@ pub(super) const RULE: Rule = Rule {
               thrown away unprocessed",
     evidence: "The GOAWAY with its last stream id, and the acknowledgement number of the segment that first carried each HEADERS above it: if it does not cover the GOAWAY, the two crossed in flight.",
     fixes: &["Retry on a new connection; nothing above the last stream id was processed (RFC 9113, section 6.8)", "Let the server announce the end a round trip before, or end connections less often (nginx: keepalive_requests)"],
-    check,
+    check: Check::Server(check),
 };
 
 fn check(case: &Case<'_>) -> Option<Finding> {

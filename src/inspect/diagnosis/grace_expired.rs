@@ -1,7 +1,7 @@
 //! `grace-expired`: accepted calls cut by the close that followed a graceful GOAWAY.
 
 use super::case::{self, Case, Hits, Proof, plural, time, times};
-use super::{Confidence, Finding, Rule, Severity};
+use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::capture::Stamp;
 use crate::decode::Direction;
 use crate::decode::http2::ErrorCode;
@@ -13,7 +13,7 @@ pub(super) const RULE: Rule = Rule {
     meaning: "accepted RPCs were cut by the close that followed a graceful GOAWAY",
     evidence: "The graceful GOAWAY, and the server's close while accepted RPCs were unanswered.",
     fixes: &["grpc-go: MaxConnectionAgeGrace above the slowest call", "Retry only what is idempotent: these calls may have run"],
-    check,
+    check: Check::Server(check),
 };
 
 fn check(case: &Case<'_>) -> Option<Finding> {

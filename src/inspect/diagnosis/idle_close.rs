@@ -1,7 +1,7 @@
 //! `idle-close`: a server that ends connections on which nothing has been open for a while.
 
 use super::case::{Case, Proof, plural, time};
-use super::{Finding, Rule, Severity};
+use super::{Check, Finding, Rule, Severity};
 use crate::inspect::Cause;
 
 pub(super) const RULE: Rule = Rule {
@@ -9,7 +9,7 @@ pub(super) const RULE: Rule = Rule {
     meaning: "a server ended connections because no stream had been open on them for a while",
     evidence: "GOAWAYs that came the same time after the last stream had ended.",
     fixes: &["Nothing, if clients reconnect in time; else raise MaxConnectionIdle"],
-    check,
+    check: Check::Server(check),
 };
 
 fn check(case: &Case<'_>) -> Option<Finding> {

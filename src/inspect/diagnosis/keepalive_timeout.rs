@@ -1,7 +1,7 @@
 //! `keepalive-timeout`: a side that closed because it no longer heard the other.
 
 use super::case::{Case, Proof, plural, time};
-use super::{Confidence, Finding, Rule, Severity};
+use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::decode::Direction;
 use crate::inspect::{Close, ConnectionRecord, Finished, Purpose, Overdue, Unanswered};
 
@@ -21,7 +21,7 @@ pub(super) const RULE: Rule = Rule {
               sender gave up",
     evidence: "The PING, or the data, that was never acknowledged, and the close that followed.",
     fixes: &["Look for what cuts idle or silent connections on the path (NAT, load balancer: AWS NLB 350 s)", "Shorten keepalive Time below that, within the server's MinTime"],
-    check,
+    check: Check::Server(check),
 };
 
 /// Why a side gave the other up.

@@ -1,7 +1,7 @@
 //! `late-open`: streams opened long after the client's kernel had the GOAWAY.
 
 use super::case::{self, Case, Proof, plural, time};
-use super::{Confidence, Finding, Rule, Severity};
+use super::{Check, Confidence, Finding, Rule, Severity};
 
 /// Beyond this a client is late by itself, in nanoseconds. Honest clients under load open streams up
 /// to 44 ms after the GOAWAY reached their kernel, with bytes held back in the socket.
@@ -12,7 +12,7 @@ pub(super) const RULE: Rule = Rule {
     meaning: "RPCs were opened over 100 ms after the client's kernel had received the GOAWAY",
     evidence: "The first client segment that acknowledges the whole GOAWAY, and the HEADERS that left over 100 ms later.",
     fixes: &["Upgrade the client library", "Look for stalls of the client: garbage collection, CPU limits"],
-    check,
+    check: Check::Server(check),
 };
 
 fn check(case: &Case<'_>) -> Option<Finding> {

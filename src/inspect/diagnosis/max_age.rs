@@ -1,7 +1,7 @@
 //! `max-age`: a server that ends connections at an age.
 
 use super::case::{Case, Proof, plural, time};
-use super::{Finding, Rule, Severity};
+use super::{Check, Finding, Rule, Severity};
 use crate::inspect::Cause;
 
 pub(super) const RULE: Rule = Rule {
@@ -9,7 +9,7 @@ pub(super) const RULE: Rule = Rule {
     meaning: "a server ended connections because they had reached an age",
     evidence: "GOAWAYs at the same age of their connections, within ten per cent, or that say so.",
     fixes: &["Nothing, if the grace is longer than the slowest call"],
-    check,
+    check: Check::Server(check),
 };
 
 fn check(case: &Case<'_>) -> Option<Finding> {

@@ -27,23 +27,17 @@ pub struct Rule {
     pub evidence: &'static str,
     /// What to do about it in general; a finding knows better.
     pub fixes: &'static [&'static str],
-    /// Looks at one server.
-    pub check: fn(&Case<'_>) -> Option<Finding>,
+    /// What it looks at.
+    pub check: Check,
 }
 
-/// A rule that looks at all servers at once.
+/// What a rule looks at.
 #[derive(Clone, Copy, Debug)]
-pub struct WideRule {
-    /// Its name in reports.
-    pub name: &'static str,
-    /// When it fires, in a sentence.
-    pub meaning: &'static str,
-    /// What proves it, in a sentence.
-    pub evidence: &'static str,
-    /// What to do about it in general; a finding knows better.
-    pub fixes: &'static [&'static str],
-    /// Looks at all servers.
-    pub check: fn(&[Case<'_>]) -> Vec<Finding>,
+pub enum Check {
+    /// One server, with its connections and calls: at most one finding.
+    Server(fn(&Case<'_>) -> Option<Finding>),
+    /// All servers at once.
+    AllServers(fn(&[Case<'_>]) -> Vec<Finding>),
 }
 
 macro_rules! rules {
@@ -81,54 +75,29 @@ rules! {
     request_limit,
     max_age,
     idle_close,
+    uneven_load,
 }
 
-mod uneven_load;
-
-/// The rules that look at all servers at once.
-pub const WIDE_RULES: &[WideRule] = &[uneven_load::RULE];
-
-/// What there is to know of a rule without a capture.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Manual {
-    /// Its name in reports.
-    pub name: &'static str,
-    /// When it fires.
-    pub meaning: &'static str,
-    /// What proves it.
-    pub evidence: &'static str,
-    /// What to do about it.
-    pub fixes: &'static [&'static str],
-}
-
-/// The manual of every rule.
-pub fn manuals() -> impl Iterator<Item = Manual> {
-    let narrow = RULES.iter().map(|rule| Manual {
-        name: rule.name,
-        meaning: rule.meaning,
-        evidence: rule.evidence,
-        fixes: rule.fixes,
-    });
-    narrow.chain(WIDE_RULES.iter().map(|rule| Manual {
-        name: rule.name,
-        meaning: rule.meaning,
-        evidence: rule.evidence,
-        fixes: rule.fixes,
-    }))
-}
-
-/// Runs all rules over each server; the most severe findings come first.
+/// Runs all rules over the servers; the most severe findings come first.
 #[must_use]
 pub fn diagnose(cases: &[Case<'_>]) -> Vec<Finding> {
     let mut findings: Vec<_> = cases.iter().flat_map(diagnose_server).collect();
-    findings.extend(WIDE_RULES.iter().flat_map(|rule| (rule.check)(cases)));
+    for rule in RULES {
+        if let Check::AllServers(check) = rule.check {
+            findings.extend(check(cases));
+        }
+    }
     findings.sort_by_key(|finding| finding.severity);
     findings
 }
 
-/// Runs all rules over one server, and says of each finding what it was not.
+/// Runs the rules for one server over one, and says of each finding what it was not.
 fn diagnose_server(case: &Case<'_>) -> Vec<Finding> {
-    let mut findings: Vec<_> = RULES.iter().filter_map(|rule| (rule.check)(case)).collect();
+    let found = RULES.iter().filter_map(|rule| match rule.check {
+        Check::Server(check) => check(case),
+        Check::AllServers(_) => None,
+    });
+    let mut findings: Vec<_> = found.collect();
     let fired: Vec<_> = findings.iter().map(|finding| finding.rule).collect();
     for finding in &mut findings {
         finding.ruled_out = ruled_out::suspects(case, finding, &fired);

@@ -2,7 +2,7 @@
 
 use super::case::{self, Case, Hits, Proof, plural, time};
 use super::network::Sum;
-use super::{Confidence, Finding, Rule, Severity};
+use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::Network;
 use crate::decode::tcp::Silence;
@@ -28,7 +28,7 @@ pub(super) const RULE: Rule = Rule {
               connections, enough to explain failures",
     evidence: "Segments sent again, times in which nothing got through, and resets that neither peer sent (their hop limit differs).",
     fixes: &["Find where packets are lost: capture at both ends and compare", "Resets from the path: look for firewalls and balancers with idle timeouts"],
-    check,
+    check: Check::Server(check),
 };
 
 fn check(case: &Case<'_>) -> Option<Finding> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::case::{Case, Proof, plural};
-use super::{Confidence, Finding, Rule, Severity};
+use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::capture::Stamp;
 use crate::decode::{Instead, Transport};
 use crate::inspect::ConnectionRecord;
@@ -14,7 +14,7 @@ pub(super) const RULE: Rule = Rule {
               against HTTP/2, or a handshake that failed",
     evidence: "What the client began with and what the server answered.",
     fixes: &["Make both sides agree on TLS (grpc: credentials), port and ALPN"],
-    check,
+    check: Check::Server(check),
 };
 
 /// What a client's HTTP/2 met.

@@ -2,7 +2,7 @@
 
 use super::abuse::{self, Pattern};
 use super::case::Case;
-use super::{Finding, Rule};
+use super::{Check, Finding, Rule};
 use crate::inspect::Abuse;
 
 const PATTERN: Pattern = Pattern {
@@ -18,7 +18,7 @@ pub(super) const RULE: Rule = Rule {
     meaning: "a client opened many streams and reset each at once (CVE-2023-44487)",
     evidence: "The streams opened and reset, counted over a window of time.",
     fixes: &["Upgrade the server (CVE-2023-44487); limit resets per connection in front of it"],
-    check,
+    check: Check::Server(check),
 };
 
 fn check(case: &Case<'_>) -> Option<Finding> {

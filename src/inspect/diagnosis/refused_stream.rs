@@ -1,7 +1,7 @@
 //! `refused-stream`: calls that the server refused to begin.
 
 use super::case::{self, Case, Hits, Proof, plural};
-use super::{Confidence, Finding, Rule};
+use super::{Check, Confidence, Finding, Rule};
 use crate::decode::http2::SettingId;
 use crate::inspect::{ConnectionRecord, Verdict};
 
@@ -10,7 +10,7 @@ pub(super) const RULE: Rule = Rule {
     meaning: "the server refused RPCs with RST_STREAM REFUSED_STREAM, before it processed anything",
     evidence: "The RST_STREAM with REFUSED_STREAM: a guarantee that nothing was processed.",
     fixes: &["Retry; the client library does so once by itself", "Server: raise the stream limit, or find what it sheds load for"],
-    check,
+    check: Check::Server(check),
 };
 
 fn check(case: &Case<'_>) -> Option<Finding> {

@@ -1,7 +1,7 @@
 //! `request-limit`: a server that takes a number of requests on a connection.
 
 use super::case::{Case, Proof, plural};
-use super::{Finding, Rule, Severity};
+use super::{Check, Finding, Rule, Severity};
 use crate::inspect::Cause;
 
 pub(super) const RULE: Rule = Rule {
@@ -9,7 +9,7 @@ pub(super) const RULE: Rule = Rule {
     meaning: "a server ended connections because they had carried as many requests as it allows",
     evidence: "Last stream ids that are the same on every connection.",
     fixes: &["nginx: keepalive_requests; each end of a connection costs the calls on their way a retry"],
-    check,
+    check: Check::Server(check),
 };
 
 fn check(case: &Case<'_>) -> Option<Finding> {

@@ -2,7 +2,7 @@
 
 use super::abuse::{self, Pattern};
 use super::case::Case;
-use super::{Finding, Rule};
+use super::{Check, Finding, Rule};
 use crate::inspect::Abuse;
 
 const PATTERN: Pattern = Pattern {
@@ -18,7 +18,7 @@ pub(super) const RULE: Rule = Rule {
     meaning: "one side sent many SETTINGS (CVE-2019-9515)",
     evidence: "The SETTINGS, counted over a window of time.",
     fixes: &["Upgrade the receiving library (CVE-2019-9515); block the sender"],
-    check,
+    check: Check::Server(check),
 };
 
 fn check(case: &Case<'_>) -> Option<Finding> {

@@ -1,7 +1,7 @@
 //! `single-goaway`: a server that names its last stream id without a round trip's warning.
 
 use super::case::{Case, Proof, plural};
-use super::{Confidence, Finding, Rule, Severity};
+use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::decode::http2::ErrorCode;
 
 pub(super) const RULE: Rule = Rule {
@@ -10,7 +10,7 @@ pub(super) const RULE: Rule = Rule {
               least a round trip before",
     evidence: "The GOAWAY with the real last stream id, and that no 2^31-1 came a round trip before.",
     fixes: &["Drain with two GOAWAYs a round trip apart where the server can", "nginx and Go net/http cannot: end connections less often"],
-    check,
+    check: Check::Server(check),
 };
 
 fn check(case: &Case<'_>) -> Option<Finding> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::case::{self, Case, Proof, plural, times};
-use super::{Confidence, Finding, Rule, Severity};
+use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::decode::Direction;
 use crate::decode::http2::{ErrorCode, SettingId};
 use crate::inspect::{Cause, ConnectionRecord, Rpc, Verdict};
@@ -19,7 +19,7 @@ pub(super) const RULE: Rule = Rule {
     meaning: "RPCs were ended by RST_STREAM, by one side or the other, with a code that says why",
     evidence: "The RST_STREAM, who sent it and its code.",
     fixes: &["By code: CANCEL is a caller that gave up; INTERNAL_ERROR and PROTOCOL_ERROR are bugs; ENHANCE_YOUR_CALM is a limit"],
-    check,
+    check: Check::Server(check),
 };
 
 /// Resets by the same side with the same code.

@@ -2,7 +2,7 @@
 
 use super::case::{Case, Proof, plural, time, times};
 use super::client_stack::ClientStack;
-use super::{Confidence, Finding, Rule, Severity};
+use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::decode::http2::ErrorCode;
 use crate::inspect::{CallId, ConnectionRecord, Finished, GoAway, Ping, Purpose};
 
@@ -18,7 +18,7 @@ pub(super) const RULE: Rule = Rule {
               more PINGs than it allows",
     evidence: "The PINGs that were strikes, one by one, and the GOAWAY ENHANCE_YOUR_CALM.",
     fixes: &["Client: keepalive Time at or above the server's MinTime (5 min unless set); PermitWithoutStream on both sides or neither"],
-    check,
+    check: Check::Server(check),
 };
 
 fn check(case: &Case<'_>) -> Option<Finding> {

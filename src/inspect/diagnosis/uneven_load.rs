@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use super::case::{Case, Proof, plural};
-use super::{Confidence, Finding, Severity, WideRule};
+use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::capture::Timestamp;
 use crate::inspect::ConnectionRecord;
 
@@ -21,7 +21,7 @@ const FEW: usize = 4;
 /// have taken its share: a client that moves from one to the next is not uneven.
 const CONNECTED_PER_CENT: i64 = 50;
 
-pub(super) const RULE: WideRule = WideRule {
+pub(super) const RULE: Rule = Rule {
     name: "uneven-load",
     meaning: "one client's connections put at least 80 % of its RPCs on few of the servers that it was \
               connected to all the time",
@@ -30,7 +30,7 @@ pub(super) const RULE: WideRule = WideRule {
         "Balance per call (grpc: round_robin, a layer-7 proxy), not per connection",
         "MaxConnectionAge makes clients look for servers again",
     ],
-    check,
+    check: Check::AllServers(check),
 };
 
 /// What one client did at one server.
