@@ -14,6 +14,7 @@ use super::event::Event;
 use super::http2::Keep;
 use super::link::{self, Content, Segment};
 use super::network::Network;
+use super::oddities::Oddities;
 use super::tcp::{Ending, Flow, Flows, Side};
 use super::tls::KeyLog;
 use crate::capture::{LinkType, Packet, Timestamp};
@@ -59,6 +60,7 @@ pub struct Decoder {
     anomalies: Anomalies,
     tally: Tally,
     evicted: u64,
+    oddities: Oddities,
 }
 
 impl Decoder {
@@ -126,6 +128,7 @@ impl Decoder {
         self.tally.tcp_connections = self.flows.count();
         self.count_others(link::Other::Fragment, self.links.unused_fragments());
         self.note_keys();
+        std::mem::take(&mut self.oddities).note(&mut self.anomalies);
     }
 
     /// What was odd, in order of first sight. To be called once, after [`Self::finish`].
@@ -176,6 +179,7 @@ impl Decoder {
     ) {
         let anomalies = &mut self.anomalies;
         flow.finish(&mut |signal| conversation.take(signal, anomalies, sink));
+        self.oddities.add(&flow);
         if came_to_nothing(&flow) && self.pending.len() < MAX_PENDING_CONNECTS {
             self.pending.push((flow, conversation));
             self.release_connects(sink);

@@ -50,6 +50,11 @@ pub struct Segment<'a> {
     pub window: u16,
     /// Time to live (IPv4) or hop limit (IPv6).
     pub hop_limit: u8,
+    /// The identification of the IPv4 packet; 0 in IPv6, which has none, and where its sender numbers
+    /// no packets that must not be fragmented (RFC 6864, section 4.1).
+    pub identification: u16,
+    /// The sender's clock in the timestamps option, if there is one (RFC 7323, section 3.2).
+    pub timestamp: Option<u32>,
     /// The captured payload bytes.
     pub payload: &'a [u8],
     /// Payload length on the wire; longer than `payload` where the snap length cut the packet.

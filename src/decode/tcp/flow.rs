@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::assembler::{Assembler, Chunk, Piece};
+use super::copies::{Copied, Copies};
 use super::handshake::Handshake;
 use super::sequence::Line;
 use super::vitals::Vitals;
@@ -85,7 +86,7 @@ pub struct Flow {
     syn_ack_nanos: Option<i64>,
     handshake: Option<Handshake>,
     last_seen: Stamp,
-    segments: u64,
+    copies: Copies,
 }
 
 /// What one side did.
@@ -113,7 +114,7 @@ impl Flow {
             syn_ack_nanos: None,
             handshake: None,
             last_seen: segment.stamp,
-            segments: 0,
+            copies: Copies::default(),
         }
     }
 
@@ -187,6 +188,12 @@ impl Flow {
         first.assembler.retransmissions() + second.assembler.retransmissions()
     }
 
+    /// What was left out because it was captured twice.
+    #[must_use]
+    pub const fn copied(&self) -> Copied {
+        self.copies.copied()
+    }
+
     /// How well a side's bytes got across, once nothing more will come.
     #[must_use]
     pub fn take_vitals(&mut self, side: Side) -> Vitals {
@@ -230,8 +237,11 @@ impl Flow {
 
     pub(super) fn push(&mut self, segment: &Segment<'_>, sink: &mut impl FnMut(Signal<'_>)) {
         let from = self.side_of(segment);
+        if self.was_captured_before(from, segment) {
+            return;
+        }
+        self.copies.remember(from, segment);
         self.last_seen = segment.stamp;
-        self.segments += 1;
         self.half_mut(from).spoke = true;
         self.measure(from, segment);
         if segment.flags.contains(TcpFlags::SYN) {
@@ -308,6 +318,40 @@ impl Flow {
         } else {
             Side::Second
         }
+    }
+
+    /// Whether a segment is to be left out because the capture shows it twice. Most bring something
+    /// new, and so are known at a glance not to be copies.
+    fn was_captured_before(&mut self, from: Side, segment: &Segment<'_>) -> bool {
+        let blind = !self.half(from).spoke && self.half(from.peer()).acknowledged.is_some();
+        self.copies.is_elsewhere(segment, blind)
+            || !self.brings_news(from, segment) && self.copies.is_copy(from, segment)
+    }
+
+    /// Whether a segment raises anything that its copy would have raised before.
+    fn brings_news(&self, from: Side, segment: &Segment<'_>) -> bool {
+        let half = self.half(from);
+        if segment.flags.contains(TcpFlags::SYN) {
+            return half.initial_sequence.is_none();
+        }
+        let highest = half.assembler.highest();
+        let reaches = |line: Line| {
+            let length = u64::from(segment.payload_length);
+            line.position(segment.sequence, highest)
+                .saturating_add(length)
+        };
+        let new_bytes =
+            segment.payload_length > 0 && half.line.is_none_or(|line| reaches(line) > highest);
+        let new_end = segment.flags.contains(TcpFlags::FIN) && half.fin.is_none()
+            || segment.flags.contains(TcpFlags::RST) && !half.reset;
+        new_bytes
+            || new_end
+            || segment.acknowledgement.is_some_and(|number| {
+                let peer = self.half(from.peer());
+                let upto = |line: Line| line.position(number, peer.assembler.highest());
+                peer.line
+                    .is_none_or(|line| half.acknowledged < Some(upto(line)))
+            })
     }
 
     /// What a segment tells of the network, whatever it carries.

@@ -5,6 +5,7 @@
 //! acknowledgements, the end. What never happens here: a look at what the bytes mean.
 
 mod assembler;
+mod copies;
 mod flow;
 mod handshake;
 mod sequence;
@@ -14,6 +15,7 @@ mod tests;
 mod vitals;
 
 pub use assembler::{Assembler, Chunk, MAX_HELD_BYTES, Piece, Sealed};
+pub use copies::Copied;
 pub use flow::{Ending, Flow, Side, Signal};
 pub use handshake::Handshake;
 pub use sequence::{Line, ORIGIN};
