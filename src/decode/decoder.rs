@@ -80,6 +80,7 @@ impl Decoder {
 
     /// Takes the next packet; `sink` gets the events it brings.
     pub fn push(&mut self, packet: &Packet<'_>, sink: &mut impl FnMut(u32, Event<'_>)) {
+        self.oddities.saw(packet.stamp);
         // Lent to the segment, which may lie in a datagram put together there.
         let mut links = std::mem::take(&mut self.links);
         match links.decode(packet) {
@@ -98,6 +99,10 @@ impl Decoder {
     /// Time has passed, packets or not: lets go of connections that ended a while ago, and of those
     /// that have been silent for long.
     pub fn tick(&mut self, now: Timestamp, sink: &mut impl FnMut(u32, Event<'_>)) {
+        let anomalies = &mut self.anomalies;
+        self.flows.release(now, &mut |conversation, signal| {
+            conversation.take(signal, anomalies, sink);
+        });
         while let Some((flow, conversation)) = self.flows.pop_finished(now) {
             self.end(flow, conversation, sink);
         }
@@ -286,7 +291,7 @@ fn came_to_nothing(flow: &Flow) -> bool {
     };
     let server = client.peer();
     let refused = flow.ending(server) == Some(Ending::Rst) && !flow.begun(server);
-    refused || !flow.spoke(server)
+    refused || !flow.spoke(server) && !flow.is_broken_off()
 }
 
 fn server_of(flow: &Flow) -> Side {

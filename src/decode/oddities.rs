@@ -2,7 +2,11 @@
 
 use super::anomaly::{Anomalies, Layer};
 use super::tcp::Flow;
-use crate::capture::Stamp;
+use crate::capture::{Stamp, Timestamp};
+
+/// Packets that come so much behind their time, in nanoseconds, are no oddity: a host empties the
+/// queues of its cards one by one. It is what segments wait for those that they overtook.
+const USUAL_NANOS: i64 = 10_000_000;
 
 /// Packets that were captured more than once, and connections at more than one place.
 #[derive(Debug, Default)]
@@ -12,9 +16,30 @@ pub(super) struct Oddities {
     /// Connections that several files show.
     shared: u64,
     first_shared: Option<Stamp>,
+    latest: Option<Timestamp>,
+    /// Packets stamped earlier than one before them, and by how much at most.
+    behind: u64,
+    furthest_nanos: i64,
+    first_behind: Option<Stamp>,
 }
 
 impl Oddities {
+    /// Takes note of a packet's place in time.
+    #[inline]
+    pub(super) fn saw(&mut self, stamp: Stamp) {
+        let latest = *self.latest.get_or_insert(stamp.time);
+        if stamp.time >= latest {
+            self.latest = Some(stamp.time);
+            return;
+        }
+        let nanos = latest.nanos_since(stamp.time);
+        if nanos > USUAL_NANOS {
+            self.behind += 1;
+            self.furthest_nanos = self.furthest_nanos.max(nanos);
+            self.first_behind.get_or_insert(stamp);
+        }
+    }
+
     /// Takes what is known of a connection that is over.
     pub(super) fn add(&mut self, flow: &Flow) {
         let copied = flow.copied();
@@ -26,6 +51,18 @@ impl Oddities {
 
     /// Says what was found.
     pub(super) fn note(self, anomalies: &mut Anomalies) {
+        if self.behind > 0 {
+            let packets = match self.behind {
+                1 => "1 packet is".to_owned(),
+                many => format!("{many} packets are"),
+            };
+            let millis = self.furthest_nanos / 1_000_000;
+            let text = format!(
+                "{packets} out of their order, by up to {millis} ms: what would have been seen to \
+                 follow may not be; `reordercap` mends such a capture"
+            );
+            anomalies.note(Layer::Capture, text, self.first_behind, None);
+        }
         if self.shared > 0 {
             let connections = match self.shared {
                 1 => "1 connection is".to_owned(),

@@ -60,3 +60,25 @@ pub struct Segment<'a> {
     /// Payload length on the wire; longer than `payload` where the snap length cut the packet.
     pub payload_length: u32,
 }
+
+impl Segment<'_> {
+    /// The same without its payload, to be kept.
+    #[must_use]
+    pub const fn without_payload(&self) -> Segment<'static> {
+        Segment {
+            stamp: self.stamp,
+            source: self.source,
+            destination: self.destination,
+            scope: self.scope,
+            sequence: self.sequence,
+            acknowledgement: self.acknowledgement,
+            flags: self.flags,
+            window: self.window,
+            hop_limit: self.hop_limit,
+            identification: self.identification,
+            timestamp: self.timestamp,
+            payload: &[],
+            payload_length: self.payload_length,
+        }
+    }
+}

@@ -29,7 +29,7 @@
 
 use std::collections::VecDeque;
 
-use super::flow::Side;
+use super::signal::Side;
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::link::{Segment, TcpFlags};
 

@@ -8,7 +8,9 @@ mod assembler;
 mod copies;
 mod flow;
 mod handshake;
+mod order;
 mod sequence;
+mod signal;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -16,8 +18,9 @@ mod vitals;
 
 pub use assembler::{Assembler, Chunk, MAX_HELD_BYTES, Piece, Sealed};
 pub use copies::Copied;
-pub use flow::{Ending, Flow, Side, Signal};
+pub use flow::Flow;
 pub use handshake::Handshake;
 pub use sequence::{Line, ORIGIN};
+pub use signal::{Ending, Side, Signal};
 pub use table::{Flows, Slot};
 pub use vitals::{Reset, Silence, Vitals};
