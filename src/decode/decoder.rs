@@ -14,6 +14,7 @@ use super::event::Event;
 use super::http2::Keep;
 use super::link::{self, Content, Segment};
 use super::network::Network;
+use super::oddities::Oddities;
 use super::tcp::{Ending, Flow, Flows, Side};
 use super::tls::KeyLog;
 use crate::capture::{LinkType, Packet, Timestamp};
@@ -59,6 +60,7 @@ pub struct Decoder {
     anomalies: Anomalies,
     tally: Tally,
     evicted: u64,
+    oddities: Oddities,
 }
 
 impl Decoder {
@@ -78,6 +80,7 @@ impl Decoder {
 
     /// Takes the next packet; `sink` gets the events it brings.
     pub fn push(&mut self, packet: &Packet<'_>, sink: &mut impl FnMut(u32, Event<'_>)) {
+        self.oddities.saw(packet.stamp);
         // Lent to the segment, which may lie in a datagram put together there.
         let mut links = std::mem::take(&mut self.links);
         match links.decode(packet) {
@@ -96,6 +99,10 @@ impl Decoder {
     /// Time has passed, packets or not: lets go of connections that ended a while ago, and of those
     /// that have been silent for long.
     pub fn tick(&mut self, now: Timestamp, sink: &mut impl FnMut(u32, Event<'_>)) {
+        let anomalies = &mut self.anomalies;
+        self.flows.release(now, &mut |conversation, signal| {
+            conversation.take(signal, anomalies, sink);
+        });
         while let Some((flow, conversation)) = self.flows.pop_finished(now) {
             self.end(flow, conversation, sink);
         }
@@ -126,6 +133,7 @@ impl Decoder {
         self.tally.tcp_connections = self.flows.count();
         self.count_others(link::Other::Fragment, self.links.unused_fragments());
         self.note_keys();
+        std::mem::take(&mut self.oddities).note(&mut self.anomalies);
     }
 
     /// What was odd, in order of first sight. To be called once, after [`Self::finish`].
@@ -176,6 +184,7 @@ impl Decoder {
     ) {
         let anomalies = &mut self.anomalies;
         flow.finish(&mut |signal| conversation.take(signal, anomalies, sink));
+        self.oddities.add(&flow);
         if came_to_nothing(&flow) && self.pending.len() < MAX_PENDING_CONNECTS {
             self.pending.push((flow, conversation));
             self.release_connects(sink);
@@ -282,7 +291,7 @@ fn came_to_nothing(flow: &Flow) -> bool {
     };
     let server = client.peer();
     let refused = flow.ending(server) == Some(Ending::Rst) && !flow.begun(server);
-    refused || !flow.spoke(server)
+    refused || !flow.spoke(server) && !flow.is_broken_off()
 }
 
 fn server_of(flow: &Flow) -> Side {

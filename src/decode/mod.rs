@@ -22,6 +22,7 @@ mod direction;
 mod durations;
 mod event;
 mod network;
+mod oddities;
 
 pub use carrier::Carrier;
 pub use conversation::{MAX_UNDECIDED_BYTES, Unrelated};

@@ -40,6 +40,8 @@ pub(super) struct Datagram<'a> {
     pub(super) destination: IpAddr,
     /// Time to live (IPv4) or hop limit (IPv6).
     pub(super) hop_limit: u8,
+    /// Identification (IPv4); 0 in IPv6.
+    pub(super) identification: u16,
     /// What `payload` begins with.
     pub(super) protocol: IpNumber,
     /// What is behind the IP header and its extensions, without link-layer padding.
@@ -80,7 +82,7 @@ pub(super) fn packet(excerpt: Excerpt<'_>) -> Result<Packet<'_>, Stop> {
     if stopped.is_some() {
         return Err(Fault::ExtensionHeader.into());
     }
-    let (header_length, stated_length, hop_limit) = match &packet {
+    let (header_length, stated_length, hop_limit, identification) = match &packet {
         LaxIpSlice::Ipv4(packet) => {
             let header = packet.header();
             let authentication = packet.extensions().auth;
@@ -89,6 +91,7 @@ pub(super) fn packet(excerpt: Excerpt<'_>) -> Result<Packet<'_>, Stop> {
                 header.slice().len() + extensions,
                 usize::from(header.total_len()),
                 header.ttl(),
+                header.identification(),
             )
         }
         LaxIpSlice::Ipv6(packet) => {
@@ -101,6 +104,7 @@ pub(super) fn packet(excerpt: Excerpt<'_>) -> Result<Packet<'_>, Stop> {
                 Ipv6Header::LEN + packet.extensions().slice().len(),
                 stated,
                 header.hop_limit(),
+                0,
             )
         }
     };
@@ -110,6 +114,7 @@ pub(super) fn packet(excerpt: Excerpt<'_>) -> Result<Packet<'_>, Stop> {
         source: packet.source_addr(),
         destination: packet.destination_addr(),
         hop_limit,
+        identification,
         protocol: payload.ip_number,
         payload: Excerpt {
             captured: payload.payload,

@@ -50,8 +50,35 @@ pub struct Segment<'a> {
     pub window: u16,
     /// Time to live (IPv4) or hop limit (IPv6).
     pub hop_limit: u8,
+    /// The identification of the IPv4 packet; 0 in IPv6, which has none, and where its sender numbers
+    /// no packets that must not be fragmented (RFC 6864, section 4.1).
+    pub identification: u16,
+    /// The sender's clock in the timestamps option, if there is one (RFC 7323, section 3.2).
+    pub timestamp: Option<u32>,
     /// The captured payload bytes.
     pub payload: &'a [u8],
     /// Payload length on the wire; longer than `payload` where the snap length cut the packet.
     pub payload_length: u32,
+}
+
+impl Segment<'_> {
+    /// The same without its payload, to be kept.
+    #[must_use]
+    pub const fn without_payload(&self) -> Segment<'static> {
+        Segment {
+            stamp: self.stamp,
+            source: self.source,
+            destination: self.destination,
+            scope: self.scope,
+            sequence: self.sequence,
+            acknowledgement: self.acknowledgement,
+            flags: self.flags,
+            window: self.window,
+            hop_limit: self.hop_limit,
+            identification: self.identification,
+            timestamp: self.timestamp,
+            payload: &[],
+            payload_length: self.payload_length,
+        }
+    }
 }

@@ -48,6 +48,8 @@ pub(super) fn segment<'a>(
         flags,
         window: tcp.window_size(),
         hop_limit: datagram.hop_limit,
+        identification: datagram.identification,
+        timestamp: timestamp(tcp.options()),
         payload,
         payload_length: u32::try_from(payload_length).unwrap_or(u32::MAX),
     })
@@ -56,6 +58,30 @@ pub(super) fn segment<'a>(
 /// The control bits, byte 13 of the header (RFC 9293, section 3.1).
 fn flags(tcp: &TcpSlice<'_>) -> TcpFlags {
     TcpFlags(tcp.header_slice().get(13).copied().unwrap_or_default())
+}
+
+/// The sender's clock in a timestamps option (RFC 7323, section 3.2).
+///
+/// ```text
+/// 0      1        2              6              10
+/// ┌──────┬────────┬──────────────┬──────────────┐
+/// │   8  │   10   │ sender's own │ echo         │
+/// └──────┴────────┴──────────────┴──────────────┘
+/// ```
+#[inline]
+fn timestamp(mut options: &[u8]) -> Option<u32> {
+    const END: u8 = 0;
+    const NO_OPERATION: u8 = 1;
+    const TIMESTAMPS: u8 = 8;
+    loop {
+        match *options {
+            [] | [END, ..] => return None,
+            [NO_OPERATION, ref rest @ ..] => options = rest,
+            [TIMESTAMPS, 10, a, b, c, d, ..] => return Some(u32::from_be_bytes([a, b, c, d])),
+            [_, length, ..] => options = options.get(usize::from(length).max(2)..)?,
+            [_] => return None,
+        }
+    }
 }
 
 /// The header's length where the snap length cut its options alone: all that is needed of it is there

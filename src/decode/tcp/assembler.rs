@@ -35,7 +35,7 @@ const RETRANSMISSION_NANOS: i64 = 30_000_000_000;
 
 /// A piece that fills a hole sooner than this, in nanoseconds, was reordered on the way rather
 /// than sent again: the threshold that Wireshark uses too.
-const REORDER_NANOS: i64 = 3_000_000;
+pub(super) const REORDER_NANOS: i64 = 3_000_000;
 
 /// What comes next in a byte stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +93,8 @@ pub struct Piece<'a> {
     pub length: u64,
     /// The segment.
     pub carrier: Carrier,
+    /// Whether it is known to have been sent again, although it comes in order.
+    pub sent_again: bool,
 }
 
 /// Reassembly of one direction.
@@ -195,12 +197,12 @@ impl Assembler {
             self.highest = piece.position;
         }
         let late = piece.position < self.highest;
-        if late && self.is_sent_again(&piece, end) {
+        if piece.sent_again || late && self.is_sent_again(&piece, end) {
             self.retransmissions += 1;
         }
         let piece = Piece {
             carrier: Carrier {
-                original: !late,
+                original: piece.carrier.original && !late,
                 ..piece.carrier
             },
             ..piece
@@ -364,6 +366,7 @@ impl Assembler {
                     data: &data,
                     length,
                     carrier,
+                    sent_again: false,
                 },
                 sink,
             );

@@ -2,76 +2,16 @@
 
 use std::net::SocketAddr;
 
-use super::assembler::{Assembler, Chunk, Piece};
+use super::assembler::{Assembler, Piece, REORDER_NANOS};
+use super::copies::{Copied, Copies};
 use super::handshake::Handshake;
-use super::sequence::Line;
+use super::order::{Lacks, Order, Overtaken};
+use super::sequence::{Line, ORIGIN};
+use super::signal::{Ending, Side, Signal};
 use super::vitals::Vitals;
-use crate::capture::Stamp;
+use crate::capture::{Stamp, Timestamp};
 use crate::decode::Carrier;
 use crate::decode::link::{Segment, TcpFlags};
-
-/// One end of a flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// The one whose packet was captured first.
-    First,
-    /// The one it was sent to.
-    Second,
-}
-
-impl Side {
-    /// The other end.
-    #[must_use]
-    pub const fn peer(self) -> Self {
-        match self {
-            Self::First => Self::Second,
-            Self::Second => Self::First,
-        }
-    }
-}
-
-/// How a side ended its half of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// FIN: in order, after all of its bytes.
-    Fin,
-    /// RST: at once.
-    Rst,
-}
-
-/// What a segment brought.
-#[derive(Clone, Copy, Debug)]
-pub enum Signal<'a> {
-    /// The next part of what `from` sent.
-    Chunk {
-        /// The sender.
-        from: Side,
-        /// The part.
-        chunk: Chunk<'a>,
-    },
-    /// `by` has received more of the other's bytes than it had acknowledged before.
-    Acknowledged {
-        /// The receiver of the bytes.
-        by: Side,
-        /// Position in the other's stream, exclusive.
-        upto: u64,
-        /// The segment that said so.
-        stamp: Stamp,
-        /// Whether all that `by` sent before that segment was seen.
-        whole: bool,
-    },
-    /// `by` ended its half; said once for each way of ending it.
-    Ended {
-        /// Who.
-        by: Side,
-        /// How.
-        ending: Ending,
-        /// Position in its own stream after the last byte that came before.
-        position: u64,
-        /// The segment.
-        carrier: Carrier,
-    },
-}
 
 /// One TCP connection.
 #[derive(Debug)]
@@ -85,7 +25,9 @@ pub struct Flow {
     syn_ack_nanos: Option<i64>,
     handshake: Option<Handshake>,
     last_seen: Stamp,
-    segments: u64,
+    copies: Copies,
+    order: Order,
+    broken_off: bool,
 }
 
 /// What one side did.
@@ -113,7 +55,9 @@ impl Flow {
             syn_ack_nanos: None,
             handshake: None,
             last_seen: segment.stamp,
-            segments: 0,
+            copies: Copies::default(),
+            order: Order::default(),
+            broken_off: false,
         }
     }
 
@@ -187,6 +131,12 @@ impl Flow {
         first.assembler.retransmissions() + second.assembler.retransmissions()
     }
 
+    /// What was left out because it was captured twice.
+    #[must_use]
+    pub const fn copied(&self) -> Copied {
+        self.copies.copied()
+    }
+
     /// How well a side's bytes got across, once nothing more will come.
     #[must_use]
     pub fn take_vitals(&mut self, side: Side) -> Vitals {
@@ -225,13 +175,68 @@ impl Flow {
         let half = self.half(self.side_of(segment));
         let late = half.initial_sequence.is_none()
             && half.line == Some(Line::beginning_at(segment.sequence.wrapping_add(1)));
-        opens && half.initial_sequence != Some(segment.sequence) && !late
+        let awaited = half.line.is_none() && !self.order.is_kept();
+        opens && half.initial_sequence != Some(segment.sequence) && !late && !awaited
     }
 
     pub(super) fn push(&mut self, segment: &Segment<'_>, sink: &mut impl FnMut(Signal<'_>)) {
         let from = self.side_of(segment);
-        self.last_seen = segment.stamp;
-        self.segments += 1;
+        if self.was_captured_before(from, segment) {
+            return;
+        }
+        self.copies.remember(from, segment);
+        let overtaken = match self.order.is_kept() {
+            true => Overtaken::No,
+            false => self.order.overtaken(from, segment, REORDER_NANOS),
+        };
+        if self.order.awaits(lacks(&self.halves, from, segment)) {
+            self.order.hold(from, segment, overtaken);
+        } else {
+            self.apply(from, segment, overtaken, sink);
+        }
+        self.release(segment.stamp.time, sink);
+    }
+
+    /// Since when segments wait for earlier ones.
+    pub(super) fn waits_since(&self) -> Option<Timestamp> {
+        self.order.waits_since()
+    }
+
+    /// Takes the segments that wait for nothing more by now.
+    pub(super) fn release(&mut self, now: Timestamp, sink: &mut impl FnMut(Signal<'_>)) {
+        while !self.order.is_kept() {
+            let halves = &self.halves;
+            let lacks = |from, segment: &Segment<'_>| lacks(halves, from, segment);
+            if let Some(waiting) = self.order.take(lacks) {
+                self.apply(waiting.from, &waiting.segment(), waiting.overtaken, sink);
+            } else if self.order.is_patient(now) {
+                return;
+            } else {
+                self.order.give_up(lacks);
+            }
+        }
+    }
+
+    /// The rest of this connection was captured before its beginning, or the other way round: what
+    /// does not follow any more is not known to have never come.
+    pub(super) const fn break_off(&mut self) {
+        self.broken_off = true;
+    }
+
+    /// Whether more of this connection is elsewhere in the capture.
+    #[must_use]
+    pub const fn is_broken_off(&self) -> bool {
+        self.broken_off
+    }
+
+    fn apply(
+        &mut self,
+        from: Side,
+        segment: &Segment<'_>,
+        overtaken: Overtaken,
+        sink: &mut impl FnMut(Signal<'_>),
+    ) {
+        self.last_seen = self.last_seen.max(segment.stamp);
         self.half_mut(from).spoke = true;
         self.measure(from, segment);
         if segment.flags.contains(TcpFlags::SYN) {
@@ -255,9 +260,10 @@ impl Flow {
         let carrier = Carrier {
             stamp: segment.stamp,
             acknowledged,
-            original: true,
+            original: overtaken == Overtaken::No,
         };
-        let end = self.carry(from, segment, carrier, sink);
+        let sent_again = overtaken == Overtaken::SentAgain;
+        let end = self.carry(from, segment, carrier, sent_again, sink);
         if segment.flags.contains(TcpFlags::FIN) && self.half(from).fin.is_none() {
             self.half_mut(from).fin = Some(end);
             sink(Signal::Ended {
@@ -280,6 +286,7 @@ impl Flow {
 
     /// Nothing more will come: passes on what is still held, with its gaps.
     pub fn finish(&mut self, sink: &mut impl FnMut(Signal<'_>)) {
+        self.release(Timestamp::from_nanos(i64::MAX), sink);
         let shown_by = Carrier {
             stamp: self.last_seen,
             ..Carrier::default()
@@ -296,7 +303,13 @@ impl Flow {
     /// How far a side's bytes are known to have reached, captured or not: to its FIN, or to what its
     /// peer acknowledged. One number beyond its last byte is most likely a FIN, and as surely missing.
     fn shown_end(&self, side: Side) -> Option<u64> {
-        self.half(side).fin.or(self.half(side.peer()).acknowledged)
+        let half = self.half(side);
+        let acknowledged = self.half(side.peer()).acknowledged;
+        let more = self.broken_off && !half.reset;
+        half.fin.or_else(|| match more {
+            true => acknowledged.max(Some(half.assembler.highest().saturating_add(1))),
+            false => acknowledged,
+        })
     }
 
     fn side_of(&self, segment: &Segment<'_>) -> Side {
@@ -308,6 +321,41 @@ impl Flow {
         } else {
             Side::Second
         }
+    }
+
+    /// Whether a segment is to be left out because the capture shows it twice. Most bring something
+    /// new, and so are known at a glance not to be copies.
+    fn was_captured_before(&mut self, from: Side, segment: &Segment<'_>) -> bool {
+        let blind = !self.half(from).spoke && self.half(from.peer()).acknowledged.is_some();
+        // What waits has not left its mark yet.
+        let looks_new = self.order.is_kept() && self.brings_news(from, segment);
+        self.copies.is_elsewhere(segment, blind) || !looks_new && self.copies.is_copy(from, segment)
+    }
+
+    /// Whether a segment raises anything that its copy would have raised before.
+    fn brings_news(&self, from: Side, segment: &Segment<'_>) -> bool {
+        let half = self.half(from);
+        if segment.flags.contains(TcpFlags::SYN) {
+            return half.initial_sequence.is_none();
+        }
+        let highest = half.assembler.highest();
+        let reaches = |line: Line| {
+            let length = u64::from(segment.payload_length);
+            line.position(segment.sequence, highest)
+                .saturating_add(length)
+        };
+        let new_bytes =
+            segment.payload_length > 0 && half.line.is_none_or(|line| reaches(line) > highest);
+        let new_end = segment.flags.contains(TcpFlags::FIN) && half.fin.is_none()
+            || segment.flags.contains(TcpFlags::RST) && !half.reset;
+        new_bytes
+            || new_end
+            || segment.acknowledgement.is_some_and(|number| {
+                let peer = self.half(from.peer());
+                let upto = |line: Line| line.position(number, peer.assembler.highest());
+                peer.line
+                    .is_none_or(|line| half.acknowledged < Some(upto(line)))
+            })
     }
 
     /// What a segment tells of the network, whatever it carries.
@@ -388,6 +436,7 @@ impl Flow {
         from: Side,
         segment: &Segment<'_>,
         carrier: Carrier,
+        sent_again: bool,
         sink: &mut impl FnMut(Signal<'_>),
     ) -> u64 {
         let opens = segment.flags.contains(TcpFlags::SYN);
@@ -401,6 +450,7 @@ impl Flow {
             data: segment.payload,
             length,
             carrier,
+            sent_again,
         };
         let before = (half.assembler.retransmissions(), half.assembler.highest());
         half.assembler
@@ -428,5 +478,40 @@ impl Flow {
             Side::First => first,
             Side::Second => second,
         }
+    }
+}
+
+/// What should have come before a segment and did not.
+fn lacks(halves: &[Half; 2], from: Side, segment: &Segment<'_>) -> Lacks {
+    let [first, second] = halves;
+    let (half, peer) = match from {
+        Side::First => (first, second),
+        Side::Second => (second, first),
+    };
+    let opens = segment.flags.contains(TcpFlags::SYN);
+    let own = match opens {
+        true => None,
+        false => half.lack(segment.sequence),
+    };
+    let peers = segment.acknowledgement.and_then(|number| match peer.line {
+        // A SYN-ACK before the SYN that it answers.
+        None if opens => Some(ORIGIN),
+        _ => peer.lack(number),
+    });
+    Lacks {
+        own: own.map(|position| (from, position)),
+        peers: peers.map(|position| (from.peer(), position)),
+    }
+}
+
+impl Half {
+    /// The first byte before `sequence` that has not passed.
+    #[inline]
+    fn lack(&self, sequence: u32) -> Option<u64> {
+        let assembler = &self.assembler;
+        let position = self.line?.position(sequence, assembler.highest());
+        // A FIN takes a sequence number of its own (RFC 9293, section 3.4).
+        let sent = position.saturating_sub(u64::from(self.fin.is_some()));
+        (!assembler.is_whole_to(sent)).then_some(assembler.next())
     }
 }

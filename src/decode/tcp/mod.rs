@@ -5,17 +5,22 @@
 //! acknowledgements, the end. What never happens here: a look at what the bytes mean.
 
 mod assembler;
+mod copies;
 mod flow;
 mod handshake;
+mod order;
 mod sequence;
+mod signal;
 mod table;
 #[cfg(test)]
 mod tests;
 mod vitals;
 
 pub use assembler::{Assembler, Chunk, MAX_HELD_BYTES, Piece, Sealed};
-pub use flow::{Ending, Flow, Side, Signal};
+pub use copies::Copied;
+pub use flow::Flow;
 pub use handshake::Handshake;
 pub use sequence::{Line, ORIGIN};
+pub use signal::{Ending, Side, Signal};
 pub use table::{Flows, Slot};
 pub use vitals::{Reset, Silence, Vitals};

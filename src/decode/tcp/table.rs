@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use super::flow::{Flow, Signal};
+use super::flow::Flow;
+use super::order::PATIENCE_NANOS;
+use super::signal::Signal;
 use crate::capture::Timestamp;
 use crate::decode::link::Segment;
 
@@ -31,6 +33,10 @@ const MAX_FLOWS: usize = 100_000;
 
 /// How often idle connections are looked for.
 const SWEEP: Duration = Duration::from_secs(10);
+
+/// A segment stamped so much earlier than one before it, in nanoseconds, was not just overtaken: the
+/// capture's parts are in the wrong order.
+const DISORDER_NANOS: i64 = 1_000_000_000;
 
 /// Where a flow and what is attached to it live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,6 +75,10 @@ pub struct Flows<T> {
     /// Connections that are over, in the order in which they ended.
     ended: VecDeque<(Timestamp, Slot)>,
     remembered: VecDeque<Key>,
+    /// Connections with segments that wait for earlier ones, and since when.
+    waiting: VecDeque<(Timestamp, Slot)>,
+    /// The latest time of a segment.
+    latest: Option<Timestamp>,
     next_index: u32,
     /// When idle connections were last looked for.
     swept: Option<Timestamp>,
@@ -90,6 +100,8 @@ impl<T> Default for Flows<T> {
             free: Vec::new(),
             ended: VecDeque::new(),
             remembered: VecDeque::new(),
+            waiting: VecDeque::new(),
+            latest: None,
             next_index: 0,
             swept: None,
         }
@@ -109,17 +121,47 @@ impl<T: Default> Flows<T> {
         segment: &Segment<'_>,
         sink: &mut impl FnMut(&mut T, Signal<'_>),
     ) -> Option<(&Flow, &mut T)> {
+        let now = segment.stamp.time;
+        self.release(now, sink);
         let slot = self.locate(segment)?;
+        self.latest = self.latest.max(Some(now));
         let entry = self.entries.get_mut(slot.0)?.as_mut()?;
+        let waited = entry.flow.waits_since().is_some();
         let Entry {
             flow, attachment, ..
         } = entry;
         flow.push(segment, &mut |signal| sink(attachment, signal));
+        if !waited && let Some(since) = flow.waits_since() {
+            self.waiting.push_back((since, slot));
+        }
         if !entry.over && entry.flow.is_over() {
             entry.over = true;
-            self.ended.push_back((segment.stamp.time, slot));
+            self.ended.push_back((now, slot));
         }
         Some((&entry.flow, &mut entry.attachment))
+    }
+
+    /// Has the connections whose segments wait in vain, while others go on, go on as well.
+    pub fn release(&mut self, now: Timestamp, sink: &mut impl FnMut(&mut T, Signal<'_>)) {
+        while let Some((_, slot)) = self
+            .waiting
+            .pop_front_if(|(since, _)| now.nanos_since(*since) > PATIENCE_NANOS)
+        {
+            let Some(Some(entry)) = self.entries.get_mut(slot.0) else {
+                continue;
+            };
+            let Entry {
+                flow, attachment, ..
+            } = entry;
+            flow.release(now, &mut |signal| sink(attachment, signal));
+            if let Some(since) = flow.waits_since() {
+                self.waiting.push_back((since, slot));
+            }
+            if !entry.over && entry.flow.is_over() {
+                entry.over = true;
+                self.ended.push_back((now, slot));
+            }
+        }
     }
 
     /// Takes out the next connection that ended long enough before `now`.
@@ -135,8 +177,11 @@ impl<T: Default> Flows<T> {
     /// Takes out a connection whose addresses `segment` uses for a new one.
     pub fn pop_reopened(&mut self, segment: &Segment<'_>) -> Option<(Flow, T)> {
         let slot = self.slots.get(&Key::of(segment)).copied().flatten()?;
-        let entry = self.entries.get(slot.0)?.as_ref()?;
-        if !entry.flow.is_reopened_by(segment) {
+        let entry = self.entries.get_mut(slot.0)?.as_mut()?;
+        let last_seen = entry.flow.last_seen().time;
+        if last_seen.nanos_since(segment.stamp.time) > DISORDER_NANOS {
+            entry.flow.break_off();
+        } else if !entry.flow.is_reopened_by(segment) {
             return None;
         }
         self.ended.retain(|(_, ended)| *ended != slot);
@@ -213,7 +258,11 @@ impl<T: Default> Flows<T> {
             Some(None) if !opens(segment) => return None,
             _ => {}
         }
-        let flow = Flow::new(self.next_index, segment);
+        let mut flow = Flow::new(self.next_index, segment);
+        let latest = self.latest.unwrap_or(segment.stamp.time);
+        if latest.nanos_since(segment.stamp.time) > DISORDER_NANOS {
+            flow.break_off();
+        }
         self.next_index = self.next_index.saturating_add(1);
         let entry = Some(Entry {
             key,

@@ -1,0 +1,289 @@
+//! Copies: segments that were captured more than once, and that were sent once.
+//!
+//! In: the segments of a connection, both ways. Out: which of them the capture has shown before, so
+//! that they are left out as if never captured. What never happens here: a copy taken for a
+//! retransmission because it came late, or a retransmission for a copy because it came soon, where
+//! their sender marked them.
+//!
+//! ```text
+//!   client ── eth0 ── bridge ── veth ── server      capture on `any`: each segment three times
+//!               │                 │
+//!            client.pcap      server.pcap           both given: each segment twice, and each time
+//!                                                   with the clock and the delays of another place
+//! ```
+//!
+//! What tells a retransmission from a copy is what its sender changes from packet to packet, not
+//! what a router changes (link addresses, hop limit, checksum) and not the time, since the copies of
+//! two places are a path's delay apart:
+//!
+//! 1. The identification of the IPv4 packet. Linux numbers the packets of each connection and Windows
+//!    those to each host, retransmissions too. A sender that writes zeros, or always the same, or IPv6
+//!    marks nothing.
+//! 2. The clock in the timestamps option. It ticks at least once a second and every millisecond in
+//!    practice (RFC 7323, section 5.4), and no retransmission timer is as short. Only a fast
+//!    retransmission within the same tick, of a sender without mark 1, is taken for a copy.
+//! 3. Without either mark, only time is left: [`NEAR_NANOS`].
+//!
+//! Segments are cut up and put together by network cards (TSO, GRO), so that the copies of one place
+//! may be parts of the other's: the first part has the same identification, each further one the next.
+
+use std::collections::VecDeque;
+
+use super::signal::Side;
+use crate::capture::{Stamp, Timestamp};
+use crate::decode::link::{Segment, TcpFlags};
+
+/// Unmarked segments that are equal and no further apart than this, in nanoseconds, are copies: a
+/// packet is through a host or a switch by then, and a retransmission takes a round trip at least.
+const NEAR_NANOS: i64 = 1_000_000;
+
+/// The same for a SYN: it is sent again after a second (RFC 6298, section 2.1), and half of that is
+/// more than any path takes.
+const NEAR_SYN_NANOS: i64 = 500_000_000;
+
+/// How many segments of a connection are remembered: those of a millisecond of a busy one. They cost
+/// a kilobyte then; a short connection takes what it needs.
+const USUAL_MEMORY: usize = 32;
+
+/// How many where copies were found, and come so late that fewer do not reach back to the first: what
+/// 40,000 packets a second take over a path of 50 ms, in 80 KB.
+const MOST_MEMORY: usize = 2_048;
+
+/// How far back, in nanoseconds, memory is stretched for copies at most: no path takes longer.
+const MOST_REACH_NANOS: i64 = 500_000_000;
+
+/// How many files can show a connection beside the first that does. Of further ones the copies are
+/// found one by one.
+const MAX_ELSEWHERE: usize = 64;
+
+/// What was left out of a connection because it had been captured before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Copied {
+    /// Segments captured again.
+    pub segments: u64,
+    /// The first of them.
+    pub first: Option<Stamp>,
+    /// The first segment, if there is one, that showed another file to hold the same connection.
+    pub elsewhere: Option<Stamp>,
+}
+
+/// What a connection's segments were, as far back as it takes to know a copy of one.
+#[derive(Debug, Default)]
+pub(super) struct Copies {
+    recent: VecDeque<Sighting>,
+    numbering: [Numbering; 2],
+    /// How far back copies reach, in nanoseconds, with as much again to spare.
+    reach: i64,
+    copied: Copied,
+    /// The file that showed the connection first: its view counts.
+    home: Option<u32>,
+    /// Files known to show the same connection from another place, or the same place again.
+    elsewhere: Vec<u32>,
+    /// Whether the first file was found to show one direction only: then all are needed.
+    together: bool,
+}
+
+/// How a sender numbers its packets.
+#[derive(Clone, Copy, Debug, Default)]
+struct Numbering {
+    last: u16,
+    varies: bool,
+}
+
+/// What is remembered of a segment.
+#[derive(Clone, Copy, Debug)]
+struct Sighting {
+    time: Timestamp,
+    timestamp: Option<u32>,
+    file: u32,
+    sequence: u32,
+    /// 0 where there is none; the flags tell.
+    acknowledgement: u32,
+    length: u32,
+    identification: u16,
+    window: u16,
+    flags: TcpFlags,
+    from: Side,
+}
+
+impl Copies {
+    /// What was left out so far.
+    pub(super) const fn copied(&self) -> Copied {
+        self.copied
+    }
+
+    /// Whether a segment comes from a file whose view of the connection does not count. `blind` says
+    /// that the files that do count do not show what `from` sends, although it is acknowledged there.
+    pub(super) fn is_elsewhere(&mut self, segment: &Segment<'_>, blind: bool) -> bool {
+        let file = segment.stamp.file;
+        if *self.home.get_or_insert(file) == file || !self.elsewhere.contains(&file) {
+            return false;
+        }
+        if blind {
+            self.together = true;
+            self.elsewhere.clear();
+            return false;
+        }
+        self.count(segment.stamp);
+        true
+    }
+
+    /// Whether a segment that brings nothing new was captured before. If so it is counted.
+    pub(super) fn is_copy(&mut self, from: Side, segment: &Segment<'_>) -> bool {
+        let again = Sighting::of(from, segment);
+        let numbered = self.numbering(from).varies;
+        let first = self
+            .recent
+            .iter()
+            .rev()
+            .find(|first| again.is_copy_of(first, numbered))
+            .copied();
+        let Some(first) = first else {
+            return false;
+        };
+        self.count(segment.stamp);
+        let distance = again.time.nanos_since(first.time).saturating_abs();
+        self.reach = self
+            .reach
+            .max(distance.saturating_mul(2).min(MOST_REACH_NANOS));
+        if first.file != again.file {
+            self.part(&first, segment.stamp);
+        }
+        true
+    }
+
+    /// Remembers a segment that is no copy.
+    pub(super) fn remember(&mut self, from: Side, segment: &Segment<'_>) {
+        let now = segment.stamp.time;
+        while self.recent.len() >= USUAL_MEMORY {
+            let needed = self
+                .recent
+                .front()
+                .is_some_and(|oldest| now.nanos_since(oldest.time) < self.reach);
+            if needed && self.recent.len() < MOST_MEMORY {
+                break;
+            }
+            self.recent.pop_front();
+        }
+        self.recent.push_back(Sighting::of(from, segment));
+        let numbering = self.numbering_mut(from);
+        let number = segment.identification;
+        if number != 0 {
+            numbering.varies |= numbering.last != 0 && numbering.last != number;
+            numbering.last = number;
+        }
+    }
+
+    /// One of two files shows what the other does: the one that did not show the connection first is
+    /// left out from now on.
+    fn part(&mut self, first: &Sighting, again: Stamp) {
+        let other = if Some(again.file) == self.home {
+            first.file
+        } else {
+            again.file
+        };
+        if self.together || self.elsewhere.contains(&other) {
+            return;
+        }
+        self.copied.elsewhere.get_or_insert(again);
+        if self.elsewhere.len() < MAX_ELSEWHERE {
+            self.elsewhere.push(other);
+        }
+    }
+
+    fn count(&mut self, stamp: Stamp) {
+        self.copied.segments += 1;
+        self.copied.first.get_or_insert(stamp);
+    }
+
+    const fn numbering(&self, from: Side) -> &Numbering {
+        let [first, second] = &self.numbering;
+        match from {
+            Side::First => first,
+            Side::Second => second,
+        }
+    }
+
+    const fn numbering_mut(&mut self, from: Side) -> &mut Numbering {
+        let [first, second] = &mut self.numbering;
+        match from {
+            Side::First => first,
+            Side::Second => second,
+        }
+    }
+}
+
+impl Sighting {
+    fn of(from: Side, segment: &Segment<'_>) -> Self {
+        Self {
+            time: segment.stamp.time,
+            timestamp: segment.timestamp,
+            file: segment.stamp.file,
+            sequence: segment.sequence,
+            acknowledgement: segment.acknowledgement.unwrap_or_default(),
+            length: segment.payload_length,
+            identification: segment.identification,
+            window: segment.window,
+            flags: segment.flags,
+            from,
+        }
+    }
+
+    /// Whether this is `first` captured again, or a part of it, or more of the same.
+    fn is_copy_of(&self, first: &Self, numbered: bool) -> bool {
+        let alike = self.from == first.from
+            && self.acknowledgement == first.acknowledgement
+            && self.timestamp == first.timestamp
+            && self.window == first.window;
+        if !alike {
+            return false;
+        }
+        let same = self.sequence == first.sequence
+            && self.length == first.length
+            && self.flags == first.flags;
+        let timed = self.timestamp.is_some();
+        let near = self.is_near(first);
+        let numbered = numbered && self.identification != 0 && first.identification != 0;
+        if same {
+            return match numbered {
+                true => self.identification == first.identification,
+                false => timed || near,
+            };
+        }
+        (timed || near) && self.is_cut_otherwise(first, numbered)
+    }
+
+    /// Whether one of the two is a part of the other: its last one, where this is the part, so that
+    /// PSH and FIN may differ.
+    fn is_cut_otherwise(&self, first: &Self, numbered: bool) -> bool {
+        const OF_THE_LAST: u8 = TcpFlags::PSH.0 | TcpFlags::FIN.0;
+        let inner = |sighting: &Self| sighting.flags.0 & !OF_THE_LAST;
+        let offset = self.sequence.wrapping_sub(first.sequence);
+        let begins_inside = offset < first.length;
+        if self.length == 0 || !begins_inside || inner(self) != inner(first) {
+            return false;
+        }
+        let ends_inside = self.length <= first.length - offset;
+        if offset > 0 && !ends_inside {
+            return false;
+        }
+        if !numbered {
+            return true;
+        }
+        // All parts but the last have the same length, and are numbered in turn.
+        let parts = self.identification.wrapping_sub(first.identification);
+        let parts = u32::from(parts);
+        match (offset, parts) {
+            (0, parts) => parts == 0,
+            (_, 0) => false,
+            (offset, parts) => offset % parts == 0 && offset / parts >= self.length,
+        }
+    }
+
+    /// Whether the two are so close that they are one if nothing speaks against it.
+    fn is_near(&self, first: &Self) -> bool {
+        let opens = self.flags.contains(TcpFlags::SYN);
+        let near = if opens { NEAR_SYN_NANOS } else { NEAR_NANOS };
+        self.time.nanos_since(first.time).saturating_abs() <= near
+    }
+}

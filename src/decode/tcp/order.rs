@@ -1,0 +1,179 @@
+//! Segments that were captured before what must have come before them.
+//!
+//! In: segments in capture order. Out: each once what its sender had sent before it, and what it
+//! acknowledges, has passed, or patience is spent. What never happens here: a look at the clock of
+//! the capture to tell which of two segments was first. Captures of several queues or interfaces show
+//! packets in an order that is off by milliseconds, with stamps that are off as well; sequence and
+//! acknowledgement numbers are never off.
+//!
+//! ```text
+//!   captured:  S ack 80      C 40..80     C FIN 120     C 80..120
+//!              │ waits for    │            │ waits for   │
+//!              └──────────────┘            └─────────────┘
+//! ```
+
+use super::signal::Side;
+use crate::capture::Timestamp;
+use crate::decode::link::Segment;
+
+/// How long, in nanoseconds, a segment waits for an earlier one. Queues are emptied every few
+/// milliseconds; a sender that tries again takes longer but for the fastest paths.
+pub(super) const PATIENCE_NANOS: i64 = 10_000_000;
+
+/// How many segments of a connection wait at most: what a busy one sends in a few milliseconds.
+const MAX_WAITING: usize = 256;
+
+/// How many bytes wait at most, so that a capture full of holes costs no memory.
+const MAX_WAITING_BYTES: usize = 256 << 10;
+
+/// Segments that wait, in the order of their capture.
+#[derive(Debug, Default)]
+pub(super) struct Order {
+    waiting: Vec<Waiting>,
+    bytes: usize,
+    /// Where waiting for the next byte of a side was in vain: it is waited for no more.
+    missing: [Option<u64>; 2],
+}
+
+/// The first bytes that should have passed before a segment and did not: whose, and at which
+/// position.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Lacks {
+    /// What its sender sent before it.
+    pub(super) own: Option<(Side, u64)>,
+    /// What it acknowledges.
+    pub(super) peers: Option<(Side, u64)>,
+}
+
+/// A segment that waits, and its payload.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    segment: Segment<'static>,
+    payload: Box<[u8]>,
+    pub(super) from: Side,
+    pub(super) overtaken: Overtaken,
+}
+
+/// Whether a segment was captured behind a later one of its sender.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Overtaken {
+    /// No, or it was sent before that one for sure.
+    #[default]
+    No,
+    /// Yes, and it may have been sent again since.
+    Perhaps,
+    /// Yes, and so much later that it was sent again.
+    SentAgain,
+}
+
+impl Waiting {
+    pub(super) fn segment(&self) -> Segment<'_> {
+        Segment {
+            payload: &self.payload,
+            ..self.segment
+        }
+    }
+}
+
+impl Order {
+    /// Whether nothing waits.
+    pub(super) const fn is_kept(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// When the capture showed what has waited longest.
+    pub(super) fn waits_since(&self) -> Option<Timestamp> {
+        self.waiting.first().map(|first| first.segment.stamp.time)
+    }
+
+    /// Whether there is still reason to wait.
+    pub(super) fn is_patient(&self, now: Timestamp) -> bool {
+        self.waiting.len() <= MAX_WAITING
+            && self.bytes <= MAX_WAITING_BYTES
+            && self
+                .waits_since()
+                .is_none_or(|since| now.nanos_since(since) <= PATIENCE_NANOS)
+    }
+
+    /// Lets a segment wait.
+    pub(super) fn hold(&mut self, from: Side, segment: &Segment<'_>, overtaken: Overtaken) {
+        self.bytes += segment.payload.len();
+        self.waiting.push(Waiting {
+            segment: segment.without_payload(),
+            payload: segment.payload.into(),
+            from,
+            overtaken,
+        });
+    }
+
+    /// Whether a segment that lacks these bytes is to wait for them.
+    pub(super) fn awaits(&self, lacks: Lacks) -> bool {
+        let Lacks { own, peers } = lacks;
+        [own, peers]
+            .into_iter()
+            .flatten()
+            .any(|(side, position)| !self.is_missing(side, position))
+    }
+
+    /// Takes out the first segment that waits for nothing more.
+    pub(super) fn take(&mut self, lacks: impl Fn(Side, &Segment<'_>) -> Lacks) -> Option<Waiting> {
+        let mut waiting = self.waiting.iter();
+        let place =
+            waiting.position(|waiting| !self.awaits(lacks(waiting.from, &waiting.segment)))?;
+        let taken = self.waiting.remove(place);
+        self.bytes = self.bytes.saturating_sub(taken.payload.len());
+        Some(taken)
+    }
+
+    /// Gives up waiting for what the segment that waited longest lacks.
+    pub(super) fn give_up(&mut self, lacks: impl Fn(Side, &Segment<'_>) -> Lacks) {
+        let Some(first) = self.waiting.first() else {
+            return;
+        };
+        let Lacks { own, peers } = lacks(first.from, &first.segment);
+        for (side, position) in [own, peers].into_iter().flatten() {
+            let [first, second] = &mut self.missing;
+            match side {
+                Side::First => *first = Some(position),
+                Side::Second => *second = Some(position),
+            }
+        }
+    }
+
+    /// Whether `segment` was overtaken by one that waits. What its sender numbered or stamped lower,
+    /// or the capture itself, was first.
+    pub(super) fn overtaken(&self, from: Side, segment: &Segment<'_>, reorder: i64) -> Overtaken {
+        let later = self.waiting.iter().find(|waiting| {
+            let ahead = waiting.segment.sequence.wrapping_sub(segment.sequence);
+            waiting.from == from && ahead.cast_signed() > 0
+        });
+        let Some(Waiting { segment: later, .. }) = later else {
+            return Overtaken::No;
+        };
+        let stamped = segment.timestamp.zip(later.timestamp);
+        let since = segment.stamp.time.nanos_since(later.stamp.time);
+        let first = since < 0
+            || stamped.is_some_and(|(own, later)| later.wrapping_sub(own).cast_signed() > 0)
+            || segment.identification != 0
+                && later.identification != 0
+                && later
+                    .identification
+                    .wrapping_sub(segment.identification)
+                    .cast_signed()
+                    > 0;
+        match first {
+            true => Overtaken::No,
+            false if since > reorder => Overtaken::SentAgain,
+            false => Overtaken::Perhaps,
+        }
+    }
+
+    fn is_missing(&self, side: Side, position: u64) -> bool {
+        let [first, second] = self.missing;
+        let missing = match side {
+            Side::First => first,
+            Side::Second => second,
+        };
+        missing == Some(position)
+    }
+}
