@@ -83,6 +83,17 @@ impl Lot {
         }
     }
 
+    /// The same of 64 bits.
+    pub(crate) fn long_edge(&mut self) -> u64 {
+        let low = u64::from(self.edge());
+        match self.below(3) {
+            0 => low,
+            1 => u64::from(self.edge()) << 32 | low,
+            // The last moments that nanoseconds of 64 bits with a sign can tell.
+            _ => i64::MAX.cast_unsigned() - low,
+        }
+    }
+
     /// A stretch of something that is `length` long.
     pub(crate) fn stretch(&mut self, length: usize) -> Range<usize> {
         let begin = self.below(length + 1);

@@ -10,6 +10,9 @@ const LINK_TYPES: [u32; 17] = [
     0, 1, 6, 9, 12, 101, 104, 105, 108, 109, 113, 127, 147, 228, 229, 239, 276,
 ];
 
+/// Units of pcapng's clocks: powers of ten, and with the highest bit of two.
+const RESOLUTIONS: [u8; 10] = [0, 3, 6, 9, 12, 19, 0x7f, 0x80, 0x94, 0xff];
+
 /// Lengths of headers of the fixtures' two link types, 1 (Ethernet) and 101 (none).
 const ETHERNET: u32 = 1;
 const ETHERNET_HEADER: usize = 14;
@@ -24,13 +27,14 @@ const HEADERS: usize = 80;
 pub(crate) type ToPackets = fn(&mut Lot, &mut Story, &Story);
 
 /// All that can befall packets.
-pub(crate) const TO_PACKETS: [ToPackets; 13] = [
+pub(crate) const TO_PACKETS: [ToPackets; 14] = [
     lose_packets,
     repeat_packets,
     shuffle_packets,
     splice_packets,
     lie_about_length,
     shift_time,
+    change_clock,
     change_link_type,
     cut_packet,
     overwrite_header,
@@ -78,15 +82,26 @@ fn lie_about_length(lot: &mut Lot, story: &mut Story, _: &Story) {
     }
 }
 
+/// A stretch at another time: an edge of what a clock can show, or so much later.
 fn shift_time(lot: &mut Lot, story: &mut Story, _: &Story) {
     let stretch = lot.stretch(story.packets.len());
-    let (seconds, nanoseconds, set) = (lot.edge(), lot.edge(), lot.once_in(2));
+    let (edge, set) = (lot.long_edge(), lot.once_in(2));
     for packet in &mut story.packets[stretch] {
-        if set {
-            (packet.seconds, packet.nanoseconds) = (seconds, nanoseconds);
+        packet.ticks = if set {
+            edge
         } else {
-            packet.seconds = packet.seconds.wrapping_add(seconds);
-        }
+            packet.ticks.wrapping_add(edge)
+        };
+    }
+}
+
+/// A clock with another unit or beginning.
+fn change_clock(lot: &mut Lot, story: &mut Story, _: &Story) {
+    match lot.below(3) {
+        0 => story.resolution = lot.one_of(&RESOLUTIONS),
+        1 => story.offset = lot.long_edge().cast_signed(),
+        // All the time that 64 bits of nanoseconds hold, around 1970.
+        _ => story.offset = i64::MIN / 1_000_000_000 / (1 + lot.draw() % 3).cast_signed(),
     }
 }
 

@@ -28,14 +28,13 @@ const SECRETS: u32 = 10;
 /// The order of bytes, told by this number's.
 const BYTE_ORDER: u32 = 0x1a2b_3c4d;
 
-/// The option that tells the unit of times, and its value for nanoseconds.
-const TIME_UNIT: [u8; 8] = [9, 0, 1, 0, 9, 0, 0, 0];
+const NANOSECONDS: u64 = 1_000_000_000;
 
 /// One packet and what its record claims.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Packet {
-    pub(crate) seconds: u32,
-    pub(crate) nanoseconds: u32,
+    /// When, in units of the capture's clock; pcap keeps what of it fits.
+    pub(crate) ticks: u64,
     pub(crate) captured: u32,
     pub(crate) original: u32,
     pub(crate) bytes: Vec<u8>,
@@ -45,6 +44,10 @@ pub(crate) struct Packet {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Story {
     pub(crate) link_type: u32,
+    /// How pcapng has it: the option `if_tsresol`, 9 for nanoseconds.
+    pub(crate) resolution: u8,
+    /// And `if_tsoffset`, in seconds.
+    pub(crate) offset: i64,
     pub(crate) packets: Vec<Packet>,
     /// The text of the key log that the file carries with it, which only pcapng can.
     pub(crate) keys: Vec<u8>,
@@ -55,6 +58,8 @@ impl Story {
     pub(crate) fn read(path: &Path) -> Self {
         let mut story = Self {
             link_type: 0,
+            resolution: 9,
+            offset: 0,
             packets: Vec::new(),
             keys: Vec::new(),
         };
@@ -62,12 +67,9 @@ impl Story {
             return story;
         };
         while let Ok(Some(packet)) = capture.next_packet() {
-            let time = packet.stamp.time.nanos();
-            let part = |part: i64| u32::try_from(part).unwrap_or_default();
             story.link_type = packet.link_type.0;
             story.packets.push(Packet {
-                seconds: part(time / 1_000_000_000),
-                nanoseconds: part(time % 1_000_000_000),
+                ticks: u64::try_from(packet.stamp.time.nanos()).unwrap_or_default(),
                 captured: u32::try_from(packet.data.len()).expect("a short packet"),
                 original: packet.original_length,
                 bytes: packet.data.to_vec(),
@@ -88,10 +90,12 @@ impl Story {
         file.extend(SNAP_LENGTH.to_le_bytes());
         file.extend(self.link_type.to_le_bytes());
         for packet in &self.packets {
-            let (captured, original) = (packet.captured, packet.original);
-            for number in [packet.seconds, packet.nanoseconds, captured, original] {
-                file.extend(number.to_le_bytes());
-            }
+            let seconds = packet.ticks / NANOSECONDS;
+            file.extend(seconds.to_le_bytes().iter().take(4));
+            let nanoseconds = packet.ticks % NANOSECONDS;
+            file.extend(nanoseconds.to_le_bytes().iter().take(4));
+            file.extend(packet.captured.to_le_bytes());
+            file.extend(packet.original.to_le_bytes());
             file.extend(&packet.bytes);
         }
         file
@@ -108,7 +112,9 @@ impl Story {
 
         let mut interface = self.link_type.to_le_bytes().to_vec();
         interface.extend(SNAP_LENGTH.to_le_bytes());
-        interface.extend(TIME_UNIT);
+        interface.extend([9, 0, 1, 0, self.resolution, 0, 0, 0]);
+        interface.extend([14, 0, 8, 0]);
+        interface.extend(self.offset.to_le_bytes());
         interface.extend([0; 4]);
         block(&mut file, INTERFACE, &interface);
 
@@ -121,9 +127,7 @@ impl Story {
         }
 
         for packet in &self.packets {
-            let seconds = u64::from(packet.seconds) * 1_000_000_000;
-            let time = seconds + u64::from(packet.nanoseconds);
-            let (high, low) = (time >> 32, time & 0xffff_ffff);
+            let (high, low) = (packet.ticks >> 32, packet.ticks & 0xffff_ffff);
             let mut body = 0_u32.to_le_bytes().to_vec();
             body.extend(high.to_le_bytes().iter().take(4));
             body.extend(low.to_le_bytes().iter().take(4));

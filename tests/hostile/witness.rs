@@ -72,6 +72,8 @@ impl Witness {
         let mut command = Command::new(program);
         command
             .args(arguments)
+            // A backtrace takes ten times what led to it.
+            .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::null())
             .stdout(create(&self.output))
             .stderr(create(&self.complaints));
