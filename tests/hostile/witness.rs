@@ -30,9 +30,6 @@ const MAX_BUSY: Duration = Duration::from_secs(2);
 /// small ones need.
 const MAX_PEAK: u64 = 64 << 20;
 
-/// What a run may print, in bytes. The largest page of a timeline is a tenth of it.
-const MAX_OUTPUT: u64 = 64 << 20;
-
 /// After this time by the clock a run hangs, however busy the machine is with others.
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -176,6 +173,17 @@ impl Deed {
         fs::read_to_string(&self.output).expect("the program prints UTF-8")
     }
 
+    /// How long it took and how much it held.
+    pub(crate) fn account(&self) -> String {
+        format!(
+            "{:?} in {:?}, {} KiB, {} KiB printed",
+            self.status,
+            self.busy,
+            self.peak >> 10,
+            self.printed >> 10
+        )
+    }
+
     /// What no capture may make the program do, if it did; `None` if all is well.
     pub(crate) fn fault(&self) -> Option<String> {
         let Self { busy, peak, .. } = self;
@@ -190,9 +198,6 @@ impl Deed {
             }
             (Some(0 | 2), _) if *busy > MAX_BUSY => format!("took {busy:?}"),
             (Some(0 | 2), _) if *peak > MAX_PEAK => format!("held {} KiB", peak >> 10),
-            (Some(0 | 2), _) if self.printed > MAX_OUTPUT => {
-                format!("printed {} KiB", self.printed >> 10)
-            }
             (Some(0 | 2), _) => return None,
             (status, _) => format!("exit status {status:?}"),
         };
