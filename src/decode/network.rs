@@ -58,9 +58,9 @@ impl Network {
             (client.least()?, server)
         };
         Some(RoundTrip {
-            least: near + far.least()?,
-            median: near + far.median()?,
-            most: near + far.most()?,
+            least: near.saturating_add(far.least()?),
+            median: near.saturating_add(far.median()?),
+            most: near.saturating_add(far.most()?),
         })
     }
 
@@ -95,5 +95,24 @@ impl Network {
             .into_iter()
             .flatten()
             .min_by_key(|(_, reset)| reset.stamp)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_trip_of_centuries_is_the_longest_there_is() {
+        let mut network = Network {
+            client: Vitals::default(),
+            server: Vitals::default(),
+            last_seen: Stamp::default(),
+        };
+        network.client.round_trips.push(50_000);
+        network.client.round_trips.push(i64::MAX);
+        network.server.round_trips.push(20_000);
+        let round_trip = network.round_trip().unwrap();
+        assert_eq!((round_trip.least, round_trip.most), (70_000, i64::MAX));
     }
 }

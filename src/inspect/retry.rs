@@ -147,7 +147,7 @@ fn link_chain(chain: &[Attempt], links: &mut FxHashMap<CallId, (Attempt, String)
 
 /// By what two attempts are known for the same call, if they are.
 fn same_call(lost: &Attempt, next: &Attempt) -> Option<String> {
-    let since = next.opened_nanos - lost.lost_nanos?;
+    let since = next.opened_nanos.saturating_sub(lost.lost_nanos?);
     if !(0..=WINDOW_NANOS).contains(&since) {
         return None;
     }
@@ -163,7 +163,7 @@ fn same_call(lost: &Attempt, next: &Attempt) -> Option<String> {
         return Some(format!("grpc-previous-rpc-attempts, {body}"));
     }
     match lost.deadline_nanos.zip(next.deadline_nanos) {
-        Some((one, other)) if (one - other).abs() <= DEADLINE_NANOS => {
+        Some((one, other)) if one.saturating_sub(other).saturating_abs() <= DEADLINE_NANOS => {
             Some(format!("{body}, same deadline"))
         }
         Some(_) => None,
@@ -180,7 +180,7 @@ fn was_given_up(last: &Attempt, capture_end: Option<Timestamp>) -> bool {
     let (Some(lost), Some(end)) = (last.lost_nanos, capture_end) else {
         return false;
     };
-    end.nanos() - lost >= GIVEN_UP_NANOS
+    end.nanos().saturating_sub(lost) >= GIVEN_UP_NANOS
 }
 
 fn apply(
@@ -342,6 +342,28 @@ mod tests {
         let other = with_deadline(attempt(3, 60, None), 7_000);
         assert_eq!(linked(&[lost, same]), [(1, 3)]);
         assert_eq!(linked(&[lost, other]), []);
+    }
+
+    #[test]
+    fn moments_centuries_apart_are_compared_and_not_linked() {
+        let long_ago = Attempt {
+            lost_nanos: Some(i64::MIN),
+            deadline_nanos: Some(i64::MIN),
+            ..attempt(1, 0, None)
+        };
+        let at_last = Attempt {
+            opened_nanos: i64::MAX,
+            deadline_nanos: Some(i64::MAX),
+            ..attempt(3, 0, None)
+        };
+        assert_eq!(linked(&[long_ago, at_last]), []);
+        let prompt = Attempt {
+            opened_nanos: i64::MIN,
+            ..at_last
+        };
+        assert_eq!(linked(&[long_ago, prompt]), [], "another deadline");
+        let end = Timestamp::from_nanos(i64::MAX);
+        assert!(was_given_up(&long_ago, Some(end)));
     }
 
     #[test]

@@ -73,7 +73,10 @@ fn judge(client: IpAddr, mut shares: Vec<Share<'_>>) -> Option<Finding> {
     let whole = end.nanos_since(begin);
     shares.retain(|share| {
         let connected = share.records.iter().map(|record| lifetime(record));
-        let connected: i64 = connected.map(|(from, to)| to.nanos_since(from)).sum();
+        // Damaged clocks make lifetimes of centuries: a few of them are more than 64 bits hold.
+        let connected = connected.fold(0_i64, |sum, (from, to)| {
+            sum.saturating_add(to.nanos_since(from))
+        });
         // Several connections at a time only make a server count for more.
         connected.saturating_mul(100) >= whole.saturating_mul(CONNECTED_PER_CENT)
     });
@@ -219,5 +222,19 @@ mod tests {
         assert!(found(&[connection(1, 0, 60, 5_000)]).is_empty());
         let moved = [connection(1, 0, 50, 5_000), connection(2, 50, 60, 10)];
         assert!(found(&moved).is_empty());
+    }
+
+    #[test]
+    fn lifetimes_of_centuries_add_up() {
+        let centuries = 9_000_000_000;
+        let connections = [
+            connection(1, 0, centuries, 960),
+            connection(1, 0, centuries, 20),
+            connection(2, 0, centuries, 20),
+        ];
+        assert_eq!(
+            found(&connections),
+            ["client 10.0.0.1 put 980 of 1000 RPCs on 1 of 2 servers"]
+        );
     }
 }
