@@ -82,6 +82,13 @@ impl LinkType {
     /// Ethernet with a Marvell switch's tag behind an EtherType.
     pub const DSA_TAG_EDSA: Self = Self(285);
 
+    /// Whether it is what a capture on all interfaces of a Linux host has: a header that stands for
+    /// those of all of them.
+    #[must_use]
+    pub const fn is_of_any_interface(self) -> bool {
+        matches!(self, Self::LINUX_SLL | Self::LINUX_SLL2)
+    }
+
     /// The name people know it by: the registry's without `LINKTYPE_`, or `Ethernet`. `None` for
     /// those that nobody has sent us yet.
     #[must_use]

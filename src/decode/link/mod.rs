@@ -81,7 +81,10 @@ impl Decoder {
     /// that completes it.
     pub fn decode<'a>(&'a mut self, packet: &Packet<'a>) -> Content<'a> {
         match self.segment(packet) {
-            Ok(segment) => Content::Tcp(segment),
+            Ok(segment) => Content::Tcp(Segment {
+                of_any_interface: packet.link_type.is_of_any_interface(),
+                ..segment
+            }),
             Err(Stop::Other(other)) => Content::Other(other),
             Err(Stop::Damaged(fault)) => Content::Damaged(fault),
             Err(Stop::Fragment) => Content::Fragment,

@@ -40,6 +40,9 @@ pub struct Segment<'a> {
     /// differs where the tags or tunnel identifiers differ. Equal addresses in two scopes are two
     /// connections.
     pub scope: u64,
+    /// Whether the capture was taken on all interfaces of a host at once, so that the packet may
+    /// have passed it several times, in several networks.
+    pub of_any_interface: bool,
     /// Sequence number of the first payload byte (of the SYN where there is one).
     pub sequence: u32,
     /// Acknowledgement number, where the ACK bit is set.
@@ -70,6 +73,7 @@ impl Segment<'_> {
             source: self.source,
             destination: self.destination,
             scope: self.scope,
+            of_any_interface: self.of_any_interface,
             sequence: self.sequence,
             acknowledgement: self.acknowledgement,
             flags: self.flags,

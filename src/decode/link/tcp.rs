@@ -41,6 +41,7 @@ pub(super) fn segment<'a>(
         source: SocketAddr::new(datagram.source, tcp.source_port()),
         destination: SocketAddr::new(datagram.destination, tcp.destination_port()),
         scope: scope.number(),
+        of_any_interface: false,
         sequence: tcp.sequence_number(),
         acknowledgement: flags
             .contains(TcpFlags::ACK)

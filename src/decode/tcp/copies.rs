@@ -41,6 +41,9 @@ const NEAR_NANOS: i64 = 1_000_000;
 /// more than any path takes.
 const NEAR_SYN_NANOS: i64 = 500_000_000;
 
+/// A packet has passed all interfaces of a host within this, in nanoseconds, busy as it may be.
+const NEAR_ELSEWHERE_NANOS: i64 = 50_000_000;
+
 /// How many segments of a connection are remembered: those of a millisecond of a busy one. They cost
 /// a kilobyte then; a short connection takes what it needs.
 const USUAL_MEMORY: usize = 32;
@@ -152,6 +155,21 @@ impl Copies {
         true
     }
 
+    /// Who sent the segment that is this one, captured in another network, or where `translated`,
+    /// under other addresses: that takes both marks of its sender, unless IPv6 has only one.
+    pub(super) fn sender_of(&self, segment: &Segment<'_>, translated: bool) -> Option<Side> {
+        let numbered = segment.identification != 0;
+        let marked = match segment.timestamp {
+            Some(_) => numbered || !translated || segment.source.is_ipv6(),
+            None => numbered && !translated,
+        };
+        let again = Sighting::of(Side::First, segment);
+        let mut recent = self.recent.iter().rev().filter(|_| marked);
+        recent
+            .find(|first| again.is_elsewhere(first))
+            .map(|first| first.from)
+    }
+
     /// Remembers a segment that is no copy.
     pub(super) fn remember(&mut self, from: Side, segment: &Segment<'_>) {
         let now = segment.stamp.time;
@@ -253,6 +271,18 @@ impl Sighting {
         (timed || near) && self.is_cut_otherwise(first, numbered)
     }
 
+    /// Whether this is `first`, or cut otherwise, whoever sent it.
+    fn is_elsewhere(&self, first: &Self) -> bool {
+        const OPENS: u8 = TcpFlags::SYN.0 | TcpFlags::ACK.0;
+        self.sequence == first.sequence
+            && self.acknowledgement == first.acknowledgement
+            && self.identification == first.identification
+            && self.timestamp == first.timestamp
+            && self.window == first.window
+            && self.flags.0 & OPENS == first.flags.0 & OPENS
+            && self.is_near_elsewhere(first)
+    }
+
     /// Whether one of the two is a part of the other: its last one, where this is the part, so that
     /// PSH and FIN may differ.
     fn is_cut_otherwise(&self, first: &Self, numbered: bool) -> bool {
@@ -278,6 +308,11 @@ impl Sighting {
             (_, 0) => false,
             (offset, parts) => offset % parts == 0 && offset / parts >= self.length,
         }
+    }
+
+    /// Whether the two are as close as a segment's passages through the interfaces of one host.
+    fn is_near_elsewhere(&self, first: &Self) -> bool {
+        self.time.nanos_since(first.time).saturating_abs() <= NEAR_ELSEWHERE_NANOS
     }
 
     /// Whether the two are so close that they are one if nothing speaks against it.

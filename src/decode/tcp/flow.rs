@@ -179,6 +179,11 @@ impl Flow {
         opens && half.initial_sequence != Some(segment.sequence) && !late && !awaited
     }
 
+    /// Who sent a segment of other addresses, if this flow has just shown it.
+    pub(super) fn sender_of(&self, segment: &Segment<'_>, translated: bool) -> Option<Side> {
+        self.copies.sender_of(segment, translated)
+    }
+
     pub(super) fn push(&mut self, segment: &Segment<'_>, sink: &mut impl FnMut(Signal<'_>)) {
         let from = self.side_of(segment);
         if self.was_captured_before(from, segment) {

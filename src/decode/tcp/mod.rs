@@ -14,6 +14,7 @@ mod signal;
 mod table;
 #[cfg(test)]
 mod tests;
+mod twins;
 mod vitals;
 
 pub use assembler::{Assembler, Chunk, MAX_HELD_BYTES, Piece, Sealed};

@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 use super::flow::Flow;
 use super::order::PATIENCE_NANOS;
 use super::signal::Signal;
+use super::twins::{Twin, Twins};
 use crate::capture::Timestamp;
 use crate::decode::link::Segment;
 
@@ -31,6 +32,9 @@ const IDLE_UNRELATED: Duration = Duration::from_secs(60);
 /// goes, the most silent ones first.
 const MAX_FLOWS: usize = 100_000;
 
+/// How many other addresses and networks a connection goes by: services are translated once, or twice.
+const MAX_TWINS: usize = 8;
+
 /// How often idle connections are looked for.
 const SWEEP: Duration = Duration::from_secs(10);
 
@@ -44,14 +48,26 @@ pub struct Slot(usize);
 
 /// Addresses and network of a connection, the same for both directions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Key {
+pub(super) struct Key {
     lower: SocketAddr,
     upper: SocketAddr,
-    scope: u64,
+    pub(super) scope: u64,
 }
 
 impl Key {
-    fn of(segment: &Segment<'_>) -> Self {
+    /// The same addresses in another network.
+    pub(super) const fn in_network(self, scope: u64) -> Self {
+        Self { scope, ..self }
+    }
+
+    /// Whether address translation may make this key the other one, on the way through one tunnel
+    /// or none.
+    fn translates_to(self, other: Self) -> bool {
+        let one_network = self.scope == other.scope || self.scope == 0 || other.scope == 0;
+        one_network && self.in_network(other.scope) != other
+    }
+
+    pub(super) fn of(segment: &Segment<'_>) -> Self {
         let (lower, upper) = if segment.source <= segment.destination {
             (segment.source, segment.destination)
         } else {
@@ -75,6 +91,7 @@ pub struct Flows<T> {
     /// Connections that are over, in the order in which they ended.
     ended: VecDeque<(Timestamp, Slot)>,
     remembered: VecDeque<Key>,
+    twins: Twins,
     /// Connections with segments that wait for earlier ones, and since when.
     waiting: VecDeque<(Timestamp, Slot)>,
     /// The latest time of a segment.
@@ -87,9 +104,22 @@ pub struct Flows<T> {
 #[derive(Debug)]
 struct Entry<T> {
     key: Key,
+    /// What else it goes by.
+    twins: Vec<Twin>,
     flow: Flow,
     attachment: T,
     over: bool,
+}
+
+impl<T> Entry<T> {
+    fn is_reopened_by(&self, segment: &Segment<'_>) -> bool {
+        let segment = as_first_seen(segment, &self.twins, &self.flow);
+        self.flow.is_reopened_by(&segment)
+    }
+
+    fn keys(&self) -> impl Iterator<Item = Key> {
+        std::iter::once(self.key).chain(self.twins.iter().map(|twin| twin.key))
+    }
 }
 
 impl<T> Default for Flows<T> {
@@ -100,6 +130,7 @@ impl<T> Default for Flows<T> {
             free: Vec::new(),
             ended: VecDeque::new(),
             remembered: VecDeque::new(),
+            twins: Twins::default(),
             waiting: VecDeque::new(),
             latest: None,
             next_index: 0,
@@ -128,9 +159,16 @@ impl<T: Default> Flows<T> {
         let entry = self.entries.get_mut(slot.0)?.as_mut()?;
         let waited = entry.flow.waits_since().is_some();
         let Entry {
-            flow, attachment, ..
+            twins,
+            flow,
+            attachment,
+            ..
         } = entry;
-        flow.push(segment, &mut |signal| sink(attachment, signal));
+        let sink = &mut |signal: Signal<'_>| sink(attachment, signal);
+        match twins.as_slice() {
+            [] => flow.push(segment, sink),
+            twins => flow.push(&as_first_seen(segment, twins, flow), sink),
+        }
         if !waited && let Some(since) = flow.waits_since() {
             self.waiting.push_back((since, slot));
         }
@@ -181,7 +219,7 @@ impl<T: Default> Flows<T> {
         let last_seen = entry.flow.last_seen().time;
         if last_seen.nanos_since(segment.stamp.time) > DISORDER_NANOS {
             entry.flow.break_off();
-        } else if !entry.flow.is_reopened_by(segment) {
+        } else if !entry.is_reopened_by(segment) {
             return None;
         }
         self.ended.retain(|(_, ended)| *ended != slot);
@@ -246,7 +284,9 @@ impl<T: Default> Flows<T> {
     fn forget(&mut self, slot: Slot) -> Option<(Flow, T)> {
         let entry = self.entries.get_mut(slot.0)?.take()?;
         self.free.push(slot);
-        self.slots.remove(&entry.key);
+        for key in entry.keys() {
+            self.slots.remove(&key);
+        }
         Some((entry.flow, entry.attachment))
     }
 
@@ -258,6 +298,9 @@ impl<T: Default> Flows<T> {
             Some(None) if !opens(segment) => return None,
             _ => {}
         }
+        if let Some(slot) = self.locate_twin(key, segment) {
+            return Some(slot);
+        }
         let mut flow = Flow::new(self.next_index, segment);
         let latest = self.latest.unwrap_or(segment.stamp.time);
         if latest.nanos_since(segment.stamp.time) > DISORDER_NANOS {
@@ -266,6 +309,7 @@ impl<T: Default> Flows<T> {
         self.next_index = self.next_index.saturating_add(1);
         let entry = Some(Entry {
             key,
+            twins: Vec::new(),
             flow,
             attachment: T::default(),
             over: false,
@@ -283,21 +327,66 @@ impl<T: Default> Flows<T> {
             }
         };
         self.slots.insert(key, Some(slot));
+        self.twins.remember(segment, slot);
+        Some(slot)
+    }
+
+    /// The connection that has just shown this very segment, in another network or under other
+    /// addresses; from now on it goes by this key too.
+    fn locate_twin(&mut self, key: Key, segment: &Segment<'_>) -> Option<Slot> {
+        if !segment.of_any_interface {
+            return None;
+        }
+        let bare = self.twins.elsewhere(segment);
+        let bare = bare.filter_map(|key| Some((self.slots.get(&key).copied()??, false)));
+        let opened = self.twins.opened_by(segment).map(|slot| (slot, true));
+        let (slot, side) = bare.chain(opened).find_map(|(slot, translated)| {
+            let entry = self.entries.get(slot.0)?.as_ref()?;
+            let possible = !translated || entry.key.translates_to(key);
+            let side = entry.flow.sender_of(segment, translated)?;
+            possible.then_some((slot, side))
+        })?;
+        let entry = self.entries.get_mut(slot.0)?.as_mut()?;
+        if entry.twins.len() >= MAX_TWINS {
+            return None;
+        }
+        entry.twins.push(Twin {
+            key,
+            address: segment.source,
+            side,
+        });
+        self.slots.insert(key, Some(slot));
         Some(slot)
     }
 
     fn take(&mut self, slot: Slot) -> Option<(Flow, T)> {
         let entry = self.entries.get_mut(slot.0)?.take()?;
         self.free.push(slot);
-        self.slots.insert(entry.key, None);
-        self.remembered.push_back(entry.key);
-        if self.remembered.len() > MAX_REMEMBERED
-            && let Some(oldest) = self.remembered.pop_front()
-            && self.slots.get(&oldest).is_some_and(Option::is_none)
-        {
-            self.slots.remove(&oldest);
+        for key in entry.keys() {
+            self.slots.insert(key, None);
+            self.remembered.push_back(key);
+        }
+        while self.remembered.len() > MAX_REMEMBERED {
+            let oldest = self.remembered.pop_front()?;
+            if self.slots.get(&oldest).is_some_and(Option::is_none) {
+                self.slots.remove(&oldest);
+            }
         }
         Some((entry.flow, entry.attachment))
+    }
+}
+
+/// A segment with the addresses under which its connection was seen first.
+fn as_first_seen<'a>(segment: &Segment<'a>, twins: &[Twin], flow: &Flow) -> Segment<'a> {
+    let key = Key::of(segment);
+    let Some(twin) = twins.iter().find(|twin| twin.key == key) else {
+        return *segment;
+    };
+    let sender = twin.sender_of(segment);
+    Segment {
+        source: flow.address(sender),
+        destination: flow.address(sender.peer()),
+        ..*segment
     }
 }
 

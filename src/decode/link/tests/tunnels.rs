@@ -164,6 +164,7 @@ pub(super) fn all() -> Vec<(LinkType, Vec<u8>)> {
 
 fn without_scope(segment: Segment<'_>) -> Segment<'_> {
     Segment {
+        of_any_interface: false,
         scope: 0,
         ..segment
     }

@@ -2,6 +2,7 @@
 
 mod properties;
 mod stories;
+mod twins;
 
 use std::fmt::Write as _;
 

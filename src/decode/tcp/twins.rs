@@ -1,0 +1,100 @@
+//! Twins: one connection that a capture shows in several networks, or under several addresses.
+//!
+//! In: what looks like the first segment of a new connection. Out: the connection that has just shown
+//! that very segment. A capture on all interfaces of a Kubernetes node has such: the packets of a pod
+//! pass its veth, the bridge, the overlay's device, and, wrapped in VXLAN, the wire; on the way the
+//! service's address is exchanged for a pod's.
+//!
+//! ```text
+//!   pod ── veth ── bridge ── kube-proxy ── flannel.1 ── eth0
+//!           to 10.96.0.10:80          to 10.244.2.2:8080    VXLAN, to 10.244.2.2:8080
+//! ```
+//!
+//! Captures of one place have none: there equal addresses in two networks are two connections, and so
+//! they are everywhere where both are tagged or tunnelled, each in its own way.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use super::signal::Side;
+use super::table::{Key, Slot};
+use crate::capture::Timestamp;
+use crate::decode::link::{Segment, TcpFlags};
+
+/// How many networks are remembered; a node has one or two overlays.
+const MAX_NETWORKS: usize = 16;
+
+/// How many opening segments are remembered: far more than a host sends within [`OPENED_NANOS`].
+const MAX_OPENED: usize = 1_024;
+
+/// How long, in nanoseconds, a SYN takes at most to show up on every interface of its host.
+const OPENED_NANOS: i64 = 50_000_000;
+
+/// A connection's other addresses.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Twin {
+    pub(super) key: Key,
+    /// An address of this twin, and whose it is.
+    pub(super) address: SocketAddr,
+    pub(super) side: Side,
+}
+
+impl Twin {
+    /// Which side sent a segment with this twin's addresses.
+    pub(super) fn sender_of(&self, segment: &Segment<'_>) -> Side {
+        if segment.source == self.address {
+            self.side
+        } else {
+            self.side.peer()
+        }
+    }
+}
+
+/// What it takes to find twins.
+#[derive(Debug, Default)]
+pub(super) struct Twins {
+    networks: Vec<u64>,
+    /// SYNs by their sequence number, which address translation leaves as it is.
+    opened: VecDeque<(Timestamp, u32, Slot)>,
+}
+
+impl Twins {
+    /// Remembers a connection that is no twin, by its first segment.
+    pub(super) fn remember(&mut self, segment: &Segment<'_>, slot: Slot) {
+        if !segment.of_any_interface {
+            return;
+        }
+        if self.networks.len() < MAX_NETWORKS && !self.networks.contains(&segment.scope) {
+            self.networks.push(segment.scope);
+        }
+        if segment.flags.contains(TcpFlags::SYN) {
+            if self.opened.len() >= MAX_OPENED {
+                self.opened.pop_front();
+            }
+            let opened = (segment.stamp.time, segment.sequence, slot);
+            self.opened.push_back(opened);
+        }
+    }
+
+    /// The keys under which a segment's connection may stand already: the same addresses bare, if
+    /// these are in a network of their own, or else in one of the networks seen.
+    pub(super) fn elsewhere(&self, segment: &Segment<'_>) -> impl Iterator<Item = Key> {
+        let key = Key::of(segment);
+        let networks = self.networks.iter().copied();
+        networks
+            .filter(move |network| (key.scope == 0) != (*network == 0))
+            .map(move |network| key.in_network(network))
+    }
+
+    /// The connections that a SYN may have opened under other addresses, the latest first.
+    pub(super) fn opened_by(&self, segment: &Segment<'_>) -> impl Iterator<Item = Slot> {
+        let (now, sequence) = (segment.stamp.time, segment.sequence);
+        let opens = segment.flags.contains(TcpFlags::SYN);
+        self.opened
+            .iter()
+            .rev()
+            .take_while(move |(time, ..)| opens && now.nanos_since(*time) <= OPENED_NANOS)
+            .filter(move |(_, opened, _)| *opened == sequence)
+            .map(|(.., slot)| *slot)
+    }
+}
