@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::corpus::Subject;
 use crate::mutation::{Recording, mutate};
 use crate::shared_material;
-use crate::witness::{Figures, Witness, each, folder};
+use crate::witness::{Figures, Witness, each, file};
 
 /// Mutations of each fixture in an ordinary run: five seconds' worth.
 const USUAL: u64 = 100;
@@ -152,7 +152,7 @@ impl Case<'_> {
         figures: &Mutex<Figures>,
     ) {
         let Self { name, seed } = *self;
-        let path = folder().join(format!("{}-{seed}", name.replace('/', "__")));
+        let path = file(&format!("{}-{seed}", name.replace('/', "__")));
         fs::write(&path, mutate(recording, other, seed)).expect("the folder for tests is there");
 
         let mut arguments: Vec<_> = command(seed).iter().map(|&it| it.to_owned()).collect();
