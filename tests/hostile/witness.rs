@@ -307,13 +307,13 @@ fn memory_is_measured() {
         .spawn()
         .expect("head is everywhere");
     let zeros = child.stdout.take().expect("it was asked for");
-    let mut sort = Command::new("tail")
+    let mut tail = Command::new("tail")
         .args(["-n", "1"])
         .stdin(zeros)
         .stdout(Stdio::null())
         .spawn()
         .expect("tail is everywhere");
-    let used = sort.wait4().expect("an own process can be waited for");
+    let used = tail.wait4().expect("an own process can be waited for");
     child.wait().expect("an own process can be waited for");
     assert!(used.rusage.maxrss >= held, "{} bytes", used.rusage.maxrss);
 }
