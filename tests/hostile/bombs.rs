@@ -4,13 +4,13 @@
 //! other, though it makes the program do as much as that many bytes can.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, Cursor, Read};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::wire::{self, End, PREFACE, Peers, Talk, pcap};
-use crate::witness::{each, folder};
+use crate::witness::{each, file};
 
 /// A request's header fields.
 const REQUEST: [(&str, &str); 4] = [
@@ -31,7 +31,7 @@ const QUESTIONS: [&[&str]; 6] = [
 ];
 
 /// How many calls are open at a time. Each is kept whole until it ends.
-const STREAMS: u32 = 4_000;
+const STREAMS: u32 = 3_000;
 
 /// A capture and what is in it.
 struct Bomb {
@@ -39,7 +39,7 @@ struct Bomb {
     build: fn() -> Vec<u8>,
 }
 
-const BOMBS: [Bomb; 11] = [
+const BOMBS: [Bomb; 12] = [
     Bomb {
         name: "settings-times-streams",
         build: settings_times_streams,
@@ -82,7 +82,11 @@ const BOMBS: [Bomb; 11] = [
     },
     Bomb {
         name: "zeros.gz",
-        build: zeros,
+        build: zeros_in_gzip,
+    },
+    Bomb {
+        name: "zeros.zst",
+        build: zeros_in_zstd,
     },
 ];
 
@@ -93,7 +97,7 @@ fn no_bomb_hangs_or_bloats() {
         .flat_map(|bomb| QUESTIONS.iter().map(move |question| (bomb, *question)))
         .collect();
     let figures = each(&cases, |witness, (bomb, question), figures| {
-        let path = folder().join(format!("{}-{}", bomb.name, question.join("")));
+        let path = file(&format!("{}-{}", bomb.name, question.join("")));
         fs::write(&path, (bomb.build)()).expect("the folder for tests can be written");
         let mut arguments = question.to_vec();
         arguments.push(path.to_str().expect("a plain path"));
@@ -185,11 +189,11 @@ fn indexed_fields() -> Vec<u8> {
     pcap(&talk.packets)
 }
 
-/// A path of 3 KB, put into the table once, of calls that all fail.
+/// A path of 1 KB, put into the table once, of calls that all fail.
 fn indexed_paths() -> Vec<u8> {
     let mut talk = begun();
     let mut block = vec![0x83, 0x44];
-    wire::string(&mut block, &[b'/'; 3_000]);
+    wire::string(&mut block, &[b'/'; 1_000]);
     for stream in streams(STREAMS) {
         talk.say(End::Client, &wire::frame(wire::HEADERS, 4, stream, &block));
         block = vec![0x83, 0x80 | 62];
@@ -245,14 +249,17 @@ fn gaps() -> Vec<u8> {
     pcap(&talk.packets)
 }
 
-/// 64 MiB of zeros, which are four million packets of no bytes.
-fn zeros() -> Vec<u8> {
+/// 64 MiB of zeros, which are four million packets of no bytes, behind a capture.
+fn with_zeros() -> impl Read {
+    Cursor::new(pcap(&begun().packets)).chain(io::repeat(0).take(64 << 20))
+}
+
+fn zeros_in_gzip() -> Vec<u8> {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-    gzip.write_all(&pcap(&begun().packets))
-        .expect("memory can be written to");
-    let empty = vec![0; 1 << 20];
-    for _ in 0..64 {
-        gzip.write_all(&empty).expect("memory can be written to");
-    }
+    io::copy(&mut with_zeros(), &mut gzip).expect("memory can be written to");
     gzip.finish().expect("memory can be written to")
+}
+
+fn zeros_in_zstd() -> Vec<u8> {
+    zstd::encode_all(with_zeros(), 1).expect("memory can be written to")
 }

@@ -91,6 +91,7 @@ fn packed(lot: &mut Lot, file: &[u8]) -> Vec<u8> {
     gzip.finish().expect("memory can be written to")
 }
 
+/// Does harm to a file, with pieces of another.
 type ToFiles = fn(&mut Lot, &mut Vec<u8>, &dyn Fn() -> Vec<u8>);
 
 const TO_FILES: [ToFiles; 8] = [
@@ -98,8 +99,8 @@ const TO_FILES: [ToFiles; 8] = [
         let flips = 1 + lot.below(16);
         flip(lot, file, flips);
     },
-    overwrite_byte,
-    overwrite_word,
+    |lot, file, _| overwrite_byte(lot, file),
+    |lot, file, _| overwrite_word(lot, file),
     |lot, file, _| file.truncate(lot.below(file.len() + 1)),
     |lot, file, _| {
         let stretch = lot.stretch(file.len());
@@ -111,7 +112,7 @@ const TO_FILES: [ToFiles; 8] = [
         let repeated = file[stretch].to_vec();
         file.splice(place..place, repeated);
     },
-    move_stretch,
+    |lot, file, _| move_stretch(lot, file),
     |lot, file, other| {
         let other = other();
         file.truncate(lot.below(file.len() + 1));
@@ -119,7 +120,7 @@ const TO_FILES: [ToFiles; 8] = [
     },
 ];
 
-fn overwrite_byte(lot: &mut Lot, file: &mut Vec<u8>, _: &dyn Fn() -> Vec<u8>) {
+fn overwrite_byte(lot: &mut Lot, file: &mut [u8]) {
     for _ in 0..1 + lot.below(4) {
         let (place, byte) = (lot.below(file.len()), lot.one_of(&[0, 1, 0x7f, 0x80, 0xff]));
         overwrite(file, place, &[byte]);
@@ -127,7 +128,7 @@ fn overwrite_byte(lot: &mut Lot, file: &mut Vec<u8>, _: &dyn Fn() -> Vec<u8>) {
 }
 
 /// Anywhere, or among the first bytes, where the file's own headers are.
-fn overwrite_word(lot: &mut Lot, file: &mut Vec<u8>, _: &dyn Fn() -> Vec<u8>) {
+fn overwrite_word(lot: &mut Lot, file: &mut [u8]) {
     let end = if lot.once_in(4) { 96 } else { file.len() };
     let (place, edge, width) = (lot.below(end), lot.edge(), 2 + lot.below(3));
     if lot.once_in(2) {
@@ -137,7 +138,7 @@ fn overwrite_word(lot: &mut Lot, file: &mut Vec<u8>, _: &dyn Fn() -> Vec<u8>) {
     }
 }
 
-fn move_stretch(lot: &mut Lot, file: &mut Vec<u8>, _: &dyn Fn() -> Vec<u8>) {
+fn move_stretch(lot: &mut Lot, file: &mut Vec<u8>) {
     let stretch = lot.stretch(file.len());
     let moved: Vec<u8> = file.drain(stretch).collect();
     let place = lot.below(file.len() + 1);

@@ -6,6 +6,7 @@
 
 use std::env;
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::corpus::Subject;
 use crate::mutation::{Recording, mutate};
 use crate::shared_material;
-use crate::witness::{Figures, Witness, each, folder};
+use crate::witness::{Figures, Witness, each, file};
 
 /// Mutations of each fixture in an ordinary run: five seconds' worth.
 const USUAL: u64 = 100;
@@ -60,7 +61,7 @@ const TIMELINE: [&[&str]; 4] = [
 fn no_mutation_of_a_fixture_crashes_hangs_or_bloats() {
     let names = fixtures();
     assert_eq!(names.len(), FIXTURES);
-    let cases = asked_for(&names, count());
+    let cases = asked_for(&names, seeds());
     let figures = each(&cases, |witness, case, figures| {
         let recording = Recording::fixture(case.name);
         let other = Recording::fixture(case.other(&names));
@@ -79,7 +80,11 @@ fn no_mutation_of_the_corpus_crashes_hangs_or_bloats() {
     let mut captures = Subject::all(&shared.join("corpus"));
     captures.retain(|capture| capture.is_capture);
     let names: Vec<String> = captures.iter().map(|it| it.name.clone()).collect();
-    let cases = asked_for(&names, count().div_ceil(RARER));
+    let seeds = seeds();
+    let cases = asked_for(
+        &names,
+        seeds.start.div_ceil(RARER)..seeds.end.div_ceil(RARER),
+    );
     let named = |name: &str| captures.iter().find(|capture| capture.name == name);
     let figures = each(&cases, |witness, case, figures| {
         let subject = named(case.name).expect("it was listed");
@@ -103,21 +108,24 @@ fn fixtures() -> Vec<String> {
     captures
 }
 
-/// How many mutations of each fixture are tried.
-fn count() -> u64 {
-    let count = env::var("H2SNIFF_MUTATIONS");
-    count.map_or(USUAL, |count| count.parse().expect("a number"))
+/// Which mutations of each fixture are tried: so many, or those from a seed on to another.
+fn seeds() -> Range<u64> {
+    let Ok(asked) = env::var("H2SNIFF_MUTATIONS") else {
+        return 0..USUAL;
+    };
+    let (begin, end) = asked.split_once("..").unwrap_or(("0", &asked));
+    begin.parse().expect("a number")..end.parse().expect("a number")
 }
 
-/// So many of each of these, by turns; or the one that `H2SNIFF_MUTATION` names, if it is of these.
-fn asked_for(names: &[String], count: u64) -> Vec<Case<'_>> {
+/// These seeds of each of these, by turns; or the one that `H2SNIFF_MUTATION` names, if it is of these.
+fn asked_for(names: &[String], seeds: Range<u64>) -> Vec<Case<'_>> {
     if let Ok(one) = env::var("H2SNIFF_MUTATION") {
         let (name, seed) = one.split_once(':').expect("NAME:SEED");
         let seed = seed.parse().expect("a number");
         let names = names.iter().filter(|known| *known == name);
         return names.map(|name| Case { name, seed }).collect();
     }
-    let cases = (0..count).flat_map(|seed| names.iter().map(move |name| Case { name, seed }));
+    let cases = seeds.flat_map(|seed| names.iter().map(move |name| Case { name, seed }));
     cases.collect()
 }
 
@@ -152,7 +160,7 @@ impl Case<'_> {
         figures: &Mutex<Figures>,
     ) {
         let Self { name, seed } = *self;
-        let path = folder().join(format!("{}-{seed}", name.replace('/', "__")));
+        let path = file(&format!("{}-{seed}", name.replace('/', "__")));
         fs::write(&path, mutate(recording, other, seed)).expect("the folder for tests is there");
 
         let mut arguments: Vec<_> = command(seed).iter().map(|&it| it.to_owned()).collect();

@@ -158,7 +158,7 @@ fn a_story_is_the_same_in_both_formats() {
     let story = Story::read(&path);
     assert_eq!(story.pcap().len(), fs::read(path).expect("a fixture").len());
     for file in [story.pcap(), story.pcapng()] {
-        let path = witness::folder().join("a-story");
+        let path = witness::file("a-story");
         fs::write(&path, file).expect("the folder for tests can be written");
         assert_eq!(Story::read(&path), story);
         fs::remove_file(path).expect("it was written");

@@ -41,7 +41,7 @@ fn try_stream(witness: &Witness, stream: &PathBuf, figures: &std::sync::Mutex<Fi
     ];
     let name = stream.file_name().expect("a file");
     for (how, capture) in captures {
-        let path = witness::folder().join(name);
+        let path = witness::file(&name.to_string_lossy());
         fs::write(&path, capture).expect("the folder for tests can be written");
         for options in [["analyze", "--format=json"], ["frames", "--color=never"]] {
             let deed = witness.watch(&[Path::new(options[0]), Path::new(options[1]), &path]);

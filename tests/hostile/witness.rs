@@ -53,11 +53,9 @@ impl Witness {
     pub(crate) fn new() -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{}-{number}", process::id());
-        let folder = folder();
         Self {
-            output: folder.join(format!("{name}.out")),
-            complaints: folder.join(format!("{name}.err")),
+            output: file(&format!("{number}.out")),
+            complaints: file(&format!("{number}.err")),
         }
     }
 
@@ -136,11 +134,12 @@ pub(crate) fn each<C: Sync>(
     figures.into_inner().expect("no worker failed")
 }
 
-/// The folder that cargo keeps for this test.
-pub(crate) fn folder() -> PathBuf {
+/// A file of this name in the folder that cargo keeps for tests, which no other process of this test
+/// uses at the same time.
+pub(crate) fn file(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hostile");
     fs::create_dir_all(&folder).expect("the folder for tests can be written");
-    folder
+    folder.join(format!("{}-{name}", process::id()))
 }
 
 /// Whether the process has ended; it is left to be waited for, so that its number stays its own.
@@ -308,13 +307,13 @@ fn memory_is_measured() {
         .spawn()
         .expect("head is everywhere");
     let zeros = child.stdout.take().expect("it was asked for");
-    let mut sort = Command::new("tail")
+    let mut tail = Command::new("tail")
         .args(["-n", "1"])
         .stdin(zeros)
         .stdout(Stdio::null())
         .spawn()
         .expect("tail is everywhere");
-    let used = sort.wait4().expect("an own process can be waited for");
+    let used = tail.wait4().expect("an own process can be waited for");
     child.wait().expect("an own process can be waited for");
     assert!(used.rusage.maxrss >= held, "{} bytes", used.rusage.maxrss);
 }

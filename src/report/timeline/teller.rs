@@ -206,7 +206,7 @@ impl<'a> Teller<'a> {
                 .beats
                 .last()
                 .map_or(first.nanos, |(beat, _)| beat.nanos);
-            let over = duration(last.saturating_sub(first.nanos));
+            let over = duration(last - first.nanos);
             text.push_str(&format!(
                 "opened over {over}, later {}",
                 words::fate(group.verdict)
@@ -263,10 +263,7 @@ impl<'a> Teller<'a> {
                 let since = self
                     .goaway
                     .filter(|(connection, _)| *connection == record.number);
-                let text = closed(
-                    close,
-                    since.map(|(_, nanos)| beat.nanos.saturating_sub(nanos)),
-                );
+                let text = closed(close, since.map(|(_, nanos)| beat.nanos - nanos));
                 self.line(beat, "■", &text);
             }
             What::Ok | What::Unknown | What::Ping | What::Began(_) | What::Ended(_) => {}
