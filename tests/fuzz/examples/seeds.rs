@@ -1,0 +1,354 @@
+//! Makes what fuzzing begins with: the recordings in `fixtures`, and the captures, byte streams and
+//! header blocks in `../shared/corpus` where that is present, in the form that each target is fed.
+//!
+//! In: captures of at most [`MAX_FILE`] bytes. Out: files in `corpus/TARGET`, which git ignores: what
+//! others recorded stays theirs.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use h2sniff::capture::{
+    Capture, Interface, Packet, Resolution, WrittenPacket, interface_block, packet_block,
+    section_block,
+};
+use h2sniff::decode::link::{Content, Decoder, Segment, TcpFlags};
+use h2sniff::decode::tcp::{Chunk, Flow, Flows, Side, Signal};
+use h2sniff_fuzz::LINK_TYPES;
+
+/// Captures beyond this add time rather than paths.
+const MAX_FILE: u64 = 256 << 10;
+
+/// About how long a seed is: libFuzzer tries more of them in the same time if they are short.
+const MAX_SEED: usize = 4_096;
+
+/// The same for whole captures: a connection's end is often what matters.
+const MAX_CAPTURE: usize = 32 << 10;
+
+/// What a client begins with (RFC 9113, section 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// The folders of captures in the corpus.
+const CAPTURES: [&str; 5] = ["http2", "linktypes", "pcapng", "tcp", "tls"];
+
+fn main() -> io::Result<()> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let seeds = Seeds(here.join("corpus"));
+    let root = here.join("../..");
+    for path in files(&root.join("fixtures")) {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "pcap")
+        {
+            seeds.of_capture(&path)?;
+        }
+    }
+    let shared =
+        std::env::var_os("H2SNIFF_SHARED").map_or_else(|| root.join("../shared"), PathBuf::from);
+    let corpus = shared.join("corpus");
+    for path in CAPTURES
+        .iter()
+        .flat_map(|folder| files(&corpus.join(folder)))
+    {
+        seeds.of_capture(&path)?;
+    }
+    for path in files(&corpus.join("fuzz")) {
+        seeds.of_client_bytes(&path)?;
+    }
+    for path in files(&corpus.join("hpack-test-case")) {
+        seeds.of_header_blocks(&path)?;
+    }
+    Ok(())
+}
+
+/// All files below a folder, in order; none if there is no such folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Writes seeds into a folder for each target.
+struct Seeds(PathBuf);
+
+impl Seeds {
+    /// Seeds are named after what they were made from.
+    fn write(&self, target: &str, source: &Path, number: usize, bytes: &[u8]) -> io::Result<()> {
+        let folder = self.0.join(target);
+        fs::create_dir_all(&folder)?;
+        let mut names: Vec<_> = source
+            .iter()
+            .rev()
+            .take(3)
+            .map(|name| name.to_string_lossy())
+            .collect();
+        names.reverse();
+        fs::write(folder.join(format!("{}-{number}", names.join("-"))), bytes)
+    }
+
+    fn of_capture(&self, path: &Path) -> io::Result<()> {
+        if fs::metadata(path)?.len() > MAX_FILE {
+            return Ok(());
+        }
+        let bytes = fs::read(path)?;
+        self.of_file(path, &bytes)?;
+        let Ok(mut capture) = Capture::open(&[path.to_owned()]) else {
+            return Ok(());
+        };
+        let mut links = Decoder::default();
+        let mut flows = Flows::<Talk>::default();
+        let mut frames: BTreeMap<u32, Vec<u8>> = BTreeMap::new();
+        let mut copy = Vec::new();
+        while let Ok(Some(packet)) = capture.next_packet() {
+            add_frame(frames.entry(packet.link_type.0).or_default(), &packet);
+            let Content::Tcp(segment) = links.decode(&packet) else {
+                continue;
+            };
+            add_packet(&mut copy, &packet);
+            let touched = flows.push(&segment, &mut |talk, signal| talk.hear(signal));
+            if let Some((flow, talk)) = touched {
+                talk.record(flow, &segment);
+            }
+        }
+        if bytes.len() > MAX_CAPTURE {
+            self.write("whole", path, 1, &copy)?;
+        }
+        for (number, (link_type, frames)) in frames.iter().enumerate() {
+            let place = LINK_TYPES.iter().position(|known| known.0 == *link_type);
+            if let Some(place) = place {
+                let seed = [&[place as u8], frames.as_slice()].concat();
+                self.write("packets", path, number, &seed)?;
+            }
+        }
+        for (number, (_, talk)) in flows.drain().into_iter().enumerate().take(8) {
+            self.write("tcp_streams", path, number, &talk.segments)?;
+            let [client, server] = talk.said_by_each();
+            if client.starts_with(PREFACE) {
+                self.write("http2", path, number, &talk.as_parts())?;
+                self.write(
+                    "hpack",
+                    path,
+                    number,
+                    &header_blocks(&client[PREFACE.len()..]),
+                )?;
+                self.write("hpack", path, number + 8, &header_blocks(&server))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The capture as a file: whole, cut, and packed.
+    fn of_file(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        if bytes.len() <= MAX_CAPTURE {
+            self.write("whole", path, 0, bytes)?;
+        }
+        let bytes = &bytes[..bytes.len().min(MAX_SEED)];
+        self.write("capture_files", path, 0, bytes)?;
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(bytes)?;
+        self.write("capture_files", path, 1, &gzip.finish()?)?;
+        self.write("capture_files", path, 2, &zstd::encode_all(bytes, 1)?)
+    }
+
+    /// What other projects' fuzzers send to a server.
+    fn of_client_bytes(&self, path: &Path) -> io::Result<()> {
+        let bytes = fs::read(path)?;
+        let bytes = bytes.strip_prefix(PREFACE).unwrap_or(&bytes);
+        let bytes = &bytes[..bytes.len().min(MAX_SEED)];
+        self.write(
+            "http2",
+            path,
+            0,
+            &[&[7][..], &part(Side::First, bytes)].concat(),
+        )?;
+        self.write("hpack", path, 0, &header_blocks(bytes))
+    }
+
+    /// Stories of header blocks: JSON with the bytes in hexadecimal, each under the name `wire`.
+    fn of_header_blocks(&self, path: &Path) -> io::Result<()> {
+        let Ok(text) = fs::read_to_string(path) else {
+            return Ok(());
+        };
+        let mut seed = vec![0];
+        for wire in text.split("\"wire\"").skip(1) {
+            let digits: Vec<_> = wire.split('"').nth(1).unwrap_or_default().chars().collect();
+            let byte = |pair: &[char]| u8::from_str_radix(&String::from_iter(pair), 16).ok();
+            let block: Vec<_> = digits.chunks(2).filter_map(byte).collect();
+            add_block(&mut seed, &block);
+        }
+        self.write("hpack", path, 0, &seed)
+    }
+}
+
+/// Adds a packet as the target `packets` reads it.
+fn add_frame(seed: &mut Vec<u8>, packet: &Packet<'_>) {
+    let Ok(length) = u16::try_from(packet.data.len()) else {
+        return;
+    };
+    if seed.len() + packet.data.len() <= MAX_SEED {
+        seed.extend([1, 0]);
+        seed.extend(length.to_be_bytes());
+        seed.extend(packet.data);
+    }
+}
+
+/// Adds a packet to a capture of the link type of its first one.
+fn add_packet(copy: &mut Vec<u8>, packet: &Packet<'_>) {
+    if copy.is_empty() {
+        let interface = Interface {
+            name: None,
+            link_type: packet.link_type,
+            snap_length: 0,
+            resolution: Resolution::PowerOfTen(9),
+        };
+        section_block(copy);
+        interface_block(copy, &interface);
+    }
+    if copy.len() + packet.data.len() <= MAX_CAPTURE {
+        let written = WrittenPacket {
+            interface: 0,
+            time: packet.stamp.time,
+            original_length: packet.original_length,
+            data: packet.data,
+        };
+        packet_block(copy, written, &[]);
+    }
+}
+
+/// What was heard of one connection.
+#[derive(Default)]
+struct Talk {
+    said: Vec<(Side, Vec<u8>)>,
+    /// Its segments as the target `tcp_streams` reads them.
+    segments: Vec<u8>,
+    /// The sequence number after each side's segment before, and its highest one.
+    ends: [u32; 2],
+    highest: [u32; 2],
+    nanos: i64,
+}
+
+impl Talk {
+    fn hear(&mut self, signal: Signal<'_>) {
+        if let Signal::Chunk {
+            from,
+            chunk: Chunk::Bytes { data, .. },
+        } = signal
+        {
+            self.said.push((from, data.to_vec()));
+        }
+    }
+
+    fn record(&mut self, flow: &Flow, segment: &Segment<'_>) {
+        if self.segments.len() > MAX_SEED / 2 {
+            return;
+        }
+        let side = usize::from(segment.source != flow.address(Side::First));
+        let has = |flag| segment.flags.contains(flag);
+        let length = segment.payload_length;
+        let is_long = length > 255;
+        let flags = [
+            (0x01, side == 1),
+            (0x02, segment.acknowledgement.is_some()),
+            (0x04, has(TcpFlags::FIN)),
+            (0x08, has(TcpFlags::RST)),
+            (0x10, has(TcpFlags::SYN)),
+            (0x40, is_long),
+        ];
+        let displacement = segment.sequence.wrapping_sub(self.ends[side]) as i16;
+        let acknowledged = segment.acknowledgement.unwrap_or_default();
+        let behind = self.highest[1 - side].wrapping_sub(acknowledged) / 16;
+        let nanos = segment.stamp.time.nanos();
+        let millis = (nanos - std::mem::replace(&mut self.nanos, nanos)) / 1_000_000;
+        self.segments.push(
+            flags
+                .iter()
+                .filter(|(_, set)| *set)
+                .map(|(flag, _)| flag)
+                .sum(),
+        );
+        self.segments.extend(displacement.to_be_bytes());
+        self.segments
+            .push(if is_long { length / 256 } else { length } as u8);
+        self.segments.push(behind.min(8) as u8);
+        self.segments.push(millis.clamp(0, 255) as u8);
+        self.ends[side] = segment
+            .sequence
+            .wrapping_add(length + u32::from(has(TcpFlags::SYN)));
+        self.highest[side] = self.ends[side];
+    }
+
+    /// Who said the preface.
+    fn client(&self) -> Side {
+        let preface = |(_, bytes): &&(Side, Vec<u8>)| bytes.starts_with(PREFACE);
+        let said = self.said.iter().find(preface);
+        said.map_or(Side::First, |(side, _)| *side)
+    }
+
+    /// Each side's bytes; the client's first.
+    fn said_by_each(&self) -> [Vec<u8>; 2] {
+        [self.client(), self.client().peer()].map(|side| {
+            let said = self.said.iter().filter(|(from, _)| *from == side);
+            said.flat_map(|(_, bytes)| bytes.clone()).collect()
+        })
+    }
+
+    /// As the target `http2` reads it: without the preface.
+    fn as_parts(&self) -> Vec<u8> {
+        let mut seed = vec![7];
+        for (from, bytes) in &self.said {
+            let bytes = bytes.strip_prefix(PREFACE).unwrap_or(bytes);
+            let from = if *from == self.client() {
+                Side::First
+            } else {
+                Side::Second
+            };
+            if seed.len() + bytes.len() <= MAX_SEED {
+                seed.extend(part(from, bytes));
+            }
+        }
+        seed
+    }
+}
+
+/// A part of what is said, as the target `http2` reads it.
+fn part(from: Side, bytes: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
+    let mut part = vec![u8::from(from == Side::Second)];
+    part.extend(length.to_be_bytes());
+    part.extend(&bytes[..usize::from(length)]);
+    part
+}
+
+/// The header blocks in a side's frames, as the target `hpack` reads them: those of HEADERS that
+/// are neither padded nor continued (RFC 9113, section 6.2).
+fn header_blocks(mut bytes: &[u8]) -> Vec<u8> {
+    let mut seed = vec![2];
+    while let Some(([l0, l1, l2, kind, flags, ..], rest)) = bytes.split_first_chunk::<9>() {
+        let length = u32::from_be_bytes([0, *l0, *l1, *l2]) as usize;
+        let (payload, behind) = rest.split_at(length.min(rest.len()));
+        bytes = behind;
+        if *kind == 1 && flags & 0x0c == 0x04 {
+            let priority = if flags & 0x20 == 0 { 0 } else { 5 };
+            add_block(&mut seed, payload.get(priority..).unwrap_or_default());
+        }
+    }
+    seed
+}
+
+fn add_block(seed: &mut Vec<u8>, block: &[u8]) {
+    let length = u16::try_from(block.len()).unwrap_or_default();
+    if seed.len() + block.len() <= MAX_SEED {
+        seed.push(0);
+        seed.extend(length.to_be_bytes());
+        seed.extend(&block[..usize::from(length)]);
+    }
+}
