@@ -4,6 +4,9 @@
 //! In: captures of at most [`MAX_FILE`] bytes. Out: files in `corpus/TARGET`, which git ignores: what
 //! others recorded stays theirs.
 
+#[path = "../../../src/wire.rs"]
+mod wire;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write as _};
@@ -16,6 +19,7 @@ use h2sniff::capture::{
 use h2sniff::decode::link::{Content, Decoder, Segment, TcpFlags};
 use h2sniff::decode::tcp::{Chunk, Flow, Flows, Side, Signal};
 use h2sniff_fuzz::LINK_TYPES;
+use wire::{End, Peers, Talk};
 
 /// Captures beyond this add time rather than paths.
 const MAX_FILE: u64 = 256 << 10;
@@ -28,6 +32,10 @@ const MAX_CAPTURE: usize = 32 << 10;
 
 /// What a client begins with (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// What would clear a terminal, colour it, turn text around, end an element of a page, and end code
+/// in Markdown.
+const HARMFUL: &str = "\x1b[2J\u{9b}31m\u{202e}</script><b>`|";
 
 /// The folders of captures in the corpus.
 const CAPTURES: [&str; 5] = ["http2", "linktypes", "pcapng", "tcp", "tls"];
@@ -44,6 +52,7 @@ fn main() -> io::Result<()> {
             seeds.of_capture(&path)?;
         }
     }
+    seeds.write("whole", Path::new("hostile"), 0, &hostile())?;
     let shared =
         std::env::var_os("H2SNIFF_SHARED").map_or_else(|| root.join("../shared"), PathBuf::from);
     let corpus = shared.join("corpus");
@@ -60,6 +69,42 @@ fn main() -> io::Result<()> {
         seeds.of_header_blocks(&path)?;
     }
     Ok(())
+}
+
+/// A capture of two peers who harm whoever prints what they say.
+fn hostile() -> Vec<u8> {
+    let path = format!("/shop.Cart/{HARMFUL}");
+    let request = [
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":path", &path),
+        (":authority", HARMFUL),
+        ("user-agent", HARMFUL),
+        ("content-type", "application/grpc"),
+        (HARMFUL, HARMFUL),
+    ];
+    let answer = [
+        (":status", "200"),
+        ("server", HARMFUL),
+        ("content-type", "application/grpc"),
+    ];
+    let status = [("grpc-status", "13"), ("grpc-message", HARMFUL)];
+    let settings = wire::settings(&[(3, 100)]);
+    let mut talk = Talk::new(Peers::new(40_000, 50_051));
+    talk.say(End::Client, &[wire::PREFACE, &settings].concat());
+    talk.say(End::Server, &settings);
+    for stream in [1, 3, 5, 7] {
+        talk.say(
+            End::Client,
+            &wire::headers(wire::END_STREAM, stream, &request),
+        );
+    }
+    talk.say(End::Server, &wire::headers(0, 1, &answer));
+    talk.say(End::Server, &wire::headers(wire::END_STREAM, 1, &status));
+    talk.say(End::Server, &wire::reset(3, 2));
+    talk.say(End::Server, &wire::goaway(5, 11, HARMFUL.as_bytes()));
+    talk.fin(End::Server);
+    wire::pcap(&talk.packets)
 }
 
 /// All files below a folder, in order; none if there is no such folder.
@@ -105,7 +150,7 @@ impl Seeds {
             return Ok(());
         };
         let mut links = Decoder::default();
-        let mut flows = Flows::<Talk>::default();
+        let mut flows = Flows::<Heard>::default();
         let mut frames: BTreeMap<u32, Vec<u8>> = BTreeMap::new();
         let mut copy = Vec::new();
         while let Ok(Some(packet)) = capture.next_packet() {
@@ -114,9 +159,9 @@ impl Seeds {
                 continue;
             };
             add_packet(&mut copy, &packet);
-            let touched = flows.push(&segment, &mut |talk, signal| talk.hear(signal));
-            if let Some((flow, talk)) = touched {
-                talk.record(flow, &segment);
+            let touched = flows.push(&segment, &mut |heard, signal| heard.hear(signal));
+            if let Some((flow, heard)) = touched {
+                heard.record(flow, &segment);
             }
         }
         if bytes.len() > MAX_CAPTURE {
@@ -129,11 +174,11 @@ impl Seeds {
                 self.write("packets", path, number, &seed)?;
             }
         }
-        for (number, (_, talk)) in flows.drain().into_iter().enumerate().take(8) {
-            self.write("tcp_streams", path, number, &talk.segments)?;
-            let [client, server] = talk.said_by_each();
+        for (number, (_, heard)) in flows.drain().into_iter().enumerate().take(8) {
+            self.write("tcp_streams", path, number, &heard.segments)?;
+            let [client, server] = heard.said_by_each();
             if client.starts_with(PREFACE) {
-                self.write("http2", path, number, &talk.as_parts())?;
+                self.write("http2", path, number, &heard.as_parts())?;
                 self.write(
                     "hpack",
                     path,
@@ -226,7 +271,7 @@ fn add_packet(copy: &mut Vec<u8>, packet: &Packet<'_>) {
 
 /// What was heard of one connection.
 #[derive(Default)]
-struct Talk {
+struct Heard {
     said: Vec<(Side, Vec<u8>)>,
     /// Its segments as the target `tcp_streams` reads them.
     segments: Vec<u8>,
@@ -236,7 +281,7 @@ struct Talk {
     nanos: i64,
 }
 
-impl Talk {
+impl Heard {
     fn hear(&mut self, signal: Signal<'_>) {
         if let Signal::Chunk {
             from,
