@@ -10,14 +10,15 @@ mod wire;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use h2sniff::capture::{
-    Capture, Interface, Packet, Resolution, WrittenPacket, interface_block, packet_block,
+    Capture, Interface, Packet, Resolution, Stamp, WrittenPacket, interface_block, packet_block,
     section_block,
 };
 use h2sniff::decode::link::{Content, Decoder, Segment, TcpFlags};
-use h2sniff::decode::tcp::{Chunk, Flow, Flows, Side, Signal};
+use h2sniff::decode::tcp::{Chunk, Flows, Side, Signal};
 use h2sniff_fuzz::LINK_TYPES;
 use wire::{End, Peers, Talk};
 
@@ -151,6 +152,7 @@ impl Seeds {
         };
         let mut links = Decoder::default();
         let mut flows = Flows::<Heard>::default();
+        let mut streams = Streams::default();
         let mut frames: BTreeMap<u32, Vec<u8>> = BTreeMap::new();
         let mut copy = Vec::new();
         while let Ok(Some(packet)) = capture.next_packet() {
@@ -159,10 +161,8 @@ impl Seeds {
                 continue;
             };
             add_packet(&mut copy, &packet);
-            let touched = flows.push(&segment, &mut |heard, signal| heard.hear(signal));
-            if let Some((flow, heard)) = touched {
-                heard.record(flow, &segment);
-            }
+            streams.record(&segment);
+            let _ = flows.push(&segment, &mut |heard, signal| heard.hear(signal));
         }
         if bytes.len() > MAX_CAPTURE {
             self.write("whole", path, 1, &copy)?;
@@ -174,8 +174,10 @@ impl Seeds {
                 self.write("packets", path, number, &seed)?;
             }
         }
+        for (number, stream) in streams.0.values().enumerate().take(16) {
+            self.write("tcp_streams", path, number, &stream.seed)?;
+        }
         for (number, (_, heard)) in flows.drain().into_iter().enumerate().take(8) {
-            self.write("tcp_streams", path, number, &heard.segments)?;
             let [client, server] = heard.said_by_each();
             if client.starts_with(PREFACE) {
                 self.write("http2", path, number, &heard.as_parts())?;
@@ -273,12 +275,6 @@ fn add_packet(copy: &mut Vec<u8>, packet: &Packet<'_>) {
 #[derive(Default)]
 struct Heard {
     said: Vec<(Side, Vec<u8>)>,
-    /// Its segments as the target `tcp_streams` reads them.
-    segments: Vec<u8>,
-    /// The sequence number after each side's segment before, and its highest one.
-    ends: [u32; 2],
-    highest: [u32; 2],
-    nanos: i64,
 }
 
 impl Heard {
@@ -290,45 +286,6 @@ impl Heard {
         {
             self.said.push((from, data.to_vec()));
         }
-    }
-
-    fn record(&mut self, flow: &Flow, segment: &Segment<'_>) {
-        if self.segments.len() > MAX_SEED / 2 {
-            return;
-        }
-        let side = usize::from(segment.source != flow.address(Side::First));
-        let has = |flag| segment.flags.contains(flag);
-        let length = segment.payload_length;
-        let is_long = length > 255;
-        let flags = [
-            (0x01, side == 1),
-            (0x02, segment.acknowledgement.is_some()),
-            (0x04, has(TcpFlags::FIN)),
-            (0x08, has(TcpFlags::RST)),
-            (0x10, has(TcpFlags::SYN)),
-            (0x40, is_long),
-        ];
-        let displacement = segment.sequence.wrapping_sub(self.ends[side]) as i16;
-        let acknowledged = segment.acknowledgement.unwrap_or_default();
-        let behind = self.highest[1 - side].wrapping_sub(acknowledged) / 16;
-        let nanos = segment.stamp.time.nanos();
-        let millis = (nanos - std::mem::replace(&mut self.nanos, nanos)) / 1_000_000;
-        self.segments.push(
-            flags
-                .iter()
-                .filter(|(_, set)| *set)
-                .map(|(flag, _)| flag)
-                .sum(),
-        );
-        self.segments.extend(displacement.to_be_bytes());
-        self.segments
-            .push(if is_long { length / 256 } else { length } as u8);
-        self.segments.push(behind.min(8) as u8);
-        self.segments.push(millis.clamp(0, 255) as u8);
-        self.ends[side] = segment
-            .sequence
-            .wrapping_add(length + u32::from(has(TcpFlags::SYN)));
-        self.highest[side] = self.ends[side];
     }
 
     /// Who said the preface.
@@ -361,6 +318,60 @@ impl Heard {
             }
         }
         seed
+    }
+}
+
+/// The byte streams of a capture by sender and receiver, as the target `tcp_streams` reads them.
+#[derive(Default)]
+struct Streams(BTreeMap<[SocketAddr; 2], Stream>);
+
+#[derive(Default)]
+struct Stream {
+    seed: Vec<u8>,
+    /// The sequence number after the segment before, and the highest one.
+    end: u32,
+    highest: u32,
+    nanos: i64,
+}
+
+impl Streams {
+    fn record(&mut self, segment: &Segment<'_>) {
+        let opens = segment.flags.contains(TcpFlags::SYN);
+        let sequence = segment.sequence.wrapping_add(u32::from(opens));
+        let (from, to) = (segment.source, segment.destination);
+        let own = self.0.entry([from, to]).or_default();
+        if own.seed.is_empty() {
+            own.seed.push(u8::from(opens));
+            own.end = sequence;
+        }
+        if segment.payload_length > 0 {
+            let displacement = sequence.wrapping_sub(own.end);
+            own.instruct(0, displacement, segment.payload_length, segment.stamp);
+            own.end = sequence.wrapping_add(segment.payload_length);
+            own.highest = own.end;
+        }
+        let acknowledged = segment.acknowledgement.zip(self.0.get_mut(&[to, from]));
+        if let Some((acknowledged, peers)) = acknowledged {
+            let displacement = acknowledged.wrapping_sub(peers.highest);
+            peers.instruct(1, displacement, 0, segment.stamp);
+        }
+    }
+}
+
+impl Stream {
+    fn instruct(&mut self, flags: u8, displacement: u32, length: u32, stamp: Stamp) {
+        let nanos = stamp.time.nanos();
+        let millis = (nanos - std::mem::replace(&mut self.nanos, nanos)) / 1_000_000;
+        if self.seed.len() > MAX_SEED / 2 {
+            return;
+        }
+        let (flags, length) = match u8::try_from(length) {
+            Ok(length) => (flags, length),
+            Err(_) => (flags | 0x40, (length / 256) as u8),
+        };
+        self.seed.push(flags);
+        self.seed.extend((displacement as i16).to_be_bytes());
+        self.seed.extend([length, millis.clamp(0, 255) as u8]);
     }
 }
 
