@@ -34,4 +34,5 @@ pub use looks::Looks;
 pub use merge::Capture;
 pub use packet::{Packet, Stamp, Timestamp};
 pub use pcapng::{WrittenPacket, interface_block, packet_block, section_block};
+pub use record::MAX_PACKET;
 pub use summary::{CaptureNote, FileSummary, Format, Interface, Resolution, Secrets, SecretsKind};

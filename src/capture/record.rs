@@ -7,7 +7,7 @@ use super::{LinkType, Timestamp};
 /// The largest packet that is believed, in bytes. tcpdump and Wireshark capture 256 KiB at most of
 /// what carries TCP, and the largest segment that Linux hands around is 512 KiB; what claims to be
 /// eight times longer is not a packet, and what follows it cannot be trusted.
-pub(super) const MAX_PACKET: usize = 4 << 20;
+pub const MAX_PACKET: usize = 4 << 20;
 
 /// One packet, by the place in the buffer where it lies.
 #[derive(Clone, Debug)]

@@ -26,8 +26,9 @@ pub struct Keep {
 pub struct Session {
     client: FrameReader,
     server: FrameReader,
-    /// Whether the server's first bytes are still to be looked at.
-    server_unheard: bool,
+    /// The server's first bytes, a frame header's length at most, until they tell what it speaks;
+    /// `None` once they did, or where they were not captured.
+    server_first: Option<Vec<u8>>,
     /// The server turned out to speak something else: its bytes are no frames.
     server_failed: bool,
 }
@@ -49,7 +50,7 @@ impl Session {
         Self {
             client: reader(Direction::ClientToServer, client_begun),
             server: reader(Direction::ServerToClient, server_begun),
-            server_unheard: server_begun,
+            server_first: server_begun.then(Vec::new),
             server_failed: false,
         }
     }
@@ -118,23 +119,32 @@ impl Session {
         });
     }
 
-    /// Looks at the first bytes of the server; whether its bytes are frames.
+    /// Looks at the first bytes of the server, however few come at a time; whether its bytes are
+    /// frames.
     fn hear_server(&mut self, chunk: Chunk<'_>, sink: &mut impl FnMut(Event<'_>)) -> bool {
-        if self.server_unheard
-            && let Chunk::Bytes { data, carrier, .. } = chunk
-        {
-            self.server_unheard = false;
-            if let Some(instead) = instead_of_frames(data) {
-                self.server_failed = true;
-                let by = Direction::ServerToClient;
-                sink(Event::Failed {
-                    by,
-                    instead,
-                    carrier,
-                });
-            }
+        let Some(first) = &mut self.server_first else {
+            return !self.server_failed;
+        };
+        let Chunk::Bytes { data, carrier, .. } = chunk else {
+            // What follows is the middle of something.
+            self.server_first = None;
+            return true;
+        };
+        let missing = FrameHeader::LENGTH.saturating_sub(first.len());
+        first.extend_from_slice(data.get(..missing).unwrap_or(data));
+        let instead = instead_of_frames(first);
+        if instead.is_some() || first.len() == FrameHeader::LENGTH {
+            self.server_first = None;
         }
-        !self.server_failed
+        let Some(instead) = instead else { return true };
+        self.server_failed = true;
+        let by = Direction::ServerToClient;
+        sink(Event::Failed {
+            by,
+            instead,
+            carrier,
+        });
+        false
     }
 }
 
@@ -187,6 +197,7 @@ fn instead_of_frames(bytes: &[u8]) -> Option<Instead> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decode::Carrier;
 
     #[test]
     fn a_server_that_answers_in_another_protocol_is_told_from_one_that_sends_odd_frames() {
@@ -202,5 +213,64 @@ mod tests {
         assert_eq!(instead_of_frames(&settings_with_reserved_bit), None);
         let goaway_first = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
         assert_eq!(instead_of_frames(&goaway_first), None);
+    }
+
+    /// What is told of a server that sends `parts`; `None` is a gap.
+    fn told(parts: &[Option<&[u8]>]) -> Vec<String> {
+        let mut session = Session::new([true, true], Keep::default());
+        let mut anomalies = Anomalies::default();
+        let mut told = Vec::new();
+        let mut position = 0;
+        for part in parts {
+            let carrier = Carrier::default();
+            let length = part.map_or(5, <[u8]>::len) as u64;
+            let chunk = match *part {
+                Some(data) => Chunk::Bytes {
+                    position,
+                    data,
+                    carrier,
+                    sealed: None,
+                },
+                None => Chunk::Gap {
+                    position,
+                    length,
+                    carrier,
+                },
+            };
+            position += length;
+            let from = Direction::ServerToClient;
+            session.push(from, chunk, 0, &mut anomalies, &mut |event| match event {
+                Event::Failed { instead, .. } => told.push(instead.name().to_owned()),
+                Event::Frame(frame) => told.push(frame.header.kind.to_string()),
+                _ => {}
+            });
+        }
+        told
+    }
+
+    #[test]
+    fn a_refusal_is_heard_however_few_bytes_come_at_a_time() {
+        let refusal = b"HTTP/1.1 400 Bad Request\r\n".as_slice();
+        let smtp = b"220 mail.example ESMTP".as_slice();
+        for answer in [refusal, smtp] {
+            let whole = told(&[Some(answer)]);
+            assert_eq!(whole.len(), 1, "{whole:?}");
+            for length in 1..answer.len() {
+                let parts: Vec<_> = answer.chunks(length).map(Some).collect();
+                assert_eq!(told(&parts), whole, "{length} bytes at a time");
+            }
+        }
+    }
+
+    #[test]
+    fn a_server_whose_first_bytes_are_missing_is_not_judged_by_later_ones() {
+        let middle_of_data = b"of a message, long enough for a frame header";
+        let ping = [0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+        let twice = [ping, ping].concat();
+        assert_eq!(
+            told(&[None, Some(middle_of_data), Some(&twice)]),
+            ["PING", "PING"]
+        );
+        assert_eq!(told(&[Some(b"\0\0"), None, Some(&twice)]), ["PING", "PING"]);
     }
 }
