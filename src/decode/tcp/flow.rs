@@ -172,10 +172,11 @@ impl Flow {
     /// late.
     pub(super) fn is_reopened_by(&self, segment: &Segment<'_>) -> bool {
         let opens = segment.flags.contains(TcpFlags::SYN) && segment.acknowledgement.is_none();
-        let half = self.half(self.side_of(segment));
+        let from = self.side_of(segment);
+        let half = self.half(from);
         let late = half.initial_sequence.is_none()
             && half.line == Some(Line::beginning_at(segment.sequence.wrapping_add(1)));
-        let awaited = half.line.is_none() && !self.order.is_kept();
+        let awaited = half.line.is_none() && self.order.follows(from, segment.sequence);
         opens && half.initial_sequence != Some(segment.sequence) && !late && !awaited
     }
 
@@ -275,6 +276,8 @@ impl Flow {
         }
         if segment.flags.contains(TcpFlags::RST) && !self.half(from).reset {
             self.half_mut(from).reset = true;
+            // It may answer something old with an old number; its sender's bytes went before it.
+            let end = end.max(self.half(from).assembler.highest());
             sink(Signal::Ended {
                 by: from,
                 ending: Ending::Rst,
@@ -441,6 +444,7 @@ impl Flow {
     ) -> u64 {
         let opens = segment.flags.contains(TcpFlags::SYN);
         let sequence = segment.sequence.wrapping_add(u32::from(opens));
+        let acknowledged = self.half(from.peer()).acknowledged;
         let half = self.half_mut(from);
         let line = *half.line.get_or_insert(Line::beginning_at(sequence));
         let position = line.position(sequence, half.assembler.highest());
@@ -459,7 +463,11 @@ impl Flow {
         let sent_before = half.assembler.retransmissions() > before.0;
         // Neither a bare acknowledgement nor a keep-alive probe raises the highest byte.
         if sent_before || half.assembler.highest() > before.1 {
-            half.vitals.sent(end, sent_before, carrier.stamp);
+            match acknowledged.is_some_and(|upto| upto >= end) {
+                // Captured behind its acknowledgement: nothing is waited for.
+                true => half.vitals.count(sent_before, carrier.stamp),
+                false => half.vitals.sent(end, sent_before, carrier.stamp),
+            }
         }
         end
     }
@@ -493,11 +501,7 @@ fn lacks(halves: &[Half; 2], from: Side, segment: &Segment<'_>) -> Lacks {
         true => None,
         false => half.lack(segment.sequence),
     };
-    let peers = segment.acknowledgement.and_then(|number| match peer.line {
-        // A SYN-ACK before the SYN that it answers.
-        None if opens => Some(ORIGIN),
-        _ => peer.lack(number),
-    });
+    let peers = segment.acknowledgement.and_then(|number| peer.lack(number));
     Lacks {
         own: own.map(|position| (from, position)),
         peers: peers.map(|position| (from.peer(), position)),
@@ -509,9 +513,13 @@ impl Half {
     #[inline]
     fn lack(&self, sequence: u32) -> Option<u64> {
         let assembler = &self.assembler;
+        if !assembler.has_begun() {
+            // Not even its SYN.
+            return Some(ORIGIN);
+        }
         let position = self.line?.position(sequence, assembler.highest());
         // A FIN takes a sequence number of its own (RFC 9293, section 3.4).
         let sent = position.saturating_sub(u64::from(self.fin.is_some()));
-        (!assembler.is_whole_to(sent)).then_some(assembler.next())
+        (sent > assembler.next()).then_some(assembler.next())
     }
 }

@@ -26,6 +26,10 @@ const MAX_WAITING: usize = 256;
 /// How many bytes wait at most, so that a capture full of holes costs no memory.
 const MAX_WAITING_BYTES: usize = 256 << 10;
 
+/// How many bytes of a connection can have overtaken its SYN: more is another connection between the
+/// same addresses.
+const MAX_OVERTAKING_BYTES: u32 = 1 << 20;
+
 /// Segments that wait, in the order of their capture.
 #[derive(Debug, Default)]
 pub(super) struct Order {
@@ -117,9 +121,23 @@ impl Order {
 
     /// Takes out the first segment that waits for nothing more.
     pub(super) fn take(&mut self, lacks: impl Fn(Side, &Segment<'_>) -> Lacks) -> Option<Waiting> {
-        let mut waiting = self.waiting.iter();
-        let place =
-            waiting.position(|waiting| !self.awaits(lacks(waiting.from, &waiting.segment)))?;
+        let is_ready = |waiting: &Waiting| !self.awaits(lacks(waiting.from, &waiting.segment));
+        let ready = self
+            .waiting
+            .iter()
+            .enumerate()
+            .filter(|(_, one)| is_ready(one));
+        // Of its sender's, that with which its bytes go on, or begin.
+        let place = ready.reduce(|first, other| {
+            let ahead = first
+                .1
+                .segment
+                .sequence
+                .wrapping_sub(other.1.segment.sequence);
+            let before = first.1.from == other.1.from && ahead.cast_signed() > 0;
+            if before { other } else { first }
+        });
+        let (place, _) = place?;
         let taken = self.waiting.remove(place);
         self.bytes = self.bytes.saturating_sub(taken.payload.len());
         Some(taken)
@@ -138,6 +156,20 @@ impl Order {
                 Side::Second => *second = Some(position),
             }
         }
+    }
+
+    /// Whether what waits can belong to the connection that a SYN of `from` opens.
+    pub(super) fn follows(&self, from: Side, initial_sequence: u32) -> bool {
+        let first = initial_sequence.wrapping_add(1);
+        !self.waiting.is_empty()
+            && self.waiting.iter().all(|waiting| {
+                let segment = &waiting.segment;
+                let shown = match waiting.from == from {
+                    true => Some(segment.sequence),
+                    false => segment.acknowledgement,
+                };
+                shown.is_none_or(|shown| shown.wrapping_sub(first) < MAX_OVERTAKING_BYTES)
+            })
     }
 
     /// Whether `segment` was overtaken by one that waits. What its sender numbered or stamped lower,
