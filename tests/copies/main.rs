@@ -134,11 +134,15 @@ fn both_ends_in_one_file_leave_the_verdicts() {
                 .map(|record| record.network.retransmissions())
                 .sum()
         };
-        wrong.compare(
-            format!("{}: sent again", client.name),
-            again(&clean),
-            again(&report),
-        );
+        // What was lost on the way was sent again before one end alone.
+        let most = again(&clean) + again(&server.analyze(&server.packets));
+        if again(&report) > most {
+            wrong.add(format!(
+                "{}: sent again {} times",
+                client.name,
+                again(&report)
+            ));
+        }
     }
     eprintln!("both ends in one file: {share} reports have the same findings");
     wrong.settle();

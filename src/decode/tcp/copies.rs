@@ -128,15 +128,16 @@ impl Copies {
         true
     }
 
-    /// Whether a segment that brings nothing new was captured before. If so it is counted.
-    pub(super) fn is_copy(&mut self, from: Side, segment: &Segment<'_>) -> bool {
+    /// Whether a segment that brings nothing new was captured before. If so it is counted. `passed` says
+    /// that all of its bytes are known, so that it may be several segments in one.
+    pub(super) fn is_copy(&mut self, from: Side, segment: &Segment<'_>, passed: bool) -> bool {
         let again = Sighting::of(from, segment);
         let numbered = self.numbering(from).varies;
         let first = self
             .recent
             .iter()
             .rev()
-            .find(|first| again.is_copy_of(first, numbered))
+            .find(|first| again.is_copy_of(first, numbered, passed))
             .copied();
         let Some(first) = first else {
             return false;
@@ -230,7 +231,7 @@ impl Sighting {
     }
 
     /// Whether this is `first` captured again, or a part of it, or more of the same.
-    fn is_copy_of(&self, first: &Self, numbered: bool) -> bool {
+    fn is_copy_of(&self, first: &Self, numbered: bool, passed: bool) -> bool {
         let alike = self.from == first.from
             && self.acknowledgement == first.acknowledgement
             && self.timestamp == first.timestamp
@@ -250,12 +251,12 @@ impl Sighting {
                 false => timed || near,
             };
         }
-        (timed || near) && self.is_cut_otherwise(first, numbered)
+        (timed || near) && self.is_cut_otherwise(first, numbered, passed)
     }
 
     /// Whether one of the two is a part of the other: its last one, where this is the part, so that
     /// PSH and FIN may differ.
-    fn is_cut_otherwise(&self, first: &Self, numbered: bool) -> bool {
+    fn is_cut_otherwise(&self, first: &Self, numbered: bool, passed: bool) -> bool {
         const OF_THE_LAST: u8 = TcpFlags::PSH.0 | TcpFlags::FIN.0;
         let inner = |sighting: &Self| sighting.flags.0 & !OF_THE_LAST;
         let offset = self.sequence.wrapping_sub(first.sequence);
@@ -264,7 +265,7 @@ impl Sighting {
             return false;
         }
         let ends_inside = self.length <= first.length - offset;
-        if offset > 0 && !ends_inside {
+        if !ends_inside && (offset > 0 || !passed) {
             return false;
         }
         if !numbered {

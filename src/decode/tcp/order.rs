@@ -138,9 +138,30 @@ impl Order {
             if before { other } else { first }
         });
         let (place, _) = place?;
-        let taken = self.waiting.remove(place);
-        self.bytes = self.bytes.saturating_sub(taken.payload.len());
-        Some(taken)
+        Some(self.take_at(place))
+    }
+
+    /// Takes out the segment of a side that has waited longest.
+    pub(super) fn take_of(&mut self, from: Side) -> Option<Waiting> {
+        let mut waiting = self.waiting.iter();
+        let place = waiting.position(|waiting| waiting.from == from)?;
+        Some(self.take_at(place))
+    }
+
+    /// Whether `segment` carries bytes that one which waits carries too. Of two that differ the one
+    /// captured first counts, so that they must not change places.
+    pub(super) fn overlaps(&self, from: Side, segment: &Segment<'_>) -> bool {
+        self.waiting.iter().any(
+            |Waiting {
+                 segment: other,
+                 from: side,
+                 ..
+             }| {
+                let ahead = other.sequence.wrapping_sub(segment.sequence);
+                let behind = segment.sequence.wrapping_sub(other.sequence);
+                *side == from && (ahead < segment.payload_length || behind < other.payload_length)
+            },
+        )
     }
 
     /// Gives up waiting for what the segment that waited longest lacks.
@@ -150,11 +171,16 @@ impl Order {
         };
         let Lacks { own, peers } = lacks(first.from, &first.segment);
         for (side, position) in [own, peers].into_iter().flatten() {
-            let [first, second] = &mut self.missing;
-            match side {
-                Side::First => *first = Some(position),
-                Side::Second => *second = Some(position),
-            }
+            self.miss(side, position);
+        }
+    }
+
+    /// What comes next of a side is not waited for any more.
+    pub(super) const fn miss(&mut self, side: Side, position: u64) {
+        let [first, second] = &mut self.missing;
+        match side {
+            Side::First => *first = Some(position),
+            Side::Second => *second = Some(position),
         }
     }
 
@@ -198,6 +224,12 @@ impl Order {
             false if since > reorder => Overtaken::SentAgain,
             false => Overtaken::Perhaps,
         }
+    }
+
+    fn take_at(&mut self, place: usize) -> Waiting {
+        let taken = self.waiting.remove(place);
+        self.bytes = self.bytes.saturating_sub(taken.payload.len());
+        taken
     }
 
     fn is_missing(&self, side: Side, position: u64) -> bool {

@@ -115,22 +115,23 @@ impl<T: Default> Flows<T> {
         self.next_index
     }
 
-    /// Gives a segment to its flow; `sink` gets what it brought, with the flow's attachment.
+    /// Gives a segment to its flow; `sink` gets what it brought, with the flow's attachment. `None` where
+    /// it is left out.
     pub fn push(
         &mut self,
         segment: &Segment<'_>,
         sink: &mut impl FnMut(&mut T, Signal<'_>),
     ) -> Option<(&Flow, &mut T)> {
         let now = segment.stamp.time;
-        self.release(now, sink);
         let slot = self.locate(segment)?;
-        self.latest = self.latest.max(Some(now));
         let entry = self.entries.get_mut(slot.0)?.as_mut()?;
         let waited = entry.flow.waits_since().is_some();
         let Entry {
             flow, attachment, ..
         } = entry;
-        flow.push(segment, &mut |signal| sink(attachment, signal));
+        if !flow.push(segment, &mut |signal| sink(attachment, signal)) {
+            return None;
+        }
         if !waited && let Some(since) = flow.waits_since() {
             self.waiting.push_back((since, slot));
         }
@@ -138,6 +139,9 @@ impl<T: Default> Flows<T> {
             entry.over = true;
             self.ended.push_back((now, slot));
         }
+        self.latest = self.latest.max(Some(now));
+        self.release(now, sink);
+        let entry = self.entries.get_mut(slot.0)?.as_mut()?;
         Some((&entry.flow, &mut entry.attachment))
     }
 
