@@ -33,7 +33,7 @@ use super::signal::Side;
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::link::{Segment, TcpFlags};
 
-/// Unmarked segments that are equal and no further apart than this, in nanoseconds, are copies: a
+/// Unmarked segments that are equal and less than this apart, in nanoseconds, are copies: a
 /// packet is through a host or a switch by then, and a retransmission takes a round trip at least.
 const NEAR_NANOS: i64 = 1_000_000;
 
@@ -90,6 +90,12 @@ struct Numbering {
     varies: bool,
 }
 
+impl Numbering {
+    const fn varies_with(self, number: u16) -> bool {
+        self.varies || self.last != 0 && number != 0 && number != self.last
+    }
+}
+
 /// What is remembered of a segment.
 #[derive(Clone, Copy, Debug)]
 struct Sighting {
@@ -132,7 +138,7 @@ impl Copies {
     /// that all of its bytes are known, so that it may be several segments in one.
     pub(super) fn is_copy(&mut self, from: Side, segment: &Segment<'_>, passed: bool) -> bool {
         let again = Sighting::of(from, segment);
-        let numbered = self.numbering(from).varies;
+        let numbered = self.numbering(from).varies_with(segment.identification);
         let first = self
             .recent
             .iter()
@@ -142,7 +148,13 @@ impl Copies {
         let Some(first) = first else {
             return false;
         };
-        self.count(segment.stamp);
+        // A host answers each segment that it wants no more of with the same RST, and each that it did
+        // not expect with the same acknowledgement: no mark tells these from copies of one, and nothing
+        // depends on it.
+        let idle = segment.payload_length == 0 && segment.flags.0 & OF_ONE_SEGMENT == 0;
+        if !idle || again.is_marked(numbered) {
+            self.count(segment.stamp);
+        }
         let distance = again.time.nanos_since(first.time).saturating_abs();
         self.reach = self
             .reach
@@ -168,10 +180,9 @@ impl Copies {
         }
         self.recent.push_back(Sighting::of(from, segment));
         let numbering = self.numbering_mut(from);
-        let number = segment.identification;
-        if number != 0 {
-            numbering.varies |= numbering.last != 0 && numbering.last != number;
-            numbering.last = number;
+        numbering.varies = numbering.varies_with(segment.identification);
+        if segment.identification != 0 {
+            numbering.last = segment.identification;
         }
     }
 
@@ -214,6 +225,9 @@ impl Copies {
     }
 }
 
+/// What a connection has once each way.
+const OF_ONE_SEGMENT: u8 = TcpFlags::SYN.0 | TcpFlags::FIN.0;
+
 impl Sighting {
     fn of(from: Side, segment: &Segment<'_>) -> Self {
         Self {
@@ -228,6 +242,11 @@ impl Sighting {
             flags: segment.flags,
             from,
         }
+    }
+
+    /// Whether its sender marked it, so that it differs from what it sends again.
+    const fn is_marked(&self, numbered: bool) -> bool {
+        numbered && self.identification != 0 || self.timestamp.is_some()
     }
 
     /// Whether this is `first` captured again, or a part of it, or more of the same.
@@ -285,6 +304,6 @@ impl Sighting {
     fn is_near(&self, first: &Self) -> bool {
         let opens = self.flags.contains(TcpFlags::SYN);
         let near = if opens { NEAR_SYN_NANOS } else { NEAR_NANOS };
-        self.time.nanos_since(first.time).saturating_abs() <= near
+        self.time.nanos_since(first.time).saturating_abs() < near
     }
 }
