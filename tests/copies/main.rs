@@ -45,44 +45,47 @@ fn a_third_of_each_packet_on_other_interfaces_tells_nothing_new() {
     tells_the_same("three interfaces", ways::on_three_interfaces);
 }
 
+/// What `show` makes of each recording has the findings and verdicts of the recording.
+fn leaves_the_verdicts(name: &str, show: impl Fn(&Recording) -> Vec<Kept>) {
+    let Some(recordings) = recordings(name) else {
+        return;
+    };
+    let mut wrong = Disagreements::about(name);
+    let (mut equal, mut found, mut told) = (Share::default(), Share::default(), Share::default());
+    for recording in &recordings {
+        let clean = recording.analyze(&recording.packets);
+        let report = recording.analyze(&show(recording));
+        equal.count(story(&clean) == story(&report));
+        found.count(rules(&clean) == rules(&report));
+        wrong.compare(&recording.name, rules(&clean), rules(&report));
+        account::never_wrong(
+            &recording.name,
+            &calls(&clean),
+            &calls(&report),
+            &mut told,
+            &mut wrong,
+        );
+    }
+    eprintln!(
+        "{name}: {equal} reports are equal, {found} have the same findings, {told} calls the same verdict and race"
+    );
+    wrong.settle();
+}
+
 #[test]
-fn packets_in_the_order_of_other_queues_tell_the_same() {
-    tells_the_same("true stamps, order of 1 ms", |recording| {
-        ways::shuffled(recording, 1_000_000)
-    });
-    tells_the_same("true stamps, order of 3 ms", |recording| {
-        ways::shuffled(recording, 3_000_000)
-    });
+fn packets_in_the_order_of_other_queues_leave_the_verdicts() {
+    for jitter in [1_000_000, 3_000_000] {
+        let name = format!("true stamps, in an order that is off by {jitter} ns");
+        leaves_the_verdicts(&name, |recording| ways::shuffled(recording, jitter));
+    }
 }
 
 #[test]
 fn stamps_that_are_off_leave_the_verdicts() {
-    let Some(recordings) = recordings("stamps that are off") else {
-        return;
-    };
-    let mut wrong = Disagreements::about("stamps that are off");
     for jitter in [1_000_000, 3_000_000] {
-        let mut share = Share::default();
-        let mut unknown = Share::default();
-        for recording in &recordings {
-            let clean = recording.analyze(&recording.packets);
-            let report = recording.analyze(&ways::restamped(recording, jitter));
-            let name = format!("{} at {jitter} ns", recording.name);
-            share.count(rules(&clean) == rules(&report));
-            wrong.compare(&name, rules(&clean), rules(&report));
-            account::never_wrong(
-                &name,
-                &calls(&clean),
-                &calls(&report),
-                &mut unknown,
-                &mut wrong,
-            );
-        }
-        eprintln!(
-            "stamps off by {jitter} ns: {share} reports have the same findings, {unknown} calls the same verdict"
-        );
+        let name = format!("stamps that are off by {jitter} ns");
+        leaves_the_verdicts(&name, |recording| ways::restamped(recording, jitter));
     }
-    wrong.settle();
 }
 
 #[test]
@@ -131,11 +134,15 @@ fn both_ends_in_one_file_leave_the_verdicts() {
                 .map(|record| record.network.retransmissions())
                 .sum()
         };
-        wrong.compare(
-            format!("{}: sent again", client.name),
-            again(&clean),
-            again(&report),
-        );
+        // What was lost on the way was sent again before one end alone.
+        let most = again(&clean) + again(&server.analyze(&server.packets));
+        if again(&report) > most {
+            wrong.add(format!(
+                "{}: sent again {} times",
+                client.name,
+                again(&report)
+            ));
+        }
     }
     eprintln!("both ends in one file: {share} reports have the same findings");
     wrong.settle();

@@ -11,8 +11,8 @@ use h2sniff::report::Report;
 use crate::shared_material;
 
 /// Recordings with more packets than this are left out, unless `H2SNIFF_EVERY_COPY=1` is set: all of
-/// all take minutes.
-const LONG: usize = 1_600;
+/// all take two minutes.
+const LONG: usize = 6_000;
 
 /// Numbers of packets that are copies begin here, so that one that is cited is seen to be.
 pub(crate) const COPIES: u64 = 1_000_000;

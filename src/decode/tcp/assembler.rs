@@ -161,6 +161,12 @@ impl Assembler {
         self.highest
     }
 
+    /// Whether the position of its first byte is known.
+    #[must_use]
+    pub const fn has_begun(&self) -> bool {
+        self.begun
+    }
+
     /// Whether nothing is missing below `position`.
     #[must_use]
     pub fn is_whole_to(&self, position: u64) -> bool {

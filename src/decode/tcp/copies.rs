@@ -33,7 +33,7 @@ use super::signal::Side;
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::link::{Segment, TcpFlags};
 
-/// Unmarked segments that are equal and no further apart than this, in nanoseconds, are copies: a
+/// Unmarked segments that are equal and less than this apart, in nanoseconds, are copies: a
 /// packet is through a host or a switch by then, and a retransmission takes a round trip at least.
 const NEAR_NANOS: i64 = 1_000_000;
 
@@ -93,6 +93,12 @@ struct Numbering {
     varies: bool,
 }
 
+impl Numbering {
+    const fn varies_with(self, number: u16) -> bool {
+        self.varies || self.last != 0 && number != 0 && number != self.last
+    }
+}
+
 /// What is remembered of a segment.
 #[derive(Clone, Copy, Debug)]
 struct Sighting {
@@ -131,20 +137,27 @@ impl Copies {
         true
     }
 
-    /// Whether a segment that brings nothing new was captured before. If so it is counted.
-    pub(super) fn is_copy(&mut self, from: Side, segment: &Segment<'_>) -> bool {
+    /// Whether a segment that brings nothing new was captured before. If so it is counted. `passed` says
+    /// that all of its bytes are known, so that it may be several segments in one.
+    pub(super) fn is_copy(&mut self, from: Side, segment: &Segment<'_>, passed: bool) -> bool {
         let again = Sighting::of(from, segment);
-        let numbered = self.numbering(from).varies;
+        let numbered = self.numbering(from).varies_with(segment.identification);
         let first = self
             .recent
             .iter()
             .rev()
-            .find(|first| again.is_copy_of(first, numbered))
+            .find(|first| again.is_copy_of(first, numbered, passed))
             .copied();
         let Some(first) = first else {
             return false;
         };
-        self.count(segment.stamp);
+        // A host answers each segment that it wants no more of with the same RST, and each that it did
+        // not expect with the same acknowledgement: no mark tells these from copies of one, and nothing
+        // depends on it.
+        let idle = segment.payload_length == 0 && segment.flags.0 & OF_ONE_SEGMENT == 0;
+        if !idle || again.is_marked(numbered) {
+            self.count(segment.stamp);
+        }
         let distance = again.time.nanos_since(first.time).saturating_abs();
         self.reach = self
             .reach
@@ -185,10 +198,9 @@ impl Copies {
         }
         self.recent.push_back(Sighting::of(from, segment));
         let numbering = self.numbering_mut(from);
-        let number = segment.identification;
-        if number != 0 {
-            numbering.varies |= numbering.last != 0 && numbering.last != number;
-            numbering.last = number;
+        numbering.varies = numbering.varies_with(segment.identification);
+        if segment.identification != 0 {
+            numbering.last = segment.identification;
         }
     }
 
@@ -231,6 +243,9 @@ impl Copies {
     }
 }
 
+/// What a connection has once each way.
+const OF_ONE_SEGMENT: u8 = TcpFlags::SYN.0 | TcpFlags::FIN.0;
+
 impl Sighting {
     fn of(from: Side, segment: &Segment<'_>) -> Self {
         Self {
@@ -247,8 +262,13 @@ impl Sighting {
         }
     }
 
+    /// Whether its sender marked it, so that it differs from what it sends again.
+    const fn is_marked(&self, numbered: bool) -> bool {
+        numbered && self.identification != 0 || self.timestamp.is_some()
+    }
+
     /// Whether this is `first` captured again, or a part of it, or more of the same.
-    fn is_copy_of(&self, first: &Self, numbered: bool) -> bool {
+    fn is_copy_of(&self, first: &Self, numbered: bool, passed: bool) -> bool {
         let alike = self.from == first.from
             && self.acknowledgement == first.acknowledgement
             && self.timestamp == first.timestamp
@@ -268,7 +288,7 @@ impl Sighting {
                 false => timed || near,
             };
         }
-        (timed || near) && self.is_cut_otherwise(first, numbered)
+        (timed || near) && self.is_cut_otherwise(first, numbered, passed)
     }
 
     /// Whether this is `first`, or cut otherwise, whoever sent it.
@@ -285,7 +305,7 @@ impl Sighting {
 
     /// Whether one of the two is a part of the other: its last one, where this is the part, so that
     /// PSH and FIN may differ.
-    fn is_cut_otherwise(&self, first: &Self, numbered: bool) -> bool {
+    fn is_cut_otherwise(&self, first: &Self, numbered: bool, passed: bool) -> bool {
         const OF_THE_LAST: u8 = TcpFlags::PSH.0 | TcpFlags::FIN.0;
         let inner = |sighting: &Self| sighting.flags.0 & !OF_THE_LAST;
         let offset = self.sequence.wrapping_sub(first.sequence);
@@ -294,7 +314,7 @@ impl Sighting {
             return false;
         }
         let ends_inside = self.length <= first.length - offset;
-        if offset > 0 && !ends_inside {
+        if !ends_inside && (offset > 0 || !passed) {
             return false;
         }
         if !numbered {
@@ -319,6 +339,6 @@ impl Sighting {
     fn is_near(&self, first: &Self) -> bool {
         let opens = self.flags.contains(TcpFlags::SYN);
         let near = if opens { NEAR_SYN_NANOS } else { NEAR_NANOS };
-        self.time.nanos_since(first.time).saturating_abs() <= near
+        self.time.nanos_since(first.time).saturating_abs() < near
     }
 }

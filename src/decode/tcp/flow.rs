@@ -2,11 +2,12 @@
 
 use std::net::SocketAddr;
 
-use super::assembler::{Assembler, Piece, REORDER_NANOS};
+use super::assembler::{Piece, REORDER_NANOS};
 use super::copies::{Copied, Copies};
+use super::half::{Half, lacks};
 use super::handshake::Handshake;
-use super::order::{Lacks, Order, Overtaken};
-use super::sequence::{Line, ORIGIN};
+use super::order::{Order, Overtaken};
+use super::sequence::Line;
 use super::signal::{Ending, Side, Signal};
 use super::vitals::Vitals;
 use crate::capture::{Stamp, Timestamp};
@@ -28,20 +29,6 @@ pub struct Flow {
     copies: Copies,
     order: Order,
     broken_off: bool,
-}
-
-/// What one side did.
-#[derive(Debug, Default)]
-struct Half {
-    line: Option<Line>,
-    assembler: Assembler,
-    vitals: Vitals,
-    initial_sequence: Option<u32>,
-    /// The most of the peer's stream that this side acknowledged.
-    acknowledged: Option<u64>,
-    fin: Option<u64>,
-    reset: bool,
-    spoke: bool,
 }
 
 impl Flow {
@@ -172,10 +159,11 @@ impl Flow {
     /// late.
     pub(super) fn is_reopened_by(&self, segment: &Segment<'_>) -> bool {
         let opens = segment.flags.contains(TcpFlags::SYN) && segment.acknowledgement.is_none();
-        let half = self.half(self.side_of(segment));
+        let from = self.side_of(segment);
+        let half = self.half(from);
         let late = half.initial_sequence.is_none()
             && half.line == Some(Line::beginning_at(segment.sequence.wrapping_add(1)));
-        let awaited = half.line.is_none() && !self.order.is_kept();
+        let awaited = half.line.is_none() && self.order.follows(from, segment.sequence);
         opens && half.initial_sequence != Some(segment.sequence) && !late && !awaited
     }
 
@@ -184,22 +172,51 @@ impl Flow {
         self.copies.sender_of(segment, translated)
     }
 
-    pub(super) fn push(&mut self, segment: &Segment<'_>, sink: &mut impl FnMut(Signal<'_>)) {
+    /// Takes a segment; `false` where it is left out because it was captured before.
+    pub(super) fn push(
+        &mut self,
+        segment: &Segment<'_>,
+        sink: &mut impl FnMut(Signal<'_>),
+    ) -> bool {
         let from = self.side_of(segment);
         if self.was_captured_before(from, segment) {
-            return;
+            return false;
         }
         self.copies.remember(from, segment);
-        let overtaken = match self.order.is_kept() {
-            true => Overtaken::No,
-            false => self.order.overtaken(from, segment, REORDER_NANOS),
-        };
+        if self.order.is_kept() {
+            if self.order.awaits(lacks(&self.halves, from, segment)) {
+                self.order.hold(from, segment, Overtaken::No);
+            } else {
+                self.apply(from, segment, Overtaken::No, sink);
+            }
+        } else {
+            self.push_among_others(from, segment, sink);
+        }
+        true
+    }
+
+    /// Takes a segment while others wait.
+    fn push_among_others(
+        &mut self,
+        from: Side,
+        segment: &Segment<'_>,
+        sink: &mut impl FnMut(Signal<'_>),
+    ) {
+        let now = segment.stamp.time;
+        self.release(now, sink);
+        if self.order.overlaps(from, segment) {
+            while let Some(waiting) = self.order.take_of(from) {
+                self.apply(from, &waiting.segment(), waiting.overtaken, sink);
+            }
+            self.order.miss(from, self.half(from).assembler.next());
+        }
+        let overtaken = self.order.overtaken(from, segment, REORDER_NANOS);
         if self.order.awaits(lacks(&self.halves, from, segment)) {
             self.order.hold(from, segment, overtaken);
         } else {
             self.apply(from, segment, overtaken, sink);
         }
-        self.release(segment.stamp.time, sink);
+        self.release(now, sink);
     }
 
     /// Since when segments wait for earlier ones.
@@ -280,6 +297,8 @@ impl Flow {
         }
         if segment.flags.contains(TcpFlags::RST) && !self.half(from).reset {
             self.half_mut(from).reset = true;
+            // It may answer something old with an old number; its sender's bytes went before it.
+            let end = end.max(self.half(from).assembler.highest());
             sink(Signal::Ended {
                 by: from,
                 ending: Ending::Rst,
@@ -310,9 +329,13 @@ impl Flow {
     fn shown_end(&self, side: Side) -> Option<u64> {
         let half = self.half(side);
         let acknowledged = self.half(side.peer()).acknowledged;
-        let more = self.broken_off && !half.reset;
-        half.fin.or_else(|| match more {
-            true => acknowledged.max(Some(half.assembler.highest().saturating_add(1))),
+        let more = acknowledged.max(Some(half.assembler.highest().saturating_add(1)));
+        // What came before may decide what was cut by an end that was seen.
+        if self.broken_off && half.initial_sequence.is_none() {
+            return more;
+        }
+        half.fin.or(match self.broken_off && !half.reset {
+            true => more,
             false => acknowledged,
         })
     }
@@ -331,36 +354,18 @@ impl Flow {
     /// Whether a segment is to be left out because the capture shows it twice. Most bring something
     /// new, and so are known at a glance not to be copies.
     fn was_captured_before(&mut self, from: Side, segment: &Segment<'_>) -> bool {
-        let blind = !self.half(from).spoke && self.half(from.peer()).acknowledged.is_some();
-        // What waits has not left its mark yet.
-        let looks_new = self.order.is_kept() && self.brings_news(from, segment);
-        self.copies.is_elsewhere(segment, blind) || !looks_new && self.copies.is_copy(from, segment)
-    }
-
-    /// Whether a segment raises anything that its copy would have raised before.
-    fn brings_news(&self, from: Side, segment: &Segment<'_>) -> bool {
-        let half = self.half(from);
-        if segment.flags.contains(TcpFlags::SYN) {
-            return half.initial_sequence.is_none();
-        }
-        let highest = half.assembler.highest();
-        let reaches = |line: Line| {
-            let length = u64::from(segment.payload_length);
-            line.position(segment.sequence, highest)
-                .saturating_add(length)
+        let [first, second] = &self.halves;
+        let (half, peer) = match from {
+            Side::First => (first, second),
+            Side::Second => (second, first),
         };
-        let new_bytes =
-            segment.payload_length > 0 && half.line.is_none_or(|line| reaches(line) > highest);
-        let new_end = segment.flags.contains(TcpFlags::FIN) && half.fin.is_none()
-            || segment.flags.contains(TcpFlags::RST) && !half.reset;
-        new_bytes
-            || new_end
-            || segment.acknowledgement.is_some_and(|number| {
-                let peer = self.half(from.peer());
-                let upto = |line: Line| line.position(number, peer.assembler.highest());
-                peer.line
-                    .is_none_or(|line| half.acknowledged < Some(upto(line)))
-            })
+        let blind = !half.spoke && peer.acknowledged.is_some();
+        if self.copies.is_elsewhere(segment, blind) {
+            return true;
+        }
+        // What waits has not left its mark yet.
+        let looks_new = self.order.is_kept() && half.brings_news(peer, segment);
+        !looks_new && self.copies.is_copy(from, segment, half.has_passed(segment))
     }
 
     /// What a segment tells of the network, whatever it carries.
@@ -446,6 +451,7 @@ impl Flow {
     ) -> u64 {
         let opens = segment.flags.contains(TcpFlags::SYN);
         let sequence = segment.sequence.wrapping_add(u32::from(opens));
+        let acknowledged = self.half(from.peer()).acknowledged;
         let half = self.half_mut(from);
         let line = *half.line.get_or_insert(Line::beginning_at(sequence));
         let position = line.position(sequence, half.assembler.highest());
@@ -464,7 +470,11 @@ impl Flow {
         let sent_before = half.assembler.retransmissions() > before.0;
         // Neither a bare acknowledgement nor a keep-alive probe raises the highest byte.
         if sent_before || half.assembler.highest() > before.1 {
-            half.vitals.sent(end, sent_before, carrier.stamp);
+            match acknowledged.is_some_and(|upto| upto >= end) {
+                // Captured behind its acknowledgement: nothing is waited for.
+                true => half.vitals.count(sent_before, carrier.stamp),
+                false => half.vitals.sent(end, sent_before, carrier.stamp),
+            }
         }
         end
     }
@@ -483,40 +493,5 @@ impl Flow {
             Side::First => first,
             Side::Second => second,
         }
-    }
-}
-
-/// What should have come before a segment and did not.
-fn lacks(halves: &[Half; 2], from: Side, segment: &Segment<'_>) -> Lacks {
-    let [first, second] = halves;
-    let (half, peer) = match from {
-        Side::First => (first, second),
-        Side::Second => (second, first),
-    };
-    let opens = segment.flags.contains(TcpFlags::SYN);
-    let own = match opens {
-        true => None,
-        false => half.lack(segment.sequence),
-    };
-    let peers = segment.acknowledgement.and_then(|number| match peer.line {
-        // A SYN-ACK before the SYN that it answers.
-        None if opens => Some(ORIGIN),
-        _ => peer.lack(number),
-    });
-    Lacks {
-        own: own.map(|position| (from, position)),
-        peers: peers.map(|position| (from.peer(), position)),
-    }
-}
-
-impl Half {
-    /// The first byte before `sequence` that has not passed.
-    #[inline]
-    fn lack(&self, sequence: u32) -> Option<u64> {
-        let assembler = &self.assembler;
-        let position = self.line?.position(sequence, assembler.highest());
-        // A FIN takes a sequence number of its own (RFC 9293, section 3.4).
-        let sent = position.saturating_sub(u64::from(self.fin.is_some()));
-        (!assembler.is_whole_to(sent)).then_some(assembler.next())
     }
 }

@@ -7,6 +7,7 @@
 mod assembler;
 mod copies;
 mod flow;
+mod half;
 mod handshake;
 mod order;
 mod sequence;

@@ -26,6 +26,10 @@ const MAX_WAITING: usize = 256;
 /// How many bytes wait at most, so that a capture full of holes costs no memory.
 const MAX_WAITING_BYTES: usize = 256 << 10;
 
+/// How many bytes of a connection can have overtaken its SYN: more is another connection between the
+/// same addresses.
+const MAX_OVERTAKING_BYTES: u32 = 1 << 20;
+
 /// Segments that wait, in the order of their capture.
 #[derive(Debug, Default)]
 pub(super) struct Order {
@@ -117,12 +121,47 @@ impl Order {
 
     /// Takes out the first segment that waits for nothing more.
     pub(super) fn take(&mut self, lacks: impl Fn(Side, &Segment<'_>) -> Lacks) -> Option<Waiting> {
+        let is_ready = |waiting: &Waiting| !self.awaits(lacks(waiting.from, &waiting.segment));
+        let ready = self
+            .waiting
+            .iter()
+            .enumerate()
+            .filter(|(_, one)| is_ready(one));
+        // Of its sender's, that with which its bytes go on, or begin.
+        let place = ready.reduce(|first, other| {
+            let ahead = first
+                .1
+                .segment
+                .sequence
+                .wrapping_sub(other.1.segment.sequence);
+            let before = first.1.from == other.1.from && ahead.cast_signed() > 0;
+            if before { other } else { first }
+        });
+        let (place, _) = place?;
+        Some(self.take_at(place))
+    }
+
+    /// Takes out the segment of a side that has waited longest.
+    pub(super) fn take_of(&mut self, from: Side) -> Option<Waiting> {
         let mut waiting = self.waiting.iter();
-        let place =
-            waiting.position(|waiting| !self.awaits(lacks(waiting.from, &waiting.segment)))?;
-        let taken = self.waiting.remove(place);
-        self.bytes = self.bytes.saturating_sub(taken.payload.len());
-        Some(taken)
+        let place = waiting.position(|waiting| waiting.from == from)?;
+        Some(self.take_at(place))
+    }
+
+    /// Whether `segment` carries bytes that one which waits carries too. Of two that differ the one
+    /// captured first counts, so that they must not change places.
+    pub(super) fn overlaps(&self, from: Side, segment: &Segment<'_>) -> bool {
+        self.waiting.iter().any(
+            |Waiting {
+                 segment: other,
+                 from: side,
+                 ..
+             }| {
+                let ahead = other.sequence.wrapping_sub(segment.sequence);
+                let behind = segment.sequence.wrapping_sub(other.sequence);
+                *side == from && (ahead < segment.payload_length || behind < other.payload_length)
+            },
+        )
     }
 
     /// Gives up waiting for what the segment that waited longest lacks.
@@ -132,12 +171,31 @@ impl Order {
         };
         let Lacks { own, peers } = lacks(first.from, &first.segment);
         for (side, position) in [own, peers].into_iter().flatten() {
-            let [first, second] = &mut self.missing;
-            match side {
-                Side::First => *first = Some(position),
-                Side::Second => *second = Some(position),
-            }
+            self.miss(side, position);
         }
+    }
+
+    /// What comes next of a side is not waited for any more.
+    pub(super) const fn miss(&mut self, side: Side, position: u64) {
+        let [first, second] = &mut self.missing;
+        match side {
+            Side::First => *first = Some(position),
+            Side::Second => *second = Some(position),
+        }
+    }
+
+    /// Whether what waits can belong to the connection that a SYN of `from` opens.
+    pub(super) fn follows(&self, from: Side, initial_sequence: u32) -> bool {
+        let first = initial_sequence.wrapping_add(1);
+        !self.waiting.is_empty()
+            && self.waiting.iter().all(|waiting| {
+                let segment = &waiting.segment;
+                let shown = match waiting.from == from {
+                    true => Some(segment.sequence),
+                    false => segment.acknowledgement,
+                };
+                shown.is_none_or(|shown| shown.wrapping_sub(first) < MAX_OVERTAKING_BYTES)
+            })
     }
 
     /// Whether `segment` was overtaken by one that waits. What its sender numbered or stamped lower,
@@ -166,6 +224,12 @@ impl Order {
             false if since > reorder => Overtaken::SentAgain,
             false => Overtaken::Perhaps,
         }
+    }
+
+    fn take_at(&mut self, place: usize) -> Waiting {
+        let taken = self.waiting.remove(place);
+        self.bytes = self.bytes.saturating_sub(taken.payload.len());
+        taken
     }
 
     fn is_missing(&self, side: Side, position: u64) -> bool {

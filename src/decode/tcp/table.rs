@@ -38,9 +38,9 @@ const MAX_TWINS: usize = 8;
 /// How often idle connections are looked for.
 const SWEEP: Duration = Duration::from_secs(10);
 
-/// A segment stamped so much earlier than one before it, in nanoseconds, was not just overtaken: the
-/// capture's parts are in the wrong order.
-const DISORDER_NANOS: i64 = 1_000_000_000;
+/// A segment stamped so much earlier than one before it, in nanoseconds, was not just overtaken, since
+/// no queue is emptied as rarely: the capture's parts are in the wrong order.
+const DISORDER_NANOS: i64 = 100_000_000;
 
 /// Where a flow and what is attached to it live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -146,16 +146,15 @@ impl<T: Default> Flows<T> {
         self.next_index
     }
 
-    /// Gives a segment to its flow; `sink` gets what it brought, with the flow's attachment.
+    /// Gives a segment to its flow; `sink` gets what it brought, with the flow's attachment. `None` where
+    /// it is left out.
     pub fn push(
         &mut self,
         segment: &Segment<'_>,
         sink: &mut impl FnMut(&mut T, Signal<'_>),
     ) -> Option<(&Flow, &mut T)> {
         let now = segment.stamp.time;
-        self.release(now, sink);
         let slot = self.locate(segment)?;
-        self.latest = self.latest.max(Some(now));
         let entry = self.entries.get_mut(slot.0)?.as_mut()?;
         let waited = entry.flow.waits_since().is_some();
         let Entry {
@@ -165,9 +164,12 @@ impl<T: Default> Flows<T> {
             ..
         } = entry;
         let sink = &mut |signal: Signal<'_>| sink(attachment, signal);
-        match twins.as_slice() {
+        let fresh = match twins.as_slice() {
             [] => flow.push(segment, sink),
             twins => flow.push(&as_first_seen(segment, twins, flow), sink),
+        };
+        if !fresh {
+            return None;
         }
         if !waited && let Some(since) = flow.waits_since() {
             self.waiting.push_back((since, slot));
@@ -176,6 +178,9 @@ impl<T: Default> Flows<T> {
             entry.over = true;
             self.ended.push_back((now, slot));
         }
+        self.latest = self.latest.max(Some(now));
+        self.release(now, sink);
+        let entry = self.entries.get_mut(slot.0)?.as_mut()?;
         Some((&entry.flow, &mut entry.attachment))
     }
 

@@ -99,15 +99,22 @@ impl Vitals {
 
     /// This side sent data that ends at `end`.
     pub(super) fn sent(&mut self, end: u64, sent_before: bool, stamp: Stamp) {
-        self.segments += 1;
+        self.count(sent_before, stamp);
         if sent_before {
-            self.retransmissions += 1;
-            self.first_retransmission.get_or_insert(stamp);
             self.probe = None;
             return;
         }
         self.probe.get_or_insert((end, stamp));
         self.waiting.get_or_insert(stamp);
+    }
+
+    /// This side sent data: before, or just now.
+    pub(super) fn count(&mut self, sent_before: bool, stamp: Stamp) {
+        self.segments += 1;
+        if sent_before {
+            self.retransmissions += 1;
+            self.first_retransmission.get_or_insert(stamp);
+        }
     }
 
     /// The other side acknowledged more of what this one sent, which reaches up to `highest`.

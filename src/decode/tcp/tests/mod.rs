@@ -1,5 +1,6 @@
 //! TCP told by real packets: what each story of segments becomes.
 
+mod copies;
 mod properties;
 mod stories;
 mod twins;
@@ -59,12 +60,17 @@ impl Tape {
 
     /// Pushes the first `captured` bytes of a packet.
     fn push(&mut self, millis: i64, packet: &[u8], captured: usize) {
+        self.push_of(0, millis * 1_000, packet, captured);
+    }
+
+    /// The same of any file, and at a microsecond.
+    fn push_of(&mut self, file: u32, micros: i64, packet: &[u8], captured: usize) {
         self.packet += 1;
         let packet = Packet {
             stamp: Stamp {
-                time: Timestamp::from_nanos(millis * 1_000_000),
+                time: Timestamp::from_nanos(micros * 1_000),
                 packet: self.packet,
-                file: 0,
+                file,
             },
             link_type: LinkType::RAW,
             original_length: u32::try_from(packet.len()).unwrap(),
@@ -90,6 +96,10 @@ impl Tape {
             write!(self.told, "{told}-- connection {} over", flow.index()).unwrap();
             if again > 0 {
                 write!(self.told, ", {again} sent again").unwrap();
+            }
+            let copies = flow.copied().segments;
+            if copies > 0 {
+                write!(self.told, ", {copies} captured before").unwrap();
             }
             self.told.push('\n');
         }

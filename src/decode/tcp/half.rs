@@ -1,0 +1,90 @@
+//! One side of a connection: what it sent, and what it acknowledged.
+
+use super::assembler::Assembler;
+use super::order::Lacks;
+use super::sequence::{Line, ORIGIN};
+use super::signal::Side;
+use super::vitals::Vitals;
+use crate::decode::link::{Segment, TcpFlags};
+
+/// What one side did.
+#[derive(Debug, Default)]
+pub(super) struct Half {
+    pub(super) line: Option<Line>,
+    pub(super) assembler: Assembler,
+    pub(super) vitals: Vitals,
+    pub(super) initial_sequence: Option<u32>,
+    /// The most of the peer's stream that this side acknowledged.
+    pub(super) acknowledged: Option<u64>,
+    pub(super) fin: Option<u64>,
+    pub(super) reset: bool,
+    pub(super) spoke: bool,
+}
+
+impl Half {
+    /// Whether all bytes of a segment of this side have been passed on.
+    pub(super) fn has_passed(&self, segment: &Segment<'_>) -> bool {
+        self.end_of(segment)
+            .is_some_and(|end| end <= self.assembler.next())
+    }
+
+    /// Whether a segment of this side raises anything that its copy would have raised before.
+    pub(super) fn brings_news(&self, peer: &Self, segment: &Segment<'_>) -> bool {
+        if segment.flags.contains(TcpFlags::SYN) {
+            return self.initial_sequence.is_none();
+        }
+        let bytes = segment.payload_length > 0
+            && self
+                .end_of(segment)
+                .is_none_or(|end| end > self.assembler.highest());
+        let ends = segment.flags.contains(TcpFlags::FIN) && self.fin.is_none()
+            || segment.flags.contains(TcpFlags::RST) && !self.reset;
+        let acknowledges = |number| {
+            let upto = |line: Line| line.position(number, peer.assembler.highest());
+            peer.line
+                .is_none_or(|line| self.acknowledged < Some(upto(line)))
+        };
+        bytes || ends || segment.acknowledgement.is_some_and(acknowledges)
+    }
+
+    /// The position after a segment of this side, if that of any byte is known.
+    fn end_of(&self, segment: &Segment<'_>) -> Option<u64> {
+        let begins = self
+            .line?
+            .position(segment.sequence, self.assembler.highest());
+        Some(begins.saturating_add(u64::from(segment.payload_length)))
+    }
+
+    /// The first byte before `sequence` that has not passed.
+    #[inline]
+    fn lack(&self, sequence: u32) -> Option<u64> {
+        let assembler = &self.assembler;
+        if !assembler.has_begun() {
+            // Not even its SYN.
+            return Some(ORIGIN);
+        }
+        let position = self.line?.position(sequence, assembler.highest());
+        // A FIN takes a sequence number of its own (RFC 9293, section 3.4).
+        let sent = position.saturating_sub(u64::from(self.fin.is_some()));
+        (sent > assembler.next()).then_some(assembler.next())
+    }
+}
+
+/// What should have come before a segment and did not.
+pub(super) fn lacks(halves: &[Half; 2], from: Side, segment: &Segment<'_>) -> Lacks {
+    let [first, second] = halves;
+    let (half, peer) = match from {
+        Side::First => (first, second),
+        Side::Second => (second, first),
+    };
+    let opens = segment.flags.contains(TcpFlags::SYN);
+    let own = match opens {
+        true => None,
+        false => half.lack(segment.sequence),
+    };
+    let peers = segment.acknowledgement.and_then(|number| peer.lack(number));
+    Lacks {
+        own: own.map(|position| (from, position)),
+        peers: peers.map(|position| (from.peer(), position)),
+    }
+}
