@@ -163,10 +163,10 @@ impl<T: Default> Flows<T> {
             attachment,
             ..
         } = entry;
-        let sink = &mut |signal: Signal<'_>| sink(attachment, signal);
+        let tell = &mut |signal: Signal<'_>| sink(attachment, signal);
         let fresh = match twins.as_slice() {
-            [] => flow.push(segment, sink),
-            twins => flow.push(&as_first_seen(segment, twins, flow), sink),
+            [] => flow.push(segment, tell),
+            twins => flow.push(&as_first_seen(segment, twins, flow), tell),
         };
         if !fresh {
             return None;
