@@ -2,7 +2,7 @@
 //! What is told of it must be the same, or less, and never wrong.
 
 // Failing is what a test is for, and these helpers are the test.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stderr)]
 
 #[path = "../shared_material/mod.rs"]
 mod shared_material;

@@ -186,10 +186,11 @@ impl<T: Default> Flows<T> {
 
     /// Has the connections whose segments wait in vain, while others go on, go on as well.
     pub fn release(&mut self, now: Timestamp, sink: &mut impl FnMut(&mut T, Signal<'_>)) {
-        while let Some((_, slot)) = self
-            .waiting
-            .pop_front_if(|(since, _)| now.nanos_since(*since) > PATIENCE_NANOS)
-        {
+        while let Some((since, slot)) = self.waiting.front().copied() {
+            if now.nanos_since(since) <= PATIENCE_NANOS {
+                return;
+            }
+            self.waiting.pop_front();
             let Some(Some(entry)) = self.entries.get_mut(slot.0) else {
                 continue;
             };
