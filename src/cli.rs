@@ -1,5 +1,6 @@
 //! What the user typed, as plain options.
 
+mod limits;
 #[cfg(feature = "live")]
 mod live;
 
@@ -10,6 +11,9 @@ use clap_complete::Shell;
 use h2sniff::capture::Timestamp;
 use h2sniff::inspect::{Filter, Moment};
 
+#[cfg(feature = "live")]
+pub(crate) use self::limits::Limits;
+pub(crate) use self::limits::{FileLimits, ReportLimits};
 #[cfg(feature = "live")]
 pub(crate) use self::live::{Live, LiveFormat};
 
@@ -90,6 +94,8 @@ pub(crate) struct Analyze {
     /// Exit with 1 if a finding has this rule or severity (repeatable; `warning` includes errors)
     #[arg(long, value_name = "RULE|SEVERITY")]
     pub(crate) fail_on: Vec<String>,
+    #[command(flatten)]
+    pub(crate) limits: ReportLimits,
 }
 
 #[derive(Args, Debug)]
@@ -118,6 +124,8 @@ pub(crate) struct Timeline {
     /// How many RPCs of a kind the text names
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub(crate) limit: usize,
+    #[command(flatten)]
+    pub(crate) limits: ReportLimits,
 }
 
 #[derive(Args, Debug)]
@@ -195,6 +203,8 @@ pub(crate) struct Input {
     #[cfg(feature = "tls")]
     #[arg(long = "keylog", value_name = "FILE")]
     pub(crate) key_logs: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) limits: FileLimits,
 }
 
 #[derive(Args, Debug)]

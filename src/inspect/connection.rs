@@ -4,6 +4,7 @@
 //! answered, and whose answer arrived, are settled and folded into counts on the way, so that memory
 //! follows what is open. What never happens here: judging, which is [`judge`](super::judge)'s.
 
+mod bounds;
 mod certain;
 
 use std::collections::VecDeque;
@@ -16,8 +17,10 @@ use super::filter::Filter;
 use super::fingerprint::{self, Identity};
 use super::goaway::{GoAway, GoAways};
 use super::idleness::Idleness;
+use super::interned::{self, Interned};
 use super::judge::{Circumstances, Judgement, judge};
 use super::keepalive::Keepalive;
+use super::limits::Limits;
 use super::opened::Opened;
 use super::overdue::Due;
 use super::passage::{Passage, Passages, Passing};
@@ -35,14 +38,12 @@ use crate::decode::http2::{
 use crate::decode::tcp::Ending;
 use crate::decode::{Carrier, Direction, Event, Network, Recognition, Transport};
 
+pub(super) use bounds::Load;
 pub(super) use certain::GRACE;
 
 /// How many streams of a connection are followed at a time. Far above any server's
 /// MAX_CONCURRENT_STREAMS; a client that opens more without an answer is an attack.
-pub const MAX_OPEN_STREAMS: usize = 1 << 17;
-
-/// How many different methods and authorities are stored once; beyond that each call has its own.
-const MAX_INTERNED: usize = 4_096;
+pub const MAX_OPEN_STREAMS: usize = 1 << 16;
 
 /// How many settings of a side are kept; honest peers know nine.
 const MAX_SETTINGS: usize = 64;
@@ -63,6 +64,8 @@ pub struct Interest {
     pub filter: Filter,
     /// The capture's first packet.
     pub epoch: Timestamp,
+    /// How much of it to keep.
+    pub limits: Limits,
 }
 
 impl Interest {
@@ -101,7 +104,7 @@ pub struct Connection {
     received_by_client: Option<u64>,
     /// How much of the server's stream was seen.
     sent_by_server: u64,
-    interned: FxHashMap<Box<[u8]>, Arc<[u8]>>,
+    interned: Interned,
     settled: Vec<Rpc>,
     traffic: Follower,
     counted: Vec<Counted>,
@@ -166,7 +169,7 @@ impl Connection {
             },
             received_by_client: None,
             sent_by_server: 0,
-            interned: FxHashMap::default(),
+            interned: Interned::default(),
             settled: Vec::new(),
             traffic: Follower::new(recognition),
             counted: Vec::new(),
@@ -225,11 +228,10 @@ impl Connection {
                     .acknowledge(Direction::ClientToServer, *upto, *stamp);
             }
             Event::Gap {
-                length, carrier, ..
-            } => {
-                self.record.missing.bytes += length;
-                self.record.missing.first.get_or_insert(carrier.stamp);
-            }
+                direction,
+                length,
+                carrier,
+            } => self.record.missing.add(*direction, *length, carrier.stamp),
             Event::Lost {
                 direction,
                 cause,
@@ -241,7 +243,7 @@ impl Connection {
                         .get_or_insert((*direction, carrier.stamp));
                 }
                 self.traffic.lose(carrier.stamp);
-                self.record.missing.losses += 1;
+                self.record.missing.lose(*cause);
                 let server_upto = self.sent_by_server;
                 self.circumstances.losses.begin(*direction, server_upto);
                 if *direction == Direction::ServerToClient {
@@ -467,9 +469,9 @@ impl Connection {
             return;
         }
         let interned = &mut self.interned;
-        stream.request.read(block, &interest.headers, &mut |value| {
-            intern(interned, value)
-        });
+        stream
+            .request
+            .read(block, &interest.headers, &mut |value| interned.share(value));
         stream
             .request
             .fingerprint
@@ -754,6 +756,7 @@ impl Connection {
             return;
         }
         self.record.verdicts.add(rpc.verdict);
+        self.record.missing.count(&rpc);
         // What was told once is told to its end.
         if !silent || interest.all || told {
             self.settled.push(rpc);
@@ -789,18 +792,7 @@ fn from_server(frame: &Frame<'_>) -> FromServer {
 
 fn first_value(block: &HeaderBlock, name: &[u8]) -> Option<Arc<[u8]>> {
     let field = block.fields().find(|field| field.name == Some(name))?;
-    field.value.map(Arc::from)
-}
-
-fn intern(interned: &mut FxHashMap<Box<[u8]>, Arc<[u8]>>, value: &[u8]) -> Arc<[u8]> {
-    if let Some(known) = interned.get(value) {
-        return Arc::clone(known);
-    }
-    let shared: Arc<[u8]> = value.into();
-    if interned.len() < MAX_INTERNED {
-        interned.insert(value.into(), Arc::clone(&shared));
-    }
-    shared
+    field.value.map(|value| interned::cut(value).into())
 }
 
 fn tell(id: CallId, stream: Stream, judgement: Judgement) -> Rpc {
@@ -829,6 +821,7 @@ fn tell(id: CallId, stream: Stream, judgement: Judgement) -> Rpc {
         method: request.method,
         authority: request.authority,
         opened: opened.map(|carrier| carrier.stamp),
+        doubt: None,
         timeout: request.timeout,
         answer_begun: answer.begun,
         ended,

@@ -16,6 +16,8 @@
 //!            +--- boundary found --- Lost <--- gap at an unknown place, or no HTTP/2
 //! ```
 
+mod held;
+
 use super::boundary;
 use super::error_code::ErrorCode;
 use super::frame::{
@@ -84,6 +86,8 @@ pub enum Loss {
     Gap,
     /// The bytes are no HTTP/2.
     Nonsense,
+    /// What was held of them was given up, to stay within bounds.
+    GivenUp,
 }
 
 /// Reads one direction.

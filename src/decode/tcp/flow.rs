@@ -293,6 +293,21 @@ impl Flow {
         }
     }
 
+    /// How many bytes are held behind holes, both ways.
+    #[must_use]
+    pub const fn held(&self) -> usize {
+        let [first, second] = &self.halves;
+        first.assembler.held() + second.assembler.held()
+    }
+
+    /// Waits no longer for what is missing: every hole is a gap.
+    pub fn give_up_holes(&mut self, sink: &mut impl FnMut(Signal<'_>)) {
+        for from in [Side::First, Side::Second] {
+            let assembler = &mut self.half_mut(from).assembler;
+            assembler.give_up_all(&mut |chunk| sink(Signal::Chunk { from, chunk }));
+        }
+    }
+
     /// How far a side's bytes are known to have reached, captured or not: to its FIN, or to what its
     /// peer acknowledged. One number beyond its last byte is most likely a FIN, and as surely missing.
     fn shown_end(&self, side: Side) -> Option<u64> {

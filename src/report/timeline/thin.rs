@@ -58,6 +58,7 @@ mod tests {
             method: None,
             authority: None,
             opened: None,
+            doubt: None,
             timeout: None,
             answer_begun: false,
             ended: None,
