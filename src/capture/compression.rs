@@ -131,9 +131,9 @@ impl Read for Unpacked {
         if self.compression.is_none() {
             return self.reader.read(free);
         }
-        if self.unpacked >= self.allowed() {
-            let unpacked = self.unpacked;
-            let text = format!("it unpacks to more than {unpacked} bytes (--max-unpacked)");
+        let allowed = self.allowed();
+        if self.unpacked >= allowed {
+            let text = format!("it unpacks to more than {allowed} bytes (--max-unpacked)");
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
         }
         let most = free.len().min(MAX_UNPACKED_AT_ONCE);

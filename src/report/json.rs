@@ -436,3 +436,28 @@ pub(super) const fn transport(transport: Transport) -> &'static str {
         Transport::None => "none",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inspect::Verdict;
+    use crate::report::story::tests as told;
+
+    #[test]
+    fn a_report_written_piece_by_piece_is_the_whole_report() {
+        let calls = [
+            told::rpc(0, 1, Verdict::Refused),
+            told::rpc(0, 3, Verdict::Status),
+        ];
+        let mut several = Report::default();
+        several.analysis.connections = vec![told::connection(0), told::connection(1)];
+        several.analysis.rpcs = calls.into();
+        for whole in [Report::default(), several] {
+            let mut written = Vec::new();
+            write(&whole, Secrets::Redacted, &mut written).unwrap();
+            let at_once = serde_json::to_string_pretty(&report(&whole, Secrets::Redacted));
+            let at_once = format!("{}\n", at_once.unwrap());
+            assert_eq!(String::from_utf8(written).unwrap(), at_once);
+        }
+    }
+}

@@ -11,7 +11,8 @@ mod peak;
 #[path = "../../src/wire.rs"]
 mod wire;
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use captures::{ACK, From, RST, SYN, Talk, Writer};
@@ -261,6 +262,122 @@ fn settings_floods_over_many_open_streams() {
         &path,
         200 * MIB,
     );
+}
+
+/// A compressed capture: one call, then 300 records of 4 MiB of zeros, packed by `pack`, which no file of
+/// its size holds honestly. Both formats may be members one after the other.
+fn bomb(name: &str, pack: impl Fn(&[u8]) -> Vec<u8>) -> PathBuf {
+    let mut writer = Writer::new(Vec::new());
+    let mut talk = Talk::number(1);
+    hello(&mut talk, &mut writer);
+    talk.say(&mut writer, From::Client, &request(wire::END_STREAM, 1));
+    let mut record = Vec::new();
+    for part in [1_900_000_000_u32, 0, 4 << 20, 4 << 20] {
+        record.extend(part.to_le_bytes());
+    }
+    record.resize(record.len() + (4 << 20), 0);
+    let zeros = pack(&record);
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let mut file = File::create(&path).expect("the folder for tests can be written");
+    let mut write = |bytes: &[u8]| file.write_all(bytes).expect("space on the disk");
+    write(&pack(&writer.finish()));
+    (0..300).for_each(|_| write(&zeros));
+    path
+}
+
+#[test]
+fn bombs_of_gzip_and_zstd() {
+    let gzip = bomb("bomb.pcap.gz", |bytes| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(bytes).expect("memory");
+        encoder.finish().expect("memory")
+    });
+    let zstd = bomb("bomb.pcap.zst", |bytes| {
+        zstd::encode_all(bytes, 1).expect("memory")
+    });
+    for (what, path, options, bytes) in [
+        (
+            "a gzip bomb, 64 MiB of it",
+            gzip,
+            &["analyze", "--max-unpacked", "64MiB"][..],
+            64 << 20,
+        ),
+        ("a zstd bomb", zstd, &["analyze"], 1_u64 << 30),
+    ] {
+        let run = run(what, options, &path);
+        assert_eq!(run.status, Some(0), "{what}: {}", run.complaints);
+        assert!(run.peak <= 64 * MIB, "{what}: {} MiB", run.peak / MIB);
+        let told = format!("it unpacks to more than {bytes} bytes (--max-unpacked)");
+        assert!(run.complaints.contains(&told), "{what}: {}", run.complaints);
+        assert!(run.output.contains("1 RPC"), "{what}: {}", run.output);
+    }
+}
+
+/// A pcapng block.
+fn block(kind: u32, body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len() + 12).expect("a block");
+    [
+        &kind.to_le_bytes(),
+        &length.to_le_bytes(),
+        body,
+        &length.to_le_bytes(),
+    ]
+    .concat()
+}
+
+#[test]
+fn a_million_interfaces_and_endless_options() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("interfaces.pcapng");
+    let file = File::create(&path).expect("the folder for tests can be written");
+    let mut out = BufWriter::new(file);
+    let mut write = |bytes: &[u8]| out.write_all(bytes).expect("space on the disk");
+    write(&block(
+        0x0a0d_0d0a,
+        &[
+            0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255,
+        ],
+    ));
+    // Raw IP, no snap length; a name that differs for each.
+    for number in 0..1_000_000_u32 {
+        let name = format!("veth{number:012}");
+        let options = [&[2, 0, 16, 0][..], name.as_bytes(), &[0; 4]].concat();
+        write(&block(
+            1,
+            &[&[101, 0, 0, 0, 0, 0, 0, 0][..], &options].concat(),
+        ));
+    }
+    // Blocks of options alone: 60 kB each in a description, 16 MiB in one of unknown type.
+    let option = [&[1, 0, 0x60, 0xea][..], &[b'x'; 60_000]].concat();
+    let many = option.repeat(200);
+    write(&block(
+        1,
+        &[&[101, 0, 0, 0, 0, 0, 0, 0][..], &many].concat(),
+    ));
+    let length = (64_u32 << 20) + 12;
+    write(&0x7777_u32.to_le_bytes());
+    write(&length.to_le_bytes());
+    (0..1_024).for_each(|_| write(&[0; 64 << 10]));
+    write(&length.to_le_bytes());
+    let mut packets = Writer::new(Vec::new());
+    let mut talk = Talk::number(1);
+    hello(&mut talk, &mut packets);
+    talk.say(&mut packets, From::Client, &request(wire::END_STREAM, 1));
+    let mut rest = &packets.finish()[24..];
+    while let Some((header, tail)) = rest.split_first_chunk::<16>() {
+        let length = u32::from_le_bytes([header[8], header[9], header[10], header[11]]) as usize;
+        let (packet, tail) = tail.split_at(length);
+        let padding = vec![0; length.next_multiple_of(4) - length];
+        let captured = u32::try_from(length).expect("a packet").to_le_bytes();
+        write(&block(
+            6,
+            &[&[0; 12][..], &captured, &captured, packet, &padding].concat(),
+        ));
+        rest = tail;
+    }
+    out.flush().expect("space on the disk");
+    drop(out);
+    let run = analyze("1,000,000 interfaces, endless options", &path, 64 * MIB);
+    assert!(run.output.contains("1 RPC"), "{}", run.output);
 }
 
 #[test]

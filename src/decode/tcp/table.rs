@@ -66,6 +66,8 @@ pub struct Flows<T> {
     swept: Option<Timestamp>,
     /// What all of them hold, in bytes.
     held: usize,
+    /// How many segments there were.
+    segments: u64,
 }
 
 #[derive(Debug)]
@@ -76,6 +78,8 @@ struct Entry<T> {
     over: bool,
     /// What it holds, in bytes, as [`Flows::charge`] was told last.
     held: usize,
+    /// The how many-th segment of all was its last one: times can be false.
+    heard: u64,
 }
 
 impl<T> Default for Flows<T> {
@@ -89,6 +93,7 @@ impl<T> Default for Flows<T> {
             next_index: 0,
             swept: None,
             held: 0,
+            segments: 0,
         }
     }
 }
@@ -121,9 +126,14 @@ impl<T: Default> Flows<T> {
     ) -> Option<Slot> {
         let slot = self.locate(segment)?;
         let entry = self.entries.get_mut(slot.0)?.as_mut()?;
+        self.segments += 1;
         let Entry {
-            flow, attachment, ..
+            flow,
+            attachment,
+            heard,
+            ..
         } = entry;
+        *heard = self.segments;
         flow.push(segment, &mut |signal| sink(attachment, signal));
         if !entry.over && entry.flow.is_over() {
             entry.over = true;
@@ -214,6 +224,7 @@ impl<T: Default> Flows<T> {
             attachment: T::default(),
             over: false,
             held: 0,
+            heard: self.segments,
         });
         let slot = match self.free.pop() {
             Some(slot) => {

@@ -30,9 +30,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         severity: Severity::Warning,
         confidence: Confidence::Certain,
         title: format!(
-            "the capture of {} to {} is not complete",
+            "the capture of {} to {} is not complete: {}",
             plural(incomplete.len(), "connection"),
             case.server,
+            costs.summary(),
         ),
         connections: incomplete.iter().map(|record| record.number).collect(),
         rpcs: Vec::new(),
@@ -140,6 +141,22 @@ impl Costs {
         self.methods += record.missing.methods;
     }
 
+    /// What it comes to, in a few words.
+    fn summary(&self) -> String {
+        let missing = match self.bytes {
+            0 if self.given_up > 0 => "some was given up".to_owned(),
+            0 => "it begins too late".to_owned(),
+            bytes => {
+                let bytes = plural(usize::try_from(bytes).unwrap_or(usize::MAX), "byte");
+                format!("{bytes} missing")
+            }
+        };
+        match self.unjudged {
+            0 => format!("{missing}, which costs no verdict"),
+            unjudged => format!("{missing}, {} cannot be judged", rpcs(unjudged)),
+        }
+    }
+
     fn explanation(&self) -> String {
         let mut text = String::new();
         if self.begun_late > 0 {
@@ -192,5 +209,40 @@ impl Costs {
             );
         }
         advice
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::inspect::story::analysis;
+    use crate::inspect::{Doubt, Verdict};
+
+    #[test]
+    fn what_holes_cost_is_told_of_the_connection_and_at_each_call() {
+        let told = analysis(
+            "C 0.000 HEADERS 1
+             C 0.001 HEADERS 3 lost
+             S 0.010 ANSWER 1 lost
+             C 0.020 HEADERS 5
+             S 0.030 ANSWER 5",
+        );
+        let mut findings = told.findings.iter();
+        let found = findings
+            .find(|finding| finding.rule == super::RULE.name)
+            .unwrap();
+        let proof: Vec<_> = found.evidence.iter().map(|proof| proof.text.as_str()).collect();
+        assert_eq!(proof.len(), 2, "{proof:?}");
+        assert!(proof[0].contains("bytes of the client are missing before this"), "{proof:?}");
+        assert!(proof[1].contains("bytes of the server are missing before this"), "{proof:?}");
+        let unknown = told.rpcs.iter().filter(|rpc| rpc.verdict == Verdict::Unknown);
+        let doubts: Vec<_> = unknown.map(|rpc| (rpc.id.stream, rpc.doubt)).collect();
+        let cost = format!("{} RPC", doubts.len());
+        assert!(proof[1].contains(&cost) && proof[1].contains("cannot be judged"), "{proof:?}");
+        assert!(doubts.contains(&(1, Some(Doubt::FramesMissing))), "{doubts:?}");
+        let known = told.rpcs.iter().filter(|rpc| rpc.verdict != Verdict::Unknown);
+        assert!(known.into_iter().all(|rpc| rpc.doubt.is_none()));
+        let missing = told.connections[0].missing;
+        assert_eq!((missing.from_client.holes, missing.from_server.holes), (1, 1));
+        assert_eq!(missing.bytes, missing.from_client.bytes + missing.from_server.bytes);
     }
 }

@@ -63,24 +63,24 @@ impl<T: Default> Flows<T> {
         let (mut over, mut unrelated, mut counting) = (Vec::new(), Vec::new(), Vec::new());
         for (slot, entry) in (0..).zip(&self.entries) {
             let Some(entry) = entry else { continue };
-            let age = (entry.flow.last_seen().time, entry.flow.index(), Slot(slot));
+            let age = (entry.heard, Slot(slot));
             match () {
                 () if entry.over => over.push(age),
                 () if counts(&entry.attachment) => counting.push(age),
                 () => unrelated.push(age),
             }
         }
-        over.sort_unstable_by_key(|(time, index, _)| (*time, *index));
-        unrelated.sort_unstable_by_key(|(time, index, _)| (*time, *index));
+        over.sort_unstable_by_key(|(heard, _)| *heard);
+        unrelated.sort_unstable_by_key(|(heard, _)| *heard);
         let spared = (most / SHARE).max(1).min(unrelated.len());
         counting.extend(unrelated.split_off(unrelated.len() - spared));
-        counting.sort_unstable_by_key(|(time, index, _)| (*time, *index));
+        counting.sort_unstable_by_key(|(heard, _)| *heard);
         let going: Vec<_> = [over, unrelated, counting]
             .into_iter()
             .flatten()
             .take(surplus)
             .collect();
-        let taken = going.into_iter().filter_map(|(.., slot)| {
+        let taken = going.into_iter().filter_map(|(_, slot)| {
             let is_over = self.entries.get(slot.0)?.as_ref()?.over;
             // A stray packet of one that is over must not look like a new one.
             if is_over {
@@ -116,11 +116,10 @@ impl<T: Default> Flows<T> {
             let entry = entry
                 .as_ref()
                 .filter(|entry| entry.held > 0 && entry.held >= share)?;
-            let age = (entry.flow.last_seen().time, entry.flow.index());
-            Some((age, entry.held, Slot(slot)))
+            Some((entry.heard, entry.held, Slot(slot)))
         });
         let mut holders: Vec<_> = holders.collect();
-        holders.sort_unstable_by_key(|(age, ..)| *age);
+        holders.sort_unstable_by_key(|(heard, ..)| *heard);
         let mut left = self.held;
         let goal = most - most / 4;
         holders
@@ -146,4 +145,88 @@ impl<T: Default> Flows<T> {
 
 fn nanos(duration: Duration) -> i64 {
     i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::{LinkType, Packet, Stamp};
+    use crate::decode::link::{self, Content};
+    use crate::wire::{End, Peers, SYN};
+
+    /// A table of connections from ports 1, 2, 3 …; those on an even one count.
+    fn table(connections: u16) -> Flows<u16> {
+        let mut flows = Flows::default();
+        for port in 1..=connections {
+            hear(&mut flows, port);
+        }
+        flows
+    }
+
+    fn hear(flows: &mut Flows<u16>, port: u16) -> Slot {
+        let data = Peers::new(port, 50_051).packet(End::Client, 0, None, SYN, b"");
+        let packet = Packet {
+            stamp: Stamp::default(),
+            link_type: LinkType::RAW,
+            original_length: u32::try_from(data.len()).unwrap(),
+            data: &data,
+        };
+        let mut links = link::Decoder::default();
+        let Content::Tcp(segment) = links.decode(&packet) else {
+            panic!("no segment");
+        };
+        let place = flows.push(&segment, &mut |_, _| ()).unwrap();
+        *flows.at(place).unwrap().1 = port;
+        place
+    }
+
+    fn gone(flows: &mut Flows<u16>, most: usize) -> Vec<u16> {
+        let gone = flows.take_surplus(most, |port| port.is_multiple_of(2));
+        gone.into_iter().map(|(_, port)| port).collect()
+    }
+
+    #[test]
+    fn the_most_silent_go_first_and_those_that_do_not_count_before_them() {
+        let mut flows = table(20);
+        assert_eq!(gone(&mut flows, 20), []);
+        hear(&mut flows, 1);
+        assert_eq!(gone(&mut flows, 19), [3, 5]);
+        assert_eq!(flows.len(), 18);
+        // But for the latest, a tenth of the places, who may yet show what they speak.
+        assert_eq!(gone(&mut flows, 8), [7, 9, 11, 13, 15, 17, 19, 2, 4, 6]);
+        assert_eq!(flows.len(), 8);
+    }
+
+    #[test]
+    fn one_place_goes_to_the_latest() {
+        let mut flows = table(2);
+        assert_eq!(gone(&mut flows, 1), [1]);
+        hear(&mut flows, 3);
+        assert_eq!(
+            gone(&mut flows, 1),
+            [2],
+            "though the other does not count yet"
+        );
+    }
+
+    #[test]
+    fn those_that_hold_little_are_spared() {
+        let mut flows = table(0);
+        for (port, held) in (1..=8).zip([100, 4_000, 100, 4_000, 100, 4_000, 100, 4_000]) {
+            let place = hear(&mut flows, port);
+            flows.charge(place, held);
+        }
+        hear(&mut flows, 2);
+        assert!(flows.holders(20_000).is_empty());
+        let asked = flows.holders(16_000);
+        let asked: Vec<_> = asked
+            .into_iter()
+            .map(|slot| *flows.at(slot).unwrap().1)
+            .collect();
+        assert_eq!(
+            asked,
+            [4, 6],
+            "the most silent first, until 12,000 are left"
+        );
+    }
 }
