@@ -89,7 +89,8 @@ pub struct Connection {
     server_begun: bool,
     /// How long the handshake took.
     round_trip_nanos: Option<i64>,
-    streams: FxHashMap<u32, Stream>,
+    /// Each in its own place: half of the map is empty.
+    streams: FxHashMap<u32, Box<Stream>>,
     opened: Opened,
     pushed: Opened,
     /// Answered streams that wait for the client's acknowledgement, in the order of answers.
@@ -279,7 +280,7 @@ impl Connection {
         let mut open: Vec<_> = std::mem::take(&mut self.streams).into_iter().collect();
         open.sort_unstable_by_key(|(id, _)| *id);
         for (id, stream) in open {
-            self.report(id, stream, interest);
+            self.report(id, *stream, interest);
         }
     }
 
@@ -428,7 +429,7 @@ impl Connection {
             opened: Some(carrier),
             ..Stream::default()
         };
-        self.streams.insert(id.0, stream);
+        self.streams.insert(id.0, Box::new(stream));
         true
     }
 
@@ -514,7 +515,7 @@ impl Connection {
         }
         let unseen = !self.opened.contains(id.0) && self.streams.len() < MAX_OPEN_STREAMS;
         if !unseen {
-            return self.streams.get_mut(&id.0);
+            return self.streams.get_mut(&id.0).map(Box::as_mut);
         }
         Some(self.streams.entry(id.0).or_default())
     }
@@ -725,7 +726,7 @@ impl Connection {
             if stream.reset_by_client.is_none()
                 && let Some(stream) = self.streams.remove(&id)
             {
-                self.report(id, stream, interest);
+                self.report(id, *stream, interest);
             }
         }
     }

@@ -52,7 +52,7 @@ impl Connection {
         }
         for id in ids {
             if let Some(stream) = self.streams.remove(&id) {
-                self.report(id, stream, interest);
+                self.report(id, *stream, interest);
             }
         }
         self.circumstances.losses = losses;
