@@ -1,9 +1,9 @@
 //! What a run of the real binary took of memory at most.
 
 use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
 
 use wait4::Wait4 as _;
 
@@ -18,7 +18,6 @@ pub(crate) struct Run {
 
 /// Runs `h2sniff` and says on standard error what it took.
 pub(crate) fn run(what: &str, arguments: &[&str], capture: &Path) -> Run {
-    let begun = Instant::now();
     let [output, complaints] = ["output", "complaints"].map(|kind| {
         let mut path = capture.as_os_str().to_owned();
         path.push(format!(".{}.{kind}", arguments.concat().replace('/', "_")));
@@ -44,11 +43,10 @@ pub(crate) fn run(what: &str, arguments: &[&str], capture: &Path) -> Run {
     for path in [output, complaints] {
         std::fs::remove_file(path).expect("it was just written");
     }
-    eprintln!(
-        "{what:<44} {:>4} MiB {:>5.1} s, capture {} MiB",
-        run.peak >> 20,
-        begun.elapsed().as_secs_f64(),
-        capture.metadata().map_or(0, |of| of.len()) >> 20
-    );
+    let seconds = (used.rusage.utime + used.rusage.stime).as_secs_f64();
+    let size = capture.metadata().map_or(0, |of| of.len()) >> 20;
+    let peak = run.peak >> 20;
+    let told = format!("{what:<44} {peak:>4} MiB, {seconds:>4.1} s, capture {size} MiB");
+    writeln!(std::io::stderr(), "{told}").expect("somebody listens");
     run
 }
