@@ -146,22 +146,21 @@ pub(crate) struct Frames {
 
 /// Which part of a capture is asked for.
 #[derive(Args, Debug)]
-#[command(next_help_heading = "Filters")]
 pub(crate) struct Selection {
     /// Only this connection, by its number
-    #[arg(long, value_name = "N")]
+    #[arg(long, help_heading = "Filters", value_name = "N")]
     conn: Option<u32>,
     /// Only this stream
-    #[arg(long, value_name = "N")]
+    #[arg(long, help_heading = "Filters", value_name = "N")]
     stream: Option<u32>,
     /// Only methods that match, such as `/shop.Orders/*`
-    #[arg(long, value_name = "GLOB")]
+    #[arg(long, help_heading = "Filters", value_name = "GLOB")]
     method: Option<String>,
     /// Only from here on: RFC 3339, or seconds after the first packet
-    #[arg(long, value_name = "TIME", value_parser = moment)]
+    #[arg(long, help_heading = "Filters", value_name = "TIME", value_parser = moment)]
     since: Option<Moment>,
     /// Only up to here
-    #[arg(long, value_name = "TIME", value_parser = moment)]
+    #[arg(long, help_heading = "Filters", value_name = "TIME", value_parser = moment)]
     until: Option<Moment>,
 }
 

@@ -5,33 +5,30 @@ use h2sniff::{decode, inspect};
 
 /// What an untrusted or very large capture may take.
 #[derive(Args, Debug)]
-#[command(next_help_heading = "Limits")]
 pub(crate) struct Limits {
     /// Connections followed at a time; beyond it the most silent ones are let go
-    #[arg(long, value_name = "N", value_parser = count, default_value_t = decode::MAX_CONNECTIONS)]
+    #[arg(long, help_heading = "Limits", value_name = "N", value_parser = count, default_value_t = decode::MAX_CONNECTIONS)]
     max_connections: usize,
     /// Memory for what connections hold until more comes; beyond it holes are given up early
-    #[arg(long, value_name = "SIZE", value_parser = held, default_value = "128MiB")]
+    #[arg(long, help_heading = "Limits", value_name = "SIZE", value_parser = held, default_value = "128MiB")]
     max_held: usize,
 }
 
 /// The same for a capture in a file.
 #[derive(Args, Debug)]
-#[command(next_help_heading = "Limits")]
 pub(crate) struct FileLimits {
     #[command(flatten)]
     limits: Limits,
     /// How much of a compressed capture is unpacked [default: 100 times its size, 1GiB at least]
-    #[arg(long, value_name = "SIZE", value_parser = unpacked)]
+    #[arg(long, help_heading = "Limits", value_name = "SIZE", value_parser = unpacked)]
     pub(crate) max_unpacked: Option<u64>,
 }
 
 /// How much a report lists.
 #[derive(Args, Debug)]
-#[command(next_help_heading = "Limits")]
 pub(crate) struct ReportLimits {
     /// RPCs that are listed; the others are counted
-    #[arg(long, value_name = "N", value_parser = count, default_value_t = inspect::MAX_LISTED_RPCS)]
+    #[arg(long, help_heading = "Limits", value_name = "N", value_parser = count, default_value_t = inspect::MAX_LISTED_RPCS)]
     max_rpcs: usize,
 }
 
