@@ -1,5 +1,6 @@
 //! What the user typed, as plain options.
 
+mod limits;
 #[cfg(feature = "live")]
 mod live;
 
@@ -10,6 +11,9 @@ use clap_complete::Shell;
 use h2sniff::capture::Timestamp;
 use h2sniff::inspect::{Filter, Moment};
 
+#[cfg(feature = "live")]
+pub(crate) use self::limits::Limits;
+pub(crate) use self::limits::{FileLimits, ReportLimits};
 #[cfg(feature = "live")]
 pub(crate) use self::live::{Live, LiveFormat};
 
@@ -90,6 +94,8 @@ pub(crate) struct Analyze {
     /// Exit with 1 if a finding has this rule or severity (repeatable; `warning` includes errors)
     #[arg(long, value_name = "RULE|SEVERITY")]
     pub(crate) fail_on: Vec<String>,
+    #[command(flatten)]
+    pub(crate) limits: ReportLimits,
 }
 
 #[derive(Args, Debug)]
@@ -118,6 +124,8 @@ pub(crate) struct Timeline {
     /// How many RPCs of a kind the text names
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub(crate) limit: usize,
+    #[command(flatten)]
+    pub(crate) limits: ReportLimits,
 }
 
 #[derive(Args, Debug)]
@@ -138,22 +146,21 @@ pub(crate) struct Frames {
 
 /// Which part of a capture is asked for.
 #[derive(Args, Debug)]
-#[command(next_help_heading = "Filters")]
 pub(crate) struct Selection {
     /// Only this connection, by its number
-    #[arg(long, value_name = "N")]
+    #[arg(long, help_heading = "Filters", value_name = "N")]
     conn: Option<u32>,
     /// Only this stream
-    #[arg(long, value_name = "N")]
+    #[arg(long, help_heading = "Filters", value_name = "N")]
     stream: Option<u32>,
     /// Only methods that match, such as `/shop.Orders/*`
-    #[arg(long, value_name = "GLOB")]
+    #[arg(long, help_heading = "Filters", value_name = "GLOB")]
     method: Option<String>,
     /// Only from here on: RFC 3339, or seconds after the first packet
-    #[arg(long, value_name = "TIME", value_parser = moment)]
+    #[arg(long, help_heading = "Filters", value_name = "TIME", value_parser = moment)]
     since: Option<Moment>,
     /// Only up to here
-    #[arg(long, value_name = "TIME", value_parser = moment)]
+    #[arg(long, help_heading = "Filters", value_name = "TIME", value_parser = moment)]
     until: Option<Moment>,
 }
 
@@ -195,6 +202,8 @@ pub(crate) struct Input {
     #[cfg(feature = "tls")]
     #[arg(long = "keylog", value_name = "FILE")]
     pub(crate) key_logs: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) limits: FileLimits,
 }
 
 #[derive(Args, Debug)]

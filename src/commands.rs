@@ -71,7 +71,7 @@ enum Refusal {
 pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<Done> {
     let watched = watched(&options.fail_on)?;
     let secrets = secrets(&options.output);
-    let mut capture = Capture::open(&options.input.captures)?;
+    let mut capture = open_captures(&options.input)?;
     let interest = Interest {
         headers: options
             .headers
@@ -80,6 +80,7 @@ pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<Done> {
             .collect(),
         all: options.all,
         filter: options.selection.filter(),
+        limits: options.limits.inspect(),
         ..Interest::default()
     };
     let decode = decode_options(&options.input, 0)?;
@@ -98,9 +99,7 @@ pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<Done> {
     let mut out = open(&options.output)?;
     match options.format {
         AnalyzeFormat::Json => {
-            serde_json::to_writer_pretty(&mut out, &report::to_json(&report, secrets))
-                .map_err(io::Error::from)?;
-            writeln!(out)?;
+            report::write_json(&report, secrets, &mut out)?;
         }
         AnalyzeFormat::Text => {
             colour(&options.output);
@@ -124,7 +123,7 @@ pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<Done> {
 
 pub(crate) fn frames(options: &Frames) -> anyhow::Result<Done> {
     let secrets = secrets(&options.output);
-    let mut capture = Capture::open(&options.input.captures)?;
+    let mut capture = open_captures(&options.input)?;
     let keep = match options.format {
         FramesFormat::Http2Debug => frames::logged_data(secrets),
         FramesFormat::Text | FramesFormat::Json => 0,
@@ -143,11 +142,13 @@ pub(crate) fn frames(options: &Frames) -> anyhow::Result<Done> {
     let mut epoch = None;
     let mut places: FxHashMap<u32, Place> = FxHashMap::default();
     let mut readable = false;
+    let mut recognised = 0;
     let mut selected = frames::Selected::new(options.selection.filter());
     let decode = decode_options(&options.input, keep)?;
     let mut decoder = pipeline::events(&mut capture, decode, |first, connection, event| {
         let epoch = *epoch.get_or_insert(first.time);
         if let Event::Recognised(recognition) = event {
+            recognised += 1;
             readable |= recognition.transport.is_http2();
             places.insert(
                 connection,
@@ -158,6 +159,10 @@ pub(crate) fn frames(options: &Frames) -> anyhow::Result<Done> {
                     server: recognition.server,
                 },
             );
+        }
+        if matches!(event, Event::Finished { .. }) {
+            places.remove(&connection);
+            selected.forget(connection);
         }
         let Event::Frame(frame) = event else {
             return Ok(());
@@ -188,7 +193,7 @@ pub(crate) fn frames(options: &Frames) -> anyhow::Result<Done> {
     warn(&pipeline::notes(&mut capture))?;
     warn(&decoder.take_anomalies())?;
     if !readable {
-        return Err(no_http2(&options.input.captures, decoder.tally(), places.len()).into());
+        return Err(no_http2(&options.input.captures, decoder.tally(), recognised).into());
     }
     Ok(Done::Well)
 }
@@ -268,11 +273,20 @@ fn rules() -> String {
     format!("rules: {}", rules.join(", "))
 }
 
+fn open_captures(input: &Input) -> Result<Capture, CaptureError> {
+    let mut capture = Capture::open(&input.captures)?;
+    if let Some(bytes) = input.limits.max_unpacked {
+        capture.limit_unpacked(bytes);
+    }
+    Ok(capture)
+}
+
 fn decode_options(input: &Input, keep_data: usize) -> anyhow::Result<decode::Options> {
     Ok(decode::Options {
         ports: input.ports.clone(),
         keep_data,
         keys: keys(input)?,
+        limits: input.limits.decode(),
     })
 }
 

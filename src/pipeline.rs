@@ -117,6 +117,7 @@ impl Pipeline {
         self.conclude();
         self.report.analysis = self.inspector.finish();
         self.report.anomalies = self.decoder.take_anomalies();
+        self.report.given_up = self.decoder.given_up();
         self.report.tally = self.decoder.tally().clone();
         self.report
     }
@@ -139,6 +140,7 @@ pub fn analyze(capture: &mut Capture, options: Options) -> Result<Report, Captur
     }
     let mut report = pipeline.finish();
     report.files = capture.files().cloned().collect();
+    report.anomalies.extend(unlisted(&report));
     report.anomalies.splice(0..0, notes(capture));
     Ok(report)
 }
@@ -193,6 +195,29 @@ impl Embedded {
         }
         self.taken = secrets.len();
     }
+}
+
+/// What the report does not list, as anomalies.
+fn unlisted(report: &Report) -> impl Iterator<Item = Anomaly> + use<> {
+    let given_up = report.analysis.given_up;
+    let all = [
+        (
+            given_up.connections,
+            "connections are counted but not listed: there are too many".to_owned(),
+        ),
+        (
+            given_up.rpcs,
+            "RPCs are counted but not listed: there are too many (--max-rpcs)".to_owned(),
+        ),
+    ];
+    let unlisted = all.into_iter().filter(|(count, _)| *count > 0);
+    unlisted.map(|(count, text)| Anomaly {
+        layer: Layer::Capture,
+        text: format!("{count} {text}"),
+        stamp: None,
+        connection: None,
+        count,
+    })
 }
 
 /// What was odd about the capture files themselves, as anomalies.

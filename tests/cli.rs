@@ -94,6 +94,10 @@ fn help_names_commands_and_exit_statuses() {
         "--output",
         "--show-secrets",
         "--port",
+        "--max-connections",
+        "--max-held",
+        "--max-unpacked",
+        "--max-rpcs",
         "Examples:",
     ] {
         assert!(help.contains(option), "{option} is not in the help");
@@ -121,6 +125,81 @@ fn a_wrong_command_line_is_status_2() {
             run.command
         );
     }
+}
+
+#[test]
+fn a_limit_that_leaves_nothing_is_refused_with_what_is_allowed() {
+    for (option, value, reason) in [
+        ("--max-connections", "0", "expected a number, at least 1"),
+        ("--max-connections", "many", "expected a number, at least 1"),
+        ("--max-held", "100K", "at least 1MiB is needed"),
+        (
+            "--max-held",
+            "much",
+            "expected a size such as 500K, 64MiB or 1G",
+        ),
+        (
+            "--max-unpacked",
+            "-1",
+            "expected a size such as 500K, 64MiB or 1G",
+        ),
+        ("--max-rpcs", "0", "expected a number, at least 1"),
+    ] {
+        let run = Run::of(&["analyze", "x", &format!("{option}={value}")]);
+        assert_eq!(run.status, Some(2), "{}", run.command);
+        assert!(run.complaints.contains(reason), "{}", run.complaints);
+    }
+}
+
+#[test]
+fn what_a_limit_cost_is_told() {
+    let mut packets = Vec::new();
+    for port in 0..20 {
+        let mut talk = Talk::new(Peers::new(40_000 + port, 50_051));
+        talk.say(End::Client, wire::PREFACE);
+        talk.say(End::Client, &wire::settings(&[]));
+        talk.say(End::Server, &wire::settings(&[(3, 100)]));
+        let request = [(":method", "POST"), (":path", "/shop.Cart/Add")];
+        talk.say(End::Client, &wire::headers(wire::END_STREAM, 1, &request));
+        packets.extend(talk.packets);
+    }
+    let path = file("crowd.pcap", &wire::pcap(&packets));
+    let whole = Run::of(&arguments("analyze", &path, &["--format", "json"])).succeeded();
+    let whole: Value = serde_json::from_str(&whole).expect("JSON");
+    assert_eq!(whole["given_up"]["connections"], 0);
+    assert_eq!(whole["rpcs"].as_array().map(Vec::len), Some(20));
+    let few = ["--format", "json", "--all", "--max-connections", "5"];
+    let run = Run::of(&arguments("analyze", &path, &few));
+    assert_eq!(run.status, Some(0), "{}", run.complaints);
+    assert!(
+        run.complaints.contains("--max-connections"),
+        "{}",
+        run.complaints
+    );
+    let few: Value = serde_json::from_str(&run.output).expect("JSON");
+    assert_eq!(few["given_up"]["connections"], 15);
+    assert_eq!(few["connections"].as_array().map(Vec::len), Some(20));
+    let doubtful = few["rpcs"].as_array().expect("a list").iter();
+    let doubtful = doubtful.filter(|rpc| rpc["doubt"] == "given_up" && rpc["verdict"] == "unknown");
+    assert_eq!(
+        doubtful.count(),
+        15,
+        "verdicts that eviction weakened say so"
+    );
+    let finding = few["findings"].as_array().expect("a list").iter();
+    let finding = finding
+        .clone()
+        .find(|finding| finding["rule"] == "capture-incomplete");
+    let explanation = finding.expect("a finding")["explanation"].to_string();
+    assert!(explanation.contains("15 RPCs"), "{explanation}");
+    let listed = Run::of(&arguments(
+        "analyze",
+        &path,
+        &["--format", "json", "--max-rpcs", "3"],
+    ));
+    let listed: Value = serde_json::from_str(&listed.output).expect("JSON");
+    assert_eq!(listed["rpcs"].as_array().map(Vec::len), Some(3));
+    assert_eq!(listed["given_up"]["unlisted_rpcs"], 17);
 }
 
 #[test]

@@ -31,6 +31,8 @@ pub(super) enum Exhausted {
     CutOff,
     /// The compressed stream is damaged, in the decompressor's words.
     Damaged(String),
+    /// The compressed stream unpacks to more than is read, in words.
+    TooLarge(String),
 }
 
 impl Buffer {
@@ -46,6 +48,10 @@ impl Buffer {
 
     pub(super) fn input(&self) -> &Unpacked {
         &self.input
+    }
+
+    pub(super) fn input_mut(&mut self) -> &mut Unpacked {
+        &mut self.input
     }
 
     /// Why [`Self::require`] failed; `None` as long as more may come.
@@ -124,6 +130,9 @@ impl Buffer {
                 }
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                     self.exhausted = Some(Exhausted::CutOff);
+                }
+                Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                    self.exhausted = Some(Exhausted::TooLarge(error.to_string()));
                 }
                 Err(error) => self.exhausted = Some(Exhausted::Damaged(error.to_string())),
             }

@@ -1,9 +1,11 @@
 //! Compressed captures, recognised by content, unpacked as a stream.
 //!
 //! In: any reader. Out: a reader of what is inside. What never happens here: holding more than one
-//! window of the unpacked bytes, however much a small file unpacks to.
+//! window of the unpacked bytes, or going on for ever, however much a small file unpacks to.
 
 use std::io::{self, Cursor, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::read::MultiGzDecoder;
 use zstd::stream::read::Decoder as ZstdDecoder;
@@ -15,6 +17,13 @@ const MAX_UNPACKED_AT_ONCE: usize = 32 << 10;
 /// The largest zstd window accepted, as a power of two: 128 MiB, what the zstd tool itself accepts
 /// without being told otherwise, and `zstd --long` writes.
 const MAX_ZSTD_WINDOW_LOG: u32 = 27;
+
+/// How many times its size a compressed capture may unpack to. Real ones shrink to a fifth, those of
+/// one request again and again to a fiftieth; a bomb to less than a thousandth.
+const MAX_RATIO: u64 = 100;
+
+/// What a compressed capture may unpack to in any case, in bytes: reading it takes seconds.
+const MIN_ALLOWED: u64 = 1 << 30;
 
 /// How a capture is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,6 +59,17 @@ impl Compression {
 pub(super) struct Unpacked {
     reader: Box<dyn Read + Send>,
     compression: Option<Compression>,
+    /// Bytes read of the file, and what they were unpacked to.
+    packed: Arc<AtomicU64>,
+    unpacked: u64,
+    /// What they may be unpacked to, if that was said.
+    limit: Option<u64>,
+}
+
+/// Counts what is read.
+struct Counted<R> {
+    reader: R,
+    count: Arc<AtomicU64>,
 }
 
 impl Unpacked {
@@ -59,9 +79,13 @@ impl Unpacked {
         reader.by_ref().take(4).read_to_end(&mut beginning)?;
 
         let compression = Compression::recognise(&beginning);
-        let whole = Cursor::new(beginning).chain(reader);
+        let packed = Arc::new(AtomicU64::new(0));
+        let whole = Counted {
+            reader: Cursor::new(beginning).chain(reader),
+            count: Arc::clone(&packed),
+        };
         let reader: Box<dyn Read + Send> = match compression {
-            None => Box::new(whole),
+            None => Box::new(whole.reader),
             Some(Compression::Gzip) => Box::new(MultiGzDecoder::new(whole)),
             Some(Compression::Zstd) => {
                 let mut decoder = ZstdDecoder::new(whole)?;
@@ -72,7 +96,22 @@ impl Unpacked {
         Ok(Self {
             reader,
             compression,
+            packed,
+            unpacked: 0,
+            limit: None,
         })
+    }
+
+    /// Unpacks no more than this many bytes, however large the file is.
+    pub(super) const fn limit(&mut self, bytes: u64) {
+        self.limit = Some(bytes);
+    }
+
+    /// How many bytes may be unpacked by now.
+    fn allowed(&self) -> u64 {
+        let packed = self.packed.load(Ordering::Relaxed);
+        let usual = packed.saturating_mul(MAX_RATIO).max(MIN_ALLOWED);
+        self.limit.unwrap_or(usual)
     }
 
     /// What the bytes were packed in.
@@ -89,12 +128,25 @@ impl Unpacked {
 
 impl Read for Unpacked {
     fn read(&mut self, free: &mut [u8]) -> io::Result<usize> {
-        let free = match self.compression {
-            Some(_) if free.len() > MAX_UNPACKED_AT_ONCE => {
-                free.split_at_mut(MAX_UNPACKED_AT_ONCE).0
-            }
-            _ => free,
-        };
-        self.reader.read(free)
+        if self.compression.is_none() {
+            return self.reader.read(free);
+        }
+        let allowed = self.allowed();
+        if self.unpacked >= allowed {
+            let text = format!("it unpacks to more than {allowed} bytes (--max-unpacked)");
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
+        }
+        let most = free.len().min(MAX_UNPACKED_AT_ONCE);
+        let read = self.reader.read(free.split_at_mut(most).0)?;
+        self.unpacked += read as u64;
+        Ok(read)
+    }
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, free: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(free)?;
+        self.count.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
     }
 }

@@ -39,6 +39,11 @@ enum Records {
 }
 
 impl CaptureFile {
+    /// Unpacks no more than this many bytes of it, if it is compressed.
+    pub(super) fn limit_unpacked(&mut self, bytes: u64) {
+        self.buffer.input_mut().limit(bytes);
+    }
+
     /// Opens `path`, of which `-` is standard input.
     pub(super) fn open(index: u32, path: &Path, capacity: usize) -> Result<Self, CaptureError> {
         if path.as_os_str() == STANDARD_INPUT {
@@ -178,6 +183,9 @@ impl CaptureFile {
             (_, Some(Exhausted::Damaged(why))) => {
                 format!("the compressed capture is damaged after packet {packets}: {why}")
             }
+            (_, Some(Exhausted::TooLarge(why))) => {
+                format!("the compressed capture is not read beyond packet {packets}: {why}")
+            }
             (Ending::InsidePacket, _) => {
                 format!(
                     "the capture is cut off in the middle of packet {}",
@@ -213,7 +221,7 @@ fn recognise(
             whole.then(|| Records::Pcapng(Pcapng::new(index)))
         }
         Err(_) => match buffer.exhausted() {
-            Some(Exhausted::Damaged(why)) => {
+            Some(Exhausted::Damaged(why) | Exhausted::TooLarge(why)) => {
                 let detail = format!("it cannot be unpacked: {why}");
                 return Err(CaptureError::Damaged { path, detail });
             }

@@ -74,6 +74,14 @@ impl Capture {
         }
     }
 
+    /// Unpacks no more than this many bytes of each compressed capture. Unless this is said, it is 100
+    /// times what the file takes, and a gibibyte at least.
+    pub fn limit_unpacked(&mut self, bytes: u64) {
+        for file in &mut self.files {
+            file.limit_unpacked(bytes);
+        }
+    }
+
     /// The next packet in time, borrowed until the one after it; `None` at the end of all files.
     ///
     /// # Errors

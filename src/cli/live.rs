@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::Output;
+use super::limits::size;
+use super::{Limits, Output};
 
 #[derive(Args, Debug)]
 pub(crate) struct Live {
@@ -84,6 +85,8 @@ pub(crate) struct Live {
     /// Become this user once everything that takes rights is open
     #[arg(long, value_name = "USER")]
     pub(crate) user: Option<String>,
+    #[command(flatten)]
+    pub(crate) limits: Limits,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -107,24 +110,6 @@ fn duration(text: &str) -> Result<Duration, String> {
         .map_err(|_| "a time cannot be negative".to_owned())
 }
 
-/// A size such as `64MiB`, `500K` or `1G`; a mere number is bytes, and all units are powers of 1024.
-fn size(text: &str) -> Result<usize, String> {
-    let wrong = || "expected a size such as 500K, 64MiB or 1G".to_owned();
-    let digits = text.trim_end_matches(|letter: char| !letter.is_ascii_digit());
-    let number: usize = digits.parse().map_err(|_| wrong())?;
-    let unit = text.get(digits.len()..).unwrap_or_default().trim();
-    let power = match unit.to_ascii_lowercase().as_str() {
-        "" | "b" => 0,
-        "k" | "kb" | "kib" => 10,
-        "m" | "mb" | "mib" => 20,
-        "g" | "gb" | "gib" => 30,
-        _ => return Err(wrong()),
-    };
-    number
-        .checked_mul(1 << power)
-        .ok_or_else(|| "that is too large".to_owned())
-}
-
 /// An address with a port, or a port on loopback: a page about who talks to whom is not for everybody.
 fn address(text: &str) -> Result<SocketAddr, String> {
     let port = text.strip_prefix(':').unwrap_or(text);
@@ -141,15 +126,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_and_sizes_have_units() {
+    fn times_have_units() {
         assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
         assert!(duration("-5s").is_err() && duration("soon").is_err());
-        assert_eq!(size("4096"), Ok(4_096));
-        assert_eq!(size("500K"), Ok(512_000));
-        assert_eq!(size("64MiB"), Ok(64 << 20));
-        assert!(size("64 parsecs").is_err() && size("99999999999G").is_err());
     }
 
     #[test]

@@ -42,6 +42,7 @@ pub(crate) fn live(options: &Live) -> anyhow::Result<Done> {
             decode: decode::Options {
                 ports: options.ports.clone(),
                 keep_data: 0,
+                limits: options.limits.decode(),
                 ..decode::Options::default()
             },
             interest: Interest {

@@ -1,13 +1,14 @@
 //! `timeline`: the story of a capture in the form asked for.
 
-use h2sniff::capture::Capture;
 use h2sniff::decode::Transport;
 use h2sniff::inspect::Interest;
 use h2sniff::pipeline;
 use h2sniff::report::timeline::{self, Around, Spans};
 use std::io::Write as _;
 
-use super::{Done, Refusal, colour, decode_options, lower_case, no_http2, open, secrets, warn};
+use super::{
+    Done, Refusal, colour, decode_options, lower_case, no_http2, open, open_captures, secrets, warn,
+};
 use crate::cli::{Timeline, TimelineFormat};
 
 pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<Done> {
@@ -15,7 +16,7 @@ pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<Done> {
     let around = options.around.as_deref().map(around).transpose()?;
     let window = timeline::parse_duration(&options.window)
         .ok_or_else(|| Refusal::NoSuchWindow(options.window.clone()))?;
-    let mut capture = Capture::open(&options.input.captures)?;
+    let mut capture = open_captures(&options.input)?;
     let interest = Interest {
         headers: options
             .headers
@@ -24,6 +25,7 @@ pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<Done> {
             .collect(),
         all: true,
         filter: options.selection.filter(),
+        limits: options.limits.inspect(),
         ..Interest::default()
     };
     let decode = decode_options(&options.input, 0)?;

@@ -90,6 +90,17 @@ impl Anomalies {
         }
     }
 
+    /// Notes one that was seen `count` times, wherever that was.
+    pub fn note_many(&mut self, layer: Layer, text: impl Into<String>, count: u64) {
+        self.kinds.push(Anomaly {
+            layer,
+            text: text.into(),
+            stamp: None,
+            connection: None,
+            count,
+        });
+    }
+
     /// All of them, in order of first sight.
     #[must_use]
     pub fn into_vec(mut self) -> Vec<Anomaly> {

@@ -3,7 +3,9 @@
 //! In: packets in capture order. Out: events, each with the number of its connection. What never
 //! happens here: I/O, a look at the clock, a panic on what a packet holds.
 
-use std::collections::BTreeMap;
+mod relief;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
 use rustc_hash::FxHashSet;
@@ -12,16 +14,26 @@ use super::anomaly::{Anomalies, Anomaly, Layer};
 use super::conversation::{Conversation, Counting, Decision, Surroundings, Unrelated};
 use super::event::Event;
 use super::http2::Keep;
+use super::limits::Limits;
 use super::link::{self, Content, Segment};
 use super::network::Network;
 use super::oddities::Oddities;
 use super::tcp::{Ending, Flow, Flows, Side};
 use super::tls::KeyLog;
+pub use relief::GivenUp;
+
 use crate::capture::{LinkType, Packet, Timestamp};
 
-/// Connects that came to nothing are kept until their server is known to speak HTTP/2, at most this
-/// many: a port scan must not grow memory.
+/// Connects that came to nothing are kept until their server is known to speak HTTP/2, the latest of
+/// them at most this many: a port scan must not grow memory.
 const MAX_PENDING_CONNECTS: usize = 4_096;
+
+/// How many server addresses are remembered to speak HTTP/2. The services of a large cluster fit
+/// several times; beyond it, connects to further ones that come to nothing are not told.
+const MAX_KNOWN_SERVERS: usize = 1 << 16;
+
+/// How many link types that cannot be read are counted apart; a capture has one or two.
+const MAX_UNKNOWN_LINKS: usize = 64;
 
 /// What to decode.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +44,8 @@ pub struct Options {
     pub keep_data: usize,
     /// Secrets of TLS connections.
     pub keys: KeyLog,
+    /// How much to keep at a time.
+    pub limits: Limits,
 }
 
 /// What a capture held beside HTTP/2.
@@ -56,11 +70,12 @@ pub struct Decoder {
     /// Server addresses of connections that spoke HTTP/2.
     known: FxHashSet<SocketAddr>,
     connections: u32,
-    pending: Vec<(Flow, Conversation)>,
+    pending: VecDeque<(Flow, Conversation)>,
     anomalies: Anomalies,
     tally: Tally,
     evicted: u64,
     oddities: Oddities,
+    given_up: GivenUp,
 }
 
 impl Decoder {
@@ -115,21 +130,30 @@ impl Decoder {
         }
     }
 
-    /// How many connections were let go because nothing was heard of them.
+    /// How many connections were let go because nothing was heard of them, or there were too many.
     #[must_use]
     pub const fn evicted(&self) -> u64 {
-        self.evicted
+        self.evicted + self.given_up.connections
+    }
+
+    /// What was given up to stay within the limits.
+    #[must_use]
+    pub const fn given_up(&self) -> GivenUp {
+        self.given_up
     }
 
     /// Nothing more will come: tells what was still held back.
     pub fn finish(&mut self, sink: &mut impl FnMut(u32, Event<'_>)) {
-        for (flow, conversation) in self.flows.drain() {
-            self.end(flow, conversation, sink);
+        for place in self.flows.places() {
+            if let Some((flow, conversation)) = self.flows.forget(place) {
+                self.end(flow, conversation, sink);
+            }
         }
         self.release_connects(sink);
         for (_, conversation) in std::mem::take(&mut self.pending) {
             self.count_unrelated(conversation.unrelated().unwrap_or(Unrelated::Silent));
         }
+        self.note_given_up();
         self.tally.tcp_connections = self.flows.count();
         self.count_others(link::Other::Fragment, self.links.unused_fragments());
         self.note_keys();
@@ -155,23 +179,29 @@ impl Decoder {
             self.end(flow, conversation, sink);
         }
         let anomalies = &mut self.anomalies;
-        let touched = self.flows.push(segment, &mut |conversation, signal| {
+        let place = self.flows.push(segment, &mut |conversation, signal| {
             conversation.take(signal, anomalies, sink);
         });
-        let Some((flow, conversation)) = touched else {
+        let Some(place) = place else { return };
+        let Some((flow, conversation)) = self.flows.at(place) else {
             return;
         };
         let around = surroundings(&self.options, &self.known);
+        let mut learned = None;
         if let Decision::Counts(counting) = conversation.decide(flow, &around, false) {
-            let learned = speaks_at(&counting);
+            learned = speaks_at(&counting);
             conversation.begin(next(&mut self.connections), *counting, anomalies, sink);
-            self.learn(learned, sink);
         }
+        let held = flow.held() + conversation.held();
+        self.flows.charge(place, held);
+        self.learn(learned, sink);
+        self.relieve(sink);
     }
 
     /// A server address speaks HTTP/2: connects to it that came to nothing count from now on.
     fn learn(&mut self, server: Option<SocketAddr>, sink: &mut impl FnMut(u32, Event<'_>)) {
-        if server.is_some_and(|server| self.known.insert(server)) {
+        let room = self.known.len() < MAX_KNOWN_SERVERS;
+        if server.is_some_and(|server| room && self.known.insert(server)) {
             self.release_connects(sink);
         }
     }
@@ -185,9 +215,8 @@ impl Decoder {
         let anomalies = &mut self.anomalies;
         flow.finish(&mut |signal| conversation.take(signal, anomalies, sink));
         self.oddities.add(&flow);
-        if came_to_nothing(&flow) && self.pending.len() < MAX_PENDING_CONNECTS {
-            self.pending.push((flow, conversation));
-            self.release_connects(sink);
+        if came_to_nothing(&flow) {
+            self.suspend(flow, conversation, sink);
             return;
         }
         let around = surroundings(&self.options, &self.known);
@@ -204,20 +233,52 @@ impl Decoder {
         }
     }
 
+    /// A connect came to nothing: it counts once its server is known to speak HTTP/2.
+    fn suspend(
+        &mut self,
+        flow: Flow,
+        mut conversation: Conversation,
+        sink: &mut impl FnMut(u32, Event<'_>),
+    ) {
+        conversation.forget_bytes();
+        if self.known.contains(&flow.address(server_of(&flow))) {
+            self.count_connect(flow, conversation, sink);
+            return;
+        }
+        self.pending.push_back((flow, conversation));
+        if self.pending.len() > MAX_PENDING_CONNECTS
+            && let Some((_, oldest)) = self.pending.pop_front()
+        {
+            self.count_unrelated(oldest.unrelated().unwrap_or(Unrelated::Silent));
+        }
+    }
+
     /// Counts the connects that came to nothing whose server is known by now.
     fn release_connects(&mut self, sink: &mut impl FnMut(u32, Event<'_>)) {
         let known = &self.known;
         let is_known = |flow: &Flow| known.contains(&flow.address(server_of(flow)));
-        let released: Vec<_> = self
-            .pending
-            .extract_if(.., |(flow, _)| is_known(flow))
-            .collect();
-        for (mut flow, mut conversation) in released {
-            if let Decision::Counts(counting) = conversation.count_connect(&flow) {
-                let number = next(&mut self.connections);
-                conversation.begin(number, *counting, &mut self.anomalies, sink);
-                sink(number, finished(&mut flow, conversation.client()));
-            }
+        if !self.pending.iter().any(|(flow, _)| is_known(flow)) {
+            return;
+        }
+        let pending = std::mem::take(&mut self.pending);
+        let (released, pending): (VecDeque<_>, _) =
+            pending.into_iter().partition(|(flow, _)| is_known(flow));
+        self.pending = pending;
+        for (flow, conversation) in released {
+            self.count_connect(flow, conversation, sink);
+        }
+    }
+
+    fn count_connect(
+        &mut self,
+        mut flow: Flow,
+        mut conversation: Conversation,
+        sink: &mut impl FnMut(u32, Event<'_>),
+    ) {
+        if let Decision::Counts(counting) = conversation.count_connect(&flow) {
+            let number = next(&mut self.connections);
+            conversation.begin(number, *counting, &mut self.anomalies, sink);
+            sink(number, finished(&mut flow, conversation.client()));
         }
     }
 
@@ -244,7 +305,10 @@ impl Decoder {
             return;
         }
         if let link::Other::LinkType(LinkType(number)) = other {
-            *self.tally.unknown_links.entry(number).or_default() += packets;
+            let links = &mut self.tally.unknown_links;
+            if links.len() < MAX_UNKNOWN_LINKS || links.contains_key(&number) {
+                *links.entry(number).or_default() += packets;
+            }
         } else {
             *self.tally.not_tcp.entry(other.name()).or_default() += packets;
         }

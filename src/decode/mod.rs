@@ -21,13 +21,15 @@ mod decoder;
 mod direction;
 mod durations;
 mod event;
+mod limits;
 mod network;
 mod oddities;
 
 pub use carrier::Carrier;
 pub use conversation::{MAX_UNDECIDED_BYTES, Unrelated};
-pub use decoder::{Decoder, Options, Tally};
+pub use decoder::{Decoder, GivenUp, Options, Tally};
 pub use direction::Direction;
 pub use durations::Durations;
 pub use event::{Event, Guess, Instead, Recognition, Transport};
+pub use limits::{Limits, MAX_CONNECTIONS, MAX_HELD_IN_ALL};
 pub use network::{Network, RoundTrip};

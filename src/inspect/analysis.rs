@@ -1,17 +1,21 @@
 //! All connections of a capture, and what follows from them together.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use rustc_hash::FxHashMap;
+
 use super::app_error;
-use super::connection::Connection;
+use super::connection::{Connection, Load};
 use super::diagnosis::{self, Case, Finding};
 use super::interest::Interest;
+use super::limits::{MAX_FOLLOWED_STREAMS, MAX_LISTED_CONNECTIONS};
 use super::methods::Methods;
 use super::record::{ConnectionRecord, Finished, VerdictCounts};
 use super::retry::Attempts;
-use super::rpc::{CallId, Rpc};
+use super::rpc::{CallId, Rpc, Verdict};
 use super::server::{Inferred, Server};
 use super::watch::{GivenUp, News, Watch};
 use crate::capture::{Stamp, Timestamp};
@@ -30,6 +34,8 @@ pub struct Analysis {
     pub findings: Vec<Finding>,
     /// All calls by verdict.
     pub verdicts: VerdictCounts,
+    /// What is not listed, to stay within bounds.
+    pub given_up: GivenUp,
 }
 
 /// How long an analysis that goes on can link a call to its retry: a call may be known for dead only
@@ -40,11 +46,17 @@ const LINKABLE: Duration = Duration::from_secs(300);
 #[derive(Debug, Default)]
 pub struct Inspector {
     interest: Interest,
-    open: BTreeMap<u32, Connection>,
+    /// Each in its own place: the map's nodes are half empty.
+    open: BTreeMap<u32, Box<Connection>>,
     finished: Vec<Finished>,
     attempts: Attempts,
     last_moment: Option<Timestamp>,
     watch: Option<Box<Watch>>,
+    /// What all connections together keep.
+    load: Load,
+    given_up: GivenUp,
+    /// Calls of connections that are not listed.
+    unlisted: VerdictCounts,
 }
 
 impl Inspector {
@@ -103,7 +115,8 @@ impl Inspector {
         let Some(watch) = &mut self.watch else {
             return Vec::new();
         };
-        let mut finished = watch.finished(self.open.values_mut());
+        let open = self.open.values_mut().map(Box::as_mut);
+        let mut finished = watch.finished(open);
         let (findings, _) = understand(&mut finished, &self.attempts, self.last_moment);
         watch.keep_links(&finished);
         if let Some(now) = self.last_moment {
@@ -124,7 +137,7 @@ impl Inspector {
     #[must_use]
     pub fn given_up(&self) -> GivenUp {
         let watch = self.watch.as_ref();
-        watch.map(|watch| watch.given_up()).unwrap_or_default()
+        watch.map_or(self.given_up, |watch| watch.given_up())
     }
 
     /// How many connections are open.
@@ -136,8 +149,8 @@ impl Inspector {
     /// Takes the next event of a connection.
     pub fn push(&mut self, connection: u32, event: &Event<'_>) {
         if let Event::Recognised(recognition) = event {
-            self.open
-                .insert(connection, Connection::new(connection, recognition));
+            let begun = Connection::new(connection, recognition);
+            self.open.insert(connection, Box::new(begun));
             if let Some(watch) = &mut self.watch {
                 watch.recognised(connection, recognition);
             }
@@ -146,6 +159,7 @@ impl Inspector {
         let Some(open) = self.open.get_mut(&connection) else {
             return;
         };
+        let before = open.load();
         open.push(event, &self.interest);
         if let Some(watch) = &mut self.watch {
             watch.after(open, event, self.last_moment.unwrap_or_default());
@@ -153,37 +167,106 @@ impl Inspector {
         for attempt in open.take_attempts() {
             self.attempts.push(attempt);
         }
+        self.load.change(before, open.load());
+        self.relieve(connection);
         if matches!(event, Event::Finished { .. })
             && let Some(open) = self.open.remove(&connection)
         {
-            self.conclude_one(open);
+            self.conclude_one(*open);
+        }
+    }
+
+    /// Comes back within the limits after `latest` took an event.
+    fn relieve(&mut self, latest: u32) {
+        if self.load.streams > MAX_FOLLOWED_STREAMS {
+            self.give_up_streams();
+        }
+        let surplus = self.load.listed.saturating_sub(self.interest.limits.rpcs);
+        if surplus > 0
+            && self.watch.is_none()
+            && let Some(open) = self.open.get_mut(&latest)
+        {
+            let before = open.load();
+            open.unlist(surplus);
+            self.load.change(before, open.load());
+            self.given_up.rpcs += (before.listed - open.load().listed) as u64;
+        }
+    }
+
+    /// Of the connections that follow at least half as many streams as all do on average, those with the
+    /// most follow only so many, until three quarters are left. What that costs is in their records.
+    fn give_up_streams(&mut self) {
+        let share = self.load.streams / self.open.len().max(1) / 2;
+        let mut crowded: Vec<_> = self
+            .open
+            .iter()
+            .map(|(number, open)| (open.load().streams, *number))
+            .filter(|(streams, _)| *streams >= share.max(1))
+            .collect();
+        crowded.sort_unstable_by_key(|(streams, number)| (Reverse(*streams), *number));
+        let now = Stamp {
+            time: self.last_moment.unwrap_or_default(),
+            ..Stamp::default()
+        };
+        for (streams, number) in crowded {
+            if self.load.streams <= MAX_FOLLOWED_STREAMS / 4 * 3 {
+                return;
+            }
+            let Some(open) = self.open.get_mut(&number) else {
+                continue;
+            };
+            let before = open.load();
+            open.give_up_streams(share.min(streams / 2), now, &self.interest);
+            self.load.change(before, open.load());
         }
     }
 
     /// Judges what is still open: nothing more will come of it.
     pub fn conclude(&mut self) {
         for open in std::mem::take(&mut self.open).into_values() {
-            self.conclude_one(open);
+            self.conclude_one(*open);
         }
     }
 
     fn conclude_one(&mut self, mut connection: Connection) {
+        let before = connection.load();
         connection.conclude(self.last_moment, &self.interest);
         for attempt in connection.take_attempts() {
             self.attempts.push(attempt);
         }
         if let Some(watch) = &mut self.watch {
+            self.load.change(before, Load::default());
             watch.finish(connection, self.last_moment);
             return;
         }
-        let finished = connection.into_finished();
-        if self
-            .interest
-            .filter
-            .wants_connection(finished.record.number)
-        {
-            self.finished.push(finished);
+        if !self.interest.filter.wants_connection(connection.number()) {
+            self.load.change(before, Load::default());
+            return;
         }
+        // What is listed stays, whether or not its connection is open.
+        let others = self.load.listed - before.listed;
+        let room = self.interest.limits.rpcs.saturating_sub(others);
+        let surplus = connection.load().listed.saturating_sub(room);
+        connection.unlist(surplus);
+        self.given_up.rpcs += surplus as u64;
+        let after = Load {
+            streams: 0,
+            ..connection.load()
+        };
+        let mut finished = connection.into_finished();
+        for rpc in &mut finished.rpcs {
+            let unknown = rpc.verdict == Verdict::Unknown;
+            rpc.doubt = unknown.then(|| finished.record.doubt(rpc));
+        }
+        if self.finished.len() < MAX_LISTED_CONNECTIONS {
+            self.load.change(before, after);
+            self.finished.push(finished);
+            return;
+        }
+        self.load.change(before, Load::default());
+        self.unlisted.merge(&finished.record.verdicts);
+        self.given_up.connections += 1;
+        self.given_up.rpcs += finished.rpcs.len() as u64;
     }
 
     /// The capture is over.
@@ -195,14 +278,18 @@ impl Inspector {
             self.finished = watch.finished(std::iter::empty());
             analysis.verdicts.merge(watch.forgotten_verdicts());
         }
+        analysis.verdicts.merge(&self.unlisted);
+        analysis.given_up = self.given_up();
         self.finished.sort_by_key(|finished| finished.record.number);
         (analysis.findings, analysis.servers) =
             understand(&mut self.finished, &self.attempts, self.last_moment);
-        for Finished { record, rpcs } in self.finished {
+        // Collected where they lie: a second list would double the peak.
+        let records = self.finished.into_iter().map(|Finished { record, rpcs }| {
             analysis.verdicts.merge(&record.verdicts);
-            analysis.connections.push(record);
             analysis.rpcs.extend(rpcs);
-        }
+            record
+        });
+        analysis.connections = records.collect();
         analysis
     }
 }
@@ -246,19 +333,28 @@ fn tell_application_errors(connections: &mut [Finished]) {
             .iter()
             .map(|rpc| (rpc.id, (rpc, &connection.record)))
     });
-    let calls: BTreeMap<CallId, _> = calls.collect();
-    let errors: BTreeMap<CallId, String> = calls
-        .values()
-        .filter_map(|(rpc, _)| {
-            let mut last = rpc.id;
-            while let Some(link) = calls
-                .get(&last)
-                .and_then(|(rpc, _)| rpc.retried_as.as_ref())
-            {
-                last = link.call;
+    let calls: FxHashMap<CallId, _> = calls.collect();
+    let mut last: FxHashMap<CallId, CallId> = FxHashMap::default();
+    for first in calls.keys() {
+        // Each chain of attempts is walked once, for it may be as long as the capture.
+        let (mut walked, mut attempt) = (Vec::new(), *first);
+        while let Some((rpc, _)) = calls.get(&attempt)
+            && let Some(link) = &rpc.retried_as
+        {
+            if let Some(known) = last.get(&attempt) {
+                attempt = *known;
+                break;
             }
-            let (attempt, record) = calls.get(&last)?;
-            Some((rpc.id, app_error::predict(attempt, record)?))
+            walked.push(attempt);
+            attempt = link.call;
+        }
+        last.extend(walked.into_iter().map(|call| (call, attempt)));
+    }
+    let errors: FxHashMap<CallId, String> = calls
+        .keys()
+        .filter_map(|call| {
+            let (attempt, record) = calls.get(last.get(call).unwrap_or(call))?;
+            Some((*call, app_error::predict(attempt, record)?))
         })
         .collect();
     for rpc in connections

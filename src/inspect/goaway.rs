@@ -8,6 +8,9 @@ use crate::decode::http2::{ErrorCode, StreamId};
 /// How much debug data is kept, in bytes. Stacks send a few words; proxies a sentence.
 const MAX_DEBUG_DATA: usize = 1_024;
 
+/// The same of all GOAWAYs of a connection together. Two is what an honest one has.
+const MAX_DEBUG_DATA_IN_ALL: usize = 4 * MAX_DEBUG_DATA;
+
 /// How many GOAWAYs of a connection are kept; the first ones, and always the final one.
 const MAX_GOAWAYS: usize = 64;
 
@@ -73,7 +76,8 @@ impl GoAways {
     /// Adds one; whether it is the server's last word so far.
     pub(crate) fn push(&mut self, mut goaway: GoAway) -> bool {
         let mut debug_data = std::mem::take(&mut goaway.debug_data).into_vec();
-        debug_data.truncate(MAX_DEBUG_DATA);
+        let kept: usize = self.all.iter().map(|kept| kept.debug_data.len()).sum();
+        debug_data.truncate(MAX_DEBUG_DATA.min(MAX_DEBUG_DATA_IN_ALL.saturating_sub(kept)));
         goaway.debug_data = debug_data.into();
         let smallest = self.final_of_server().map(|last| last.last_stream_id);
         let is_final = goaway.from == Direction::ServerToClient

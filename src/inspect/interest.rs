@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::filter::Filter;
+use super::limits::Limits;
 use super::rpc::Rpc;
 use crate::capture::Timestamp;
 
@@ -22,6 +23,8 @@ pub struct Interest {
     pub filter: Filter,
     /// The capture's first packet.
     pub epoch: Timestamp,
+    /// How much of it to keep.
+    pub limits: Limits,
 }
 
 impl Interest {

@@ -9,10 +9,10 @@ use super::keepalive::KeepaliveRecord;
 use super::overdue::BothOverdue;
 use super::passage::Passages;
 use super::pings::PingCounts;
-use super::rpc::{Rpc, Verdict};
+use super::rpc::{Doubt, Rpc, Verdict};
 use super::traffic::Traffic;
 use crate::capture::Stamp;
-use crate::decode::http2::SettingId;
+use crate::decode::http2::{Loss, SettingId};
 use crate::decode::tcp::{Ending, Handshake};
 use crate::decode::tls::Facts;
 use crate::decode::{Direction, Guess, Instead, Network, Transport};
@@ -28,7 +28,7 @@ pub struct Close {
     pub stamp: Stamp,
 }
 
-/// What is missing of a connection.
+/// What is missing of a connection, and what that cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Missing {
     /// Bytes of TCP payload that were not captured, both ways.
@@ -37,6 +37,53 @@ pub struct Missing {
     pub losses: u32,
     /// Where bytes were first found missing.
     pub first: Option<Stamp>,
+    /// What is missing of what the client sent.
+    pub from_client: Lack,
+    /// What is missing of what the server sent.
+    pub from_server: Lack,
+    /// How often frames and header tables were given up, to stay within bounds.
+    pub given_up: u32,
+    /// Streams that were followed no longer, to stay within bounds.
+    pub streams: u64,
+    /// Calls whose method cannot be known.
+    pub methods: u64,
+}
+
+/// What is missing of what one side sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lack {
+    /// In how many places.
+    pub holes: u32,
+    /// How many bytes.
+    pub bytes: u64,
+    /// What showed the first of them.
+    pub first: Option<Stamp>,
+}
+
+impl Missing {
+    /// Bytes that a side sent are missing.
+    pub(crate) fn add(&mut self, from: Direction, bytes: u64, shown_by: Stamp) {
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.first.get_or_insert(shown_by);
+        let lack = match from {
+            Direction::ClientToServer => &mut self.from_client,
+            Direction::ServerToClient => &mut self.from_server,
+        };
+        lack.holes = lack.holes.saturating_add(1);
+        lack.bytes = lack.bytes.saturating_add(bytes);
+        lack.first.get_or_insert(shown_by);
+    }
+
+    /// Frames could not be told apart.
+    pub(crate) fn lose(&mut self, cause: Loss) {
+        self.losses = self.losses.saturating_add(1);
+        self.given_up += u32::from(cause == Loss::GivenUp);
+    }
+
+    /// A call was judged.
+    pub(crate) fn count(&mut self, rpc: &Rpc) {
+        self.methods += u64::from(rpc.method.is_none());
+    }
 }
 
 /// Calls by verdict.
@@ -154,6 +201,19 @@ pub struct ConnectionRecord {
 }
 
 impl ConnectionRecord {
+    /// Why what became of a call on it cannot be known.
+    #[must_use]
+    pub const fn doubt(&self, rpc: &Rpc) -> Doubt {
+        let missing = &self.missing;
+        match () {
+            () if missing.given_up > 0 || missing.streams > 0 => Doubt::GivenUp,
+            () if rpc.opened.is_none() && !self.preface_seen => Doubt::BeganBefore,
+            () if rpc.opened.is_none() => Doubt::HeadersMissing,
+            () if missing.losses > 0 => Doubt::FramesMissing,
+            () => Doubt::StatusUnreadable,
+        }
+    }
+
     /// The server's final GOAWAY.
     #[must_use]
     pub fn final_goaway(&self) -> Option<&GoAway> {

@@ -24,6 +24,10 @@ const MAX_REMEMBERED: usize = 1 << 18;
 /// How many attempts equal to a dead call are kept beyond that.
 const MAX_KEPT: usize = 1 << 16;
 
+/// How many identities of lost attempts are kept until those are dropped whose attempts are no longer
+/// remembered: twice as many as can be.
+const MAX_LOST: usize = 2 * (MAX_REMEMBERED + MAX_KEPT);
+
 /// Attempts further apart than this, in nanoseconds, are not linked.
 const WINDOW_NANOS: i64 = 30_000_000_000;
 
@@ -67,14 +71,24 @@ impl Attempts {
         if attempt.lost_nanos.is_some() {
             self.lost.insert(attempt.identity.request);
         }
-        self.recent.push_back(attempt);
-        if self.recent.len() > MAX_REMEMBERED
+        if self.recent.len() >= MAX_REMEMBERED
             && let Some(oldest) = self.recent.pop_front()
             && self.lost.contains(&oldest.identity.request)
             && self.kept.len() < MAX_KEPT
         {
             self.kept.push(oldest);
         }
+        self.recent.push_back(attempt);
+        if self.lost.len() > MAX_LOST {
+            self.forget_lost();
+        }
+    }
+
+    /// Keeps the identities only of what is remembered.
+    fn forget_lost(&mut self) {
+        let remembered = self.kept.iter().chain(&self.recent);
+        let lost = remembered.filter(|attempt| attempt.lost_nanos.is_some());
+        self.lost = lost.map(|attempt| attempt.identity.request).collect();
     }
 
     /// Forgets attempts that began before a moment. What is linked among them has to be linked before.
@@ -84,9 +98,7 @@ impl Attempts {
             self.recent.pop_front();
         }
         self.kept.retain(|attempt| attempt.opened_nanos >= nanos);
-        let remembered = self.kept.iter().chain(&self.recent);
-        let lost = remembered.filter(|attempt| attempt.lost_nanos.is_some());
-        self.lost = lost.map(|attempt| attempt.identity.request).collect();
+        self.forget_lost();
     }
 
     /// Links what was remembered, and says of each call what became of it as a whole. `capture_end`
@@ -188,6 +200,7 @@ fn apply(
     links: &FxHashMap<CallId, (Attempt, String)>,
     given_up: &FxHashSet<CallId>,
 ) {
+    let last = last_attempts(links);
     let before: FxHashMap<CallId, (CallId, &String)> = links
         .iter()
         .map(|(lost, (next, proof))| (next.call, (*lost, proof)))
@@ -204,7 +217,7 @@ fn apply(
                 call: next.call,
                 by: proof.clone(),
             });
-            rpc.outcome = outcome(links, given_up, next);
+            rpc.outcome = outcome(last.get(&rpc.id).unwrap_or(next), given_up);
         }
         if let Some((lost, proof)) = before.get(&rpc.id) {
             rpc.retry_of = Some(Link {
@@ -215,17 +228,27 @@ fn apply(
     }
 }
 
-/// What became of a call in its last attempt.
-fn outcome(
-    links: &FxHashMap<CallId, (Attempt, String)>,
-    given_up: &FxHashSet<CallId>,
-    first: &Attempt,
-) -> Outcome {
-    let mut last = first;
-    // A chain goes forward in time and so ends.
-    while let Some((next, _)) = links.get(&last.call) {
-        last = next;
+/// The last attempt of each call that was repeated. A chain goes forward in time and so ends; each is
+/// walked once, for it may be as long as the capture.
+fn last_attempts(links: &FxHashMap<CallId, (Attempt, String)>) -> FxHashMap<CallId, Attempt> {
+    let mut last: FxHashMap<CallId, Attempt> = FxHashMap::default();
+    for (first, (next, _)) in links {
+        let (mut walked, mut attempt) = (vec![*first], *next);
+        while let Some((next, _)) = links.get(&attempt.call) {
+            if let Some(known) = last.get(&attempt.call) {
+                attempt = *known;
+                break;
+            }
+            walked.push(attempt.call);
+            attempt = *next;
+        }
+        last.extend(walked.into_iter().map(|call| (call, attempt)));
     }
+    last
+}
+
+/// What became of a call whose last attempt this is.
+fn outcome(last: &Attempt, given_up: &FxHashSet<CallId>) -> Outcome {
     match last.verdict {
         Verdict::Ok => Outcome::Recovered,
         Verdict::Status | Verdict::ResetByClient | Verdict::DeadlineExceeded => Outcome::Failed,
@@ -333,6 +356,21 @@ mod tests {
             attempt.identity.body_length = 5;
         }
         assert_eq!(linked(&small), [], "an empty message is everybody's");
+    }
+
+    #[test]
+    fn every_attempt_of_a_long_chain_knows_the_last_one() {
+        let attempts: Vec<_> = (0..100_000)
+            .map(|number| {
+                let opened = i64::from(number) * 100;
+                attempt(number, opened, (number < 99_999).then_some(opened + 50))
+            })
+            .collect();
+        let mut links = FxHashMap::default();
+        link_group(&attempts, &mut links);
+        let last = last_attempts(&links);
+        assert_eq!(last.len(), 99_999);
+        assert!(last.values().all(|last| last.call.stream == 99_999));
     }
 
     #[test]

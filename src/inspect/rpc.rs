@@ -148,6 +148,35 @@ impl Outcome {
     }
 }
 
+/// Why the capture cannot say what became of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Doubt {
+    /// It was opened before the capture began.
+    BeganBefore,
+    /// Its HEADERS were not captured.
+    HeadersMissing,
+    /// Frames are missing, in its time, that may have decided it.
+    FramesMissing,
+    /// It was followed no longer, to stay within bounds.
+    GivenUp,
+    /// Its status cannot be read: it refers to headers that were not captured.
+    StatusUnreadable,
+}
+
+impl Doubt {
+    /// Its name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::BeganBefore => "began_before",
+            Self::HeadersMissing => "headers_missing",
+            Self::FramesMissing => "frames_missing",
+            Self::GivenUp => "given_up",
+            Self::StatusUnreadable => "status_unreadable",
+        }
+    }
+}
+
 /// Which call: its connection's number and its stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CallId {
@@ -188,6 +217,8 @@ pub struct Rpc {
     pub authority: Option<Arc<[u8]>>,
     /// The segment that first carried the beginning of its HEADERS.
     pub opened: Option<Stamp>,
+    /// For [`Verdict::Unknown`]: why.
+    pub doubt: Option<Doubt>,
     /// How long its client would wait, as `grpc-timeout` says.
     pub timeout: Option<Duration>,
     /// Whether the server had begun to answer.

@@ -30,6 +30,10 @@ const MAX_MESSAGE: usize = 512;
 /// How much of a requested header's value is kept, in bytes.
 const MAX_VALUE: usize = 256;
 
+/// How many values of a requested header are kept. More than one is rare, and a header table lets a
+/// peer repeat one for a byte each.
+const MAX_VALUES: usize = 16;
+
 /// What is known of a value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Known<T> {
@@ -217,7 +221,7 @@ impl Request {
             for header in self
                 .headers
                 .iter_mut()
-                .filter(|header| *header.name == *name)
+                .filter(|header| *header.name == *name && header.values.len() < MAX_VALUES)
             {
                 let value = field
                     .value

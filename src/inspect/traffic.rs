@@ -18,6 +18,14 @@ use crate::capture::{Stamp, Timestamp};
 use crate::decode::http2::{Flags, Frame, FrameType, Payload, SettingId, Settings, StreamId};
 use crate::decode::{Direction, Recognition};
 
+/// How many streams that closed may wait for the client to acknowledge it. Where its acknowledgements
+/// were not captured they would wait for ever.
+const MAX_CLOSING: usize = MAX_OPEN_STREAMS;
+
+/// How much work a side may make by resizing the windows of all its open streams, in streams. An honest
+/// one does so a few times; a flood of SETTINGS over many open streams would take hours.
+const MAX_RESIZED: usize = 1 << 24;
+
 /// What both sides sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
@@ -39,6 +47,8 @@ pub(crate) struct Follower {
     /// Where in the server's byte stream those frames end that closed streams and that the client has
     /// not yet acknowledged. To the client these streams are open.
     closing: VecDeque<u64>,
+    /// How many streams were resized so far.
+    resized: usize,
     concurrency: Concurrency,
     bursts: Bursts,
 }
@@ -76,6 +86,7 @@ impl Follower {
         Self {
             open,
             closing: VecDeque::new(),
+            resized: 0,
             concurrency: Concurrency::default(),
             bursts: Bursts::default(),
         }
@@ -229,18 +240,28 @@ impl Follower {
     }
 
     fn apply(&mut self, by: Direction, settings: Settings<'_>, stamp: Stamp) {
+        let mut size = None;
         for (id, value) in settings.iter() {
             match id {
                 SettingId::MAX_CONCURRENT_STREAMS if by == Direction::ServerToClient => {
                     self.concurrency.limit(value, stamp);
                 }
-                SettingId::INITIAL_WINDOW_SIZE => self.resize(by.reverse(), value, stamp),
+                // Of several the last one stays (RFC 9113, section 6.5.3).
+                SettingId::INITIAL_WINDOW_SIZE => size = Some(value),
                 _ => {}
             }
+        }
+        if let Some(size) = size {
+            self.resize(by.reverse(), size, stamp);
         }
     }
 
     fn resize(&mut self, sender: Direction, size: u32, stamp: Stamp) {
+        self.resized = self.resized.saturating_add(self.open_to_client());
+        if self.resized > MAX_RESIZED {
+            self.lose(stamp);
+            return;
+        }
         let Some(Open {
             streams,
             client,
@@ -307,6 +328,7 @@ impl Follower {
             server.ended(&stream.server.allowance, stamp);
         }
         match frame.direction {
+            Direction::ServerToClient if self.closing.len() >= MAX_CLOSING => self.lose(stamp),
             Direction::ServerToClient => self.closing.push_back(frame.span.end),
             Direction::ClientToServer => self.concurrency.closed(self.open_to_client(), stamp),
         }

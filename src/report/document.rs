@@ -1,8 +1,8 @@
 //! Everything a report tells.
 
 use crate::capture::{FileSummary, Timestamp};
-use crate::decode::Tally;
 use crate::decode::anomaly::Anomaly;
+use crate::decode::{GivenUp, Tally};
 use crate::inspect::Analysis;
 
 /// What a run over one or several captures found.
@@ -24,4 +24,6 @@ pub struct Report {
     pub anomalies: Vec<Anomaly>,
     /// What was found beside HTTP/2.
     pub tally: Tally,
+    /// What decoding gave up to stay within its limits.
+    pub given_up: GivenUp,
 }

@@ -1,5 +1,7 @@
 //! `analyze --format json`: the contract that scripts build on, `h2sniff.report/1`.
 
+use std::io::{self, Write};
+
 use serde_json::{Map, Value, json};
 
 use super::document::Report;
@@ -14,7 +16,7 @@ use crate::decode::tls::Facts;
 use crate::decode::{Guess, Recognition, Transport};
 use crate::inspect::diagnosis::{Confidence, Evidence, Finding};
 use crate::inspect::{
-    CallId, ConnectionRecord, Estimate, GoAway, Link, RequestedHeader, Rpc, Server,
+    CallId, ConnectionRecord, Doubt, Estimate, GoAway, Link, RequestedHeader, Rpc, Server,
 };
 
 /// Several captures: then `file` stands beside every `packet`.
@@ -29,11 +31,74 @@ pub enum Files {
 /// The whole report.
 #[must_use]
 pub fn report(report: &Report, secrets: Secrets) -> Value {
-    let files = if report.files.len() > 1 {
+    let files = files_of(report);
+    let mut whole = frame(report);
+    if let Some(whole) = whole.as_object_mut() {
+        whole.insert("connections".into(), connections(report, files).collect());
+        whole.insert("rpcs".into(), rpcs(report, files, secrets).collect());
+    }
+    whole
+}
+
+/// Writes the whole report, its long lists piece by piece: as text they are many times larger than what
+/// they tell.
+///
+/// # Errors
+///
+/// Those of `out`.
+pub fn write(report: &Report, secrets: Secrets, out: &mut dyn Write) -> io::Result<()> {
+    let files = files_of(report);
+    let frame = serde_json::to_string_pretty(&frame(report)).map_err(io::Error::from)?;
+    for line in frame.lines() {
+        match line {
+            "  \"connections\": []," => list(out, "connections", connections(report, files))?,
+            "  \"rpcs\": []," => list(out, "rpcs", rpcs(report, files, secrets))?,
+            _ => writeln!(out, "{line}")?,
+        }
+    }
+    Ok(())
+}
+
+/// A list of the report, as it stands in the whole.
+fn list(out: &mut dyn Write, name: &str, items: impl Iterator<Item = Value>) -> io::Result<()> {
+    let mut separator = format!("  \"{name}\": [");
+    let mut any = false;
+    for item in items {
+        write!(out, "{separator}")?;
+        let item = serde_json::to_string_pretty(&item).map_err(io::Error::from)?;
+        for line in item.lines() {
+            write!(out, "\n    {line}")?;
+        }
+        separator = ",".to_owned();
+        any = true;
+    }
+    match any {
+        true => writeln!(out, "\n  ],"),
+        false => writeln!(out, "{separator}],"),
+    }
+}
+
+const fn files_of(report: &Report) -> Files {
+    if report.files.len() > 1 {
         Files::Several
     } else {
         Files::One
-    };
+    }
+}
+
+fn connections(report: &Report, files: Files) -> impl Iterator<Item = Value> {
+    let records = report.analysis.connections.iter();
+    records.map(move |record| connection(record, files))
+}
+
+fn rpcs(report: &Report, files: Files, secrets: Secrets) -> impl Iterator<Item = Value> {
+    let calls = report.analysis.rpcs.iter();
+    calls.map(move |call| rpc(call, files, secrets))
+}
+
+/// The report without its long lists.
+fn frame(report: &Report) -> Value {
+    let files = files_of(report);
     let analysis = &report.analysis;
     json!({
         "schema": "h2sniff.report/1",
@@ -45,11 +110,27 @@ pub fn report(report: &Report, secrets: Secrets) -> Value {
             "first_packet": report.first_packet.map(time),
             "last_packet": report.last_packet.map(time),
         },
-        "connections": analysis.connections.iter().map(|record| connection(record, files)).collect::<Vec<_>>(),
-        "rpcs": analysis.rpcs.iter().map(|call| rpc(call, files, secrets)).collect::<Vec<_>>(),
+        "connections": [],
+        "rpcs": [],
         "servers": analysis.servers.iter().map(server).collect::<Vec<_>>(),
         "findings": analysis.findings.iter().map(|found| finding(found, files)).collect::<Vec<_>>(),
         "anomalies": report.anomalies.iter().map(|odd| anomaly(odd, files)).collect::<Vec<_>>(),
+        "given_up": given_up(report),
+    })
+}
+
+/// What was given up to stay within limits: nothing, unless a capture is hostile or very large.
+fn given_up(report: &Report) -> Value {
+    let decoding = &report.given_up;
+    let listing = &report.analysis.given_up;
+    json!({
+        "connections": decoding.connections,
+        "unrelated_connections": decoding.others,
+        "holes": decoding.holes,
+        "undecided": decoding.undecided,
+        "sessions": decoding.sessions,
+        "unlisted_connections": listing.connections,
+        "unlisted_rpcs": listing.rpcs,
     })
 }
 
@@ -91,6 +172,7 @@ pub fn connection(record: &ConnectionRecord, files: Files) -> Value {
             },
         },
         "tcp": network::tcp(record, files),
+        "missing": network::missing(record, files),
         "flow_control": network::flow_control(&record.traffic),
         "concurrency": network::concurrency(&record.traffic),
         "client_stack": record.user_agent.as_deref().map(escape::text),
@@ -157,6 +239,7 @@ pub fn rpc(rpc: &Rpc, files: Files, secrets: Secrets) -> Value {
         "duration_ms": rpc.duration_nanos().map(milliseconds),
         "packets": packets,
         "verdict": rpc.verdict.name(),
+        "doubt": rpc.doubt.map(Doubt::name),
         "race": rpc.race.map(|race| race.name()),
         "late_by_ms": rpc.late_by_nanos.map(milliseconds),
         "processed": rpc.processed.name(),
@@ -364,5 +447,30 @@ pub(super) const fn transport(transport: Transport) -> &'static str {
         Transport::Tls => "tls",
         Transport::NotHttp2 => "not-http2",
         Transport::None => "none",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inspect::Verdict;
+    use crate::report::story::tests as told;
+
+    #[test]
+    fn a_report_written_piece_by_piece_is_the_whole_report() {
+        let calls = [
+            told::rpc(0, 1, Verdict::Refused),
+            told::rpc(0, 3, Verdict::Status),
+        ];
+        let mut several = Report::default();
+        several.analysis.connections = vec![told::connection(0), told::connection(1)];
+        several.analysis.rpcs = calls.into();
+        for whole in [Report::default(), several] {
+            let mut written = Vec::new();
+            write(&whole, Secrets::Redacted, &mut written).unwrap();
+            let at_once = serde_json::to_string_pretty(&report(&whole, Secrets::Redacted));
+            let at_once = format!("{}\n", at_once.unwrap());
+            assert_eq!(String::from_utf8(written).unwrap(), at_once);
+        }
     }
 }

@@ -22,5 +22,5 @@ mod units;
 
 pub use document::Report;
 pub use instead::{instead, instead_hint};
-pub use json::{Files, connection, finding, report as to_json, rpc};
+pub use json::{Files, connection, finding, report as to_json, rpc, write as write_json};
 pub use redact::Secrets;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::json::{Files, milliseconds, with_packet};
 use crate::decode::Durations;
 use crate::decode::tcp::{Reset, Vitals};
-use crate::inspect::{ConnectionRecord, Traffic, Waits};
+use crate::inspect::{ConnectionRecord, Lack, Traffic, Verdict, Waits};
 
 /// One of `connections[].tcp`. `rtt_ms` is of the whole path, the sides' `rtt_ms` of the part of it
 /// beyond the point of capture, as seen by what that side sent.
@@ -36,6 +36,24 @@ pub(super) fn tcp(record: &ConnectionRecord, files: Files) -> Value {
         "reset_from": reset_from,
         "client": vitals(&network.client, files),
         "server": vitals(&network.server, files),
+    })
+}
+
+/// One of `connections[].missing`: what was not captured, where it first shows, and what that costs.
+pub(super) fn missing(record: &ConnectionRecord, files: Files) -> Value {
+    let missing = &record.missing;
+    let lack = |lack: Lack| {
+        let value = json!({ "holes": lack.holes, "bytes": lack.bytes });
+        with_packet(value, "packet", lack.first, files)
+    };
+    json!({
+        "client": lack(missing.from_client),
+        "server": lack(missing.from_server),
+        "losses": missing.losses,
+        "given_up": missing.given_up,
+        "given_up_streams": missing.streams,
+        "unjudged_rpcs": record.verdicts.of(Verdict::Unknown),
+        "unknown_methods": missing.methods,
     })
 }
 

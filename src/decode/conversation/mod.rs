@@ -10,6 +10,7 @@
 //! ```
 
 mod encrypted;
+mod held;
 mod negotiation;
 mod recording;
 

@@ -13,6 +13,9 @@ use crate::decode::tcp::{Chunk, Ending, Flow, Sealed, Side, Signal};
 /// Signals kept at most; they outnumber the bytes only where segments are tiny.
 const MAX_UNDECIDED_SIGNALS: usize = 1_024;
 
+/// Signals kept of a connect that came to nothing: its acknowledgements and ends, few by nature.
+const MAX_UNREAD_SIGNALS: usize = 16;
+
 /// What happened on a connection before it was known what it speaks.
 #[derive(Debug, Default)]
 pub(super) struct Recording {
@@ -149,6 +152,25 @@ impl Recording {
             },
         };
         self.signals.push(recorded);
+    }
+
+    /// How many bytes of memory it takes.
+    pub(super) const fn held(&self) -> usize {
+        self.first.held() + self.second.held() + self.signals.capacity() * size_of::<Recorded>()
+    }
+
+    /// Forgets what was said and keeps when: enough of a connection whose bytes are never read.
+    pub(super) fn forget_bytes(&mut self) {
+        self.first = Heard::default();
+        self.second = Heard::default();
+        self.signals.retain(|recorded| {
+            matches!(
+                recorded,
+                Recorded::Acknowledged { .. } | Recorded::Ended { .. }
+            )
+        });
+        self.signals.truncate(MAX_UNREAD_SIGNALS);
+        self.signals.shrink_to_fit();
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -291,6 +313,10 @@ impl Recording {
 }
 
 impl Heard {
+    const fn held(&self) -> usize {
+        self.bytes.capacity() + self.segments.capacity() * size_of::<usize>()
+    }
+
     /// Bytes are missing here.
     fn lose(&mut self) {
         if self.bytes.is_empty() {

@@ -125,6 +125,22 @@ impl HeaderBlocks {
         Ended { kind, flags, fault }
     }
 
+    /// How many bytes of memory it holds: the header table, the latest block, and the unfinished one.
+    pub(super) fn held(&self) -> usize {
+        let unfinished = self.unfinished.as_ref();
+        self.decoder.held()
+            + self.block.held()
+            + unfinished.map_or(0, |block| block.fragments.capacity())
+    }
+
+    /// Gives the memory of the latest block back where that is more than `spare` bytes: the block was
+    /// told already, and its fields are of no more use.
+    pub(super) fn give_back(&mut self, spare: usize) {
+        if self.block.held() > spare {
+            self.block = HeaderBlock::default();
+        }
+    }
+
     /// How many bytes of an unfinished block are kept.
     #[cfg(test)]
     pub(super) fn kept(&self) -> usize {

@@ -51,4 +51,6 @@ pub enum Loss {
     Gap,
     /// The bytes are no HTTP/2.
     Nonsense,
+    /// What was held of them was given up, to stay within bounds.
+    GivenUp,
 }

@@ -9,10 +9,10 @@ use super::frame::{Flags, Frame, FrameHeader, FrameType, Payload};
 use super::item::{Item, Loss};
 use super::reader::FrameReader;
 use super::setting::SettingId;
-use crate::decode::Direction;
 use crate::decode::anomaly::{Anomalies, Layer};
 use crate::decode::event::{Event, Instead};
 use crate::decode::tcp::Chunk;
+use crate::decode::{Carrier, Direction};
 
 /// How much a session keeps of what passes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,6 +31,9 @@ pub struct Session {
     server_first: Option<Vec<u8>>,
     /// The server turned out to speak something else: its bytes are no frames.
     server_failed: bool,
+    /// Whether what the client, and the server, sent was given up and is not found again yet.
+    given_up: [bool; 2],
+    keep: Keep,
 }
 
 impl Session {
@@ -38,20 +41,34 @@ impl Session {
     #[must_use]
     pub fn new(begun: [bool; 2], keep: Keep) -> Self {
         let [client_begun, server_begun] = begun;
-        let reader = |direction, begun| {
-            let mut reader = if begun {
-                FrameReader::new(direction)
-            } else {
-                FrameReader::mid_connection(direction)
-            };
-            reader.keep_data(keep.data);
-            reader
-        };
         Self {
-            client: reader(Direction::ClientToServer, client_begun),
-            server: reader(Direction::ServerToClient, server_begun),
+            client: reader(Direction::ClientToServer, client_begun, keep),
+            server: reader(Direction::ServerToClient, server_begun, keep),
             server_first: server_begun.then(Vec::new),
             server_failed: false,
+            given_up: [false; 2],
+            keep,
+        }
+    }
+
+    /// How many bytes of memory it takes to read on.
+    pub(in crate::decode) fn held(&self) -> usize {
+        self.client.held() + self.server.held()
+    }
+
+    /// Gives up frames begun and header tables, to stay within bounds: as if the capture began in the
+    /// middle of the connection with what comes next.
+    pub(in crate::decode) fn let_go(&mut self, carrier: Carrier, sink: &mut impl FnMut(Event<'_>)) {
+        self.client = reader(Direction::ClientToServer, false, self.keep);
+        self.server = reader(Direction::ServerToClient, false, self.keep);
+        self.given_up = [true; 2];
+        for direction in [Direction::ClientToServer, Direction::ServerToClient] {
+            let cause = Loss::GivenUp;
+            sink(Event::Lost {
+                direction,
+                cause,
+                carrier,
+            });
         }
     }
 
@@ -81,12 +98,17 @@ impl Session {
         if direction == Direction::ServerToClient && !self.hear_server(chunk, sink) {
             return;
         }
-        let (reader, peer) = match direction {
-            Direction::ClientToServer => (&mut self.client, &mut self.server),
-            Direction::ServerToClient => (&mut self.server, &mut self.client),
+        let [client_given_up, server_given_up] = &mut self.given_up;
+        let (reader, peer, given_up) = match direction {
+            Direction::ClientToServer => (&mut self.client, &mut self.server, client_given_up),
+            Direction::ServerToClient => (&mut self.server, &mut self.client, server_given_up),
         };
         reader.push(chunk, &mut |item| match item {
             Item::Frame(frame) => {
+                // A reader that begins on a boundary has itself lost nothing.
+                if std::mem::take(given_up) {
+                    sink(Event::Found { direction, carrier: frame.began });
+                }
                 apply_settings(&frame, peer);
                 note_malformed(&frame, connection, anomalies);
                 sink(Event::Frame(frame));
@@ -107,16 +129,21 @@ impl Session {
                         "bytes of the {} are not valid HTTP/2; reading goes on at the next boundary found",
                         direction.sender()
                     ),
+                    Loss::GivenUp => format!("frames of the {} were given up", direction.sender()),
                 };
                 anomalies.note(Layer::Http2, text, Some(carrier.stamp), Some(connection));
                 sink(Event::Lost { direction, cause, carrier });
             }
-            Item::Found { carrier } => sink(Event::Found { direction, carrier }),
+            Item::Found { carrier } => {
+                *given_up = false;
+                sink(Event::Found { direction, carrier });
+            }
             Item::Undecodable { fault, carrier } => {
                 let text = format!("a header block of the {}: {fault}", direction.sender());
                 anomalies.note(Layer::Hpack, text, Some(carrier.stamp), Some(connection));
             }
         });
+        reader.give_back();
     }
 
     /// Looks at the first bytes of the server, however few come at a time; whether its bytes are
@@ -146,6 +173,15 @@ impl Session {
         });
         false
     }
+}
+
+fn reader(direction: Direction, begun: bool, keep: Keep) -> FrameReader {
+    let mut reader = match begun {
+        true => FrameReader::new(direction),
+        false => FrameReader::mid_connection(direction),
+    };
+    reader.keep_data(keep.data);
+    reader
 }
 
 /// What one side's SETTINGS allow the other to send (RFC 9113, section 6.5.2).

@@ -17,8 +17,12 @@ use crate::decode::Carrier;
 /// default Linux buffers keeps in flight, so that a retransmission still finds its hole.
 pub const MAX_HELD_BYTES: usize = 4 << 20;
 
-/// What one held piece costs beside its bytes; it keeps one-byte pieces within the same bound.
-const HELD_OVERHEAD: usize = 96;
+/// What one held piece costs beside its bytes: its place in the tree, half of whose nodes are empty, and
+/// its allocation. It keeps one-byte pieces within the same bound.
+const HELD_OVERHEAD: usize = 192;
+
+/// What the first node of the tree takes, however few pieces it has.
+const FIRST_NODE: usize = 1_024;
 
 /// How many pieces may follow an acknowledged hole before it is given up. The receiver has the
 /// bytes, so only a capture that shows packets out of order can still bring them; such disorder
@@ -264,11 +268,25 @@ impl Assembler {
         shown_by: Carrier,
         sink: &mut impl FnMut(Chunk<'_>),
     ) {
-        while !self.held.is_empty() {
-            self.give_up(sink);
-        }
+        self.give_up_all(sink);
         if let Some(end) = end.filter(|end| self.begun && *end > self.next) {
             self.skip_to(end, shown_by, sink);
+        }
+    }
+
+    /// How many bytes are held behind holes, with what it takes to hold them.
+    #[must_use]
+    pub const fn held(&self) -> usize {
+        match self.held_bytes {
+            0 => 0,
+            bytes => bytes + FIRST_NODE,
+        }
+    }
+
+    /// Declares every hole a gap.
+    pub fn give_up_all(&mut self, sink: &mut impl FnMut(Chunk<'_>)) {
+        while !self.held.is_empty() {
+            self.give_up(sink);
         }
     }
 

@@ -14,6 +14,9 @@ use crate::capture::{Stamp, Timestamp};
 use crate::decode::Carrier;
 use crate::decode::link::{Segment, TcpFlags};
 
+/// A moment after which nothing is waited for.
+const NEVER: Timestamp = Timestamp::from_nanos(i64::MAX);
+
 /// One TCP connection.
 #[derive(Debug)]
 pub struct Flow {
@@ -310,7 +313,7 @@ impl Flow {
 
     /// Nothing more will come: passes on what is still held, with its gaps.
     pub fn finish(&mut self, sink: &mut impl FnMut(Signal<'_>)) {
-        self.release(Timestamp::from_nanos(i64::MAX), sink);
+        self.release(NEVER, sink);
         let shown_by = Carrier {
             stamp: self.last_seen,
             ..Carrier::default()
@@ -321,6 +324,22 @@ impl Flow {
             assembler.finish(end, shown_by, &mut |chunk| {
                 sink(Signal::Chunk { from, chunk })
             });
+        }
+    }
+
+    /// How many bytes are held behind holes and out of order, both ways.
+    #[must_use]
+    pub const fn held(&self) -> usize {
+        let [first, second] = &self.halves;
+        first.assembler.held() + second.assembler.held() + self.order.held()
+    }
+
+    /// Waits no longer for what is missing: every hole is a gap.
+    pub fn give_up_holes(&mut self, sink: &mut impl FnMut(Signal<'_>)) {
+        self.release(NEVER, sink);
+        for from in [Side::First, Side::Second] {
+            let assembler = &mut self.half_mut(from).assembler;
+            assembler.give_up_all(&mut |chunk| sink(Signal::Chunk { from, chunk }));
         }
     }
 

@@ -85,6 +85,11 @@ impl Order {
         self.waiting.is_empty()
     }
 
+    /// How many bytes of memory what waits takes.
+    pub(super) const fn held(&self) -> usize {
+        self.bytes + self.waiting.capacity() * size_of::<Waiting>()
+    }
+
     /// When the capture showed what has waited longest.
     pub(super) fn waits_since(&self) -> Option<Timestamp> {
         self.waiting.first().map(|first| first.segment.stamp.time)
@@ -229,6 +234,10 @@ impl Order {
     fn take_at(&mut self, place: usize) -> Waiting {
         let taken = self.waiting.remove(place);
         self.bytes = self.bytes.saturating_sub(taken.payload.len());
+        // Disorder passes; of many connections few have any at a time.
+        if self.waiting.is_empty() {
+            self.waiting = Vec::new();
+        }
         taken
     }
 

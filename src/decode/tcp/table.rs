@@ -1,8 +1,13 @@
 //! The flow table: which segment belongs to which connection.
+//!
+//! In: segments. Out: what they brought, with their connection's attachment. What never happens here:
+//! growing unasked; how many connections stay, and what they may hold, is for the caller to say, and
+//! whom that costs is for [`bounds`].
+
+mod bounds;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
@@ -21,22 +26,8 @@ const LINGER_NANOS: i64 = 2_000_000_000;
 /// a new connection. Each costs about a hundred bytes.
 const MAX_REMEMBERED: usize = 65_536;
 
-/// How long nothing is heard of a connection that matters until it is let go. Clients ping idle ones
-/// every few minutes or hours (gRPC's own bound is two hours); their state is small.
-const IDLE: Duration = Duration::from_secs(2 * 60 * 60);
-
-/// The same for one that does not matter, or not yet.
-const IDLE_UNRELATED: Duration = Duration::from_secs(60);
-
-/// How many connections are followed at a time by someone who watches for weeks; beyond that a tenth
-/// goes, the most silent ones first.
-const MAX_FLOWS: usize = 100_000;
-
 /// How many other addresses and networks a connection goes by: services are translated once, or twice.
 const MAX_TWINS: usize = 8;
-
-/// How often idle connections are looked for.
-const SWEEP: Duration = Duration::from_secs(10);
 
 /// A segment stamped so much earlier than one before it, in nanoseconds, was not just overtaken, since
 /// no queue is emptied as rarely: the capture's parts are in the wrong order.
@@ -88,8 +79,9 @@ pub struct Flows<T> {
     slots: FxHashMap<Key, Option<Slot>>,
     entries: Vec<Option<Entry<T>>>,
     free: Vec<Slot>,
-    /// Connections that are over, in the order in which they ended.
-    ended: VecDeque<(Timestamp, Slot)>,
+    /// Connections that are over, in the order in which they ended, by place and number; some may have
+    /// gone since.
+    ended: VecDeque<(Timestamp, Slot, u32)>,
     remembered: VecDeque<Key>,
     twins: Twins,
     /// Connections with segments that wait for earlier ones, and since when.
@@ -99,6 +91,10 @@ pub struct Flows<T> {
     next_index: u32,
     /// When idle connections were last looked for.
     swept: Option<Timestamp>,
+    /// What all of them hold, in bytes.
+    held: usize,
+    /// How many segments there were.
+    segments: u64,
 }
 
 #[derive(Debug)]
@@ -109,6 +105,10 @@ struct Entry<T> {
     flow: Flow,
     attachment: T,
     over: bool,
+    /// What it holds, in bytes, as [`Flows::charge`] was told last.
+    held: usize,
+    /// The how many-th segment of all was its last one: times can be false.
+    heard: u64,
 }
 
 impl<T> Entry<T> {
@@ -135,6 +135,8 @@ impl<T> Default for Flows<T> {
             latest: None,
             next_index: 0,
             swept: None,
+            held: 0,
+            segments: 0,
         }
     }
 }
@@ -146,23 +148,38 @@ impl<T: Default> Flows<T> {
         self.next_index
     }
 
-    /// Gives a segment to its flow; `sink` gets what it brought, with the flow's attachment. `None` where
-    /// it is left out.
+    /// How many are followed now, those included that are over and only listened to.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.entries.len() - self.free.len()
+    }
+
+    /// Whether none is followed now.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Gives a segment to its flow; `sink` gets what it brought, with the flow's attachment. Says where
+    /// the flow lives, unless the segment is left out or belongs to one that is finished.
     pub fn push(
         &mut self,
         segment: &Segment<'_>,
         sink: &mut impl FnMut(&mut T, Signal<'_>),
-    ) -> Option<(&Flow, &mut T)> {
+    ) -> Option<Slot> {
         let now = segment.stamp.time;
         let slot = self.locate(segment)?;
         let entry = self.entries.get_mut(slot.0)?.as_mut()?;
         let waited = entry.flow.waits_since().is_some();
+        self.segments += 1;
         let Entry {
             twins,
             flow,
             attachment,
+            heard,
             ..
         } = entry;
+        *heard = self.segments;
         let tell = &mut |signal: Signal<'_>| sink(attachment, signal);
         let fresh = match twins.as_slice() {
             [] => flow.push(segment, tell),
@@ -176,12 +193,17 @@ impl<T: Default> Flows<T> {
         }
         if !entry.over && entry.flow.is_over() {
             entry.over = true;
-            self.ended.push_back((now, slot));
+            self.ended.push_back((now, slot, entry.flow.index()));
         }
         self.latest = self.latest.max(Some(now));
         self.release(now, sink);
+        Some(slot)
+    }
+
+    /// What lives at a place.
+    pub fn at(&mut self, slot: Slot) -> Option<(&mut Flow, &mut T)> {
         let entry = self.entries.get_mut(slot.0)?.as_mut()?;
-        Some((&entry.flow, &mut entry.attachment))
+        Some((&mut entry.flow, &mut entry.attachment))
     }
 
     /// Has the connections whose segments wait in vain, while others go on, go on as well.
@@ -203,19 +225,23 @@ impl<T: Default> Flows<T> {
             }
             if !entry.over && entry.flow.is_over() {
                 entry.over = true;
-                self.ended.push_back((now, slot));
+                self.ended.push_back((now, slot, entry.flow.index()));
             }
         }
     }
 
     /// Takes out the next connection that ended long enough before `now`.
     pub fn pop_finished(&mut self, now: Timestamp) -> Option<(Flow, T)> {
-        let (ended, slot) = *self.ended.front()?;
-        if now.nanos_since(ended) < LINGER_NANOS {
-            return None;
+        loop {
+            let (ended, slot, index) = *self.ended.front()?;
+            if now.nanos_since(ended) < LINGER_NANOS {
+                return None;
+            }
+            self.ended.pop_front();
+            if self.lives(slot, index) {
+                return self.take(slot);
+            }
         }
-        self.ended.pop_front();
-        self.take(slot)
     }
 
     /// Takes out a connection whose addresses `segment` uses for a new one.
@@ -228,72 +254,44 @@ impl<T: Default> Flows<T> {
         } else if !entry.is_reopened_by(segment) {
             return None;
         }
-        self.ended.retain(|(_, ended)| *ended != slot);
         let taken = self.take(slot);
         self.slots.remove(&Key::of(segment));
+        self.tidy_ended();
         taken
     }
 
-    /// Takes out what is left, in order of appearance.
-    pub fn drain(&mut self) -> Vec<(Flow, T)> {
-        self.slots.clear();
-        self.ended.clear();
-        let mut left: Vec<_> = self
-            .entries
-            .drain(..)
-            .flatten()
-            .map(|entry| (entry.flow, entry.attachment))
-            .collect();
-        left.sort_by_key(|(flow, _)| flow.index());
-        left
-    }
-
-    /// Takes out connections of which nothing was heard for long: two hours where `counts`, else
-    /// a minute, and the most silent ones where there are too many. Should
-    /// one of them speak again, it is a new one.
-    pub fn take_idle(&mut self, now: Timestamp, counts: impl Fn(&T) -> bool) -> Vec<(Flow, T)> {
-        let since = self.swept.get_or_insert(now);
-        let crowded = self.entries.len() - self.free.len() > MAX_FLOWS;
-        if now.nanos_since(*since) < nanos(SWEEP) && !crowded {
-            return Vec::new();
-        }
-        self.swept = Some(now);
-        let mut silent: Vec<_> = (0..)
-            .zip(&self.entries)
-            .filter_map(|(slot, entry)| {
-                let entry = entry.as_ref().filter(|entry| !entry.over)?;
-                let silence = now.nanos_since(entry.flow.last_seen().time);
-                let limit = if counts(&entry.attachment) {
-                    IDLE
-                } else {
-                    IDLE_UNRELATED
-                };
-                Some((silence, silence >= nanos(limit), Slot(slot)))
-            })
-            .collect();
-        if crowded {
-            silent.sort_unstable_by_key(|(silence, ..)| std::cmp::Reverse(*silence));
-            let surplus = silent.len() / 10;
-            silent
-                .iter_mut()
-                .take(surplus)
-                .for_each(|(_, idle, _)| *idle = true);
-        }
-        silent.retain(|(_, idle, _)| *idle);
-        silent
-            .into_iter()
-            .filter_map(|(_, _, slot)| self.forget(slot))
-            .collect()
+    /// Where what is left lives, in order of appearance.
+    #[must_use]
+    pub fn places(&self) -> Vec<Slot> {
+        let left = (0..).zip(&self.entries).filter_map(|(slot, entry)| {
+            let entry = entry.as_ref()?;
+            Some((entry.flow.index(), Slot(slot)))
+        });
+        let mut left: Vec<_> = left.collect();
+        left.sort_unstable_by_key(|(index, _)| *index);
+        left.into_iter().map(|(_, slot)| slot).collect()
     }
 
     /// Takes out a connection without a memory of it.
-    fn forget(&mut self, slot: Slot) -> Option<(Flow, T)> {
-        let entry = self.entries.get_mut(slot.0)?.take()?;
-        self.free.push(slot);
+    pub fn forget(&mut self, slot: Slot) -> Option<(Flow, T)> {
+        let entry = self.vacate(slot)?;
         for key in entry.keys() {
             self.slots.remove(&key);
         }
         Some((entry.flow, entry.attachment))
+    }
+
+    fn vacate(&mut self, slot: Slot) -> Option<Entry<T>> {
+        let entry = self.entries.get_mut(slot.0)?.take()?;
+        self.free.push(slot);
+        self.held = self.held.saturating_sub(entry.held);
+        Some(entry)
+    }
+
+    /// Whether the connection of this number is still at this place.
+    fn lives(&self, slot: Slot, index: u32) -> bool {
+        let entry = self.entries.get(slot.0).and_then(Option::as_ref);
+        entry.is_some_and(|entry| entry.flow.index() == index)
     }
 
     fn locate(&mut self, segment: &Segment<'_>) -> Option<Slot> {
@@ -319,6 +317,8 @@ impl<T: Default> Flows<T> {
             flow,
             attachment: T::default(),
             over: false,
+            held: 0,
+            heard: self.segments,
         });
         let slot = match self.free.pop() {
             Some(slot) => {
@@ -366,8 +366,7 @@ impl<T: Default> Flows<T> {
     }
 
     fn take(&mut self, slot: Slot) -> Option<(Flow, T)> {
-        let entry = self.entries.get_mut(slot.0)?.take()?;
-        self.free.push(slot);
+        let entry = self.vacate(slot)?;
         for key in entry.keys() {
             self.slots.insert(key, None);
             self.remembered.push_back(key);
@@ -394,10 +393,6 @@ fn as_first_seen<'a>(segment: &Segment<'a>, twins: &[Twin], flow: &Flow) -> Segm
         destination: flow.address(sender.peer()),
         ..*segment
     }
-}
-
-fn nanos(duration: Duration) -> i64 {
-    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
 }
 
 fn opens(segment: &Segment<'_>) -> bool {

@@ -139,6 +139,11 @@ impl Records {
         }
     }
 
+    /// How many bytes of memory it takes to read on.
+    pub(super) const fn held(&self) -> usize {
+        self.buffer.capacity() + self.carriers.capacity() * size_of::<(u64, Carrier)>()
+    }
+
     /// Takes the next part of the stream. `sink` says of a record whether it opened.
     pub(super) fn push(&mut self, chunk: Chunk<'_>, sink: &mut impl FnMut(Part<'_>) -> bool) {
         match chunk {
@@ -319,8 +324,8 @@ impl Records {
             _ => (State::Search, held.saturating_add(length)),
         };
         self.state = state;
-        self.buffer.clear();
-        self.carriers.clear();
+        self.buffer = Vec::new();
+        self.carriers = Vec::new();
         sink(Part::Lost {
             bytes,
             missing: length,

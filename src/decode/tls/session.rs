@@ -160,6 +160,11 @@ impl Session {
         self.client.opened || self.server.opened
     }
 
+    /// How many bytes of memory it takes to read on.
+    pub(in crate::decode) const fn held(&self) -> usize {
+        self.client.records.held() + self.server.records.held()
+    }
+
     /// Takes the next part of one direction.
     pub(in crate::decode) fn push(
         &mut self,

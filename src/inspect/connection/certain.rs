@@ -55,7 +55,7 @@ impl Connection {
             connection: self.record.number,
             stream: id,
         };
-        let rpc = tell(call, stream.clone(), judgement);
+        let rpc = tell(call, Stream::clone(stream), judgement);
         self.note_attempt(&rpc, identity, timeout);
         Some(rpc)
     }

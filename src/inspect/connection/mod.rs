@@ -4,6 +4,7 @@
 //! answered, and whose answer arrived, are settled and folded into counts on the way, so that memory
 //! follows what is open. What never happens here: judging, which is [`judge`](super::judge)'s.
 
+mod bounds;
 mod certain;
 mod ending;
 mod settling;
@@ -17,6 +18,7 @@ use rustc_hash::FxHashMap;
 use super::goaway::{GoAway, GoAways};
 use super::idleness::Idleness;
 use super::interest::Interest;
+use super::interned::Interned;
 use super::judge::Circumstances;
 use super::keepalive::Keepalive;
 use super::opened::Opened;
@@ -35,11 +37,12 @@ use crate::decode::http2::{
 };
 use crate::decode::{Direction, Event, Network, Recognition, Transport};
 
+pub(super) use bounds::Load;
 pub(super) use certain::GRACE;
 
 /// How many streams of a connection are followed at a time. Far above any server's
 /// MAX_CONCURRENT_STREAMS; a client that opens more without an answer is an attack.
-pub const MAX_OPEN_STREAMS: usize = 1 << 17;
+pub const MAX_OPEN_STREAMS: usize = 1 << 16;
 
 /// How many settings of a side are kept; honest peers know nine.
 const MAX_SETTINGS: usize = 64;
@@ -55,7 +58,8 @@ pub struct Connection {
     server_begun: bool,
     /// How long the handshake took.
     round_trip_nanos: Option<i64>,
-    streams: FxHashMap<u32, Stream>,
+    /// Each in its own place: half of the map is empty.
+    streams: FxHashMap<u32, Box<Stream>>,
     opened: Opened,
     pushed: Opened,
     /// Answered streams that wait for the client's acknowledgement, in the order of answers.
@@ -70,7 +74,7 @@ pub struct Connection {
     received_by_client: Option<u64>,
     /// How much of the server's stream was seen.
     sent_by_server: u64,
-    interned: FxHashMap<Box<[u8]>, Arc<[u8]>>,
+    interned: Interned,
     settled: Vec<Rpc>,
     unseen_paths: UnseenPaths,
     /// Settled calls whose method was not read.
@@ -138,7 +142,7 @@ impl Connection {
             },
             received_by_client: None,
             sent_by_server: 0,
-            interned: FxHashMap::default(),
+            interned: Interned::default(),
             settled: Vec::new(),
             unseen_paths: UnseenPaths::default(),
             unnamed: Vec::new(),
@@ -199,11 +203,10 @@ impl Connection {
                     .acknowledge(Direction::ClientToServer, *upto, *stamp);
             }
             Event::Gap {
-                length, carrier, ..
-            } => {
-                self.record.missing.bytes += length;
-                self.record.missing.first.get_or_insert(carrier.stamp);
-            }
+                direction,
+                length,
+                carrier,
+            } => self.record.missing.add(*direction, *length, carrier.stamp),
             Event::Lost {
                 direction,
                 cause,
@@ -215,7 +218,7 @@ impl Connection {
                         .get_or_insert((*direction, carrier.stamp));
                 }
                 self.traffic.lose(carrier.stamp);
-                self.record.missing.losses += 1;
+                self.record.missing.lose(*cause);
                 let server_upto = self.sent_by_server;
                 self.circumstances.losses.begin(*direction, server_upto);
                 if *direction == Direction::ServerToClient {
@@ -251,7 +254,7 @@ impl Connection {
         let mut open: Vec<_> = std::mem::take(&mut self.streams).into_iter().collect();
         open.sort_unstable_by_key(|(id, _)| *id);
         for (id, stream) in open {
-            self.report(id, stream, interest);
+            self.report(id, *stream, interest);
         }
         self.name_unnamed();
     }

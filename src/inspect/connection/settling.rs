@@ -34,7 +34,7 @@ impl Connection {
             if stream.reset_by_client.is_none()
                 && let Some(stream) = self.streams.remove(&id)
             {
-                self.report(id, stream, interest);
+                self.report(id, *stream, interest);
             }
         }
     }
@@ -66,6 +66,7 @@ impl Connection {
             return;
         }
         self.record.verdicts.add(rpc.verdict);
+        self.record.missing.count(&rpc);
         // What was told once is told to its end.
         if !silent || interest.all || told {
             self.unnamed.extend(shape.map(|shape| (id, shape)));
@@ -141,6 +142,7 @@ pub(super) fn tell(id: CallId, stream: Stream, judgement: Judgement) -> Rpc {
         method_inferred: false,
         authority: request.authority,
         opened: opened.map(|carrier| carrier.stamp),
+        doubt: None,
         timeout: request.timeout,
         answer_begun: answer.begun,
         ended,

@@ -2,17 +2,13 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
-
 use super::{Connection, MAX_OPEN_STREAMS};
 use crate::decode::http2::hpack::HeaderBlock;
 use crate::decode::http2::{ErrorCode, Flags, Frame, FrameType, StreamId};
 use crate::decode::{Carrier, Direction};
 use crate::inspect::interest::Interest;
+use crate::inspect::interned;
 use crate::inspect::stream::{FromServer, Stream};
-
-/// How many different methods and authorities are stored once; beyond that each call has its own.
-const MAX_INTERNED: usize = 4_096;
 
 impl Connection {
     /// HEADERS: opens a stream, or is an answer's or a trailer section's.
@@ -65,7 +61,7 @@ impl Connection {
             opened: Some(carrier),
             ..Stream::default()
         };
-        self.streams.insert(id.0, stream);
+        self.streams.insert(id.0, Box::new(stream));
         true
     }
 
@@ -106,9 +102,9 @@ impl Connection {
             return;
         }
         let interned = &mut self.interned;
-        stream.request.read(block, &interest.headers, &mut |value| {
-            intern(interned, value)
-        });
+        stream
+            .request
+            .read(block, &interest.headers, &mut |value| interned.share(value));
         let path = stream.request.method.as_ref();
         stream.request.shape = self.unseen_paths.read(block, path);
         stream
@@ -153,7 +149,7 @@ impl Connection {
         }
         let unseen = !self.opened.contains(id.0) && self.streams.len() < MAX_OPEN_STREAMS;
         if !unseen {
-            return self.streams.get_mut(&id.0);
+            return self.streams.get_mut(&id.0).map(Box::as_mut);
         }
         Some(self.streams.entry(id.0).or_default())
     }
@@ -255,16 +251,5 @@ fn from_server(frame: &Frame<'_>) -> FromServer {
 
 fn first_value(block: &HeaderBlock, name: &[u8]) -> Option<Arc<[u8]>> {
     let field = block.fields().find(|field| field.name == Some(name))?;
-    field.value.map(Arc::from)
-}
-
-fn intern(interned: &mut FxHashMap<Box<[u8]>, Arc<[u8]>>, value: &[u8]) -> Arc<[u8]> {
-    if let Some(known) = interned.get(value) {
-        return Arc::clone(known);
-    }
-    let shared: Arc<[u8]> = value.into();
-    if interned.len() < MAX_INTERNED {
-        interned.insert(value.into(), Arc::clone(&shared));
-    }
-    shared
+    field.value.map(|value| interned::cut(value).into())
 }

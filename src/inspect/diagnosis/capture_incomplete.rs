@@ -2,104 +2,247 @@
 
 use super::case::{Case, Proof, plural};
 use super::{Check, Confidence, Finding, Rule, Severity};
-use crate::inspect::{ConnectionRecord, Verdict};
+use crate::capture::Stamp;
+use crate::inspect::{ConnectionRecord, Lack, Verdict};
 
 pub(super) const RULE: Rule = Rule {
     name: "capture-incomplete",
     meaning: "the capture lacks packets or the beginning of connections, which weakens verdicts",
-    evidence: "Where connections were already open, and where bytes are missing.",
+    evidence: "Where connections were already open, where bytes are missing, and what that costs.",
     fixes: &["tcpdump -s 262144 -B 65536 with a filter for the port", "Begin before the connections do, if headers matter"],
     check: Check::Server(check),
 };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
-    let mut proof = Proof::default();
-    let mut connections = Vec::new();
-    let (mut begun_late, mut with_holes, mut unknown, mut bytes) = (0, 0, 0, 0);
-    for connection in case.connections() {
-        let record = &connection.record;
-        let late = begins_late(record);
-        let holes = record.missing.bytes > 0;
-        if !late && !holes {
-            continue;
-        }
-        connections.push(record.number);
-        begun_late += usize::from(late);
-        with_holes += usize::from(holes);
-        bytes += record.missing.bytes;
-        unknown += record.verdicts.of(Verdict::Unknown);
-        let number = record.number;
-        if late {
-            let text = format!("conn {number}: already open when the capture begins");
-            proof.cite(Some(record.recognised), text);
-        }
-        if holes {
-            let lost = record.missing.bytes;
-            let text = format!("conn {number}: the first of {lost} bytes that are missing");
-            proof.cite(record.missing.first, text);
-        }
-    }
-    if connections.is_empty() {
+    let records = case.connections().map(|connection| &connection.record);
+    let incomplete: Vec<_> = records.filter(|record| is_incomplete(record)).collect();
+    if incomplete.is_empty() {
         return None;
+    }
+    let mut proof = Proof::default();
+    let mut costs = Costs::default();
+    for record in &incomplete {
+        costs.add(record);
+        cite(&mut proof, record);
     }
     Some(Finding {
         rule: RULE.name,
         severity: Severity::Warning,
         confidence: Confidence::Certain,
         title: format!(
-            "the capture of {} to {} is not complete",
-            plural(connections.len(), "connection"),
+            "the capture of {} to {} is not complete: {}",
+            plural(incomplete.len(), "connection"),
             case.server,
+            costs.summary(),
         ),
-        connections,
+        connections: incomplete.iter().map(|record| record.number).collect(),
         rpcs: Vec::new(),
         evidence: proof.into_vec(),
         ruled_out: Vec::new(),
-        explanation: explanation(begun_late, with_holes, bytes, unknown),
-        advice: advice(begun_late, with_holes),
+        explanation: costs.explanation(),
+        advice: costs.advice(),
     })
+}
+
+fn is_incomplete(record: &ConnectionRecord) -> bool {
+    begins_late(record) || record.missing.bytes > 0 || was_given_up(record)
 }
 
 fn begins_late(record: &ConnectionRecord) -> bool {
     record.transport.is_http2() && !record.preface_seen
 }
 
-fn explanation(begun_late: usize, with_holes: usize, bytes: u64, unknown: u64) -> String {
-    let mut text = String::new();
-    if begun_late > 0 {
-        text.push_str(&format!(
-            "{} began before the capture: headers that refer to what was sent then cannot be known, \
-             and streams opened then may be missing. ",
-            plural(begun_late, "connection"),
-        ));
-    }
-    if with_holes > 0 {
-        text.push_str(&format!(
-            "{bytes} bytes of {} were not captured. ",
-            plural(with_holes, "connection"),
-        ));
-    }
-    text.push_str(&match unknown {
-        0 => "No verdict depends on what is missing.".to_owned(),
-        unknown => format!(
-            "For {} it cannot say what became of them.",
-            plural(usize::try_from(unknown).unwrap_or(usize::MAX), "RPC"),
-        ),
-    });
-    text
+const fn was_given_up(record: &ConnectionRecord) -> bool {
+    record.missing.given_up > 0 || record.missing.streams > 0
 }
 
-fn advice(begun_late: usize, with_holes: usize) -> Vec<String> {
-    let mut advice = Vec::new();
-    if with_holes > 0 {
-        advice.push(
-            "Capture: use a larger buffer and snap length (tcpdump -B 65536 -s 262144), and a \
-             filter for this port"
-                .into(),
+/// Says of a connection what it lacks, each with its packet, and with the last of it what all that
+/// costs.
+fn cite(proof: &mut Proof, record: &ConnectionRecord) {
+    let missing = &record.missing;
+    let mut lacks: Vec<(Option<Stamp>, String)> = Vec::new();
+    if begins_late(record) {
+        let text = "already open when the capture begins".to_owned();
+        lacks.push((Some(record.recognised), text));
+    }
+    for (lack, sender) in [(missing.from_client, "client"), (missing.from_server, "server")] {
+        if lack.holes > 0 {
+            lacks.push((lack.first, in_words(lack, sender)));
+        }
+    }
+    if was_given_up(record) {
+        let text = "frames or streams were given up to stay within bounds".to_owned();
+        lacks.push((Some(record.network.last_seen), text));
+    }
+    lacks.sort_by_key(|(stamp, _)| *stamp);
+    let cost = cost(record);
+    let last = lacks.len().saturating_sub(1);
+    for (place, (stamp, text)) in lacks.into_iter().enumerate() {
+        let number = record.number;
+        proof.cite(
+            stamp,
+            match place == last {
+                true => format!("conn {number}: {text}; {cost}"),
+                false => format!("conn {number}: {text}"),
+            },
         );
     }
-    if begun_late > 0 {
-        advice.push("Capture: begin before the connections do, if headers matter".into());
+}
+
+/// What is missing of one side, told where it first shows.
+fn in_words(lack: Lack, sender: &str) -> String {
+    let bytes = plural(usize::try_from(lack.bytes).unwrap_or(usize::MAX), "byte");
+    match lack.holes {
+        1 => format!("{bytes} of the {sender} are missing before this"),
+        holes => format!("{bytes} of the {sender} are missing in {holes} places, the first before this"),
     }
-    advice
+}
+
+/// What a connection's lacks cost.
+fn cost(record: &ConnectionRecord) -> String {
+    let mut costs = Vec::new();
+    match record.verdicts.of(Verdict::Unknown) {
+        0 => {}
+        unjudged => costs.push(format!("{} cannot be judged", rpcs(unjudged))),
+    }
+    match record.missing.methods {
+        0 => {}
+        1 => costs.push("1 method is unknown".to_owned()),
+        methods => costs.push(format!("{methods} methods are unknown")),
+    }
+    if costs.is_empty() {
+        return "it costs no verdict".to_owned();
+    }
+    costs.join(", ")
+}
+
+fn rpcs(count: u64) -> String {
+    plural(usize::try_from(count).unwrap_or(usize::MAX), "RPC")
+}
+
+/// What all connections together lack, and what that costs.
+#[derive(Debug, Default)]
+struct Costs {
+    begun_late: usize,
+    with_holes: usize,
+    given_up: usize,
+    bytes: u64,
+    unjudged: u64,
+    methods: u64,
+}
+
+impl Costs {
+    fn add(&mut self, record: &ConnectionRecord) {
+        self.begun_late += usize::from(begins_late(record));
+        self.with_holes += usize::from(record.missing.bytes > 0);
+        self.given_up += usize::from(was_given_up(record));
+        self.bytes = self.bytes.saturating_add(record.missing.bytes);
+        self.unjudged += record.verdicts.of(Verdict::Unknown);
+        self.methods += record.missing.methods;
+    }
+
+    /// What it comes to, in a few words.
+    fn summary(&self) -> String {
+        let missing = match self.bytes {
+            0 if self.given_up > 0 => "some was given up".to_owned(),
+            0 => "it begins too late".to_owned(),
+            bytes => {
+                let bytes = plural(usize::try_from(bytes).unwrap_or(usize::MAX), "byte");
+                format!("{bytes} missing")
+            }
+        };
+        match self.unjudged {
+            0 => format!("{missing}, which costs no verdict"),
+            unjudged => format!("{missing}, {} cannot be judged", rpcs(unjudged)),
+        }
+    }
+
+    fn explanation(&self) -> String {
+        let mut text = String::new();
+        if self.begun_late > 0 {
+            text.push_str(&format!(
+                "{} began before the capture: headers that refer to what was sent then cannot be \
+                 known, and streams opened then may be missing. ",
+                plural(self.begun_late, "connection"),
+            ));
+        }
+        if self.with_holes > 0 {
+            text.push_str(&format!(
+                "{} bytes of {} were not captured. ",
+                self.bytes,
+                plural(self.with_holes, "connection"),
+            ));
+        }
+        if self.given_up > 0 {
+            text.push_str(&format!(
+                "Frames or streams of {} were given up to stay within bounds. ",
+                plural(self.given_up, "connection"),
+            ));
+        }
+        text.push_str(&match self.unjudged {
+            0 => "No verdict depends on what is missing.".to_owned(),
+            unjudged => format!("For {} it cannot say what became of them.", rpcs(unjudged)),
+        });
+        if self.methods > 0 {
+            let methods = rpcs(self.methods);
+            text.push_str(&format!(" The methods of {methods} cannot be known."));
+        }
+        text
+    }
+
+    fn advice(&self) -> Vec<String> {
+        let mut advice = Vec::new();
+        if self.with_holes > 0 {
+            advice.push(
+                "Capture: use a larger buffer and snap length (tcpdump -B 65536 -s 262144), and a \
+                 filter for this port"
+                    .into(),
+            );
+        }
+        if self.begun_late > 0 {
+            advice.push("Capture: begin before the connections do, if headers matter".into());
+        }
+        if self.given_up > 0 {
+            advice.push(
+                "h2sniff: allow more with --max-connections and --max-held, or filter the capture"
+                    .into(),
+            );
+        }
+        advice
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::inspect::story::analysis;
+    use crate::inspect::{Doubt, Verdict};
+
+    #[test]
+    fn what_holes_cost_is_told_of_the_connection_and_at_each_call() {
+        let told = analysis(
+            "C 0.000 HEADERS 1
+             C 0.001 HEADERS 3 lost
+             S 0.010 ANSWER 1 lost
+             C 0.020 HEADERS 5
+             S 0.030 ANSWER 5",
+        );
+        let mut findings = told.findings.iter();
+        let found = findings
+            .find(|finding| finding.rule == super::RULE.name)
+            .unwrap();
+        let proof: Vec<_> = found.evidence.iter().map(|proof| proof.text.as_str()).collect();
+        assert_eq!(proof.len(), 2, "{proof:?}");
+        assert!(proof[0].contains("bytes of the client are missing before this"), "{proof:?}");
+        assert!(proof[1].contains("bytes of the server are missing before this"), "{proof:?}");
+        let unknown = told.rpcs.iter().filter(|rpc| rpc.verdict == Verdict::Unknown);
+        let doubts: Vec<_> = unknown.map(|rpc| (rpc.id.stream, rpc.doubt)).collect();
+        let cost = format!("{} RPC", doubts.len());
+        assert!(proof[1].contains(&cost) && proof[1].contains("cannot be judged"), "{proof:?}");
+        assert!(doubts.contains(&(1, Some(Doubt::FramesMissing))), "{doubts:?}");
+        let known = told.rpcs.iter().filter(|rpc| rpc.verdict != Verdict::Unknown);
+        assert!(known.into_iter().all(|rpc| rpc.doubt.is_none()));
+        let missing = told.connections[0].missing;
+        assert_eq!((missing.from_client.holes, missing.from_server.holes), (1, 1));
+        assert_eq!(missing.bytes, missing.from_client.bytes + missing.from_server.bytes);
+    }
 }

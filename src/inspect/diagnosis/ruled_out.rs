@@ -2,6 +2,8 @@
 //!
 //! People spend days on these, so they are said with figures. Only what can be shown is said.
 
+use rustc_hash::FxHashSet;
+
 use super::case::{Case, plural};
 use super::finding::Finding;
 use super::network;
@@ -11,10 +13,11 @@ use crate::inspect::ConnectionRecord;
 /// Clears suspects for a finding about calls that died; `fired` are the rules that fired at the same
 /// server.
 pub(super) fn suspects(case: &Case<'_>, finding: &Finding, fired: &[&str]) -> Vec<String> {
+    let connections: FxHashSet<_> = finding.connections.iter().copied().collect();
     let records: Vec<_> = case
         .connections()
         .map(|connection| &connection.record)
-        .filter(|record| finding.connections.contains(&record.number))
+        .filter(|record| connections.contains(&record.number))
         .collect();
     if records.is_empty() || finding.rpcs.is_empty() {
         return Vec::new();

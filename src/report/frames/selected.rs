@@ -1,6 +1,6 @@
 //! Which frames are asked for.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use crate::capture::Timestamp;
 use crate::decode::Direction;
@@ -8,11 +8,14 @@ use crate::decode::http2::hpack::{HeaderBlock, Value};
 use crate::decode::http2::{Frame, Payload};
 use crate::inspect::Filter;
 
+/// How many streams that called the method are remembered, some 30 MB.
+const MAX_CALLERS: usize = 1 << 20;
+
 /// Picks frames one by one; with a method in the filter it remembers the streams that called it.
 #[derive(Clone, Debug)]
 pub struct Selected {
     filter: Filter,
-    callers: HashSet<(u32, u32)>,
+    callers: BTreeSet<(u32, u32)>,
 }
 
 impl Selected {
@@ -21,7 +24,7 @@ impl Selected {
     pub fn new(filter: Filter) -> Self {
         Self {
             filter,
-            callers: HashSet::new(),
+            callers: BTreeSet::new(),
         }
     }
 
@@ -34,6 +37,15 @@ impl Selected {
             && self.filter.wants_time(frame.completed.stamp.time, epoch)
     }
 
+    /// A connection is over: nothing of its streams will be asked.
+    pub fn forget(&mut self, connection: u32) {
+        let of = (connection, 0)..=(connection, u32::MAX);
+        let gone: Vec<_> = self.callers.range(of).copied().collect();
+        for caller in gone {
+            self.callers.remove(&caller);
+        }
+    }
+
     fn wants_method(&mut self, connection: u32, frame: &Frame<'_>) -> bool {
         if self.filter.method.is_none() {
             return true;
@@ -44,6 +56,10 @@ impl Selected {
             && self.filter.wants_method(Some(path))
         {
             self.callers.insert(caller);
+            // The oldest streams of the oldest connections are the least likely to be still open.
+            if self.callers.len() > MAX_CALLERS {
+                self.callers.pop_first();
+            }
         }
         self.callers.contains(&caller)
     }

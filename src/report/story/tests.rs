@@ -79,6 +79,7 @@ pub(in crate::report) fn rpc(connection: u32, stream: u32, verdict: Verdict) -> 
         method_inferred: false,
         authority: None,
         opened: Some(at(60, 600)),
+        doubt: None,
         timeout: None,
         answer_begun: false,
         ended: Some(at(250, 2_600)),
@@ -225,7 +226,7 @@ pub(in crate::report) fn mixed() -> Report {
     other.missing = Missing {
         bytes: 1_448,
         losses: 1,
-        first: None,
+        ..Missing::default()
     };
     let mut not_http2 = connection(2);
     not_http2.transport = Transport::NotHttp2;

@@ -54,6 +54,7 @@ pub(in crate::report) struct Unjudged {
     pub(in crate::report) count: u64,
     incomplete: u64,
     begun_before: u64,
+    given_up: u64,
 }
 
 impl Toll {
@@ -233,8 +234,11 @@ impl Unjudged {
             if record.verdicts.of(Verdict::Unknown) == 0 {
                 continue;
             }
-            unjudged.incomplete += u64::from(record.missing.losses > 0 || record.missing.bytes > 0);
+            let missing = &record.missing;
+            let lost = missing.losses > missing.given_up || missing.bytes > 0;
+            unjudged.incomplete += u64::from(lost);
             unjudged.begun_before += u64::from(!record.preface_seen);
+            unjudged.given_up += u64::from(missing.given_up > 0 || missing.streams > 0);
         }
         (unjudged.count > 0).then_some(unjudged)
     }
@@ -250,6 +254,10 @@ impl Unjudged {
         if self.begun_before > 0 {
             let connections = counted(self.begun_before, "connection");
             reasons.push(format!("{connections} began before the capture"));
+        }
+        if self.given_up > 0 {
+            let connections = counted(self.given_up, "connection");
+            reasons.push(format!("{connections} were given up to stay within limits"));
         }
         if reasons.is_empty() {
             reasons.push("their headers cannot be read".to_owned());

@@ -59,6 +59,7 @@ mod tests {
             method_inferred: false,
             authority: None,
             opened: None,
+            doubt: None,
             timeout: None,
             answer_begun: false,
             ended: None,

@@ -63,6 +63,12 @@ impl HeaderBlock {
         self.fields.clear();
     }
 
+    /// How many bytes of memory it takes, those to spare included.
+    #[must_use]
+    pub const fn held(&self) -> usize {
+        self.bytes.capacity() + self.fields.capacity() * size_of::<Span>()
+    }
+
     /// How many fields there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -46,6 +46,12 @@ impl Decoder {
         }
     }
 
+    /// How many bytes of memory the table takes.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.table.held()
+    }
+
     /// The decoding side announced SETTINGS_HEADER_TABLE_SIZE, in bytes. That limits the sizes
     /// that the encoder may choose; it changes none (section 4.2).
     pub fn set_limit(&mut self, limit: u32) {

@@ -211,10 +211,16 @@ impl DynamicTable {
         }
     }
 
+    /// How many bytes of memory it takes.
+    pub(super) fn held(&self) -> usize {
+        self.bytes.capacity() + self.slots.capacity() * size_of::<Slot>()
+    }
+
+    /// Removes all entries and gives their memory back.
     fn clear(&mut self) {
         self.removed += self.bytes.len() as u64;
-        self.bytes.clear();
-        self.slots.clear();
+        self.bytes = Vec::new();
+        self.slots = VecDeque::new();
         self.size = 0;
     }
 }

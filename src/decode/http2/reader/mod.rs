@@ -17,6 +17,7 @@
 //! ```
 
 mod gaps;
+mod held;
 mod passing;
 
 use super::boundary;

@@ -90,7 +90,8 @@ impl Tape {
 
     /// All that was told, the end of each connection included.
     fn told(mut self) -> String {
-        for (mut flow, mut told) in self.flows.drain() {
+        for place in self.flows.places() {
+            let (mut flow, mut told) = self.flows.forget(place).unwrap();
             flow.finish(&mut |signal| tell(&mut told, signal));
             let again = flow.retransmissions();
             write!(self.told, "{told}-- connection {} over", flow.index()).unwrap();

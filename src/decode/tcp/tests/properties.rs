@@ -136,7 +136,8 @@ fn reassemble(sent: &Sent, packets: &[Part]) -> [Got; 2] {
             &sent.peers.packet(part.from, sequence, Some(1), 0, bytes),
         );
     }
-    let (mut flow, mut got) = flows.drain().pop().unwrap();
+    let place = flows.places().pop().unwrap();
+    let (mut flow, mut got) = flows.forget(place).unwrap();
     flow.finish(&mut |signal| take(&mut got, signal));
     got
 }

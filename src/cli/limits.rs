@@ -1,0 +1,121 @@
+//! How much the user lets an analysis keep.
+
+use clap::Args;
+use h2sniff::{decode, inspect};
+
+/// What an untrusted or very large capture may take.
+#[derive(Args, Debug)]
+pub(crate) struct Limits {
+    /// Connections followed at a time; beyond it the most silent ones are let go
+    #[arg(long, help_heading = "Limits", value_name = "N", value_parser = count, default_value_t = decode::MAX_CONNECTIONS)]
+    max_connections: usize,
+    /// Memory for what connections hold until more comes; beyond it holes are given up early
+    #[arg(long, help_heading = "Limits", value_name = "SIZE", value_parser = held, default_value = "128MiB")]
+    max_held: usize,
+}
+
+/// The same for a capture in a file.
+#[derive(Args, Debug)]
+pub(crate) struct FileLimits {
+    #[command(flatten)]
+    limits: Limits,
+    /// How much of a compressed capture is unpacked [default: 100 times its size, 1GiB at least]
+    #[arg(long, help_heading = "Limits", value_name = "SIZE", value_parser = unpacked)]
+    pub(crate) max_unpacked: Option<u64>,
+}
+
+/// How much a report lists.
+#[derive(Args, Debug)]
+pub(crate) struct ReportLimits {
+    /// RPCs that are listed; the others are counted
+    #[arg(long, help_heading = "Limits", value_name = "N", value_parser = count, default_value_t = inspect::MAX_LISTED_RPCS)]
+    max_rpcs: usize,
+}
+
+impl Limits {
+    pub(crate) const fn decode(&self) -> decode::Limits {
+        decode::Limits {
+            connections: self.max_connections,
+            held_bytes: self.max_held,
+        }
+    }
+}
+
+impl FileLimits {
+    pub(crate) const fn decode(&self) -> decode::Limits {
+        self.limits.decode()
+    }
+}
+
+impl ReportLimits {
+    pub(crate) const fn inspect(&self) -> inspect::Limits {
+        inspect::Limits {
+            rpcs: self.max_rpcs,
+        }
+    }
+}
+
+/// A number of things, of which there is at least one.
+fn count(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|count| *count > 0);
+    count.ok_or_else(|| "expected a number, at least 1".to_owned())
+}
+
+/// Memory for what is held. Less would give up segments that merely overtook each other.
+fn held(text: &str) -> Result<usize, String> {
+    let held = size(text)?;
+    if held < 1 << 20 {
+        return Err("at least 1MiB is needed".to_owned());
+    }
+    Ok(held)
+}
+
+fn unpacked(text: &str) -> Result<u64, String> {
+    size(text)?
+        .try_into()
+        .map_err(|_| "that is too large".to_owned())
+}
+
+/// A size such as `64MiB`, `500K` or `1G`; a mere number is bytes, and all units are powers of 1024.
+pub(super) fn size(text: &str) -> Result<usize, String> {
+    let wrong = || "expected a size such as 500K, 64MiB or 1G".to_owned();
+    let digits = text.trim_end_matches(|letter: char| !letter.is_ascii_digit());
+    let number: usize = digits.parse().map_err(|_| wrong())?;
+    let unit = text.get(digits.len()..).unwrap_or_default().trim();
+    let power = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "kb" | "kib" => 10,
+        "m" | "mb" | "mib" => 20,
+        "g" | "gb" | "gib" => 30,
+        _ => return Err(wrong()),
+    };
+    number
+        .checked_mul(1 << power)
+        .ok_or_else(|| "that is too large".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(size("4096"), Ok(4_096));
+        assert_eq!(size("500K"), Ok(512_000));
+        assert_eq!(size("64MiB"), Ok(64 << 20));
+        assert!(size("64 parsecs").is_err() && size("99999999999G").is_err());
+    }
+
+    #[test]
+    fn limits_that_leave_nothing_are_refused() {
+        assert_eq!(count("1"), Ok(1));
+        assert!(count("0").is_err() && count("-1").is_err() && count("many").is_err());
+        assert_eq!(held("1MiB"), Ok(1 << 20));
+        assert!(held("100K").is_err());
+    }
+
+    #[test]
+    fn the_default_in_the_help_is_the_librarys() {
+        assert_eq!(held("128MiB"), Ok(decode::MAX_HELD_IN_ALL));
+    }
+}

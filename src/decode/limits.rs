@@ -1,0 +1,39 @@
+//! How much decoding keeps at a time, whatever a capture holds.
+
+/// How many connections are followed at a time unless said otherwise: as many as one client address has
+/// ports for to one server. At some 1.4 kB each they take 90 MB, which only a scan or a flood ever
+/// does; those in HTTP/2 take some ten more.
+pub const MAX_CONNECTIONS: usize = 1 << 16;
+
+/// How many bytes all connections together may hold unless said otherwise: behind holes, undecided,
+/// in frames and header blocks begun, in header tables. Thirty-two fast paths with a hole at the same
+/// time, or 25,000 gRPC connections with the header tables they usually have.
+pub const MAX_HELD_IN_ALL: usize = 128 << 20;
+
+/// How much decoding keeps at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections that are followed; beyond it the most silent ones go, those first that do not
+    /// count.
+    pub connections: usize,
+    /// Bytes that they hold; beyond it the most silent ones of those that hold much give it up.
+    pub held_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: MAX_CONNECTIONS,
+            held_bytes: MAX_HELD_IN_ALL,
+        }
+    }
+}
+
+/// A size as options take it.
+pub(super) fn human(bytes: usize) -> String {
+    match bytes {
+        _ if bytes.is_multiple_of(1 << 20) => format!("{} MiB", bytes >> 20),
+        _ if bytes.is_multiple_of(1 << 10) => format!("{} KiB", bytes >> 10),
+        _ => format!("{bytes} bytes"),
+    }
+}

@@ -1,0 +1,232 @@
+//! Whom it costs when there are too many connections, or when they hold too much.
+//!
+//! In: bounds. Out: the connections that go, or that must give up what they hold. What never happens
+//! here: a look at all connections for every packet. Each look makes room for as many packets as it
+//! looked at connections, give or take a constant, whatever the packets are.
+
+use std::time::Duration;
+
+use super::{Flows, Slot};
+use crate::capture::Timestamp;
+use crate::decode::tcp::Flow;
+
+/// How long nothing is heard of a connection that matters until it is let go. Clients ping idle ones
+/// every few minutes or hours (gRPC's own bound is two hours); their state is small.
+const IDLE: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// The same for one that does not matter, or not yet.
+const IDLE_UNRELATED: Duration = Duration::from_secs(60);
+
+/// How often idle connections are looked for.
+const SWEEP: Duration = Duration::from_secs(10);
+
+/// Where there are too many connections, one in this many goes at a time, and as many places are kept
+/// for those that may yet show what they speak.
+const SHARE: usize = 10;
+
+/// How many connections that went before their time may be remembered as ended before these memories
+/// are looked through.
+const MAX_STALE: usize = 1_024;
+
+impl<T: Default> Flows<T> {
+    /// Takes out connections of which nothing was heard for long: two hours where `counts`, else
+    /// a minute. Should one of them speak again, it is a new one.
+    pub fn take_idle(&mut self, now: Timestamp, counts: impl Fn(&T) -> bool) -> Vec<(Flow, T)> {
+        let since = self.swept.get_or_insert(now);
+        if now.nanos_since(*since) < nanos(SWEEP) {
+            return Vec::new();
+        }
+        self.swept = Some(now);
+        let idle = (0..).zip(&self.entries).filter_map(|(slot, entry)| {
+            let entry = entry.as_ref().filter(|entry| !entry.over)?;
+            let limit = match counts(&entry.attachment) {
+                true => IDLE,
+                false => IDLE_UNRELATED,
+            };
+            let silence = now.nanos_since(entry.flow.last_seen().time);
+            (silence >= nanos(limit)).then_some(Slot(slot))
+        });
+        let idle: Vec<_> = idle.collect();
+        idle.into_iter()
+            .filter_map(|slot| self.forget(slot))
+            .collect()
+    }
+
+    /// Where there are more than `most` connections, takes out a tenth: those that are over, then the
+    /// most silent ones that do not count (but for the latest, which may yet), then the most silent
+    /// ones of all. Should one of them speak again, it is a new one.
+    pub fn take_surplus(&mut self, most: usize, counts: impl Fn(&T) -> bool) -> Vec<(Flow, T)> {
+        if self.len() <= most {
+            return Vec::new();
+        }
+        let surplus = self.len() - (most - most / SHARE);
+        let (mut over, mut unrelated, mut counting) = (Vec::new(), Vec::new(), Vec::new());
+        for (slot, entry) in (0..).zip(&self.entries) {
+            let Some(entry) = entry else { continue };
+            let age = (entry.heard, Slot(slot));
+            match () {
+                () if entry.over => over.push(age),
+                () if counts(&entry.attachment) => counting.push(age),
+                () => unrelated.push(age),
+            }
+        }
+        over.sort_unstable_by_key(|(heard, _)| *heard);
+        unrelated.sort_unstable_by_key(|(heard, _)| *heard);
+        let spared = (most / SHARE).max(1).min(unrelated.len());
+        counting.extend(unrelated.split_off(unrelated.len() - spared));
+        counting.sort_unstable_by_key(|(heard, _)| *heard);
+        let going: Vec<_> = [over, unrelated, counting]
+            .into_iter()
+            .flatten()
+            .take(surplus)
+            .collect();
+        let taken = going.into_iter().filter_map(|(_, slot)| {
+            let is_over = self.entries.get(slot.0)?.as_ref()?.over;
+            // A stray packet of one that is over must not look like a new one.
+            if is_over {
+                self.take(slot)
+            } else {
+                self.forget(slot)
+            }
+        });
+        let taken = taken.collect();
+        self.tidy_ended();
+        taken
+    }
+
+    /// The connection at `slot` holds this many bytes by now.
+    pub fn charge(&mut self, slot: Slot, held: usize) {
+        if let Some(Some(entry)) = self.entries.get_mut(slot.0) {
+            self.held = (self.held + held).saturating_sub(entry.held);
+            entry.held = held;
+        }
+    }
+
+    /// Where all connections together hold more than `most` bytes: which of them must give up what they
+    /// hold, so that three quarters are left. Those that hold less than half as much as all do on
+    /// average are spared, since it would gain little; of the others the most silent ones come first,
+    /// for what they wait for is the least likely to come.
+    #[must_use]
+    pub fn holders(&self, most: usize) -> Vec<Slot> {
+        if self.held <= most {
+            return Vec::new();
+        }
+        let share = self.held / self.len().max(1) / 2;
+        let holders = (0..).zip(&self.entries).filter_map(|(slot, entry)| {
+            let entry = entry
+                .as_ref()
+                .filter(|entry| entry.held > 0 && entry.held >= share)?;
+            Some((entry.heard, entry.held, Slot(slot)))
+        });
+        let mut holders: Vec<_> = holders.collect();
+        holders.sort_unstable_by_key(|(heard, ..)| *heard);
+        let mut left = self.held;
+        let goal = most - most / 4;
+        holders
+            .into_iter()
+            .map_while(|(_, held, slot)| {
+                let goes = left > goal;
+                left = left.saturating_sub(held);
+                goes.then_some(slot)
+            })
+            .collect()
+    }
+
+    /// Forgets that connections ended that are gone already, once they outnumber the others.
+    pub(super) fn tidy_ended(&mut self) {
+        if self.ended.len() <= 2 * self.len() + MAX_STALE {
+            return;
+        }
+        let mut ended = std::mem::take(&mut self.ended);
+        ended.retain(|(_, slot, index)| self.lives(*slot, *index));
+        self.ended = ended;
+    }
+}
+
+fn nanos(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::{LinkType, Packet, Stamp};
+    use crate::decode::link::{self, Content};
+    use crate::wire::{End, Peers, SYN};
+
+    /// A table of connections from ports 1, 2, 3 …; those on an even one count.
+    fn table(connections: u16) -> Flows<u16> {
+        let mut flows = Flows::default();
+        for port in 1..=connections {
+            hear(&mut flows, port);
+        }
+        flows
+    }
+
+    fn hear(flows: &mut Flows<u16>, port: u16) -> Slot {
+        let data = Peers::new(port, 50_051).packet(End::Client, 0, None, SYN, b"");
+        let packet = Packet {
+            stamp: Stamp::default(),
+            link_type: LinkType::RAW,
+            original_length: u32::try_from(data.len()).unwrap(),
+            data: &data,
+        };
+        let mut links = link::Decoder::default();
+        let Content::Tcp(segment) = links.decode(&packet) else {
+            panic!("no segment");
+        };
+        let place = flows.push(&segment, &mut |_, _| ()).unwrap();
+        *flows.at(place).unwrap().1 = port;
+        place
+    }
+
+    fn gone(flows: &mut Flows<u16>, most: usize) -> Vec<u16> {
+        let gone = flows.take_surplus(most, |port| port.is_multiple_of(2));
+        gone.into_iter().map(|(_, port)| port).collect()
+    }
+
+    #[test]
+    fn the_most_silent_go_first_and_those_that_do_not_count_before_them() {
+        let mut flows = table(20);
+        assert!(gone(&mut flows, 20).is_empty());
+        hear(&mut flows, 1);
+        assert_eq!(gone(&mut flows, 19), [3, 5]);
+        assert_eq!(flows.len(), 18);
+        // But for the latest, a tenth of the places, who may yet show what they speak.
+        assert_eq!(gone(&mut flows, 8), [7, 9, 11, 13, 15, 17, 19, 2, 4, 6]);
+        assert_eq!(flows.len(), 8);
+    }
+
+    #[test]
+    fn one_place_goes_to_the_latest() {
+        let mut flows = table(2);
+        assert_eq!(gone(&mut flows, 1), [1]);
+        hear(&mut flows, 3);
+        assert_eq!(
+            gone(&mut flows, 1),
+            [2],
+            "though the other does not count yet"
+        );
+    }
+
+    #[test]
+    fn those_that_hold_little_are_spared() {
+        let mut flows = table(0);
+        for (port, held) in (1..=8).zip([100, 4_000, 100, 4_000, 100, 4_000, 100, 4_000]) {
+            let place = hear(&mut flows, port);
+            flows.charge(place, held);
+        }
+        hear(&mut flows, 2);
+        assert!(flows.holders(20_000).is_empty());
+        let asked = flows.holders(16_000);
+        let asked: Vec<_> = asked
+            .into_iter()
+            .map(|slot| *flows.at(slot).unwrap().1)
+            .collect();
+        assert_eq!(
+            asked,
+            [4, 6],
+            "the most silent first, until 12,000 are left"
+        );
+    }
+}

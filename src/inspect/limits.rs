@@ -1,0 +1,27 @@
+//! How much inspection keeps, whatever a capture holds.
+
+/// How many streams of all connections together are followed at a time: more than 10,000 connections
+/// with 25 open calls each, in some 150 MB. Beyond it connections with many give up their oldest ones.
+pub const MAX_FOLLOWED_STREAMS: usize = 1 << 18;
+
+/// How many calls a report lists unless said otherwise, some 100 MB; the others are counted. Nobody
+/// reads that many, and a script that wants more can say so.
+pub const MAX_LISTED_RPCS: usize = 200_000;
+
+/// How many connections a report lists, some 150 MB; the calls of the others are counted.
+pub const MAX_LISTED_CONNECTIONS: usize = 100_000;
+
+/// How much inspection keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Calls that a report lists; the first ones.
+    pub rpcs: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            rpcs: MAX_LISTED_RPCS,
+        }
+    }
+}
