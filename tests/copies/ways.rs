@@ -70,7 +70,7 @@ fn checksum(header: &[u8]) -> u16 {
 }
 
 /// Stable: what has the same stamp stays in order.
-fn in_time(mut packets: Vec<Kept>) -> Vec<Kept> {
+pub(crate) fn in_time(mut packets: Vec<Kept>) -> Vec<Kept> {
     packets.sort_by_key(|kept| kept.stamp.time);
     packets
 }
