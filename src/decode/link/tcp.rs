@@ -29,7 +29,7 @@ pub(super) fn segment<'a>(
         Err(error) => {
             let header_length = cut_in_options(&error, datagram.payload)?;
             let tcp = without_options(captured, &mut optionless)?;
-            (tcp, &[][..], header_length)
+            (tcp, cut_off(captured), header_length)
         }
     };
     let payload_length = length
@@ -54,6 +54,11 @@ pub(super) fn segment<'a>(
         payload,
         payload_length: u32::try_from(payload_length).unwrap_or(u32::MAX),
     })
+}
+
+/// The payload of which nothing was captured: the empty end of what was.
+fn cut_off(captured: &[u8]) -> &[u8] {
+    captured.get(captured.len()..).unwrap_or_default()
 }
 
 /// The control bits, byte 13 of the header (RFC 9293, section 3.1).

@@ -165,8 +165,13 @@ mod tests {
 
     fn hear(flows: &mut Flows<u16>, port: u16) -> Slot {
         let data = Peers::new(port, 50_051).packet(End::Client, 0, None, SYN, b"");
+        // Far enough from the one before to be no copy of it.
+        let time = Timestamp::from_nanos(i64::try_from(flows.segments).unwrap() * 1_000_000_000);
         let packet = Packet {
-            stamp: Stamp::default(),
+            stamp: Stamp {
+                time,
+                ..Stamp::default()
+            },
             link_type: LinkType::RAW,
             original_length: u32::try_from(data.len()).unwrap(),
             data: &data,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::link::{Segment, TcpFlags};
-use crate::decode::tcp::{Flow, Flows, Signal};
+use crate::decode::tcp::{Chunk, Flow, Flows, Side, Signal};
 
 const POD: &str = "10.244.1.2:40000";
 const SERVICE: &str = "10.96.0.10:80";
@@ -31,19 +31,11 @@ impl Place {
         };
         let segment = Segment { stamp, ..segment };
         assert!(self.flows.pop_reopened(&segment).is_none());
-        self.flows.push(&segment, &mut |bytes, signal| {
-            if let Signal::Chunk {
-                chunk: crate::decode::tcp::Chunk::Bytes { data, .. },
-                ..
-            } = signal
-            {
-                bytes.extend_from_slice(data);
-            }
-        });
+        self.flows.push(&segment, &mut hear);
         self
     }
 
-    /// What each connection's bytes are.
+    /// What each connection's bytes are, in the end.
     fn heard(&mut self) -> Vec<String> {
         let left = self.left().into_iter();
         left.map(|(_, bytes)| String::from_utf8(bytes).unwrap())
@@ -52,9 +44,23 @@ impl Place {
 
     fn left(&mut self) -> Vec<(Flow, Vec<u8>)> {
         let places = self.flows.places().into_iter();
-        places
-            .map(|place| self.flows.forget(place).unwrap())
-            .collect()
+        let left = places.map(|place| {
+            let (mut flow, mut bytes) = self.flows.forget(place).unwrap();
+            flow.finish(&mut |signal| hear(&mut bytes, signal));
+            (flow, bytes)
+        });
+        left.collect()
+    }
+}
+
+/// Adds the bytes that a signal brings.
+fn hear(bytes: &mut Vec<u8>, signal: Signal<'_>) {
+    if let Signal::Chunk {
+        chunk: Chunk::Bytes { data, .. },
+        ..
+    } = signal
+    {
+        bytes.extend_from_slice(data);
     }
 }
 
@@ -181,10 +187,7 @@ fn a_service_and_the_server_behind_it_are_one_connection_with_the_addresses_seen
     let (flow, bytes) = left.pop().unwrap();
     assert!(left.is_empty());
     assert_eq!(bytes, b"hello world");
-    let sides = [
-        crate::decode::tcp::Side::First,
-        crate::decode::tcp::Side::Second,
-    ];
+    let sides = [Side::First, Side::Second];
     let addresses = sides.map(|side| flow.address(side).to_string());
     assert_eq!(addresses, [POD, SERVICE]);
     assert_eq!(flow.retransmissions(), 0);
