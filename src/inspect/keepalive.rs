@@ -49,7 +49,7 @@ pub struct PingWaits {
 }
 
 /// What is known of a connection's PINGs when it ends.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeepaliveRecord {
     /// Kinds of the client's PINGs.
     pub client_kinds: PingKinds,

@@ -33,6 +33,7 @@ mod pings;
 mod record;
 mod retry;
 mod rpc;
+mod seldom;
 mod server;
 mod stack;
 #[cfg(test)]
@@ -63,6 +64,7 @@ pub use ping_kind::{PingKind, PingKinds, Purpose};
 pub use pings::PingCounts;
 pub use record::{Close, ConnectionRecord, Finished, Lack, Missing, VerdictCounts};
 pub use rpc::{CallId, Doubt, Link, Outcome, Processed, Race, RequestedHeader, Rpc, Verdict};
+pub use seldom::{Blank, Seldom};
 pub use server::{Estimate, Inferred, Server, Stack};
 pub use traffic::Traffic;
 pub use watch::{Ends, GivenUp, MAX_KEPT, News};

@@ -10,6 +10,7 @@ use super::overdue::BothOverdue;
 use super::passage::Passages;
 use super::pings::PingCounts;
 use super::rpc::{Doubt, Rpc, Verdict};
+use super::seldom::Seldom;
 use super::traffic::Traffic;
 use crate::capture::Stamp;
 use crate::decode::http2::{Loss, SettingId};
@@ -171,17 +172,17 @@ pub struct ConnectionRecord {
     /// The server's settings.
     pub server_settings: Option<Vec<(SettingId, u32)>>,
     /// PINGs.
-    pub pings: PingCounts,
+    pub pings: Seldom<PingCounts>,
     /// How long the handshake took, in nanoseconds: a round trip.
     pub round_trip_nanos: Option<i64>,
     /// What PINGs say of keepalive.
-    pub keepalive: KeepaliveRecord,
+    pub keepalive: Seldom<KeepaliveRecord>,
     /// The server's first GOAWAY, and how busy it was then.
     pub farewell: Option<Farewell>,
     /// How many streams were open at the same time at most.
     pub most_open: u64,
     /// Bytes that stayed unacknowledged.
-    pub overdue: BothOverdue,
+    pub overdue: Seldom<BothOverdue>,
     /// Who first sent bytes that are not valid HTTP/2, though nothing of them is missing, and where.
     pub nonsense: Option<(Direction, Stamp)>,
     /// What it shows of the network below it.

@@ -434,5 +434,5 @@ fn twenty_thousand_short_connections() {
             talk.send(writer, From::Client, ACK, &[]);
         }
     });
-    analyze("20,000 short connections", &path, 190 * MIB);
+    analyze("20,000 short connections", &path, 64 * MIB);
 }

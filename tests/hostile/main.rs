@@ -14,7 +14,6 @@
     reason = "what is not there fails the test, and figures are for whoever runs it"
 )]
 
-mod bombs;
 mod corpus;
 mod lot;
 mod mutation;

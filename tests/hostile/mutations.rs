@@ -24,7 +24,7 @@ const USUAL: u64 = 100;
 const RARER: u64 = 25;
 
 /// How many fixtures there are, so that none is lost unseen.
-const FIXTURES: usize = 10;
+const FIXTURES: usize = 12;
 
 /// A long run says how far it is every so many runs.
 const PROGRESS: usize = 5_000;

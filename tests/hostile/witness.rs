@@ -7,6 +7,11 @@
 //! parent's memory until `exec` inherits that peak. So no figure here is below what this test itself
 //! holds, which [`Figures`] shows as the floor: a run is never found smaller than it was.
 
+#![allow(
+    dead_code,
+    reason = "each test binary that includes this module uses its own part of it"
+)]
+
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::{OsStr, OsString};

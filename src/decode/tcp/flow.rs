@@ -1,5 +1,7 @@
 //! One TCP connection: both directions, who opened it, and how each side ended it.
 
+mod waiting;
+
 use std::net::SocketAddr;
 
 use super::assembler::{Piece, REORDER_NANOS};
@@ -198,50 +200,6 @@ impl Flow {
         true
     }
 
-    /// Takes a segment while others wait.
-    fn push_among_others(
-        &mut self,
-        from: Side,
-        segment: &Segment<'_>,
-        sink: &mut impl FnMut(Signal<'_>),
-    ) {
-        let now = segment.stamp.time;
-        self.release(now, sink);
-        if self.order.overlaps(from, segment) {
-            while let Some(waiting) = self.order.take_of(from) {
-                self.apply(from, &waiting.segment(), waiting.overtaken, sink);
-            }
-            self.order.miss(from, self.half(from).assembler.next());
-        }
-        let overtaken = self.order.overtaken(from, segment, REORDER_NANOS);
-        if self.order.awaits(lacks(&self.halves, from, segment)) {
-            self.order.hold(from, segment, overtaken);
-        } else {
-            self.apply(from, segment, overtaken, sink);
-        }
-        self.release(now, sink);
-    }
-
-    /// Since when segments wait for earlier ones.
-    pub(super) fn waits_since(&self) -> Option<Timestamp> {
-        self.order.waits_since()
-    }
-
-    /// Takes the segments that wait for nothing more by now.
-    pub(super) fn release(&mut self, now: Timestamp, sink: &mut impl FnMut(Signal<'_>)) {
-        while !self.order.is_kept() {
-            let halves = &self.halves;
-            let lacks = |from, segment: &Segment<'_>| lacks(halves, from, segment);
-            if let Some(waiting) = self.order.take(lacks) {
-                self.apply(waiting.from, &waiting.segment(), waiting.overtaken, sink);
-            } else if self.order.is_patient(now) {
-                return;
-            } else {
-                self.order.give_up(lacks);
-            }
-        }
-    }
-
     /// The rest of this connection was captured before its beginning, or the other way round: what
     /// does not follow any more is not known to have never come.
     pub(super) const fn break_off(&mut self) {
@@ -324,22 +282,6 @@ impl Flow {
             assembler.finish(end, shown_by, &mut |chunk| {
                 sink(Signal::Chunk { from, chunk })
             });
-        }
-    }
-
-    /// How many bytes are held behind holes and out of order, both ways.
-    #[must_use]
-    pub const fn held(&self) -> usize {
-        let [first, second] = &self.halves;
-        first.assembler.held() + second.assembler.held() + self.order.held()
-    }
-
-    /// Waits no longer for what is missing: every hole is a gap.
-    pub fn give_up_holes(&mut self, sink: &mut impl FnMut(Signal<'_>)) {
-        self.release(NEVER, sink);
-        for from in [Side::First, Side::Second] {
-            let assembler = &mut self.half_mut(from).assembler;
-            assembler.give_up_all(&mut |chunk| sink(Signal::Chunk { from, chunk }));
         }
     }
 

@@ -22,6 +22,10 @@ use crate::decode::link::Segment;
 /// a close say that the server did the work.
 const LINGER_NANOS: i64 = 2_000_000_000;
 
+/// How many finished connections are listened to at a time. A host that ends more within two seconds
+/// ends connections of a call each, of which little can come late.
+const MAX_LINGERING: usize = 512;
+
 /// How many finished connections are remembered, so that a stray packet of one does not look like
 /// a new connection. Each costs about a hundred bytes.
 const MAX_REMEMBERED: usize = 65_536;
@@ -234,7 +238,7 @@ impl<T: Default> Flows<T> {
     pub fn pop_finished(&mut self, now: Timestamp) -> Option<(Flow, T)> {
         loop {
             let (ended, slot, index) = *self.ended.front()?;
-            if now.nanos_since(ended) < LINGER_NANOS {
+            if now.nanos_since(ended) < LINGER_NANOS && self.ended.len() <= MAX_LINGERING {
                 return None;
             }
             self.ended.pop_front();

@@ -28,6 +28,7 @@ use super::pings::Pings;
 use super::record::{ConnectionRecord, Finished, Missing, VerdictCounts};
 use super::retry::Attempt;
 use super::rpc::{Rpc, Verdict};
+use super::seldom::Seldom;
 use super::stream::Stream;
 use super::traffic::{Follower, Traffic};
 use super::unseen_paths::{Shape, UnseenPaths};
@@ -108,12 +109,12 @@ impl Connection {
             warned: None,
             client_settings: None,
             server_settings: None,
-            pings: super::pings::PingCounts::default(),
+            pings: Seldom::default(),
             round_trip_nanos: recognition.handshake.map(|handshake| handshake.nanos),
-            keepalive: super::keepalive::KeepaliveRecord::default(),
+            keepalive: Seldom::default(),
             farewell: None,
             most_open: 0,
-            overdue: super::overdue::BothOverdue::default(),
+            overdue: Seldom::default(),
             nonsense: None,
             network: Network::default(),
             traffic: Traffic::default(),
@@ -266,10 +267,10 @@ impl Connection {
         record.streams_opened = self.opened.count();
         record.highest_stream = self.opened.highest();
         record.goaways = self.goaways.into_vec();
-        record.pings = self.pings.summary();
-        record.keepalive = self.keepalive.into_record();
+        record.pings = self.pings.summary().into();
+        record.keepalive = self.keepalive.into_record().into();
         record.most_open = self.idleness.most();
-        record.overdue = self.due.latest();
+        record.overdue = self.due.latest().into();
         let ended = record
             .close
             .map(|close| close.stamp.time)

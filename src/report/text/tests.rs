@@ -39,7 +39,8 @@ fn a_healthy_capture_in_two_lines() {
         server: 2,
         unanswered: 0,
         ..PingCounts::default()
-    };
+    }
+    .into();
     insta::assert_snapshot!(text(&report(vec![record], Vec::new(), Vec::new(), 690)));
 }
 

@@ -31,7 +31,7 @@ const QUESTIONS: [&[&str]; 6] = [
 ];
 
 /// How many calls are open at a time. Each is kept whole until it ends.
-const STREAMS: u32 = 3_000;
+const STREAMS: u32 = 10_000;
 
 /// A capture and what is in it.
 struct Bomb {
