@@ -19,7 +19,7 @@ use h2sniff::capture::{
 };
 use h2sniff::decode::link::{Content, Decoder, Segment, TcpFlags};
 use h2sniff::decode::tcp::{Chunk, Flows, Side, Signal};
-use h2sniff_fuzz::LINK_TYPES;
+use h2sniff_fuzz::{HARMFUL, LINK_TYPES};
 use wire::{End, Peers, Talk};
 
 /// Captures beyond this add time rather than paths.
@@ -33,10 +33,6 @@ const MAX_CAPTURE: usize = 32 << 10;
 
 /// What a client begins with (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-/// What would clear a terminal, colour it, turn text around, end an element of a page, and end code
-/// in Markdown.
-const HARMFUL: &str = "\x1b[2J\u{9b}31m\u{202e}</script><b>`|";
 
 /// The folders of captures in the corpus.
 const CAPTURES: [&str; 5] = ["http2", "linktypes", "pcapng", "tcp", "tls"];
@@ -181,6 +177,7 @@ impl Seeds {
             let [client, server] = heard.said_by_each();
             if client.starts_with(PREFACE) {
                 self.write("http2", path, number, &heard.as_parts())?;
+                self.write("talks", path, number, &heard.as_frames())?;
                 self.write(
                     "hpack",
                     path,
@@ -303,6 +300,29 @@ impl Heard {
         })
     }
 
+    /// As the target `talks` reads it: frame by frame, in the order in which they were complete.
+    fn as_frames(&self) -> Vec<u8> {
+        let mut seed = vec![0];
+        let mut unread = [Vec::new(), Vec::new()];
+        for (side, bytes) in &self.said {
+            let from = if *side == self.client() {
+                Side::First
+            } else {
+                Side::Second
+            };
+            let unread = &mut unread[usize::from(from == Side::Second)];
+            unread.extend_from_slice(bytes.strip_prefix(PREFACE).unwrap_or(bytes));
+            while let Some((header, payload, rest)) = split_frame(unread) {
+                seed.extend(instruction(from, header, payload));
+                *unread = rest.to_vec();
+            }
+            if seed.len() > MAX_SEED / 2 {
+                break;
+            }
+        }
+        seed
+    }
+
     /// As the target `http2` reads it: without the preface.
     fn as_parts(&self) -> Vec<u8> {
         let mut seed = vec![7];
@@ -319,6 +339,15 @@ impl Heard {
         }
         seed
     }
+}
+
+/// The frames of one side that are complete, and what is left.
+fn split_frame(bytes: &[u8]) -> Option<([u8; 9], &[u8], &[u8])> {
+    let (header, rest) = bytes.split_first_chunk::<9>()?;
+    let [l0, l1, l2, ..] = *header;
+    let length = u32::from_be_bytes([0, l0, l1, l2]) as usize;
+    let (payload, rest) = rest.split_at_checked(length)?;
+    Some((*header, payload, rest))
 }
 
 /// The byte streams of a capture by sender and receiver, as the target `tcp_streams` reads them.
@@ -375,6 +404,16 @@ impl Stream {
     }
 }
 
+/// A frame as the target `talks` reads it, if it is short.
+fn instruction(from: Side, header: [u8; 9], payload: &[u8]) -> Vec<u8> {
+    let [.., kind, flags, _, _, _, stream] = header;
+    let Ok(length) = u8::try_from(payload.len()) else {
+        return Vec::new();
+    };
+    let server = u8::from(from == Side::Second);
+    [&[server, 1, kind, flags, stream, length], payload].concat()
+}
+
 /// A part of what is said, as the target `http2` reads it.
 fn part(from: Side, bytes: &[u8]) -> Vec<u8> {
     let length = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
@@ -388,11 +427,9 @@ fn part(from: Side, bytes: &[u8]) -> Vec<u8> {
 /// are neither padded nor continued (RFC 9113, section 6.2).
 fn header_blocks(mut bytes: &[u8]) -> Vec<u8> {
     let mut seed = vec![2];
-    while let Some(([l0, l1, l2, kind, flags, ..], rest)) = bytes.split_first_chunk::<9>() {
-        let length = u32::from_be_bytes([0, *l0, *l1, *l2]) as usize;
-        let (payload, behind) = rest.split_at(length.min(rest.len()));
-        bytes = behind;
-        if *kind == 1 && flags & 0x0c == 0x04 {
+    while let Some(([_, _, _, kind, flags, ..], payload, rest)) = split_frame(bytes) {
+        bytes = rest;
+        if kind == 1 && flags & 0x0c == 0x04 {
             let priority = if flags & 0x20 == 0 { 0 } else { 5 };
             add_block(&mut seed, payload.get(priority..).unwrap_or_default());
         }
