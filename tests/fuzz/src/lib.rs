@@ -1,6 +1,8 @@
 //! What the targets have in common: input read as a script, a bound on memory, and what may stand
 //! on a terminal.
 
+pub mod reports;
+
 use std::alloc::System;
 
 use cap::Cap;
@@ -13,6 +15,10 @@ const MAX_MEMORY: usize = 64 << 20;
 
 #[global_allocator]
 static MEMORY: Cap<System> = Cap::new(System, MAX_MEMORY);
+
+/// What would clear a terminal, colour it, turn text around, end an element of a page, and end code
+/// in Markdown.
+pub const HARMFUL: &str = "\x1b[2J\u{9b}31m\u{202e}</script><b>`|";
 
 /// Every link type that is read, in the order in which the target `packets` numbers them.
 pub const LINK_TYPES: [LinkType; 36] = [

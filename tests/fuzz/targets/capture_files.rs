@@ -1,8 +1,8 @@
 //! Fed: a file that somebody says is a capture: pcap or pcapng, perhaps compressed, perhaps broken.
 //!
 //! Must hold: reading it ends, in packets or in an error that can be printed. No packet is larger
-//! than what is believed, each is counted once, numbers ascend, and the end stays the end. What is not compressed
-//! reads the same however few bytes come at a time.
+//! than what is believed, each is counted once, numbers ascend, and the end stays the end. What is
+//! not compressed reads the same however few bytes come at a time.
 
 #![no_main]
 

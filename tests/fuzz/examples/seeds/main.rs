@@ -4,23 +4,29 @@
 //! In: captures of at most [`MAX_FILE`] bytes. Out: files in `corpus/TARGET`, which git ignores: what
 //! others recorded stays theirs.
 
-#[path = "../../../src/wire.rs"]
+mod heard;
+mod hostile;
+mod streams;
+#[path = "../../../../src/wire.rs"]
 mod wire;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write as _};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use h2sniff::capture::{
-    Capture, Interface, Packet, Resolution, Stamp, WrittenPacket, interface_block, packet_block,
+    Capture, Interface, Packet, Resolution, WrittenPacket, interface_block, packet_block,
     section_block,
 };
-use h2sniff::decode::link::{Content, Decoder, Segment, TcpFlags};
-use h2sniff::decode::tcp::{Chunk, Flows, Side, Signal};
+use h2sniff::decode::link::{Content, Decoder};
+use h2sniff::decode::tcp::{Flows, Side};
 use h2sniff_fuzz::LINK_TYPES;
-use wire::{End, Peers, Talk};
+
+use heard::{Heard, add_block, header_blocks, part};
+use hostile::hostile;
+use streams::Streams;
+use wire::PREFACE;
 
 /// Captures beyond this add time rather than paths.
 const MAX_FILE: u64 = 256 << 10;
@@ -30,13 +36,6 @@ const MAX_SEED: usize = 4_096;
 
 /// The same for whole captures: a connection's end is often what matters.
 const MAX_CAPTURE: usize = 32 << 10;
-
-/// What a client begins with (RFC 9113, section 3.4).
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-/// What would clear a terminal, colour it, turn text around, end an element of a page, and end code
-/// in Markdown.
-const HARMFUL: &str = "\x1b[2J\u{9b}31m\u{202e}</script><b>`|";
 
 /// The folders of captures in the corpus.
 const CAPTURES: [&str; 5] = ["http2", "linktypes", "pcapng", "tcp", "tls"];
@@ -70,42 +69,6 @@ fn main() -> io::Result<()> {
         seeds.of_header_blocks(&path)?;
     }
     Ok(())
-}
-
-/// A capture of two peers who harm whoever prints what they say.
-fn hostile() -> Vec<u8> {
-    let path = format!("/shop.Cart/{HARMFUL}");
-    let request = [
-        (":method", "POST"),
-        (":scheme", "http"),
-        (":path", &path),
-        (":authority", HARMFUL),
-        ("user-agent", HARMFUL),
-        ("content-type", "application/grpc"),
-        (HARMFUL, HARMFUL),
-    ];
-    let answer = [
-        (":status", "200"),
-        ("server", HARMFUL),
-        ("content-type", "application/grpc"),
-    ];
-    let status = [("grpc-status", "13"), ("grpc-message", HARMFUL)];
-    let settings = wire::settings(&[(3, 100)]);
-    let mut talk = Talk::new(Peers::new(40_000, 50_051));
-    talk.say(End::Client, &[wire::PREFACE, &settings].concat());
-    talk.say(End::Server, &settings);
-    for stream in [1, 3, 5, 7] {
-        talk.say(
-            End::Client,
-            &wire::headers(wire::END_STREAM, stream, &request),
-        );
-    }
-    talk.say(End::Server, &wire::headers(0, 1, &answer));
-    talk.say(End::Server, &wire::headers(wire::END_STREAM, 1, &status));
-    talk.say(End::Server, &wire::reset(3, 2));
-    talk.say(End::Server, &wire::goaway(5, 11, HARMFUL.as_bytes()));
-    talk.fin(End::Server);
-    wire::pcap(&talk.packets)
 }
 
 /// All files below a folder, in order; none if there is no such folder.
@@ -174,19 +137,15 @@ impl Seeds {
                 self.write("packets", path, number, &seed)?;
             }
         }
-        for (number, stream) in streams.0.values().enumerate().take(16) {
-            self.write("tcp_streams", path, number, &stream.seed)?;
+        for (number, seed) in streams.seeds().enumerate().take(16) {
+            self.write("tcp_streams", path, number, seed)?;
         }
         for (number, (_, heard)) in flows.drain().into_iter().enumerate().take(8) {
-            let [client, server] = heard.said_by_each();
-            if client.starts_with(PREFACE) {
+            if heard.is_http2() {
+                let [client, server] = heard.said_by_each();
                 self.write("http2", path, number, &heard.as_parts())?;
-                self.write(
-                    "hpack",
-                    path,
-                    number,
-                    &header_blocks(&client[PREFACE.len()..]),
-                )?;
+                self.write("talks", path, number, &heard.as_frames())?;
+                self.write("hpack", path, number, &header_blocks(&client))?;
                 self.write("hpack", path, number + 8, &header_blocks(&server))?;
             }
         }
@@ -211,12 +170,8 @@ impl Seeds {
         let bytes = fs::read(path)?;
         let bytes = bytes.strip_prefix(PREFACE).unwrap_or(&bytes);
         let bytes = &bytes[..bytes.len().min(MAX_SEED)];
-        self.write(
-            "http2",
-            path,
-            0,
-            &[&[7][..], &part(Side::First, bytes)].concat(),
-        )?;
+        let said = [&[7][..], &part(Side::First, bytes)].concat();
+        self.write("http2", path, 0, &said)?;
         self.write("hpack", path, 0, &header_blocks(bytes))
     }
 
@@ -268,143 +223,5 @@ fn add_packet(copy: &mut Vec<u8>, packet: &Packet<'_>) {
             data: packet.data,
         };
         packet_block(copy, written, &[]);
-    }
-}
-
-/// What was heard of one connection.
-#[derive(Default)]
-struct Heard {
-    said: Vec<(Side, Vec<u8>)>,
-}
-
-impl Heard {
-    fn hear(&mut self, signal: Signal<'_>) {
-        if let Signal::Chunk {
-            from,
-            chunk: Chunk::Bytes { data, .. },
-        } = signal
-        {
-            self.said.push((from, data.to_vec()));
-        }
-    }
-
-    /// Who said the preface.
-    fn client(&self) -> Side {
-        let preface = |(_, bytes): &&(Side, Vec<u8>)| bytes.starts_with(PREFACE);
-        let said = self.said.iter().find(preface);
-        said.map_or(Side::First, |(side, _)| *side)
-    }
-
-    /// Each side's bytes; the client's first.
-    fn said_by_each(&self) -> [Vec<u8>; 2] {
-        [self.client(), self.client().peer()].map(|side| {
-            let said = self.said.iter().filter(|(from, _)| *from == side);
-            said.flat_map(|(_, bytes)| bytes.clone()).collect()
-        })
-    }
-
-    /// As the target `http2` reads it: without the preface.
-    fn as_parts(&self) -> Vec<u8> {
-        let mut seed = vec![7];
-        for (from, bytes) in &self.said {
-            let bytes = bytes.strip_prefix(PREFACE).unwrap_or(bytes);
-            let from = if *from == self.client() {
-                Side::First
-            } else {
-                Side::Second
-            };
-            if seed.len() + bytes.len() <= MAX_SEED {
-                seed.extend(part(from, bytes));
-            }
-        }
-        seed
-    }
-}
-
-/// The byte streams of a capture by sender and receiver, as the target `tcp_streams` reads them.
-#[derive(Default)]
-struct Streams(BTreeMap<[SocketAddr; 2], Stream>);
-
-#[derive(Default)]
-struct Stream {
-    seed: Vec<u8>,
-    /// The sequence number after the segment before, and the highest one.
-    end: u32,
-    highest: u32,
-    nanos: i64,
-}
-
-impl Streams {
-    fn record(&mut self, segment: &Segment<'_>) {
-        let opens = segment.flags.contains(TcpFlags::SYN);
-        let sequence = segment.sequence.wrapping_add(u32::from(opens));
-        let (from, to) = (segment.source, segment.destination);
-        let own = self.0.entry([from, to]).or_default();
-        if own.seed.is_empty() {
-            own.seed.push(u8::from(opens));
-            own.end = sequence;
-        }
-        if segment.payload_length > 0 {
-            let displacement = sequence.wrapping_sub(own.end);
-            own.instruct(0, displacement, segment.payload_length, segment.stamp);
-            own.end = sequence.wrapping_add(segment.payload_length);
-            own.highest = own.end;
-        }
-        let acknowledged = segment.acknowledgement.zip(self.0.get_mut(&[to, from]));
-        if let Some((acknowledged, peers)) = acknowledged {
-            let displacement = acknowledged.wrapping_sub(peers.highest);
-            peers.instruct(1, displacement, 0, segment.stamp);
-        }
-    }
-}
-
-impl Stream {
-    fn instruct(&mut self, flags: u8, displacement: u32, length: u32, stamp: Stamp) {
-        let nanos = stamp.time.nanos();
-        let millis = (nanos - std::mem::replace(&mut self.nanos, nanos)) / 1_000_000;
-        if self.seed.len() > MAX_SEED / 2 {
-            return;
-        }
-        let (flags, length) = match u8::try_from(length) {
-            Ok(length) => (flags, length),
-            Err(_) => (flags | 0x40, (length / 256) as u8),
-        };
-        self.seed.push(flags);
-        self.seed.extend((displacement as i16).to_be_bytes());
-        self.seed.extend([length, millis.clamp(0, 255) as u8]);
-    }
-}
-
-/// A part of what is said, as the target `http2` reads it.
-fn part(from: Side, bytes: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(bytes.len()).unwrap_or(u16::MAX);
-    let mut part = vec![u8::from(from == Side::Second)];
-    part.extend(length.to_be_bytes());
-    part.extend(&bytes[..usize::from(length)]);
-    part
-}
-
-/// The header blocks in a side's frames, as the target `hpack` reads them: those of HEADERS that
-/// are neither padded nor continued (RFC 9113, section 6.2).
-fn header_blocks(mut bytes: &[u8]) -> Vec<u8> {
-    let mut seed = vec![2];
-    while let Some(([l0, l1, l2, kind, flags, ..], rest)) = bytes.split_first_chunk::<9>() {
-        let length = u32::from_be_bytes([0, *l0, *l1, *l2]) as usize;
-        let (payload, behind) = rest.split_at(length.min(rest.len()));
-        bytes = behind;
-        if *kind == 1 && flags & 0x0c == 0x04 {
-            let priority = if flags & 0x20 == 0 { 0 } else { 5 };
-            add_block(&mut seed, payload.get(priority..).unwrap_or_default());
-        }
-    }
-    seed
-}
-
-fn add_block(seed: &mut Vec<u8>, block: &[u8]) {
-    let length = u16::try_from(block.len()).unwrap_or_default();
-    if seed.len() + block.len() <= MAX_SEED {
-        seed.push(0);
-        seed.extend(length.to_be_bytes());
-        seed.extend(&block[..usize::from(length)]);
     }
 }
