@@ -140,8 +140,9 @@ impl Seeds {
         for (number, seed) in streams.seeds().enumerate().take(16) {
             self.write("tcp_streams", path, number, seed)?;
         }
-        for (number, (_, heard)) in flows.drain().into_iter().enumerate().take(8) {
-            if heard.is_http2() {
+        for (number, place) in flows.places().into_iter().take(8).enumerate() {
+            let heard = flows.forget(place).map(|(_, heard)| heard);
+            if let Some(heard) = heard.filter(Heard::is_http2) {
                 let [client, server] = heard.said_by_each();
                 self.write("http2", path, number, &heard.as_parts())?;
                 self.write("talks", path, number, &heard.as_frames())?;
