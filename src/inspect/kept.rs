@@ -5,7 +5,9 @@ use std::hash::Hash;
 
 use rustc_hash::FxHashMap;
 
-use super::watch::MAX_KEPT;
+/// How many ended connections, and how many lost calls, are kept: enough for any report that a person
+/// reads, and some ten megabytes.
+pub const MAX_KEPT: usize = 10_000;
 
 /// The latest [`MAX_KEPT`] things, found by key; what came before is counted.
 #[derive(Debug)]

@@ -1,5 +1,9 @@
 //! How much inspection keeps, whatever a capture holds.
 
+/// How many streams of a connection are followed at a time. Far above any server's
+/// MAX_CONCURRENT_STREAMS; a client that opens more without an answer is an attack.
+pub const MAX_OPEN_STREAMS: usize = 1 << 16;
+
 /// How many streams of all connections together are followed at a time: more than 10,000 connections
 /// with 25 open calls each, in some 150 MB. Beyond it connections with many give up their oldest ones.
 pub const MAX_FOLLOWED_STREAMS: usize = 1 << 18;

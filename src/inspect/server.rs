@@ -11,7 +11,7 @@ use super::goodbye::{self, Cause, Goodbye, seconds};
 use super::keepalive::PingWaits;
 use super::record::{ConnectionRecord, Finished};
 use super::rpc::Verdict;
-use super::stack;
+use super::stack::{self, Stack};
 use crate::decode::Direction;
 use crate::decode::http2::ErrorCode;
 
@@ -37,17 +37,6 @@ pub struct Estimate {
     pub min: f64,
     /// The most that fits.
     pub max: f64,
-    /// How sure it is.
-    pub confidence: Confidence,
-}
-
-/// The software.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stack {
-    /// Its name, with versions as far as they can be told: `grpc-go < 1.56`.
-    pub name: String,
-    /// How many connections showed it.
-    pub samples: u64,
     /// How sure it is.
     pub confidence: Confidence,
 }

@@ -3,11 +3,21 @@
 use super::diagnosis::Confidence;
 use super::ping_kind::{PingKind, Purpose};
 use super::record::{ConnectionRecord, Finished};
-use super::server::Stack;
 use crate::decode::http2::ErrorCode;
 
 /// How much of a `server` header is repeated, in characters.
 const MAX_HEADER: usize = 64;
+
+/// The software.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stack {
+    /// Its name, with versions as far as they can be told: `grpc-go < 1.56`.
+    pub name: String,
+    /// How many connections showed it.
+    pub samples: u64,
+    /// How sure it is.
+    pub confidence: Confidence,
+}
 
 /// The server's software, if most of its connections that show any show the same.
 pub(crate) fn of(connections: &[&Finished]) -> Option<Stack> {

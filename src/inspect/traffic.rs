@@ -12,8 +12,8 @@ use rustc_hash::FxHashMap;
 
 use super::bursts::{Abuse, Burst, Bursts};
 use super::concurrency::{AtLimit, Concurrency};
-use super::connection::MAX_OPEN_STREAMS;
 use super::flow_control::{Allowance, Sender, Waits};
+use super::limits::MAX_OPEN_STREAMS;
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::http2::{Flags, Frame, FrameType, Payload, SettingId, Settings, StreamId};
 use crate::decode::{Direction, Recognition};

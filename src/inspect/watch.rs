@@ -2,7 +2,7 @@
 //!
 //! In: connections after each event, and moments. Out: [`News`], each told once, as soon as it is
 //! certain. What never happens here: growing with time. Ended connections and lost calls are kept for
-//! rules that look across them, the latest [`MAX_KEPT`] of each; older ones live on in counts.
+//! rules that look across them, the latest [`MAX_KEPT`](super::MAX_KEPT) of each; older ones live on in counts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -16,10 +16,6 @@ use super::rpc::Rpc;
 use crate::capture::Timestamp;
 use crate::decode::http2::{Frame, FrameType, Payload};
 use crate::decode::{Direction, Event, Recognition};
-
-/// How many ended connections, and how many lost calls, are kept: enough for any report that a person
-/// reads, and some ten megabytes.
-pub const MAX_KEPT: usize = 10_000;
 
 /// The two ends of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

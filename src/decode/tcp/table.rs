@@ -7,11 +7,11 @@
 mod bounds;
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 
 use rustc_hash::FxHashMap;
 
 use super::flow::Flow;
+use super::key::{Key, Slot};
 use super::order::PATIENCE_NANOS;
 use super::signal::Signal;
 use super::twins::{Twin, Twins};
@@ -36,45 +36,6 @@ const MAX_TWINS: usize = 8;
 /// A segment stamped so much earlier than one before it, in nanoseconds, was not just overtaken, since
 /// no queue is emptied as rarely: the capture's parts are in the wrong order.
 const DISORDER_NANOS: i64 = 100_000_000;
-
-/// Where a flow and what is attached to it live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Slot(usize);
-
-/// Addresses and network of a connection, the same for both directions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key {
-    lower: SocketAddr,
-    upper: SocketAddr,
-    pub(super) scope: u64,
-}
-
-impl Key {
-    /// The same addresses in another network.
-    pub(super) const fn in_network(self, scope: u64) -> Self {
-        Self { scope, ..self }
-    }
-
-    /// Whether address translation may make this key the other one, on the way through one tunnel
-    /// or none.
-    fn translates_to(self, other: Self) -> bool {
-        let one_network = self.scope == other.scope || self.scope == 0 || other.scope == 0;
-        one_network && self.in_network(other.scope) != other
-    }
-
-    pub(super) fn of(segment: &Segment<'_>) -> Self {
-        let (lower, upper) = if segment.source <= segment.destination {
-            (segment.source, segment.destination)
-        } else {
-            (segment.destination, segment.source)
-        };
-        Self {
-            lower,
-            upper,
-            scope: segment.scope,
-        }
-    }
-}
 
 /// All connections of a capture, each with an attachment for the stage above.
 #[derive(Debug)]

@@ -16,8 +16,9 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
+use super::key::{Key, Slot};
 use super::signal::Side;
-use super::table::{Key, Slot};
+
 use crate::capture::Timestamp;
 use crate::decode::link::{Segment, TcpFlags};
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::hello::Version;
+use super::version::Version;
 
 /// A cipher suite's number, unknown ones kept. Displays as its name at IANA or `0x…`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

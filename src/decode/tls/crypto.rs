@@ -8,9 +8,9 @@ use std::fmt;
 use ring::{aead, hkdf, hmac};
 
 use super::cipher_suite::{Cipher, CipherSuite, Hash};
-use super::hello::Version;
 use super::key_log::Secret;
 use super::records::RecordHeader;
+use super::version::Version;
 
 /// Length of the tag at the end of a protected record; the same for every cipher here.
 const TAG: usize = 16;

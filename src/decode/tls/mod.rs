@@ -22,11 +22,13 @@ mod session;
 #[cfg(test)]
 #[cfg(feature = "tls")]
 mod tests;
+mod version;
 
 pub use alert::Alert;
 pub use cipher_suite::CipherSuite;
-pub use hello::{ClientHello, Version};
+pub use hello::ClientHello;
 pub use key_log::KeyLog;
+pub use version::Version;
 
 pub(super) use first_flight::{ServerFlight, cleartext_alert, is_protected};
 pub(super) use hello::Reading;

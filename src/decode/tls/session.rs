@@ -9,12 +9,12 @@ use super::alert::Alert;
 use super::cipher_suite::CipherSuite;
 use super::crypto::Key;
 use super::hello::{
-    CLIENT_HELLO, ClientHello, EncryptedExtensions, SERVER_HELLO, ServerHello, Version,
-    split_message,
+    CLIENT_HELLO, ClientHello, EncryptedExtensions, SERVER_HELLO, ServerHello, split_message,
 };
 use super::key_log::{KeyLog, Secrets};
 use super::protection::{Epoch, Protection};
 use super::records::{Part, Record, RecordHeader, Records};
+use super::version::Version;
 use crate::decode::tcp::{Chunk, Sealed};
 use crate::decode::{Carrier, Direction};
 

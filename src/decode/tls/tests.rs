@@ -3,10 +3,11 @@
 use proptest::prelude::*;
 
 use super::crypto::{Key, updated};
-use super::hello::{ClientHello, ServerHello, Version};
+use super::hello::{ClientHello, ServerHello};
 use super::key_log::{KeyLog, Secret};
 use super::records::RecordHeader;
 use super::session::{Hellos, Item, Session, Unreadable};
+use super::version::Version;
 use super::{Alert, CipherSuite};
 use crate::decode::tcp::Chunk;
 use crate::decode::{Carrier, Direction};

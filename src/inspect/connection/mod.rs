@@ -41,10 +41,6 @@ use crate::decode::{Direction, Event, Network, Recognition, Transport};
 pub(super) use bounds::Load;
 pub(super) use certain::GRACE;
 
-/// How many streams of a connection are followed at a time. Far above any server's
-/// MAX_CONCURRENT_STREAMS; a client that opens more without an answer is an attack.
-pub const MAX_OPEN_STREAMS: usize = 1 << 16;
-
 /// How many settings of a side are kept; honest peers know nine.
 const MAX_SETTINGS: usize = 64;
 

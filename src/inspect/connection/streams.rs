@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Connection, MAX_OPEN_STREAMS};
+use super::Connection;
 use crate::decode::http2::hpack::HeaderBlock;
 use crate::decode::http2::{ErrorCode, Flags, Frame, FrameType, StreamId};
 use crate::decode::{Carrier, Direction};
 use crate::inspect::interest::Interest;
 use crate::inspect::interned;
+use crate::inspect::limits::MAX_OPEN_STREAMS;
 use crate::inspect::stream::{FromServer, Stream};
 
 impl Connection {
