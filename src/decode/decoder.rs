@@ -114,10 +114,7 @@ impl Decoder {
     /// Time has passed, packets or not: lets go of connections that ended a while ago, and of those
     /// that have been silent for long.
     pub fn tick(&mut self, now: Timestamp, sink: &mut impl FnMut(u32, Event<'_>)) {
-        let anomalies = &mut self.anomalies;
-        self.flows.release(now, &mut |conversation, signal| {
-            conversation.take(signal, anomalies, sink);
-        });
+        self.release(now, sink);
         while let Some((flow, conversation)) = self.flows.pop_finished(now) {
             self.end(flow, conversation, sink);
         }
@@ -171,7 +168,16 @@ impl Decoder {
         &self.tally
     }
 
+    /// What waits in vain for earlier segments goes on, however soon the next packet comes.
+    fn release(&mut self, now: Timestamp, sink: &mut impl FnMut(u32, Event<'_>)) {
+        let anomalies = &mut self.anomalies;
+        self.flows.release(now, &mut |conversation, signal| {
+            conversation.take(signal, anomalies, sink);
+        });
+    }
+
     fn push_segment(&mut self, segment: &Segment<'_>, sink: &mut impl FnMut(u32, Event<'_>)) {
+        self.release(segment.stamp.time, sink);
         while let Some((flow, conversation)) = self.flows.pop_finished(segment.stamp.time) {
             self.end(flow, conversation, sink);
         }

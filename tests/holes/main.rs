@@ -228,6 +228,7 @@ fn lost_packets_make_verdicts_unknown_and_never_wrong() {
     let mut wrong = Vec::new();
     for per_mille in [1, 10, 30] {
         let (mut right, mut unknown, mut all) = (0, 0, 0);
+        let (mut dead, mut dead_told) = (0, 0);
         for recording in &recordings {
             let packets = load(recording);
             let whole = calls(&analyze(&packets));
@@ -257,19 +258,25 @@ fn lost_packets_make_verdicts_unknown_and_never_wrong() {
                     ));
                 }
             }
-            for (call, _) in whole
+            for (call, expected) in whole
                 .iter()
                 .filter(|(_, expected)| expected.verdict != Verdict::Unknown)
             {
                 all += 1;
+                let death = u32::from(expected.verdict.is_death());
+                dead += death;
                 match told.get(call).map(|told| told.verdict) {
                     Some(Verdict::Unknown) | None => unknown += 1,
-                    Some(_) => right += 1,
+                    Some(_) => {
+                        right += 1;
+                        dead_told += death;
+                    }
                 }
             }
         }
         eprintln!(
-            "{per_mille} of 1,000 packets lost: {right} of {all} calls still judged, {unknown} unknown"
+            "{per_mille} of 1,000 packets lost: {right} of {all} calls still judged, {unknown} unknown; \
+             {dead_told} of {dead} deaths still told"
         );
     }
     assert!(

@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 
 use super::flow::Flow;
 use super::key::{Key, Slot};
-use super::order::PATIENCE_NANOS;
+use super::order::{PATIENCE, PATIENCE_NANOS};
 use super::signal::Signal;
 use super::twins::{Twin, Twins};
 use crate::capture::Timestamp;
@@ -133,6 +133,7 @@ impl<T: Default> Flows<T> {
         sink: &mut impl FnMut(&mut T, Signal<'_>),
     ) -> Option<Slot> {
         let now = segment.stamp.time;
+        self.release(now, sink);
         let slot = self.locate(segment)?;
         let entry = self.entries.get_mut(slot.0)?.as_mut()?;
         let waited = entry.flow.waits_since().is_some();
@@ -161,7 +162,6 @@ impl<T: Default> Flows<T> {
             self.ended.push_back((now, slot, entry.flow.index()));
         }
         self.latest = self.latest.max(Some(now));
-        self.release(now, sink);
         Some(slot)
     }
 
@@ -190,7 +190,9 @@ impl<T: Default> Flows<T> {
             }
             if !entry.over && entry.flow.is_over() {
                 entry.over = true;
-                self.ended.push_back((now, slot, entry.flow.index()));
+                // When it ended does not depend on when somebody looked.
+                let ended = since.plus(PATIENCE);
+                self.ended.push_back((ended, slot, entry.flow.index()));
             }
         }
     }
