@@ -18,10 +18,12 @@ use super::signal::Side;
 use crate::capture::Timestamp;
 use crate::decode::link::Segment;
 
-/// How long, also in nanoseconds, a segment waits for an earlier one. Queues are emptied every few
+/// How long, in nanoseconds, a segment waits for an earlier one. Queues are emptied every few
 /// milliseconds; a sender that tries again takes longer but for the fastest paths.
-pub(super) const PATIENCE: Duration = Duration::from_millis(10);
 pub(super) const PATIENCE_NANOS: i64 = 10_000_000;
+
+/// The same as a duration.
+pub(super) const PATIENCE: Duration = Duration::from_nanos(PATIENCE_NANOS.unsigned_abs());
 
 /// How many segments of a connection wait at most: what a busy one sends in a few milliseconds.
 const MAX_WAITING: usize = 256;

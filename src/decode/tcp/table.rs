@@ -82,6 +82,15 @@ impl<T> Entry<T> {
         self.flow.is_reopened_by(&segment)
     }
 
+    /// Whether it is over since it was last asked: when, where it lives, and its number.
+    fn has_ended(&mut self, at: Timestamp, slot: Slot) -> Option<(Timestamp, Slot, u32)> {
+        if self.over || !self.flow.is_over() {
+            return None;
+        }
+        self.over = true;
+        Some((at, slot, self.flow.index()))
+    }
+
     fn keys(&self) -> impl Iterator<Item = Key> {
         std::iter::once(self.key).chain(self.twins.iter().map(|twin| twin.key))
     }
@@ -157,10 +166,7 @@ impl<T: Default> Flows<T> {
         if !waited && let Some(since) = flow.waits_since() {
             self.waiting.push_back((since, slot));
         }
-        if !entry.over && entry.flow.is_over() {
-            entry.over = true;
-            self.ended.push_back((now, slot, entry.flow.index()));
-        }
+        self.ended.extend(entry.has_ended(now, slot));
         self.latest = self.latest.max(Some(now));
         Some(slot)
     }
@@ -188,12 +194,9 @@ impl<T: Default> Flows<T> {
             if let Some(since) = flow.waits_since() {
                 self.waiting.push_back((since, slot));
             }
-            if !entry.over && entry.flow.is_over() {
-                entry.over = true;
-                // When it ended does not depend on when somebody looked.
-                let ended = since.plus(PATIENCE);
-                self.ended.push_back((ended, slot, entry.flow.index()));
-            }
+            // When it ended does not depend on when somebody looked.
+            self.ended
+                .extend(entry.has_ended(since.plus(PATIENCE), slot));
         }
     }
 
