@@ -14,7 +14,11 @@ pub(super) const RULE: Rule = Rule {
     name: "abrupt-close",
     meaning: "a connection with RPCs in flight was closed or reset without any GOAWAY",
     evidence: "The FIN or RST that ended the connection, the RPCs unanswered then, and that no GOAWAY came before.",
-    fixes: &["grpc-go: GracefulStop instead of Stop; Kubernetes: handle SIGTERM, preStop and terminationGracePeriodSeconds", "Look for crashes, kills and rollouts at that moment", "Retry only what is idempotent: without a last stream id any call may have run"],
+    fixes: &[
+        "grpc-go: GracefulStop instead of Stop; Kubernetes: handle SIGTERM, preStop and terminationGracePeriodSeconds",
+        "Look for crashes, kills and rollouts at that moment",
+        "Retry only what is idempotent: without a last stream id any call may have run",
+    ],
     check: Check::Server(check),
 };
 
@@ -32,7 +36,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(Finding {
         rule: RULE.name,
         severity: Severity::Error,
-        confidence: if complete { Confidence::Certain } else { Confidence::Likely },
+        confidence: if complete {
+            Confidence::Certain
+        } else {
+            Confidence::Likely
+        },
         title: format!(
             "{} to {} ended without GOAWAY, with {} in flight",
             plural(hits.len(), "connection"),
@@ -109,7 +117,8 @@ fn at_once(hits: &Hits<'_>) -> Option<usize> {
     let by_server = closes.filter(|close| close.by == Direction::ServerToClient);
     let moments: Vec<_> = by_server.map(|close| close.stamp.time).collect();
     let together = |moment: &Timestamp| {
-        let near = |other: &&Timestamp| other.nanos_since(*moment).saturating_abs() <= AT_ONCE_NANOS;
+        let near =
+            |other: &&Timestamp| other.nanos_since(*moment).saturating_abs() <= AT_ONCE_NANOS;
         moments.iter().filter(near).count()
     };
     let most = moments.iter().map(together).max();
@@ -121,7 +130,9 @@ fn advice(case: &Case<'_>, hits: &Hits<'_>) -> Vec<String> {
     let by_server = |ending| {
         hits.iter().any(|(record, _)| {
             let close = record.close;
-            close.is_some_and(|close| close.by == Direction::ServerToClient && close.ending == ending)
+            close.is_some_and(|close| {
+                close.by == Direction::ServerToClient && close.ending == ending
+            })
         })
     };
     let graceful = if case.inferred.is_stack("grpc-go") {

@@ -9,7 +9,10 @@ pub(super) const RULE: Rule = Rule {
     name: "capture-incomplete",
     meaning: "the capture lacks packets or the beginning of connections, which weakens verdicts",
     evidence: "Where connections were already open, where bytes are missing, and what that costs.",
-    fixes: &["tcpdump -s 262144 -B 65536 with a filter for the port", "Begin before the connections do, if headers matter"],
+    fixes: &[
+        "tcpdump -s 262144 -B 65536 with a filter for the port",
+        "Begin before the connections do, if headers matter",
+    ],
     check: Check::Server(check),
 };
 
@@ -65,7 +68,10 @@ fn cite(proof: &mut Proof, record: &ConnectionRecord) {
         let text = "already open when the capture begins".to_owned();
         lacks.push((Some(record.recognised), text));
     }
-    for (lack, sender) in [(missing.from_client, "client"), (missing.from_server, "server")] {
+    for (lack, sender) in [
+        (missing.from_client, "client"),
+        (missing.from_server, "server"),
+    ] {
         if lack.holes > 0 {
             lacks.push((lack.first, in_words(lack, sender)));
         }
@@ -94,7 +100,9 @@ fn in_words(lack: Lack, sender: &str) -> String {
     let bytes = plural(usize::try_from(lack.bytes).unwrap_or(usize::MAX), "byte");
     match lack.holes {
         1 => format!("{bytes} of the {sender} are missing before this"),
-        holes => format!("{bytes} of the {sender} are missing in {holes} places, the first before this"),
+        holes => {
+            format!("{bytes} of the {sender} are missing in {holes} places, the first before this")
+        }
     }
 }
 
@@ -230,19 +238,47 @@ mod tests {
         let found = findings
             .find(|finding| finding.rule == super::RULE.name)
             .unwrap();
-        let proof: Vec<_> = found.evidence.iter().map(|proof| proof.text.as_str()).collect();
+        let proof: Vec<_> = found
+            .evidence
+            .iter()
+            .map(|proof| proof.text.as_str())
+            .collect();
         assert_eq!(proof.len(), 2, "{proof:?}");
-        assert!(proof[0].contains("bytes of the client are missing before this"), "{proof:?}");
-        assert!(proof[1].contains("bytes of the server are missing before this"), "{proof:?}");
-        let unknown = told.rpcs.iter().filter(|rpc| rpc.verdict == Verdict::Unknown);
+        assert!(
+            proof[0].contains("bytes of the client are missing before this"),
+            "{proof:?}"
+        );
+        assert!(
+            proof[1].contains("bytes of the server are missing before this"),
+            "{proof:?}"
+        );
+        let unknown = told
+            .rpcs
+            .iter()
+            .filter(|rpc| rpc.verdict == Verdict::Unknown);
         let doubts: Vec<_> = unknown.map(|rpc| (rpc.id.stream, rpc.doubt)).collect();
         let cost = format!("{} RPC", doubts.len());
-        assert!(proof[1].contains(&cost) && proof[1].contains("cannot be judged"), "{proof:?}");
-        assert!(doubts.contains(&(1, Some(Doubt::FramesMissing))), "{doubts:?}");
-        let known = told.rpcs.iter().filter(|rpc| rpc.verdict != Verdict::Unknown);
+        assert!(
+            proof[1].contains(&cost) && proof[1].contains("cannot be judged"),
+            "{proof:?}"
+        );
+        assert!(
+            doubts.contains(&(1, Some(Doubt::FramesMissing))),
+            "{doubts:?}"
+        );
+        let known = told
+            .rpcs
+            .iter()
+            .filter(|rpc| rpc.verdict != Verdict::Unknown);
         assert!(known.into_iter().all(|rpc| rpc.doubt.is_none()));
         let missing = told.connections[0].missing;
-        assert_eq!((missing.from_client.holes, missing.from_server.holes), (1, 1));
-        assert_eq!(missing.bytes, missing.from_client.bytes + missing.from_server.bytes);
+        assert_eq!(
+            (missing.from_client.holes, missing.from_server.holes),
+            (1, 1)
+        );
+        assert_eq!(
+            missing.bytes,
+            missing.from_client.bytes + missing.from_server.bytes
+        );
     }
 }

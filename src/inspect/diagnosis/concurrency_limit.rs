@@ -15,7 +15,10 @@ pub(super) const RULE: Rule = Rule {
     name: "concurrency-limit",
     meaning: "the client sat at the peer's MAX_CONCURRENT_STREAMS for a second or more in all",
     evidence: "The server's SETTINGS, when the client reached the limit, and how long it stayed there.",
-    fixes: &["Raise the server's MAX_CONCURRENT_STREAMS, or spread the calls over more connections", "Calls that wait in the client never reach the wire: watch their deadlines there"],
+    fixes: &[
+        "Raise the server's MAX_CONCURRENT_STREAMS, or spread the calls over more connections",
+        "Calls that wait in the client never reach the wire: watch their deadlines there",
+    ],
     check: Check::Server(check),
 };
 
@@ -27,7 +30,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             (at_limit.nanos >= SAT_NANOS).then_some((record, at_limit))
         })
         .collect();
-    let (_, longest) = hits.iter().max_by_key(|(_, at_limit)| at_limit.longest_nanos)?;
+    let (_, longest) = hits
+        .iter()
+        .max_by_key(|(_, at_limit)| at_limit.longest_nanos)?;
     let refills: u64 = hits.iter().map(|(_, at_limit)| at_limit.refills).sum();
     let mut proof = Proof::default();
     for (record, at_limit) in &hits {
@@ -36,7 +41,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(Finding {
         rule: RULE.name,
         severity: Severity::Warning,
-        confidence: if refills >= MIN_REFILLS { Confidence::Likely } else { Confidence::Possible },
+        confidence: if refills >= MIN_REFILLS {
+            Confidence::Likely
+        } else {
+            Confidence::Possible
+        },
         title: format!(
             "{} sat at the limit of {} concurrent streams of {}, up to {} at a time",
             plural(hits.len(), "connection"),
@@ -88,9 +97,11 @@ fn explanation(hits: &[(&ConnectionRecord, AtLimit)], refills: u64) -> String {
         })
         .collect();
     sentences.push(match refills {
-        0 => "Whether more calls waited does not show: no slot that became free was taken again at \
+        0 => {
+            "Whether more calls waited does not show: no slot that became free was taken again at \
               once."
-            .to_owned(),
+                .to_owned()
+        }
         1 => "A slot that became free was taken again at once.".to_owned(),
         many => format!(
             "{many} times a slot that became free was taken again at once: calls were \

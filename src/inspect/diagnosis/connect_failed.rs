@@ -18,7 +18,10 @@ pub(super) const RULE: Rule = Rule {
     name: "connect-failed",
     meaning: "connects to a server known to speak HTTP/2 were refused or never answered",
     evidence: "The SYN, and the RST that refused it or the SYNs that nobody answered.",
-    fixes: &["Check that the server listens: rollout, readiness, port, firewall", "grpc: WaitForReady and backoff for calls that may wait"],
+    fixes: &[
+        "Check that the server listens: rollout, readiness, port, firewall",
+        "grpc: WaitForReady and backoff for calls that may wait",
+    ],
     check: Check::Server(check),
 };
 
@@ -39,11 +42,16 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if hits.is_empty() {
         return None;
     }
-    let refused = hits.iter().filter(|(_, failure)| *failure != Failure::Unanswered).count();
+    let refused = hits
+        .iter()
+        .filter(|(_, failure)| *failure != Failure::Unanswered)
+        .count();
     let what = match (refused, hits.len() - refused) {
         (_, 0) => "refused".to_owned(),
         (0, _) => "never answered".to_owned(),
-        (refused, unanswered) => format!("came to nothing, {refused} refused, {unanswered} not answered"),
+        (refused, unanswered) => {
+            format!("came to nothing, {refused} refused, {unanswered} not answered")
+        }
     };
     let verb = match (refused, hits.len()) {
         (refused, count) if refused > 0 && refused < count => "",
@@ -54,7 +62,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         rule: RULE.name,
         severity: Severity::Error,
         confidence: Confidence::Certain,
-        title: format!("{} to {} {verb}{what}", plural(hits.len(), "connect"), case.server),
+        title: format!(
+            "{} to {} {verb}{what}",
+            plural(hits.len(), "connect"),
+            case.server
+        ),
         connections: hits.iter().map(|(record, _)| record.number).collect(),
         rpcs: Vec::new(),
         evidence: evidence(&hits),
@@ -131,7 +143,9 @@ fn explanation(case: &Case<'_>, hits: &[(&ConnectionRecord, Failure)], refused: 
         }
         if let Some(next) = accepted_after(case, last) {
             let after = time(next.time.nanos_since(first.time));
-            text.push_str(&format!("A connect {after} after the first was accepted again. "));
+            text.push_str(&format!(
+                "A connect {after} after the first was accepted again. "
+            ));
         }
     }
     text.push_str(

@@ -31,23 +31,35 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if hits.is_empty() {
         return None;
     }
-    let declared = hits.iter().all(|(_, error)| matches!(error, Error::Declared(_)));
+    let declared = hits
+        .iter()
+        .all(|(_, error)| matches!(error, Error::Declared(_)));
     let mut kinds: Vec<_> = hits.iter().map(|(_, error)| kind(*error)).collect();
     kinds.sort_unstable();
     kinds.dedup();
     let rpcs = hits.iter().flat_map(|(finished, _)| &finished.rpcs);
-    let rpcs: Vec<_> = rpcs.filter(|rpc| rpc.verdict.is_death()).map(|rpc| rpc.id).collect();
+    let rpcs: Vec<_> = rpcs
+        .filter(|rpc| rpc.verdict.is_death())
+        .map(|rpc| rpc.id)
+        .collect();
     Some(Finding {
         rule: RULE.name,
         severity: Severity::Error,
-        confidence: if declared { Confidence::Certain } else { Confidence::Likely },
+        confidence: if declared {
+            Confidence::Certain
+        } else {
+            Confidence::Likely
+        },
         title: format!(
             "{} to {} broken: {}",
             plural(hits.len(), "connection"),
             case.server,
             kinds.join(", "),
         ),
-        connections: hits.iter().map(|(finished, _)| finished.record.number).collect(),
+        connections: hits
+            .iter()
+            .map(|(finished, _)| finished.record.number)
+            .collect(),
         evidence: evidence(&hits),
         explanation: explanation(&hits, rpcs.len()),
         rpcs,
@@ -99,7 +111,10 @@ fn evidence(hits: &[(&Finished, Error<'_>)]) -> Vec<super::Evidence> {
             ),
             Error::Nonsense(_, stamp) => (*stamp, String::new()),
         };
-        proof.cite(Some(stamp), format!("conn {number}: {}{last}", kind(*error)));
+        proof.cite(
+            Some(stamp),
+            format!("conn {number}: {}{last}", kind(*error)),
+        );
     }
     proof.into_vec()
 }

@@ -8,7 +8,10 @@ pub(super) const RULE: Rule = Rule {
     name: "deadline-exceeded",
     meaning: "RPCs were given up at their deadline, or it passed without an answer",
     evidence: "The HEADERS with grpc-timeout, and the RST_STREAM at its end or the silence until then.",
-    fixes: &["Find where the time went: the report tells waiting, server and transfer apart", "Raise the deadline only if the server's time is well spent"],
+    fixes: &[
+        "Find where the time went: the report tells waiting, server and transfer apart",
+        "Raise the deadline only if the server's time is well spent",
+    ],
     check: Check::Server(check),
 };
 
@@ -35,7 +38,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(Finding {
         rule: RULE.name,
         severity: Severity::Error,
-        confidence: if given_up == count { Confidence::Certain } else { Confidence::Likely },
+        confidence: if given_up == count {
+            Confidence::Certain
+        } else {
+            Confidence::Likely
+        },
         title: format!(
             "{} to {} ran out of time: {}",
             plural(count, "RPC"),
@@ -43,7 +50,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             match (given_up, count - given_up) {
                 (_, 0) => "given up by the client at the deadline".to_owned(),
                 (0, _) => "the deadline passed without an answer".to_owned(),
-                (some, rest) => format!("{some} given up at the deadline, {rest} without an answer"),
+                (some, rest) =>
+                    format!("{some} given up at the deadline, {rest} without an answer"),
             },
         ),
         connections: case::numbers(&hits),
@@ -56,16 +64,21 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 }
 
 fn calls<'a>(hits: &Hits<'a>) -> impl Iterator<Item = (&'a ConnectionRecord, &'a Rpc)> {
-    hits.iter().flat_map(|(record, rpcs)| rpcs.iter().map(|rpc| (*record, *rpc)))
+    hits.iter()
+        .flat_map(|(record, rpcs)| rpcs.iter().map(|rpc| (*record, *rpc)))
 }
 
 fn spent(record: &ConnectionRecord, rpc: &Rpc) -> Spent {
     let deadline = rpc.opened.zip(rpc.timeout);
     let deadline = deadline.map(|(opened, timeout)| opened.time.plus(timeout));
     // A stall that had begun before the deadline and was not over by then.
-    let silent = [record.overdue.client, record.overdue.server].into_iter().flatten().any(|stall| {
-        deadline.is_some_and(|deadline| stall.from.time < deadline && deadline <= stall.until.time)
-    });
+    let silent = [record.overdue.client, record.overdue.server]
+        .into_iter()
+        .flatten()
+        .any(|stall| {
+            deadline
+                .is_some_and(|deadline| stall.from.time < deadline && deadline <= stall.until.time)
+        });
     match rpc {
         _ if silent => Spent::Silence,
         rpc if rpc.processed == Processed::Yes => Spent::Delivery,
@@ -83,7 +96,8 @@ fn evidence(hits: &Hits<'_>) -> Vec<super::Evidence> {
         proof.cite(rpc.opened, text);
         if rpc.error.is_some() {
             let after = time(rpc.duration_nanos().unwrap_or_default());
-            let text = format!("stream {number}:{stream}: RST_STREAM CANCEL of the client {after} later");
+            let text =
+                format!("stream {number}:{stream}: RST_STREAM CANCEL of the client {after} later");
             proof.cite(rpc.ended, text);
         }
     }
@@ -95,11 +109,16 @@ fn nanos(duration: std::time::Duration) -> i64 {
 }
 
 fn count(hits: &Hits<'_>, of: Spent) -> usize {
-    calls(hits).filter(|(record, rpc)| spent(record, rpc) == of).count()
+    calls(hits)
+        .filter(|(record, rpc)| spent(record, rpc) == of)
+        .count()
 }
 
 fn explanation(hits: &Hits<'_>) -> String {
-    let timeouts: Vec<_> = calls(hits).filter_map(|(_, rpc)| rpc.timeout).map(nanos).collect();
+    let timeouts: Vec<_> = calls(hits)
+        .filter_map(|(_, rpc)| rpc.timeout)
+        .map(nanos)
+        .collect();
     let mut text = format!(
         "When they were sent these calls had {} left. Where it went:",
         times(&timeouts),

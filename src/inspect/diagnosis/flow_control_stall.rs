@@ -27,7 +27,10 @@ pub(super) const RULE: Rule = Rule {
     meaning: "a sender had a full window and waited: at least 100 ms and two round trips at once, or a \
               second in all",
     evidence: "The DATA that filled the window, and the WINDOW_UPDATE that ended the wait.",
-    fixes: &["Find the reader that does not read", "grpc-go: InitialWindowSize and InitialConnWindowSize for long fat networks"],
+    fixes: &[
+        "Find the reader that does not read",
+        "grpc-go: InitialWindowSize and InitialConnWindowSize for long fat networks",
+    ],
     check: Check::Server(check),
 };
 
@@ -46,7 +49,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .flat_map(|record| {
             let traffic = &record.traffic;
             let waits = [traffic.client_waits.as_ref(), traffic.server_waits.as_ref()];
-            waits.into_iter().flatten().filter_map(|waits| hit(record, waits))
+            waits
+                .into_iter()
+                .flatten()
+                .filter_map(|waits| hit(record, waits))
         })
         .collect();
     hits.sort_by_key(|hit| (-hit.worst.nanos, hit.record.number));
@@ -80,9 +86,17 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 
 fn hit<'a>(record: &'a ConnectionRecord, waits: &'a Waits) -> Option<Hit<'a>> {
     let worst = *waits.longest.iter().max_by_key(|stall| stall.nanos)?;
-    let round_trip = record.network.round_trip().map_or(0, |round_trip| round_trip.least);
+    let round_trip = record
+        .network
+        .round_trip()
+        .map_or(0, |round_trip| round_trip.least);
     let many = waits.count >= MANY && waits.nanos >= MANY_NANOS;
-    let hit = Hit { record, waits, worst, round_trip };
+    let hit = Hit {
+        record,
+        waits,
+        worst,
+        round_trip,
+    };
     (hit.is_long(&worst) || many).then_some(hit)
 }
 
@@ -126,7 +140,10 @@ fn calls(hits: &[Hit<'_>]) -> Vec<CallId> {
         .iter()
         .flat_map(|hit| {
             let connection = hit.record.number;
-            hit.notable().map(move |stall| CallId { connection, stream: stall.stream })
+            hit.notable().map(move |stall| CallId {
+                connection,
+                stream: stall.stream,
+            })
         })
         .collect();
     calls.sort_unstable();
@@ -141,10 +158,13 @@ fn evidence(hits: &[Hit<'_>]) -> Vec<super::Evidence> {
         for stall in hit.notable() {
             let (stream, window) = (stall.stream, name(stall.window));
             let waited = time(stall.nanos);
-            let text = format!("conn {number}: DATA of stream {stream} leaves nothing of the {window}'s window");
+            let text = format!(
+                "conn {number}: DATA of stream {stream} leaves nothing of the {window}'s window"
+            );
             proof.cite(Some(stall.filled), text);
             if stall.opened.is_some() {
-                let text = format!("conn {number}: opens that window again, {waited} later; DATA follows");
+                let text =
+                    format!("conn {number}: opens that window again, {waited} later; DATA follows");
                 proof.cite(stall.opened, text);
             }
         }
@@ -154,16 +174,30 @@ fn evidence(hits: &[Hit<'_>]) -> Vec<super::Evidence> {
 
 fn explanation(hits: &[Hit<'_>]) -> String {
     let sentences = hits.iter().take(3).map(|hit| {
-        let Stall { sender, window, stream, nanos, opened, .. } = hit.worst;
+        let Stall {
+            sender,
+            window,
+            stream,
+            nanos,
+            opened,
+            ..
+        } = hit.worst;
         let (receiver, sender) = (sender.reverse().sender(), sender.sender());
         let number = hit.record.number;
         let whose = match window {
-            Window::Stream => format!("stream {stream}'s window ({} bytes to begin with)", hit.initial_window()),
+            Window::Stream => format!(
+                "stream {stream}'s window ({} bytes to begin with)",
+                hit.initial_window()
+            ),
             Window::Connection => format!("the connection's window (filled by stream {stream})"),
         };
         let mut text = format!(
             "On conn {number} the {sender} had used up {whose}, and {} {}",
-            if opened.is_some() { "the next grant took" } else { "got no more of it for" },
+            if opened.is_some() {
+                "the next grant took"
+            } else {
+                "got no more of it for"
+            },
             time(nanos),
         );
         if hit.round_trip > 0 {
@@ -175,7 +209,10 @@ fn explanation(hits: &[Hit<'_>]) -> String {
         });
         let Waits { count, nanos, .. } = *hit.waits;
         if count > 1 {
-            text.push_str(&format!(" In all it waited {count} times, {}.", time(nanos)));
+            text.push_str(&format!(
+                " In all it waited {count} times, {}.",
+                time(nanos)
+            ));
         }
         text
     });
@@ -202,7 +239,11 @@ fn advice(hits: &[Hit<'_>]) -> Vec<String> {
         }
         for window in [Window::Stream, Window::Connection] {
             if let Some(hit) = of().find(|hit| hit.worst.window == window) {
-                advice.push(format!("{receiver}: raise the {} window ({})", name(window), setting(hit)));
+                advice.push(format!(
+                    "{receiver}: raise the {} window ({})",
+                    name(window),
+                    setting(hit)
+                ));
             }
         }
     }
@@ -225,7 +266,9 @@ fn setting(hit: &Hit<'_>) -> &'static str {
         (Direction::ServerToClient, Window::Stream) if go => "grpc.WithInitialWindowSize",
         (Direction::ServerToClient, Window::Connection) if go => "grpc.WithInitialConnWindowSize",
         (Direction::ServerToClient, _) if java => "NettyChannelBuilder.flowControlWindow",
-        (Direction::ServerToClient, _) => "INITIAL_WINDOW_SIZE for streams, WINDOW_UPDATE on stream 0 for the connection",
+        (Direction::ServerToClient, _) => {
+            "INITIAL_WINDOW_SIZE for streams, WINDOW_UPDATE on stream 0 for the connection"
+        }
     }
 }
 
@@ -254,10 +297,25 @@ mod tests {
              C 0.901 DATA 1 bytes=10",
         )
         .unwrap();
-        assert!(found.title.contains("waited 896 ms before a full connection window"), "{}", found.title);
-        let told: Vec<_> = found.evidence.iter().map(|proof| proof.text.as_str()).collect();
+        assert!(
+            found
+                .title
+                .contains("waited 896 ms before a full connection window"),
+            "{}",
+            found.title
+        );
+        let told: Vec<_> = found
+            .evidence
+            .iter()
+            .map(|proof| proof.text.as_str())
+            .collect();
         assert_eq!(told.len(), 2, "{told:?}");
-        assert!(found.advice.iter().any(|advice| advice.contains("InitialConnWindowSize")));
+        assert!(
+            found
+                .advice
+                .iter()
+                .any(|advice| advice.contains("InitialConnWindowSize"))
+        );
     }
 
     #[test]
@@ -286,6 +344,10 @@ mod tests {
     fn a_window_that_never_opens_is_told_as_likely() {
         let found = found("S 0.010 WINDOW_UPDATE 0 100000\nend 4.0").unwrap();
         assert_eq!(found.confidence, super::Confidence::Likely);
-        assert!(found.title.contains("4.00 s before a full stream window"), "{}", found.title);
+        assert!(
+            found.title.contains("4.00 s before a full stream window"),
+            "{}",
+            found.title
+        );
     }
 }

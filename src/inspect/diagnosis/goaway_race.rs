@@ -9,7 +9,10 @@ pub(super) const RULE: Rule = Rule {
     meaning: "RPCs were opened beyond the last stream id of the server's final GOAWAY, and so \
               thrown away unprocessed",
     evidence: "The GOAWAY with its last stream id, and the acknowledgement number of the segment that first carried each HEADERS above it: if it does not cover the GOAWAY, the two crossed in flight.",
-    fixes: &["Retry on a new connection; nothing above the last stream id was processed (RFC 9113, section 6.8)", "Let the server announce the end a round trip before, or end connections less often (nginx: keepalive_requests)"],
+    fixes: &[
+        "Retry on a new connection; nothing above the last stream id was processed (RFC 9113, section 6.8)",
+        "Let the server announce the end a round trip before, or end connections less often (nginx: keepalive_requests)",
+    ],
     check: Check::Server(check),
 };
 
@@ -81,7 +84,11 @@ fn explanation(hits: &Hits<'_>) -> String {
     let mut text = format!(
         "The server's final GOAWAY named the last stream it would process; {} above it. A server \
          drops such streams in silence.",
-        if total == 1 { "1 RPC was".into() } else { format!("{total} RPCs were") },
+        if total == 1 {
+            "1 RPC was".into()
+        } else {
+            format!("{total} RPCs were")
+        },
     );
     for (race, meaning) in [
         (
@@ -93,7 +100,10 @@ fn explanation(hits: &Hits<'_>) -> String {
             "left when the client's kernel had the GOAWAY already (its application may not have \
              read it yet)",
         ),
-        (Race::Unknown, "cannot be placed: no acknowledgement to judge by"),
+        (
+            Race::Unknown,
+            "cannot be placed: no acknowledgement to judge by",
+        ),
     ] {
         match with(race) {
             0 => {}
@@ -102,7 +112,9 @@ fn explanation(hits: &Hits<'_>) -> String {
         }
     }
     let unprocessed = rpcs().filter(|rpc| rpc.processed == Processed::No).count();
-    let recovered = rpcs().filter(|rpc| rpc.outcome == Outcome::Recovered).count();
+    let recovered = rpcs()
+        .filter(|rpc| rpc.outcome == Outcome::Recovered)
+        .count();
     match recovered {
         0 => {}
         all if all == total => text.push_str(" Every one was recovered by a retry."),

@@ -12,7 +12,10 @@ pub(super) const RULE: Rule = Rule {
     name: "grace-expired",
     meaning: "accepted RPCs were cut by the close that followed a graceful GOAWAY",
     evidence: "The graceful GOAWAY, and the server's close while accepted RPCs were unanswered.",
-    fixes: &["grpc-go: MaxConnectionAgeGrace above the slowest call", "Retry only what is idempotent: these calls may have run"],
+    fixes: &[
+        "grpc-go: MaxConnectionAgeGrace above the slowest call",
+        "Retry only what is idempotent: these calls may have run",
+    ],
     check: Check::Server(check),
 };
 
@@ -46,18 +49,27 @@ fn check(case: &Case<'_>) -> Option<Finding> {
 /// The graceful GOAWAY a connection began to end with, and the server's close after it.
 fn closed_after_grace(record: &ConnectionRecord) -> Option<(&GoAway, Stamp)> {
     let first = record.server_goaways().next()?;
-    let graceful = record.server_goaways().all(|goaway| goaway.error == ErrorCode::NO_ERROR);
-    let close = record.close.filter(|close| close.by == Direction::ServerToClient)?;
+    let graceful = record
+        .server_goaways()
+        .all(|goaway| goaway.error == ErrorCode::NO_ERROR);
+    let close = record
+        .close
+        .filter(|close| close.by == Direction::ServerToClient)?;
     (graceful && close.stamp >= first.stamp).then_some((first, close.stamp))
 }
 
 fn evidence(hits: &Hits<'_>) -> Vec<super::Evidence> {
     let mut proof = Proof::default();
     for (record, rpcs) in hits {
-        let Some((goaway, closed)) = closed_after_grace(record) else { continue };
+        let Some((goaway, closed)) = closed_after_grace(record) else {
+            continue;
+        };
         let number = record.number;
         let last = goaway.last_stream_id;
-        proof.cite(Some(goaway.stamp), format!("conn {number}: GOAWAY last_stream_id={last} NO_ERROR"));
+        proof.cite(
+            Some(goaway.stamp),
+            format!("conn {number}: GOAWAY last_stream_id={last} NO_ERROR"),
+        );
         let how = match record.close.map(|close| close.ending) {
             Some(Ending::Rst) => "RST",
             _ => "FIN",
@@ -104,11 +116,14 @@ fn explanation(hits: &Hits<'_>) -> String {
 }
 
 fn advice(case: &Case<'_>, hits: &Hits<'_>) -> Vec<String> {
-    let slowest = hits.iter().flat_map(|(_, rpcs)| rpcs.iter()).filter_map(|rpc: &&Rpc| rpc.duration_nanos());
+    let slowest = hits
+        .iter()
+        .flat_map(|(_, rpcs)| rpcs.iter())
+        .filter_map(|rpc: &&Rpc| rpc.duration_nanos());
     let slowest = slowest.max().unwrap_or_default();
-    let stopped = hits.iter().all(|(record, _)| {
-        case.inferred.cause(record.number) == Some(Cause::Stop)
-    });
+    let stopped = hits
+        .iter()
+        .all(|(record, _)| case.inferred.cause(record.number) == Some(Cause::Stop));
     let grace = match case.inferred.max_connection_age_grace {
         Some(grace) => format!(", {} s now,", grace.value),
         None => String::new(),

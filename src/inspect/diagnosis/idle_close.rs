@@ -18,7 +18,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let mut connections = Vec::new();
     for finished in case.connections() {
         let record = &finished.record;
-        let Some(farewell) = record.farewell else { continue };
+        let Some(farewell) = record.farewell else {
+            continue;
+        };
         if case.inferred.cause(record.number) != Some(Cause::Idle) {
             continue;
         }
@@ -29,7 +31,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
                 record.number,
                 time(nanos),
             ),
-            None => format!("conn {}: GOAWAY, its debug data says max_idle", record.number),
+            None => format!(
+                "conn {}: GOAWAY, its debug data says max_idle",
+                record.number
+            ),
         };
         proof.cite(Some(farewell.stamp), text);
     }

@@ -3,7 +3,7 @@
 use super::case::{Case, Proof, plural, time};
 use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::decode::Direction;
-use crate::inspect::{Close, ConnectionRecord, Finished, Purpose, Overdue, Unanswered};
+use crate::inspect::{Close, ConnectionRecord, Finished, Overdue, Purpose, Unanswered};
 
 /// No keepalive timeout is shorter than this, in nanoseconds; a PING that is younger when its sender
 /// closes is on its way, not unanswered.
@@ -20,7 +20,10 @@ pub(super) const RULE: Rule = Rule {
     meaning: "a PING went unanswered until its sender closed, or data went unacknowledged until its \
               sender gave up",
     evidence: "The PING, or the data, that was never acknowledged, and the close that followed.",
-    fixes: &["Look for what cuts idle or silent connections on the path (NAT, load balancer: AWS NLB 350 s)", "Shorten keepalive Time below that, within the server's MinTime"],
+    fixes: &[
+        "Look for what cuts idle or silent connections on the path (NAT, load balancer: AWS NLB 350 s)",
+        "Shorten keepalive Time below that, within the server's MinTime",
+    ],
     check: Check::Server(check),
 };
 
@@ -43,8 +46,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let rpcs = hits.iter().flat_map(|(finished, ..)| &finished.rpcs);
-    let rpcs: Vec<_> = rpcs.filter(|rpc| rpc.verdict.is_death()).map(|rpc| rpc.id).collect();
-    let confidence = hits.iter().map(|(finished, _, silence)| confidence(&finished.record, silence));
+    let rpcs: Vec<_> = rpcs
+        .filter(|rpc| rpc.verdict.is_death())
+        .map(|rpc| rpc.id)
+        .collect();
+    let confidence = hits
+        .iter()
+        .map(|(finished, _, silence)| confidence(&finished.record, silence));
     Some(Finding {
         rule: RULE.name,
         severity: Severity::Error,
@@ -56,7 +64,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             if hits.len() == 1 { "was" } else { "were" },
             plural(rpcs.len(), "RPC"),
         ),
-        connections: hits.iter().map(|(finished, ..)| finished.record.number).collect(),
+        connections: hits
+            .iter()
+            .map(|(finished, ..)| finished.record.number)
+            .collect(),
         rpcs,
         evidence: evidence(case, &hits),
         explanation: explanation(&hits),
@@ -79,7 +90,9 @@ fn silence(finished: &Finished, close: Close) -> Option<Silence> {
         (Direction::ClientToServer, record.overdue.client),
         (Direction::ServerToClient, record.overdue.server),
     ];
-    let stall = stalls.into_iter().filter_map(|(of, stall)| Some((of, stall?)));
+    let stall = stalls
+        .into_iter()
+        .filter_map(|(of, stall)| Some((of, stall?)));
     let mut stall = stall.filter(|(of, stall)| {
         // Who acknowledges what the other sent hears it.
         let heard = *of != close.by && stall.acknowledged;
@@ -121,7 +134,10 @@ fn evidence(case: &Case<'_>, hits: &[(&Finished, Close, Silence)]) -> Vec<super:
                 );
                 proof.cite(Some(unanswered.ping.stamp), text);
                 let waited = time(unanswered.waited);
-                let text = format!("conn {number}: the {} closes {waited} later", close.by.sender());
+                let text = format!(
+                    "conn {number}: the {} closes {waited} later",
+                    close.by.sender()
+                );
                 proof.cite(Some(close.stamp), text);
             }
             Silence::Data(of, stall) => {
@@ -184,7 +200,9 @@ fn explanation(hits: &[(&Finished, Close, Silence)]) -> String {
             _ => "Some were acknowledged by the other kernel, some were not. ",
         });
     }
-    let stalls = hits.iter().filter(|(_, _, silence)| matches!(silence, Silence::Data(..)));
+    let stalls = hits
+        .iter()
+        .filter(|(_, _, silence)| matches!(silence, Silence::Data(..)));
     if stalls.count() > 0 {
         text.push_str(
             "What was sent was no longer acknowledged, not even by the other kernel: the way was \
@@ -198,9 +216,9 @@ fn explanation(hits: &[(&Finished, Close, Silence)]) -> String {
 }
 
 fn advice(hits: &[(&Finished, Close, Silence)]) -> Vec<String> {
-    let stood_still = hits.iter().any(|(_, _, silence)| {
-        matches!(silence, Silence::Ping(unanswered) if unanswered.received)
-    });
+    let stood_still = hits
+        .iter()
+        .any(|(_, _, silence)| matches!(silence, Silence::Ping(unanswered) if unanswered.received));
     let mut advice = Vec::new();
     if stood_still {
         advice.push(

@@ -11,7 +11,10 @@ pub(super) const RULE: Rule = Rule {
     name: "late-open",
     meaning: "RPCs were opened over 100 ms after the client's kernel had received the GOAWAY",
     evidence: "The first client segment that acknowledges the whole GOAWAY, and the HEADERS that left over 100 ms later.",
-    fixes: &["Upgrade the client library", "Look for stalls of the client: garbage collection, CPU limits"],
+    fixes: &[
+        "Upgrade the client library",
+        "Look for stalls of the client: garbage collection, CPU limits",
+    ],
     check: Check::Server(check),
 };
 
@@ -21,16 +24,25 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let rpcs = || hits.iter().flat_map(|(_, rpcs)| rpcs.iter());
-    let latest = rpcs().filter_map(|rpc| rpc.late_by_nanos).max().unwrap_or_default();
+    let latest = rpcs()
+        .filter_map(|rpc| rpc.late_by_nanos)
+        .max()
+        .unwrap_or_default();
     let mut proof = Proof::default();
     for (record, rpcs) in &hits {
         if let Some(received) = record.final_goaway().and_then(|goaway| goaway.received) {
-            let text = format!("conn {}: the client acknowledges the whole GOAWAY", record.number);
+            let text = format!(
+                "conn {}: the client acknowledges the whole GOAWAY",
+                record.number
+            );
             proof.cite(Some(received), text);
         }
         if let Some(rpc) = rpcs.iter().max_by_key(|rpc| rpc.late_by_nanos) {
             let late = time(rpc.late_by_nanos.unwrap_or_default());
-            let text = format!("stream {}:{} opened {late} later", record.number, rpc.id.stream);
+            let text = format!(
+                "stream {}:{} opened {late} later",
+                record.number, rpc.id.stream
+            );
             proof.cite(rpc.opened, text);
         }
     }

@@ -18,14 +18,20 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let mut connections = Vec::new();
     for finished in case.connections() {
         let record = &finished.record;
-        let Some(farewell) = record.farewell else { continue };
+        let Some(farewell) = record.farewell else {
+            continue;
+        };
         if case.inferred.cause(record.number) != Some(Cause::Age) {
             continue;
         }
         connections.push(record.number);
         let number = record.number;
-        let old = record.opened.map(|opened| farewell.stamp.time.nanos_since(opened.time));
-        let said = record.server_goaways().any(|goaway| *goaway.debug_data == *b"max_age");
+        let old = record
+            .opened
+            .map(|opened| farewell.stamp.time.nanos_since(opened.time));
+        let said = record
+            .server_goaways()
+            .any(|goaway| *goaway.debug_data == *b"max_age");
         let mut text = match old {
             Some(nanos) => format!("conn {number}: GOAWAY at an age of {}", time(nanos)),
             None => format!("conn {number}: GOAWAY"),

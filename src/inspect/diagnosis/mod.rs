@@ -1,17 +1,43 @@
 //! Why calls died: rules over what became of connections and calls.
 //!
 //! In: the records of all connections. Out: [`Finding`]s. A rule is a file of this folder with a
-//! constant `RULE`, and a line in the list below. What never happens here: a verdict on a single
+//! constant `RULE`, its `mod` line, and its place in [`RULES`]. What never happens here: a verdict on a single
 //! call; that was given before.
 
+mod abrupt_close;
 mod abuse;
+mod capture_incomplete;
 mod case;
 mod client_stack;
+mod concurrency_limit;
+mod connect_failed;
+mod connection_error;
+mod continuation_flood;
+mod deadline_exceeded;
+mod empty_data_flood;
 mod finding;
+mod flow_control_stall;
+mod goaway_race;
+mod grace_expired;
+mod idle_close;
+mod keepalive_timeout;
+mod late_open;
+mod max_age;
 mod network;
+mod network_loss;
+mod not_http2;
+mod ping_flood;
+mod rapid_reset;
+mod refused_stream;
+mod request_limit;
 mod ruled_out;
+mod settings_flood;
+mod single_goaway;
+mod stream_reset;
 #[cfg(test)]
 mod tests;
+mod too_many_pings;
+mod uneven_load;
 
 pub use case::Case;
 pub use finding::{Confidence, Evidence, Finding, Severity};
@@ -40,43 +66,35 @@ pub enum Check {
     AllServers(fn(&[Case<'_>]) -> Vec<Finding>),
 }
 
-macro_rules! rules {
-    ($($file:ident),+ $(,)?) => {
-        $(mod $file;)+
-
-        /// All rules; among findings of equal severity the order here is the order of reports.
-        pub const RULES: &[Rule] = &[$($file::RULE),+];
-    };
-}
-
-rules! {
-    goaway_race,
-    grace_expired,
-    abrupt_close,
-    keepalive_timeout,
-    too_many_pings,
-    refused_stream,
-    stream_reset,
-    deadline_exceeded,
-    connection_error,
-    not_http2,
-    connect_failed,
-    late_open,
-    single_goaway,
-    network_loss,
-    flow_control_stall,
-    concurrency_limit,
-    rapid_reset,
-    continuation_flood,
-    settings_flood,
-    ping_flood,
-    empty_data_flood,
-    capture_incomplete,
-    request_limit,
-    max_age,
-    idle_close,
-    uneven_load,
-}
+/// All rules; among findings of equal severity the order here is the order of reports.
+pub const RULES: &[Rule] = &[
+    goaway_race::RULE,
+    grace_expired::RULE,
+    abrupt_close::RULE,
+    keepalive_timeout::RULE,
+    too_many_pings::RULE,
+    refused_stream::RULE,
+    stream_reset::RULE,
+    deadline_exceeded::RULE,
+    connection_error::RULE,
+    not_http2::RULE,
+    connect_failed::RULE,
+    late_open::RULE,
+    single_goaway::RULE,
+    network_loss::RULE,
+    flow_control_stall::RULE,
+    concurrency_limit::RULE,
+    rapid_reset::RULE,
+    continuation_flood::RULE,
+    settings_flood::RULE,
+    ping_flood::RULE,
+    empty_data_flood::RULE,
+    capture_incomplete::RULE,
+    request_limit::RULE,
+    max_age::RULE,
+    idle_close::RULE,
+    uneven_load::RULE,
+];
 
 /// Runs all rules over the servers; the most severe findings come first.
 #[must_use]

@@ -27,12 +27,18 @@ pub(super) const RULE: Rule = Rule {
     meaning: "packets were lost, nothing got through for a while, or something on the path reset \
               connections, enough to explain failures",
     evidence: "Segments sent again, times in which nothing got through, and resets that neither peer sent (their hop limit differs).",
-    fixes: &["Find where packets are lost: capture at both ends and compare", "Resets from the path: look for firewalls and balancers with idle timeouts"],
+    fixes: &[
+        "Find where packets are lost: capture at both ends and compare",
+        "Resets from the path: look for firewalls and balancers with idle timeouts",
+    ],
     check: Check::Server(check),
 };
 
 fn check(case: &Case<'_>) -> Option<Finding> {
-    let networks = || case.connections().map(|connection| &connection.record.network);
+    let networks = || {
+        case.connections()
+            .map(|connection| &connection.record.network)
+    };
     let sum = Sum::of(networks());
     let lossy = sum.retransmissions >= MIN_RETRANSMISSIONS
         && sum.retransmissions * 100 >= sum.segments * LOSSY_PER_CENT
@@ -48,7 +54,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(Finding {
         rule: RULE.name,
         severity: Severity::Warning,
-        confidence: if lossy { Confidence::Certain } else { Confidence::Likely },
+        confidence: if lossy {
+            Confidence::Certain
+        } else {
+            Confidence::Likely
+        },
         title: title(case, &sum, &ill, lossy),
         connections: ill.iter().map(|record| record.number).collect(),
         rpcs: case::calls(&hits),
@@ -93,7 +103,9 @@ fn is_explained(record: &ConnectionRecord, rpc: &Rpc, lossy: bool) -> bool {
 }
 
 fn overlaps(silence: &Silence, rpc: &Rpc, last_seen: Stamp) -> bool {
-    let Some(opened) = rpc.opened else { return false };
+    let Some(opened) = rpc.opened else {
+        return false;
+    };
     let ended = rpc.ended.unwrap_or(last_seen);
     let silent_until = silence.since.time.nanos().saturating_add(silence.nanos);
     silence.since < ended && opened.time <= Timestamp::from_nanos(silent_until)
@@ -109,8 +121,16 @@ fn title(case: &Case<'_>, sum: &Sum, ill: &[&ConnectionRecord], lossy: bool) -> 
             share(sum),
         );
     }
-    match ill.iter().filter_map(|record| outage(&record.network)).map(|silence| silence.nanos).max() {
-        Some(longest) => format!("nothing got through to or from {server} for {}", time(longest)),
+    match ill
+        .iter()
+        .filter_map(|record| outage(&record.network))
+        .map(|silence| silence.nanos)
+        .max()
+    {
+        Some(longest) => format!(
+            "nothing got through to or from {server} for {}",
+            time(longest)
+        ),
         None => format!(
             "something between the ends reset {} to {server}",
             plural(ill.len(), "connection"),
@@ -120,7 +140,10 @@ fn title(case: &Case<'_>, sum: &Sum, ill: &[&ConnectionRecord], lossy: bool) -> 
 
 #[allow(clippy::cast_precision_loss)]
 fn share(sum: &Sum) -> String {
-    format!("{:.1} %", sum.retransmissions as f64 * 100.0 / sum.segments.max(1) as f64)
+    format!(
+        "{:.1} %",
+        sum.retransmissions as f64 * 100.0 / sum.segments.max(1) as f64
+    )
 }
 
 fn evidence(ill: &[&ConnectionRecord]) -> Vec<super::Evidence> {
@@ -129,21 +152,30 @@ fn evidence(ill: &[&ConnectionRecord]) -> Vec<super::Evidence> {
         let (number, network) = (record.number, &record.network);
         for (of, vitals) in [("client", &network.client), ("server", &network.server)] {
             if let Some(first) = vitals.first_retransmission {
-                let count = plural(usize::try_from(vitals.retransmissions).unwrap_or(usize::MAX), "retransmission");
+                let count = plural(
+                    usize::try_from(vitals.retransmissions).unwrap_or(usize::MAX),
+                    "retransmission",
+                );
                 let segments = vitals.segments;
-                let text = format!("conn {number}: the first of {count} of the {of}, in {segments} segments with data");
+                let text = format!(
+                    "conn {number}: the first of {count} of the {of}, in {segments} segments with data"
+                );
                 proof.cite(Some(first), text);
             }
         }
         if let Some((of, silence)) = network.longest_silence() {
             let (of, lasted) = (of.sender(), time(silence.nanos));
-            let text = format!("conn {number}: from here on nothing that the {of} sent is acknowledged for {lasted}");
+            let text = format!(
+                "conn {number}: from here on nothing that the {of} sent is acknowledged for {lasted}"
+            );
             proof.cite(Some(silence.since), text);
         }
         if let Some((by, reset)) = network.reset().filter(|_| is_cut(network)) {
             let usual = reset.usual_hop_limits.map_or(0, |(_, most)| most);
             let (by, hop_limit) = (by.sender(), reset.hop_limit);
-            let text = format!("conn {number}: RST in the {by}'s name with hop limit {hop_limit}; its own segments have {usual}");
+            let text = format!(
+                "conn {number}: RST in the {by}'s name with hop limit {hop_limit}; its own segments have {usual}"
+            );
             proof.cite(Some(reset.stamp), text);
         }
     }
@@ -167,14 +199,20 @@ fn explanation(sum: &Sum, ill: &[&ConnectionRecord], hits: &Hits<'_>, lossy: boo
             time(round_trip.most),
         ));
     }
-    let silence = ill.iter().filter_map(|record| record.network.longest_silence());
+    let silence = ill
+        .iter()
+        .filter_map(|record| record.network.longest_silence());
     if let Some((of, silence)) = silence.max_by_key(|(_, silence)| silence.nanos) {
         let outage = silence.nanos >= OUTAGE_NANOS;
         sentences.push(format!(
             "The longest time in which nothing that the {} had sent was acknowledged is {}{}.",
             of.sender(),
             time(silence.nanos),
-            if outage { ": the path, or the whole machine at its other end, was gone" } else { "" },
+            if outage {
+                ": the path, or the whole machine at its other end, was gone"
+            } else {
+                ""
+            },
         ));
     }
     let cut = ill.iter().filter(|record| is_cut(&record.network)).count();
@@ -218,9 +256,19 @@ fn advice(ill: &[&ConnectionRecord], hits: &Hits<'_>, lossy: bool) -> Vec<String
         );
     }
     let timed_out = |rpc: &&&Rpc| {
-        matches!(rpc.verdict, Verdict::DeadlineExceeded | Verdict::ResetByClient)
+        matches!(
+            rpc.verdict,
+            Verdict::DeadlineExceeded | Verdict::ResetByClient
+        )
     };
-    if lossy && hits.iter().flat_map(|(_, rpcs)| rpcs).filter(timed_out).count() > 0 {
+    if lossy
+        && hits
+            .iter()
+            .flat_map(|(_, rpcs)| rpcs)
+            .filter(timed_out)
+            .count()
+            > 0
+    {
         advice.push(
             "Client: a deadline should leave room for one packet sent again, a round trip and 200 ms \
              at least"

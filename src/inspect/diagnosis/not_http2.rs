@@ -28,7 +28,9 @@ enum Met {
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     let records = case.connections().map(|finished| &finished.record);
-    let hits: Vec<_> = records.filter_map(|record| Some((record, met(record)?))).collect();
+    let hits: Vec<_> = records
+        .filter_map(|record| Some((record, met(record)?)))
+        .collect();
     let mut kinds: BTreeMap<Met, usize> = BTreeMap::new();
     for (_, (met, _)) in &hits {
         *kinds.entry(*met).or_default() += 1;
@@ -73,13 +75,19 @@ fn title(case: &Case<'_>, count: usize, met: Met, spoke_http2: usize) -> String 
     let clients = plural(count, "connection");
     match met {
         Met::Spoken(Instead::Alert(alert)) => {
-            format!("TLS handshakes with server {server} failed on {clients}: {}", alert.in_words())
+            format!(
+                "TLS handshakes with server {server} failed on {clients}: {}",
+                alert.in_words()
+            )
         }
         Met::Spoken(Instead::CleartextHttp2) => {
             format!("server {server} answered TLS with cleartext HTTP/2 on {clients}")
         }
         Met::Spoken(instead) => {
-            format!("server {server} answered plaintext HTTP/2 with {} on {clients}", instead.name())
+            format!(
+                "server {server} answered plaintext HTTP/2 with {} on {clients}",
+                instead.name()
+            )
         }
         Met::Nothing => {
             let expects = match spoke_http2 {

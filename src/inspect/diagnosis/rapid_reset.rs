@@ -23,5 +23,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(case: &Case<'_>) -> Option<Finding> {
     // Where most calls go on, those that end at once are the losers of hedged requests.
-    abuse::find(case, &PATTERN, |record, burst| burst.total * 2 >= record.streams_opened)
+    abuse::find(case, &PATTERN, |record, burst| {
+        burst.total * 2 >= record.streams_opened
+    })
 }

@@ -9,7 +9,10 @@ pub(super) const RULE: Rule = Rule {
     name: "refused-stream",
     meaning: "the server refused RPCs with RST_STREAM REFUSED_STREAM, before it processed anything",
     evidence: "The RST_STREAM with REFUSED_STREAM: a guarantee that nothing was processed.",
-    fixes: &["Retry; the client library does so once by itself", "Server: raise the stream limit, or find what it sheds load for"],
+    fixes: &[
+        "Retry; the client library does so once by itself",
+        "Server: raise the stream limit, or find what it sheds load for",
+    ],
     check: Check::Server(check),
 };
 
@@ -54,12 +57,17 @@ fn evidence(hits: &Hits<'_>) -> Vec<super::Evidence> {
 /// The server's MAX_CONCURRENT_STREAMS, where its client exceeded it.
 fn exceeded(record: &ConnectionRecord) -> Option<u32> {
     let settings = record.server_settings.as_deref()?;
-    let limit = settings.iter().find(|(id, _)| *id == SettingId::MAX_CONCURRENT_STREAMS)?.1;
+    let limit = settings
+        .iter()
+        .find(|(id, _)| *id == SettingId::MAX_CONCURRENT_STREAMS)?
+        .1;
     (record.most_open > u64::from(limit)).then_some(limit)
 }
 
 fn explanation(hits: &Hits<'_>) -> String {
-    let limit = hits.iter().find_map(|(record, _)| Some((record, exceeded(record)?)));
+    let limit = hits
+        .iter()
+        .find_map(|(record, _)| Some((record, exceeded(record)?)));
     let why = match limit {
         Some((record, limit)) => format!(
             "The client had {} streams open at the same time, more than the server's \
@@ -72,7 +80,11 @@ fn explanation(hits: &Hits<'_>) -> String {
                 "No limit that the server had announced was exceeded ({} open at the same time at \
                  most): the server refused by its own choice, because it sheds load, is full, or is \
                  about to stop.",
-                plural(most.and_then(|most| usize::try_from(most).ok()).unwrap_or_default(), "stream"),
+                plural(
+                    most.and_then(|most| usize::try_from(most).ok())
+                        .unwrap_or_default(),
+                    "stream"
+                ),
             )
         }
     };

@@ -8,7 +8,9 @@ pub(super) const RULE: Rule = Rule {
     name: "request-limit",
     meaning: "a server ended connections because they had carried as many requests as it allows",
     evidence: "Last stream ids that are the same on every connection.",
-    fixes: &["nginx: keepalive_requests; each end of a connection costs the calls on their way a retry"],
+    fixes: &[
+        "nginx: keepalive_requests; each end of a connection costs the calls on their way a retry",
+    ],
     check: Check::Server(check),
 };
 
@@ -18,13 +20,18 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let mut connections = Vec::new();
     for finished in case.connections() {
         let record = &finished.record;
-        let Some(goaway) = record.final_goaway() else { continue };
+        let Some(goaway) = record.final_goaway() else {
+            continue;
+        };
         if case.inferred.cause(record.number) != Some(Cause::Requests) {
             continue;
         }
         connections.push(record.number);
         let last = goaway.last_stream_id;
-        let text = format!("conn {}: GOAWAY last_stream_id={last} NO_ERROR", record.number);
+        let text = format!(
+            "conn {}: GOAWAY last_stream_id={last} NO_ERROR",
+            record.number
+        );
         proof.cite(Some(goaway.stamp), text);
     }
     let last = limit.value.mul_add(2.0, -1.0);

@@ -9,7 +9,10 @@ pub(super) const RULE: Rule = Rule {
     meaning: "a server announced its final last stream id with NO_ERROR, without a GOAWAY 2^31-1 at \
               least a round trip before",
     evidence: "The GOAWAY with the real last stream id, and that no 2^31-1 came a round trip before.",
-    fixes: &["Drain with two GOAWAYs a round trip apart where the server can", "nginx and Go net/http cannot: end connections less often"],
+    fixes: &[
+        "Drain with two GOAWAYs a round trip apart where the server can",
+        "nginx and Go net/http cannot: end connections less often",
+    ],
     check: Check::Server(check),
 };
 
@@ -20,11 +23,15 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     for connection in case.connections() {
         let record = &connection.record;
         let unwarned = record.warned == Some(false);
-        let Some(goaway) = record.final_goaway().filter(|_| unwarned) else { continue };
+        let Some(goaway) = record.final_goaway().filter(|_| unwarned) else {
+            continue;
+        };
         if goaway.error != ErrorCode::NO_ERROR {
             continue;
         }
-        announced |= record.server_goaways().any(|goaway| goaway.is_announcement());
+        announced |= record
+            .server_goaways()
+            .any(|goaway| goaway.is_announcement());
         connections.push(record.number);
         let (number, last) = (record.number, goaway.last_stream_id);
         let text = format!("conn {number}: GOAWAY last_stream_id={last}, not announced before");

@@ -18,7 +18,9 @@ pub(super) const RULE: Rule = Rule {
     name: "stream-reset",
     meaning: "RPCs were ended by RST_STREAM, by one side or the other, with a code that says why",
     evidence: "The RST_STREAM, who sent it and its code.",
-    fixes: &["By code: CANCEL is a caller that gave up; INTERNAL_ERROR and PROTOCOL_ERROR are bugs; ENHANCE_YOUR_CALM is a limit"],
+    fixes: &[
+        "By code: CANCEL is a caller that gave up; INTERNAL_ERROR and PROTOCOL_ERROR are bugs; ENHANCE_YOUR_CALM is a limit",
+    ],
     check: Check::Server(check),
 };
 
@@ -30,8 +32,13 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let mut groups = Groups::new();
     for (record, rpcs) in &hits {
         for rpc in rpcs {
-            let (Some(by), Some(error)) = (who(rpc), rpc.error) else { continue };
-            groups.entry((by.sender(), error)).or_default().push((record, rpc));
+            let (Some(by), Some(error)) = (who(rpc), rpc.error) else {
+                continue;
+            };
+            groups
+                .entry((by.sender(), error))
+                .or_default()
+                .push((record, rpc));
         }
     }
     if groups.is_empty() {
@@ -139,9 +146,8 @@ fn cancelled(of: &[(&ConnectionRecord, &Rpc)]) -> String {
     if with_deadline == 0 {
         return " None of them carried a deadline.".into();
     }
-    let mut text = format!(
-        " {with_deadline} carried a deadline (grpc-timeout), which had not come yet."
-    );
+    let mut text =
+        format!(" {with_deadline} carried a deadline (grpc-timeout), which had not come yet.");
     if let Some(limit) = limit_reached(of) {
         text.push_str(&format!(
             " But the client had as many streams open as the server's MAX_CONCURRENT_STREAMS ({limit}) \
@@ -226,7 +232,10 @@ fn advice(by: &str, code: ErrorCode, of: &[(&ConnectionRecord, &Rpc)]) -> String
         agent.windows(4).any(|window| window == b"grpc")
     });
     if grpc && by == "server" {
-        return format!("{code} by the server (the application sees {}): {what}", status(code));
+        return format!(
+            "{code} by the server (the application sees {}): {what}",
+            status(code)
+        );
     }
     format!("{code} by the {by}: {what}")
 }

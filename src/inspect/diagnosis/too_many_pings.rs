@@ -17,7 +17,9 @@ pub(super) const RULE: Rule = Rule {
     meaning: "a server ended connections with GOAWAY ENHANCE_YOUR_CALM because their clients sent \
               more PINGs than it allows",
     evidence: "The PINGs that were strikes, one by one, and the GOAWAY ENHANCE_YOUR_CALM.",
-    fixes: &["Client: keepalive Time at or above the server's MinTime (5 min unless set); PermitWithoutStream on both sides or neither"],
+    fixes: &[
+        "Client: keepalive Time at or above the server's MinTime (5 min unless set); PermitWithoutStream on both sides or neither",
+    ],
     check: Check::Server(check),
 };
 
@@ -33,7 +35,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     Some(Finding {
         rule: RULE.name,
         severity: Severity::Error,
-        confidence: if said { Confidence::Certain } else { Confidence::Likely },
+        confidence: if said {
+            Confidence::Certain
+        } else {
+            Confidence::Likely
+        },
         title: format!(
             "server {} ended {} because of too many PINGs, and with {} {}",
             case.server,
@@ -75,7 +81,9 @@ const fn is_strike(ping: &Ping) -> bool {
 
 fn victims<'a>(connections: impl Iterator<Item = &'a Finished>) -> Vec<CallId> {
     let rpcs = connections.flat_map(|finished| &finished.rpcs);
-    rpcs.filter(|rpc| rpc.verdict.is_death()).map(|rpc| rpc.id).collect()
+    rpcs.filter(|rpc| rpc.verdict.is_death())
+        .map(|rpc| rpc.id)
+        .collect()
 }
 
 fn evidence(hits: &[(&Finished, &GoAway)]) -> Vec<super::Evidence> {
@@ -92,7 +100,10 @@ fn evidence(hits: &[(&Finished, &GoAway)]) -> Vec<super::Evidence> {
             proof.cite(Some(*stamp), format!("conn {}: {text}", record.number));
         }
         let debug_data = String::from_utf8_lossy(&goaway.debug_data);
-        let text = format!("conn {}: GOAWAY {} {debug_data:?}", record.number, goaway.error);
+        let text = format!(
+            "conn {}: GOAWAY {} {debug_data:?}",
+            record.number, goaway.error
+        );
         proof.cite(Some(goaway.stamp), text);
     }
     proof.into_vec()
@@ -146,7 +157,10 @@ fn explanation(case: &Case<'_>, hits: &[(&Finished, &GoAway)], victims: usize) -
             keepalive.min,
         ));
     }
-    let pings = || hits.iter().flat_map(|(finished, _)| &finished.record.keepalive.before_calm);
+    let pings = || {
+        hits.iter()
+            .flat_map(|(finished, _)| &finished.record.keepalive.before_calm)
+    };
     let probes = pings().filter(|ping| is_strike(ping) && ping.kind.purpose() == Purpose::Probe);
     match probes.count() {
         0 => {}
