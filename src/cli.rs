@@ -12,10 +12,10 @@ use h2sniff::capture::Timestamp;
 use h2sniff::inspect::{Filter, Moment};
 
 #[cfg(feature = "live")]
-pub(crate) use self::limits::Limits;
-pub(crate) use self::limits::{FileLimits, ReportLimits};
+pub(crate) use limits::Limits;
+pub(crate) use limits::{FileLimits, ReportLimits};
 #[cfg(feature = "live")]
-pub(crate) use self::live::{Live, LiveFormat};
+pub(crate) use live::{Live, LiveFormat};
 
 /// Says which HTTP/2 and gRPC calls died on the wire, of what, and whether a retry is safe.
 #[derive(Debug, Parser)]

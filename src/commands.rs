@@ -25,7 +25,7 @@ use h2sniff::report::{self, Files, Report, Secrets};
 use rustc_hash::FxHashMap;
 
 #[cfg(feature = "live")]
-pub(crate) use self::live::live;
+pub(crate) use live::live;
 pub(crate) use timeline::timeline;
 
 use crate::cli::{Analyze, AnalyzeFormat, Color, Frames, FramesFormat, Input, Output, SideOption};
@@ -200,11 +200,11 @@ pub(crate) fn frames(options: &Frames) -> anyhow::Result<Done> {
 
 pub(crate) fn explain(rule: Option<&str>) -> anyhow::Result<Done> {
     let text = match rule {
-        None => report::manual::table(),
+        None => report::explain::table(),
         Some(name) => {
             let rule = RULES.iter().find(|rule| rule.name == name);
             let rule = rule.ok_or_else(|| Refusal::UnknownRule(name.to_owned()))?;
-            report::manual::manual(rule)
+            report::explain::manual(rule)
         }
     };
     io::stdout().write_all(text.as_bytes())?;
@@ -248,7 +248,7 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
         return error.hint();
     }
     #[cfg(feature = "live")]
-    if let Some(refusal) = error.downcast_ref::<crate::watch::Refusal>() {
+    if let Some(refusal) = error.downcast_ref::<crate::live::Refusal>() {
         return refusal.hint().map(str::to_owned);
     }
     match error.downcast_ref::<Refusal>()? {

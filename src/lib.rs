@@ -17,4 +17,4 @@ pub mod report;
 pub mod pipeline;
 
 #[cfg(test)]
-mod wire;
+pub(crate) mod testing;

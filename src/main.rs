@@ -1,9 +1,10 @@
 //! The command line: parse, run, exit status.
 
+#[cfg(feature = "live")]
+mod live;
+
 mod cli;
 mod commands;
-#[cfg(feature = "live")]
-mod watch;
 
 use std::io::Write as _;
 use std::process::ExitCode;

@@ -7,7 +7,7 @@
 
 mod shared_material;
 #[cfg(test)]
-#[path = "../src/wire.rs"]
+#[path = "../src/testing/wire.rs"]
 mod wire;
 
 use std::fs;

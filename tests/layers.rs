@@ -47,13 +47,13 @@ const FENCES: [(&str, &[&str]); 12] = [
     ("flate2", &["capture"]),
     ("zstd", &["capture"]),
     ("etherparse", &["decode/link"]),
-    ("serde_json", &["report", "commands", "main", "watch"]),
+    ("serde_json", &["report", "commands", "main", "live"]),
     ("clap", &["main", "cli", "commands"]),
     ("clap_complete", &["main", "cli", "commands"]),
-    ("anyhow", &["main", "cli", "commands", "watch"]),
+    ("anyhow", &["main", "cli", "commands", "live"]),
     ("colored", &["report", "commands"]),
-    ("nix", &["watch"]),
-    ("tokio", &["watch"]),
+    ("nix", &["live"]),
+    ("tokio", &["live"]),
 ];
 
 #[test]
@@ -110,7 +110,7 @@ fn check(file: &str, text: &str) -> Vec<String> {
 /// Whether a file is compiled for tests alone: `tests.rs`, what lies in a folder `tests`, and the two
 /// helpers.
 fn is_test(file: &str) -> bool {
-    let named = file == "wire.rs" || file.starts_with("inspect/story");
+    let named = file.starts_with("testing/");
     named
         || file
             .split('/')

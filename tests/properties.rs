@@ -6,12 +6,12 @@
 )]
 
 #[cfg(test)]
-#[path = "../src/wire.rs"]
+#[path = "../src/testing/wire.rs"]
 mod wire;
 
 use h2sniff::capture::{LinkType, Packet, Stamp, Timestamp};
+use h2sniff::decode::detect::{self, Beginning};
 use h2sniff::decode::http2::Payload;
-use h2sniff::decode::opening::{self, Beginning};
 use h2sniff::decode::{Decoder, Event, Options};
 use h2sniff::pipeline::{self, Pipeline};
 use proptest::collection::vec;
@@ -190,7 +190,7 @@ proptest! {
         cuts in vec(0..200_usize, 0..5),
     ) {
         let side = |bytes, complete| Beginning { bytes, segments: &cuts, complete };
-        drop(opening::judge([side(&first, complete[0]), side(&second, complete[1])]));
+        drop(detect::judge([side(&first, complete[0]), side(&second, complete[1])]));
     }
 }
 

@@ -9,7 +9,7 @@
 )]
 
 #[cfg(test)]
-#[path = "../src/wire.rs"]
+#[path = "../src/testing/wire.rs"]
 mod wire;
 
 use std::io::{self, Cursor};

@@ -11,7 +11,7 @@
 #[path = "timeline/captures.rs"]
 mod captures;
 mod shared_material;
-#[path = "../src/wire.rs"]
+#[path = "../src/testing/wire.rs"]
 mod wire;
 
 use std::env;

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::looks::Looks;
+use super::file_kind::Looks;
 
 /// The capture could not be read at all, or not to its end.
 ///

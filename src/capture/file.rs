@@ -8,7 +8,7 @@ use pcap_parser::{SHB_MAGIC, nom, parse_pcap_header};
 
 use super::buffer::{Buffer, Exhausted};
 use super::compression::Unpacked;
-use super::looks::Looks;
+use super::file_kind::Looks;
 use super::pcap::Pcap;
 use super::pcapng::Pcapng;
 use super::record::{Ending, Record, Step};

@@ -4,6 +4,8 @@
 //! link type; beside them what the files say of themselves. What never happens here: looking inside
 //! a packet, or holding more of a file than one buffer.
 
+mod file_kind;
+
 mod buffer;
 mod compression;
 mod error;
@@ -13,7 +15,6 @@ mod interfaces;
 mod link_type;
 #[cfg(feature = "live")]
 mod live;
-mod looks;
 mod merge;
 mod packet;
 mod pcap;
@@ -25,12 +26,12 @@ mod tests;
 
 pub use compression::Compression;
 pub use error::CaptureError;
+pub use file_kind::Looks;
 #[cfg(feature = "live")]
 pub use interfaces::{Device, interfaces};
 pub use link_type::LinkType;
 #[cfg(feature = "live")]
 pub use live::{Heard, KernelCounts, LiveCapture, LiveOptions, Waker};
-pub use looks::Looks;
 pub use merge::Capture;
 pub use packet::{Packet, Stamp, Timestamp};
 pub use pcapng::{WrittenPacket, interface_block, packet_block, section_block};

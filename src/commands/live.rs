@@ -10,7 +10,7 @@ use h2sniff::{pipeline, report};
 
 use super::{Done, Refusal, colour, fails, lower_case, open, secrets, watched};
 use crate::cli::{Live, LiveFormat};
-use crate::watch::{self, RecorderOptions, Teller, Voice};
+use crate::live::{self, RecorderOptions, Teller, Voice};
 
 pub(crate) fn live(options: &Live) -> anyhow::Result<Done> {
     let watched = watched(&options.fail_on)?;
@@ -36,7 +36,7 @@ pub(crate) fn live(options: &Live) -> anyhow::Result<Done> {
             secrets,
         }),
     };
-    let watch = watch::Options {
+    let watch = live::Options {
         interfaces: interfaces.collect(),
         pipeline: pipeline::Options {
             decode: decode::Options {
@@ -74,7 +74,7 @@ pub(crate) fn live(options: &Live) -> anyhow::Result<Done> {
             .as_deref()
             .is_none_or(|path| path == Path::new("-")),
     };
-    let outcome = watch::run(watch, Teller::new(voice, open(&options.output)?))?;
+    let outcome = live::run(watch, Teller::new(voice, open(&options.output)?))?;
     Ok(fails(&watched, &outcome.report))
 }
 

@@ -3,7 +3,7 @@
 //! In: packets in capture order. Out: events, each with the number of its connection. What never
 //! happens here: I/O, a look at the clock, a panic on what a packet holds.
 
-mod relief;
+mod eviction;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -11,16 +11,16 @@ use std::net::SocketAddr;
 use rustc_hash::FxHashSet;
 
 use super::anomaly::{Anomalies, Anomaly, Layer};
-use super::conversation::{Conversation, Counting, Decision, Surroundings, Unrelated};
+use super::capture_quality::Oddities;
+use super::connection::{Conversation, Counting, Decision, Surroundings, Unrelated};
 use super::event::Event;
 use super::http2::Keep;
 use super::limits::Limits;
 use super::link::{self, Content, Segment};
 use super::network::Network;
-use super::oddities::Oddities;
 use super::tcp::{Ending, Flow, Flows, Side};
 use super::tls::KeyLog;
-pub use relief::GivenUp;
+pub use eviction::GivenUp;
 
 use crate::capture::{LinkType, Packet, Timestamp};
 

@@ -7,26 +7,27 @@
 //! In: [`Packet`](crate::capture::Packet)s in capture order. Out: [`Event`]s, each with the number of
 //! its connection. What was odd on the way is an [`Anomaly`](anomaly::Anomaly), never a failure.
 
+mod capture_quality;
+mod connection;
+pub mod detect;
+
 pub mod anomaly;
 pub mod grpc;
 pub mod http2;
 pub mod link;
-pub mod opening;
 pub mod tcp;
 pub mod tls;
 
 mod carrier;
-mod conversation;
 mod decoder;
 mod direction;
 mod durations;
 mod event;
 mod limits;
 mod network;
-mod oddities;
 
 pub use carrier::Carrier;
-pub use conversation::{MAX_UNDECIDED_BYTES, Unrelated};
+pub use connection::{MAX_UNDECIDED_BYTES, Unrelated};
 pub use decoder::{Decoder, GivenUp, Options, Tally};
 pub use direction::Direction;
 pub use durations::Durations;

@@ -12,9 +12,9 @@ use std::collections::VecDeque;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::fingerprint::Identity;
-use super::record::Finished;
-use super::rpc::{CallId, Link, Outcome, Rpc, Verdict};
+use super::connection::record::Finished;
+use super::stream::fingerprint::Identity;
+use super::stream::rpc::{CallId, Link, Outcome, Rpc, Verdict};
 use crate::capture::Timestamp;
 
 /// How many attempts are remembered, so that a retry of a call that is found dead later can still be

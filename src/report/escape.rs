@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use super::columns::shortened;
+use super::display_width::shortened;
 
 /// Bytes as text: what is not UTF-8 as `\xNN`, all else as it is. For JSON, which does its own
 /// escaping.

@@ -3,24 +3,23 @@
 //! In: a [`Report`] of plain data, or frames as they pass. Out: text for a terminal, Markdown, JSON,
 //! and what else there is to read. What never happens here: a decision; what is not in the data is not said.
 
+mod display_width;
+pub mod explain;
+mod no_http2;
+mod view;
+
 pub mod frames;
 pub mod live;
-pub mod manual;
 pub mod markdown;
 pub mod text;
 pub mod timeline;
 
-mod columns;
-mod document;
 mod escape;
-mod instead;
-mod json;
-mod network;
+pub mod json;
 mod redact;
-mod story;
 mod units;
 
-pub use document::Report;
-pub use instead::{instead, instead_hint};
+pub use crate::inspect::report::Report;
 pub use json::{Files, connection, finding, report as to_json, rpc, write as write_json};
+pub use no_http2::{instead, instead_hint};
 pub use redact::Secrets;

@@ -12,7 +12,7 @@
 )]
 
 mod bombs;
-#[path = "../../src/wire.rs"]
+#[path = "../../src/testing/wire.rs"]
 mod wire;
 #[path = "../hostile/witness.rs"]
 mod witness;

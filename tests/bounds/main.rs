@@ -8,7 +8,7 @@
 
 mod captures;
 mod peak;
-#[path = "../../src/wire.rs"]
+#[path = "../../src/testing/wire.rs"]
 mod wire;
 
 use std::fs::File;

@@ -23,6 +23,6 @@ mod packets;
 mod shared_material;
 mod story;
 mod streams;
-#[path = "../../src/wire.rs"]
+#[path = "../../src/testing/wire.rs"]
 mod wire;
 mod witness;

@@ -24,12 +24,12 @@ use std::io;
 
 use pcap_parser::{BOM_MAGIC, DSB_MAGIC, EPB_MAGIC, IDB_MAGIC, SHB_MAGIC, SPB_MAGIC};
 
-use self::interface::Described;
-use self::packet_block::{PacketBlock, Unreadable};
 use super::buffer::Buffer;
 use super::record::{Ending, MAX_PACKET, Record, Step};
 use super::summary::{Aside, MAX_SECRETS_BYTES};
 use super::{FileSummary, SecretsKind, Timestamp};
+use interface::Described;
+use packet_block::{PacketBlock, Unreadable};
 
 /// The obsolete Packet Block (draft-ietf-opsawg-pcapng, appendix A).
 const OBSOLETE_PACKET: u32 = 2;

@@ -41,13 +41,13 @@ mod wireless;
 
 use etherparse::ip_number;
 
-use self::content::Stop;
-use self::excerpt::Excerpt;
-use self::fragment::Fragment;
-use self::protocol::Protocol;
-use self::reassembly::{Reassembly, Whole};
-use self::scope::Scope;
 use crate::capture::{Packet, Stamp};
+use content::Stop;
+use excerpt::Excerpt;
+use fragment::Fragment;
+use protocol::Protocol;
+use reassembly::{Reassembly, Whole};
+use scope::Scope;
 
 pub use content::{Content, Fault, Other, Tunnel};
 pub use segment::{Segment, TcpFlags};

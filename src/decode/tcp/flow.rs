@@ -5,13 +5,13 @@ mod waiting;
 use std::net::SocketAddr;
 
 use super::assembler::{Piece, REORDER_NANOS};
-use super::copies::{Copied, Copies};
+use super::duplicates::{Copied, Copies};
 use super::half::{Half, lacks};
 use super::handshake::Handshake;
-use super::order::{Order, Overtaken};
+use super::path_stats::Vitals;
+use super::reorder::{Order, Overtaken};
 use super::sequence::Line;
 use super::signal::{Ending, Side, Signal};
-use super::vitals::Vitals;
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::Carrier;
 use crate::decode::link::{Segment, TcpFlags};

@@ -1,10 +1,10 @@
 //! One side of a connection: what it sent, and what it acknowledged.
 
 use super::assembler::Assembler;
-use super::order::Lacks;
+use super::path_stats::Vitals;
+use super::reorder::Lacks;
 use super::sequence::{Line, ORIGIN};
 use super::signal::Side;
-use super::vitals::Vitals;
 use crate::decode::link::{Segment, TcpFlags};
 
 /// What one side did.

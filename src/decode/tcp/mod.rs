@@ -4,27 +4,28 @@
 //! bytes in order with the packet that first carried them, explicit gaps, progress of
 //! acknowledgements, the end. What never happens here: a look at what the bytes mean.
 
+mod aliases;
+mod duplicates;
+mod path_stats;
+mod reorder;
+
 mod assembler;
-mod copies;
 mod flow;
 mod half;
 mod handshake;
 mod key;
-mod order;
 mod sequence;
 mod signal;
 mod table;
 #[cfg(test)]
 mod tests;
-mod twins;
-mod vitals;
 
 pub use assembler::{Assembler, Chunk, MAX_HELD_BYTES, Piece, Sealed};
-pub use copies::Copied;
+pub use duplicates::Copied;
 pub use flow::Flow;
 pub use handshake::Handshake;
 pub use key::Slot;
+pub use path_stats::{Reset, Silence, Vitals};
 pub use sequence::{Line, ORIGIN};
 pub use signal::{Ending, Side, Signal};
 pub use table::Flows;
-pub use vitals::{Reset, Silence, Vitals};

@@ -10,11 +10,11 @@ use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
 
+use super::aliases::{Twin, Twins};
 use super::flow::Flow;
 use super::key::{Key, Slot};
-use super::order::{PATIENCE, PATIENCE_NANOS};
+use super::reorder::{PATIENCE, PATIENCE_NANOS};
 use super::signal::Signal;
-use super::twins::{Twin, Twins};
 use crate::capture::Timestamp;
 use crate::decode::link::Segment;
 

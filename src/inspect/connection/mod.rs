@@ -2,12 +2,18 @@
 //!
 //! In: the events of one connection. Out, when it ends: what became of each stream. Calls that were
 //! answered, and whose answer arrived, are settled and folded into counts on the way, so that memory
-//! follows what is open. What never happens here: judging, which is [`judge`](super::judge)'s.
+//! follows what is open. What never happens here: judging, which is [`judge`](super::stream::verdict)'s.
+
+mod completion;
+pub(in crate::inspect) mod control_frames;
+mod early_verdict;
+pub(in crate::inspect) mod frame_gaps;
+pub(in crate::inspect) mod goaway;
+pub(in crate::inspect) mod record;
+mod shutdown;
+pub(in crate::inspect) mod sparse;
 
 mod bounds;
-mod certain;
-mod ending;
-mod settling;
 mod streams;
 
 use std::collections::VecDeque;
@@ -15,31 +21,31 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::goaway::{GoAway, GoAways};
-use super::idleness::Idleness;
-use super::interest::Interest;
-use super::interned::Interned;
-use super::judge::Circumstances;
-use super::keepalive::Keepalive;
-use super::opened::Opened;
-use super::overdue::Due;
-use super::passage::{Passage, Passages, Passing};
-use super::pings::Pings;
-use super::record::{ConnectionRecord, Finished, Missing, VerdictCounts};
+use super::options::Interest;
 use super::retry::Attempt;
-use super::rpc::{Rpc, Verdict};
-use super::seldom::Seldom;
 use super::stream::Stream;
+use super::stream::id_set::Opened;
+use super::stream::inferred_path::{Shape, UnseenPaths};
+use super::stream::interned::Interned;
+use super::stream::rpc::{Rpc, Verdict};
+use super::stream::verdict::Circumstances;
+use super::traffic::ack_stall::Due;
+use super::traffic::idle::Idleness;
+use super::traffic::ping::Pings;
+use super::traffic::ping::keepalive::Keepalive;
 use super::traffic::{Follower, Traffic};
-use super::unseen_paths::{Shape, UnseenPaths};
 use crate::capture::Timestamp;
 use crate::decode::http2::{
     Flags, Frame, FrameType, Loss, Malformation, Payload, SettingId, Settings,
 };
 use crate::decode::{Direction, Event, Network, Recognition, Transport};
+use control_frames::{Passage, Passages, Passing};
+use goaway::{GoAway, GoAways};
+use record::{ConnectionRecord, Finished, Missing, VerdictCounts};
+use sparse::Seldom;
 
 pub(super) use bounds::Load;
-pub(super) use certain::GRACE;
+pub(super) use early_verdict::GRACE;
 
 /// How many settings of a side are kept; honest peers know nine.
 const MAX_SETTINGS: usize = 64;

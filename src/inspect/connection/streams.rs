@@ -6,9 +6,9 @@ use super::Connection;
 use crate::decode::http2::hpack::HeaderBlock;
 use crate::decode::http2::{ErrorCode, Flags, Frame, FrameType, StreamId};
 use crate::decode::{Carrier, Direction};
-use crate::inspect::interest::Interest;
-use crate::inspect::interned;
-use crate::inspect::limits::MAX_OPEN_STREAMS;
+use crate::inspect::options::Interest;
+use crate::inspect::options::limits::MAX_OPEN_STREAMS;
+use crate::inspect::stream::interned;
 use crate::inspect::stream::{FromServer, Stream};
 
 impl Connection {

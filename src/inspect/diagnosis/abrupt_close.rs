@@ -1,6 +1,6 @@
 //! `abrupt-close`: a connection that ended under its calls without any GOAWAY.
 
-use super::case::{self, Case, Hits, Proof, plural, time};
+use super::server_view::{self, Case, Hits, Proof, plural, time};
 use super::{Check, Confidence, Finding, Rule, Severity, keepalive_timeout};
 use crate::capture::Timestamp;
 use crate::decode::Direction;
@@ -45,10 +45,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             "{} to {} ended without GOAWAY, with {} in flight",
             plural(hits.len(), "connection"),
             case.server,
-            plural(case::count(&hits), "RPC"),
+            plural(server_view::count(&hits), "RPC"),
         ),
-        connections: case::numbers(&hits),
-        rpcs: case::calls(&hits),
+        connections: server_view::numbers(&hits),
+        rpcs: server_view::calls(&hits),
         evidence: evidence(&hits),
         ruled_out: Vec::new(),
         explanation: explanation(&hits),

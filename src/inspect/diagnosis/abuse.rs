@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::case::{Case, Proof, plural};
+use super::server_view::{Case, Proof, plural};
 use super::{Confidence, Finding, Severity};
 use crate::decode::Direction;
 use crate::inspect::{Abuse, Burst, ConnectionRecord};
@@ -85,7 +85,7 @@ fn sender(record: &ConnectionRecord, burst: &Burst) -> IpAddr {
 mod tests {
     use std::fmt::Write as _;
 
-    use crate::inspect::story::analysis;
+    use crate::testing::story::analysis;
 
     /// The rules of abuse that fire on an opening event followed by many of the same kind, one a millisecond.
     fn fired(count: usize, event: impl Fn(usize) -> String) -> Vec<&'static str> {

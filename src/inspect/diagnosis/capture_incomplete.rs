@@ -1,6 +1,6 @@
 //! `capture-incomplete`: what the capture lacks, and which verdicts that weakens.
 
-use super::case::{Case, Proof, plural};
+use super::server_view::{Case, Proof, plural};
 use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::capture::Stamp;
 use crate::inspect::{ConnectionRecord, Lack, Verdict};
@@ -222,8 +222,8 @@ impl Costs {
 
 #[cfg(test)]
 mod tests {
-    use crate::inspect::story::analysis;
     use crate::inspect::{Doubt, Verdict};
+    use crate::testing::story::analysis;
 
     #[test]
     fn what_holes_cost_is_told_of_the_connection_and_at_each_call() {

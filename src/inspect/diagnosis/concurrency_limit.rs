@@ -1,6 +1,6 @@
 //! `concurrency-limit`: the client sat at the peer's MAX_CONCURRENT_STREAMS.
 
-use super::case::{Case, Proof, plural, time};
+use super::server_view::{Case, Proof, plural, time};
 use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::inspect::{AtLimit, ConnectionRecord, Verdict};
 
@@ -131,7 +131,7 @@ fn explanation(hits: &[(&ConnectionRecord, AtLimit)], refills: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::inspect::story::story;
+    use crate::testing::story::story;
 
     #[test]
     fn a_client_that_only_touches_the_limit_is_not_told() {

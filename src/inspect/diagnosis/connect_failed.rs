@@ -1,6 +1,6 @@
 //! `connect-failed`: connects to a server of HTTP/2 that came to nothing.
 
-use super::case::{Case, Proof, plural, time};
+use super::server_view::{Case, Proof, plural, time};
 use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::tcp::Ending;

@@ -1,6 +1,6 @@
 //! `connection-error`: a connection that one side declared broken, or whose bytes are no HTTP/2.
 
-use super::case::{Case, Proof, plural};
+use super::server_view::{Case, Proof, plural};
 use super::{Check, Confidence, Finding, Rule, Severity, too_many_pings};
 use crate::capture::Stamp;
 use crate::decode::Direction;

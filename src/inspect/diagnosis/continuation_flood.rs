@@ -1,7 +1,7 @@
 //! `continuation-flood`: a header block went on over many CONTINUATION frames (CVE-2024-27316).
 
 use super::abuse::{self, Pattern};
-use super::case::Case;
+use super::server_view::Case;
 use super::{Check, Finding, Rule};
 use crate::inspect::Abuse;
 

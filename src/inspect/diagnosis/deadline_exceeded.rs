@@ -1,6 +1,6 @@
 //! `deadline-exceeded`: calls whose time ran out, and where it went.
 
-use super::case::{self, Case, Hits, Proof, plural, time, times};
+use super::server_view::{self, Case, Hits, Proof, plural, time, times};
 use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::inspect::{ConnectionRecord, Processed, Rpc, Verdict};
 
@@ -34,7 +34,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let given_up = calls(&hits).filter(|(_, rpc)| rpc.error.is_some()).count();
-    let count = case::count(&hits);
+    let count = server_view::count(&hits);
     Some(Finding {
         rule: RULE.name,
         severity: Severity::Error,
@@ -54,8 +54,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
                     format!("{some} given up at the deadline, {rest} without an answer"),
             },
         ),
-        connections: case::numbers(&hits),
-        rpcs: case::calls(&hits),
+        connections: server_view::numbers(&hits),
+        rpcs: server_view::calls(&hits),
         evidence: evidence(&hits),
         explanation: explanation(&hits),
         advice: advice(&hits),

@@ -1,7 +1,7 @@
 //! `empty-data-flood`: one side sent many DATA frames without data that end no stream (CVE-2019-9518).
 
 use super::abuse::{self, Pattern};
-use super::case::Case;
+use super::server_view::Case;
 use super::{Check, Finding, Rule};
 use crate::inspect::Abuse;
 

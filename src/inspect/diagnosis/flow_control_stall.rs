@@ -1,6 +1,6 @@
 //! `flow-control-stall`: a sender had a full window and waited.
 
-use super::case::{Case, Proof, plural, time};
+use super::server_view::{Case, Proof, plural, time};
 use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::decode::Direction;
 use crate::decode::http2::SettingId;
@@ -275,7 +275,7 @@ fn setting(hit: &Hit<'_>) -> &'static str {
 #[cfg(test)]
 mod tests {
     use crate::inspect::diagnosis::Finding;
-    use crate::inspect::story::analysis;
+    use crate::testing::story::analysis;
 
     /// What the rule makes of a story in which the client first fills a window of 65,535 bytes.
     fn found(rest: &str) -> Option<Finding> {

@@ -1,6 +1,6 @@
 //! `goaway-race`: calls opened beyond the last stream id (RFC 9113, section 6.8).
 
-use super::case::{self, Case, Hits, Proof, plural};
+use super::server_view::{self, Case, Hits, Proof, plural};
 use super::{Check, Confidence, Finding, Rule};
 use crate::inspect::{Outcome, Processed, Race, Verdict};
 
@@ -23,18 +23,18 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     Some(Finding {
         rule: RULE.name,
-        severity: case::severity_unless_recovered(&hits),
+        severity: server_view::severity_unless_recovered(&hits),
         confidence: Confidence::Certain,
         title: format!(
             "{} beyond the last stream id of server {}, and thrown away",
-            match case::count(&hits) {
+            match server_view::count(&hits) {
                 1 => "1 RPC was opened".to_owned(),
                 many => format!("{many} RPCs were opened"),
             },
             case.server,
         ),
-        connections: case::numbers(&hits),
-        rpcs: case::calls(&hits),
+        connections: server_view::numbers(&hits),
+        rpcs: server_view::calls(&hits),
         evidence: evidence(&hits),
         ruled_out: Vec::new(),
         explanation: explanation(&hits),

@@ -1,6 +1,6 @@
 //! `grace-expired`: accepted calls cut by the close that followed a graceful GOAWAY.
 
-use super::case::{self, Case, Hits, Proof, plural, time, times};
+use super::server_view::{self, Case, Hits, Proof, plural, time, times};
 use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::capture::Stamp;
 use crate::decode::Direction;
@@ -26,7 +26,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if hits.is_empty() {
         return None;
     }
-    let count = case::count(&hits);
+    let count = server_view::count(&hits);
     Some(Finding {
         rule: RULE.name,
         severity: Severity::Error,
@@ -37,8 +37,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             plural(hits.len(), "connection"),
             plural(count, "RPC"),
         ),
-        connections: case::numbers(&hits),
-        rpcs: case::calls(&hits),
+        connections: server_view::numbers(&hits),
+        rpcs: server_view::calls(&hits),
         evidence: evidence(&hits),
         ruled_out: Vec::new(),
         explanation: explanation(&hits),

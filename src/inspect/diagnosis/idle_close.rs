@@ -1,6 +1,6 @@
 //! `idle-close`: a server that ends connections on which nothing has been open for a while.
 
-use super::case::{Case, Proof, plural, time};
+use super::server_view::{Case, Proof, plural, time};
 use super::{Check, Finding, Rule, Severity};
 use crate::inspect::Cause;
 

@@ -1,6 +1,6 @@
 //! `keepalive-timeout`: a side that closed because it no longer heard the other.
 
-use super::case::{Case, Proof, plural, time};
+use super::server_view::{Case, Proof, plural, time};
 use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::decode::Direction;
 use crate::inspect::{Close, ConnectionRecord, Finished, Overdue, Purpose, Unanswered};

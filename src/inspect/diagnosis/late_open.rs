@@ -1,6 +1,6 @@
 //! `late-open`: streams opened long after the client's kernel had the GOAWAY.
 
-use super::case::{self, Case, Proof, plural, time};
+use super::server_view::{self, Case, Proof, plural, time};
 use super::{Check, Confidence, Finding, Rule, Severity};
 
 /// Beyond this a client is late by itself, in nanoseconds. Honest clients under load open streams up
@@ -46,7 +46,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             proof.cite(rpc.opened, text);
         }
     }
-    let count = case::count(&hits);
+    let count = server_view::count(&hits);
     Some(Finding {
         rule: RULE.name,
         severity: Severity::Warning,
@@ -57,8 +57,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             plural(count, "stream"),
             time(latest),
         ),
-        connections: case::numbers(&hits),
-        rpcs: case::calls(&hits),
+        connections: server_view::numbers(&hits),
+        rpcs: server_view::calls(&hits),
         evidence: proof.into_vec(),
         ruled_out: Vec::new(),
         explanation: format!(

@@ -1,6 +1,6 @@
 //! `max-age`: a server that ends connections at an age.
 
-use super::case::{Case, Proof, plural, time};
+use super::server_view::{Case, Proof, plural, time};
 use super::{Check, Finding, Rule, Severity};
 use crate::inspect::Cause;
 

@@ -4,11 +4,11 @@
 //! constant `RULE`, its `mod` line, and its place in [`RULES`]. What never happens here: a verdict on a single
 //! call; that was given before.
 
+mod server_view;
+
 mod abrupt_close;
 mod abuse;
 mod capture_incomplete;
-mod case;
-mod client_stack;
 mod concurrency_limit;
 mod connect_failed;
 mod connection_error;
@@ -39,8 +39,8 @@ mod tests;
 mod too_many_pings;
 mod uneven_load;
 
-pub use case::Case;
 pub use finding::{Confidence, Evidence, Finding, Severity};
+pub use server_view::Case;
 
 /// One rule.
 #[derive(Clone, Copy, Debug)]

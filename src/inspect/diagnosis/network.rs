@@ -1,6 +1,6 @@
 //! Whether the network is to blame: what `network-loss` judges by, and the words that acquit it.
 
-use super::case::time;
+use super::server_view::time;
 use crate::decode::{Network, RoundTrip};
 use crate::inspect::ConnectionRecord;
 

@@ -1,7 +1,7 @@
 //! `network-loss`: a path that loses packets, goes silent, or resets connections by itself.
 
-use super::case::{self, Case, Hits, Proof, plural, time};
 use super::network::Sum;
+use super::server_view::{self, Case, Hits, Proof, plural, time};
 use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::Network;
@@ -61,7 +61,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         },
         title: title(case, &sum, &ill, lossy),
         connections: ill.iter().map(|record| record.number).collect(),
-        rpcs: case::calls(&hits),
+        rpcs: server_view::calls(&hits),
         evidence: evidence(&ill),
         explanation: explanation(&sum, &ill, &hits, lossy),
         ruled_out: Vec::new(),
@@ -223,7 +223,7 @@ fn explanation(sum: &Sum, ill: &[&ConnectionRecord], hits: &Hits<'_>, lossy: boo
             plural(cut, "connection"),
         ));
     }
-    sentences.push(match case::count(hits) {
+    sentences.push(match server_view::count(hits) {
         0 => "No RPC failed of it, as far as seen; those whose packets were lost only took longer."
             .to_owned(),
         1 => "1 RPC failed while it waited for that.".to_owned(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::case::{Case, Proof, plural};
+use super::server_view::{Case, Proof, plural};
 use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::capture::Stamp;
 use crate::decode::{Instead, Transport};

@@ -1,7 +1,7 @@
 //! `ping-flood`: one side sent many PINGs without waiting for answers (CVE-2019-9512).
 
 use super::abuse::{self, Pattern};
-use super::case::Case;
+use super::server_view::Case;
 use super::{Check, Finding, Rule};
 use crate::inspect::Abuse;
 

@@ -1,7 +1,7 @@
 //! `rapid-reset`: a client opened many streams and reset each at once (CVE-2023-44487).
 
 use super::abuse::{self, Pattern};
-use super::case::Case;
+use super::server_view::Case;
 use super::{Check, Finding, Rule};
 use crate::inspect::Abuse;
 

@@ -1,6 +1,6 @@
 //! `refused-stream`: calls that the server refused to begin.
 
-use super::case::{self, Case, Hits, Proof, plural};
+use super::server_view::{self, Case, Hits, Proof, plural};
 use super::{Check, Confidence, Finding, Rule};
 use crate::decode::http2::SettingId;
 use crate::inspect::{ConnectionRecord, Verdict};
@@ -23,16 +23,16 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     Some(Finding {
         rule: RULE.name,
-        severity: case::severity_unless_recovered(&hits),
+        severity: server_view::severity_unless_recovered(&hits),
         confidence: Confidence::Certain,
         title: format!(
             "server {} refused {} on {}",
             case.server,
-            plural(case::count(&hits), "RPC"),
+            plural(server_view::count(&hits), "RPC"),
             plural(hits.len(), "connection"),
         ),
-        connections: case::numbers(&hits),
-        rpcs: case::calls(&hits),
+        connections: server_view::numbers(&hits),
+        rpcs: server_view::calls(&hits),
         evidence: evidence(&hits),
         explanation: explanation(&hits),
         advice: advice(&hits),

@@ -1,6 +1,6 @@
 //! `request-limit`: a server that takes a number of requests on a connection.
 
-use super::case::{Case, Proof, plural};
+use super::server_view::{Case, Proof, plural};
 use super::{Check, Finding, Rule, Severity};
 use crate::inspect::Cause;
 

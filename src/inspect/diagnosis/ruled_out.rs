@@ -4,9 +4,9 @@
 
 use rustc_hash::FxHashSet;
 
-use super::case::{Case, plural};
 use super::finding::Finding;
 use super::network;
+use super::server_view::{Case, plural};
 use crate::decode::http2::ErrorCode;
 use crate::inspect::ConnectionRecord;
 

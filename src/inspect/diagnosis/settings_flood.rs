@@ -1,7 +1,7 @@
 //! `settings-flood`: one side sent many SETTINGS (CVE-2019-9515).
 
 use super::abuse::{self, Pattern};
-use super::case::Case;
+use super::server_view::Case;
 use super::{Check, Finding, Rule};
 use crate::inspect::Abuse;
 

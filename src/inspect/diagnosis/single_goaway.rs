@@ -1,6 +1,6 @@
 //! `single-goaway`: a server that names its last stream id without a round trip's warning.
 
-use super::case::{Case, Proof, plural};
+use super::server_view::{Case, Proof, plural};
 use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::decode::http2::ErrorCode;
 

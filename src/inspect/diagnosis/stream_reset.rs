@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::case::{self, Case, Proof, plural, times};
+use super::server_view::{self, Case, Proof, plural, times};
 use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::decode::Direction;
 use crate::decode::http2::{ErrorCode, SettingId};
@@ -53,12 +53,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         confidence: Confidence::Certain,
         title: format!(
             "{} to {} reset: {}",
-            plural(case::count(&hits), "RPC"),
+            plural(server_view::count(&hits), "RPC"),
             case.server,
             counted.collect::<Vec<_>>().join(", "),
         ),
-        connections: case::numbers(&hits),
-        rpcs: case::calls(&hits),
+        connections: server_view::numbers(&hits),
+        rpcs: server_view::calls(&hits),
         evidence: evidence(&groups),
         explanation: explanation(case, &groups),
         advice: groups

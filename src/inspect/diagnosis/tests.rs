@@ -1,6 +1,6 @@
 //! Each rule where it fires, and where it must stay silent.
 
-use crate::inspect::story::story;
+use crate::testing::story::story;
 
 #[test]
 fn goaway_race_is_silent_where_nothing_is_beyond() {

@@ -1,7 +1,7 @@
 //! `too-many-pings`: a server that ended connections because their clients pinged too often.
 
-use super::case::{Case, Proof, plural, time, times};
-use super::client_stack::ClientStack;
+use super::super::peer::client::ClientStack;
+use super::server_view::{Case, Proof, plural, time, times};
 use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::decode::http2::ErrorCode;
 use crate::inspect::{CallId, ConnectionRecord, Finished, GoAway, Ping, Purpose};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use super::case::{Case, Proof, plural};
+use super::server_view::{Case, Proof, plural};
 use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::capture::Timestamp;
 use crate::inspect::ConnectionRecord;

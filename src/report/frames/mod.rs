@@ -3,14 +3,13 @@
 //! In: frames as they are decoded. Out: lines. What never happens here: keeping a frame.
 
 mod http2debug;
-mod json;
 mod selected;
 mod text;
 
 use std::net::SocketAddr;
 
+pub use super::json::frame::json;
 pub use http2debug::{LoggedSide, http2debug, logged_data};
-pub use json::json;
 pub use selected::Selected;
 pub use text::text;
 

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use super::json::hex;
+use super::super::json::frame::hex;
 use super::{Place, Style};
 use crate::decode::Direction;
 use crate::decode::http2::hpack::HeaderBlock;

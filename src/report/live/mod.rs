@@ -4,7 +4,6 @@
 //! ([`json`], [`text`]), and all numbers for Prometheus ([`prometheus`]). What never happens here: a
 //! clock, or a label whose values have no bound.
 
-pub mod json;
 pub mod prometheus;
 pub mod text;
 

@@ -4,16 +4,16 @@
 //! letter is markup, a link or a mention. What never happens here: a figure that the terminal's text
 //! would not tell.
 
-mod chapter;
+mod section;
 
 #[cfg(test)]
 mod tests;
 
-use super::document::Report;
 use super::escape::{markdown as sentence, markdown_code};
 use super::redact::Secrets;
-use super::story::{Story, packet};
 use super::units::count;
+use super::view::{Story, packet};
+use crate::inspect::report::Report;
 
 /// Columns of what a peer sent: methods are shorter, and a table of longer ones cannot be read.
 const MAX_COLUMNS: usize = 120;
@@ -37,7 +37,7 @@ impl Markdown {
         toll(&mut out, &story);
         findings(&mut out, &story);
         for told in &story.chapters {
-            chapter::write(&mut out, told, &story);
+            section::write(&mut out, told, &story);
         }
         oddities(&mut out, &story);
         let command = format!("{} {}", story.next.command, story.next.options);

@@ -1,7 +1,7 @@
 //! What a ticket shows, whole.
 
 use super::*;
-use crate::report::story::tests::{hostile, many, mixed};
+use crate::report::view::tests::{hostile, many, mixed};
 
 fn markdown(report: &Report) -> String {
     Markdown {

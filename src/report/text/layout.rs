@@ -4,7 +4,7 @@ use colored::ColoredString;
 use colored::Colorize as _;
 use textwrap::{Options, WordSplitter};
 
-use crate::report::columns::width;
+use crate::report::display_width::width;
 use crate::report::units::count;
 
 /// Columns of a line: what a terminal has that nobody has widened, and what a ticket shows.

@@ -4,7 +4,8 @@
 //! What never happens here: a colour that means what no word says, or a width measured on anything
 //! but the plain text.
 
-mod chapter;
+mod section;
+
 mod layout;
 mod table;
 
@@ -13,13 +14,13 @@ mod tests;
 
 use colored::Colorize as _;
 
-use super::columns::width;
-use super::document::Report;
+use super::display_width::width;
 use super::escape;
 use super::redact::Secrets;
-use super::story::{Fate, Next, Story, Toll, label, packet};
 use super::units::{count, counted};
+use super::view::{Fate, Next, Story, Toll, label, packet};
 use crate::inspect::Processed;
+use crate::inspect::report::Report;
 use layout::{Page, WIDTH, wrapped};
 
 /// How to print it.
@@ -47,7 +48,7 @@ impl Text {
             });
         }
         for told in &story.chapters {
-            chapter::write(&mut page, told, story.files);
+            section::write(&mut page, told, story.files);
         }
         untold(&mut page, &story);
         notes(&mut page, &story);

@@ -1,7 +1,7 @@
 //! A small table: columns as wide as they must be, and never wider than the page.
 
 use super::layout::WIDTH;
-use crate::report::columns::{shortened, width};
+use crate::report::display_width::{shortened, width};
 
 /// How far from the left a table stands.
 const INDENT: usize = 4;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::inspect::diagnosis::Severity;
 use crate::inspect::{PingCounts, Verdict};
-use crate::report::story::tests::{
+use crate::report::view::tests::{
     connection, ended, finding, hostile, many, mixed, recovered, report, rpc,
 };
 

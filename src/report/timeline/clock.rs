@@ -1,7 +1,7 @@
 //! The timeline's own clock, which starts with the capture's first packet.
 
 use crate::capture::Timestamp;
-use crate::report::document::Report;
+use crate::inspect::report::Report;
 
 /// When the timeline begins.
 #[derive(Clone, Copy, Debug, Default)]

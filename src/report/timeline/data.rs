@@ -8,15 +8,15 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
-use super::around::Spans;
 use super::clock::Clock;
-use super::thin::thin;
+use super::sample::thin;
+use super::window::Spans;
 use crate::capture::Stamp;
 use crate::decode::Direction;
 use crate::decode::tcp::Ending;
 use crate::inspect::diagnosis::{Evidence, Finding};
+use crate::inspect::report::Report;
 use crate::inspect::{CallId, ConnectionRecord, GoAway, Link, Passage, Passing, Rpc, Verdict};
-use crate::report::document::Report;
 use crate::report::redact::Secrets;
 use crate::report::{escape, json};
 

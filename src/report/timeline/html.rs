@@ -6,9 +6,9 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::around::Spans;
 use super::data;
-use crate::report::document::Report;
+use super::window::Spans;
+use crate::inspect::report::Report;
 use crate::report::redact::Secrets;
 
 /// The page around the style, the data and the script.

@@ -4,15 +4,15 @@
 //! What never happens here: a character from the wire that the diagram's language would take for its
 //! own; those are written as entity codes.
 
-use super::around::{Around, Spans};
 use super::clock::elapsed;
-use super::story::{self, Beat, What};
-use super::words;
+use super::events::{self, Beat, What};
+use super::labels;
+use super::window::{Around, Spans};
 use crate::decode::Direction;
 use crate::decode::tcp::Ending;
 use crate::inspect::diagnosis::Finding;
+use crate::inspect::report::Report;
 use crate::inspect::{ConnectionRecord, Rpc};
-use crate::report::document::Report;
 use crate::report::redact::Secrets;
 use crate::report::units::{count, counted};
 
@@ -37,7 +37,7 @@ pub fn mermaid(
         Some(Around::Rule(rule)) => findings.iter().find(|finding| finding.rule == *rule),
         Some(_) => None,
     };
-    let beats = story::beats(report);
+    let beats = events::beats(report);
     let within = |beat: &Beat<'_>| {
         spans.is_none_or(|spans| spans.iter().any(|span| span.contains(&beat.nanos)))
     };
@@ -137,7 +137,7 @@ impl<'a> Diagram<'a> {
                 }
                 self.sum_up();
                 self.named += 1;
-                let method = words::method(rpc, self.secrets);
+                let method = labels::method(rpc, self.secrets);
                 let text = label(&format!("{time} HEADERS {} {method}", rpc.id.stream));
                 self.write(&format!("C->>S: {text}"));
             }
@@ -145,7 +145,7 @@ impl<'a> Diagram<'a> {
             What::GoAway(goaway) => {
                 self.sum_up();
                 let (from, to) = ends(goaway.from);
-                let text = label(&format!("{time} GOAWAY {}", words::goaway(goaway)));
+                let text = label(&format!("{time} GOAWAY {}", labels::goaway(goaway)));
                 self.write(&format!("{from}->>{to}: {text}"));
                 if goaway.streams_beyond > 0 {
                     let beyond = counted(goaway.streams_beyond, "stream");
@@ -200,17 +200,17 @@ impl<'a> Diagram<'a> {
             let mut text = format!(
                 "{} {}",
                 counted(group.len() as u64, "RPC"),
-                words::fate(first.verdict)
+                labels::fate(first.verdict)
             );
             let waits = group
                 .iter()
                 .filter_map(|rpc| rpc.duration_nanos())
                 .filter(|nanos| *nanos > 0);
-            if let Some(waits) = words::spread(waits) {
+            if let Some(waits) = labels::spread(waits) {
                 text.push_str(&format!(" after {waits}"));
             }
             if group.iter().all(|rpc| rpc.processed == first.processed) {
-                text.push_str(&format!(", {}", words::safety(first.processed)));
+                text.push_str(&format!(", {}", labels::safety(first.processed)));
             }
             let retried = group.iter().filter(|rpc| rpc.retried_as.is_some()).count();
             if retried > 0 {

@@ -3,19 +3,20 @@
 //! In: a [`Report`](super::Report) with all calls. Out: a page for a browser, the story in lines, or
 //! a diagram of one finding. What never happens here: a judgement; a call is drawn as it was judged.
 
-mod around;
+mod events;
+mod labels;
+mod lines;
+mod sample;
+mod window;
+
 mod clock;
 mod data;
 mod html;
 mod mermaid;
 
-mod story;
-mod teller;
 mod text;
-mod thin;
-mod words;
 
-pub use around::{Around, Spans, parse_duration};
 pub use html::html;
 pub use mermaid::mermaid;
 pub use text::Text;
+pub use window::{Around, Spans, parse_duration};

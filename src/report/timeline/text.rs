@@ -5,14 +5,14 @@
 
 use colored::Colorize as _;
 
-use super::around::Spans;
 use super::clock::Clock;
-use super::story::{self, Beat, What};
-use super::teller::Teller;
+use super::events::{self, Beat, What};
+use super::lines::Teller;
+use super::window::Spans;
 use crate::decode::Direction;
 use crate::decode::tcp::Ending;
+use crate::inspect::report::Report;
 use crate::inspect::{ConnectionRecord, Outcome, Rpc};
-use crate::report::document::Report;
 use crate::report::escape;
 use crate::report::redact::Secrets;
 use crate::report::units::{count, counted, duration};
@@ -39,7 +39,7 @@ impl Text {
     #[must_use]
     pub fn render(&self, report: &Report) -> String {
         let mut out = head(report);
-        let beats = story::beats(report);
+        let beats = events::beats(report);
         if self.merged {
             let mut teller = Teller::new(self, report, true);
             for beat in &beats {

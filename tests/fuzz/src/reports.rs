@@ -141,7 +141,7 @@ impl Watch {
     pub fn finish(mut self) -> Report {
         for finding in self.pipeline.findings_so_far() {
             assert_harmless("a finding", &live::text::finding(self.now, &finding));
-            assert!(live::json::finding(self.now, &finding).is_object());
+            assert!(h2sniff::report::json::live::finding(self.now, &finding).is_object());
         }
         self.pipeline.conclude();
         self.tell();
@@ -152,7 +152,7 @@ impl Watch {
         };
         assert_harmless("the status", &live::text::status(&status));
         assert_harmless("the metrics", &live::prometheus::render(&status));
-        assert!(live::json::status(&status).is_object());
+        assert!(h2sniff::report::json::live::status(&status).is_object());
         self.pipeline.finish()
     }
 
@@ -161,7 +161,7 @@ impl Watch {
             if let Some(line) = live::text::news(&news, Secrets::Shown) {
                 assert_harmless("news", &line);
             }
-            assert!(live::json::news(&news, Secrets::Shown).is_object());
+            assert!(h2sniff::report::json::live::news(&news, Secrets::Shown).is_object());
         }
     }
 }

@@ -17,7 +17,7 @@
 
 #![no_main]
 
-#[path = "../../../src/wire.rs"]
+#[path = "../../../src/testing/wire.rs"]
 mod wire;
 
 use h2sniff::capture::{LinkType, Packet};

@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use super::super::boundary;
 use super::*;
-use crate::wire::{DATA, END_HEADERS, END_STREAM, HEADERS, PING, frame, literals};
+use crate::testing::wire::{DATA, END_HEADERS, END_STREAM, HEADERS, PING, frame, literals};
 
 /// Frames whose payloads hold nothing that looks like a frame.
 fn frames() -> Vec<Vec<u8>> {

@@ -12,7 +12,7 @@ use super::{Frame, FrameReader, Item, Payload};
 use crate::capture::Stamp;
 use crate::decode::tcp::{Chunk, ORIGIN};
 use crate::decode::{Carrier, Direction};
-use crate::wire;
+use crate::testing::wire;
 
 /// Everything that a reader gave.
 #[derive(Debug, Default, PartialEq)]

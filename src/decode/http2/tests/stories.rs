@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use super::super::MAX_HEADER_BLOCK;
 use super::*;
-use crate::wire::{
+use crate::testing::wire::{
     ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PADDED, PING, PRIORITY,
     PUSH_PROMISE, RST_STREAM, SETTINGS, WINDOW_UPDATE, frame, literals,
 };

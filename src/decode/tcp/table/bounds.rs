@@ -152,7 +152,7 @@ mod tests {
     use super::*;
     use crate::capture::{LinkType, Packet, Stamp};
     use crate::decode::link::{self, Content};
-    use crate::wire::{End, Peers, SYN};
+    use crate::testing::wire::{End, Peers, SYN};
 
     /// A table of connections from ports 1, 2, 3 …; those on an even one count.
     fn table(connections: u16) -> Flows<u16> {

@@ -1,16 +1,17 @@
 //! TCP told by real packets: what each story of segments becomes.
 
-mod copies;
+mod aliases;
+mod duplicates;
+
 mod properties;
 mod stories;
-mod twins;
 
 use std::fmt::Write as _;
 
 use super::{Chunk, Ending, Flows, ORIGIN, Side, Signal};
 use crate::capture::{LinkType, Packet, Stamp, Timestamp};
 use crate::decode::link::{self, Content};
-use crate::wire::{End, FIN, Peers, RST, SYN};
+use crate::testing::wire::{End, FIN, Peers, RST, SYN};
 
 /// Packets of one pair of addresses, at their milliseconds, and what became of them.
 struct Tape {

@@ -1,0 +1,268 @@
+//! TLS on its way from a hello to what is inside.
+//!
+//! ```text
+//! ClientHello --+-- no TLS, or an alert ----------------> counts as failed
+//!               +-- ServerHello, secrets known ---------> decrypted: HTTP/2, or unrelated
+//!               +-- ServerHello, secrets never known ---> counts, but is not read
+//! ```
+//!
+//! In: an undecided conversation. Out: decisions. What never happens here: a connection without a
+//! sign of HTTP/2 counted.
+
+use super::negotiation::{Negotiation, Told};
+use super::{Conversation, Counting, Decision, State, Surroundings, Unrelated};
+use super::{direction, recognise};
+use crate::decode::anomaly::{Anomalies, Layer};
+use crate::decode::detect::{self, Beginning, Http2, Verdict};
+use crate::decode::event::{Event, Guess, Instead, Transport};
+use crate::decode::http2::Session;
+use crate::decode::tcp::{Flow, Side};
+use crate::decode::tls::{self, ClientHello, Facts, Hellos, ServerFlight, Unreadable};
+use crate::decode::{Carrier, Direction};
+
+impl Conversation {
+    /// TLS: waits for the server's hello and for secrets, for as long as bytes are kept.
+    pub(super) fn tls(
+        &mut self,
+        client: Side,
+        hello: &ClientHello,
+        flow: &Flow,
+        around: &Surroundings<'_>,
+        stop: bool,
+    ) -> Decision {
+        let State::Undecided(recording) = &mut self.state else {
+            return Decision::Wait;
+        };
+        let server = client.peer();
+        let counts =
+            hello.offers_h2 || around.is_known(flow, server) || around.is_forced(flow, server);
+        let answer = recording.beginning(server, flow);
+        let flight = ServerFlight::read(answer.bytes);
+        let instead = if flight.is_foreign && answer.complete {
+            Some((server, detect::instead_of_tls(answer.bytes)))
+        } else {
+            alert(&flight, server, recording.beginning(client, flow))
+        };
+        let hellos = flight.hello.as_ref().map(|server| Hellos {
+            client: hello,
+            server,
+        });
+        let facts = hellos.map_or_else(
+            || Facts {
+                server_name: hello.server_name.clone(),
+                ..Facts::default()
+            },
+            Hellos::facts,
+        );
+        if let Some((by, instead)) = instead {
+            if !counts {
+                return self.ignore(Unrelated::Tls);
+            }
+            let carrier = recording.last_carrier(by);
+            let failure = (direction(by, client), instead, carrier);
+            return self.watch(client, facts, Some(failure), None, flow);
+        }
+        let refused = facts.alpn.as_deref().is_some_and(|alpn| alpn != b"h2");
+        let reason = match hellos {
+            Some(_) if refused => None,
+            Some(hellos) => match tls::Session::new(hellos, around.keys) {
+                Ok(session) => {
+                    self.negotiate(client, counts, session);
+                    return Decision::Wait;
+                }
+                Err(Unreadable::NoSecrets) if counts && !stop => return Decision::Wait,
+                Err(Unreadable::NoSecrets) if around.keys.is_empty() => None,
+                Err(reason) => Some((reason.reason(), recording.last_carrier(client))),
+            },
+            None if !stop => return Decision::Wait,
+            None => None,
+        };
+        if !counts || refused {
+            return self.ignore(Unrelated::Tls);
+        }
+        self.watch(client, facts, None, reason, flow)
+    }
+
+    /// Goes on with what the records protect.
+    fn negotiate(&mut self, client: Side, counts: bool, session: tls::Session) {
+        let mut negotiation = Negotiation::new(client, counts, session);
+        self.take_recording()
+            .replay([None, None], |signal| negotiation.take(signal));
+        self.state = State::Negotiating(Box::new(negotiation));
+    }
+
+    /// Judges a conversation by what was decrypted of it.
+    pub(super) fn decide_decrypted(
+        &mut self,
+        flow: &Flow,
+        around: &Surroundings<'_>,
+        last: bool,
+    ) -> Decision {
+        let State::Negotiating(negotiation) = &mut self.state else {
+            return Decision::Wait;
+        };
+        let heard = &mut negotiation.heard;
+        if !heard.fresh && !last {
+            return Decision::Wait;
+        }
+        heard.fresh = false;
+        let stop = last || heard.is_full();
+        let silent = heard.is_silent();
+        let verdict = detect::judge([
+            heard.beginning(Side::First, flow),
+            heard.beginning(Side::Second, flow),
+        ]);
+        let stop = stop || negotiation.session.has_stopped();
+        let chose_h2 = negotiation.alpn() == Some(b"h2");
+        let reading = match verdict {
+            Verdict::Http2(http2) if http2.preface || chose_h2 => Some(http2),
+            _ if chose_h2 && stop && !silent && negotiation.failure.is_none() => {
+                Some(Http2::unplaced(negotiation.client))
+            }
+            Verdict::Undecided | Verdict::Http2(_) if !stop && negotiation.failure.is_none() => {
+                return Decision::Wait;
+            }
+            _ => None,
+        };
+        let State::Negotiating(negotiation) = std::mem::take(&mut self.state) else {
+            return Decision::Wait;
+        };
+        match reading {
+            Some(http2) => speak_decrypted(http2, *negotiation, flow, around),
+            None => self.give_up(*negotiation, silent, flow),
+        }
+    }
+
+    /// Takes a conversation that was decrypted, or could not be, for none in HTTP/2.
+    fn give_up(&mut self, negotiation: Negotiation, silent: bool, flow: &Flow) -> Decision {
+        let Negotiation {
+            client,
+            counts,
+            session,
+            heard,
+            failure,
+            oddities,
+        } = negotiation;
+        let facts = session.facts().clone();
+        let refused = facts.alpn.as_deref().is_some_and(|alpn| alpn != b"h2");
+        if !silent || refused || !(counts || facts.alpn.is_some()) {
+            return self.ignore(Unrelated::Tls);
+        }
+        let mut counting =
+            Counting::watched(recognise(flow, client, Transport::Tls), client, heard);
+        counting.recognition.tls = Some(facts);
+        counting.oddities = oddities;
+        match failure {
+            Some((by, alert, carrier)) => {
+                counting.failure = Some((by, Instead::Alert(alert), carrier));
+            }
+            None if session.has_opened() => {}
+            None => {
+                let text =
+                    "no application data opens with its secrets in the key log: it stays encrypted";
+                let carrier = counting.recording.last_carrier(client);
+                counting.oddities.push((text.to_owned(), carrier));
+            }
+        }
+        Decision::Counts(Box::new(counting))
+    }
+
+    /// A connection that counts, though its bytes are not read.
+    fn watch(
+        &mut self,
+        client: Side,
+        facts: Facts,
+        failure: Option<(Direction, Instead, Carrier)>,
+        oddity: Option<(String, Carrier)>,
+        flow: &Flow,
+    ) -> Decision {
+        let recognition = recognise(flow, client, Transport::Tls);
+        let mut counting = Counting::watched(recognition, client, self.take_recording());
+        counting.recognition.tls = Some(facts);
+        counting.failure = failure;
+        counting.oddities.extend(oddity);
+        Decision::Counts(Box::new(counting))
+    }
+
+    /// TLS whose handshake was not captured.
+    pub(super) fn under_way(&mut self, flow: &Flow, around: &Surroundings<'_>) -> Decision {
+        let opener = flow.opened_by();
+        let mut sides = [Side::First, Side::Second].into_iter();
+        let server = sides.find(|side| {
+            let known = around.is_known(flow, *side) || around.is_forced(flow, *side);
+            opener != Some(*side) && known
+        });
+        let (Some(server), State::Undecided(recording)) = (server, &self.state) else {
+            return self.ignore(Unrelated::TlsUnderWay);
+        };
+        let client = server.peer();
+        let text = "its TLS handshake was not captured: without the client random no key log fits, and it \
+                    stays encrypted";
+        let oddity = (text.to_owned(), recording.last_carrier(client));
+        self.watch(client, Facts::default(), None, Some(oddity), flow)
+    }
+}
+
+/// Who gave the handshake up in the clear, with what.
+fn alert(flight: &ServerFlight, server: Side, of_client: Beginning<'_>) -> Option<(Side, Instead)> {
+    let of_server = flight.alert.map(|alert| (server, alert));
+    let of_client = || tls::cleartext_alert(of_client.bytes).map(|alert| (server.peer(), alert));
+    let (by, alert) = of_server.or_else(of_client)?;
+    (!alert.is_closure()).then_some((by, Instead::Alert(alert)))
+}
+
+/// HTTP/2 that was decrypted.
+fn speak_decrypted(
+    http2: Http2,
+    negotiation: Negotiation,
+    flow: &Flow,
+    around: &Surroundings<'_>,
+) -> Decision {
+    let Negotiation {
+        client,
+        session,
+        heard,
+        failure,
+        oddities,
+        ..
+    } = negotiation;
+    let mut recognition = recognise(flow, client, Transport::H2);
+    recognition.tls = Some(session.facts().clone());
+    recognition.preface_seen = http2.preface;
+    recognition.guess = (!http2.preface).then_some(Guess::Frames);
+    let mut counting = Counting::watched(recognition, client, heard);
+    counting.reading = Some(http2);
+    counting.keep = around.keep;
+    counting.tls = Some(Box::new(session));
+    counting.failure = failure.map(|(by, alert, carrier)| (by, Instead::Alert(alert), carrier));
+    counting.oddities = oddities;
+    Decision::Counts(Box::new(counting))
+}
+
+/// Turns what was decrypted into events.
+pub(super) fn tell_decrypted(
+    told: Told<'_>,
+    by: Direction,
+    connection: u32,
+    session: &mut Session,
+    anomalies: &mut Anomalies,
+    sink: &mut impl FnMut(u32, Event<'_>),
+) {
+    match told {
+        Told::Text(chunk) => session.push(by, chunk, connection, anomalies, &mut |event| {
+            sink(connection, event);
+        }),
+        Told::Failed(alert, carrier) => {
+            let instead = Instead::Alert(alert);
+            let failed = Event::Failed {
+                by,
+                instead,
+                carrier,
+            };
+            sink(connection, failed);
+        }
+        Told::Odd(text, carrier) => {
+            anomalies.note(Layer::Tls, text, Some(carrier.stamp), Some(connection));
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! A TLS connection whose secrets are known, until it shows what it speaks under them.
+//!
+//! In: the signals of its flow. Out: the same signals with the text in the place of the bytes that
+//! protected it, kept until the protocol is known. What never happens here: a decision.
+
+use super::direction;
+use super::undecided::Recording;
+use crate::decode::tcp::{Chunk, Side, Signal};
+use crate::decode::tls::{Alert, Item, Session};
+use crate::decode::{Carrier, Direction};
+
+/// How many oddities are kept until the connection has a number; they are few by nature.
+const MAX_ODDITIES: usize = 16;
+
+/// A TLS connection that may turn out to speak HTTP/2.
+#[derive(Debug)]
+pub(super) struct Negotiation {
+    pub(super) client: Side,
+    /// Whether it tried to speak HTTP/2, as far as its hello and its server say.
+    pub(super) counts: bool,
+    pub(super) session: Session,
+    /// What was said, decrypted.
+    pub(super) heard: Recording,
+    /// Who gave up before it said anything.
+    pub(super) failure: Option<(Direction, Alert, Carrier)>,
+    pub(super) oddities: Vec<(String, Carrier)>,
+}
+
+impl Negotiation {
+    pub(super) fn new(client: Side, counts: bool, session: Session) -> Self {
+        Self {
+            client,
+            counts,
+            session,
+            heard: Recording::default(),
+            failure: None,
+            oddities: Vec::new(),
+        }
+    }
+
+    pub(super) fn take(&mut self, signal: Signal<'_>) {
+        self.heard.fresh = true;
+        let Signal::Chunk { from, chunk } = signal else {
+            self.heard.keep(signal);
+            return;
+        };
+        let direction = direction(from, self.client);
+        let (heard, failure, oddities) = (&mut self.heard, &mut self.failure, &mut self.oddities);
+        decrypt(
+            &mut self.session,
+            direction,
+            chunk,
+            &mut |told| match told {
+                Told::Text(chunk) => heard.keep(Signal::Chunk { from, chunk }),
+                Told::Failed(alert, carrier) => {
+                    failure.get_or_insert((direction, alert, carrier));
+                }
+                Told::Odd(text, carrier) if oddities.len() < MAX_ODDITIES => {
+                    oddities.push((text, carrier));
+                }
+                Told::Odd(..) => {}
+            },
+        );
+    }
+
+    /// The protocol that the server chose.
+    pub(super) fn alpn(&self) -> Option<&[u8]> {
+        self.session.facts().alpn.as_deref()
+    }
+}
+
+/// What a part of a protected stream came to.
+pub(super) enum Told<'a> {
+    Text(Chunk<'a>),
+    /// The side gave up before it sent any application data.
+    Failed(Alert, Carrier),
+    Odd(String, Carrier),
+}
+
+/// Decrypts the next part of one direction.
+pub(super) fn decrypt(
+    session: &mut Session,
+    direction: Direction,
+    chunk: Chunk<'_>,
+    sink: &mut impl FnMut(Told<'_>),
+) {
+    session.push(direction, chunk, &mut |item| match item {
+        Item::Text(chunk) => sink(Told::Text(chunk)),
+        Item::Alert { alert, .. } if alert.is_closure() => {}
+        Item::Alert {
+            alert,
+            carrier,
+            after_data: false,
+        } => sink(Told::Failed(alert, carrier)),
+        Item::Alert { alert, carrier, .. } => {
+            let text = format!("the {} sent the TLS alert {alert}", direction.sender());
+            sink(Told::Odd(text, carrier));
+        }
+        Item::Odd { text, carrier } => sink(Told::Odd(text, carrier)),
+    });
+}

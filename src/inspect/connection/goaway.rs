@@ -1,0 +1,130 @@
+//! GOAWAYs of a connection, and which of them is the last word.
+
+use super::super::stream::FromServer;
+use crate::capture::Stamp;
+use crate::decode::Direction;
+use crate::decode::http2::{ErrorCode, StreamId};
+
+/// How much debug data is kept, in bytes. Stacks send a few words; proxies a sentence.
+const MAX_DEBUG_DATA: usize = 1_024;
+
+/// The same of all GOAWAYs of a connection together. Two is what an honest one has.
+const MAX_DEBUG_DATA_IN_ALL: usize = 4 * MAX_DEBUG_DATA;
+
+/// How many GOAWAYs of a connection are kept; the first ones, and always the final one.
+const MAX_GOAWAYS: usize = 64;
+
+/// One GOAWAY (RFC 9113, section 6.8).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GoAway {
+    /// Who sent it.
+    pub from: Direction,
+    /// The packet that completed it.
+    pub stamp: Stamp,
+    /// The highest stream its sender may have processed.
+    pub last_stream_id: StreamId,
+    /// Why.
+    pub error: ErrorCode,
+    /// Opaque bytes for humans.
+    pub debug_data: Box<[u8]>,
+    /// How many streams its receiver had opened, or opened later, above the last stream id.
+    pub streams_beyond: u64,
+    /// The first segment of the receiver that acknowledges the whole of it.
+    pub received: Option<Stamp>,
+    /// Position of its end in its sender's byte stream.
+    pub(crate) end: u64,
+}
+
+impl GoAway {
+    /// Whether it only announces that another will follow.
+    #[must_use]
+    pub fn is_announcement(&self) -> bool {
+        self.last_stream_id == StreamId::MAX
+    }
+
+    /// Whether the client sent it: then it speaks of pushed streams.
+    #[must_use]
+    pub fn from_client(&self) -> bool {
+        self.from == Direction::ClientToServer
+    }
+}
+
+/// The server's last word: the first GOAWAY with the smallest last stream id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Final {
+    pub(crate) last_stream_id: u32,
+    pub(crate) goaway: FromServer,
+    /// The first client segment that acknowledges the whole of it.
+    pub(crate) received: Option<Stamp>,
+}
+
+impl Final {
+    /// Whether a client's stream is above the last stream id.
+    pub(crate) const fn condemns(&self, id: u32) -> bool {
+        self.last_stream_id < StreamId::MAX.0 && id > self.last_stream_id
+    }
+}
+
+/// All GOAWAYs of a connection.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct GoAways {
+    all: Vec<GoAway>,
+    last_word: Option<usize>,
+}
+
+impl GoAways {
+    /// Adds one; whether it is the server's last word so far.
+    pub(crate) fn push(&mut self, mut goaway: GoAway) -> bool {
+        let mut debug_data = std::mem::take(&mut goaway.debug_data).into_vec();
+        let kept: usize = self.all.iter().map(|kept| kept.debug_data.len()).sum();
+        debug_data.truncate(MAX_DEBUG_DATA.min(MAX_DEBUG_DATA_IN_ALL.saturating_sub(kept)));
+        goaway.debug_data = debug_data.into();
+        let smallest = self.final_of_server().map(|last| last.last_stream_id);
+        let is_final = goaway.from == Direction::ServerToClient
+            && smallest.is_none_or(|smallest| goaway.last_stream_id.0 < smallest);
+        if self.all.len() < MAX_GOAWAYS {
+            self.all.push(goaway);
+        } else if is_final && let Some(last) = self.all.last_mut() {
+            *last = goaway;
+        } else {
+            return false;
+        }
+        if is_final {
+            self.last_word = Some(self.all.len() - 1);
+        }
+        is_final
+    }
+
+    pub(crate) fn final_of_server(&self) -> Option<Final> {
+        let goaway = self.all.get(self.last_word?)?;
+        Some(Final {
+            last_stream_id: goaway.last_stream_id.0,
+            goaway: FromServer {
+                end: goaway.end,
+                stamp: goaway.stamp,
+            },
+            received: goaway.received,
+        })
+    }
+
+    /// The receiver of `from`'s GOAWAYs acknowledged its bytes up to `upto`.
+    pub(crate) fn acknowledge(&mut self, from: Direction, upto: u64, stamp: Stamp) {
+        for goaway in &mut self.all {
+            if goaway.from == from && goaway.received.is_none() && goaway.end <= upto {
+                goaway.received = Some(stamp);
+            }
+        }
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut GoAway> {
+        self.all.iter_mut()
+    }
+
+    pub(crate) fn into_vec(self) -> Vec<GoAway> {
+        self.all
+    }
+
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &GoAway> {
+        self.all.iter()
+    }
+}

@@ -1,0 +1,241 @@
+//! A connection as reports tell it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::super::stream::rpc::{Doubt, Rpc, Verdict};
+use super::super::traffic::Traffic;
+use super::super::traffic::ack_stall::BothOverdue;
+use super::super::traffic::idle::Farewell;
+use super::super::traffic::ping::PingCounts;
+use super::super::traffic::ping::keepalive::KeepaliveRecord;
+use super::control_frames::Passages;
+use super::goaway::GoAway;
+use super::sparse::Seldom;
+use crate::capture::Stamp;
+use crate::decode::http2::{Loss, SettingId};
+use crate::decode::tcp::{Ending, Handshake};
+use crate::decode::tls::Facts;
+use crate::decode::{Direction, Guess, Instead, Network, Transport};
+
+/// Who ended a connection, how and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Close {
+    /// Who.
+    pub by: Direction,
+    /// How.
+    pub ending: Ending,
+    /// The segment.
+    pub stamp: Stamp,
+}
+
+/// What is missing of a connection, and what that cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// Bytes of TCP payload that were not captured, both ways.
+    pub bytes: u64,
+    /// How often frames could not be told apart because of that.
+    pub losses: u32,
+    /// Where bytes were first found missing.
+    pub first: Option<Stamp>,
+    /// What is missing of what the client sent.
+    pub from_client: Lack,
+    /// What is missing of what the server sent.
+    pub from_server: Lack,
+    /// How often frames and header tables were given up, to stay within bounds.
+    pub given_up: u32,
+    /// Streams that were followed no longer, to stay within bounds.
+    pub streams: u64,
+    /// Calls whose method cannot be known.
+    pub methods: u64,
+}
+
+/// What is missing of what one side sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lack {
+    /// In how many places.
+    pub holes: u32,
+    /// How many bytes.
+    pub bytes: u64,
+    /// What showed the first of them.
+    pub first: Option<Stamp>,
+}
+
+impl Missing {
+    /// Bytes that a side sent are missing.
+    pub(crate) fn add(&mut self, from: Direction, bytes: u64, shown_by: Stamp) {
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.first.get_or_insert(shown_by);
+        let lack = match from {
+            Direction::ClientToServer => &mut self.from_client,
+            Direction::ServerToClient => &mut self.from_server,
+        };
+        lack.holes = lack.holes.saturating_add(1);
+        lack.bytes = lack.bytes.saturating_add(bytes);
+        lack.first.get_or_insert(shown_by);
+    }
+
+    /// Frames could not be told apart.
+    pub(crate) fn lose(&mut self, cause: Loss) {
+        self.losses = self.losses.saturating_add(1);
+        self.given_up += u32::from(cause == Loss::GivenUp);
+    }
+
+    /// A call was judged.
+    pub(crate) fn count(&mut self, rpc: &Rpc) {
+        self.methods += u64::from(rpc.method.is_none());
+    }
+}
+
+/// Calls by verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct VerdictCounts([u64; Verdict::ALL.len()]);
+
+impl VerdictCounts {
+    /// Counts one.
+    pub fn add(&mut self, verdict: Verdict) {
+        if let Some(count) = self.0.get_mut(verdict as usize) {
+            *count += 1;
+        }
+    }
+
+    /// Adds another's counts.
+    pub fn merge(&mut self, other: &Self) {
+        for (sum, count) in self.0.iter_mut().zip(other.0) {
+            *sum += count;
+        }
+    }
+
+    /// How many had this verdict.
+    #[must_use]
+    pub fn of(&self, verdict: Verdict) -> u64 {
+        self.0.get(verdict as usize).copied().unwrap_or_default()
+    }
+
+    /// How many died.
+    #[must_use]
+    pub fn deaths(&self) -> u64 {
+        Verdict::ALL
+            .iter()
+            .filter(|verdict| verdict.is_death())
+            .map(|verdict| self.of(*verdict))
+            .sum()
+    }
+
+    /// How many there were.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+}
+
+/// One connection, from its first packet to its last.
+#[derive(Clone, Debug)]
+pub struct ConnectionRecord {
+    /// Its number in this analysis.
+    pub number: u32,
+    /// Wireshark's `tcp.stream` index.
+    pub tcp_stream: u32,
+    /// The side that opened it.
+    pub client: SocketAddr,
+    /// The side that accepted it.
+    pub server: SocketAddr,
+    /// What it speaks.
+    pub transport: Transport,
+    /// What its server spoke instead of HTTP/2, and where.
+    pub instead: Option<(Instead, Stamp)>,
+    /// Whether the client's preface was seen.
+    pub preface_seen: bool,
+    /// How it was recognised without one.
+    pub guess: Option<Guess>,
+    /// What its TLS agreed on.
+    pub tls: Option<Facts>,
+    /// Its SYN.
+    pub opened: Option<Stamp>,
+    /// The packet that gave it away.
+    pub recognised: Stamp,
+    /// How far the capture was from both ends.
+    pub handshake: Option<Handshake>,
+    /// Its first FIN or RST.
+    pub close: Option<Close>,
+    /// Streams that the client opened, and the highest of their ids.
+    pub streams_opened: u64,
+    /// The highest id of those.
+    pub highest_stream: u32,
+    /// GOAWAYs of both sides, in order.
+    pub goaways: Vec<GoAway>,
+    /// For the server's final GOAWAY: whether the client had a round trip's warning before it;
+    /// `None` where that cannot be judged, or there is none.
+    pub warned: Option<bool>,
+    /// The client's settings, the latest value of each; `None` if none were seen.
+    pub client_settings: Option<Vec<(SettingId, u32)>>,
+    /// The server's settings.
+    pub server_settings: Option<Vec<(SettingId, u32)>>,
+    /// PINGs.
+    pub pings: Seldom<PingCounts>,
+    /// How long the handshake took, in nanoseconds: a round trip.
+    pub round_trip_nanos: Option<i64>,
+    /// What PINGs say of keepalive.
+    pub keepalive: Seldom<KeepaliveRecord>,
+    /// The server's first GOAWAY, and how busy it was then.
+    pub farewell: Option<Farewell>,
+    /// How many streams were open at the same time at most.
+    pub most_open: u64,
+    /// Bytes that stayed unacknowledged.
+    pub overdue: Seldom<BothOverdue>,
+    /// Who first sent bytes that are not valid HTTP/2, though nothing of them is missing, and where.
+    pub nonsense: Option<(Direction, Stamp)>,
+    /// What it shows of the network below it.
+    pub network: Network,
+    /// Windows, limits and floods.
+    pub traffic: Traffic,
+    /// Settings and pings one by one; empty unless all calls were asked for.
+    pub passages: Passages,
+    /// What is missing.
+    pub missing: Missing,
+    /// Calls by verdict.
+    pub verdicts: VerdictCounts,
+    /// The first `user-agent` seen.
+    pub user_agent: Option<Arc<[u8]>>,
+    /// The first `server` header seen.
+    pub server_header: Option<Arc<[u8]>>,
+}
+
+impl ConnectionRecord {
+    /// Why what became of a call on it cannot be known.
+    #[must_use]
+    pub const fn doubt(&self, rpc: &Rpc) -> Doubt {
+        let missing = &self.missing;
+        match () {
+            () if missing.given_up > 0 || missing.streams > 0 => Doubt::GivenUp,
+            () if rpc.opened.is_none() && !self.preface_seen => Doubt::BeganBefore,
+            () if rpc.opened.is_none() => Doubt::HeadersMissing,
+            () if missing.losses > 0 => Doubt::FramesMissing,
+            () => Doubt::StatusUnreadable,
+        }
+    }
+
+    /// The server's final GOAWAY.
+    #[must_use]
+    pub fn final_goaway(&self) -> Option<&GoAway> {
+        // `min_by_key` gives the first of equal ones.
+        self.server_goaways()
+            .min_by_key(|goaway| goaway.last_stream_id)
+    }
+
+    /// The server's GOAWAYs in order.
+    pub fn server_goaways(&self) -> impl Iterator<Item = &GoAway> {
+        self.goaways
+            .iter()
+            .filter(|goaway| goaway.from == Direction::ServerToClient)
+    }
+}
+
+/// A connection and those of its calls that are to be reported.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// The connection.
+    pub record: ConnectionRecord,
+    /// Its calls, by stream.
+    pub rpcs: Vec<Rpc>,
+}

@@ -1,0 +1,91 @@
+//! How a connection ends, and what its sides say of it: GOAWAY, and the close.
+
+use super::Connection;
+use crate::decode::http2::{ErrorCode, Frame};
+use crate::decode::tcp::Ending;
+use crate::decode::{Carrier, Direction};
+use crate::inspect::connection::goaway::GoAway;
+use crate::inspect::connection::record::Close;
+use crate::inspect::stream::{FromClient, FromServer};
+
+impl Connection {
+    /// What a GOAWAY of the server says of its settings.
+    pub(super) fn say_goodbye(&mut self, frame: &Frame<'_>, error: ErrorCode) {
+        if frame.direction == Direction::ClientToServer {
+            return;
+        }
+        if error == ErrorCode::ENHANCE_YOUR_CALM {
+            self.keepalive.calmed();
+        }
+        let farewell = self.idleness.farewell(frame.completed);
+        self.record.farewell.get_or_insert(farewell);
+    }
+
+    pub(super) fn go_away(&mut self, mut goaway: GoAway) {
+        let opened = match goaway.from {
+            Direction::ServerToClient => &self.opened,
+            Direction::ClientToServer => &self.pushed,
+        };
+        if !goaway.is_announcement() {
+            goaway.streams_beyond = opened.count_above(goaway.last_stream_id.0);
+        }
+        let warned = self.warned_before(&goaway);
+        if self.goaways.push(goaway) {
+            self.record.warned = warned;
+        }
+    }
+
+    /// Whether the client knew for at least a round trip that a GOAWAY with the real last stream id
+    /// would come (RFC 9113, section 6.8); `None` where what came before was not captured.
+    fn warned_before(&self, goaway: &GoAway) -> Option<bool> {
+        if goaway.is_announcement() || !self.server_begun {
+            return None;
+        }
+        let mut from_server = self.goaways.iter().filter(|goaway| !goaway.from_client());
+        let Some(announcement) = from_server.find(|goaway| goaway.is_announcement()) else {
+            return Some(false);
+        };
+        let ping = self.pings.last_answered(Direction::ServerToClient);
+        if ping.is_some_and(|ping| ping >= announcement.stamp) {
+            return Some(true);
+        }
+        let elapsed = goaway.stamp.time.nanos_since(announcement.stamp.time);
+        Some(match self.round_trip_nanos {
+            Some(round_trip) => elapsed >= round_trip - round_trip / 10,
+            None => announcement.received.is_some(),
+        })
+    }
+
+    pub(super) fn close(&mut self, by: Direction, ending: Ending, position: u64, carrier: Carrier) {
+        let stamp = carrier.stamp;
+        if self.record.close.is_none() {
+            self.record.close = Some(Close { by, ending, stamp });
+            self.due.closed(stamp);
+            self.keepalive.closed(by, stamp, self.due.received_of(by));
+        }
+        match by {
+            Direction::ServerToClient => {
+                let closed = FromServer {
+                    end: position,
+                    stamp,
+                };
+                self.circumstances.closed_by_server.get_or_insert(closed);
+            }
+            Direction::ClientToServer => {
+                let closed = self.received_with(carrier);
+                self.circumstances.closed_by_client.get_or_insert(closed);
+            }
+        }
+    }
+
+    /// What the client had received when it sent something: what that segment acknowledges, else
+    /// what it had acknowledged before, else what was seen to have been sent.
+    pub(super) fn received_with(&self, carrier: Carrier) -> FromClient {
+        let acknowledged = carrier.acknowledged.or(self.received_by_client);
+        let received = acknowledged.unwrap_or(self.sent_by_server);
+        FromClient {
+            received,
+            stamp: carrier.stamp,
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! What an analysis that goes on tells on the way, and how it stays small.
+//!
+//! In: connections after each event, and moments. Out: [`News`], each told once, as soon as it is
+//! certain. What never happens here: growing with time. Ended connections and lost calls are kept for
+//! rules that look across them, the latest [`MAX_KEPT`](super::MAX_KEPT) of each; older ones live on in counts.
+
+pub(in crate::inspect) mod methods;
+pub(in crate::inspect) mod recent;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use super::connection::goaway::GoAway;
+use super::connection::record::{ConnectionRecord, Finished, VerdictCounts};
+use super::connection::{Connection, GRACE};
+use super::stream::rpc::Rpc;
+use crate::capture::Timestamp;
+use crate::decode::http2::{Frame, FrameType, Payload};
+use crate::decode::{Direction, Event, Recognition};
+use methods::Methods;
+use recent::Kept;
+
+/// The two ends of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// The side that opened it.
+    pub client: SocketAddr,
+    /// The side that accepted it.
+    pub server: SocketAddr,
+}
+
+/// Something that became certain.
+#[derive(Clone, Debug)]
+pub enum News {
+    /// A connection was opened or first seen.
+    Connection {
+        /// Its number in this analysis.
+        number: u32,
+        /// What is known of it.
+        recognition: Recognition,
+    },
+    /// A GOAWAY.
+    GoAway {
+        /// Its connection's number.
+        connection: u32,
+        /// Its connection's ends.
+        ends: Ends,
+        /// It, with the streams that are beyond its last stream id by now.
+        goaway: GoAway,
+    },
+    /// A call did not succeed.
+    Rpc {
+        /// Since when that is certain.
+        since: Timestamp,
+        /// Its connection's ends.
+        ends: Ends,
+        /// It.
+        rpc: Box<Rpc>,
+    },
+}
+
+/// What was given up to stay small.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GivenUp {
+    /// Ended connections that a report no longer lists.
+    pub connections: u64,
+    /// Lost calls that a report no longer lists.
+    pub rpcs: u64,
+}
+
+/// Follows connections on behalf of someone who waits for news.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    news: Vec<News>,
+    /// When to look at a connection again, though nothing happens on it.
+    due: BTreeSet<(Timestamp, u32)>,
+    ended: Kept<u32, ConnectionRecord>,
+    lost: Kept<super::CallId, Rpc>,
+    /// Calls of connections that are no longer kept.
+    verdicts: VerdictCounts,
+    pub(super) methods: Methods,
+}
+
+impl Watch {
+    pub(super) fn recognised(&mut self, number: u32, recognition: &Recognition) {
+        self.news.push(News::Connection {
+            number,
+            recognition: recognition.clone(),
+        });
+    }
+
+    /// Looks at a connection after it took `event`.
+    pub(super) fn after(&mut self, open: &mut Connection, event: &Event<'_>, now: Timestamp) {
+        match event {
+            Event::Frame(frame) => self.after_frame(open, frame, now),
+            Event::Ended { by, position, .. } if open.has_read(*by, *position) => {
+                self.tell_lost(open, now);
+            }
+            Event::Ended { .. } => self.look_again(open, now.plus(GRACE)),
+            _ => {}
+        }
+        self.take_settled(open, now);
+    }
+
+    fn after_frame(&mut self, open: &mut Connection, frame: &Frame<'_>, now: Timestamp) {
+        let stream = frame.header.stream;
+        match &frame.payload {
+            Payload::GoAway { .. } => {
+                self.tell_goaway(open, frame);
+                if let Some(ends) = open.grace_ends() {
+                    self.look_again(open, ends);
+                }
+            }
+            Payload::ResetStream { .. } => {
+                if let Some(rpc) = open.tell_if_lost(stream.0, now) {
+                    self.tell(open, rpc, now);
+                }
+            }
+            // Opened in spite of the GOAWAY or the close. The header block may not be complete yet,
+            // hence later.
+            _ if frame.header.kind == FrameType::HEADERS
+                && frame.direction == Direction::ClientToServer =>
+            {
+                if open.is_closed() {
+                    self.look_again(open, now);
+                } else if open.condemns(stream)
+                    && let Some(ends) = open.grace_ends()
+                {
+                    self.look_again(open, ends.max(now));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The connections to look at, though nothing happened on them.
+    pub(super) fn take_due(&mut self, now: Timestamp) -> Option<u32> {
+        let (due, connection) = *self.due.first()?;
+        if due > now {
+            return None;
+        }
+        self.due.pop_first();
+        Some(connection)
+    }
+
+    /// Tells the calls of a connection that are lost for certain.
+    pub(super) fn tell_lost(&mut self, open: &mut Connection, now: Timestamp) {
+        for rpc in open.tell_lost(now) {
+            self.tell(open, rpc, now);
+        }
+    }
+
+    /// A connection is over, and judged.
+    pub(super) fn finish(&mut self, mut open: Connection, now: Option<Timestamp>) {
+        self.take_settled(&mut open, now.unwrap_or_default());
+        let record = open.into_finished().record;
+        if let Some(oldest) = self.ended.push(record.number, record) {
+            self.verdicts.merge(&oldest.verdicts);
+        }
+    }
+
+    pub(super) fn take_news(&mut self) -> Vec<News> {
+        std::mem::take(&mut self.news)
+    }
+
+    pub(super) fn given_up(&self) -> GivenUp {
+        GivenUp {
+            connections: self.ended.given_up(),
+            rpcs: self.lost.given_up(),
+        }
+    }
+
+    /// Calls of connections that are no longer kept.
+    pub(super) const fn forgotten_verdicts(&self) -> &VerdictCounts {
+        &self.verdicts
+    }
+
+    /// All that is kept of ended connections, and what is known of the `open` ones.
+    pub(super) fn finished<'a>(
+        &self,
+        open: impl Iterator<Item = &'a mut Connection>,
+    ) -> Vec<Finished> {
+        let records = self.ended.iter().cloned();
+        let mut finished: BTreeMap<u32, Finished> = records
+            .chain(open.map(Connection::so_far))
+            .map(|record| {
+                (
+                    record.number,
+                    Finished {
+                        record,
+                        rpcs: Vec::new(),
+                    },
+                )
+            })
+            .collect();
+        for rpc in self.lost.iter() {
+            // A call may outlive the record of its connection.
+            if let Some(of) = finished.get_mut(&rpc.id.connection) {
+                of.rpcs.push(rpc.clone());
+            }
+        }
+        let mut finished: Vec<_> = finished.into_values().collect();
+        for of in &mut finished {
+            of.rpcs.sort_by_key(|rpc| rpc.id.stream);
+        }
+        finished
+    }
+
+    /// Keeps what was found out by looking across connections.
+    pub(super) fn keep_links(&mut self, finished: &[Finished]) {
+        for rpc in finished.iter().flat_map(|of| &of.rpcs) {
+            if let Some(kept) = self.lost.get_mut(&rpc.id) {
+                kept.retried_as.clone_from(&rpc.retried_as);
+                kept.retry_of.clone_from(&rpc.retry_of);
+                kept.outcome = rpc.outcome;
+            }
+        }
+    }
+
+    fn look_again(&mut self, open: &Connection, at: Timestamp) {
+        self.due.insert((at, open.number()));
+    }
+
+    fn take_settled(&mut self, open: &mut Connection, now: Timestamp) {
+        for (method, verdict) in open.take_counted() {
+            self.methods.count(method.as_deref(), verdict);
+        }
+        for rpc in open.take_settled() {
+            self.settle(open, rpc, now);
+        }
+    }
+
+    /// The last word on a call. It may have been told before, and have ended better than it looked.
+    fn settle(&mut self, open: &Connection, rpc: Rpc, now: Timestamp) {
+        let told = self.lost.get_mut(&rpc.id);
+        match told {
+            Some(_) if !rpc.verdict.is_told() => self.lost.remove(&rpc.id),
+            Some(told) => {
+                let Rpc {
+                    retried_as,
+                    retry_of,
+                    outcome,
+                    ..
+                } = std::mem::replace(told, rpc);
+                if retried_as.is_some() {
+                    told.outcome = outcome;
+                }
+                told.retried_as = retried_as;
+                told.retry_of = retry_of;
+            }
+            None if !rpc.verdict.is_told() => {}
+            None => self.tell_new(open, rpc, now),
+        }
+    }
+
+    fn tell(&mut self, open: &Connection, rpc: Rpc, now: Timestamp) {
+        self.methods.count(rpc.method.as_deref(), rpc.verdict);
+        self.tell_new(open, rpc, now);
+    }
+
+    fn tell_new(&mut self, open: &Connection, rpc: Rpc, now: Timestamp) {
+        self.lost.push(rpc.id, rpc.clone());
+        self.news.push(News::Rpc {
+            since: now,
+            ends: open.ends(),
+            rpc: Box::new(rpc),
+        });
+    }
+
+    fn tell_goaway(&mut self, open: &Connection, frame: &Frame<'_>) {
+        let Some(goaway) = open.goaway_completed_by(frame) else {
+            return;
+        };
+        self.news.push(News::GoAway {
+            connection: open.number(),
+            ends: open.ends(),
+            goaway: goaway.clone(),
+        });
+    }
+}

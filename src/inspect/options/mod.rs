@@ -1,0 +1,41 @@
+//! What to keep of calls.
+
+pub(in crate::inspect) mod filter;
+pub(in crate::inspect) mod limits;
+
+use std::sync::Arc;
+
+use super::stream::rpc::Rpc;
+use crate::capture::Timestamp;
+use filter::Filter;
+use limits::Limits;
+
+/// What to keep of calls.
+#[derive(Clone, Debug, Default)]
+pub struct Interest {
+    /// Request headers to report, names in lower case.
+    pub headers: Vec<Arc<[u8]>>,
+    /// Whether calls that simply succeeded are reported one by one.
+    pub all: bool,
+    /// Request headers, names in lower case, that say nothing about which attempts belong to one
+    /// call, whatever they look like.
+    pub not_identifying: Vec<Box<[u8]>>,
+    /// Whether all calls are counted by their method.
+    pub methods: bool,
+    /// Which calls count.
+    pub filter: Filter,
+    /// The capture's first packet.
+    pub epoch: Timestamp,
+    /// How much of it to keep.
+    pub limits: Limits,
+}
+
+impl Interest {
+    pub(super) fn wants(&self, rpc: &Rpc) -> bool {
+        let filter = &self.filter;
+        let opened = rpc.opened.or(rpc.ended);
+        filter.wants_stream(rpc.id.stream)
+            && filter.wants_method(rpc.method.as_deref())
+            && opened.is_none_or(|opened| filter.wants_time(opened.time, self.epoch))
+    }
+}

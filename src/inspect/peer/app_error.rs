@@ -1,0 +1,189 @@
+//! What the client library will have told the application.
+//!
+//! In: a call that failed, and its connection. Out: the error as that library words it, where its
+//! version is on the wire and its words are known. What never happens here: a guess at what a library
+//! says whose words were not read from its own source.
+
+use super::super::connection::record::{Close, ConnectionRecord};
+use super::super::stream::rpc::{Outcome, Rpc, Verdict};
+use crate::decode::Direction;
+use crate::decode::http2::ErrorCode;
+use crate::decode::tcp::Ending;
+
+/// gRPC's status codes by number (grpc/grpc, doc/statuscodes.md), as grpc-go spells them.
+const CODES: [&str; 17] = [
+    "OK",
+    "Canceled",
+    "Unknown",
+    "InvalidArgument",
+    "DeadlineExceeded",
+    "NotFound",
+    "AlreadyExists",
+    "PermissionDenied",
+    "ResourceExhausted",
+    "FailedPrecondition",
+    "Aborted",
+    "OutOfRange",
+    "Unimplemented",
+    "Internal",
+    "Unavailable",
+    "DataLoss",
+    "Unauthenticated",
+];
+
+/// A client library whose errors are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Library {
+    /// grpc-go, with its major and minor version.
+    Go(u32, u32),
+    /// gRPC C-core and what wraps it: C++, Python, Ruby, PHP.
+    Core,
+    /// grpc-js.
+    Node,
+}
+
+/// The first version of grpc-go that says why a transport closed.
+const GO_SAYS_WHY: (u32, u32) = (1, 38);
+
+/// What the application was told of a call that failed in this attempt.
+pub(crate) fn predict(rpc: &Rpc, record: &ConnectionRecord) -> Option<String> {
+    if matches!(rpc.outcome, Outcome::Recovered | Outcome::Ok) {
+        return None;
+    }
+    match library(record.user_agent.as_deref()?)? {
+        Library::Go(major, minor) => go(rpc, record, (major, minor)),
+        Library::Core => core(rpc, record),
+        Library::Node => node(rpc),
+    }
+}
+
+/// The library by its `user-agent`, in which the application may have put words of its own first.
+fn library(user_agent: &[u8]) -> Option<Library> {
+    let text = std::str::from_utf8(user_agent).ok()?;
+    text.split_ascii_whitespace().find_map(|word| {
+        if let Some(version) = word.strip_prefix("grpc-go/") {
+            let mut numbers = version.split(['.', '-']);
+            let major = numbers.next()?.parse().ok()?;
+            return Some(Library::Go(major, numbers.next()?.parse().ok()?));
+        }
+        if word.starts_with("grpc-node-js/") {
+            return Some(Library::Node);
+        }
+        word.starts_with("grpc-c/").then_some(Library::Core)
+    })
+}
+
+fn go(rpc: &Rpc, record: &ConnectionRecord, version: (u32, u32)) -> Option<String> {
+    let told = |code: &str, text: &str| Some(format!("rpc error: code = {code} desc = {text}"));
+    match rpc.verdict {
+        Verdict::Status => {
+            let status: usize = std::str::from_utf8(rpc.grpc_status.as_deref()?)
+                .ok()?
+                .parse()
+                .ok()?;
+            let message = rpc.grpc_message.as_deref().unwrap_or_default();
+            told(CODES.get(status)?, std::str::from_utf8(message).ok()?)
+        }
+        Verdict::CutByClose if version < GO_SAYS_WHY => told("Unavailable", "transport is closing"),
+        Verdict::CutByClose => told("Unavailable", &go_close(record.close?, record)?),
+        Verdict::BeyondLastStreamId if rpc.outcome == Outcome::Failed => told(
+            "Unavailable",
+            "the stream is rejected because server is draining the connection",
+        ),
+        Verdict::Refused | Verdict::ResetByServer => {
+            // A refusal may have been healed by a retry that the capture does not show.
+            if rpc.verdict == Verdict::Refused && rpc.outcome != Outcome::Failed {
+                return None;
+            }
+            let error = rpc.error?;
+            let text = format!("stream terminated by RST_STREAM with error code: {error}");
+            told(go_code(error), &text)
+        }
+        Verdict::DeadlineExceeded if rpc.error == Some(ErrorCode::CANCEL) => {
+            told("DeadlineExceeded", "context deadline exceeded")
+        }
+        _ => None,
+    }
+}
+
+/// How grpc-go since 1.38 words the end of a transport that the server closed.
+fn go_close(close: Close, record: &ConnectionRecord) -> Option<String> {
+    if close.by == Direction::ClientToServer {
+        return None;
+    }
+    let read = match close.ending {
+        Ending::Fin => "error reading from server: EOF",
+        Ending::Rst => "error reading from server: connection reset by peer",
+    };
+    let Some(goaway) = record.server_goaways().last() else {
+        return Some(read.to_owned());
+    };
+    let debug = std::str::from_utf8(&goaway.debug_data).ok()?;
+    Some(format!(
+        "closing transport due to: connection error: desc = \"{read}\", received prior goaway: \
+         code: {}, debug data: {debug:?}",
+        goaway.error
+    ))
+}
+
+/// The status grpc-go makes of a RST_STREAM (http_util.go).
+const fn go_code(error: ErrorCode) -> &'static str {
+    match error.0 {
+        0x7 => "Unavailable",
+        0x8 => "Canceled",
+        0x3 | 0xb => "ResourceExhausted",
+        0xc => "PermissionDenied",
+        _ => "Internal",
+    }
+}
+
+fn core(rpc: &Rpc, record: &ConnectionRecord) -> Option<String> {
+    let closed = record.close?.by == Direction::ServerToClient;
+    if rpc.verdict != Verdict::CutByClose || !closed {
+        return None;
+    }
+    let goaway = record.server_goaways().last();
+    let why = goaway.map(|goaway| {
+        let debug = String::from_utf8_lossy(&goaway.debug_data).into_owned();
+        format!(
+            " (GOAWAY received; Error code: {}; Debug Text: {debug})",
+            goaway.error.0
+        )
+    });
+    Some(format!(
+        "UNAVAILABLE: Stream removed (Socket closed{})",
+        why.unwrap_or_default()
+    ))
+}
+
+fn node(rpc: &Rpc) -> Option<String> {
+    let code = rpc.error.map(|error| error.0)?;
+    match rpc.verdict {
+        Verdict::ResetByServer => Some(format!("Received RST_STREAM with code {code}")),
+        Verdict::Refused if rpc.outcome == Outcome::Failed => {
+            Some("14 UNAVAILABLE: Stream refused by server".to_owned())
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_are_known_behind_an_applications_own_words() {
+        assert_eq!(
+            library(b"lab-go-client grpc-go/1.33.3"),
+            Some(Library::Go(1, 33))
+        );
+        assert_eq!(library(b"grpc-go/1.64.0-dev"), Some(Library::Go(1, 64)));
+        assert_eq!(
+            library(b"grpc-python-asyncio/1.85.1 grpc-c/58.0.0 (linux; chttp2)"),
+            Some(Library::Core)
+        );
+        assert_eq!(library(b"grpc-node-js/1.14.7"), Some(Library::Node));
+        assert_eq!(library(b"curl/8.5.0"), None);
+        assert_eq!(library(b"grpc-go/x.y"), None);
+    }
+}

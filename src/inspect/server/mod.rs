@@ -1,0 +1,257 @@
+//! What a server's configuration must be, from its behaviour on the wire alone.
+//!
+//! In: the records of its connections. Out: [`Inferred`], in which `None` says that the capture
+//! cannot tell. What never happens here: a default taken from documentation.
+
+pub(in crate::inspect) mod goaway_cause;
+pub(in crate::inspect) mod nominal;
+
+use std::net::SocketAddr;
+
+use super::connection::record::{ConnectionRecord, Finished};
+use super::diagnosis::Confidence;
+use super::peer::server::{self as stack, Stack};
+use super::stream::rpc::Verdict;
+use super::traffic::ping::keepalive::PingWaits;
+use crate::decode::Direction;
+use crate::decode::http2::ErrorCode;
+use goaway_cause::{Cause, Goodbye, seconds};
+
+/// What is known of one server address.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Server {
+    /// The address.
+    pub address: SocketAddr,
+    /// How many connections to it counted.
+    pub connections: u64,
+    /// What its settings must be.
+    pub inferred: Inferred,
+}
+
+/// A setting, with what it was taken from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// The round figure that fits, or the measured one; times in seconds.
+    pub value: f64,
+    /// How many connections or PINGs showed it.
+    pub samples: u64,
+    /// The least that fits.
+    pub min: f64,
+    /// The most that fits.
+    pub max: f64,
+    /// How sure it is.
+    pub confidence: Confidence,
+}
+
+/// A server's settings.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Inferred {
+    /// After what age it ends connections.
+    pub max_connection_age: Option<Estimate>,
+    /// How long it then waits for calls before it cuts them.
+    pub max_connection_age_grace: Option<Estimate>,
+    /// After how long without streams it ends connections.
+    pub max_connection_idle: Option<Estimate>,
+    /// How long it hears nothing before it sends a keepalive PING.
+    pub keepalive_time: Option<Estimate>,
+    /// The same of its clients: the shortest one's.
+    pub client_keepalive_time: Option<Estimate>,
+    /// How many requests it takes on a connection.
+    pub requests_per_connection: Option<Estimate>,
+    /// Its software.
+    pub stack: Option<Stack>,
+    /// Why it said goodbye, where that can be told, by connection.
+    pub goodbyes: Vec<Goodbye>,
+}
+
+impl Inferred {
+    /// Infers a server's settings from its connections.
+    #[must_use]
+    pub fn of(connections: &[&Finished]) -> Self {
+        let goodbyes = goaway_cause::explain(connections);
+        let because = |cause: Cause| -> Vec<_> {
+            let of_cause = goodbyes
+                .iter()
+                .filter(move |goodbye| goodbye.cause == cause);
+            let record = |goodbye: &Goodbye| {
+                let mut records = connections.iter().map(|finished| &finished.record);
+                records.find(|record| record.number == goodbye.connection)
+            };
+            of_cause
+                .filter_map(|goodbye| Some((record(goodbye)?, goodbye.confidence)))
+                .collect()
+        };
+        let waits = |by: Direction| {
+            let waits = connections.iter().filter_map(move |finished| match by {
+                Direction::ClientToServer => finished.record.keepalive.client_waits,
+                Direction::ServerToClient => finished.record.keepalive.server_waits,
+            });
+            keepalive_time(waits)
+        };
+        let stopped = |record: &ConnectionRecord| {
+            let stop = |goodbye: &Goodbye| {
+                goodbye.connection == record.number && goodbye.cause == Cause::Stop
+            };
+            goodbyes.iter().any(stop)
+        };
+        let graces = connections.iter().map(|finished| &finished.record);
+        let graces = graces
+            .filter(|record| !stopped(record))
+            .filter_map(grace)
+            .collect();
+        Self {
+            max_connection_age: age(&because(Cause::Age)),
+            max_connection_age_grace: exact(graces),
+            max_connection_idle: idle(&because(Cause::Idle)),
+            keepalive_time: waits(Direction::ServerToClient),
+            client_keepalive_time: waits(Direction::ClientToServer),
+            requests_per_connection: requests(&because(Cause::Requests)),
+            stack: stack::of(connections),
+            goodbyes,
+        }
+    }
+
+    /// Why the server said goodbye on a connection.
+    #[must_use]
+    pub fn cause(&self, connection: u32) -> Option<Cause> {
+        let mut goodbyes = self.goodbyes.iter();
+        let goodbye = goodbyes.find(|goodbye| goodbye.connection == connection)?;
+        Some(goodbye.cause)
+    }
+
+    /// Whether the server's stack is one whose name begins so.
+    #[must_use]
+    pub fn is_stack(&self, name: &str) -> bool {
+        self.stack
+            .as_ref()
+            .is_some_and(|stack| stack.name.starts_with(name))
+    }
+}
+
+fn surest(of: &[(&ConnectionRecord, Confidence)]) -> Option<Confidence> {
+    of.iter().map(|(_, confidence)| *confidence).min()
+}
+
+/// The setting that all ages share within the jitter.
+fn age(aged: &[(&ConnectionRecord, Confidence)]) -> Option<Estimate> {
+    let settings: Vec<_> = aged
+        .iter()
+        .filter_map(|(record, _)| goaway_cause::age(record))
+        .map(goaway_cause::setting)
+        .collect();
+    let (mut low, mut high) = settings
+        .iter()
+        .copied()
+        .reduce(|one, other| (one.0.max(other.0), one.1.min(other.1)))?;
+    if low > high {
+        (low, high) = (high, low);
+    }
+    let mut confidence = surest(aged)?;
+    if confidence == Confidence::Possible && nominal::has_common(low, high) {
+        confidence = Confidence::Likely;
+    }
+    Some(Estimate {
+        value: nominal::between(low, high),
+        samples: settings.len() as u64,
+        min: low,
+        max: high,
+        confidence,
+    })
+}
+
+fn idle(idle: &[(&ConnectionRecord, Confidence)]) -> Option<Estimate> {
+    let times = idle
+        .iter()
+        .filter_map(|(record, _)| record.farewell?.idle_nanos);
+    let estimate = exact(times.map(seconds).collect())?;
+    let confidence = surest(idle)?;
+    Some(Estimate {
+        confidence,
+        ..estimate
+    })
+}
+
+/// From the first GOAWAY to the server's close, where calls were cut by it.
+fn grace(record: &ConnectionRecord) -> Option<f64> {
+    let first = record.server_goaways().next()?;
+    let graceful = record
+        .server_goaways()
+        .all(|goaway| goaway.error == ErrorCode::NO_ERROR);
+    let close = record
+        .close
+        .filter(|close| close.by == Direction::ServerToClient)?;
+    let cut = record.verdicts.of(Verdict::CutByClose) > 0;
+    let waited = close.stamp.time.nanos_since(first.stamp.time);
+    (graceful && cut && waited > 0).then(|| seconds(waited))
+}
+
+/// What exact timers were set to: the figure behind most of the times measured, if most agree.
+fn exact(mut times: Vec<f64>) -> Option<Estimate> {
+    times.sort_by(f64::total_cmp);
+    let middle = *times.get(times.len().checked_sub(1)? / 2)?;
+    let reach = (middle * 0.05).max(0.03);
+    let alike = || {
+        times
+            .iter()
+            .copied()
+            .filter(|time| (time - middle).abs() <= reach)
+    };
+    let count = alike().count();
+    if count * 2 <= times.len() {
+        return None;
+    }
+    let min = alike().fold(f64::MAX, f64::min);
+    let max = alike().fold(0.0, f64::max);
+    Some(Estimate {
+        value: nominal::behind(min),
+        samples: count as u64,
+        min,
+        max,
+        confidence: if count > 1 {
+            Confidence::Likely
+        } else {
+            Confidence::Possible
+        },
+    })
+}
+
+/// The shortest wait before a PING, if it was waited more than once.
+fn keepalive_time(waits: impl Iterator<Item = PingWaits> + Clone) -> Option<Estimate> {
+    let shortest = waits.clone().min_by_key(|waits| waits.shortest)?;
+    let reach = shortest.longest.saturating_add(shortest.longest / 20);
+    let alike = || waits.clone().filter(|waits| waits.shortest <= reach);
+    let samples: u64 = alike().map(|waits| waits.count).sum();
+    if samples < 2 {
+        return None;
+    }
+    let min = seconds(shortest.shortest);
+    let longest = alike().map(|waits| waits.longest).max()?;
+    Some(Estimate {
+        value: nominal::behind(min),
+        samples,
+        min,
+        max: seconds(longest),
+        confidence: if samples > 2 {
+            Confidence::Likely
+        } else {
+            Confidence::Possible
+        },
+    })
+}
+
+/// A last stream id of 2n−1 is the n-th request.
+fn requests(counted: &[(&ConnectionRecord, Confidence)]) -> Option<Estimate> {
+    let lasts = counted
+        .iter()
+        .filter_map(|(record, _)| record.final_goaway());
+    let limit = lasts
+        .map(|goaway| f64::from(goaway.last_stream_id.0.div_ceil(2)))
+        .reduce(f64::max)?;
+    Some(Estimate {
+        value: limit,
+        samples: counted.len() as u64,
+        min: limit,
+        max: limit,
+        confidence: surest(counted)?,
+    })
+}

@@ -1,0 +1,178 @@
+//! What a server's settings must be, from stories of several connections.
+
+use crate::inspect::diagnosis::Confidence;
+use crate::inspect::{Cause, Estimate, Inferred};
+use crate::testing::story::analysis;
+
+fn inferred(text: &str) -> Inferred {
+    let servers = analysis(text).servers;
+    servers.into_iter().next().unwrap().inferred
+}
+
+fn value(estimate: Option<Estimate>) -> Option<f64> {
+    estimate.map(|estimate| estimate.value)
+}
+
+/// A connection that is answered once, and told to go at `goodbye`.
+fn connection(number: u32, opened: f64, goodbye: f64, debug_data: &str) -> String {
+    let answered = opened + 0.1;
+    let acknowledged = opened + 0.11;
+    format!(
+        "C{number} {opened:.3} HEADERS 1\n\
+         S{number} {answered:.3} ANSWER 1\n\
+         C{number} {acknowledged:.3} ACK\n\
+         S{number} {goodbye:.3} GOAWAY last=2147483647 NO_ERROR debug=\"{debug_data}\"\n"
+    )
+}
+
+/// Stories told side by side, in order of time.
+fn together(stories: &[String]) -> String {
+    let mut lines: Vec<_> = stories.iter().flat_map(|story| story.lines()).collect();
+    let time = |line: &&str| line.split(' ').nth(1).unwrap().parse::<f64>().unwrap();
+    lines.sort_by(|one, other| time(one).total_cmp(&time(other)));
+    lines.join("\n")
+}
+
+/// A busy connection: its second call is open when it is told to go.
+fn busy(number: u32, opened: f64, goodbye: f64) -> String {
+    let again = goodbye - 0.05;
+    format!(
+        "{}C{number} {again:.3} HEADERS 3\n",
+        connection(number, opened, goodbye, "")
+    )
+}
+
+#[test]
+fn ages_with_jitter_have_one_setting_behind_them() {
+    let seen = inferred(&together(&[
+        busy(0, 0.0, 58.0),
+        busy(1, 58.5, 122.0),
+        busy(2, 122.5, 183.1),
+    ]));
+    let age = seen.max_connection_age.unwrap();
+    assert_eq!(
+        (age.value, age.samples, age.confidence),
+        (60.0, 3, Confidence::Likely)
+    );
+    assert!(age.min <= 60.0 && 60.0 <= age.max);
+    assert_eq!(value(seen.max_connection_idle), None);
+}
+
+#[test]
+fn ages_that_no_setting_explains_are_left_alone() {
+    let seen = inferred(&together(&[
+        busy(0, 0.0, 10.0),
+        busy(1, 11.0, 41.0),
+        busy(2, 50.0, 200.0),
+    ]));
+    assert_eq!(value(seen.max_connection_age), None);
+    assert!(seen.goodbyes.is_empty());
+}
+
+#[test]
+fn one_connection_says_nothing_unless_it_says_so() {
+    assert_eq!(
+        value(inferred(&busy(0, 0.0, 30.0)).max_connection_age),
+        None
+    );
+    let said = inferred(&connection(0, 0.0, 30.5, "max_age"));
+    let age = said.max_connection_age.unwrap();
+    assert_eq!((age.value, age.confidence), (30.0, Confidence::Certain));
+    let said = inferred(&connection(0, 0.0, 15.1, "max_idle"));
+    let idle = said.max_connection_idle.unwrap();
+    assert_eq!((idle.value, idle.confidence), (15.0, Confidence::Certain));
+}
+
+#[test]
+fn idleness_that_repeats_is_a_setting() {
+    let seen = inferred(&together(&[
+        connection(0, 0.0, 20.1, ""),
+        connection(1, 30.0, 50.101, ""),
+        connection(2, 60.0, 80.1, ""),
+    ]));
+    assert_eq!(value(seen.max_connection_idle), Some(20.0));
+    assert_eq!(value(seen.max_connection_age), None);
+}
+
+#[test]
+fn a_stream_that_was_reset_is_no_longer_open() {
+    let reset = |number: u32, opened: f64| {
+        let told = connection(number, opened, opened + 10.1, "");
+        told.replace("ANSWER 1", "RST 1 CANCEL")
+    };
+    let seen = inferred(&together(&[reset(0, 0.0), reset(1, 20.0)]));
+    assert_eq!(value(seen.max_connection_idle), Some(10.0));
+}
+
+#[test]
+fn a_stop_says_goodbye_to_connections_of_any_age() {
+    let seen = inferred(&together(&[
+        busy(0, 0.0, 30.0),
+        busy(1, 12.0, 30.0),
+        busy(2, 25.0, 30.01),
+    ]));
+    let causes: Vec<_> = seen.goodbyes.iter().map(|goodbye| goodbye.cause).collect();
+    assert_eq!(causes, [Cause::Stop; 3]);
+    assert_eq!(value(seen.max_connection_age), None);
+}
+
+#[test]
+fn connections_opened_and_ended_together_are_one_sample() {
+    let seen = inferred(&together(&[busy(0, 0.0, 30.0), busy(1, 0.1, 30.0)]));
+    assert_eq!(value(seen.max_connection_age), None);
+    let idle = inferred(&together(&[
+        connection(0, 0.0, 30.0, ""),
+        connection(1, 0.0, 30.0, ""),
+    ]));
+    assert_eq!(value(idle.max_connection_idle), None);
+}
+
+#[test]
+fn the_same_last_stream_id_in_the_midst_of_work_is_a_limit() {
+    let limited = |number: u32, opened: f64| {
+        let mut story = String::new();
+        for request in 0..20_u32 {
+            let (id, time) = (2 * request + 1, opened + f64::from(request) * 0.1);
+            story.push_str(&format!("C{number} {time:.3} HEADERS {id}\n"));
+        }
+        let goodbye = opened + 2.0;
+        story.push_str(&format!("S{number} {goodbye:.3} GOAWAY last=39 NO_ERROR\n"));
+        story
+    };
+    let seen = inferred(&together(&[
+        limited(0, 0.0),
+        limited(1, 5.0),
+        limited(2, 11.0),
+    ]));
+    let limit = seen.requests_per_connection.unwrap();
+    assert_eq!((limit.value, limit.samples), (20.0, 3));
+    let once = inferred(&limited(0, 0.0));
+    assert_eq!(value(once.requests_per_connection), None);
+}
+
+#[test]
+fn the_stack_signs_its_drain() {
+    let go = "C 0.000 HEADERS 1\nS 0.010 GOAWAY last=2147483647 NO_ERROR debug=\"max_age\" + PING 73747577769755401";
+    let stack = inferred(go).stack.unwrap();
+    assert_eq!(
+        (stack.name.as_str(), stack.confidence),
+        ("grpc-go >= 1.56", Confidence::Certain)
+    );
+    let java = "C 0.000 HEADERS 1\nS 0.010 PING 57005\nC 0.011 PING 57005 ACK";
+    assert_eq!(inferred(java).stack.unwrap().name, "grpc-java");
+    let header = "C 0.000 HEADERS 1\nS 0.010 ANSWER 1 server=envoy";
+    assert_eq!(inferred(header).stack.unwrap().name, "envoy");
+}
+
+#[test]
+fn a_servers_keepalive_time_is_how_long_it_hears_nothing() {
+    let seen = inferred(
+        "C 0.000 HEADERS 1\n\
+         S 5.010 PING 0\nC 5.020 PING 0 ACK\n\
+         S 10.021 PING 0\nC 10.031 PING 0 ACK\n\
+         S 15.032 PING 0\nC 15.042 PING 0 ACK",
+    );
+    let keepalive = seen.keepalive_time.unwrap();
+    assert_eq!((keepalive.value, keepalive.samples), (5.0, 3));
+    assert_eq!(value(seen.client_keepalive_time), None);
+}

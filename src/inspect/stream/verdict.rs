@@ -1,0 +1,353 @@
+//! What became of a stream: the contract's tables as one function of what was seen.
+//!
+//! In: a stream, and what is known of its connection. Out: a [`Judgement`]. What never happens here:
+//! a comparison of two clocks, except for deadlines, which are time.
+//!
+//! Everything that can end a stream is put on one line, the server's byte stream as the client's end
+//! received it. What the server sent stands where its last byte stands. What the client sent stands
+//! behind all that it had received by then, which its segment's acknowledgement number tells. So the
+//! order is the one in which the client's end saw things, wherever the capture was made.
+//!
+//! ```text
+//! server's bytes  ---- answer 3 ---- GOAWAY last=3 ---- answer 1 ---- FIN -->
+//!                        ^                  ^                           ^
+//!     client's RST_STREAM, acknowledging    |                           |
+//!     up to here: before answer 3           5 is condemned here         1 would be cut here
+//! ```
+
+use super::super::connection::frame_gaps::Losses;
+use super::super::connection::goaway::Final;
+use super::rpc::{Processed, Race, Verdict};
+use super::{Answer, FromClient, FromServer, Known, Stream};
+use crate::capture::{Stamp, Timestamp};
+use crate::decode::Direction;
+use crate::decode::http2::ErrorCode;
+
+/// A client gives up this much before the time its own header names, in nanoseconds: the header was
+/// computed a little earlier than it was sent.
+const DEADLINE_TOLERANCE_NANOS: i64 = 50_000_000;
+
+/// What is known of a stream's connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Circumstances {
+    /// The server's final GOAWAY.
+    pub(crate) last_word: Option<Final>,
+    /// The server's first FIN or RST.
+    pub(crate) closed_by_server: Option<FromServer>,
+    /// The client's first FIN or RST.
+    pub(crate) closed_by_client: Option<FromClient>,
+    /// What was lost from the connection so far.
+    pub(crate) losses: Losses,
+    /// Whether the client's frames were seen from the first one on, so that a stream without HEADERS
+    /// lost them.
+    pub(crate) begun: bool,
+    /// The capture's last moment, once it is known.
+    pub(crate) capture_end: Option<Timestamp>,
+}
+
+/// What became of a stream, and what decided it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Judgement {
+    pub(crate) verdict: Verdict,
+    pub(crate) ended: Option<Stamp>,
+    pub(crate) error: Option<ErrorCode>,
+    pub(crate) race: Option<Race>,
+    pub(crate) late_by_nanos: Option<i64>,
+    pub(crate) processed: Processed,
+}
+
+/// Something that can end a stream, and its place on the line.
+#[derive(Clone, Copy, Debug)]
+struct Event {
+    place: (u64, Rank),
+    stamp: Stamp,
+    what: What,
+}
+
+/// What comes first of events at the same byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// A frame of the server that ends there.
+    Server,
+    /// What the client sent after it had received that byte.
+    Client,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    Answered,
+    ResetByServer(ErrorCode),
+    ResetByClient(ErrorCode),
+    Condemned,
+    Closed,
+}
+
+/// Judges a stream by what was seen so far.
+pub(crate) fn judge(id: u32, stream: &Stream, around: &Circumstances) -> Judgement {
+    let condemning = around.last_word.filter(|last_word| last_word.condemns(id));
+    let first = first_event(stream, around, condemning);
+    let deadline = Deadline::of(stream);
+    let mut doubt = Doubt::of(stream, around);
+    let mut judgement = Judgement {
+        verdict: Verdict::Unanswered,
+        ended: None,
+        error: None,
+        race: None,
+        late_by_nanos: None,
+        processed: processed(stream, condemning.is_some()),
+    };
+    let Some(event) = first else {
+        let passed = deadline
+            .zip(around.capture_end)
+            .is_some_and(|(deadline, end)| end >= deadline.passes);
+        judgement.verdict = match passed {
+            _ if doubt.of_client || doubt.of_server || stream.opened.is_none() => Verdict::Unknown,
+            true => Verdict::DeadlineExceeded,
+            false => Verdict::Unanswered,
+        };
+        return judgement;
+    };
+    // What the server sent later cannot have come before.
+    doubt.of_server &= !around.losses.is_whole_to(event.place.0);
+    judgement.ended = Some(event.stamp);
+    judgement.verdict = match event.what {
+        What::Answered => answered(stream),
+        What::ResetByServer(ErrorCode::REFUSED_STREAM) => Verdict::Refused,
+        What::ResetByServer(_) => Verdict::ResetByServer,
+        What::ResetByClient(_) => Verdict::ResetByClient,
+        What::Condemned => Verdict::BeyondLastStreamId,
+        What::Closed => Verdict::CutByClose,
+    };
+    if let What::ResetByServer(code) | What::ResetByClient(code) = event.what {
+        judgement.error = Some(code);
+    }
+    if event.what != What::Answered
+        && let Some(deadline) = deadline
+        && deadline.comes_before(&event)
+    {
+        judgement.verdict = Verdict::DeadlineExceeded;
+        if !matches!(event.what, What::ResetByClient(ErrorCode::CANCEL)) {
+            judgement.ended = None;
+            judgement.error = None;
+        }
+    }
+    if doubt.shakes(event.what, stream) {
+        judgement.verdict = Verdict::Unknown;
+    }
+    if judgement.verdict == Verdict::BeyondLastStreamId
+        && let Some(last_word) = condemning
+    {
+        (judgement.race, judgement.late_by_nanos) = race(stream, &last_word);
+    }
+    judgement
+}
+
+/// Whether something that would have decided may hide among frames that were lost in a stream's time.
+#[derive(Clone, Copy, Debug)]
+struct Doubt {
+    of_client: bool,
+    of_server: bool,
+    of_deadline: bool,
+}
+
+impl Doubt {
+    fn of(stream: &Stream, around: &Circumstances) -> Self {
+        let losses = &around.losses;
+        let Some(opened) = stream.opened else {
+            // Its HEADERS were lost, or came before the capture began.
+            let lost = around.begun || losses.any();
+            return Self {
+                of_client: lost,
+                of_server: lost,
+                of_deadline: lost,
+            };
+        };
+        Self {
+            of_client: losses.since(Direction::ClientToServer, opened.stamp),
+            of_server: losses.since(Direction::ServerToClient, opened.stamp),
+            of_deadline: losses.any() && stream.request.hidden && stream.request.timeout.is_none(),
+        }
+    }
+
+    const fn shakes(self, what: What, stream: &Stream) -> bool {
+        match what {
+            // The deadline may have passed before, if there was one among what was lost.
+            What::Closed if self.of_deadline => true,
+            // It may have been answered before the capture began.
+            What::ResetByServer(_) | What::ResetByClient(_) if stream.opened.is_none() => true,
+            // A RST_STREAM of the client may have come before; after a whole answer the server has
+            // nothing to add.
+            What::Answered => self.of_client,
+            // The answer, or the other side's reset, may have come before.
+            What::ResetByServer(_) | What::ResetByClient(_) | What::Condemned | What::Closed => {
+                self.of_client || self.of_server
+            }
+        }
+    }
+}
+
+/// The first thing on the line; being condemned yields to an answer that was delivered later.
+fn first_event(
+    stream: &Stream,
+    around: &Circumstances,
+    condemning: Option<Final>,
+) -> Option<Event> {
+    let answered = stream
+        .answer
+        .ended
+        .map(|answer| by_server(answer, What::Answered));
+    let others = [
+        stream
+            .reset_by_server
+            .map(|(reset, code)| by_server(reset, What::ResetByServer(code))),
+        stream
+            .reset_by_client
+            .map(|(reset, code)| by_client(reset, What::ResetByClient(code))),
+        around
+            .closed_by_server
+            .map(|close| by_server(after_all(close), What::Closed)),
+        around
+            .closed_by_client
+            .map(|close| by_client(close, What::Closed)),
+    ];
+    let other = others.into_iter().flatten().min_by_key(|event| event.place);
+    let decisive = match (answered, other) {
+        (Some(answered), Some(other)) if answered.place <= other.place => Some(answered),
+        (Some(answered), None) => Some(answered),
+        (_, other) => other,
+    };
+    if matches!(
+        decisive,
+        Some(Event {
+            what: What::Answered,
+            ..
+        })
+    ) {
+        return decisive;
+    }
+    let condemned = condemning.map(|last_word| by_server(last_word.goaway, What::Condemned));
+    [condemned, decisive]
+        .into_iter()
+        .flatten()
+        .min_by_key(|event| event.place)
+}
+
+const fn by_server(event: FromServer, what: What) -> Event {
+    Event {
+        place: (event.end, Rank::Server),
+        stamp: event.stamp,
+        what,
+    }
+}
+
+const fn by_client(event: FromClient, what: What) -> Event {
+    Event {
+        place: (event.received, Rank::Client),
+        stamp: event.stamp,
+        what,
+    }
+}
+
+/// A FIN takes a sequence number of its own, after the last byte (RFC 9293, section 3.4); a reset is
+/// treated alike.
+const fn after_all(close: FromServer) -> FromServer {
+    FromServer {
+        end: close.end.saturating_add(1),
+        stamp: close.stamp,
+    }
+}
+
+/// When a call's time was up, as its `grpc-timeout` says.
+#[derive(Clone, Copy, Debug)]
+struct Deadline {
+    passes: Timestamp,
+}
+
+impl Deadline {
+    fn of(stream: &Stream) -> Option<Self> {
+        let opened = stream.opened?.stamp.time;
+        Some(Self {
+            passes: opened.plus(stream.request.timeout?),
+        })
+    }
+
+    fn comes_before(self, event: &Event) -> bool {
+        let after = event.stamp.time.nanos_since(self.passes);
+        match event.what {
+            What::ResetByClient(ErrorCode::CANCEL) => after >= -DEADLINE_TOLERANCE_NANOS,
+            _ => after > 0,
+        }
+    }
+}
+
+/// The verdict on an answer that was delivered.
+fn answered(stream: &Stream) -> Verdict {
+    match complete_answer(stream) {
+        Known::Value(true) => Verdict::Ok,
+        Known::Value(false) | Known::Absent => Verdict::Status,
+        Known::Hidden => Verdict::Unknown,
+    }
+}
+
+/// Whether a complete answer says that the call succeeded.
+fn complete_answer(stream: &Stream) -> Known<bool> {
+    let Answer {
+        is_grpc,
+        http_status,
+        grpc_status,
+        ..
+    } = &stream.answer;
+    match grpc_status {
+        Known::Value(status) => return Known::Value(**status == *b"0"),
+        Known::Hidden if *is_grpc || stream.request.is_grpc => return Known::Hidden,
+        _ => {}
+    }
+    if matches!(http_status, Known::Value(400..)) {
+        return Known::Value(false);
+    }
+    if *grpc_status == Known::Hidden || *http_status == Known::Hidden {
+        return Known::Hidden;
+    }
+    if *is_grpc || stream.request.is_grpc {
+        return Known::Absent;
+    }
+    match http_status {
+        Known::Value(_) => Known::Value(true),
+        // The response's HEADERS came before the capture began, or were lost.
+        Known::Absent | Known::Hidden => Known::Hidden,
+    }
+}
+
+fn processed(stream: &Stream, condemned: bool) -> Processed {
+    let succeeded = complete_answer(stream) == Known::Value(true);
+    if stream.answer.ended.is_some() && succeeded {
+        return Processed::Yes;
+    }
+    let refused = matches!(stream.reset_by_server, Some((_, ErrorCode::REFUSED_STREAM)));
+    if refused || (condemned && !stream.answer.begun) {
+        return Processed::No;
+    }
+    Processed::Maybe
+}
+
+/// Whether the HEADERS crossed the GOAWAY in flight: the acknowledgement number of the segment that
+/// first carried them is the proof.
+fn race(stream: &Stream, last_word: &Final) -> (Option<Race>, Option<i64>) {
+    let unknown = (Some(Race::Unknown), None);
+    let Some(opened) = stream.opened else {
+        return unknown;
+    };
+    let Some(acknowledged) = opened.acknowledged else {
+        return unknown;
+    };
+    if acknowledged < last_word.goaway.end {
+        return (Some(Race::InFlight), None);
+    }
+    if !opened.original {
+        return unknown;
+    }
+    let late_by = last_word
+        .received
+        .map(|received| opened.stamp.time.nanos_since(received.time).max(0));
+    (Some(Race::AfterReceipt), late_by)
+}

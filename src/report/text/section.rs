@@ -1,0 +1,189 @@
+//! One thing that went wrong: a heading, two tables, and what they mean.
+
+use colored::Colorize as _;
+
+use super::layout::{Page, Paint, WIDTH, more};
+use super::table::{Fit, Table};
+use crate::inspect::diagnosis::Severity;
+use crate::report::display_width::{shortened, width};
+use crate::report::escape;
+use crate::report::json::Files;
+use crate::report::units::{count, counted};
+use crate::report::view::{Cell, Chapter, Column, Grid, Subject, Victim, packet};
+
+/// Writes a chapter after an empty line.
+pub(super) fn write(page: &mut Page, chapter: &Chapter<'_>, files: Files) {
+    page.blank();
+    heading(page, chapter);
+    witnesses(page, chapter);
+    victims(page, chapter, files);
+    let Subject::Finding(finding) = chapter.subject else {
+        return;
+    };
+    page.blank();
+    aside(page, "why", &finding.explanation);
+    for (place, (text, calls)) in chapter.heard.iter().enumerate() {
+        let text = format!("{text} ({})", counted(*calls, "call"));
+        aside(page, if place == 0 { "saw" } else { "" }, &text);
+    }
+    for (place, advice) in finding.advice.iter().enumerate() {
+        aside(page, if place == 0 { "fix" } else { "" }, advice);
+    }
+    for (place, suspect) in finding.ruled_out.iter().enumerate() {
+        aside(page, if place == 0 { "not" } else { "" }, suspect);
+    }
+    look(page, chapter, files);
+}
+
+fn heading(page: &mut Page, chapter: &Chapter<'_>) {
+    let title = escape::terminal(chapter.title().as_bytes());
+    let (_, severity) = chapter.rule();
+    let (mark, paint): (_, Paint) = match severity {
+        Severity::Error => ("✗", |text| text.red().bold()),
+        Severity::Warning => ("⚠", |text| text.yellow().bold()),
+        Severity::Info => ("·", |text| text.bold()),
+    };
+    page.labelled(mark, &chapter.label(), &title, paint);
+}
+
+fn witnesses(page: &mut Page, chapter: &Chapter<'_>) {
+    if chapter.witnesses.is_empty() {
+        return;
+    }
+    page.blank();
+    let (header, rows) = table(&chapter.witness_grid()).lines();
+    page.line(header.dimmed().to_string());
+    for line in rows.iter().flatten() {
+        page.line(line);
+    }
+    page.more(chapter.witnesses_left);
+    for (error, text, connections) in &chapter.said {
+        let mut words = format!("GOAWAY says {error}");
+        if !text.is_empty() {
+            words.push_str(&format!(" \"{}\"", escape::terminal(text)));
+        }
+        if *connections > 1 {
+            words.push_str(&format!(" on {}", counted(*connections, "connection")));
+        }
+        page.line(format!("    {}", shortened(&words, WIDTH - 4)));
+    }
+    if chapter.said_left > 0 {
+        page.line(format!(
+            "    and {} (--limit)",
+            counted(chapter.said_left, "other text")
+        ));
+    }
+}
+
+fn victims(page: &mut Page, chapter: &Chapter<'_>, files: Files) {
+    if !chapter.victims.is_empty() {
+        page.blank();
+        let (header, rows) = table(&chapter.victim_grid(files)).lines();
+        page.line(header.dimmed().to_string());
+        for (lines, victim) in rows.iter().zip(&chapter.victims) {
+            for line in lines {
+                page.line(line);
+            }
+            headers(page, victim);
+        }
+    }
+    if chapter.victims.is_empty() && chapter.witnesses.is_empty() {
+        return;
+    }
+    codes(page, chapter);
+    let since = chapter.since().dimmed();
+    if chapter.victims_left == 0 {
+        page.line(format!("    {since}"));
+        return;
+    }
+    let left = more(chapter.victims_left);
+    let taken = 4 + width(&left) + width(chapter.since());
+    match WIDTH.checked_sub(taken).filter(|gap| *gap > 1) {
+        Some(gap) => page.line(format!("    {}{}{since}", left.dimmed(), " ".repeat(gap))),
+        None => {
+            page.more(chapter.victims_left);
+            page.line(format!("    {since}"));
+        }
+    }
+}
+
+fn codes(page: &mut Page, chapter: &Chapter<'_>) {
+    if chapter.codes.is_empty() {
+        return;
+    }
+    let codes = chapter.codes.iter();
+    let codes: Vec<_> = codes
+        .map(|(code, number)| format!("{} × {code}", count(*number)))
+        .collect();
+    page.paragraph("    ", "    ", &codes.join(", "), |text| text.normal());
+}
+
+/// The headers that were asked for, in one line if it is long enough.
+fn headers(page: &mut Page, victim: &Victim<'_>) {
+    let headers = victim.headers.iter().map(|(name, values)| {
+        let values: Vec<_> = values
+            .iter()
+            .map(|value| {
+                value
+                    .as_deref()
+                    .map_or_else(|| "?".to_owned(), escape::terminal)
+            })
+            .collect();
+        let values = match values.as_slice() {
+            [] => "(absent)".to_owned(),
+            values => values.join(", "),
+        };
+        format!("{}: {values}", escape::terminal(name))
+    });
+    let headers: Vec<_> = headers.collect();
+    let together = headers.join("  ");
+    if headers.is_empty() {
+        return;
+    }
+    if width(&together) <= WIDTH - 6 {
+        page.line(format!("      {together}"));
+        return;
+    }
+    for header in headers {
+        page.line(format!("      {}", shortened(&header, WIDTH - 6)));
+    }
+}
+
+fn table(grid: &Grid<'_>) -> Table {
+    let mut table = Table::default();
+    for column in &grid.columns {
+        let fit = match column {
+            Column::Method => Fit::Shorten,
+            Column::Client => Fit::Overflow,
+            _ => Fit::Whole,
+        };
+        table.column(column.title(), fit);
+    }
+    for row in &grid.rows {
+        let cells = row.iter().map(|cell| match cell {
+            Cell::Words(words) => words.clone(),
+            Cell::Wire(bytes) => escape::terminal(bytes),
+        });
+        table.row(cells.collect());
+    }
+    table
+}
+
+/// A paragraph with its label before it.
+fn aside(page: &mut Page, label: &str, text: &str) {
+    let text = escape::terminal(text.as_bytes());
+    page.labelled(" ", &format!("{label:<4}"), &text, |label| label.bold());
+}
+
+fn look(page: &mut Page, chapter: &Chapter<'_>, files: Files) {
+    for (place, evidence) in chapter.evidence.iter().enumerate() {
+        let text = match evidence.stamp {
+            Some(stamp) => format!("packet {}: {}", packet(stamp, files), evidence.text),
+            None => evidence.text.clone(),
+        };
+        aside(page, if place == 0 { "look" } else { "" }, &text);
+    }
+    if chapter.evidence_left > 0 && !chapter.evidence.is_empty() {
+        aside(page, "", &more(chapter.evidence_left));
+    }
+}

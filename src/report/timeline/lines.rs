@@ -1,0 +1,347 @@
+//! One chapter of the story: beats in, lines out.
+//!
+//! What divides the story (a GOAWAY, a close) has a line of its own; what lies between is gathered and
+//! summed up. What never happens here: an order of its own; beats come in theirs.
+
+use colored::Colorize as _;
+
+use super::clock::elapsed;
+use super::events::{Beat, What};
+use super::labels;
+use super::text::Text;
+use crate::decode::Direction;
+use crate::decode::tcp::Ending;
+use crate::inspect::report::Report;
+use crate::inspect::{Close, ConnectionRecord, GoAway, Rpc, Verdict};
+use crate::report::escape;
+use crate::report::units::{count, counted, duration};
+
+/// Tells one chapter: gathers what can be summed up until something happens that divides it.
+pub(super) struct Teller<'a> {
+    style: &'a Text,
+    several_files: bool,
+    merged: bool,
+    out: String,
+    quiet: Quiet,
+    groups: Vec<Group<'a>>,
+    skipped: u64,
+    /// When the server's first GOAWAY was seen, by connection told last.
+    goaway: Option<(u32, i64)>,
+}
+
+/// What is only counted.
+#[derive(Default)]
+struct Quiet {
+    ok: u64,
+    unknown: u64,
+    pings: u64,
+}
+
+/// Victims of one kind.
+struct Group<'a> {
+    verdict: Verdict,
+    ended: bool,
+    beats: Vec<(Beat<'a>, &'a Rpc)>,
+}
+
+impl<'a> Teller<'a> {
+    pub(super) fn new(style: &'a Text, report: &Report, merged: bool) -> Self {
+        Self {
+            style,
+            several_files: report.files.len() > 1,
+            merged,
+            out: String::new(),
+            quiet: Quiet::default(),
+            groups: Vec::new(),
+            skipped: 0,
+            goaway: None,
+        }
+    }
+
+    pub(super) fn tell(&mut self, beat: Beat<'a>) {
+        if let What::GoAway(goaway) = beat.what
+            && !goaway.from_client()
+            && self
+                .goaway
+                .is_none_or(|(connection, _)| connection != beat.record.number)
+        {
+            self.goaway = Some((beat.record.number, beat.nanos));
+        }
+        if !self.style.is_told(&beat) {
+            self.flush();
+            self.skipped += 1;
+            return;
+        }
+        self.end_gap();
+        match beat.what {
+            What::Ok => self.quiet.ok += 1,
+            What::Unknown => self.quiet.unknown += 1,
+            What::Ping => self.quiet.pings += 1,
+            What::Began(rpc) => self.gather(beat, rpc, false),
+            What::Ended(rpc) => self.gather(beat, rpc, true),
+            What::Opened
+            | What::Settings(_)
+            | What::GoAway(_)
+            | What::Acknowledged(_)
+            | What::Closed(_) => {
+                self.flush();
+                self.hinge(&beat);
+            }
+        }
+    }
+
+    pub(super) fn finish(mut self) -> String {
+        self.flush();
+        self.end_gap();
+        self.out
+    }
+
+    fn gather(&mut self, beat: Beat<'a>, rpc: &'a Rpc, ended: bool) {
+        let known = self.groups.iter_mut();
+        let mut same = known.filter(|group| group.verdict == rpc.verdict && group.ended == ended);
+        if let Some(group) = same.next() {
+            group.beats.push((beat, rpc));
+            return;
+        }
+        self.groups.push(Group {
+            verdict: rpc.verdict,
+            ended,
+            beats: vec![(beat, rpc)],
+        });
+    }
+
+    /// What was left out on request.
+    fn end_gap(&mut self) {
+        if self.skipped > 0 {
+            let moments = counted(std::mem::take(&mut self.skipped), "moment");
+            self.out
+                .push_str(&format!("{:14}… {moments} outside the window …\n", ""));
+        }
+    }
+
+    fn flush(&mut self) {
+        let Quiet { ok, unknown, pings } = std::mem::take(&mut self.quiet);
+        let mut counts = Vec::new();
+        if ok > 0 {
+            counts.push(format!("{} ok", counted(ok, "RPC")));
+        }
+        if unknown > 0 {
+            counts.push(format!("{} not known", counted(unknown, "RPC")));
+        }
+        if pings > 0 {
+            counts.push(counted(pings, "ping"));
+        }
+        if !counts.is_empty() {
+            self.out.push_str(
+                &format!("{:14}… {} …\n", "", counts.join(", "))
+                    .dimmed()
+                    .to_string(),
+            );
+        }
+        for group in std::mem::take(&mut self.groups) {
+            if group.beats.len() <= self.style.limit.max(1) {
+                for (beat, rpc) in &group.beats {
+                    let text = self.victim(rpc, group.ended);
+                    self.line(beat, mark(group.ended), &text);
+                }
+            } else {
+                self.crowd(&group);
+            }
+        }
+    }
+
+    /// One victim by name.
+    fn victim(&self, rpc: &Rpc, ended: bool) -> String {
+        let secrets = self.style.secrets;
+        let name = format!("{} {}", labels::call(rpc), labels::method(rpc, secrets));
+        if !ended {
+            return format!("{name} opened{}", labels::headers(rpc, secrets));
+        }
+        let mut text = format!("{name} {}", labels::fate(rpc.verdict).red());
+        if let Some(nanos) = rpc.duration_nanos().filter(|nanos| *nanos > 0) {
+            text.push_str(&format!(" after {}", duration(nanos)));
+        }
+        for word in answer(rpc) {
+            text.push_str(&format!(", {word}"));
+        }
+        text.push_str(&format!(", {}", labels::safety(rpc.processed)));
+        if let Some(link) = &rpc.retried_as {
+            text.push_str(&format!(
+                ", retried as {}:{}",
+                link.call.connection, link.call.stream
+            ));
+        }
+        text
+    }
+
+    /// Many victims of one kind in one line.
+    fn crowd(&mut self, group: &Group<'a>) {
+        let Some((first, rpc)) = group.beats.first() else {
+            return;
+        };
+        let calls = || group.beats.iter().map(|(_, rpc)| *rpc);
+        let named: Vec<_> = calls().take(self.style.limit).map(labels::call).collect();
+        let crowd = counted(group.beats.len() as u64, "RPC");
+        let mut text = format!("{crowd} ");
+        if calls().all(|other| other.method == rpc.method) {
+            text.push_str(&format!("{} ", labels::method(rpc, self.style.secrets)));
+        }
+        if group.ended {
+            text.push_str(&labels::fate(group.verdict).red().to_string());
+            let waits = calls()
+                .filter_map(Rpc::duration_nanos)
+                .filter(|nanos| *nanos > 0);
+            if let Some(waits) = labels::spread(waits) {
+                text.push_str(&format!(" after {waits}"));
+            }
+            if calls().all(|other| other.processed == rpc.processed) {
+                text.push_str(&format!(", {}", labels::safety(rpc.processed)));
+            }
+            let retried = calls().filter(|rpc| rpc.retried_as.is_some()).count();
+            if retried > 0 {
+                text.push_str(&format!(", {} retried", count(retried as u64)));
+            }
+        } else {
+            let last = group
+                .beats
+                .last()
+                .map_or(first.nanos, |(beat, _)| beat.nanos);
+            let over = duration(last - first.nanos);
+            text.push_str(&format!(
+                "opened over {over}, later {}",
+                labels::fate(group.verdict)
+            ));
+        }
+        let rest = group.beats.len().saturating_sub(named.len());
+        text.push_str(&format!(": {}", named.join(", ")));
+        if rest > 0 {
+            text.push_str(&format!(" … {} more", count(rest as u64)));
+        }
+        self.line(first, mark(group.ended), &text);
+    }
+
+    /// Something that divides the story.
+    fn hinge(&mut self, beat: &Beat<'a>) {
+        let record = beat.record;
+        let age = record
+            .opened
+            .map(|opened| beat.stamp.time.nanos_since(opened.time));
+        match beat.what {
+            What::Opened => {
+                let text = match record.opened {
+                    Some(_) => format!("opened by {}", record.client),
+                    None => "first seen; its beginning was not captured".to_owned(),
+                };
+                self.line(beat, "○", &text);
+            }
+            What::Settings(from) => self.line(
+                beat,
+                "·",
+                &format!(
+                    "SETTINGS of the {}{}",
+                    from.sender(),
+                    settings(record, from)
+                ),
+            ),
+            What::GoAway(goaway) => {
+                let text = go_away(goaway, age);
+                self.line(beat, "⚑", &text.bold().to_string());
+            }
+            What::Acknowledged(goaway) => {
+                let by = goaway.from.reverse().sender();
+                let nanos = beat.stamp.time.nanos_since(goaway.stamp.time);
+                self.line(
+                    beat,
+                    "✓",
+                    &format!(
+                        "the {by} acknowledges the GOAWAY, {} later",
+                        duration(nanos)
+                    ),
+                );
+            }
+            What::Closed(close) => {
+                let since = self
+                    .goaway
+                    .filter(|(connection, _)| *connection == record.number);
+                let text = closed(close, since.map(|(_, nanos)| beat.nanos - nanos));
+                self.line(beat, "■", &text);
+            }
+            What::Ok | What::Unknown | What::Ping | What::Began(_) | What::Ended(_) => {}
+        }
+    }
+
+    fn line(&mut self, beat: &Beat<'_>, mark: &str, text: &str) {
+        let connection = if self.merged {
+            format!("conn {:<3} ", beat.record.number)
+        } else {
+            String::new()
+        };
+        let file = if self.several_files {
+            format!(" of file {}", beat.stamp.file)
+        } else {
+            String::new()
+        };
+        let place = format!("packet {}{file}", beat.stamp.packet);
+        let elapsed = elapsed(beat.nanos);
+        self.out.push_str(&format!(
+            "{elapsed:>12}  {connection}{mark} {text}  {}\n",
+            place.dimmed()
+        ));
+    }
+}
+
+const fn mark(ended: bool) -> &'static str {
+    if ended { "✗" } else { "▹" }
+}
+
+/// What the wire said of a call's end.
+fn answer(rpc: &Rpc) -> impl Iterator<Item = String> {
+    let status = rpc.grpc_status.as_deref();
+    let status = status.map(|status| format!("grpc-status {}", escape::terminal(status)));
+    let message = rpc
+        .grpc_message
+        .as_deref()
+        .filter(|message| !message.is_empty());
+    let message = message.map(|message| format!("\"{}\"", escape::terminal(message)));
+    let error = rpc.error.map(|error| error.to_string());
+    [status, message, error].into_iter().flatten()
+}
+
+fn settings(record: &ConnectionRecord, from: Direction) -> String {
+    let known = match from {
+        Direction::ClientToServer => record.client_settings.as_deref(),
+        Direction::ServerToClient => record.server_settings.as_deref(),
+    };
+    let known = known.unwrap_or_default().iter();
+    known.map(|(id, value)| format!(" {id}={value}")).collect()
+}
+
+fn go_away(goaway: &GoAway, age: Option<i64>) -> String {
+    let mut text = format!(
+        "GOAWAY of the {}: {}",
+        goaway.from.sender(),
+        labels::goaway(goaway)
+    );
+    if let Some(age) = age {
+        text.push_str(&format!(", at an age of {}", duration(age)));
+    }
+    if goaway.streams_beyond > 0 {
+        text.push_str(&format!(
+            "; {} beyond it",
+            counted(goaway.streams_beyond, "stream")
+        ));
+    }
+    text
+}
+
+fn closed(close: Close, since_goaway: Option<i64>) -> String {
+    let how = match close.ending {
+        Ending::Fin => "FIN",
+        Ending::Rst => "RST",
+    };
+    let since = match since_goaway {
+        Some(nanos) => format!(", {} after the first GOAWAY", duration(nanos)),
+        None => ", no GOAWAY before".to_owned(),
+    };
+    format!("{} {how}{since}", close.by.sender())
+}

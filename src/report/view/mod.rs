@@ -1,0 +1,241 @@
+//! What a report tells, in the order it is told, before it is words.
+//!
+//! In: a [`Report`], how many of a kind to tell one by one, and whether secrets are shown. Out: a
+//! [`Story`], which the terminal's text and the Markdown put into words, so that they group, count
+//! and leave out alike. What never happens here: a verdict, a reason or an advice that the report
+//! does not hold.
+//!
+//! Bytes from the wire are still bytes here, with secrets taken out: each format has an escape of its
+//! own.
+
+mod capture_line;
+mod connection_row;
+mod grid;
+mod rpc_row;
+mod section;
+mod status;
+mod suggestion;
+#[cfg(test)]
+pub(super) mod tests;
+mod totals;
+mod unreadable;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+pub(super) use capture_line::Scope;
+pub(super) use connection_row::{Closed, Witness};
+pub(super) use grid::{Cell, Column, Grid, packet};
+pub(super) use rpc_row::Victim;
+pub(super) use section::{Chapter, Subject, label};
+pub(super) use suggestion::Next;
+pub(super) use totals::{Fate, Toll};
+pub(super) use unreadable::Silence;
+
+use super::json::Files;
+use super::redact::Secrets;
+use crate::capture::{Stamp, Timestamp};
+use crate::decode::anomaly::Anomaly;
+use crate::inspect::diagnosis::{Finding, Severity};
+use crate::inspect::report::Report;
+use crate::inspect::{CallId, ConnectionRecord, Rpc, Verdict};
+
+/// How a story is told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Manner {
+    /// How many of a kind are told one by one.
+    pub(super) limit: usize,
+    /// Whether secrets are shown.
+    pub(super) secrets: Secrets,
+}
+
+/// What a report tells.
+#[derive(Debug)]
+pub(super) struct Story<'a> {
+    /// Whether packets need their file named.
+    pub(super) files: Files,
+    /// What was looked at.
+    pub(super) scope: Scope,
+    /// What became of the calls.
+    pub(super) toll: Toll,
+    /// What went wrong, most severe first.
+    pub(super) chapters: Vec<Chapter<'a>>,
+    /// Findings of kinds that were told often enough.
+    pub(super) untold: Vec<Untold>,
+    /// What is worth knowing.
+    pub(super) notes: Vec<&'a Finding>,
+    /// Notes beyond the limit.
+    pub(super) notes_left: u64,
+    /// Connections without a readable call, a kind each.
+    pub(super) silences: Vec<Silence>,
+    /// What was odd about the capture, the first ones.
+    pub(super) oddities: Vec<&'a Anomaly>,
+    /// Oddities beyond the limit.
+    pub(super) oddities_left: u64,
+    /// What to type next.
+    pub(super) next: Next,
+}
+
+/// Findings of one rule that are not told: there are too many alike.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Untold {
+    /// The rule.
+    pub(super) rule: &'static str,
+    /// How many.
+    pub(super) count: u64,
+    /// The first few servers they are about.
+    pub(super) servers: Vec<SocketAddr>,
+}
+
+impl<'a> Story<'a> {
+    /// The story of a report.
+    pub(super) fn of(report: &'a Report, limit: usize, secrets: Secrets) -> Self {
+        let files = if report.files.len() > 1 {
+            Files::Several
+        } else {
+            Files::One
+        };
+        let manner = Manner { limit, secrets };
+        let index = Index::of(report);
+        let mut teller = Teller {
+            manner,
+            index: &index,
+            told: Told::default(),
+            chapters: Vec::new(),
+            untold: BTreeMap::new(),
+        };
+        let findings = |severity| {
+            let all = report.analysis.findings.iter();
+            all.filter(move |finding| finding.severity == severity)
+        };
+        for finding in findings(Severity::Error) {
+            teller.tell(finding);
+        }
+        teller.tell_unexplained(report);
+        for finding in findings(Severity::Warning) {
+            teller.tell(finding);
+        }
+        let notes: Vec<_> = findings(Severity::Info).collect();
+        let silences = Silence::all_of(report);
+        let Teller {
+            chapters, untold, ..
+        } = teller;
+        Self {
+            files,
+            scope: Scope::of(report),
+            toll: Toll::of(report, limit),
+            next: Next::of(report, &chapters, silences.first()),
+            chapters,
+            untold: untold.into_values().collect(),
+            notes_left: beyond(notes.len(), limit.max(1)),
+            notes: notes.into_iter().take(limit.max(1)).collect(),
+            silences,
+            oddities: report.anomalies.iter().take(limit).collect(),
+            oddities_left: beyond(report.anomalies.len(), limit),
+        }
+    }
+}
+
+impl Story<'_> {
+    /// Whether calls were seen and there is nothing to say of them.
+    pub(super) fn is_quiet(&self) -> bool {
+        let nothing_wrong = self.toll.died == 0 && self.chapters.is_empty();
+        nothing_wrong && self.silences.is_empty()
+    }
+}
+
+/// How many of `length` are not among the first `limit`.
+fn beyond(length: usize, limit: usize) -> u64 {
+    u64::try_from(length.saturating_sub(limit)).unwrap_or(u64::MAX)
+}
+
+/// Calls and connections by what names them.
+#[derive(Debug)]
+struct Index<'a> {
+    connections: FxHashMap<u32, &'a ConnectionRecord>,
+    rpcs: FxHashMap<CallId, &'a Rpc>,
+    epoch: Option<Timestamp>,
+}
+
+impl<'a> Index<'a> {
+    fn of(report: &'a Report) -> Self {
+        let connections = report.analysis.connections.iter();
+        let rpcs = report.analysis.rpcs.iter();
+        Self {
+            connections: connections.map(|record| (record.number, record)).collect(),
+            rpcs: rpcs.map(|rpc| (rpc.id, rpc)).collect(),
+            epoch: report.first_packet,
+        }
+    }
+}
+
+/// What earlier chapters have told already.
+#[derive(Debug, Default)]
+struct Told {
+    connections: FxHashSet<u32>,
+    rpcs: FxHashSet<CallId>,
+    packets: FxHashSet<Stamp>,
+    rules: BTreeMap<&'static str, usize>,
+}
+
+/// Puts chapters together; what was told is not told again.
+#[derive(Debug)]
+struct Teller<'a, 'b> {
+    manner: Manner,
+    index: &'b Index<'a>,
+    told: Told,
+    chapters: Vec<Chapter<'a>>,
+    untold: BTreeMap<&'static str, Untold>,
+}
+
+impl<'a> Teller<'a, '_> {
+    fn tell(&mut self, finding: &'a Finding) {
+        let times = self.told.rules.entry(finding.rule).or_default();
+        *times += 1;
+        if *times > self.manner.limit.max(1) {
+            self.leave_untold(finding);
+            return;
+        }
+        let chapter = Chapter::of_finding(finding, self.index, self.manner, &self.told);
+        self.told.packets.extend(chapter.packets());
+        self.chapters.push(chapter);
+        self.told.connections.extend(&finding.connections);
+        self.told.rpcs.extend(&finding.rpcs);
+    }
+
+    fn leave_untold(&mut self, finding: &Finding) {
+        let untold = self.untold.entry(finding.rule).or_insert(Untold {
+            rule: finding.rule,
+            count: 0,
+            servers: Vec::new(),
+        });
+        untold.count += 1;
+        let first = finding.connections.first();
+        let server = first.and_then(|number| self.index.connections.get(number));
+        if let Some(record) = server.filter(|_| untold.servers.len() < self.manner.limit) {
+            untold.servers.push(record.server);
+        }
+    }
+
+    /// The dead that no finding accounts for, by verdict.
+    fn tell_unexplained(&mut self, report: &'a Report) {
+        let explained: FxHashSet<_> = report
+            .analysis
+            .findings
+            .iter()
+            .filter(|finding| finding.severity != Severity::Info)
+            .flat_map(|finding| &finding.rpcs)
+            .collect();
+        for verdict in Verdict::ALL {
+            let of_verdict = |rpc: &&Rpc| rpc.verdict == verdict && !explained.contains(&rpc.id);
+            let dead: Vec<_> = report.analysis.rpcs.iter().filter(of_verdict).collect();
+            if !verdict.is_death() || dead.is_empty() {
+                continue;
+            }
+            let chapter = Chapter::of_dead(verdict, &dead, self.index, self.manner);
+            self.chapters.push(chapter);
+        }
+    }
+}

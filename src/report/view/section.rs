@@ -1,0 +1,318 @@
+//! One thing that went wrong: its connections, its victims, and where to look.
+
+use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+
+use super::connection_row::{beginning, said};
+use super::totals::death;
+use super::{Index, Manner, Told, Victim, Witness, beyond};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::capture::Stamp;
+use crate::decode::http2::ErrorCode;
+use crate::inspect::diagnosis::{Confidence, Evidence, Finding, Severity};
+use crate::inspect::{CallId, Outcome, Rpc, Verdict};
+use crate::report::units::{counted, length};
+
+/// How many codes are counted in words: as many as have a name (RFC 9113, section 7).
+const MAX_CODES: usize = 14;
+
+/// What a chapter is about.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::report) enum Subject<'a> {
+    /// A finding.
+    Finding(&'a Finding),
+    /// Calls that died and that no finding accounts for.
+    Unexplained {
+        /// Of what they died.
+        verdict: Verdict,
+        /// How many there are.
+        count: u64,
+        /// The server of one of them.
+        server: Option<SocketAddr>,
+        /// To how many servers they were sent.
+        servers: u64,
+    },
+}
+
+/// One thing that went wrong.
+#[derive(Debug)]
+pub(in crate::report) struct Chapter<'a> {
+    /// What it is about.
+    pub(in crate::report) subject: Subject<'a>,
+    /// Its connections, unless they were told before; where they are more than the limit, those
+    /// with most victims.
+    pub(in crate::report) witnesses: Vec<Witness<'a>>,
+    /// Connections beyond the limit.
+    pub(in crate::report) witnesses_left: u64,
+    /// Its victims, unless they were told before; those that no retry saved first, and in the order
+    /// of the connections.
+    pub(in crate::report) victims: Vec<Victim<'a>>,
+    /// Victims beyond the limit.
+    pub(in crate::report) victims_left: u64,
+    /// What the GOAWAYs said beside NO_ERROR, and on how many connections.
+    pub(in crate::report) said: Vec<(ErrorCode, &'a [u8], u64)>,
+    /// Other such words beyond the limit.
+    pub(in crate::report) said_left: u64,
+    /// The codes of the RST_STREAMs that ended its calls, most frequent first, where they differ and
+    /// not all of its victims are shown.
+    pub(in crate::report) codes: Vec<(ErrorCode, u64)>,
+    /// What the client libraries told the applications, most frequent first; nothing where no
+    /// call was reported with such words.
+    pub(in crate::report) heard: Vec<(&'a str, u64)>,
+    /// Whether its calls differ in what a retry would do: then each says so.
+    pub(in crate::report) differ: bool,
+    /// Whether moments count from each connection's opening; else from the capture's beginning.
+    pub(in crate::report) since_opening: bool,
+    /// Packets to look at that the victims do not name already.
+    pub(in crate::report) evidence: Vec<&'a Evidence>,
+    /// Such packets beyond the limit.
+    pub(in crate::report) evidence_left: u64,
+}
+
+impl<'a> Chapter<'a> {
+    pub(super) fn of_finding(
+        finding: &'a Finding,
+        index: &Index<'a>,
+        manner: Manner,
+        told: &Told,
+    ) -> Self {
+        let victims_told = finding.rpcs.iter().all(|call| told.rpcs.contains(call));
+        let connections_told = finding
+            .connections
+            .iter()
+            .all(|number| told.connections.contains(number));
+        let rpcs: Vec<_> = finding
+            .rpcs
+            .iter()
+            .filter_map(|call| index.rpcs.get(call).copied())
+            .collect();
+        let mut carried: BTreeMap<u32, u64> = finding
+            .connections
+            .iter()
+            .map(|number| (*number, 0))
+            .collect();
+        count_by_connection(finding.rpcs.iter().copied(), &mut carried);
+        if connections_told && victims_told {
+            carried.clear();
+        }
+        let mut chapter = Self::new(Subject::Finding(finding), &carried, index, manner);
+        if !victims_told {
+            chapter.heard = heard(&rpcs, manner);
+            chapter.add_victims(rpcs, index, manner);
+            // A report need not hold every call that a finding counts.
+            chapter.victims_left = beyond(finding.rpcs.len(), chapter.victims.len());
+        }
+        let shown: FxHashSet<_> = chapter.packets().collect();
+        let unseen = |evidence: &&Evidence| {
+            let at = evidence.stamp;
+            at.is_none_or(|at| !shown.contains(&at) && !told.packets.contains(&at))
+        };
+        let evidence: Vec<_> = finding.evidence.iter().filter(unseen).collect();
+        chapter.evidence_left = beyond(evidence.len(), manner.limit);
+        chapter.evidence = evidence.into_iter().take(manner.limit).collect();
+        chapter
+    }
+
+    /// The rule's name as a heading has it: `GOAWAY RACE`.
+    pub(in crate::report) fn label(&self) -> String {
+        label(self.rule().0)
+    }
+
+    /// The rule's name, or the verdict's where no rule has spoken, and how bad it is.
+    pub(in crate::report) fn rule(&self) -> (&'static str, Severity) {
+        match self.subject {
+            Subject::Finding(finding) => (finding.rule, finding.severity),
+            Subject::Unexplained { verdict, .. } => (verdict.name(), Severity::Error),
+        }
+    }
+
+    /// What happened, in a line.
+    pub(in crate::report) fn title(&self) -> Cow<'a, str> {
+        let (verdict, count, server, servers) = match self.subject {
+            Subject::Unexplained {
+                verdict,
+                count,
+                server,
+                servers,
+            } => (verdict, count, server, servers),
+            Subject::Finding(finding) if finding.confidence == Confidence::Certain => {
+                return Cow::Borrowed(&finding.title);
+            }
+            Subject::Finding(finding) => {
+                let doubt = finding.confidence.name();
+                return Cow::Owned(format!("{} ({doubt})", finding.title));
+            }
+        };
+        let connections = length(&self.witnesses).saturating_add(self.witnesses_left);
+        let to = match (server, servers) {
+            (Some(server), 1) => format!(" to {server}"),
+            _ => format!(" to {}", counted(servers, "server")),
+        };
+        Cow::Owned(format!(
+            "{} {} on {}{to}; no rule here says why",
+            counted(count, "RPC"),
+            death(verdict),
+            counted(connections, "connection"),
+        ))
+    }
+
+    /// From when its moments count.
+    pub(in crate::report) fn since(&self) -> &'static str {
+        if self.since_opening {
+            "times since the connection opened"
+        } else {
+            "times since the capture began: a SYN is not in it"
+        }
+    }
+
+    pub(super) fn of_dead(
+        verdict: Verdict,
+        dead: &[&'a Rpc],
+        index: &Index<'a>,
+        manner: Manner,
+    ) -> Self {
+        let mut carried = BTreeMap::new();
+        count_by_connection(dead.iter().map(|rpc| rpc.id), &mut carried);
+        let count = length(dead);
+        let records = carried
+            .keys()
+            .filter_map(|number| index.connections.get(number));
+        let servers: BTreeSet<_> = records.map(|record| record.server).collect();
+        let subject = Subject::Unexplained {
+            verdict,
+            count,
+            server: servers.first().copied(),
+            servers: u64::try_from(servers.len()).unwrap_or(u64::MAX),
+        };
+        let mut chapter = Self::new(subject, &carried, index, manner);
+        chapter.add_victims(dead.to_vec(), index, manner);
+        chapter
+    }
+
+    fn new(
+        subject: Subject<'a>,
+        carried: &BTreeMap<u32, u64>,
+        index: &Index<'a>,
+        manner: Manner,
+    ) -> Self {
+        let mut records: Vec<_> = carried
+            .iter()
+            .filter_map(|(number, victims)| Some((*index.connections.get(number)?, *victims)))
+            .collect();
+        if records.len() > manner.limit {
+            records.sort_by_key(|(_, victims)| Reverse(*victims));
+        }
+        let shown = || records.iter().take(manner.limit);
+        let since_opening = shown().all(|(record, _)| record.opened.is_some());
+        let mut said = said(&records);
+        let said_left = beyond(said.len(), manner.limit);
+        said.truncate(manner.limit);
+        let witnesses = shown().map(|(record, victims)| {
+            Witness::of(record, *victims, beginning(record, index, since_opening))
+        });
+        Self {
+            subject,
+            witnesses: witnesses.collect(),
+            witnesses_left: beyond(records.len(), manner.limit),
+            victims: Vec::new(),
+            victims_left: 0,
+            said,
+            said_left,
+            codes: Vec::new(),
+            heard: Vec::new(),
+            differ: false,
+            since_opening,
+            evidence: Vec::new(),
+            evidence_left: 0,
+        }
+    }
+
+    fn add_victims(&mut self, mut rpcs: Vec<&'a Rpc>, index: &Index<'a>, manner: Manner) {
+        if rpcs.len() > manner.limit {
+            self.codes = codes(&rpcs);
+        }
+        let first = rpcs.first().map(|rpc| rpc.processed);
+        self.differ = rpcs.iter().any(|rpc| Some(rpc.processed) != first);
+        let places = self.witnesses.iter().zip(0_usize..);
+        let places: FxHashMap<_, _> = places
+            .map(|(witness, place)| (witness.record.number, place))
+            .collect();
+        rpcs.sort_by_key(|rpc| {
+            let place = places.get(&rpc.id.connection).copied();
+            (
+                rpc.outcome == Outcome::Recovered,
+                place.unwrap_or(usize::MAX),
+            )
+        });
+        self.victims_left = beyond(rpcs.len(), manner.limit);
+        rpcs.truncate(manner.limit);
+        let record = |rpc: &Rpc| index.connections.get(&rpc.id.connection).copied();
+        let opened = |rpc: &&Rpc| record(rpc).is_some_and(|record| record.opened.is_some());
+        if self.since_opening && !rpcs.iter().all(opened) {
+            self.count_from_the_capture(index);
+        }
+        let victims = rpcs.into_iter().map(|rpc| {
+            let record = record(rpc);
+            let begin = record.and_then(|record| beginning(record, index, self.since_opening));
+            Victim::of(rpc, record, begin, manner)
+        });
+        self.victims = victims.collect();
+    }
+
+    /// All moments of a chapter count from the same beginning, or nobody could compare them.
+    fn count_from_the_capture(&mut self, index: &Index<'a>) {
+        self.since_opening = false;
+        for witness in &mut self.witnesses {
+            *witness = Witness::of(witness.record, witness.victims, index.epoch);
+        }
+    }
+
+    /// Packets that it names.
+    pub(super) fn packets(&self) -> impl Iterator<Item = Stamp> {
+        let victims = self.victims.iter();
+        let of_victims = victims.flat_map(|victim| [victim.rpc.opened, victim.rpc.ended]);
+        let of_evidence = self.evidence.iter().map(|evidence| evidence.stamp);
+        of_victims.chain(of_evidence).flatten()
+    }
+}
+
+/// A rule's name as a heading has it: `GOAWAY RACE`.
+pub(in crate::report) fn label(rule: &str) -> String {
+    rule.replace(['-', '_'], " ").to_uppercase()
+}
+
+fn count_by_connection(calls: impl Iterator<Item = CallId>, carried: &mut BTreeMap<u32, u64>) {
+    for call in calls {
+        *carried.entry(call.connection).or_default() += 1;
+    }
+}
+
+/// The codes of the RST_STREAMs that ended calls, if there are several.
+fn codes(rpcs: &[&Rpc]) -> Vec<(ErrorCode, u64)> {
+    let mut codes: BTreeMap<_, u64> = BTreeMap::new();
+    for code in rpcs.iter().filter_map(|rpc| rpc.error) {
+        *codes.entry(code).or_default() += 1;
+    }
+    let mut codes: Vec<_> = codes.into_iter().collect();
+    codes.sort_by_key(|(_, count)| Reverse(*count));
+    if codes.len() < 2 {
+        codes.clear();
+    }
+    codes.truncate(MAX_CODES);
+    codes
+}
+
+/// What applications heard of these calls, each text once, most frequent first.
+fn heard<'a>(rpcs: &[&'a Rpc], manner: Manner) -> Vec<(&'a str, u64)> {
+    let mut texts: BTreeMap<&str, u64> = BTreeMap::new();
+    for text in rpcs.iter().filter_map(|rpc| rpc.app_error.as_deref()) {
+        *texts.entry(text).or_default() += 1;
+    }
+    let mut texts: Vec<_> = texts.into_iter().collect();
+    texts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    texts.truncate(manner.limit);
+    texts
+}

@@ -1,0 +1,267 @@
+//! What became of the calls: the dead by how they died, and those that cannot be judged.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+
+use super::beyond;
+use super::status::Status;
+use crate::inspect::report::Report;
+use crate::inspect::{Outcome, Processed, Verdict};
+use crate::report::units::{self, counted};
+
+/// What became of the calls.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::report) struct Toll {
+    /// Calls of any verdict.
+    pub(in crate::report) total: u64,
+    /// Those that died.
+    pub(in crate::report) died: u64,
+    /// Those of the dead whom a retry saved.
+    pub(in crate::report) recovered: u64,
+    /// The dead by how they died; those that no retry saved first.
+    pub(in crate::report) fates: Vec<Fate>,
+    /// The dead that were counted only.
+    pub(in crate::report) unlisted: u64,
+    /// Calls that were answered with a failure.
+    pub(in crate::report) failed: u64,
+    /// These by status, most frequent first: the bytes as sent, or an HTTP status.
+    statuses: Vec<(Status, u64)>,
+    /// Further statuses beyond the limit.
+    statuses_left: u64,
+    /// Calls that cannot be judged.
+    pub(in crate::report) unjudged: Option<Unjudged>,
+}
+
+/// Calls that died alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::report) struct Fate {
+    /// Whether a retry saved them.
+    pub(in crate::report) recovered: bool,
+    /// Of what they died.
+    pub(in crate::report) verdict: Verdict,
+    /// Whether the server can have run them.
+    pub(in crate::report) processed: Processed,
+    /// How many.
+    pub(in crate::report) count: u64,
+}
+
+/// Calls that cannot be judged, and what the capture lacks of their connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::report) struct Unjudged {
+    /// How many calls.
+    pub(in crate::report) count: u64,
+    incomplete: u64,
+    begun_before: u64,
+    given_up: u64,
+}
+
+impl Toll {
+    pub(super) fn of(report: &Report, limit: usize) -> Self {
+        let verdicts = &report.analysis.verdicts;
+        let mut fates: FxHashMap<(bool, Verdict, Processed), u64> = FxHashMap::default();
+        let mut statuses: BTreeMap<Status, u64> = BTreeMap::new();
+        for rpc in &report.analysis.rpcs {
+            if rpc.verdict.is_death() {
+                let recovered = rpc.outcome == Outcome::Recovered;
+                *fates
+                    .entry((recovered, rpc.verdict, rpc.processed))
+                    .or_default() += 1;
+            } else if rpc.verdict == Verdict::Status {
+                *statuses.entry(Status::of(rpc)).or_default() += 1;
+            }
+        }
+        let mut fates: Vec<_> = fates
+            .into_iter()
+            .map(|((recovered, verdict, processed), count)| Fate {
+                recovered,
+                verdict,
+                processed,
+                count,
+            })
+            .collect();
+        fates.sort_by_key(|fate| {
+            let most_first = Reverse(fate.count);
+            (
+                fate.recovered,
+                most_first,
+                fate.verdict,
+                fate.processed as u8,
+            )
+        });
+        let mut statuses: Vec<_> = statuses.into_iter().collect();
+        statuses.sort_by_key(|(_, count)| Reverse(*count));
+        let statuses_left = beyond(statuses.len(), limit.max(1));
+        statuses.truncate(limit.max(1));
+        let listed = fates.iter().map(|fate| fate.count).sum();
+        Self {
+            total: verdicts.total(),
+            died: verdicts.deaths(),
+            recovered: fates
+                .iter()
+                .filter(|fate| fate.recovered)
+                .map(|fate| fate.count)
+                .sum(),
+            fates,
+            unlisted: verdicts.deaths().saturating_sub(listed),
+            failed: verdicts.of(Verdict::Status),
+            statuses,
+            statuses_left,
+            unjudged: Unjudged::of(report),
+        }
+    }
+
+    /// The answer in a few words.
+    pub(in crate::report) fn headline(&self) -> String {
+        let died = format!("{} died", counted(self.died, "RPC"));
+        match (self.died, self.recovered) {
+            (0, _) if self.total == 0 => "No RPC was seen".to_owned(),
+            (0, _) => "No RPC died".to_owned(),
+            (_, 0) => died,
+            (1, 1) => format!("{died}, recovered by a retry"),
+            (died_in_all, recovered) if died_in_all == recovered => {
+                format!("{died}, all recovered by a retry")
+            }
+            (_, recovered) => {
+                format!("{died}, {} recovered by a retry", units::count(recovered))
+            }
+        }
+    }
+
+    /// The dead's share of all calls, if any died.
+    pub(in crate::report) fn share(&self) -> Option<String> {
+        (self.died > 0).then(|| units::share(self.died, self.total))
+    }
+
+    /// What those did that neither died nor are in doubt, where that is all of them.
+    pub(in crate::report) fn well(&self) -> Option<String> {
+        let unjudged = self.unjudged.map_or(0, |unjudged| unjudged.count);
+        let in_doubt = self.failed.saturating_add(unjudged);
+        let well = self
+            .total
+            .saturating_sub(self.died)
+            .saturating_sub(in_doubt);
+        match (self.died, self.total, in_doubt) {
+            (0, 0, _) | (1.., ..) => None,
+            (_, 1, 0) => Some("the one there was succeeded".to_owned()),
+            (_, total, 0) => Some(format!("all {} succeeded", units::count(total))),
+            (_, total, _) => Some(format!(
+                "{} of {} succeeded",
+                units::count(well),
+                units::count(total)
+            )),
+        }
+    }
+
+    /// Calls that were answered with a failure, in words; `escape` makes of a peer's bytes what may
+    /// be printed.
+    pub(in crate::report) fn failed(&self, escape: fn(&[u8]) -> String) -> Option<String> {
+        let more = if self.died > 0 { " more" } else { "" };
+        let were = if self.failed == 1 {
+            "RPC was"
+        } else {
+            "RPCs were"
+        };
+        let failed = units::count(self.failed);
+        if self.failed == 0 {
+            return None;
+        }
+        let mut words: Vec<_> = match self.statuses.as_slice() {
+            [(status, count)] if *count == self.failed => vec![status.words(escape)],
+            several => several
+                .iter()
+                .map(|(status, count)| {
+                    format!("{} × {}", units::count(*count), status.words(escape))
+                })
+                .collect(),
+        };
+        if self.statuses_left > 0 {
+            words.push(format!(
+                "{} other statuses",
+                units::count(self.statuses_left)
+            ));
+        }
+        Some(format!(
+            "{failed}{more} {were} answered with an error: {}",
+            words.join(", ")
+        ))
+    }
+}
+
+impl Fate {
+    /// How they died.
+    pub(in crate::report) const fn what(&self) -> &'static str {
+        death(self.verdict)
+    }
+
+    /// What that means for a retry.
+    pub(in crate::report) const fn retry(&self) -> &'static str {
+        match (self.recovered, self.processed) {
+            (false, Processed::Yes) => "the server did the work: a retry runs it twice",
+            (false, Processed::Maybe) => "may have run: retry only if idempotent",
+            (false, Processed::No) => "not processed: safe to retry",
+            (true, Processed::Yes) => "recovered by a retry: it ran twice",
+            (true, Processed::Maybe) => "recovered by a retry: may have run twice",
+            (true, Processed::No) => "recovered by a retry, nothing ran twice",
+        }
+    }
+}
+
+/// How a call died, in a few words.
+pub(in crate::report) const fn death(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::BeyondLastStreamId => "lost to the GOAWAY race",
+        Verdict::CutByClose => "cut by the close",
+        Verdict::Refused => "refused by the server",
+        Verdict::ResetByServer => "reset by the server",
+        Verdict::ResetByClient => "cancelled by the client",
+        Verdict::DeadlineExceeded => "deadline exceeded",
+        Verdict::Unanswered => "unanswered at the end",
+        Verdict::Ok => "succeeded",
+        Verdict::Status => "answered with an error",
+        Verdict::Unknown => "cannot be judged",
+    }
+}
+
+impl Unjudged {
+    fn of(report: &Report) -> Option<Self> {
+        let mut unjudged = Self {
+            count: report.analysis.verdicts.of(Verdict::Unknown),
+            ..Self::default()
+        };
+        for record in &report.analysis.connections {
+            if record.verdicts.of(Verdict::Unknown) == 0 {
+                continue;
+            }
+            let missing = &record.missing;
+            let lost = missing.losses > missing.given_up || missing.bytes > 0;
+            unjudged.incomplete += u64::from(lost);
+            unjudged.begun_before += u64::from(!record.preface_seen);
+            unjudged.given_up += u64::from(missing.given_up > 0 || missing.streams > 0);
+        }
+        (unjudged.count > 0).then_some(unjudged)
+    }
+
+    /// How many, and why.
+    pub(in crate::report) fn words(&self) -> String {
+        let rpcs = counted(self.count, "RPC");
+        let mut reasons = Vec::new();
+        if self.incomplete > 0 {
+            let connections = counted(self.incomplete, "connection");
+            reasons.push(format!("the capture lacks packets of {connections}"));
+        }
+        if self.begun_before > 0 {
+            let connections = counted(self.begun_before, "connection");
+            reasons.push(format!("{connections} began before the capture"));
+        }
+        if self.given_up > 0 {
+            let connections = counted(self.given_up, "connection");
+            reasons.push(format!("{connections} were given up to stay within limits"));
+        }
+        if reasons.is_empty() {
+            reasons.push("their headers cannot be read".to_owned());
+        }
+        format!("{rpcs} cannot be judged: {}", reasons.join(", "))
+    }
+}

@@ -1,0 +1,127 @@
+//! Connections without a call that could be read: a kind and a server each.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use crate::decode::tcp::Ending;
+use crate::decode::{Direction, Instead, Transport};
+use crate::inspect::ConnectionRecord;
+use crate::inspect::report::Report;
+
+/// Why nothing can be told of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::report) enum Why {
+    /// Its server answered the client's preface with something else.
+    Answered(Instead),
+    /// Its server closed at the client's preface, without a byte.
+    ClosedOnPreface,
+    /// The connect was refused.
+    Refused,
+    /// The connect was never answered.
+    NeverAnswered,
+    /// It is TLS that was not decrypted.
+    Encrypted,
+}
+
+/// Connections of which the same is to be told.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::report) struct Silence {
+    /// Why.
+    pub(in crate::report) why: Why,
+    /// How many connections.
+    pub(in crate::report) count: u64,
+    /// To how many servers.
+    pub(in crate::report) servers: u64,
+    /// The server with most of them.
+    pub(in crate::report) server: SocketAddr,
+    /// The first of them.
+    pub(in crate::report) connection: u32,
+}
+
+impl Silence {
+    pub(super) fn all_of(report: &Report) -> Vec<Self> {
+        let mut kinds: BTreeMap<Why, BTreeMap<SocketAddr, (u64, u32)>> = BTreeMap::new();
+        for record in &report.analysis.connections {
+            let Some(why) = why(record) else { continue };
+            let servers = kinds.entry(why).or_default();
+            servers.entry(record.server).or_insert((0, record.number)).0 += 1;
+        }
+        let silences = kinds.into_iter().filter_map(|(why, servers)| {
+            let (server, (_, connection)) = servers.iter().max_by_key(|(_, (count, _))| *count)?;
+            Some(Self {
+                why,
+                count: servers.values().map(|(count, _)| count).sum(),
+                servers: u64::try_from(servers.len()).unwrap_or(u64::MAX),
+                server: *server,
+                connection: *connection,
+            })
+        });
+        silences.collect()
+    }
+
+    /// How many connections to where.
+    pub(in crate::report) fn who(&self) -> String {
+        let connections = crate::report::units::counted(
+            self.count,
+            match self.why {
+                Why::Refused | Why::NeverAnswered => "connect",
+                _ => "connection",
+            },
+        );
+        match self.servers {
+            1 => format!("{connections} to {}", self.server),
+            2 => format!("{connections} to {} and another server", self.server),
+            many => format!(
+                "{connections} to {} and {} other servers",
+                self.server,
+                many - 1
+            ),
+        }
+    }
+
+    /// What is to be told of them, after [`Self::who`].
+    pub(in crate::report) fn what(&self) -> String {
+        let one = self.count == 1;
+        match self.why {
+            Why::Answered(instead) => {
+                format!(
+                    "never spoke HTTP/2: the server answered with {}",
+                    instead.name()
+                )
+            }
+            Why::ClosedOnPreface => {
+                "never spoke HTTP/2: the server closed on the client's preface without a byte"
+                    .into()
+            }
+            Why::Refused => format!("{} refused (RST)", if one { "was" } else { "were" }),
+            Why::NeverAnswered => {
+                format!("{} never answered", if one { "was" } else { "were" })
+            }
+            Why::Encrypted => {
+                let are = if one { "is" } else { "are" };
+                format!("{are} TLS and not decrypted: the calls inside cannot be told")
+            }
+        }
+    }
+}
+
+fn why(record: &ConnectionRecord) -> Option<Why> {
+    match record.transport {
+        Transport::H2c | Transport::H2 => None,
+        Transport::Tls => Some(Why::Encrypted),
+        Transport::NotHttp2 => Some(match record.instead {
+            Some((instead, _)) => Why::Answered(instead),
+            None => Why::ClosedOnPreface,
+        }),
+        Transport::None => {
+            let refused = record.close.is_some_and(|close| {
+                close.by == Direction::ServerToClient && close.ending == Ending::Rst
+            });
+            Some(if refused {
+                Why::Refused
+            } else {
+                Why::NeverAnswered
+            })
+        }
+    }
+}
