@@ -23,6 +23,7 @@ mod record;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod time;
 
 pub use compression::Compression;
 pub use error::CaptureError;
@@ -33,7 +34,8 @@ pub use link_type::LinkType;
 #[cfg(feature = "live")]
 pub use live::{Heard, KernelCounts, LiveCapture, LiveOptions, Waker};
 pub use merge::Capture;
-pub use packet::{Packet, Stamp, Timestamp};
+pub use packet::{Packet, Stamp};
 pub use pcapng::{WrittenPacket, interface_block, packet_block, section_block};
 pub use record::MAX_PACKET;
 pub use summary::{CaptureNote, FileSummary, Format, Interface, Resolution, Secrets, SecretsKind};
+pub use time::{TimeDelta, Timestamp};

@@ -1,4 +1,6 @@
-//! Who sent a thing.
+//! Which way bytes went, and what there is one of for each side.
+
+use std::ops::{Index, IndexMut};
 
 /// The way bytes went on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,6 +36,54 @@ impl Direction {
         match self {
             Self::ClientToServer => "client",
             Self::ServerToClient => "server",
+        }
+    }
+}
+
+/// One of a thing for each side of a connection, indexed by the way that the side sends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct PerSide<T> {
+    /// Of the side that opened the connection.
+    pub client: T,
+    /// Of the side that accepted it.
+    pub server: T,
+}
+
+impl<T> PerSide<T> {
+    /// Both by the same function, the client's first.
+    pub fn map<U>(self, mut function: impl FnMut(T) -> U) -> PerSide<U> {
+        PerSide {
+            client: function(self.client),
+            server: function(self.server),
+        }
+    }
+
+    /// Both, the client's first.
+    pub fn iter(&self) -> impl Iterator<Item = (Direction, &T)> {
+        [
+            (Direction::ClientToServer, &self.client),
+            (Direction::ServerToClient, &self.server),
+        ]
+        .into_iter()
+    }
+}
+
+impl<T> Index<Direction> for PerSide<T> {
+    type Output = T;
+
+    fn index(&self, side: Direction) -> &T {
+        match side {
+            Direction::ClientToServer => &self.client,
+            Direction::ServerToClient => &self.server,
+        }
+    }
+}
+
+impl<T> IndexMut<Direction> for PerSide<T> {
+    fn index_mut(&mut self, side: Direction) -> &mut T {
+        match side {
+            Direction::ClientToServer => &mut self.client,
+            Direction::ServerToClient => &mut self.server,
         }
     }
 }

@@ -29,7 +29,7 @@ mod network;
 pub use carrier::Carrier;
 pub use connection::{MAX_UNDECIDED_BYTES, Unrelated};
 pub use decoder::{Decoder, GivenUp, Options, Tally};
-pub use direction::Direction;
+pub use direction::{Direction, PerSide};
 pub use durations::Durations;
 pub use event::{Event, Guess, Instead, Recognition, Transport};
 pub use limits::{Limits, MAX_CONNECTIONS, MAX_HELD_IN_ALL};
