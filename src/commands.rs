@@ -13,16 +13,15 @@ use std::sync::Arc;
 use anyhow::Context as _;
 #[cfg(feature = "live")]
 use h2sniff::capture;
-use h2sniff::capture::{Capture, CaptureError};
+use h2sniff::capture::{Capture, CaptureError, Stamp, Timestamp};
 use h2sniff::decode::anomaly::{Anomaly, Layer};
 use h2sniff::decode::tls::KeyLog;
-use h2sniff::decode::{self, Event, Tally, Transport};
+use h2sniff::decode::{self, Event, Listener, Network, Recognition, Tally, Transport};
 use h2sniff::inspect::Interest;
 use h2sniff::inspect::diagnosis::{Finding, RULES, Severity};
 use h2sniff::pipeline;
 use h2sniff::report::frames::{self, LoggedSide, Place, Style};
 use h2sniff::report::{self, Files, Report, Secrets};
-use rustc_hash::FxHashMap;
 
 #[cfg(feature = "live")]
 pub(crate) use live::live;
@@ -138,57 +137,31 @@ pub(crate) fn frames(options: &Frames) -> anyhow::Result<Done> {
         Files::One
     };
     let mut out = open(&options.output)?;
-    let mut line = String::new();
-    let mut epoch = None;
-    let mut places: FxHashMap<u32, Place> = FxHashMap::default();
-    let mut readable = false;
-    let mut recognised = 0;
-    let mut selected = frames::Selected::new(options.selection.filter());
     let decode = decode_options(&options.input, keep)?;
-    let mut decoder = pipeline::events(&mut capture, decode, |first, connection, event| {
-        let epoch = *epoch.get_or_insert(first.time);
-        if let Event::Recognised(recognition) = event {
-            recognised += 1;
-            readable |= recognition.transport.is_http2();
-            places.insert(
-                connection,
-                Place {
-                    connection,
-                    tcp_stream: recognition.tcp_stream,
-                    client: recognition.client,
-                    server: recognition.server,
-                },
-            );
-        }
-        if matches!(event, Event::Finished { .. }) {
-            places.remove(&connection);
-            selected.forget(connection);
-        }
-        let Event::Frame(frame) = event else {
-            return Ok(());
-        };
-        let wanted = selected.wants(connection, frame, epoch);
-        let Some(place) = places.get(&connection).filter(|_| wanted) else {
-            return Ok(());
-        };
-        line.clear();
-        let style = Style {
-            files,
-            secrets,
-            epoch,
-        };
-        match options.format {
-            FramesFormat::Text => frames::text(&mut line, frame, *place, style),
-            FramesFormat::Http2Debug => frames::http2debug(&mut line, frame, *place, side, secrets),
-            FramesFormat::Json => {
-                line = frames::json(frame, *place, style).to_string();
-                line.push('\n');
-                Ok(())
-            }
-        }
-        .map_err(io::Error::other)?;
-        out.write_all(line.as_bytes()).map_err(anyhow::Error::from)
-    })?;
+    let mut lines = FrameLines {
+        format: options.format,
+        side,
+        files,
+        secrets,
+        selected: frames::Selected::new(options.selection.filter()),
+        now: Timestamp::default(),
+        epoch: None,
+        readable: false,
+        recognised: 0,
+        lines: String::new(),
+    };
+    let write = |listener: &mut FrameLines, stamp: Option<Stamp>| {
+        listener.now = stamp.map_or(listener.now, |stamp| stamp.time);
+        out.write_all(listener.lines.as_bytes())?;
+        listener.lines.clear();
+        Ok::<_, anyhow::Error>(())
+    };
+    let mut decoder = pipeline::decode(&mut capture, decode, &mut lines, write)?;
+    let FrameLines {
+        readable,
+        recognised,
+        ..
+    } = lines;
     out.flush()?;
     warn(&pipeline::notes(&mut capture))?;
     warn(&decoder.take_anomalies())?;
@@ -196,6 +169,66 @@ pub(crate) fn frames(options: &Frames) -> anyhow::Result<Done> {
         return Err(no_http2(&options.input.captures, decoder.tally(), recognised).into());
     }
     Ok(Done::Well)
+}
+
+/// Frames on their way to lines.
+struct FrameLines {
+    format: FramesFormat,
+    side: LoggedSide,
+    files: Files,
+    secrets: Secrets,
+    selected: frames::Selected,
+    now: Timestamp,
+    epoch: Option<Timestamp>,
+    readable: bool,
+    recognised: usize,
+    lines: String,
+}
+
+impl Listener for FrameLines {
+    type Connection = Place;
+
+    fn recognised(&mut self, recognition: Recognition) -> Place {
+        self.epoch.get_or_insert(self.now);
+        self.recognised += 1;
+        self.readable |= recognition.transport.is_http2();
+        Place {
+            connection: recognition.number,
+            tcp_stream: recognition.tcp_stream,
+            client: recognition.client,
+            server: recognition.server,
+        }
+    }
+
+    fn event(&mut self, place: &mut Place, event: &Event<'_>) {
+        let epoch = self.epoch.unwrap_or_default();
+        let Event::Frame(frame) = event else { return };
+        if !self.selected.wants(place.connection, frame, epoch) {
+            return;
+        }
+        let (lines, place) = (&mut self.lines, *place);
+        let style = Style {
+            files: self.files,
+            secrets: self.secrets,
+            epoch,
+        };
+        // A String takes whatever is written to it.
+        let _ = match self.format {
+            FramesFormat::Text => frames::text(lines, frame, place, style),
+            FramesFormat::Http2Debug => {
+                frames::http2debug(lines, frame, place, self.side, self.secrets)
+            }
+            FramesFormat::Json => {
+                lines.push_str(&frames::json(frame, place, style).to_string());
+                lines.push('\n');
+                Ok(())
+            }
+        };
+    }
+
+    fn finished(&mut self, place: Place, _: Network) {
+        self.selected.forget(place.connection);
+    }
 }
 
 pub(crate) fn explain(rule: Option<&str>) -> anyhow::Result<Done> {

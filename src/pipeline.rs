@@ -2,9 +2,9 @@
 
 use crate::capture::{Capture, CaptureError, Packet, SecretsKind, Stamp, Timestamp};
 use crate::decode::anomaly::{Anomaly, Layer};
-use crate::decode::{self, Decoder, Event};
+use crate::decode::{self, Decoder, Listener};
 use crate::inspect::diagnosis::Finding;
-use crate::inspect::{Inspector, Interest, News};
+use crate::inspect::{Connections, Inspector, Interest, News};
 use crate::report::Report;
 use crate::report::live::Progress;
 
@@ -20,7 +20,7 @@ pub struct Options {
 /// Packets in, a report out. No I/O and no clock inside: push packets from wherever they come.
 #[derive(Debug)]
 pub struct Pipeline {
-    decoder: Decoder,
+    decoder: Connections,
     inspector: Inspector,
     report: Report,
 }
@@ -54,14 +54,12 @@ impl Pipeline {
 
     /// Time has passed without a packet: it is `now`, by the clock that stamps packets.
     pub fn tick(&mut self, now: Timestamp) {
-        let inspector = &mut self.inspector;
-        self.decoder.tick(now, &mut |connection, event| {
-            inspector.push(connection, &event)
-        });
-        inspector.tick(Stamp {
+        self.decoder.tick(now, &mut self.inspector);
+        let stamp = Stamp {
             time: now,
             ..Stamp::default()
-        });
+        };
+        self.inspector.tick(stamp, &mut self.decoder);
     }
 
     /// What became certain since the last time.
@@ -72,7 +70,7 @@ impl Pipeline {
     /// What follows from all that is certain so far.
     #[must_use]
     pub fn findings_so_far(&mut self) -> Vec<Finding> {
-        self.inspector.findings_so_far()
+        self.inspector.findings_so_far(&mut self.decoder)
     }
 
     /// The numbers of an analysis that goes on.
@@ -90,10 +88,7 @@ impl Pipeline {
 
     /// Nothing more will come: judges what is open. What that makes certain is [news](Self::take_news).
     pub fn conclude(&mut self) {
-        let inspector = &mut self.inspector;
-        self.decoder
-            .finish(&mut |connection, event| inspector.push(connection, &event));
-        inspector.conclude();
+        self.decoder.finish(&mut self.inspector);
     }
 
     /// Takes the next packet.
@@ -104,11 +99,9 @@ impl Pipeline {
         report.bytes += packet.data.len() as u64;
         report.first_packet = Some(report.first_packet.map_or(time, |first| first.min(time)));
         report.last_packet = report.last_packet.max(Some(time));
-        self.inspector.tick(packet.stamp);
-        let inspector = &mut self.inspector;
-        self.decoder.push(packet, &mut |connection, event| {
-            inspector.push(connection, &event)
-        });
+        self.inspector.tick(packet.stamp, &mut self.decoder);
+        self.decoder.push(packet, &mut self.inspector);
+        self.inspector.relieve(&mut self.decoder);
     }
 
     /// Nothing more will come.
@@ -145,37 +138,30 @@ pub fn analyze(capture: &mut Capture, options: Options) -> Result<Report, Captur
     Ok(report)
 }
 
-/// Reads captures to their end, and gives each event to `sink` with its connection's number.
+/// Reads captures to their end for a `listener`, which is shown to `each` before every packet, with the
+/// packet's stamp, and once more at the end.
 ///
 /// # Errors
 ///
-/// Those of [`Capture::next_packet`], and whatever `sink` returns.
-pub fn events<E: From<CaptureError>>(
+/// Those of [`Capture::next_packet`], and whatever `each` returns.
+pub fn decode<L: Listener, E: From<CaptureError>>(
     capture: &mut Capture,
     options: decode::Options,
-    mut sink: impl FnMut(&Stamp, u32, &Event<'_>) -> Result<(), E>,
-) -> Result<Decoder, E> {
+    listener: &mut L,
+    mut each: impl FnMut(&mut L, Option<Stamp>) -> Result<(), E>,
+) -> Result<Decoder<L::Connection>, E> {
     let mut decoder = Decoder::new(options);
-    let mut result = Ok(());
     let mut secrets = Embedded::default();
     loop {
         secrets.take(capture, |key_log| decoder.read_keys(key_log));
         let Some(packet) = capture.next_packet()? else {
             break;
         };
-        decoder.push(&packet, &mut |connection, event| {
-            if result.is_ok() {
-                result = sink(&packet.stamp, connection, &event);
-            }
-        });
-        std::mem::replace(&mut result, Ok(()))?;
+        each(listener, Some(packet.stamp))?;
+        decoder.push(&packet, listener);
     }
-    decoder.finish(&mut |connection, event| {
-        if result.is_ok() {
-            result = sink(&Stamp::default(), connection, &event);
-        }
-    });
-    result?;
+    decoder.finish(listener);
+    each(listener, None)?;
     Ok(decoder)
 }
 

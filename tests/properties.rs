@@ -12,7 +12,7 @@ mod wire;
 use h2sniff::capture::{LinkType, Packet, Stamp, Timestamp};
 use h2sniff::decode::detect::{self, Beginning};
 use h2sniff::decode::http2::Payload;
-use h2sniff::decode::{Decoder, Event, Options};
+use h2sniff::decode::{Decoder, EachEvent, Event, Options};
 use h2sniff::pipeline::{self, Pipeline};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -37,7 +37,7 @@ fn packet<'a>(number: usize, nanos: i64, link_type: u32, data: &'a [u8]) -> Pack
 /// Each direction's frames: type, stream, flags, length, headers and place.
 fn frames(packets: &[(i64, Vec<u8>)]) -> [Vec<String>; 2] {
     let mut frames = [Vec::new(), Vec::new()];
-    let mut take = |connection, event: Event<'_>| {
+    let mut take = EachEvent::new(|connection, event: &Event<'_>| {
         let Event::Frame(frame) = event else { return };
         let block = match frame.payload {
             Payload::Headers { block, .. } => format!("{block:?}"),
@@ -46,7 +46,7 @@ fn frames(packets: &[(i64, Vec<u8>)]) -> [Vec<String>; 2] {
         };
         let line = format!("{connection} {:?} {:?} {block}", frame.header, frame.span);
         frames[usize::from(frame.direction.sender() == "server")].push(line);
-    };
+    });
     let mut decoder = Decoder::new(Options::default());
     for (number, (_, data)) in packets.iter().enumerate() {
         let nanos = wire::BEGINNING + number as i64 * 100_000;

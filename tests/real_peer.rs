@@ -23,7 +23,7 @@ use h2::{Ping, Reason};
 use h2sniff::capture::{LinkType, Packet, Stamp, Timestamp};
 use h2sniff::decode::http2::hpack::HeaderBlock;
 use h2sniff::decode::http2::{FrameType, Payload};
-use h2sniff::decode::{Decoder, Direction, Event, Options};
+use h2sniff::decode::{Decoder, Direction, EachEvent, Event, Options};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use wire::{End, Peers, Talk};
@@ -238,7 +238,7 @@ fn decode(written: &[(End, Vec<u8>)]) -> (Vec<Seen>, usize) {
     }
     let mut decoder = Decoder::new(Options::default());
     let mut seen = Vec::new();
-    let mut take = |_, event: Event<'_>| {
+    let mut take = EachEvent::new(|_, event: &Event<'_>| {
         let Event::Frame(frame) = event else { return };
         let fields = match frame.payload {
             Payload::Headers { block, .. } => block.map(fields),
@@ -266,7 +266,7 @@ fn decode(written: &[(End, Vec<u8>)]) -> (Vec<Seen>, usize) {
                 _ => String::new(),
             },
         });
-    };
+    });
     for ((nanos, data), packet) in talk.packets.iter().zip(1..) {
         let stamp = Stamp {
             time: Timestamp::from_nanos(*nanos),

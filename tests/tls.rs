@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 use h2sniff::capture::Capture;
 use h2sniff::decode::tls::KeyLog;
-use h2sniff::decode::{Decoder, Direction, Event, Options, Transport};
+use h2sniff::decode::{Decoder, Direction, EachEvent, Event, Options, Transport};
 use h2sniff::pipeline::{self, Pipeline};
 use h2sniff::report::Report;
 use shared_material::{Run, folder};
@@ -65,7 +65,7 @@ fn frames(capture: &Path, keys: &KeyLog, keeps: impl Fn(u64) -> bool) -> Seen {
         ..Options::default()
     });
     let mut seen = Seen::new();
-    let mut sink = |connection: u32, event: Event<'_>| {
+    let mut sink = EachEvent::new(|connection: u32, event: &Event<'_>| {
         if let Event::Frame(frame) = event {
             let direction = match frame.direction {
                 Direction::ClientToServer => Sender::Client,
@@ -85,7 +85,7 @@ fn frames(capture: &Path, keys: &KeyLog, keeps: impl Fn(u64) -> bool) -> Seen {
                 ))
                 .or_default() += 1;
         }
-    };
+    });
     let mut capture = open(capture);
     while let Some(packet) = capture.next_packet().unwrap() {
         if keeps(packet.stamp.packet) {

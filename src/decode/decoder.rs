@@ -1,36 +1,26 @@
 //! Packets to events: the whole of this stage behind one door.
 //!
-//! In: packets in capture order. Out: events, each with the number of its connection. What never
-//! happens here: I/O, a look at the clock, a panic on what a packet holds.
+//! In: packets in capture order. Out: calls of a [`Listener`]. No I/O, no look at the clock, no panic on
+//! what a packet holds.
 
 mod eviction;
+mod servers;
 
-use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
-
-use rustc_hash::FxHashSet;
+use std::collections::BTreeMap;
 
 use super::anomaly::{Anomalies, Anomaly, Layer};
-use super::capture_quality::Oddities;
-use super::connection::{Conversation, Counting, Decision, Surroundings, Unrelated};
-use super::event::Event;
-use super::http2::Keep;
+use super::capture_quality::Oddities as CaptureQuality;
+use super::connection::{Connection, Decision, DetectContext, Keep, Output, Unrelated};
+use super::event::Place;
 use super::limits::Limits;
 use super::link::{self, Content, Segment};
-use super::network::Network;
-use super::tcp::{Ending, Flow, Flows, Side};
+use super::listener::Listener;
+use super::tcp::{Ending, Flow, Flows, Signal, Slot};
 use super::tls::KeyLog;
 pub use eviction::GivenUp;
+use servers::Servers;
 
 use crate::capture::{LinkType, Packet, Timestamp};
-
-/// Connects that came to nothing are kept until their server is known to speak HTTP/2, the latest of
-/// them at most this many: a port scan must not grow memory.
-const MAX_PENDING_CONNECTS: usize = 4_096;
-
-/// How many server addresses are remembered to speak HTTP/2. The services of a large cluster fit
-/// several times; beyond it, connects to further ones that come to nothing are not told.
-const MAX_KNOWN_SERVERS: usize = 1 << 16;
 
 /// How many link types that cannot be read are counted apart; a capture has one or two.
 const MAX_UNKNOWN_LINKS: usize = 64;
@@ -61,30 +51,37 @@ pub struct Tally {
     pub unknown_links: BTreeMap<u32, u64>,
 }
 
-/// Decodes packets.
-#[derive(Debug, Default)]
-pub struct Decoder {
+/// Decodes packets. `C` is what the [`Listener`] makes of a connection, kept here beside its flow.
+#[derive(Debug)]
+pub struct Decoder<C> {
     options: Options,
     links: link::Decoder,
-    flows: Flows<Conversation>,
-    /// Server addresses of connections that spoke HTTP/2.
-    known: FxHashSet<SocketAddr>,
-    connections: u32,
-    pending: VecDeque<(Flow, Conversation)>,
+    flows: Flows<Connection<C>>,
+    servers: Servers<C>,
+    /// How many connections were recognised.
+    recognised: u32,
     anomalies: Anomalies,
     tally: Tally,
     evicted: u64,
-    oddities: Oddities,
+    quality: CaptureQuality,
     given_up: GivenUp,
 }
 
-impl Decoder {
+impl<C> Decoder<C> {
     /// A decoder that has seen nothing yet.
     #[must_use]
     pub fn new(options: Options) -> Self {
         Self {
             options,
-            ..Self::default()
+            links: link::Decoder::default(),
+            flows: Flows::default(),
+            servers: Servers::default(),
+            recognised: 0,
+            anomalies: Anomalies::default(),
+            tally: Tally::default(),
+            evicted: 0,
+            quality: CaptureQuality::default(),
+            given_up: GivenUp::default(),
         }
     }
 
@@ -93,13 +90,13 @@ impl Decoder {
         self.options.keys.read(key_log);
     }
 
-    /// Takes the next packet; `sink` gets the events it brings.
-    pub fn push(&mut self, packet: &Packet<'_>, sink: &mut impl FnMut(u32, Event<'_>)) {
-        self.oddities.saw(packet.stamp);
+    /// Takes the next packet; `listener` gets what it brings.
+    pub fn push<L: Listener<Connection = C>>(&mut self, packet: &Packet<'_>, listener: &mut L) {
+        self.quality.saw(packet.stamp);
         // Lent to the segment, which may lie in a datagram put together there.
         let mut links = std::mem::take(&mut self.links);
         match links.decode(packet) {
-            Content::Tcp(segment) => self.push_segment(&segment, sink),
+            Content::Tcp(segment) => self.push_segment(&segment, listener),
             Content::Fragment => {}
             Content::Other(other) => self.count_others(other, 1),
             Content::Damaged(fault) => {
@@ -111,23 +108,36 @@ impl Decoder {
         self.links = links;
     }
 
-    /// Time has passed, packets or not: lets go of connections that ended a while ago, and of those
-    /// that have been silent for long.
-    pub fn tick(&mut self, now: Timestamp, sink: &mut impl FnMut(u32, Event<'_>)) {
-        self.release(now, sink);
-        while let Some((flow, conversation)) = self.flows.pop_finished(now) {
-            self.end(flow, conversation, sink);
+    /// Time has passed, packets or not: finishes connections that ended a while ago, and those that
+    /// have been silent for long.
+    pub fn tick<L: Listener<Connection = C>>(&mut self, now: Timestamp, listener: &mut L) {
+        self.release(now, listener);
+        while let Some((flow, connection)) = self.flows.pop_finished(now) {
+            self.end(flow, connection, listener);
         }
-        let speaks = |conversation: &Conversation| conversation.connection().is_some();
-        for (flow, conversation) in self.flows.take_idle(now, speaks) {
-            if speaks(&conversation) {
+        for (flow, connection) in self.flows.take_idle(now, Connection::counts) {
+            if connection.counts() {
                 self.evicted += 1;
             }
-            self.end(flow, conversation, sink);
+            self.end(flow, connection, listener);
         }
     }
 
-    /// How many connections were let go because nothing was heard of them, or there were too many.
+    /// The listener's value of a connection, while it is followed.
+    pub fn connection(&mut self, place: Place) -> Option<&mut C> {
+        let (flow, connection) = self.flows.at(place.slot)?;
+        let is_same = flow.index() == place.tcp_stream;
+        connection.listening_mut().filter(|_| is_same)
+    }
+
+    /// The listener's values of all connections that are followed, in no order.
+    pub fn connections(&mut self) -> impl Iterator<Item = &mut C> {
+        self.flows
+            .attachments()
+            .filter_map(Connection::listening_mut)
+    }
+
+    /// How many connections were evicted because nothing was received of them, or there were too many.
     #[must_use]
     pub const fn evicted(&self) -> u64 {
         self.evicted + self.given_up.connections
@@ -139,22 +149,22 @@ impl Decoder {
         self.given_up
     }
 
-    /// Nothing more will come: tells what was still held back.
-    pub fn finish(&mut self, sink: &mut impl FnMut(u32, Event<'_>)) {
+    /// Nothing more will come: emits what was still held back, and finishes every connection.
+    pub fn finish<L: Listener<Connection = C>>(&mut self, listener: &mut L) {
         for place in self.flows.places() {
-            if let Some((flow, conversation)) = self.flows.forget(place) {
-                self.end(flow, conversation, sink);
+            if let Some((flow, connection)) = self.flows.forget(place) {
+                self.end(flow, connection, listener);
             }
         }
-        self.release_connects(sink);
-        for (_, conversation) in std::mem::take(&mut self.pending) {
-            self.count_unrelated(conversation.unrelated().unwrap_or(Unrelated::Silent));
+        self.count_connects(listener);
+        for unrelated in self.servers.take_failed() {
+            self.count_unrelated(unrelated);
         }
         self.note_given_up();
         self.tally.tcp_connections = self.flows.count();
         self.count_others(link::Other::Fragment, self.links.unused_fragments());
         self.note_keys();
-        std::mem::take(&mut self.oddities).note(&mut self.anomalies);
+        std::mem::take(&mut self.quality).note(&mut self.anomalies);
     }
 
     /// What was odd, in order of first sight. To be called once, after [`Self::finish`].
@@ -169,123 +179,116 @@ impl Decoder {
     }
 
     /// What waits in vain for earlier segments goes on, however soon the next packet comes.
-    fn release(&mut self, now: Timestamp, sink: &mut impl FnMut(u32, Event<'_>)) {
-        let anomalies = &mut self.anomalies;
-        self.flows.release(now, &mut |conversation, signal| {
-            conversation.take(signal, anomalies, sink);
-        });
+    fn release<L: Listener<Connection = C>>(&mut self, now: Timestamp, listener: &mut L) {
+        let out = &mut output(&mut self.anomalies, &mut self.recognised, listener);
+        self.flows
+            .release(now, &mut |connection, signal: Signal<'_>| {
+                connection.push(signal, out);
+            });
     }
 
-    fn push_segment(&mut self, segment: &Segment<'_>, sink: &mut impl FnMut(u32, Event<'_>)) {
-        self.release(segment.stamp.time, sink);
-        while let Some((flow, conversation)) = self.flows.pop_finished(segment.stamp.time) {
-            self.end(flow, conversation, sink);
+    fn push_segment<L: Listener<Connection = C>>(
+        &mut self,
+        segment: &Segment<'_>,
+        listener: &mut L,
+    ) {
+        self.release(segment.stamp.time, listener);
+        while let Some((flow, connection)) = self.flows.pop_finished(segment.stamp.time) {
+            self.end(flow, connection, listener);
         }
-        if let Some((flow, conversation)) = self.flows.pop_reopened(segment) {
-            self.end(flow, conversation, sink);
+        if let Some((flow, connection)) = self.flows.pop_reopened(segment) {
+            self.end(flow, connection, listener);
         }
-        let anomalies = &mut self.anomalies;
-        let place = self.flows.push(segment, &mut |conversation, signal| {
-            conversation.take(signal, anomalies, sink);
-        });
-        let Some(place) = place else { return };
-        let Some((flow, conversation)) = self.flows.at(place) else {
+        let out = &mut output(&mut self.anomalies, &mut self.recognised, listener);
+        let slot = self
+            .flows
+            .push(segment, &mut |connection, signal: Signal<'_>| {
+                connection.push(signal, out);
+            });
+        let Some(slot) = slot else { return };
+        let Some((flow, connection)) = self.flows.at(slot) else {
             return;
         };
-        let around = surroundings(&self.options, &self.known);
-        let mut learned = None;
-        if let Decision::Counts(counting) = conversation.decide(flow, &around, false) {
-            learned = speaks_at(&counting);
-            conversation.begin(next(&mut self.connections), *counting, anomalies, sink);
-        }
-        let held = flow.held() + conversation.held();
-        self.flows.charge(place, held);
-        self.learn(learned, sink);
-        self.relieve(sink);
+        let context = detect_context(&self.options, &self.servers, Some((slot, &*flow)));
+        let decision = connection.decide(flow, &context, false, out);
+        let held = flow.held() + connection.held();
+        self.flows.charge(slot, held);
+        self.learn(decision, listener);
+        self.relieve(listener);
     }
 
-    /// A server address speaks HTTP/2: connects to it that came to nothing count from now on.
-    fn learn(&mut self, server: Option<SocketAddr>, sink: &mut impl FnMut(u32, Event<'_>)) {
-        let room = self.known.len() < MAX_KNOWN_SERVERS;
-        if server.is_some_and(|server| room && self.known.insert(server)) {
-            self.release_connects(sink);
+    /// A server address speaks HTTP/2: connects to it that failed count from now on.
+    fn learn<L: Listener<Connection = C>>(&mut self, decision: Decision, listener: &mut L) {
+        if let Decision::Recognised {
+            speaks_http2: Some(server),
+        } = decision
+            && self.servers.learn(server)
+        {
+            self.count_connects(listener);
         }
     }
 
-    fn end(
+    fn end<L: Listener<Connection = C>>(
         &mut self,
         mut flow: Flow,
-        mut conversation: Conversation,
-        sink: &mut impl FnMut(u32, Event<'_>),
+        mut connection: Connection<C>,
+        listener: &mut L,
     ) {
-        let anomalies = &mut self.anomalies;
-        flow.finish(&mut |signal| conversation.take(signal, anomalies, sink));
-        self.oddities.add(&flow);
-        if came_to_nothing(&flow) {
-            self.suspend(flow, conversation, sink);
+        let out = &mut output(&mut self.anomalies, &mut self.recognised, listener);
+        flow.finish(&mut |signal| connection.push(signal, out));
+        self.quality.add(&flow);
+        if connect_failed(&flow) {
+            self.suspend(flow, connection, listener);
             return;
         }
-        let around = surroundings(&self.options, &self.known);
-        if let Decision::Counts(counting) = conversation.decide(&flow, &around, true) {
-            let learned = speaks_at(&counting);
-            conversation.begin(next(&mut self.connections), *counting, anomalies, sink);
-            self.learn(learned, sink);
-        }
-        match conversation.connection() {
-            Some(number) => {
-                sink(number, finished(&mut flow, conversation.client()));
-            }
-            None => self.count_unrelated(conversation.unrelated().unwrap_or(Unrelated::Silent)),
+        let context = detect_context(&self.options, &self.servers, None);
+        let decision = connection.decide(&flow, &context, true, out);
+        self.learn(decision, listener);
+        self.conclude(flow, connection, listener);
+    }
+
+    fn conclude<L: Listener<Connection = C>>(
+        &mut self,
+        mut flow: Flow,
+        connection: Connection<C>,
+        listener: &mut L,
+    ) {
+        if let Err(unrelated) = connection.finish(&mut flow, listener) {
+            self.count_unrelated(unrelated);
         }
     }
 
-    /// A connect came to nothing: it counts once its server is known to speak HTTP/2.
-    fn suspend(
+    /// A connect failed: it counts once its server is known to speak HTTP/2.
+    fn suspend<L: Listener<Connection = C>>(
         &mut self,
         flow: Flow,
-        mut conversation: Conversation,
-        sink: &mut impl FnMut(u32, Event<'_>),
+        mut connection: Connection<C>,
+        listener: &mut L,
     ) {
-        conversation.forget_bytes();
-        if self.known.contains(&flow.address(server_of(&flow))) {
-            self.count_connect(flow, conversation, sink);
-            return;
-        }
-        self.pending.push_back((flow, conversation));
-        if self.pending.len() > MAX_PENDING_CONNECTS
-            && let Some((_, oldest)) = self.pending.pop_front()
-        {
-            self.count_unrelated(oldest.unrelated().unwrap_or(Unrelated::Silent));
+        connection.forget_bytes();
+        if self.servers.speak_http2(&flow) {
+            self.count_connect(flow, connection, listener);
+        } else if let Some(unrelated) = self.servers.suspend(flow, connection) {
+            self.count_unrelated(unrelated);
         }
     }
 
-    /// Counts the connects that came to nothing whose server is known by now.
-    fn release_connects(&mut self, sink: &mut impl FnMut(u32, Event<'_>)) {
-        let known = &self.known;
-        let is_known = |flow: &Flow| known.contains(&flow.address(server_of(flow)));
-        if !self.pending.iter().any(|(flow, _)| is_known(flow)) {
-            return;
-        }
-        let pending = std::mem::take(&mut self.pending);
-        let (released, pending): (VecDeque<_>, _) =
-            pending.into_iter().partition(|(flow, _)| is_known(flow));
-        self.pending = pending;
-        for (flow, conversation) in released {
-            self.count_connect(flow, conversation, sink);
+    /// Counts the connects that failed whose server is known by now.
+    fn count_connects<L: Listener<Connection = C>>(&mut self, listener: &mut L) {
+        for (flow, connection) in self.servers.take_known() {
+            self.count_connect(flow, connection, listener);
         }
     }
 
-    fn count_connect(
+    fn count_connect<L: Listener<Connection = C>>(
         &mut self,
-        mut flow: Flow,
-        mut conversation: Conversation,
-        sink: &mut impl FnMut(u32, Event<'_>),
+        flow: Flow,
+        mut connection: Connection<C>,
+        listener: &mut L,
     ) {
-        if let Decision::Counts(counting) = conversation.count_connect(&flow) {
-            let number = next(&mut self.connections);
-            conversation.begin(number, *counting, &mut self.anomalies, sink);
-            sink(number, finished(&mut flow, conversation.client()));
-        }
+        let out = &mut output(&mut self.anomalies, &mut self.recognised, listener);
+        connection.count_connect(&flow, out);
+        self.conclude(flow, connection, listener);
     }
 
     /// Says what of the key log is of no use.
@@ -321,55 +324,45 @@ impl Decoder {
     }
 }
 
-/// The last event of a connection.
-fn finished<'a>(flow: &mut Flow, client: Option<Side>) -> Event<'a> {
-    let client = client.unwrap_or(Side::First);
-    Event::Finished {
-        network: Box::new(Network {
-            client: flow.take_vitals(client),
-            server: flow.take_vitals(client.peer()),
-            last_seen: flow.last_seen(),
-        }),
+/// Where what is decoded goes, as parts of a decoder that its flow table is not.
+const fn output<'a, L>(
+    anomalies: &'a mut Anomalies,
+    recognised: &'a mut u32,
+    listener: &'a mut L,
+) -> Output<'a, L> {
+    Output {
+        listener,
+        anomalies,
+        recognised,
     }
 }
 
-const fn surroundings<'a>(
+/// What decides how a connection is taken, beside its bytes; `kept` is where it is followed on.
+fn detect_context<'a, C>(
     options: &'a Options,
-    known: &'a FxHashSet<SocketAddr>,
-) -> Surroundings<'a> {
-    Surroundings {
+    servers: &'a Servers<C>,
+    kept: Option<(Slot, &Flow)>,
+) -> DetectContext<'a> {
+    DetectContext {
         ports: options.ports.as_slice(),
-        known,
+        known: servers.known(),
         keep: Keep {
             data: options.keep_data,
         },
         keys: &options.keys,
+        place: kept.map(|(slot, flow)| Place {
+            slot,
+            tcp_stream: flow.index(),
+        }),
     }
 }
 
-/// The address at which a connection that counts shows HTTP/2 to be spoken.
-fn speaks_at(counting: &Counting) -> Option<SocketAddr> {
-    let recognition = &counting.recognition;
-    let speaks = recognition.transport.is_http2();
-    speaks.then_some(recognition.server)
-}
-
 /// Whether a connect was refused or never answered: a SYN, and no byte of data or handshake back.
-fn came_to_nothing(flow: &Flow) -> bool {
+fn connect_failed(flow: &Flow) -> bool {
     let Some(client) = flow.opened_by() else {
         return false;
     };
     let server = client.peer();
     let refused = flow.ending(server) == Some(Ending::Rst) && !flow.begun(server);
     refused || !flow.spoke(server) && !flow.is_broken_off()
-}
-
-fn server_of(flow: &Flow) -> Side {
-    flow.opened_by().unwrap_or(Side::First).peer()
-}
-
-fn next(counter: &mut u32) -> u32 {
-    let number = *counter;
-    *counter = counter.saturating_add(1);
-    number
 }

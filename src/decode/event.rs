@@ -4,10 +4,9 @@ use std::net::SocketAddr;
 
 use super::Carrier;
 use super::Direction;
-use super::Network;
 use super::http2::hpack::HeaderBlock;
 use super::http2::{Frame, Loss, StreamId};
-use super::tcp::{Ending, Handshake};
+use super::tcp::{Ending, Handshake, Slot};
 use super::tls::{Alert, Facts};
 use crate::capture::Stamp;
 
@@ -34,9 +33,21 @@ impl Transport {
     }
 }
 
+/// Where a decoder keeps a connection, for [`Decoder::connection`](super::Decoder::connection). A slot
+/// is used again once its connection is finished; the number tells them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub(super) slot: Slot,
+    pub(super) tcp_stream: u32,
+}
+
 /// A connection, as far as known when it was recognised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recognition {
+    /// Its number: how many connections were recognised before it.
+    pub number: u32,
+    /// Where the decoder keeps it; `None` if it is over already.
+    pub place: Option<Place>,
     /// Wireshark's `tcp.stream` index.
     pub tcp_stream: u32,
     /// The side that opened it.
@@ -100,8 +111,6 @@ impl Instead {
 /// One thing that happened on a connection.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// It is one that counts; always the first event.
-    Recognised(Recognition),
     /// It turned out not to speak HTTP/2.
     Failed {
         /// Who answered otherwise.
@@ -175,10 +184,5 @@ pub enum Event<'a> {
         position: u64,
         /// The segment.
         carrier: Carrier,
-    },
-    /// Nothing more will come of this connection.
-    Finished {
-        /// What the connection showed of the network below it.
-        network: Box<Network>,
     },
 }

@@ -24,13 +24,15 @@ mod direction;
 mod durations;
 mod event;
 mod limits;
+mod listener;
 mod network;
 
 pub use carrier::Carrier;
-pub use connection::{MAX_UNDECIDED_BYTES, Unrelated};
+pub use connection::{ConnectionSink, Http2Events, Keep, MAX_UNDECIDED_BYTES, Unrelated};
 pub use decoder::{Decoder, GivenUp, Options, Tally};
 pub use direction::{Direction, PerSide};
 pub use durations::Durations;
-pub use event::{Event, Guess, Instead, Recognition, Transport};
+pub use event::{Event, Guess, Instead, Place, Recognition, Transport};
 pub use limits::{Limits, MAX_CONNECTIONS, MAX_HELD_IN_ALL};
+pub use listener::{EachEvent, Listener};
 pub use network::{Network, RoundTrip};

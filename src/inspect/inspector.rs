@@ -1,4 +1,8 @@
 //! All connections of a capture, and what follows from them together.
+//!
+//! In: what the decoder emits of each connection, with the [`Connection`] made for it, which the decoder
+//! keeps beside the flow. Out: an [`Analysis`]. Here stands only what spans connections: limits, attempts
+//! that may be retries, what became certain on the way.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -19,7 +23,7 @@ use super::retry::Attempts;
 use super::server::{Inferred, Server};
 use super::stream::rpc::{CallId, Rpc, Verdict};
 use crate::capture::{Stamp, Timestamp};
-use crate::decode::Event;
+use crate::decode::{Decoder, Event, Listener, Network, Recognition};
 
 /// What a capture shows.
 #[derive(Clone, Debug, Default)]
@@ -42,12 +46,15 @@ pub struct Analysis {
 /// when its connection ends.
 const LINKABLE: Duration = Duration::from_secs(300);
 
+/// The connections that are followed, where the decoder keeps them.
+pub type Connections = Decoder<Box<Connection>>;
+
 /// Follows all connections.
 #[derive(Debug, Default)]
 pub struct Inspector {
     interest: Interest,
-    /// Each in its own place: the map's nodes are half empty.
-    open: BTreeMap<u32, Box<Connection>>,
+    /// How many connections were recognised and have not finished.
+    open: usize,
     finished: Vec<Finished>,
     attempts: Attempts,
     last_moment: Option<Timestamp>,
@@ -81,8 +88,8 @@ impl Inspector {
         }
     }
 
-    /// The capture has come to this moment.
-    pub fn tick(&mut self, stamp: Stamp) {
+    /// The capture has come to this moment. What is due by now is looked at where the decoder keeps it.
+    pub fn tick(&mut self, stamp: Stamp, connections: &mut Connections) {
         if self.last_moment.is_none() {
             self.interest.epoch = stamp.time;
         }
@@ -90,8 +97,8 @@ impl Inspector {
         let Some(watch) = &mut self.watch else {
             return;
         };
-        while let Some(connection) = watch.take_due(stamp.time) {
-            let Some(open) = self.open.get_mut(&connection) else {
+        while let Some(place) = watch.take_due(stamp.time) {
+            let Some(open) = connections.connection(place) else {
                 continue;
             };
             watch.tell_lost(open, stamp.time);
@@ -111,11 +118,11 @@ impl Inspector {
 
     /// What follows from all that is certain so far; nothing unless [watching](Self::watching).
     #[must_use]
-    pub fn findings_so_far(&mut self) -> Vec<Finding> {
+    pub fn findings_so_far(&mut self, connections: &mut Connections) -> Vec<Finding> {
         let Some(watch) = &mut self.watch else {
             return Vec::new();
         };
-        let open = self.open.values_mut().map(Box::as_mut);
+        let open = connections.connections().map(Box::as_mut);
         let mut finished = watch.finished(open);
         let (findings, _) = understand(&mut finished, &self.attempts, self.last_moment);
         watch.keep_links(&finished);
@@ -142,90 +149,47 @@ impl Inspector {
 
     /// How many connections are open.
     #[must_use]
-    pub fn open_connections(&self) -> usize {
-        self.open.len()
+    pub const fn open_connections(&self) -> usize {
+        self.open
     }
 
-    /// Takes the next event of a connection.
-    pub fn push(&mut self, connection: u32, event: &Event<'_>) {
-        if let Event::Recognised(recognition) = event {
-            let begun = Connection::new(connection, recognition);
-            self.open.insert(connection, Box::new(begun));
-            if let Some(watch) = &mut self.watch {
-                watch.recognised(connection, recognition);
-            }
+    /// Comes back within the limit on streams, should all connections together follow too many: of those
+    /// that follow at least half as many as all do on average, those with the most follow only so many,
+    /// until three quarters are left. What that costs is in their records.
+    pub fn relieve(&mut self, connections: &mut Connections) {
+        if self.load.streams <= MAX_FOLLOWED_STREAMS {
             return;
         }
-        let Some(open) = self.open.get_mut(&connection) else {
-            return;
-        };
-        let before = open.load();
-        open.push(event, &self.interest);
-        if let Some(watch) = &mut self.watch {
-            watch.after(open, event, self.last_moment.unwrap_or_default());
-        }
-        for attempt in open.take_attempts() {
-            self.attempts.push(attempt);
-        }
-        self.load.change(before, open.load());
-        self.relieve(connection);
-        if matches!(event, Event::Finished { .. })
-            && let Some(open) = self.open.remove(&connection)
-        {
-            self.conclude_one(*open);
-        }
-    }
-
-    /// Comes back within the limits after `latest` took an event.
-    fn relieve(&mut self, latest: u32) {
-        if self.load.streams > MAX_FOLLOWED_STREAMS {
-            self.give_up_streams();
-        }
-        let surplus = self.load.listed.saturating_sub(self.interest.limits.rpcs);
-        if surplus > 0
-            && self.watch.is_none()
-            && let Some(open) = self.open.get_mut(&latest)
-        {
-            let before = open.load();
-            open.unlist(surplus);
-            self.load.change(before, open.load());
-            self.given_up.rpcs += (before.listed - open.load().listed) as u64;
-        }
-    }
-
-    /// Of the connections that follow at least half as many streams as all do on average, those with the
-    /// most follow only so many, until three quarters are left. What that costs is in their records.
-    fn give_up_streams(&mut self) {
-        let share = self.load.streams / self.open.len().max(1) / 2;
-        let mut crowded: Vec<_> = self
-            .open
-            .iter()
-            .map(|(number, open)| (open.load().streams, *number))
-            .filter(|(streams, _)| *streams >= share.max(1))
+        let share = self.load.streams / self.open.max(1) / 2;
+        let mut crowded: Vec<_> = connections
+            .connections()
+            .filter(|open| open.load().streams >= share.max(1))
             .collect();
-        crowded.sort_unstable_by_key(|(streams, number)| (Reverse(*streams), *number));
+        crowded.sort_unstable_by_key(|open| (Reverse(open.load().streams), open.number()));
         let now = Stamp {
             time: self.last_moment.unwrap_or_default(),
             ..Stamp::default()
         };
-        for (streams, number) in crowded {
+        for open in crowded {
             if self.load.streams <= MAX_FOLLOWED_STREAMS / 4 * 3 {
                 return;
             }
-            let Some(open) = self.open.get_mut(&number) else {
-                continue;
-            };
             let before = open.load();
-            open.give_up_streams(share.min(streams / 2), now, &self.interest);
+            open.give_up_streams(share.min(before.streams / 2), now, &self.interest);
             self.load.change(before, open.load());
         }
     }
 
-    /// Judges what is still open: nothing more will come of it.
-    pub fn conclude(&mut self) {
-        for open in std::mem::take(&mut self.open).into_values() {
-            self.conclude_one(*open);
+    /// Lists fewer calls of a connection, should all together list too many.
+    fn unlist(&mut self, open: &mut Connection) {
+        let surplus = self.load.listed.saturating_sub(self.interest.limits.rpcs);
+        if surplus == 0 || self.watch.is_some() {
+            return;
         }
+        let before = open.load();
+        open.unlist(surplus);
+        self.load.change(before, open.load());
+        self.given_up.rpcs += (before.listed - open.load().listed) as u64;
     }
 
     fn conclude_one(&mut self, mut connection: Connection) {
@@ -272,7 +236,6 @@ impl Inspector {
     /// The capture is over.
     #[must_use]
     pub fn finish(mut self) -> Analysis {
-        self.conclude();
         let mut analysis = Analysis::default();
         if let Some(watch) = &self.watch {
             self.finished = watch.finished(std::iter::empty());
@@ -291,6 +254,37 @@ impl Inspector {
         });
         analysis.connections = records.collect();
         analysis
+    }
+}
+
+impl Listener for Inspector {
+    type Connection = Box<Connection>;
+
+    fn recognised(&mut self, recognition: Recognition) -> Box<Connection> {
+        self.open += 1;
+        if let Some(watch) = &mut self.watch {
+            watch.recognised(&recognition);
+        }
+        Box::new(Connection::new(recognition.number, &recognition))
+    }
+
+    fn event(&mut self, open: &mut Box<Connection>, event: &Event<'_>) {
+        let before = open.load();
+        open.push(event, &self.interest);
+        if let Some(watch) = &mut self.watch {
+            watch.after(open, event, self.last_moment.unwrap_or_default());
+        }
+        for attempt in open.take_attempts() {
+            self.attempts.push(attempt);
+        }
+        self.load.change(before, open.load());
+        self.unlist(open);
+    }
+
+    fn finished(&mut self, mut connection: Box<Connection>, network: Network) {
+        self.open = self.open.saturating_sub(1);
+        connection.learn_network(network);
+        self.conclude_one(*connection);
     }
 }
 

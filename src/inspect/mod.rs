@@ -22,7 +22,7 @@ pub use connection::control_frames::{Passage, Passages, Passing};
 pub use connection::goaway::GoAway;
 pub use connection::record::{Close, ConnectionRecord, Finished, Lack, Missing, VerdictCounts};
 pub use connection::sparse::{Blank, Seldom};
-pub use inspector::{Analysis, Inspector};
+pub use inspector::{Analysis, Connections, Inspector};
 pub use live::methods::{MAX_METHODS, Method, Methods};
 pub use live::recent::MAX_KEPT;
 pub use live::{Ends, GivenUp, News};

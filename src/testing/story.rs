@@ -71,12 +71,10 @@ pub(crate) fn analysis(text: &str) -> Analysis {
     );
     for (number, captured) in packets(text).iter().enumerate() {
         let packet = captured.packet(number as u64 + 1);
-        inspector.tick(packet.stamp);
-        decoder.push(&packet, &mut |connection, event| {
-            inspector.push(connection, &event)
-        });
+        inspector.tick(packet.stamp, &mut decoder);
+        decoder.push(&packet, &mut inspector);
     }
-    decoder.finish(&mut |connection, event| inspector.push(connection, &event));
+    decoder.finish(&mut inspector);
     inspector.finish()
 }
 

@@ -10,38 +10,38 @@
 //! sign of HTTP/2 counted.
 
 use super::negotiation::{Negotiation, Told};
-use super::{Conversation, Counting, Decision, State, Surroundings, Unrelated};
-use super::{direction, recognise};
-use crate::decode::anomaly::{Anomalies, Layer};
+use super::undecided::Undecided;
+use super::{Candidate, Connection, DetectContext, Judged, State, Unrelated};
+use super::{ConnectionSink, Http2Events, direction, recognise};
+use crate::decode::anomaly::Layer;
 use crate::decode::detect::{self, Beginning, Http2, Verdict};
 use crate::decode::event::{Event, Guess, Instead, Transport};
-use crate::decode::http2::Session;
 use crate::decode::tcp::{Flow, Side};
 use crate::decode::tls::{self, ClientHello, Facts, Hellos, ServerFlight, Unreadable};
 use crate::decode::{Carrier, Direction};
 
-impl Conversation {
+impl<C> Connection<C> {
     /// TLS: waits for the server's hello and for secrets, for as long as bytes are kept.
     pub(super) fn tls(
         &mut self,
         client: Side,
         hello: &ClientHello,
         flow: &Flow,
-        around: &Surroundings<'_>,
+        context: &DetectContext<'_>,
         stop: bool,
-    ) -> Decision {
-        let State::Undecided(recording) = &mut self.state else {
-            return Decision::Wait;
+    ) -> Judged {
+        let State::Undecided(undecided) = &mut self.state else {
+            return Judged::Wait;
         };
         let server = client.peer();
         let counts =
-            hello.offers_h2 || around.is_known(flow, server) || around.is_forced(flow, server);
-        let answer = recording.beginning(server, flow);
+            hello.offers_h2 || context.is_known(flow, server) || context.is_forced(flow, server);
+        let answer = undecided.beginning(server, flow);
         let flight = ServerFlight::read(answer.bytes);
         let instead = if flight.is_foreign && answer.complete {
             Some((server, detect::instead_of_tls(answer.bytes)))
         } else {
-            alert(&flight, server, recording.beginning(client, flow))
+            alert(&flight, server, undecided.beginning(client, flow))
         };
         let hellos = flight.hello.as_ref().map(|server| Hellos {
             client: hello,
@@ -56,54 +56,54 @@ impl Conversation {
         );
         if let Some((by, instead)) = instead {
             if !counts {
-                return self.ignore(Unrelated::Tls);
+                return Judged::Unrelated(Unrelated::Tls);
             }
-            let carrier = recording.last_carrier(by);
+            let carrier = undecided.last_carrier(by);
             let failure = (direction(by, client), instead, carrier);
-            return self.watch(client, facts, Some(failure), None, flow);
+            return self.unread(client, facts, Some(failure), None, flow);
         }
         let refused = facts.alpn.as_deref().is_some_and(|alpn| alpn != b"h2");
         let reason = match hellos {
             Some(_) if refused => None,
-            Some(hellos) => match tls::Session::new(hellos, around.keys) {
+            Some(hellos) => match tls::Session::new(hellos, context.keys) {
                 Ok(session) => {
                     self.negotiate(client, counts, session);
-                    return Decision::Wait;
+                    return Judged::Wait;
                 }
-                Err(Unreadable::NoSecrets) if counts && !stop => return Decision::Wait,
-                Err(Unreadable::NoSecrets) if around.keys.is_empty() => None,
-                Err(reason) => Some((reason.reason(), recording.last_carrier(client))),
+                Err(Unreadable::NoSecrets) if counts && !stop => return Judged::Wait,
+                Err(Unreadable::NoSecrets) if context.keys.is_empty() => None,
+                Err(reason) => Some((reason.reason(), undecided.last_carrier(client))),
             },
-            None if !stop => return Decision::Wait,
+            None if !stop => return Judged::Wait,
             None => None,
         };
         if !counts || refused {
-            return self.ignore(Unrelated::Tls);
+            return Judged::Unrelated(Unrelated::Tls);
         }
-        self.watch(client, facts, None, reason, flow)
+        self.unread(client, facts, None, reason, flow)
     }
 
     /// Goes on with what the records protect.
     fn negotiate(&mut self, client: Side, counts: bool, session: tls::Session) {
         let mut negotiation = Negotiation::new(client, counts, session);
-        self.take_recording()
+        self.take_undecided()
             .replay([None, None], |signal| negotiation.take(signal));
         self.state = State::Negotiating(Box::new(negotiation));
     }
 
     /// Judges a conversation by what was decrypted of it.
-    pub(super) fn decide_decrypted(
+    pub(super) fn judge_decrypted(
         &mut self,
         flow: &Flow,
-        around: &Surroundings<'_>,
+        context: &DetectContext<'_>,
         last: bool,
-    ) -> Decision {
+    ) -> Judged {
         let State::Negotiating(negotiation) = &mut self.state else {
-            return Decision::Wait;
+            return Judged::Wait;
         };
         let heard = &mut negotiation.heard;
         if !heard.fresh && !last {
-            return Decision::Wait;
+            return Judged::Wait;
         }
         heard.fresh = false;
         let stop = last || heard.is_full();
@@ -120,21 +120,23 @@ impl Conversation {
                 Some(Http2::unplaced(negotiation.client))
             }
             Verdict::Undecided | Verdict::Http2(_) if !stop && negotiation.failure.is_none() => {
-                return Decision::Wait;
+                return Judged::Wait;
             }
             _ => None,
         };
-        let State::Negotiating(negotiation) = std::mem::take(&mut self.state) else {
-            return Decision::Wait;
+        let State::Negotiating(negotiation) =
+            std::mem::replace(&mut self.state, State::Undecided(Undecided::default()))
+        else {
+            return Judged::Wait;
         };
         match reading {
-            Some(http2) => speak_decrypted(http2, *negotiation, flow, around),
+            Some(http2) => speak_decrypted(http2, *negotiation, flow, context),
             None => self.give_up(*negotiation, silent, flow),
         }
     }
 
     /// Takes a conversation that was decrypted, or could not be, for none in HTTP/2.
-    fn give_up(&mut self, negotiation: Negotiation, silent: bool, flow: &Flow) -> Decision {
+    fn give_up(&mut self, negotiation: Negotiation, silent: bool, flow: &Flow) -> Judged {
         let Negotiation {
             client,
             counts,
@@ -146,60 +148,60 @@ impl Conversation {
         let facts = session.facts().clone();
         let refused = facts.alpn.as_deref().is_some_and(|alpn| alpn != b"h2");
         if !silent || refused || !(counts || facts.alpn.is_some()) {
-            return self.ignore(Unrelated::Tls);
+            return Judged::Unrelated(Unrelated::Tls);
         }
-        let mut counting =
-            Counting::watched(recognise(flow, client, Transport::Tls), client, heard);
-        counting.recognition.tls = Some(facts);
-        counting.oddities = oddities;
+        let mut candidate =
+            Candidate::unread(recognise(flow, client, Transport::Tls), client, heard);
+        candidate.recognition.tls = Some(facts);
+        candidate.oddities = oddities;
         match failure {
             Some((by, alert, carrier)) => {
-                counting.failure = Some((by, Instead::Alert(alert), carrier));
+                candidate.failure = Some((by, Instead::Alert(alert), carrier));
             }
             None if session.has_opened() => {}
             None => {
                 let text =
                     "no application data opens with its secrets in the key log: it stays encrypted";
-                let carrier = counting.recording.last_carrier(client);
-                counting.oddities.push((text.to_owned(), carrier));
+                let carrier = candidate.undecided.last_carrier(client);
+                candidate.oddities.push((text.to_owned(), carrier));
             }
         }
-        Decision::Counts(Box::new(counting))
+        Judged::Counts(Box::new(candidate))
     }
 
     /// A connection that counts, though its bytes are not read.
-    fn watch(
+    fn unread(
         &mut self,
         client: Side,
         facts: Facts,
         failure: Option<(Direction, Instead, Carrier)>,
         oddity: Option<(String, Carrier)>,
         flow: &Flow,
-    ) -> Decision {
+    ) -> Judged {
         let recognition = recognise(flow, client, Transport::Tls);
-        let mut counting = Counting::watched(recognition, client, self.take_recording());
-        counting.recognition.tls = Some(facts);
-        counting.failure = failure;
-        counting.oddities.extend(oddity);
-        Decision::Counts(Box::new(counting))
+        let mut candidate = Candidate::unread(recognition, client, self.take_undecided());
+        candidate.recognition.tls = Some(facts);
+        candidate.failure = failure;
+        candidate.oddities.extend(oddity);
+        Judged::Counts(Box::new(candidate))
     }
 
     /// TLS whose handshake was not captured.
-    pub(super) fn under_way(&mut self, flow: &Flow, around: &Surroundings<'_>) -> Decision {
+    pub(super) fn under_way(&mut self, flow: &Flow, context: &DetectContext<'_>) -> Judged {
         let opener = flow.opened_by();
         let mut sides = [Side::First, Side::Second].into_iter();
         let server = sides.find(|side| {
-            let known = around.is_known(flow, *side) || around.is_forced(flow, *side);
+            let known = context.is_known(flow, *side) || context.is_forced(flow, *side);
             opener != Some(*side) && known
         });
-        let (Some(server), State::Undecided(recording)) = (server, &self.state) else {
-            return self.ignore(Unrelated::TlsUnderWay);
+        let (Some(server), State::Undecided(undecided)) = (server, &self.state) else {
+            return Judged::Unrelated(Unrelated::TlsUnderWay);
         };
         let client = server.peer();
         let text = "its TLS handshake was not captured: without the client random no key log fits, and it \
                     stays encrypted";
-        let oddity = (text.to_owned(), recording.last_carrier(client));
-        self.watch(client, Facts::default(), None, Some(oddity), flow)
+        let oddity = (text.to_owned(), undecided.last_carrier(client));
+        self.unread(client, Facts::default(), None, Some(oddity), flow)
     }
 }
 
@@ -216,8 +218,8 @@ fn speak_decrypted(
     http2: Http2,
     negotiation: Negotiation,
     flow: &Flow,
-    around: &Surroundings<'_>,
-) -> Decision {
+    context: &DetectContext<'_>,
+) -> Judged {
     let Negotiation {
         client,
         session,
@@ -230,39 +232,29 @@ fn speak_decrypted(
     recognition.tls = Some(session.facts().clone());
     recognition.preface_seen = http2.preface;
     recognition.guess = (!http2.preface).then_some(Guess::Frames);
-    let mut counting = Counting::watched(recognition, client, heard);
-    counting.reading = Some(http2);
-    counting.keep = around.keep;
-    counting.tls = Some(Box::new(session));
-    counting.failure = failure.map(|(by, alert, carrier)| (by, Instead::Alert(alert), carrier));
-    counting.oddities = oddities;
-    Decision::Counts(Box::new(counting))
+    let mut candidate = Candidate::unread(recognition, client, heard);
+    candidate.reading = Some(http2);
+    candidate.keep = context.keep;
+    candidate.tls = Some(Box::new(session));
+    candidate.failure = failure.map(|(by, alert, carrier)| (by, Instead::Alert(alert), carrier));
+    candidate.oddities = oddities;
+    Judged::Counts(Box::new(candidate))
 }
 
 /// Turns what was decrypted into events.
-pub(super) fn tell_decrypted(
+pub(super) fn emit(
     told: Told<'_>,
     by: Direction,
-    connection: u32,
-    session: &mut Session,
-    anomalies: &mut Anomalies,
-    sink: &mut impl FnMut(u32, Event<'_>),
+    events: &mut Http2Events,
+    sink: &mut impl ConnectionSink,
 ) {
     match told {
-        Told::Text(chunk) => session.push(by, chunk, connection, anomalies, &mut |event| {
-            sink(connection, event);
+        Told::Text(chunk) => events.push(by, chunk, sink),
+        Told::Failed(alert, carrier) => sink.event(&Event::Failed {
+            by,
+            instead: Instead::Alert(alert),
+            carrier,
         }),
-        Told::Failed(alert, carrier) => {
-            let instead = Instead::Alert(alert);
-            let failed = Event::Failed {
-                by,
-                instead,
-                carrier,
-            };
-            sink(connection, failed);
-        }
-        Told::Odd(text, carrier) => {
-            anomalies.note(Layer::Tls, text, Some(carrier.stamp), Some(connection));
-        }
+        Told::Odd(text, carrier) => sink.anomaly(Layer::Tls, text, carrier),
     }
 }

@@ -3,53 +3,50 @@
 //! In: the wish for less. Out: events that say what was lost by it. What never happens here: a loss
 //! that nobody is told of.
 
-use super::encrypted::tell_decrypted;
 use super::negotiation::decrypt;
-use super::{Conversation, State, direction};
+use super::{Connection, Output, State, direction, encrypted};
 use crate::decode::Carrier;
-use crate::decode::anomaly::Anomalies;
-use crate::decode::event::Event;
+use crate::decode::listener::Listener;
 use crate::decode::tcp::{Chunk, Side};
 
-impl Conversation {
+impl<C> Connection<C> {
     /// How many bytes it holds: what waits to be decided or completed, and header tables.
     pub(in crate::decode) fn held(&self) -> usize {
         match &self.state {
-            State::Undecided(recording) => recording.held(),
+            State::Undecided(undecided) => undecided.held(),
             State::Negotiating(negotiation) => {
                 negotiation.heard.held() + negotiation.session.held()
             }
-            State::Speaking { session, tls, .. } => {
-                session.held() + tls.as_ref().map_or(0, |tls| tls.held())
+            State::Http2 { events, tls, .. } => {
+                events.held() + tls.as_ref().map_or(0, |tls| tls.held())
             }
-            State::Watched { .. } | State::Ignored(_) => 0,
+            State::Unread(_) | State::Unrelated(_) => 0,
         }
     }
 
     /// Forgets what an undecided one said: nobody will read it.
     pub(in crate::decode) fn forget_bytes(&mut self) {
-        if let State::Undecided(recording) = &mut self.state {
-            recording.forget_bytes();
+        if let State::Undecided(undecided) = &mut self.state {
+            undecided.forget_bytes();
         }
     }
 
     /// Gives up what one in HTTP/2 holds; whether there was anything to give up.
-    pub(in crate::decode) fn let_go(
+    pub(in crate::decode) fn shed<L: Listener<Connection = C>>(
         &mut self,
         carrier: Carrier,
-        anomalies: &mut Anomalies,
-        sink: &mut impl FnMut(u32, Event<'_>),
+        out: &mut Output<'_, L>,
     ) -> bool {
-        let State::Speaking {
-            connection,
-            client,
-            session,
+        let State::Http2 {
+            counted,
+            events,
             tls,
         } = &mut self.state
         else {
             return false;
         };
-        let (connection, client) = (*connection, *client);
+        let client = counted.client;
+        let mut emitter = counted.emitter(out);
         if let Some(tls) = tls {
             for side in [Side::First, Side::Second] {
                 let by = direction(side, client);
@@ -58,11 +55,11 @@ impl Conversation {
                     carrier,
                 };
                 decrypt(tls, by, lost, &mut |told| {
-                    tell_decrypted(told, by, connection, session, anomalies, sink);
+                    encrypted::emit(told, by, events, &mut emitter);
                 });
             }
         }
-        session.let_go(carrier, &mut |event| sink(connection, event));
+        events.shed(carrier, &mut emitter);
         true
     }
 }

@@ -1,16 +1,18 @@
 //! One connection on its way from undecided bytes to a known protocol.
 //!
-//! In: the signals of its flow. Out: events, once it is known that it counts; what came before is
-//! then told in order. What never happens here: keeping more than [`MAX_UNDECIDED_BYTES`] in doubt.
+//! In: the signals of its flow. Out: a call of [`Listener::recognised`] once it is known that the
+//! connection counts, then its events; what came before is emitted in order. At most
+//! [`MAX_UNDECIDED_BYTES`] are kept in doubt.
 //!
 //! ```text
-//! Undecided --secrets known--> Negotiating --+--> Speaking   HTTP/2, in cleartext or decrypted
-//!     |                                      +--> Watched    counts, but cannot be read
-//!     +--------------------------------------+--> Ignored
+//! Undecided --secrets known--> Negotiating --+--> Http2      in cleartext or decrypted
+//!     |                                      +--> Unread     counts, but its bytes are not read
+//!     +--------------------------------------+--> Unrelated
 //! ```
 
 mod encrypted;
 mod held;
+mod http2_events;
 mod negotiation;
 mod undecided;
 
@@ -20,51 +22,99 @@ use rustc_hash::FxHashSet;
 
 use super::anomaly::{Anomalies, Layer};
 use super::detect::{self, Http2, Verdict};
-use super::event::{Event, Guess, Instead, Recognition, Transport};
-use super::http2::{Keep, Session};
+use super::event::{Event, Guess, Instead, Place, Recognition, Transport};
+use super::listener::Listener;
 use super::tcp::{Flow, Side, Signal};
 use super::tls::{self, KeyLog};
-use super::{Carrier, Direction};
-use encrypted::tell_decrypted;
+use super::{Carrier, Direction, Network};
 use negotiation::{Negotiation, decrypt};
-use undecided::Recording;
+use undecided::Undecided;
+
+pub use http2_events::{ConnectionSink, Http2Events, Keep};
 
 /// Bytes of both sides after which a connection is no longer kept in doubt. An HTTP/1.1 request that
 /// asks for an upgrade fits with room to spare. Judged after each segment, so that what one segment
 /// brings may exceed it once.
 pub const MAX_UNDECIDED_BYTES: usize = 32 << 10;
 
-/// A connection and what it is known to be.
-#[derive(Debug, Default)]
-pub(super) struct Conversation {
-    state: State,
+/// What decoding knows of a connection, and, once it counts, the value that its listener made for it.
+#[derive(Debug)]
+pub(super) struct Connection<C> {
+    state: State<C>,
 }
 
 #[derive(Debug)]
-enum State {
-    Undecided(Recording),
+enum State<C> {
+    Undecided(Undecided),
     /// TLS that can be decrypted.
     Negotiating(Box<Negotiation>),
     /// HTTP/2, decoded.
-    Speaking {
-        connection: u32,
-        client: Side,
-        session: Box<Session>,
+    Http2 {
+        counted: Counted<C>,
+        events: Box<Http2Events>,
         /// What decrypts it first.
         tls: Option<Box<tls::Session>>,
     },
-    /// One that counts, but whose bytes are not read: TLS, or a connect that came to nothing.
-    Watched {
-        connection: u32,
-        client: Side,
-    },
-    /// Unrelated.
-    Ignored(Unrelated),
+    /// One that counts, but whose bytes are not read: TLS, or a connect that failed.
+    Unread(Counted<C>),
+    /// Its value was taken, or it never counted.
+    Unrelated(Unrelated),
 }
 
-impl Default for State {
+/// A connection that counts, as its listener knows it.
+#[derive(Debug)]
+struct Counted<C> {
+    listening: C,
+    number: u32,
+    client: Side,
+}
+
+/// Where what is decoded goes.
+pub(super) struct Output<'a, L> {
+    pub(super) listener: &'a mut L,
+    pub(super) anomalies: &'a mut Anomalies,
+    /// How many connections were recognised so far.
+    pub(super) recognised: &'a mut u32,
+}
+
+impl<C> Default for Connection<C> {
     fn default() -> Self {
-        Self::Undecided(Recording::default())
+        Self {
+            state: State::Undecided(Undecided::default()),
+        }
+    }
+}
+
+/// One connection and where its events go.
+struct Emitter<'a, L: Listener> {
+    listener: &'a mut L,
+    listening: &'a mut L::Connection,
+    anomalies: &'a mut Anomalies,
+    number: u32,
+}
+
+impl<L: Listener> ConnectionSink for Emitter<'_, L> {
+    fn event(&mut self, event: &Event<'_>) {
+        self.listener.event(self.listening, event);
+    }
+
+    fn anomaly(&mut self, layer: Layer, text: String, carrier: Carrier) {
+        self.anomalies
+            .note(layer, text, Some(carrier.stamp), Some(self.number));
+    }
+}
+
+impl<C> Counted<C> {
+    fn emitter<'a, L: Listener<Connection = C>>(
+        &'a mut self,
+        out: &'a mut Output<'_, L>,
+    ) -> Emitter<'a, L> {
+        Emitter {
+            listener: out.listener,
+            listening: &mut self.listening,
+            anomalies: out.anomalies,
+            number: self.number,
+        }
     }
 }
 
@@ -85,7 +135,7 @@ pub enum Unrelated {
 
 /// What decides how a connection is taken, beside its bytes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Surroundings<'a> {
+pub(super) struct DetectContext<'a> {
     /// Server ports to take for HTTP/2 whatever the first bytes are.
     pub(super) ports: &'a [u16],
     /// Server addresses of connections that spoke HTTP/2.
@@ -94,9 +144,11 @@ pub(super) struct Surroundings<'a> {
     pub(super) keep: Keep,
     /// The secrets known by now.
     pub(super) keys: &'a KeyLog,
+    /// Where the connection is kept.
+    pub(super) place: Option<Place>,
 }
 
-impl Surroundings<'_> {
+impl DetectContext<'_> {
     fn is_forced(&self, flow: &Flow, server: Side) -> bool {
         self.ports.contains(&flow.address(server).port())
     }
@@ -106,20 +158,24 @@ impl Surroundings<'_> {
     }
 }
 
-/// What a decision made of a conversation.
+/// What was decided about a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Decision {
+    /// Nothing yet, or nothing new.
     Wait,
-    Counts(Box<Counting>),
+    /// It counts from now on; the server's address, if it is seen to speak HTTP/2.
+    Recognised { speaks_http2: Option<SocketAddr> },
+    /// It does not count.
     Unrelated,
 }
 
-/// A conversation that counts, with what it takes to tell its story from the beginning.
-pub(super) struct Counting {
-    pub(super) recognition: Recognition,
+/// A connection that is about to count, with what it takes to emit its events from the beginning.
+struct Candidate {
+    recognition: Recognition,
     reading: Option<Http2>,
     client: Side,
     keep: Keep,
-    recording: Recording,
+    undecided: Undecided,
     /// What decrypts it.
     tls: Option<Box<tls::Session>>,
     /// How it turned out not to speak HTTP/2.
@@ -128,15 +184,15 @@ pub(super) struct Counting {
     oddities: Vec<(String, Carrier)>,
 }
 
-impl Counting {
+impl Candidate {
     /// One whose bytes are not read.
-    fn watched(recognition: Recognition, client: Side, recording: Recording) -> Self {
+    fn unread(recognition: Recognition, client: Side, undecided: Undecided) -> Self {
         Self {
             recognition,
             reading: None,
             client,
             keep: Keep::default(),
-            recording,
+            undecided,
             tls: None,
             failure: None,
             oddities: Vec::new(),
@@ -144,174 +200,224 @@ impl Counting {
     }
 }
 
-impl Conversation {
-    /// Takes a signal: tells it at once if the connection is known, else keeps it.
-    pub(super) fn take(
+/// What judging an undecided connection came to.
+enum Judged {
+    Wait,
+    Counts(Box<Candidate>),
+    Unrelated(Unrelated),
+}
+
+impl<C> Connection<C> {
+    /// Takes a signal: emits what it means if the connection counts, else keeps it.
+    pub(super) fn push<L: Listener<Connection = C>>(
         &mut self,
         signal: Signal<'_>,
-        anomalies: &mut Anomalies,
-        sink: &mut impl FnMut(u32, Event<'_>),
+        out: &mut Output<'_, L>,
     ) {
         match &mut self.state {
-            State::Undecided(recording) => recording.keep(signal),
+            State::Undecided(undecided) => undecided.keep(signal),
             State::Negotiating(negotiation) => negotiation.take(signal),
-            State::Speaking {
-                connection,
-                client,
-                session,
+            State::Http2 {
+                counted,
+                events,
                 tls,
             } => {
-                let (connection, client) = (*connection, *client);
+                let client = counted.client;
+                let mut emitter = counted.emitter(out);
                 match (tls, signal) {
                     (Some(tls), Signal::Chunk { from, chunk }) => {
                         let by = direction(from, client);
                         decrypt(tls, by, chunk, &mut |told| {
-                            tell_decrypted(told, by, connection, session, anomalies, sink);
+                            encrypted::emit(told, by, events, &mut emitter);
                         });
                     }
-                    _ => tell(signal, client, connection, Some(session), anomalies, sink),
+                    _ => emit(signal, client, Some(events), &mut emitter),
                 }
             }
-            State::Watched { connection, client } => {
-                tell(signal, *client, *connection, None, anomalies, sink);
+            State::Unread(counted) => {
+                let client = counted.client;
+                emit(signal, client, None, &mut counted.emitter(out));
             }
-            State::Ignored(_) => {}
+            State::Unrelated(_) => {}
         }
     }
 
-    /// The connection's number, if it counts.
-    pub(super) const fn connection(&self) -> Option<u32> {
+    /// The value of its listener, if it counts.
+    pub(super) const fn listening_mut(&mut self) -> Option<&mut C> {
+        match &mut self.state {
+            State::Http2 { counted, .. } | State::Unread(counted) => Some(&mut counted.listening),
+            State::Undecided(_) | State::Negotiating(_) | State::Unrelated(_) => None,
+        }
+    }
+
+    /// What it was, if it does not count.
+    pub(super) const fn unrelated(&self) -> Unrelated {
         match &self.state {
-            State::Speaking { connection, .. } | State::Watched { connection, .. } => {
-                Some(*connection)
+            State::Unrelated(unrelated) => *unrelated,
+            _ => Unrelated::Silent,
+        }
+    }
+
+    /// Whether it counts.
+    pub(super) const fn counts(&self) -> bool {
+        matches!(self.state, State::Http2 { .. } | State::Unread(_))
+    }
+
+    /// Nothing more will come: gives its value back to the listener, or says what it was instead.
+    pub(super) fn finish<L: Listener<Connection = C>>(
+        self,
+        flow: &mut Flow,
+        listener: &mut L,
+    ) -> Result<(), Unrelated> {
+        let counted = match self.state {
+            State::Http2 { counted, .. } | State::Unread(counted) => counted,
+            State::Undecided(_) | State::Negotiating(_) | State::Unrelated(_) => {
+                return Err(self.unrelated());
             }
-            State::Undecided(_) | State::Negotiating(_) | State::Ignored(_) => None,
-        }
+        };
+        let network = Network {
+            client: flow.take_vitals(counted.client),
+            server: flow.take_vitals(counted.client.peer()),
+            last_seen: flow.last_seen(),
+        };
+        listener.finished(counted.listening, network);
+        Ok(())
     }
 
-    /// Which side is the client, if it counts.
-    pub(super) const fn client(&self) -> Option<Side> {
-        match &self.state {
-            State::Speaking { client, .. } | State::Watched { client, .. } => Some(*client),
-            State::Undecided(_) | State::Negotiating(_) | State::Ignored(_) => None,
-        }
-    }
-
-    /// What it was, if it turned out unrelated.
-    pub(super) const fn unrelated(&self) -> Option<Unrelated> {
-        match &self.state {
-            State::Ignored(unrelated) => Some(*unrelated),
-            _ => None,
-        }
-    }
-
-    /// Judges an undecided conversation anew; `last` says that no more bytes will come.
-    pub(super) fn decide(
+    /// Judges an undecided connection anew; `last` says that no more bytes will come.
+    pub(super) fn decide<L: Listener<Connection = C>>(
         &mut self,
         flow: &Flow,
-        around: &Surroundings<'_>,
+        context: &DetectContext<'_>,
         last: bool,
+        out: &mut Output<'_, L>,
     ) -> Decision {
+        match self.judge(flow, context, last) {
+            Judged::Wait => Decision::Wait,
+            Judged::Unrelated(unrelated) => {
+                self.state = State::Unrelated(unrelated);
+                Decision::Unrelated
+            }
+            Judged::Counts(candidate) => self.begin(*candidate, context.place, out),
+        }
+    }
+
+    fn judge(&mut self, flow: &Flow, context: &DetectContext<'_>, last: bool) -> Judged {
         if matches!(self.state, State::Negotiating(_)) {
-            return self.decide_decrypted(flow, around, last);
+            return self.judge_decrypted(flow, context, last);
         }
-        let State::Undecided(recording) = &mut self.state else {
-            return Decision::Wait;
+        let State::Undecided(undecided) = &mut self.state else {
+            return Judged::Wait;
         };
-        if !recording.fresh && !last {
-            return Decision::Wait;
+        if !undecided.fresh && !last {
+            return Judged::Wait;
         }
-        recording.fresh = false;
-        let full = recording.is_full();
-        let first = recording.beginning(Side::First, flow);
-        let verdict = detect::judge([first, recording.beginning(Side::Second, flow)]);
+        undecided.fresh = false;
+        let full = undecided.is_full();
+        let first = undecided.beginning(Side::First, flow);
+        let verdict = detect::judge([first, undecided.beginning(Side::Second, flow)]);
         let stop = last || full;
         match verdict {
             Verdict::Http2(http2)
                 if http2.client.is_some() || stop || flow.opened_by().is_some() =>
             {
-                self.speak(http2, flow, around)
+                self.speak(http2, flow, context)
             }
-            Verdict::Tls { client, hello } => match self.tls(client, &hello, flow, around, stop) {
-                Decision::Wait => self.decide_decrypted(flow, around, last),
-                decision => decision,
+            Verdict::Tls { client, hello } => match self.tls(client, &hello, flow, context, stop) {
+                Judged::Wait => self.judge_decrypted(flow, context, last),
+                judged => judged,
             },
-            Verdict::TlsUnderWay => self.under_way(flow, around),
-            Verdict::Http1 => self.ignore(Unrelated::Http1),
+            Verdict::TlsUnderWay => self.under_way(flow, context),
+            Verdict::Http1 => Judged::Unrelated(Unrelated::Http1),
             Verdict::Undecided | Verdict::Other | Verdict::Http2(_) => {
-                self.fall_back(matches!(verdict, Verdict::Other) || stop, flow, around)
+                self.fall_back(matches!(verdict, Verdict::Other) || stop, flow, context)
             }
         }
     }
 
     /// Takes the connection for what its surroundings say, or for unrelated.
-    fn fall_back(&mut self, stop: bool, flow: &Flow, around: &Surroundings<'_>) -> Decision {
-        let State::Undecided(recording) = &self.state else {
-            return Decision::Wait;
+    fn fall_back(&mut self, stop: bool, flow: &Flow, context: &DetectContext<'_>) -> Judged {
+        let State::Undecided(undecided) = &self.state else {
+            return Judged::Wait;
         };
-        let silent = recording.is_silent();
+        let silent = undecided.is_silent();
         let opener = flow.opened_by();
         let mut sides = [Side::First, Side::Second].into_iter();
-        let forced = sides.find(|side| opener != Some(*side) && around.is_forced(flow, *side));
+        let forced = sides.find(|side| opener != Some(*side) && context.is_forced(flow, *side));
         if let Some(server) = forced.filter(|_| !silent) {
-            return self.speak(Http2::unplaced(server.peer()), flow, around);
+            return self.speak(Http2::unplaced(server.peer()), flow, context);
         }
         match (stop, silent) {
-            (true, false) => self.ignore(Unrelated::Other),
-            (true, true) => self.ignore(Unrelated::Silent),
-            (false, _) => Decision::Wait,
+            (true, false) => Judged::Unrelated(Unrelated::Other),
+            (true, true) => Judged::Unrelated(Unrelated::Silent),
+            (false, _) => Judged::Wait,
         }
     }
 
-    /// Counts a connect that came to nothing.
-    pub(super) fn count_connect(&mut self, flow: &Flow) -> Decision {
+    /// Counts a connect that was refused or never answered.
+    pub(super) fn count_connect<L: Listener<Connection = C>>(
+        &mut self,
+        flow: &Flow,
+        out: &mut Output<'_, L>,
+    ) {
         let client = flow.opened_by().unwrap_or(Side::First);
-        let recording = self.take_recording();
-        let mut recognition = recognise(flow, client, Transport::None);
-        recognition.recognised = flow.last_seen();
-        Decision::Counts(Box::new(Counting::watched(recognition, client, recording)))
+        let undecided = self.take_undecided();
+        let recognition = recognise(flow, client, Transport::None);
+        let candidate = Candidate::unread(recognition, client, undecided);
+        self.begin(candidate, None, out);
     }
 
-    /// Tells the story so far under the connection's number.
-    pub(super) fn begin(
+    /// Has the listener make its value, and emits what happened so far.
+    fn begin<L: Listener<Connection = C>>(
         &mut self,
-        connection: u32,
-        counting: Counting,
-        anomalies: &mut Anomalies,
-        sink: &mut impl FnMut(u32, Event<'_>),
-    ) {
-        let Counting {
-            recognition,
+        candidate: Candidate,
+        place: Option<Place>,
+        out: &mut Output<'_, L>,
+    ) -> Decision {
+        let Candidate {
+            mut recognition,
             reading,
             client,
             keep,
-            recording,
+            undecided,
             tls,
             failure,
             oddities,
-        } = counting;
-        sink(connection, Event::Recognised(recognition));
+        } = candidate;
+        let number = *out.recognised;
+        *out.recognised = number.saturating_add(1);
+        recognition.number = number;
+        recognition.place = place;
+        let speaks_http2 = recognition
+            .transport
+            .is_http2()
+            .then_some(recognition.server);
+        let mut counted = Counted {
+            listening: out.listener.recognised(recognition),
+            number,
+            client,
+        };
+        let mut emitter = counted.emitter(out);
         for (text, carrier) in oddities {
-            anomalies.note(Layer::Tls, text, Some(carrier.stamp), Some(connection));
+            emitter.anomaly(Layer::Tls, text, carrier);
         }
         if let Some((by, instead, carrier)) = failure {
-            let failed = Event::Failed {
+            emitter.event(&Event::Failed {
                 by,
                 instead,
                 carrier,
-            };
-            sink(connection, failed);
+            });
         }
         let Some(http2) = reading else {
-            self.state = State::Watched { connection, client };
-            recording.replay([None, None], |signal| {
-                tell(signal, client, connection, None, anomalies, sink);
+            undecided.replay([None, None], |signal| {
+                emit(signal, client, None, &mut emitter);
             });
-            return;
+            self.state = State::Unread(counted);
+            return Decision::Recognised { speaks_http2 };
         };
         if let Some(request) = &http2.upgraded {
-            let carrier = recording.first_carrier(client);
-            sink(connection, Event::Upgraded { request, carrier });
+            let carrier = undecided.first_carrier(client);
+            emitter.event(&Event::Upgraded { request, carrier });
         }
         let [first, second] = http2.frames_at.map(|at| at.is_some());
         let begun = match client {
@@ -319,26 +425,19 @@ impl Conversation {
             Side::First => [first, second],
             Side::Second => [second, first],
         };
-        let mut session = Box::new(Session::new(begun, keep));
-        recording.replay(http2.frames_at, |signal| {
-            tell(
-                signal,
-                client,
-                connection,
-                Some(&mut session),
-                anomalies,
-                sink,
-            );
+        let mut events = Box::new(Http2Events::new(begun, keep));
+        undecided.replay(http2.frames_at, |signal| {
+            emit(signal, client, Some(&mut events), &mut emitter);
         });
-        self.state = State::Speaking {
-            connection,
-            client,
-            session,
+        self.state = State::Http2 {
+            counted,
+            events,
             tls,
         };
+        Decision::Recognised { speaks_http2 }
     }
 
-    fn speak(&mut self, http2: Http2, flow: &Flow, around: &Surroundings<'_>) -> Decision {
+    fn speak(&mut self, http2: Http2, flow: &Flow, context: &DetectContext<'_>) -> Judged {
         let client = flow.opened_by().filter(|_| !http2.preface).or(http2.client);
         let guessed = client.is_none();
         let client = client.unwrap_or_else(|| by_ports(flow));
@@ -349,27 +448,24 @@ impl Conversation {
             (false, true) => Some(Guess::FramesAndPorts),
             (false, false) => Some(Guess::Frames),
         };
-        let mut counting = Counting::watched(recognition, client, self.take_recording());
-        counting.reading = Some(http2);
-        counting.keep = around.keep;
-        Decision::Counts(Box::new(counting))
+        let mut candidate = Candidate::unread(recognition, client, self.take_undecided());
+        candidate.reading = Some(http2);
+        candidate.keep = context.keep;
+        Judged::Counts(Box::new(candidate))
     }
 
-    fn take_recording(&mut self) -> Recording {
+    fn take_undecided(&mut self) -> Undecided {
         match &mut self.state {
-            State::Undecided(recording) => std::mem::take(recording),
-            _ => Recording::default(),
+            State::Undecided(undecided) => std::mem::take(undecided),
+            _ => Undecided::default(),
         }
-    }
-
-    fn ignore(&mut self, unrelated: Unrelated) -> Decision {
-        self.state = State::Ignored(unrelated);
-        Decision::Unrelated
     }
 }
 
 fn recognise(flow: &Flow, client: Side, transport: Transport) -> Recognition {
     Recognition {
+        number: 0,
+        place: None,
         tcp_stream: flow.index(),
         client: flow.address(client),
         server: flow.address(client.peer()),
@@ -400,22 +496,17 @@ const fn direction(from: Side, client: Side) -> Direction {
     }
 }
 
-/// Turns a signal into events.
-fn tell(
+/// Turns a signal into events; the bytes only where they are read as HTTP/2.
+fn emit(
     signal: Signal<'_>,
     client: Side,
-    connection: u32,
-    session: Option<&mut Session>,
-    anomalies: &mut Anomalies,
-    sink: &mut impl FnMut(u32, Event<'_>),
+    events: Option<&mut Http2Events>,
+    sink: &mut impl ConnectionSink,
 ) {
     match signal {
         Signal::Chunk { from, chunk } => {
-            if let Some(session) = session {
-                let direction = direction(from, client);
-                session.push(direction, chunk, connection, anomalies, &mut |event| {
-                    sink(connection, event);
-                });
+            if let Some(events) = events {
+                events.push(direction(from, client), chunk, sink);
             }
         }
         Signal::Acknowledged {
@@ -423,35 +514,23 @@ fn tell(
             upto,
             stamp,
             whole,
-        } => {
-            let by = direction(by, client);
-            sink(
-                connection,
-                Event::Acknowledged {
-                    by,
-                    upto,
-                    stamp,
-                    whole,
-                },
-            );
-        }
+        } => sink.event(&Event::Acknowledged {
+            by: direction(by, client),
+            upto,
+            stamp,
+            whole,
+        }),
         Signal::Ended {
             by,
             ending,
             position,
             carrier,
-        } => {
-            let by = direction(by, client);
-            sink(
-                connection,
-                Event::Ended {
-                    by,
-                    ending,
-                    position,
-                    carrier,
-                },
-            );
-        }
+        } => sink.event(&Event::Ended {
+            by: direction(by, client),
+            ending,
+            position,
+            carrier,
+        }),
     }
 }
 

@@ -4,7 +4,7 @@
 //! protected it, kept until the protocol is known. What never happens here: a decision.
 
 use super::direction;
-use super::undecided::Recording;
+use super::undecided::Undecided;
 use crate::decode::tcp::{Chunk, Side, Signal};
 use crate::decode::tls::{Alert, Item, Session};
 use crate::decode::{Carrier, Direction};
@@ -20,7 +20,7 @@ pub(super) struct Negotiation {
     pub(super) counts: bool,
     pub(super) session: Session,
     /// What was said, decrypted.
-    pub(super) heard: Recording,
+    pub(super) heard: Undecided,
     /// Who gave up before it said anything.
     pub(super) failure: Option<(Direction, Alert, Carrier)>,
     pub(super) oddities: Vec<(String, Carrier)>,
@@ -32,7 +32,7 @@ impl Negotiation {
             client,
             counts,
             session,
-            heard: Recording::default(),
+            heard: Undecided::default(),
             failure: None,
             oddities: Vec::new(),
         }

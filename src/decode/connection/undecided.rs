@@ -18,17 +18,17 @@ const MAX_UNREAD_SIGNALS: usize = 16;
 
 /// What happened on a connection before it was known what it speaks.
 #[derive(Debug, Default)]
-pub(super) struct Recording {
+pub(super) struct Undecided {
     signals: Vec<Recorded>,
-    first: Heard,
-    second: Heard,
+    first: SideBytes,
+    second: SideBytes,
     /// Whether anything came since it was last judged.
     pub(super) fresh: bool,
 }
 
 /// The bytes of one side, without the gaps.
 #[derive(Debug, Default)]
-struct Heard {
+struct SideBytes {
     bytes: Vec<u8>,
     /// Where segments begin in `bytes`.
     segments: Vec<usize>,
@@ -73,7 +73,7 @@ enum Recorded {
     },
 }
 
-impl Recording {
+impl Undecided {
     pub(super) fn keep(&mut self, signal: Signal<'_>) {
         self.fresh = true;
         let recorded = match signal {
@@ -161,8 +161,8 @@ impl Recording {
 
     /// Forgets what was said and keeps when: enough of a connection whose bytes are never read.
     pub(super) fn forget_bytes(&mut self) {
-        self.first = Heard::default();
-        self.second = Heard::default();
+        self.first = SideBytes::default();
+        self.second = SideBytes::default();
         self.signals.retain(|recorded| {
             matches!(
                 recorded,
@@ -297,14 +297,14 @@ impl Recording {
         }
     }
 
-    const fn heard(&self, side: Side) -> &Heard {
+    const fn heard(&self, side: Side) -> &SideBytes {
         match side {
             Side::First => &self.first,
             Side::Second => &self.second,
         }
     }
 
-    const fn heard_mut(&mut self, side: Side) -> &mut Heard {
+    const fn heard_mut(&mut self, side: Side) -> &mut SideBytes {
         match side {
             Side::First => &mut self.first,
             Side::Second => &mut self.second,
@@ -312,7 +312,7 @@ impl Recording {
     }
 }
 
-impl Heard {
+impl SideBytes {
     const fn held(&self) -> usize {
         self.bytes.capacity() + self.segments.capacity() * size_of::<usize>()
     }

@@ -3,12 +3,12 @@
 //! In: the state after a segment. Out: connections ended or weakened, as events; and counts, which
 //! become anomalies. What never happens here: a limit exceeded by more than one segment brings.
 
-use super::{Decision, Decoder, next, speaks_at, surroundings};
+use super::{Decision, Decoder, detect_context, output};
 use crate::decode::Carrier;
 use crate::decode::anomaly::Layer;
-use crate::decode::connection::Conversation;
-use crate::decode::event::Event;
+use crate::decode::connection::Connection;
 use crate::decode::limits::human;
+use crate::decode::listener::Listener;
 use crate::decode::tcp::Slot;
 
 /// What was given up to stay within the limits.
@@ -26,58 +26,56 @@ pub struct GivenUp {
     pub sessions: u64,
 }
 
-impl Decoder {
+impl<C> Decoder<C> {
     /// Comes back within the limits.
-    pub(super) fn relieve(&mut self, sink: &mut impl FnMut(u32, Event<'_>)) {
+    pub(super) fn relieve<L: Listener<Connection = C>>(&mut self, listener: &mut L) {
         let limits = self.options.limits;
-        let speaks = |conversation: &Conversation| conversation.connection().is_some();
-        for (flow, mut conversation) in self.flows.take_surplus(limits.connections, speaks) {
+        let surplus = self
+            .flows
+            .take_surplus(limits.connections, Connection::counts);
+        for (flow, mut connection) in surplus {
             if flow.is_over() {
-                self.end(flow, conversation, sink);
+                self.end(flow, connection, listener);
                 continue;
             }
-            let carrier = seen(&flow);
+            let out = &mut output(&mut self.anomalies, &mut self.recognised, listener);
             // What comes of it now would decide more than is known.
-            if conversation.let_go(carrier, &mut self.anomalies, sink) {
+            if connection.shed(seen(&flow), out) {
                 self.given_up.connections += 1;
             } else {
                 self.given_up.others += 1;
             }
-            self.end(flow, conversation, sink);
+            self.end(flow, connection, listener);
         }
-        for place in self.flows.holders(limits.held_bytes) {
-            self.lighten(place, sink);
+        for slot in self.flows.holders(limits.held_bytes) {
+            self.lighten(slot, listener);
         }
     }
 
     /// Makes a connection give up what it holds: first what waits behind holes or for a decision, then
     /// what it reads by.
-    fn lighten(&mut self, place: Slot, sink: &mut impl FnMut(u32, Event<'_>)) {
-        let Some((flow, conversation)) = self.flows.at(place) else {
+    fn lighten<L: Listener<Connection = C>>(&mut self, slot: Slot, listener: &mut L) {
+        let Some((flow, connection)) = self.flows.at(slot) else {
             return;
         };
-        let anomalies = &mut self.anomalies;
-        let before = flow.held() + conversation.held();
+        let out = &mut output(&mut self.anomalies, &mut self.recognised, listener);
+        let before = flow.held() + connection.held();
         if flow.held() > 0 {
             self.given_up.holes += 1;
-            flow.give_up_holes(&mut |signal| conversation.take(signal, anomalies, sink));
+            flow.give_up_holes(&mut |signal| connection.push(signal, out));
         }
-        let around = surroundings(&self.options, &self.known);
-        let undecided = conversation.connection().is_none() && conversation.held() > 0;
-        let mut learned = None;
-        if undecided {
+        let mut decision = Decision::Wait;
+        if !connection.counts() && connection.held() > 0 {
             self.given_up.undecided += 1;
-            if let Decision::Counts(counting) = conversation.decide(flow, &around, true) {
-                learned = speaks_at(&counting);
-                conversation.begin(next(&mut self.connections), *counting, anomalies, sink);
-            }
+            let context = detect_context(&self.options, &self.servers, Some((slot, &*flow)));
+            decision = connection.decide(flow, &context, true, out);
         }
-        if conversation.held() > before / 2 && conversation.let_go(seen(flow), anomalies, sink) {
+        if connection.held() > before / 2 && connection.shed(seen(flow), out) {
             self.given_up.sessions += 1;
         }
-        let held = flow.held() + conversation.held();
-        self.flows.charge(place, held);
-        self.learn(learned, sink);
+        let held = flow.held() + connection.held();
+        self.flows.charge(slot, held);
+        self.learn(decision, listener);
     }
 
     /// Says what was given up, as anomalies.

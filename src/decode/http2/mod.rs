@@ -9,7 +9,6 @@ mod header_blocks;
 mod item;
 mod payload;
 mod reader;
-mod session;
 mod setting;
 #[cfg(test)]
 mod tests;
@@ -21,5 +20,4 @@ pub use frame::{
 pub use header_blocks::MAX_HEADER_BLOCK;
 pub use item::{Item, Loss};
 pub use reader::{FrameReader, MAX_GATHERED};
-pub use session::{Keep, Session};
 pub use setting::{SettingId, Settings};

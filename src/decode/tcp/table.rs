@@ -177,6 +177,12 @@ impl<T: Default> Flows<T> {
         Some((&mut entry.flow, &mut entry.attachment))
     }
 
+    /// What is attached to all of them, in no order.
+    pub fn attachments(&mut self) -> impl Iterator<Item = &mut T> {
+        let entries = self.entries.iter_mut().flatten();
+        entries.map(|entry| &mut entry.attachment)
+    }
+
     /// Has the connections whose segments wait in vain, while others go on, go on as well.
     pub fn release(&mut self, now: Timestamp, sink: &mut impl FnMut(&mut T, Signal<'_>)) {
         while let Some((since, slot)) = self.waiting.front().copied() {

@@ -16,8 +16,8 @@ use std::time::Duration;
 use super::Connection;
 use super::completion::tell;
 use crate::capture::Timestamp;
-use crate::decode::Direction;
 use crate::decode::http2::{Frame, StreamId};
+use crate::decode::{Direction, Place};
 use crate::inspect::connection::goaway::GoAway;
 use crate::inspect::connection::record::ConnectionRecord;
 use crate::inspect::live::Ends;
@@ -98,6 +98,11 @@ impl Connection {
     /// Its number in this analysis.
     pub(in crate::inspect) const fn number(&self) -> u32 {
         self.record.number
+    }
+
+    /// Where the decoder keeps it.
+    pub(in crate::inspect) const fn place(&self) -> Option<Place> {
+        self.place
     }
 
     /// Its two ends.

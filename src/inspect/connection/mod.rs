@@ -38,7 +38,7 @@ use crate::capture::Timestamp;
 use crate::decode::http2::{
     Flags, Frame, FrameType, Loss, Malformation, Payload, SettingId, Settings,
 };
-use crate::decode::{Direction, Event, Network, Recognition, Transport};
+use crate::decode::{Direction, Event, Network, Place, Recognition, Transport};
 use control_frames::{Passage, Passages, Passing};
 use goaway::{GoAway, GoAways};
 use record::{ConnectionRecord, Finished, Missing, VerdictCounts};
@@ -57,6 +57,8 @@ pub(super) type Counted = (Option<Arc<[u8]>>, Verdict);
 #[derive(Clone, Debug)]
 pub struct Connection {
     record: ConnectionRecord,
+    /// Where the decoder keeps it.
+    place: Option<Place>,
     /// Whether the server's bytes were seen from the first one on, without a hole.
     server_begun: bool,
     /// How long the handshake took.
@@ -128,6 +130,7 @@ impl Connection {
         };
         Self {
             record,
+            place: recognition.place,
             server_begun: recognition.preface_seen,
             round_trip_nanos: recognition.handshake.map(|handshake| handshake.nanos),
             streams: FxHashMap::default(),
@@ -158,7 +161,6 @@ impl Connection {
     /// Takes the next event.
     pub fn push(&mut self, event: &Event<'_>, interest: &Interest) {
         match event {
-            Event::Recognised(_) => {}
             Event::Failed {
                 instead, carrier, ..
             } => {
@@ -240,8 +242,12 @@ impl Connection {
             } => {
                 self.close(*by, *ending, *position, *carrier);
             }
-            Event::Finished { network } => self.record.network.clone_from(network),
         }
+    }
+
+    /// What the connection showed of the path below it.
+    pub(super) fn learn_network(&mut self, network: Network) {
+        self.record.network = network;
     }
 
     /// Judges what is still open; `capture_end` is the capture's last moment.

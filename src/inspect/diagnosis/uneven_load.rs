@@ -156,6 +156,8 @@ mod tests {
             file: 0,
         };
         let recognition = Recognition {
+            number: 0,
+            place: None,
             tcp_stream: 0,
             client: "10.0.0.1:40000".parse().unwrap(),
             server: SocketAddr::from(([10, 0, 1, server], 50_051)),

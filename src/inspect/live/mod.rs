@@ -7,7 +7,7 @@
 pub(in crate::inspect) mod methods;
 pub(in crate::inspect) mod recent;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::connection::goaway::GoAway;
@@ -16,7 +16,7 @@ use super::connection::{Connection, GRACE};
 use super::stream::rpc::Rpc;
 use crate::capture::Timestamp;
 use crate::decode::http2::{Frame, FrameType, Payload};
-use crate::decode::{Direction, Event, Recognition};
+use crate::decode::{Direction, Event, Place, Recognition};
 use methods::Methods;
 use recent::Kept;
 
@@ -73,7 +73,7 @@ pub struct GivenUp {
 pub(super) struct Watch {
     news: Vec<News>,
     /// When to look at a connection again, though nothing happens on it.
-    due: BTreeSet<(Timestamp, u32)>,
+    due: BTreeMap<(Timestamp, u32), Place>,
     ended: Kept<u32, ConnectionRecord>,
     lost: Kept<super::CallId, Rpc>,
     /// Calls of connections that are no longer kept.
@@ -82,9 +82,9 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn recognised(&mut self, number: u32, recognition: &Recognition) {
+    pub(super) fn recognised(&mut self, recognition: &Recognition) {
         self.news.push(News::Connection {
-            number,
+            number: recognition.number,
             recognition: recognition.clone(),
         });
     }
@@ -134,13 +134,10 @@ impl Watch {
     }
 
     /// The connections to look at, though nothing happened on them.
-    pub(super) fn take_due(&mut self, now: Timestamp) -> Option<u32> {
-        let (due, connection) = *self.due.first()?;
-        if due > now {
-            return None;
-        }
-        self.due.pop_first();
-        Some(connection)
+    pub(super) fn take_due(&mut self, now: Timestamp) -> Option<Place> {
+        let due = self.due.first_entry()?;
+        let (at, _) = *due.key();
+        (at <= now).then(|| due.remove())
     }
 
     /// Tells the calls of a connection that are lost for certain.
@@ -218,7 +215,9 @@ impl Watch {
     }
 
     fn look_again(&mut self, open: &Connection, at: Timestamp) {
-        self.due.insert((at, open.number()));
+        if let Some(place) = open.place() {
+            self.due.insert((at, open.number()), place);
+        }
     }
 
     fn take_settled(&mut self, open: &mut Connection, now: Timestamp) {

@@ -24,6 +24,8 @@ pub(in crate::report) fn at(packet: u64, milliseconds: i64) -> Stamp {
 /// A connection that was opened at 100 ms and is still open.
 pub(in crate::report) fn connection(number: u32) -> ConnectionRecord {
     let recognition = Recognition {
+        number: 0,
+        place: None,
         tcp_stream: number + 10,
         client: SocketAddr::from(([10, 0, 0, 1], 50_000)),
         server: SocketAddr::from(([10, 0, 0, 2], 50_051)),

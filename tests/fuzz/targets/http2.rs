@@ -17,10 +17,10 @@
 
 #![no_main]
 
-use h2sniff::decode::anomaly::Anomalies;
-use h2sniff::decode::http2::{Flags, Frame, FrameType, Keep, Payload, Session};
+use h2sniff::decode::anomaly::Layer;
+use h2sniff::decode::http2::{Flags, Frame, FrameType, Payload};
 use h2sniff::decode::tcp::{Chunk, ORIGIN};
-use h2sniff::decode::{Carrier, Direction, Event};
+use h2sniff::decode::{Carrier, ConnectionSink, Direction, Event, Http2Events, Keep};
 use h2sniff_fuzz::{Script, stamp};
 use libfuzzer_sys::fuzz_target;
 
@@ -105,8 +105,7 @@ fn listen<'a>(
     keep: Keep,
     parts: impl Iterator<Item = (Direction, Part<'a>)>,
 ) -> Vec<String> {
-    let mut session = Session::new(begun, keep);
-    let mut anomalies = Anomalies::default();
+    let mut events = Http2Events::new(begun, keep);
     let mut sides = begun.map(Listener::new);
     let mut told = Told::default();
     for (number, (from, part)) in (1..).zip(parts) {
@@ -136,12 +135,29 @@ fn listen<'a>(
             Part::Break(_) => 0,
         };
         sides[side].is_whole &= matches!(part, Part::Bytes(_));
-        session.push(from, chunk, 0, &mut anomalies, &mut |event| {
-            sides[side].check(&event, number);
-            told.take(&event);
-        });
+        let mut sink = Sink {
+            side: &mut sides[side],
+            told: &mut told,
+            number,
+        };
+        events.push(from, chunk, &mut sink);
     }
     told.lines
+}
+
+struct Sink<'a> {
+    side: &'a mut Listener,
+    told: &'a mut Told,
+    number: u64,
+}
+
+impl ConnectionSink for Sink<'_> {
+    fn event(&mut self, event: &Event<'_>) {
+        self.side.check(event, self.number);
+        self.told.take(event);
+    }
+
+    fn anomaly(&mut self, _: Layer, _: String, _: Carrier) {}
 }
 
 /// Checks what is told of one side.

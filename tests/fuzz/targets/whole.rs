@@ -6,11 +6,10 @@
 
 #![no_main]
 
-use std::collections::HashMap;
 use std::io::Cursor;
 
-use h2sniff::capture::{Capture, CaptureError};
-use h2sniff::decode::{self, Event};
+use h2sniff::capture::{Capture, CaptureError, Stamp, Timestamp};
+use h2sniff::decode::{self, Event, Listener, Network, Recognition};
 use h2sniff::pipeline;
 use h2sniff::report::frames::{self, LoggedSide, Place, Style};
 use h2sniff::report::{Files, Secrets};
@@ -52,38 +51,52 @@ fn print_frames(capture: &mut Capture) {
         keep_data: frames::logged_data(secrets),
         ..decode::Options::default()
     };
-    let mut places = HashMap::new();
-    let mut line = String::new();
-    let result = pipeline::events(capture, options, |first, connection, event| {
-        if let Event::Recognised(recognition) = event {
-            let place = Place {
-                connection,
-                tcp_stream: recognition.tcp_stream,
-                client: recognition.client,
-                server: recognition.server,
-            };
-            assert!(
-                places.insert(connection, place).is_none(),
-                "recognised twice"
-            );
+    let mut printer = Printer {
+        secrets,
+        epoch: Timestamp::default(),
+        line: String::new(),
+    };
+    let each = |printer: &mut Printer, stamp: Option<Stamp>| {
+        printer.epoch = stamp.map_or(printer.epoch, |stamp| stamp.time);
+        Ok::<(), CaptureError>(())
+    };
+    drop(pipeline::decode(capture, options, &mut printer, each));
+}
+
+struct Printer {
+    secrets: Secrets,
+    epoch: Timestamp,
+    line: String,
+}
+
+impl Listener for Printer {
+    type Connection = Place;
+
+    fn recognised(&mut self, recognition: Recognition) -> Place {
+        Place {
+            connection: recognition.number,
+            tcp_stream: recognition.tcp_stream,
+            client: recognition.client,
+            server: recognition.server,
         }
-        let Event::Frame(frame) = event else {
-            return Ok::<(), CaptureError>(());
-        };
-        let place = places[&connection];
+    }
+
+    fn event(&mut self, place: &mut Place, event: &Event<'_>) {
+        let Event::Frame(frame) = event else { return };
         let style = Style {
             files: Files::One,
-            secrets,
-            epoch: first.time,
+            secrets: self.secrets,
+            epoch: self.epoch,
         };
+        let line = &mut self.line;
         line.clear();
-        frames::text(&mut line, frame, place, style).expect("a string takes all");
-        frames::http2debug(&mut line, frame, place, LoggedSide::Client, secrets)
+        frames::text(line, frame, *place, style).expect("a string takes all");
+        frames::http2debug(line, frame, *place, LoggedSide::Client, self.secrets)
             .expect("a string takes all");
-        assert_harmless("a frame", &line);
-        let json = frames::json(frame, place, style).to_string();
+        assert_harmless("a frame", line);
+        let json = frames::json(frame, *place, style).to_string();
         assert!(serde_json::from_str::<Value>(&json).is_ok_and(|json| json.is_object()));
-        Ok(())
-    });
-    drop(result);
+    }
+
+    fn finished(&mut self, _: Place, _: Network) {}
 }

@@ -1,20 +1,27 @@
-//! Both directions of an HTTP/2 connection.
+//! Both directions of an HTTP/2 connection, as events.
 //!
-//! In: chunks of either direction. Out: [`Event`]s. The session knows what one side's SETTINGS
-//! mean for reading the other's frames, and whether the server answers in HTTP/2 at all. What never
-//! happens here: judging what the frames mean for a call.
+//! In: chunks of either direction. Out: [`Event`]s and anomalies. It knows what one side's SETTINGS
+//! mean for reading the other's frames, and whether the server answers in HTTP/2 at all; what a frame
+//! means for a call is the listener's to judge.
 
-use super::boundary;
-use super::frame::{Flags, Frame, FrameHeader, FrameType, Payload};
-use super::item::{Item, Loss};
-use super::reader::FrameReader;
-use super::setting::SettingId;
-use crate::decode::anomaly::{Anomalies, Layer};
+use crate::decode::anomaly::Layer;
 use crate::decode::event::{Event, Instead};
+use crate::decode::http2::{
+    Flags, Frame, FrameHeader, FrameReader, FrameType, Item, Loss, Payload, SettingId, boundary,
+};
 use crate::decode::tcp::Chunk;
 use crate::decode::{Carrier, Direction};
 
-/// How much a session keeps of what passes.
+/// Takes what is decoded of one connection.
+pub trait ConnectionSink {
+    /// One thing that happened.
+    fn event(&mut self, event: &Event<'_>);
+
+    /// Something odd, and how decoding goes on, as a sentence without a full stop.
+    fn anomaly(&mut self, layer: Layer, text: String, carrier: Carrier);
+}
+
+/// How much is kept of what passes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Keep {
     /// First bytes of each DATA frame.
@@ -23,7 +30,7 @@ pub struct Keep {
 
 /// One HTTP/2 connection.
 #[derive(Debug)]
-pub struct Session {
+pub struct Http2Events {
     client: FrameReader,
     server: FrameReader,
     /// The server's first bytes, a frame header's length at most, until they tell what it speaks;
@@ -36,7 +43,7 @@ pub struct Session {
     keep: Keep,
 }
 
-impl Session {
+impl Http2Events {
     /// A connection; `begun` says of client and server whether its first frame was captured.
     #[must_use]
     pub fn new(begun: [bool; 2], keep: Keep) -> Self {
@@ -52,19 +59,19 @@ impl Session {
     }
 
     /// How many bytes of memory it takes to read on.
-    pub(in crate::decode) fn held(&self) -> usize {
+    pub(super) fn held(&self) -> usize {
         self.client.held() + self.server.held()
     }
 
     /// Gives up frames begun and header tables, to stay within bounds: as if the capture began in the
     /// middle of the connection with what comes next.
-    pub(in crate::decode) fn let_go(&mut self, carrier: Carrier, sink: &mut impl FnMut(Event<'_>)) {
+    pub(super) fn shed(&mut self, carrier: Carrier, sink: &mut impl ConnectionSink) {
         self.client = reader(Direction::ClientToServer, false, self.keep);
         self.server = reader(Direction::ServerToClient, false, self.keep);
         self.given_up = [true; 2];
         for direction in [Direction::ClientToServer, Direction::ServerToClient] {
             let cause = Loss::GivenUp;
-            sink(Event::Lost {
+            sink.event(&Event::Lost {
                 direction,
                 cause,
                 carrier,
@@ -72,15 +79,8 @@ impl Session {
         }
     }
 
-    /// Takes the next part of one direction. `connection` is for what is noted in `anomalies`.
-    pub fn push(
-        &mut self,
-        direction: Direction,
-        chunk: Chunk<'_>,
-        connection: u32,
-        anomalies: &mut Anomalies,
-        sink: &mut impl FnMut(Event<'_>),
-    ) {
+    /// Takes the next part of one direction.
+    pub fn push(&mut self, direction: Direction, chunk: Chunk<'_>, sink: &mut impl ConnectionSink) {
         let missing = match chunk {
             Chunk::Gap {
                 length, carrier, ..
@@ -89,7 +89,7 @@ impl Session {
             Chunk::Bytes { .. } | Chunk::Break { .. } => None,
         };
         if let Some((length, carrier)) = missing {
-            sink(Event::Gap {
+            sink.event(&Event::Gap {
                 direction,
                 length,
                 carrier,
@@ -107,17 +107,17 @@ impl Session {
             Item::Frame(frame) => {
                 // A reader that begins on a boundary has itself lost nothing.
                 if std::mem::take(given_up) {
-                    sink(Event::Found { direction, carrier: frame.began });
+                    sink.event(&Event::Found { direction, carrier: frame.began });
                 }
                 apply_settings(&frame, peer);
-                note_malformed(&frame, connection, anomalies);
-                sink(Event::Frame(frame));
+                note_malformed(&frame, sink);
+                sink.event(&Event::Frame(frame));
             }
             Item::Data { stream, bytes } => {
-                sink(Event::Data { direction, stream, bytes: Ok(bytes) });
+                sink.event(&Event::Data { direction, stream, bytes: Ok(bytes) });
             }
             Item::DataMissing { stream, length } => {
-                sink(Event::Data { direction, stream, bytes: Err(length) });
+                sink.event(&Event::Data { direction, stream, bytes: Err(length) });
             }
             Item::Lost { cause, carrier } => {
                 let text = match cause {
@@ -131,16 +131,16 @@ impl Session {
                     ),
                     Loss::GivenUp => format!("frames of the {} were given up", direction.sender()),
                 };
-                anomalies.note(Layer::Http2, text, Some(carrier.stamp), Some(connection));
-                sink(Event::Lost { direction, cause, carrier });
+                sink.anomaly(Layer::Http2, text, carrier);
+                sink.event(&Event::Lost { direction, cause, carrier });
             }
             Item::Found { carrier } => {
                 *given_up = false;
-                sink(Event::Found { direction, carrier });
+                sink.event(&Event::Found { direction, carrier });
             }
             Item::Undecodable { fault, carrier } => {
                 let text = format!("a header block of the {}: {fault}", direction.sender());
-                anomalies.note(Layer::Hpack, text, Some(carrier.stamp), Some(connection));
+                sink.anomaly(Layer::Hpack, text, carrier);
             }
         });
         reader.give_back();
@@ -148,7 +148,7 @@ impl Session {
 
     /// Looks at the first bytes of the server, however few come at a time; whether its bytes are
     /// frames.
-    fn hear_server(&mut self, chunk: Chunk<'_>, sink: &mut impl FnMut(Event<'_>)) -> bool {
+    fn hear_server(&mut self, chunk: Chunk<'_>, sink: &mut impl ConnectionSink) -> bool {
         let Some(first) = &mut self.server_first else {
             return !self.server_failed;
         };
@@ -166,7 +166,7 @@ impl Session {
         let Some(instead) = instead else { return true };
         self.server_failed = true;
         let by = Direction::ServerToClient;
-        sink(Event::Failed {
+        sink.event(&Event::Failed {
             by,
             instead,
             carrier,
@@ -201,7 +201,7 @@ fn apply_settings(frame: &Frame<'_>, peer: &mut FrameReader) {
     }
 }
 
-fn note_malformed(frame: &Frame<'_>, connection: u32, anomalies: &mut Anomalies) {
+fn note_malformed(frame: &Frame<'_>, sink: &mut impl ConnectionSink) {
     let Payload::Malformed(malformation) = frame.payload else {
         return;
     };
@@ -211,8 +211,7 @@ fn note_malformed(frame: &Frame<'_>, connection: u32, anomalies: &mut Anomalies)
         frame.direction.sender(),
         malformation.name()
     );
-    let layer = Layer::Http2;
-    anomalies.note(layer, text, Some(frame.completed.stamp), Some(connection));
+    sink.anomaly(Layer::Http2, text, frame.completed);
 }
 
 /// What the first bytes of a server are, if they are not the SETTINGS frame that must come first
@@ -251,11 +250,25 @@ mod tests {
         assert_eq!(instead_of_frames(&goaway_first), None);
     }
 
+    #[derive(Default)]
+    struct Told(Vec<String>);
+
+    impl ConnectionSink for Told {
+        fn event(&mut self, event: &Event<'_>) {
+            match event {
+                Event::Failed { instead, .. } => self.0.push(instead.name().to_owned()),
+                Event::Frame(frame) => self.0.push(frame.header.kind.to_string()),
+                _ => {}
+            }
+        }
+
+        fn anomaly(&mut self, _: Layer, _: String, _: Carrier) {}
+    }
+
     /// What is told of a server that sends `parts`; `None` is a gap.
     fn told(parts: &[Option<&[u8]>]) -> Vec<String> {
-        let mut session = Session::new([true, true], Keep::default());
-        let mut anomalies = Anomalies::default();
-        let mut told = Vec::new();
+        let mut events = Http2Events::new([true, true], Keep::default());
+        let mut told = Told::default();
         let mut position = 0;
         for part in parts {
             let carrier = Carrier::default();
@@ -275,13 +288,9 @@ mod tests {
             };
             position += length;
             let from = Direction::ServerToClient;
-            session.push(from, chunk, 0, &mut anomalies, &mut |event| match event {
-                Event::Failed { instead, .. } => told.push(instead.name().to_owned()),
-                Event::Frame(frame) => told.push(frame.header.kind.to_string()),
-                _ => {}
-            });
+            events.push(from, chunk, &mut told);
         }
-        told
+        told.0
     }
 
     #[test]
