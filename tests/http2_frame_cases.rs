@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use h2sniff::decode::http2::{Frame, FrameReader, Item, Payload};
+use h2sniff::decode::http2::{Frame, FrameReader, Payload, ReaderItem};
 use h2sniff::decode::tcp::{Chunk, ORIGIN};
 use h2sniff::decode::{Carrier, Direction};
 use serde_json::{Map, Value, json};
@@ -137,7 +137,7 @@ fn first<T>(wire: &[u8], look: impl Fn(&Frame<'_>) -> T) -> Option<T> {
         carrier: Carrier::default(),
     };
     reader.push(chunk, &mut |item| {
-        if let (Item::Frame(frame), None) = (&item, &found) {
+        if let (ReaderItem::Frame(frame), None) = (&item, &found) {
             found = Some(look(frame));
         }
     });

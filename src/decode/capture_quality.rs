@@ -10,9 +10,9 @@ const USUAL_NANOS: i64 = 10_000_000;
 
 /// Packets that were captured more than once, and connections at more than one place.
 #[derive(Debug, Default)]
-pub(super) struct Oddities {
-    copies: u64,
-    first_copy: Option<Stamp>,
+pub(super) struct CaptureQuality {
+    duplicates: u64,
+    first_duplicate: Option<Stamp>,
     /// Connections that several files show.
     shared: u64,
     first_shared: Option<Stamp>,
@@ -23,7 +23,7 @@ pub(super) struct Oddities {
     first_behind: Option<Stamp>,
 }
 
-impl Oddities {
+impl CaptureQuality {
     /// Takes note of a packet's place in time.
     #[inline]
     pub(super) fn saw(&mut self, stamp: Stamp) {
@@ -42,11 +42,11 @@ impl Oddities {
 
     /// Takes what is known of a connection that is over.
     pub(super) fn add(&mut self, flow: &Flow) {
-        let copied = flow.copied();
-        self.copies += copied.segments;
-        self.shared += u64::from(copied.elsewhere.is_some());
-        self.first_copy = earlier(self.first_copy, copied.first);
-        self.first_shared = earlier(self.first_shared, copied.elsewhere);
+        let duplicates = flow.duplicates();
+        self.duplicates += duplicates.segments;
+        self.shared += u64::from(duplicates.elsewhere.is_some());
+        self.first_duplicate = earlier(self.first_duplicate, duplicates.first);
+        self.first_shared = earlier(self.first_shared, duplicates.elsewhere);
     }
 
     /// Says what was found.
@@ -74,8 +74,8 @@ impl Oddities {
             );
             anomalies.note(Layer::Tcp, text, self.first_shared, None);
         }
-        if self.copies > 0 {
-            let packets = match self.copies {
+        if self.duplicates > 0 {
+            let packets = match self.duplicates {
                 1 => "1 packet was".to_owned(),
                 many => format!("{many} packets were"),
             };
@@ -83,7 +83,7 @@ impl Oddities {
                 "{packets} captured before, as on another interface or by a mirror port: the first \
                  copy of each counts"
             );
-            anomalies.note(Layer::Tcp, text, self.first_copy, None);
+            anomalies.note(Layer::Tcp, text, self.first_duplicate, None);
         }
     }
 }

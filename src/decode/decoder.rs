@@ -11,13 +11,13 @@ use std::net::SocketAddr;
 use rustc_hash::FxHashSet;
 
 use super::anomaly::{Anomalies, Anomaly, Layer};
-use super::capture_quality::Oddities;
+use super::capture_quality::CaptureQuality;
 use super::connection::{Conversation, Counting, Decision, Surroundings, Unrelated};
 use super::event::Event;
 use super::http2::Keep;
 use super::limits::Limits;
-use super::link::{self, Content, Segment};
-use super::network::Network;
+use super::link::{self, Segment, Stop};
+use super::network::NetworkPath;
 use super::tcp::{Ending, Flow, Flows, Side};
 use super::tls::KeyLog;
 pub use eviction::GivenUp;
@@ -74,7 +74,7 @@ pub struct Decoder {
     anomalies: Anomalies,
     tally: Tally,
     evicted: u64,
-    oddities: Oddities,
+    oddities: CaptureQuality,
     given_up: GivenUp,
 }
 
@@ -99,10 +99,10 @@ impl Decoder {
         // Lent to the segment, which may lie in a datagram put together there.
         let mut links = std::mem::take(&mut self.links);
         match links.decode(packet) {
-            Content::Tcp(segment) => self.push_segment(&segment, sink),
-            Content::Fragment => {}
-            Content::Other(other) => self.count_others(other, 1),
-            Content::Damaged(fault) => {
+            Ok(segment) => self.push_segment(&segment, sink),
+            Err(Stop::Fragment) => {}
+            Err(Stop::Other(other)) => self.count_others(other, 1),
+            Err(Stop::Damaged(fault)) => {
                 let text = format!("{}: such packets are left out", fault.name());
                 self.anomalies
                     .note(Layer::Link, text, Some(packet.stamp), None);
@@ -325,9 +325,9 @@ impl Decoder {
 fn finished<'a>(flow: &mut Flow, client: Option<Side>) -> Event<'a> {
     let client = client.unwrap_or(Side::First);
     Event::Finished {
-        network: Box::new(Network {
-            client: flow.take_vitals(client),
-            server: flow.take_vitals(client.peer()),
+        network: Box::new(NetworkPath {
+            client: flow.take_path_stats(client),
+            server: flow.take_path_stats(client.peer()),
             last_seen: flow.last_seen(),
         }),
     }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::Carrier;
 use super::Direction;
-use super::Network;
+use super::NetworkPath;
 use super::http2::hpack::HeaderBlock;
 use super::http2::{Frame, Loss, StreamId};
 use super::tcp::{Ending, Handshake};
@@ -179,6 +179,6 @@ pub enum Event<'a> {
     /// Nothing more will come of this connection.
     Finished {
         /// What the connection showed of the network below it.
-        network: Box<Network>,
+        network: Box<NetworkPath>,
     },
 }

@@ -33,4 +33,4 @@ pub use direction::{Direction, PerSide};
 pub use durations::Durations;
 pub use event::{Event, Guess, Instead, Recognition, Transport};
 pub use limits::{Limits, MAX_CONNECTIONS, MAX_HELD_IN_ALL};
-pub use network::{Network, RoundTrip};
+pub use network::{NetworkPath, RoundTrip};

@@ -1,18 +1,18 @@
 //! What a connection shows of the network below it.
 //!
-//! In: the [`Vitals`] of both sides. Out: figures of the whole path. What never happens here: blame.
+//! In: the [`PathStats`] of both sides. Out: figures of the whole path. What never happens here: blame.
 
 use super::Direction;
-use super::tcp::{Reset, Silence, Vitals};
+use super::tcp::{AckSilence, PathStats, Reset};
 use crate::capture::Stamp;
 
 /// How well both sides' bytes got across.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Network {
+pub struct NetworkPath {
     /// What the client sent.
-    pub client: Vitals,
+    pub client: PathStats,
     /// What the server sent.
-    pub server: Vitals,
+    pub server: PathStats,
     /// The connection's last segment.
     pub last_seen: Stamp,
 }
@@ -28,7 +28,7 @@ pub struct RoundTrip {
     pub most: i64,
 }
 
-impl Network {
+impl NetworkPath {
     /// Segments with data, both ways.
     #[must_use]
     pub const fn segments(&self) -> u64 {
@@ -66,14 +66,14 @@ impl Network {
 
     /// The longest time in which a side's data went unacknowledged, and whose data that was.
     #[must_use]
-    pub fn longest_silence(&self) -> Option<(Direction, Silence)> {
+    pub fn longest_silence(&self) -> Option<(Direction, AckSilence)> {
         self.silences().max_by_key(|(_, silence)| silence.nanos)
     }
 
     /// The longest such times of both sides.
-    pub fn silences(&self) -> impl Iterator<Item = (Direction, Silence)> {
-        let of = |direction, vitals: &Vitals| {
-            let silences = vitals.silences.clone().into_iter();
+    pub fn silences(&self) -> impl Iterator<Item = (Direction, AckSilence)> {
+        let of = |direction, stats: &PathStats| {
+            let silences = stats.silences.clone().into_iter();
             silences.map(move |silence| (direction, silence))
         };
         of(Direction::ClientToServer, &self.client)
@@ -104,9 +104,9 @@ mod tests {
 
     #[test]
     fn a_round_trip_of_centuries_is_the_longest_there_is() {
-        let mut network = Network {
-            client: Vitals::default(),
-            server: Vitals::default(),
+        let mut network = NetworkPath {
+            client: PathStats::default(),
+            server: PathStats::default(),
             last_seen: Stamp::default(),
         };
         network.client.round_trips.push(50_000);

@@ -13,11 +13,11 @@ use super::negotiation::{Negotiation, Told};
 use super::{Conversation, Counting, Decision, State, Surroundings, Unrelated};
 use super::{direction, recognise};
 use crate::decode::anomaly::{Anomalies, Layer};
-use crate::decode::detect::{self, Beginning, Http2, Verdict};
+use crate::decode::detect::{self, Detection, Http2, Prefix};
 use crate::decode::event::{Event, Guess, Instead, Transport};
 use crate::decode::http2::Session;
 use crate::decode::tcp::{Flow, Side};
-use crate::decode::tls::{self, ClientHello, Facts, Hellos, ServerFlight, Unreadable};
+use crate::decode::tls::{self, ClientHello, Facts, Hellos, ServerFlight, Undecryptable};
 use crate::decode::{Carrier, Direction};
 
 impl Conversation {
@@ -70,8 +70,8 @@ impl Conversation {
                     self.negotiate(client, counts, session);
                     return Decision::Wait;
                 }
-                Err(Unreadable::NoSecrets) if counts && !stop => return Decision::Wait,
-                Err(Unreadable::NoSecrets) if around.keys.is_empty() => None,
+                Err(Undecryptable::NoSecrets) if counts && !stop => return Decision::Wait,
+                Err(Undecryptable::NoSecrets) if around.keys.is_empty() => None,
                 Err(reason) => Some((reason.reason(), recording.last_carrier(client))),
             },
             None if !stop => return Decision::Wait,
@@ -108,18 +108,20 @@ impl Conversation {
         heard.fresh = false;
         let stop = last || heard.is_full();
         let silent = heard.is_silent();
-        let verdict = detect::judge([
+        let verdict = detect::detect([
             heard.beginning(Side::First, flow),
             heard.beginning(Side::Second, flow),
         ]);
         let stop = stop || negotiation.session.has_stopped();
         let chose_h2 = negotiation.alpn() == Some(b"h2");
         let reading = match verdict {
-            Verdict::Http2(http2) if http2.preface || chose_h2 => Some(http2),
+            Detection::Http2(http2) if http2.preface || chose_h2 => Some(http2),
             _ if chose_h2 && stop && !silent && negotiation.failure.is_none() => {
                 Some(Http2::unplaced(negotiation.client))
             }
-            Verdict::Undecided | Verdict::Http2(_) if !stop && negotiation.failure.is_none() => {
+            Detection::Undecided | Detection::Http2(_)
+                if !stop && negotiation.failure.is_none() =>
+            {
                 return Decision::Wait;
             }
             _ => None,
@@ -204,7 +206,7 @@ impl Conversation {
 }
 
 /// Who gave the handshake up in the clear, with what.
-fn alert(flight: &ServerFlight, server: Side, of_client: Beginning<'_>) -> Option<(Side, Instead)> {
+fn alert(flight: &ServerFlight, server: Side, of_client: Prefix<'_>) -> Option<(Side, Instead)> {
     let of_server = flight.alert.map(|alert| (server, alert));
     let of_client = || tls::cleartext_alert(of_client.bytes).map(|alert| (server.peer(), alert));
     let (by, alert) = of_server.or_else(of_client)?;

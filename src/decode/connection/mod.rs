@@ -19,7 +19,7 @@ use std::net::SocketAddr;
 use rustc_hash::FxHashSet;
 
 use super::anomaly::{Anomalies, Layer};
-use super::detect::{self, Http2, Verdict};
+use super::detect::{self, Detection, Http2};
 use super::event::{Event, Guess, Instead, Recognition, Transport};
 use super::http2::{Keep, Session};
 use super::tcp::{Flow, Side, Signal};
@@ -224,22 +224,24 @@ impl Conversation {
         recording.fresh = false;
         let full = recording.is_full();
         let first = recording.beginning(Side::First, flow);
-        let verdict = detect::judge([first, recording.beginning(Side::Second, flow)]);
+        let verdict = detect::detect([first, recording.beginning(Side::Second, flow)]);
         let stop = last || full;
         match verdict {
-            Verdict::Http2(http2)
+            Detection::Http2(http2)
                 if http2.client.is_some() || stop || flow.opened_by().is_some() =>
             {
                 self.speak(http2, flow, around)
             }
-            Verdict::Tls { client, hello } => match self.tls(client, &hello, flow, around, stop) {
-                Decision::Wait => self.decide_decrypted(flow, around, last),
-                decision => decision,
-            },
-            Verdict::TlsUnderWay => self.under_way(flow, around),
-            Verdict::Http1 => self.ignore(Unrelated::Http1),
-            Verdict::Undecided | Verdict::Other | Verdict::Http2(_) => {
-                self.fall_back(matches!(verdict, Verdict::Other) || stop, flow, around)
+            Detection::Tls { client, hello } => {
+                match self.tls(client, &hello, flow, around, stop) {
+                    Decision::Wait => self.decide_decrypted(flow, around, last),
+                    decision => decision,
+                }
+            }
+            Detection::TlsUnderWay => self.under_way(flow, around),
+            Detection::Http1 => self.ignore(Unrelated::Http1),
+            Detection::Undecided | Detection::Other | Detection::Http2(_) => {
+                self.fall_back(matches!(verdict, Detection::Other) || stop, flow, around)
             }
         }
     }

@@ -7,7 +7,7 @@
 use super::MAX_UNDECIDED_BYTES;
 use crate::capture::Stamp;
 use crate::decode::Carrier;
-use crate::decode::detect::Beginning;
+use crate::decode::detect::Prefix;
 use crate::decode::tcp::{Chunk, Ending, Flow, Sealed, Side, Signal};
 
 /// Signals kept at most; they outnumber the bytes only where segments are tiny.
@@ -182,10 +182,10 @@ impl Recording {
         self.first.bytes.is_empty() && self.second.bytes.is_empty()
     }
 
-    pub(super) fn beginning(&self, side: Side, flow: &Flow) -> Beginning<'_> {
+    pub(super) fn beginning(&self, side: Side, flow: &Flow) -> Prefix<'_> {
         let heard = self.heard(side);
         let unbroken = heard.unbroken.unwrap_or(heard.bytes.len());
-        Beginning {
+        Prefix {
             bytes: heard.bytes.get(..unbroken).unwrap_or_default(),
             segments: &heard.segments,
             complete: flow.begun(side) && !heard.beginning_lost,

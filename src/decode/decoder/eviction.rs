@@ -9,7 +9,7 @@ use crate::decode::anomaly::Layer;
 use crate::decode::connection::Conversation;
 use crate::decode::event::Event;
 use crate::decode::limits::human;
-use crate::decode::tcp::Slot;
+use crate::decode::tcp::FlowSlot;
 
 /// What was given up to stay within the limits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Decoder {
 
     /// Makes a connection give up what it holds: first what waits behind holes or for a decision, then
     /// what it reads by.
-    fn lighten(&mut self, place: Slot, sink: &mut impl FnMut(u32, Event<'_>)) {
+    fn lighten(&mut self, place: FlowSlot, sink: &mut impl FnMut(u32, Event<'_>)) {
         let Some((flow, conversation)) = self.flows.at(place) else {
             return;
         };

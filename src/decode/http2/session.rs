@@ -6,7 +6,7 @@
 
 use super::boundary;
 use super::frame::{Flags, Frame, FrameHeader, FrameType, Payload};
-use super::item::{Item, Loss};
+use super::item::{Loss, ReaderItem};
 use super::reader::FrameReader;
 use super::setting::SettingId;
 use crate::decode::anomaly::{Anomalies, Layer};
@@ -104,7 +104,7 @@ impl Session {
             Direction::ServerToClient => (&mut self.server, &mut self.client, server_given_up),
         };
         reader.push(chunk, &mut |item| match item {
-            Item::Frame(frame) => {
+            ReaderItem::Frame(frame) => {
                 // A reader that begins on a boundary has itself lost nothing.
                 if std::mem::take(given_up) {
                     sink(Event::Found { direction, carrier: frame.began });
@@ -113,13 +113,13 @@ impl Session {
                 note_malformed(&frame, connection, anomalies);
                 sink(Event::Frame(frame));
             }
-            Item::Data { stream, bytes } => {
+            ReaderItem::Data { stream, bytes } => {
                 sink(Event::Data { direction, stream, bytes: Ok(bytes) });
             }
-            Item::DataMissing { stream, length } => {
+            ReaderItem::DataMissing { stream, length } => {
                 sink(Event::Data { direction, stream, bytes: Err(length) });
             }
-            Item::Lost { cause, carrier } => {
+            ReaderItem::Lost { cause, carrier } => {
                 let text = match cause {
                     Loss::Gap => format!(
                         "frames of the {} are lost from a gap to the next boundary found",
@@ -134,11 +134,11 @@ impl Session {
                 anomalies.note(Layer::Http2, text, Some(carrier.stamp), Some(connection));
                 sink(Event::Lost { direction, cause, carrier });
             }
-            Item::Found { carrier } => {
+            ReaderItem::Found { carrier } => {
                 *given_up = false;
                 sink(Event::Found { direction, carrier });
             }
-            Item::Undecodable { fault, carrier } => {
+            ReaderItem::Undecodable { fault, carrier } => {
                 let text = format!("a header block of the {}: {fault}", direction.sender());
                 anomalies.note(Layer::Hpack, text, Some(carrier.stamp), Some(connection));
             }

@@ -88,7 +88,7 @@ pub struct Sealed {
 
 /// A part of the byte stream as one segment carried it.
 #[derive(Clone, Copy, Debug)]
-pub struct Piece<'a> {
+pub struct SegmentData<'a> {
     /// Position of its first byte.
     pub position: u64,
     /// The captured bytes.
@@ -196,7 +196,7 @@ impl Assembler {
     }
 
     /// Takes a piece and passes on what is in order by now.
-    pub fn push(&mut self, piece: Piece<'_>, sink: &mut impl FnMut(Chunk<'_>)) {
+    pub fn push(&mut self, piece: SegmentData<'_>, sink: &mut impl FnMut(Chunk<'_>)) {
         let end = piece.position.saturating_add(piece.length);
         if piece.length == 0 || self.is_keepalive_probe(&piece) {
             return;
@@ -210,7 +210,7 @@ impl Assembler {
         if piece.sent_again || late && self.is_sent_again(&piece, end) {
             self.retransmissions += 1;
         }
-        let piece = Piece {
+        let piece = SegmentData {
             carrier: Carrier {
                 original: piece.carrier.original && !late,
                 ..piece.carrier
@@ -292,13 +292,13 @@ impl Assembler {
 
     /// A TCP keep-alive: at most one byte, just before the next one, sent to provoke an answer
     /// (RFC 9293, section 3.8.4).
-    const fn is_keepalive_probe(&self, piece: &Piece<'_>) -> bool {
+    const fn is_keepalive_probe(&self, piece: &SegmentData<'_>) -> bool {
         piece.length == 1 && self.begun && piece.position.saturating_add(1) == self.highest
     }
 
     /// Whether a piece that begins below the highest byte seen was sent before, rather than
     /// overtaken on its way.
-    fn is_sent_again(&self, piece: &Piece<'_>, end: u64) -> bool {
+    fn is_sent_again(&self, piece: &SegmentData<'_>, end: u64) -> bool {
         let fills_hole = end > self.next
             && self
                 .held
@@ -314,7 +314,7 @@ impl Assembler {
     }
 
     /// Passes on an in-order piece without copying it.
-    fn pass_on(&mut self, piece: Piece<'_>, sink: &mut impl FnMut(Chunk<'_>)) {
+    fn pass_on(&mut self, piece: SegmentData<'_>, sink: &mut impl FnMut(Chunk<'_>)) {
         let seen = self.next - piece.position;
         let carrier = piece.carrier;
         let fresh = usize::try_from(seen)
@@ -336,7 +336,7 @@ impl Assembler {
     }
 
     /// Keeps those parts of a piece that no held piece covers.
-    fn hold(&mut self, piece: Piece<'_>, end: u64) {
+    fn hold(&mut self, piece: SegmentData<'_>, end: u64) {
         let mut cursor = piece.position.max(self.next);
         while cursor < end {
             let below = self.held.range(..=cursor).next_back();
@@ -385,7 +385,7 @@ impl Assembler {
                 carrier,
             } = held;
             self.pass_on(
-                Piece {
+                SegmentData {
                     position,
                     data: &data,
                     length,
@@ -428,7 +428,7 @@ impl Assembler {
 }
 
 /// The captured bytes of `piece` between two positions.
-fn captured<'a>(piece: &Piece<'a>, from: u64, until: u64) -> &'a [u8] {
+fn captured<'a>(piece: &SegmentData<'a>, from: u64, until: u64) -> &'a [u8] {
     let index = |position: u64| {
         usize::try_from(position - piece.position)
             .unwrap_or(usize::MAX)

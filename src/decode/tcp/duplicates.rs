@@ -1,4 +1,4 @@
-//! Copies: segments that were captured more than once, and that were sent once.
+//! Duplicates: segments that were captured more than once, and that were sent once.
 //!
 //! In: the segments of a connection, both ways. Out: which of them the capture has shown before, so
 //! that they are left out as if never captured. What never happens here: a copy taken for a
@@ -61,7 +61,7 @@ const MAX_ELSEWHERE: usize = 64;
 
 /// What was left out of a connection because it had been captured before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Copied {
+pub struct DuplicateStats {
     /// Segments captured again.
     pub segments: u64,
     /// The first of them.
@@ -72,12 +72,12 @@ pub struct Copied {
 
 /// What a connection's segments were, as far back as it takes to know a copy of one.
 #[derive(Debug, Default)]
-pub(super) struct Copies {
+pub(super) struct Duplicates {
     recent: VecDeque<Sighting>,
     numbering: [Numbering; 2],
     /// How far back copies reach, in nanoseconds, with as much again to spare.
     reach: i64,
-    copied: Copied,
+    found: DuplicateStats,
     /// The file that showed the connection first: its view counts.
     home: Option<u32>,
     /// Files known to show the same connection from another place, or the same place again.
@@ -115,10 +115,10 @@ struct Sighting {
     from: Side,
 }
 
-impl Copies {
+impl Duplicates {
     /// What was left out so far.
-    pub(super) const fn copied(&self) -> Copied {
-        self.copied
+    pub(super) const fn found(&self) -> DuplicateStats {
+        self.found
     }
 
     /// Whether a segment comes from a file whose view of the connection does not count. `blind` says
@@ -139,14 +139,14 @@ impl Copies {
 
     /// Whether a segment that brings nothing new was captured before. If so it is counted. `passed` says
     /// that all of its bytes are known, so that it may be several segments in one.
-    pub(super) fn is_copy(&mut self, from: Side, segment: &Segment<'_>, passed: bool) -> bool {
+    pub(super) fn is_duplicate(&mut self, from: Side, segment: &Segment<'_>, passed: bool) -> bool {
         let again = Sighting::of(from, segment);
         let numbered = self.numbering(from).varies_with(segment.identification);
         let first = self
             .recent
             .iter()
             .rev()
-            .find(|first| again.is_copy_of(first, numbered, passed))
+            .find(|first| again.is_duplicate_of(first, numbered, passed))
             .copied();
         let Some(first) = first else {
             return false;
@@ -215,15 +215,15 @@ impl Copies {
         if self.together || self.elsewhere.contains(&other) {
             return;
         }
-        self.copied.elsewhere.get_or_insert(again);
+        self.found.elsewhere.get_or_insert(again);
         if self.elsewhere.len() < MAX_ELSEWHERE {
             self.elsewhere.push(other);
         }
     }
 
     fn count(&mut self, stamp: Stamp) {
-        self.copied.segments += 1;
-        self.copied.first.get_or_insert(stamp);
+        self.found.segments += 1;
+        self.found.first.get_or_insert(stamp);
     }
 
     const fn numbering(&self, from: Side) -> &Numbering {
@@ -268,7 +268,7 @@ impl Sighting {
     }
 
     /// Whether this is `first` captured again, or a part of it, or more of the same.
-    fn is_copy_of(&self, first: &Self, numbered: bool, passed: bool) -> bool {
+    fn is_duplicate_of(&self, first: &Self, numbered: bool, passed: bool) -> bool {
         let alike = self.from == first.from
             && self.acknowledgement == first.acknowledgement
             && self.timestamp == first.timestamp

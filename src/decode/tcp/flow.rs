@@ -4,13 +4,13 @@ mod waiting;
 
 use std::net::SocketAddr;
 
-use super::assembler::{Piece, REORDER_NANOS};
-use super::duplicates::{Copied, Copies};
-use super::half::{Half, lacks};
+use super::assembler::{REORDER_NANOS, SegmentData};
+use super::duplicates::{DuplicateStats, Duplicates};
+use super::half::{Half, awaited};
 use super::handshake::Handshake;
-use super::path_stats::Vitals;
-use super::reorder::{Order, Overtaken};
-use super::sequence::Line;
+use super::path_stats::PathStats;
+use super::reorder::{Overtaken, ReorderQueue};
+use super::sequence::SequenceSpace;
 use super::signal::{Ending, Side, Signal};
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::Carrier;
@@ -31,8 +31,8 @@ pub struct Flow {
     syn_ack_nanos: Option<i64>,
     handshake: Option<Handshake>,
     last_seen: Stamp,
-    copies: Copies,
-    order: Order,
+    duplicates: Duplicates,
+    reorder: ReorderQueue,
     broken_off: bool,
 }
 
@@ -47,8 +47,8 @@ impl Flow {
             syn_ack_nanos: None,
             handshake: None,
             last_seen: segment.stamp,
-            copies: Copies::default(),
-            order: Order::default(),
+            duplicates: Duplicates::default(),
+            reorder: ReorderQueue::default(),
             broken_off: false,
         }
     }
@@ -125,17 +125,17 @@ impl Flow {
 
     /// What was left out because it was captured twice.
     #[must_use]
-    pub const fn copied(&self) -> Copied {
-        self.copies.copied()
+    pub const fn duplicates(&self) -> DuplicateStats {
+        self.duplicates.found()
     }
 
     /// How well a side's bytes got across, once nothing more will come.
     #[must_use]
-    pub fn take_vitals(&mut self, side: Side) -> Vitals {
+    pub fn take_path_stats(&mut self, side: Side) -> PathStats {
         let last_seen = self.last_seen;
-        let vitals = &mut self.half_mut(side).vitals;
-        vitals.break_silence(last_seen);
-        std::mem::take(vitals)
+        let path_stats = &mut self.half_mut(side).path_stats;
+        path_stats.break_silence(last_seen);
+        std::mem::take(path_stats)
     }
 
     /// Position of the next byte of a side's stream to be passed on.
@@ -167,14 +167,17 @@ impl Flow {
         let from = self.side_of(segment);
         let half = self.half(from);
         let late = half.initial_sequence.is_none()
-            && half.line == Some(Line::beginning_at(segment.sequence.wrapping_add(1)));
-        let awaited = half.line.is_none() && self.order.follows(from, segment.sequence);
+            && half.sequence_space
+                == Some(SequenceSpace::beginning_at(
+                    segment.sequence.wrapping_add(1),
+                ));
+        let awaited = half.sequence_space.is_none() && self.reorder.follows(from, segment.sequence);
         opens && half.initial_sequence != Some(segment.sequence) && !late && !awaited
     }
 
     /// Who sent a segment of other addresses, if this flow has just shown it.
     pub(super) fn sender_of(&self, segment: &Segment<'_>, translated: bool) -> Option<Side> {
-        self.copies.sender_of(segment, translated)
+        self.duplicates.sender_of(segment, translated)
     }
 
     /// Takes a segment; `false` where it is left out because it was captured before.
@@ -187,10 +190,10 @@ impl Flow {
         if self.was_captured_before(from, segment) {
             return false;
         }
-        self.copies.remember(from, segment);
-        if self.order.is_kept() {
-            if self.order.awaits(lacks(&self.halves, from, segment)) {
-                self.order.hold(from, segment, Overtaken::No);
+        self.duplicates.remember(from, segment);
+        if self.reorder.is_empty() {
+            if self.reorder.awaits(awaited(&self.halves, from, segment)) {
+                self.reorder.hold(from, segment, Overtaken::No);
             } else {
                 self.apply(from, segment, Overtaken::No, sink);
             }
@@ -313,7 +316,7 @@ impl Flow {
     }
 
     /// Whether a segment is to be left out because the capture shows it twice. Most bring something
-    /// new, and so are known at a glance not to be copies.
+    /// new, and so are known at a glance not to be duplicates.
     fn was_captured_before(&mut self, from: Side, segment: &Segment<'_>) -> bool {
         let [first, second] = &self.halves;
         let (half, peer) = match from {
@@ -321,32 +324,37 @@ impl Flow {
             Side::Second => (second, first),
         };
         let blind = !half.spoke && peer.acknowledged.is_some();
-        if self.copies.is_elsewhere(segment, blind) {
+        if self.duplicates.is_elsewhere(segment, blind) {
             return true;
         }
         // What waits has not left its mark yet.
-        let looks_new = self.order.is_kept() && half.brings_news(peer, segment);
-        !looks_new && self.copies.is_copy(from, segment, half.has_passed(segment))
+        let looks_new = self.reorder.is_empty() && half.brings_news(peer, segment);
+        !looks_new
+            && self
+                .duplicates
+                .is_duplicate(from, segment, half.has_passed(segment))
     }
 
     /// What a segment tells of the network, whatever it carries.
     fn measure(&mut self, from: Side, segment: &Segment<'_>) {
-        let vitals = &mut self.half_mut(from).vitals;
+        let path_stats = &mut self.half_mut(from).path_stats;
         if !segment.flags.contains(TcpFlags::RST) {
-            vitals.heard(segment.hop_limit, segment.window, segment.stamp);
+            path_stats.heard(segment.hop_limit, segment.window, segment.stamp);
             return;
         }
-        vitals.sent_reset(segment.hop_limit, segment.stamp);
+        path_stats.sent_reset(segment.hop_limit, segment.stamp);
         for half in &mut self.halves {
-            half.vitals.break_silence(segment.stamp);
+            half.path_stats.break_silence(segment.stamp);
         }
     }
 
     fn synchronise(&mut self, from: Side, segment: &Segment<'_>) {
         let half = self.half_mut(from);
         half.initial_sequence = Some(segment.sequence);
-        if half.line.is_none() {
-            half.line = Some(Line::beginning_at(segment.sequence.wrapping_add(1)));
+        if half.sequence_space.is_none() {
+            half.sequence_space = Some(SequenceSpace::beginning_at(
+                segment.sequence.wrapping_add(1),
+            ));
             half.assembler.begin();
         }
         if segment.acknowledgement.is_some() {
@@ -365,8 +373,10 @@ impl Flow {
     /// any byte of the peer tells where the peer's next byte will stand.
     fn learn(&mut self, from: Side, number: u32) -> u64 {
         let peer = self.half_mut(from.peer());
-        let line = *peer.line.get_or_insert(Line::beginning_at(number));
-        line.position(number, peer.assembler.highest())
+        let space = *peer
+            .sequence_space
+            .get_or_insert(SequenceSpace::beginning_at(number));
+        space.position(number, peer.assembler.highest())
     }
 
     fn acknowledge(
@@ -378,15 +388,15 @@ impl Flow {
     ) {
         let stamp = segment.stamp;
         let half = self.half_mut(by);
-        let before = half.line.map_or(0, |line| {
-            line.position(segment.sequence, half.assembler.highest())
+        let before = half.sequence_space.map_or(0, |space| {
+            space.position(segment.sequence, half.assembler.highest())
         });
         let whole = half.assembler.is_whole_to(before);
         if half.acknowledged.is_none_or(|before| upto > before) {
             half.acknowledged = Some(upto);
             let peer = self.half_mut(by.peer());
             let highest = peer.assembler.highest();
-            peer.vitals.acknowledged(upto, highest, stamp);
+            peer.path_stats.acknowledged(upto, highest, stamp);
             sink(Signal::Acknowledged {
                 by,
                 upto,
@@ -414,10 +424,12 @@ impl Flow {
         let sequence = segment.sequence.wrapping_add(u32::from(opens));
         let acknowledged = self.half(from.peer()).acknowledged;
         let half = self.half_mut(from);
-        let line = *half.line.get_or_insert(Line::beginning_at(sequence));
-        let position = line.position(sequence, half.assembler.highest());
+        let space = *half
+            .sequence_space
+            .get_or_insert(SequenceSpace::beginning_at(sequence));
+        let position = space.position(sequence, half.assembler.highest());
         let length = u64::from(segment.payload_length);
-        let piece = Piece {
+        let piece = SegmentData {
             position,
             data: segment.payload,
             length,
@@ -433,8 +445,8 @@ impl Flow {
         if sent_before || half.assembler.highest() > before.1 {
             match acknowledged.is_some_and(|upto| upto >= end) {
                 // Captured behind its acknowledgement: nothing is waited for.
-                true => half.vitals.count(sent_before, carrier.stamp),
-                false => half.vitals.sent(end, sent_before, carrier.stamp),
+                true => half.path_stats.count(sent_before, carrier.stamp),
+                false => half.path_stats.sent(end, sent_before, carrier.stamp),
             }
         }
         end

@@ -37,8 +37,8 @@ const MAX_OVERTAKING_BYTES: u32 = 1 << 20;
 
 /// Segments that wait, in the order of their capture.
 #[derive(Debug, Default)]
-pub(super) struct Order {
-    waiting: Vec<Waiting>,
+pub(super) struct ReorderQueue {
+    waiting: Vec<WaitingSegment>,
     bytes: usize,
     /// Where waiting for the next byte of a side was in vain: it is waited for no more.
     missing: [Option<u64>; 2],
@@ -47,7 +47,7 @@ pub(super) struct Order {
 /// The first bytes that should have passed before a segment and did not: whose, and at which
 /// position.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Lacks {
+pub(super) struct Awaited {
     /// What its sender sent before it.
     pub(super) own: Option<(Side, u64)>,
     /// What it acknowledges.
@@ -56,7 +56,7 @@ pub(super) struct Lacks {
 
 /// A segment that waits, and its payload.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(super) struct WaitingSegment {
     segment: Segment<'static>,
     payload: Box<[u8]>,
     pub(super) from: Side,
@@ -75,7 +75,7 @@ pub(super) enum Overtaken {
     SentAgain,
 }
 
-impl Waiting {
+impl WaitingSegment {
     pub(super) fn segment(&self) -> Segment<'_> {
         Segment {
             payload: &self.payload,
@@ -84,15 +84,15 @@ impl Waiting {
     }
 }
 
-impl Order {
+impl ReorderQueue {
     /// Whether nothing waits.
-    pub(super) const fn is_kept(&self) -> bool {
+    pub(super) const fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
     /// How many bytes of memory what waits takes.
     pub(super) const fn held(&self) -> usize {
-        self.bytes + self.waiting.capacity() * size_of::<Waiting>()
+        self.bytes + self.waiting.capacity() * size_of::<WaitingSegment>()
     }
 
     /// When the capture showed what has waited longest.
@@ -112,7 +112,7 @@ impl Order {
     /// Lets a segment wait.
     pub(super) fn hold(&mut self, from: Side, segment: &Segment<'_>, overtaken: Overtaken) {
         self.bytes += segment.payload.len();
-        self.waiting.push(Waiting {
+        self.waiting.push(WaitingSegment {
             segment: segment.without_payload(),
             payload: segment.payload.into(),
             from,
@@ -121,8 +121,8 @@ impl Order {
     }
 
     /// Whether a segment that lacks these bytes is to wait for them.
-    pub(super) fn awaits(&self, lacks: Lacks) -> bool {
-        let Lacks { own, peers } = lacks;
+    pub(super) fn awaits(&self, awaited: Awaited) -> bool {
+        let Awaited { own, peers } = awaited;
         [own, peers]
             .into_iter()
             .flatten()
@@ -130,8 +130,12 @@ impl Order {
     }
 
     /// Takes out the first segment that waits for nothing more.
-    pub(super) fn take(&mut self, lacks: impl Fn(Side, &Segment<'_>) -> Lacks) -> Option<Waiting> {
-        let is_ready = |waiting: &Waiting| !self.awaits(lacks(waiting.from, &waiting.segment));
+    pub(super) fn take(
+        &mut self,
+        awaited: impl Fn(Side, &Segment<'_>) -> Awaited,
+    ) -> Option<WaitingSegment> {
+        let is_ready =
+            |waiting: &WaitingSegment| !self.awaits(awaited(waiting.from, &waiting.segment));
         let ready = self
             .waiting
             .iter()
@@ -152,7 +156,7 @@ impl Order {
     }
 
     /// Takes out the segment of a side that has waited longest.
-    pub(super) fn take_of(&mut self, from: Side) -> Option<Waiting> {
+    pub(super) fn take_of(&mut self, from: Side) -> Option<WaitingSegment> {
         let mut waiting = self.waiting.iter();
         let place = waiting.position(|waiting| waiting.from == from)?;
         Some(self.take_at(place))
@@ -162,7 +166,7 @@ impl Order {
     /// captured first counts, so that they must not change places.
     pub(super) fn overlaps(&self, from: Side, segment: &Segment<'_>) -> bool {
         self.waiting.iter().any(
-            |Waiting {
+            |WaitingSegment {
                  segment: other,
                  from: side,
                  ..
@@ -175,11 +179,11 @@ impl Order {
     }
 
     /// Gives up waiting for what the segment that waited longest lacks.
-    pub(super) fn give_up(&mut self, lacks: impl Fn(Side, &Segment<'_>) -> Lacks) {
+    pub(super) fn give_up(&mut self, awaited: impl Fn(Side, &Segment<'_>) -> Awaited) {
         let Some(first) = self.waiting.first() else {
             return;
         };
-        let Lacks { own, peers } = lacks(first.from, &first.segment);
+        let Awaited { own, peers } = awaited(first.from, &first.segment);
         for (side, position) in [own, peers].into_iter().flatten() {
             self.miss(side, position);
         }
@@ -215,7 +219,7 @@ impl Order {
             let ahead = waiting.segment.sequence.wrapping_sub(segment.sequence);
             waiting.from == from && ahead.cast_signed() > 0
         });
-        let Some(Waiting { segment: later, .. }) = later else {
+        let Some(WaitingSegment { segment: later, .. }) = later else {
             return Overtaken::No;
         };
         let stamped = segment.timestamp.zip(later.timestamp);
@@ -236,7 +240,7 @@ impl Order {
         }
     }
 
-    fn take_at(&mut self, place: usize) -> Waiting {
+    fn take_at(&mut self, place: usize) -> WaitingSegment {
         let taken = self.waiting.remove(place);
         self.bytes = self.bytes.saturating_sub(taken.payload.len());
         // Disorder passes; of many connections few have any at a time.

@@ -14,14 +14,14 @@ const MAX_CONNECTIONS: usize = 1 << 20;
 /// The secrets of connections.
 #[derive(Clone, Default)]
 pub struct KeyLog {
-    connections: FxHashMap<[u8; 32], Secrets>,
+    connections: FxHashMap<[u8; 32], ConnectionSecrets>,
     bad_lines: u64,
     left_out: u64,
 }
 
 /// What a key log says of one connection.
 #[derive(Clone, Default)]
-pub(super) struct Secrets {
+pub(super) struct ConnectionSecrets {
     /// TLS 1.2 and before.
     pub(super) master: Option<Secret>,
     /// TLS 1.3: of the client and the server, for the rest of the handshake.
@@ -71,7 +71,7 @@ impl KeyLog {
         self.left_out
     }
 
-    pub(super) fn of(&self, client_random: &[u8; 32]) -> Option<&Secrets> {
+    pub(super) fn of(&self, client_random: &[u8; 32]) -> Option<&ConnectionSecrets> {
         self.connections.get(client_random)
     }
 
@@ -84,25 +84,25 @@ impl KeyLog {
         if words.next().is_some() {
             return None;
         }
-        let place: fn(&mut Secrets) -> &mut Option<Secret> = match label {
+        let place: fn(&mut ConnectionSecrets) -> &mut Option<Secret> = match label {
             b"CLIENT_RANDOM" => |secrets| &mut secrets.master,
             b"CLIENT_HANDSHAKE_TRAFFIC_SECRET" => {
-                |Secrets {
+                |ConnectionSecrets {
                      handshake: [client, _],
                      ..
                  }| client
             }
             b"SERVER_HANDSHAKE_TRAFFIC_SECRET" => {
-                |Secrets {
+                |ConnectionSecrets {
                      handshake: [_, server],
                      ..
                  }| server
             }
-            b"CLIENT_TRAFFIC_SECRET_0" => |Secrets {
+            b"CLIENT_TRAFFIC_SECRET_0" => |ConnectionSecrets {
                                                traffic: [client, _],
                                                ..
                                            }| client,
-            b"SERVER_TRAFFIC_SECRET_0" => |Secrets {
+            b"SERVER_TRAFFIC_SECRET_0" => |ConnectionSecrets {
                                                traffic: [_, server],
                                                ..
                                            }| server,

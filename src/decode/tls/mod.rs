@@ -1,7 +1,7 @@
 //! TLS: records, hellos and alerts; with keys, what they protect (RFC 8446, RFC 5246).
 //!
 //! ```text
-//! Chunk --records--> Record --protection--> text --session--> Chunk
+//! Chunk --records--> TlsRecord --protection--> text --session--> Chunk
 //! ```
 //!
 //! In: the chunks of both directions and a [`KeyLog`]. Out: the chunks of what was protected, each
@@ -31,8 +31,8 @@ pub use key_log::KeyLog;
 pub use version::Version;
 
 pub(super) use first_flight::{ServerFlight, cleartext_alert, is_protected};
-pub(super) use hello::Reading;
-pub(super) use session::{Hellos, Item, Session, Unreadable};
+pub(super) use hello::ClientHelloRead;
+pub(super) use session::{Hellos, Item, Session, Undecryptable};
 
 /// What is known of a connection's TLS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -11,9 +11,9 @@ use super::crypto::Key;
 use super::hello::{
     CLIENT_HELLO, ClientHello, EncryptedExtensions, SERVER_HELLO, ServerHello, split_message,
 };
-use super::key_log::{KeyLog, Secrets};
+use super::key_log::{ConnectionSecrets, KeyLog};
 use super::protection::{Epoch, Protection};
-use super::records::{Part, Record, RecordHeader, Records};
+use super::records::{Part, RecordHeader, RecordReader, TlsRecord};
 use super::version::Version;
 use crate::decode::tcp::{Chunk, Sealed};
 use crate::decode::{Carrier, Direction};
@@ -27,7 +27,7 @@ pub(in crate::decode) struct Hellos<'a> {
 
 /// Why a connection stays encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::decode) enum Unreadable {
+pub(in crate::decode) enum Undecryptable {
     /// The key log does not know its client random.
     NoSecrets,
     /// It knows other secrets of the connection than those needed.
@@ -57,16 +57,16 @@ pub(in crate::decode) enum Item<'a> {
 /// One TLS connection.
 #[derive(Debug)]
 pub(in crate::decode) struct Session {
-    client: Half,
-    server: Half,
+    client: TlsDirection,
+    server: TlsDirection,
     facts: Facts,
     version: Version,
 }
 
 /// One direction.
 #[derive(Debug)]
-struct Half {
-    records: Records,
+struct TlsDirection {
+    records: RecordReader,
     protection: Protection,
     /// How many bytes of text were given out.
     position: u64,
@@ -92,12 +92,12 @@ impl<'a> Hellos<'a> {
         }
     }
 
-    fn secrets(self, keys: &'a KeyLog) -> Result<&'a Secrets, Unreadable> {
-        keys.of(&self.client.random).ok_or(Unreadable::NoSecrets)
+    fn secrets(self, keys: &'a KeyLog) -> Result<&'a ConnectionSecrets, Undecryptable> {
+        keys.of(&self.client.random).ok_or(Undecryptable::NoSecrets)
     }
 }
 
-impl Unreadable {
+impl Undecryptable {
     /// Why, as a sentence without a full stop.
     pub(in crate::decode) fn reason(self) -> String {
         match self {
@@ -118,7 +118,7 @@ impl Unreadable {
 
 impl Session {
     /// A session after both hellos; everything from the first byte on is to be pushed.
-    pub(in crate::decode) fn new(hellos: Hellos<'_>, keys: &KeyLog) -> Result<Self, Unreadable> {
+    pub(in crate::decode) fn new(hellos: Hellos<'_>, keys: &KeyLog) -> Result<Self, Undecryptable> {
         let ServerHello {
             version,
             cipher,
@@ -130,16 +130,16 @@ impl Session {
             Version::TLS_1_3 => tls13(cipher, secrets)?,
             Version::TLS_1_2 => {
                 let master = secrets.master.as_ref();
-                let master = master.ok_or(Unreadable::SecretsIncomplete)?;
+                let master = master.ok_or(Undecryptable::SecretsIncomplete)?;
                 let keys = Key::of_master(cipher, master, &hellos.client.random, &random);
-                let keys = keys.ok_or(Unreadable::Cipher(cipher))?;
+                let keys = keys.ok_or(Undecryptable::Cipher(cipher))?;
                 keys.map(|key| Protection::tls12(cipher, Epoch::of_master(key)))
             }
-            version => return Err(Unreadable::Version(version)),
+            version => return Err(Undecryptable::Version(version)),
         };
         Ok(Self {
-            client: Half::new(client),
-            server: Half::new(server),
+            client: TlsDirection::new(client),
+            server: TlsDirection::new(server),
             facts: hellos.facts(),
             version,
         })
@@ -176,12 +176,12 @@ impl Session {
             Direction::ClientToServer => &mut self.client,
             Direction::ServerToClient => &mut self.server,
         };
-        let reading = Reading {
+        let context = RecordContext {
             version: self.version,
             sender: direction.sender(),
         };
         let mut extensions = None;
-        half.push(reading, chunk, &mut extensions, sink);
+        half.push(context, chunk, &mut extensions, sink);
         if direction == Direction::ServerToClient
             && let Some(EncryptedExtensions { alpn, early_data }) = extensions
         {
@@ -199,9 +199,12 @@ impl Session {
     }
 }
 
-fn tls13(cipher: CipherSuite, secrets: &Secrets) -> Result<[Protection; 2], Unreadable> {
+fn tls13(
+    cipher: CipherSuite,
+    secrets: &ConnectionSecrets,
+) -> Result<[Protection; 2], Undecryptable> {
     if cipher.protection(Version::TLS_1_3).is_none() {
-        return Err(Unreadable::Cipher(cipher));
+        return Err(Undecryptable::Cipher(cipher));
     }
     let [client_handshake, server_handshake] = &secrets.handshake;
     let [client, server] = &secrets.traffic;
@@ -212,7 +215,7 @@ fn tls13(cipher: CipherSuite, secrets: &Secrets) -> Result<[Protection; 2], Unre
         let data = data
             .clone()
             .and_then(|secret| Epoch::of_traffic(cipher, secret));
-        let data = data.ok_or(Unreadable::SecretsIncomplete)?;
+        let data = data.ok_or(Undecryptable::SecretsIncomplete)?;
         Ok(Protection::tls13(cipher, handshake, data))
     };
     Ok([
@@ -223,15 +226,15 @@ fn tls13(cipher: CipherSuite, secrets: &Secrets) -> Result<[Protection; 2], Unre
 
 /// What a half needs to know of its session.
 #[derive(Clone, Copy)]
-struct Reading {
+struct RecordContext {
     version: Version,
     sender: &'static str,
 }
 
-impl Half {
+impl TlsDirection {
     const fn new(protection: Protection) -> Self {
         Self {
-            records: Records::new(),
+            records: RecordReader::new(),
             protection,
             position: 0,
             missing: 0,
@@ -244,7 +247,7 @@ impl Half {
 
     fn push(
         &mut self,
-        reading: Reading,
+        context: RecordContext,
         chunk: Chunk<'_>,
         extensions: &mut Option<EncryptedExtensions>,
         sink: &mut impl FnMut(Item<'_>),
@@ -259,12 +262,12 @@ impl Half {
             }
             return;
         }
-        let mut records = std::mem::replace(&mut self.records, Records::new());
+        let mut records = std::mem::replace(&mut self.records, RecordReader::new());
         // Kept no longer than this: of many open connections few are read at a time.
         let mut buffer = Vec::new();
         records.push(chunk, &mut |part| match part {
             Part::Record(_) if self.stopped => false,
-            Part::Record(record) => self.read(reading, &record, &mut buffer, extensions, sink),
+            Part::Record(record) => self.read(context, &record, &mut buffer, extensions, sink),
             Part::Lost {
                 bytes,
                 missing,
@@ -284,19 +287,19 @@ impl Half {
     /// Reads a record; whether it opened.
     fn read(
         &mut self,
-        reading: Reading,
-        record: &Record<'_>,
+        context: RecordContext,
+        record: &TlsRecord<'_>,
         buffer: &mut Vec<u8>,
         extensions: &mut Option<EncryptedExtensions>,
         sink: &mut impl FnMut(Item<'_>),
     ) -> bool {
         let kind = record.header.kind;
-        let is_tls12 = reading.version == Version::TLS_1_2;
+        let is_tls12 = context.version == Version::TLS_1_2;
         match kind {
             RecordHeader::APPLICATION_DATA => {}
             RecordHeader::CHANGE_CIPHER_SPEC if !is_tls12 => return false,
             RecordHeader::CHANGE_CIPHER_SPEC if self.protection.has_begun() => {
-                self.stop_renegotiating(reading, record.completed, sink);
+                self.stop_renegotiating(context, record.completed, sink);
                 return false;
             }
             RecordHeader::CHANGE_CIPHER_SPEC => {
@@ -311,7 +314,7 @@ impl Half {
             _ => return false,
         }
         let Some(opened) = self.protection.open(record, buffer) else {
-            self.fail(reading, record, sink);
+            self.fail(context, record, sink);
             return false;
         };
         self.opened = true;
@@ -356,7 +359,7 @@ impl Half {
                 // HelloRequest may go unanswered; a hello begins another handshake.
                 let begins = split_message(text).map(|(kind, ..)| kind);
                 if matches!(begins, Some(CLIENT_HELLO | SERVER_HELLO)) {
-                    self.stop_renegotiating(reading, record.completed, sink);
+                    self.stop_renegotiating(context, record.completed, sink);
                 }
             }
             RecordHeader::HANDSHAKE if !is_tls12 && !data && extensions.is_none() => {
@@ -369,7 +372,12 @@ impl Half {
 
     /// A record did not open. In the handshake that is no wonder: keys are missing, or the client
     /// sent early data.
-    fn fail(&mut self, reading: Reading, record: &Record<'_>, sink: &mut impl FnMut(Item<'_>)) {
+    fn fail(
+        &mut self,
+        context: RecordContext,
+        record: &TlsRecord<'_>,
+        sink: &mut impl FnMut(Item<'_>),
+    ) {
         let hopeless = self.protection.is_hopeless();
         if self.protection.carries_data() {
             self.protection.lose(record.ends - record.begins);
@@ -377,7 +385,7 @@ impl Half {
         }
         if hopeless {
             self.stopped = true;
-            let sender = reading.sender;
+            let sender = context.sender;
             sink(Item::Odd {
                 text: format!(
                     "records of the {sender} do not open with the keys given: reading them stops here"
@@ -390,12 +398,12 @@ impl Half {
 
     fn stop_renegotiating(
         &mut self,
-        reading: Reading,
+        context: RecordContext,
         carrier: Carrier,
         sink: &mut impl FnMut(Item<'_>),
     ) {
         self.stopped = true;
-        let sender = reading.sender;
+        let sender = context.sender;
         sink(Item::Odd {
             text: format!(
                 "the {sender} renegotiates, which HTTP/2 prohibits: reading it stops here"

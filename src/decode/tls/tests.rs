@@ -6,7 +6,7 @@ use super::crypto::{Key, updated};
 use super::hello::{ClientHello, ServerHello};
 use super::key_log::{KeyLog, Secret};
 use super::records::RecordHeader;
-use super::session::{Hellos, Item, Session, Unreadable};
+use super::session::{Hellos, Item, Session, Undecryptable};
 use super::version::Version;
 use super::{Alert, CipherSuite};
 use crate::decode::tcp::Chunk;
@@ -122,7 +122,7 @@ fn key(version: Version, suite: CipherSuite, secret: &Secret) -> Key {
     }
 }
 
-fn session(version: Version, suite: CipherSuite, length: usize) -> Result<Session, Unreadable> {
+fn session(version: Version, suite: CipherSuite, length: usize) -> Result<Session, Undecryptable> {
     let hex = |byte: u8, length| format!("{byte:02x}").repeat(length);
     let labels: &[&str] = match version {
         Version::TLS_1_3 => &["CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0"],
@@ -215,14 +215,14 @@ fn an_unfit_key_log_is_told_by_what_it_lacks() {
             .unwrap_err()
     };
     let tls12 = Version::TLS_1_2;
-    let cbc = Unreadable::Cipher(CipherSuite(0xc014));
+    let cbc = Undecryptable::Cipher(CipherSuite(0xc014));
     assert_eq!(unfit(tls12, 0xc014, 48), cbc);
     assert!(cbc.reason().contains("TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA"));
     let old = Version(0x0301);
-    assert_eq!(unfit(old, 0x002f, 48), Unreadable::Version(old));
+    assert_eq!(unfit(old, 0x002f, 48), Undecryptable::Version(old));
     // A secret as long as SHA-384's is none of a suite with SHA-256.
     let tls13 = Version::TLS_1_3;
-    assert_eq!(unfit(tls13, 0x1301, 48), Unreadable::SecretsIncomplete);
+    assert_eq!(unfit(tls13, 0x1301, 48), Undecryptable::SecretsIncomplete);
 }
 
 #[test]
@@ -393,7 +393,7 @@ proptest! {
         }
         prop_assert_eq!(heard.text(), Vec::<u8>::new());
         let client = super::ClientHello::read(&stream.bytes);
-        prop_assert_eq!(client, super::Reading::NotOne);
+        prop_assert_eq!(client, super::ClientHelloRead::NotOne);
     }
 
     #[test]

@@ -38,7 +38,7 @@ use crate::capture::Timestamp;
 use crate::decode::http2::{
     Flags, Frame, FrameType, Loss, Malformation, Payload, SettingId, Settings,
 };
-use crate::decode::{Direction, Event, Network, Recognition, Transport};
+use crate::decode::{Direction, Event, NetworkPath, Recognition, Transport};
 use control_frames::{Passage, Passages, Passing};
 use goaway::{GoAway, GoAways};
 use record::{ConnectionRecord, Finished, Missing, VerdictCounts};
@@ -118,7 +118,7 @@ impl Connection {
             most_open: 0,
             overdue: Seldom::default(),
             nonsense: None,
-            network: Network::default(),
+            network: NetworkPath::default(),
             traffic: Traffic::default(),
             passages: Passages::default(),
             missing: Missing::default(),

@@ -4,8 +4,8 @@ use super::network::Sum;
 use super::server_view::{self, Case, Hits, Proof, plural, time};
 use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::capture::{Stamp, Timestamp};
-use crate::decode::Network;
-use crate::decode::tcp::Silence;
+use crate::decode::NetworkPath;
+use crate::decode::tcp::AckSilence;
 use crate::inspect::{ConnectionRecord, Rpc, Verdict};
 
 /// From so many in a hundred segments sent again on, calls get noticeably slower: each costs a round
@@ -69,18 +69,18 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     })
 }
 
-fn is_ill(network: &Network, lossy: bool) -> bool {
+fn is_ill(network: &NetworkPath, lossy: bool) -> bool {
     (lossy && network.retransmissions() > 0) || outage(network).is_some() || is_cut(network)
 }
 
 /// The longest silence, if it is an outage: data was sent again in it, and nothing came back.
-fn outage(network: &Network) -> Option<Silence> {
+fn outage(network: &NetworkPath) -> Option<AckSilence> {
     let (_, silence) = network.longest_silence()?;
     (silence.nanos >= OUTAGE_NANOS && network.retransmissions() > 0).then_some(silence)
 }
 
 /// Whether something on the path reset the connection in an end's name.
-fn is_cut(network: &Network) -> bool {
+fn is_cut(network: &NetworkPath) -> bool {
     network.reset().is_some_and(|(_, reset)| reset.is_foreign())
 }
 
@@ -98,11 +98,11 @@ fn is_explained(record: &ConnectionRecord, rpc: &Rpc, lossy: bool) -> bool {
     }
     let retried = network.retransmissions() > 0;
     let mut silences = network.silences().map(|(_, silence)| silence);
-    let blamed = |silence: &Silence| retried && (lossy || silence.nanos >= OUTAGE_NANOS);
+    let blamed = |silence: &AckSilence| retried && (lossy || silence.nanos >= OUTAGE_NANOS);
     silences.any(|silence| blamed(&silence) && overlaps(&silence, rpc, network.last_seen))
 }
 
-fn overlaps(silence: &Silence, rpc: &Rpc, last_seen: Stamp) -> bool {
+fn overlaps(silence: &AckSilence, rpc: &Rpc, last_seen: Stamp) -> bool {
     let Some(opened) = rpc.opened else {
         return false;
     };

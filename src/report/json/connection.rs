@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Files, milliseconds, with_packet};
 use crate::decode::Durations;
-use crate::decode::tcp::{Reset, Vitals};
+use crate::decode::tcp::{PathStats, Reset};
 use crate::inspect::{ConnectionRecord, Lack, Traffic, Verdict, Waits};
 
 /// One of `connections[].tcp`. `rtt_ms` is of the whole path, the sides' `rtt_ms` of the part of it
@@ -106,7 +106,7 @@ pub(super) fn durations(durations: &Durations) -> Value {
     })
 }
 
-fn vitals(vitals: &Vitals, files: Files) -> Value {
+fn vitals(vitals: &PathStats, files: Files) -> Value {
     json!({
         "segments": vitals.segments,
         "retransmissions": vitals.retransmissions,

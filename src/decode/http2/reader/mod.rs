@@ -1,6 +1,6 @@
 //! One direction's bytes to frames.
 //!
-//! In: [`Chunk`]s. Out: [`Item`]s: each frame once it is complete, and the bytes of DATA as they
+//! In: [`Chunk`]s. Out: [`ReaderItem`]s: each frame once it is complete, and the bytes of DATA as they
 //! pass. A frame that lies in one chunk is read where it lies; only what straddles is gathered, and
 //! DATA never is. A gap inside a payload costs that frame alone, since its header said where the
 //! next one begins; any other gap costs the frames up to the next recognisable boundary. What never
@@ -24,11 +24,11 @@ use super::boundary;
 use super::frame::{EndedBlock, Flags, Frame, FrameHeader, FrameType, Malformation, Payload};
 use super::header_blocks::{Ended, HeaderBlocks};
 use super::hpack;
-use super::item::{Item, Loss};
-use super::payload::{Fragment, simple_payload};
+use super::item::{Loss, ReaderItem};
+use super::payload::{HeaderBlockFragment, simple_payload};
 use crate::decode::tcp::{Chunk, Sealed};
 use crate::decode::{Carrier, Direction};
-use passing::Passing;
+use passing::PassingFrame;
 
 /// Longest payload that is gathered, in bytes. Frames other than DATA are small: the largest in use
 /// are header blocks, which stay below this in every stack's default limits.
@@ -41,7 +41,7 @@ const PROBATION: u8 = 8;
 #[derive(Debug)]
 pub struct FrameReader {
     direction: Direction,
-    state: State,
+    state: ReaderState,
     gathered: Vec<u8>,
     /// What carried the first gathered byte, and the latest one.
     began: Carrier,
@@ -53,7 +53,7 @@ pub struct FrameReader {
     blocks: HeaderBlocks,
     /// Largest payload the receiver takes.
     max_frame_size: u32,
-    /// Whether [`Item::Lost`] was said and no boundary found since. A reader that begins
+    /// Whether [`ReaderItem::Lost`] was said and no boundary found since. A reader that begins
     /// mid-connection on a boundary has lost nothing.
     missed: bool,
     /// Frames still to be looked at with suspicion.
@@ -64,10 +64,10 @@ pub struct FrameReader {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum State {
+enum ReaderState {
     Gather,
-    Data(Passing),
-    Skip(Passing, Malformation),
+    Data(PassingFrame),
+    Skip(PassingFrame, Malformation),
     Lost,
 }
 
@@ -77,7 +77,7 @@ impl FrameReader {
     pub fn new(direction: Direction) -> Self {
         Self {
             direction,
-            state: State::Gather,
+            state: ReaderState::Gather,
             gathered: Vec::new(),
             began: Carrier::default(),
             latest: Carrier::default(),
@@ -97,7 +97,7 @@ impl FrameReader {
     #[must_use]
     pub fn mid_connection(direction: Direction) -> Self {
         Self {
-            state: State::Lost,
+            state: ReaderState::Lost,
             blocks: HeaderBlocks::new(hpack::Decoder::unseen()),
             max_frame_size: boundary::UNSEEN_MAX_FRAME_SIZE,
             ..Self::new(direction)
@@ -120,7 +120,7 @@ impl FrameReader {
     }
 
     /// Takes the next part of the stream.
-    pub fn push(&mut self, chunk: Chunk<'_>, sink: &mut impl FnMut(Item<'_>)) {
+    pub fn push(&mut self, chunk: Chunk<'_>, sink: &mut impl FnMut(ReaderItem<'_>)) {
         match chunk {
             Chunk::Bytes {
                 position,
@@ -148,15 +148,17 @@ impl FrameReader {
         mut position: u64,
         mut data: &[u8],
         carrier: Carrier,
-        sink: &mut impl FnMut(Item<'_>),
+        sink: &mut impl FnMut(ReaderItem<'_>),
     ) {
         self.latest = later(self.latest, self.completing(carrier));
         while !data.is_empty() {
             let used = match self.state {
-                State::Gather => self.gather(position, data, carrier, sink),
-                State::Data(passing) => self.pass_data(passing, position, data, sink),
-                State::Skip(passing, why) => self.skip(passing, why, position, data.len(), sink),
-                State::Lost => self.search(data, carrier, sink),
+                ReaderState::Gather => self.gather(position, data, carrier, sink),
+                ReaderState::Data(passing) => self.pass_data(passing, position, data, sink),
+                ReaderState::Skip(passing, why) => {
+                    self.skip(passing, why, position, data.len(), sink)
+                }
+                ReaderState::Lost => self.search(data, carrier, sink),
             };
             position += used as u64;
             data = data.get(used..).unwrap_or_default();
@@ -169,7 +171,7 @@ impl FrameReader {
         position: u64,
         data: &[u8],
         carrier: Carrier,
-        sink: &mut impl FnMut(Item<'_>),
+        sink: &mut impl FnMut(ReaderItem<'_>),
     ) -> usize {
         if self.gathered.is_empty() {
             self.began = carrier;
@@ -181,7 +183,7 @@ impl FrameReader {
             };
             let header = FrameHeader::parse(first);
             if !self.enter(header, position, carrier, sink) {
-                return if matches!(self.state, State::Lost) {
+                return if matches!(self.state, ReaderState::Lost) {
                     0
                 } else {
                     FrameHeader::LENGTH
@@ -203,7 +205,7 @@ impl FrameReader {
         position: u64,
         data: &[u8],
         carrier: Carrier,
-        sink: &mut impl FnMut(Item<'_>),
+        sink: &mut impl FnMut(ReaderItem<'_>),
     ) -> usize {
         let start = position - self.gathered.len() as u64;
         let mut used = 0;
@@ -215,7 +217,7 @@ impl FrameReader {
             if !self.enter(FrameHeader::parse(first), start, carrier, sink) {
                 self.gathered.clear();
                 // A boundary guessed wrong: the next one may be where these bytes begin.
-                return if matches!(self.state, State::Lost) {
+                return if matches!(self.state, ReaderState::Lost) {
                     0
                 } else {
                     used
@@ -248,7 +250,7 @@ impl FrameReader {
         header: FrameHeader,
         start: u64,
         carrier: Carrier,
-        sink: &mut impl FnMut(Item<'_>),
+        sink: &mut impl FnMut(ReaderItem<'_>),
     ) -> bool {
         if !self.believes(&header) {
             self.lose(Loss::Nonsense, carrier, sink);
@@ -256,7 +258,7 @@ impl FrameReader {
         }
         self.probation = self.probation.saturating_sub(1);
         let length = u64::from(header.length);
-        let passing = Passing {
+        let passing = PassingFrame {
             header,
             start,
             end: start + FrameHeader::LENGTH as u64 + length,
@@ -266,9 +268,9 @@ impl FrameReader {
         if header.kind == FrameType::DATA {
             self.kept.clear();
             if passing.awaits_padding && header.length == 0 {
-                self.state = State::Skip(passing, Malformation::Padding);
+                self.state = ReaderState::Skip(passing, Malformation::Padding);
             } else {
-                self.state = State::Data(passing);
+                self.state = ReaderState::Data(passing);
             }
             self.finish_if_empty(passing, sink);
             return false;
@@ -295,7 +297,7 @@ impl FrameReader {
         header: FrameHeader,
         payload: &[u8],
         start: u64,
-        sink: &mut impl FnMut(Item<'_>),
+        sink: &mut impl FnMut(ReaderItem<'_>),
     ) {
         match header.kind {
             FrameType::HEADERS | FrameType::PUSH_PROMISE | FrameType::CONTINUATION => {
@@ -303,7 +305,7 @@ impl FrameReader {
             }
             _ => {
                 let payload = simple_payload(header, payload);
-                sink(Item::Frame(self.frame(header, payload, start)));
+                sink(ReaderItem::Frame(self.frame(header, payload, start)));
             }
         }
     }
@@ -314,21 +316,21 @@ impl FrameReader {
         header: FrameHeader,
         payload: &[u8],
         start: u64,
-        sink: &mut impl FnMut(Item<'_>),
+        sink: &mut impl FnMut(ReaderItem<'_>),
     ) {
-        let fragment = match Fragment::of(header, payload) {
+        let fragment = match HeaderBlockFragment::of(header, payload) {
             Ok(fragment) => fragment,
             Err(malformation) => {
                 self.blocks.lose();
                 let payload = Payload::Malformed(malformation);
-                sink(Item::Frame(self.frame(header, payload, start)));
+                sink(ReaderItem::Frame(self.frame(header, payload, start)));
                 return;
             }
         };
         let ended = self.blocks.add(header, fragment.bytes);
         if let Some(fault) = ended.as_ref().and_then(|ended| ended.fault) {
             let carrier = self.latest;
-            sink(Item::Undecodable { fault, carrier });
+            sink(ReaderItem::Undecodable { fault, carrier });
         }
         let block = self.blocks.latest();
         let whole = ended.is_some().then_some(block);
@@ -345,7 +347,7 @@ impl FrameReader {
                 block: ended.map(|Ended { kind, flags, .. }| EndedBlock { kind, flags, block }),
             },
         };
-        sink(Item::Frame(self.frame(header, payload, start)));
+        sink(ReaderItem::Frame(self.frame(header, payload, start)));
     }
 
     /// What completes the bytes that come: the segment that carries them, or the end of what they

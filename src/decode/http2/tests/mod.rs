@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::ops::Range;
 
 use super::hpack::HeaderBlock;
-use super::{Frame, FrameReader, Item, Payload};
+use super::{Frame, FrameReader, Payload, ReaderItem};
 use crate::capture::Stamp;
 use crate::decode::tcp::{Chunk, ORIGIN};
 use crate::decode::{Carrier, Direction};
@@ -30,25 +30,25 @@ struct Given {
 }
 
 impl Given {
-    fn take(&mut self, item: Item<'_>) {
+    fn take(&mut self, item: ReaderItem<'_>) {
         match item {
-            Item::Frame(frame) => {
+            ReaderItem::Frame(frame) => {
                 self.frames.push(line(&frame));
                 let [began, completed] = [frame.began, frame.completed];
                 let place = frame.span.start - ORIGIN..frame.span.end - ORIGIN;
                 self.places
                     .push((place, began.stamp.packet, completed.stamp.packet));
             }
-            Item::Data { stream, bytes } => {
+            ReaderItem::Data { stream, bytes } => {
                 let bytes = bytes.iter().map(|byte| (stream.0, Some(*byte)));
                 self.data.extend(bytes);
             }
-            Item::DataMissing { stream, length } => {
+            ReaderItem::DataMissing { stream, length } => {
                 self.data.extend((0..length).map(|_| (stream.0, None)));
             }
-            Item::Lost { .. } => self.losses += 1,
-            Item::Found { .. } => {}
-            Item::Undecodable { .. } => self.faults += 1,
+            ReaderItem::Lost { .. } => self.losses += 1,
+            ReaderItem::Found { .. } => {}
+            ReaderItem::Undecodable { .. } => self.faults += 1,
         }
     }
 }

@@ -296,7 +296,7 @@ fn only_as_much_data_is_kept_as_was_asked_for() {
         };
         position += data.len() as u64;
         reader.push(chunk, &mut |item| {
-            if let Item::Frame(Frame {
+            if let ReaderItem::Frame(Frame {
                 payload: Payload::Data { length, prefix },
                 ..
             }) = item

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{Flows, Slot};
+use super::{FlowSlot, Flows};
 use crate::capture::Timestamp;
 use crate::decode::tcp::Flow;
 
@@ -44,7 +44,7 @@ impl<T: Default> Flows<T> {
                 false => IDLE_UNRELATED,
             };
             let silence = now.nanos_since(entry.flow.last_seen().time);
-            (silence >= nanos(limit)).then_some(Slot(slot))
+            (silence >= nanos(limit)).then_some(FlowSlot(slot))
         });
         let idle: Vec<_> = idle.collect();
         idle.into_iter()
@@ -63,7 +63,7 @@ impl<T: Default> Flows<T> {
         let (mut over, mut unrelated, mut counting) = (Vec::new(), Vec::new(), Vec::new());
         for (slot, entry) in (0..).zip(&self.entries) {
             let Some(entry) = entry else { continue };
-            let age = (entry.heard, Slot(slot));
+            let age = (entry.heard, FlowSlot(slot));
             match () {
                 () if entry.over => over.push(age),
                 () if counts(&entry.attachment) => counting.push(age),
@@ -95,7 +95,7 @@ impl<T: Default> Flows<T> {
     }
 
     /// The connection at `slot` holds this many bytes by now.
-    pub fn charge(&mut self, slot: Slot, held: usize) {
+    pub fn charge(&mut self, slot: FlowSlot, held: usize) {
         if let Some(Some(entry)) = self.entries.get_mut(slot.0) {
             self.held = (self.held + held).saturating_sub(entry.held);
             entry.held = held;
@@ -107,7 +107,7 @@ impl<T: Default> Flows<T> {
     /// average are spared, since it would gain little; of the others the most silent ones come first,
     /// for what they wait for is the least likely to come.
     #[must_use]
-    pub fn holders(&self, most: usize) -> Vec<Slot> {
+    pub fn holders(&self, most: usize) -> Vec<FlowSlot> {
         if self.held <= most {
             return Vec::new();
         }
@@ -116,7 +116,7 @@ impl<T: Default> Flows<T> {
             let entry = entry
                 .as_ref()
                 .filter(|entry| entry.held > 0 && entry.held >= share)?;
-            Some((entry.heard, entry.held, Slot(slot)))
+            Some((entry.heard, entry.held, FlowSlot(slot)))
         });
         let mut holders: Vec<_> = holders.collect();
         holders.sort_unstable_by_key(|(heard, ..)| *heard);
@@ -151,7 +151,7 @@ fn nanos(duration: Duration) -> i64 {
 mod tests {
     use super::*;
     use crate::capture::{LinkType, Packet, Stamp};
-    use crate::decode::link::{self, Content};
+    use crate::decode::link;
     use crate::testing::wire::{End, Peers, SYN};
 
     /// A table of connections from ports 1, 2, 3 …; those on an even one count.
@@ -163,7 +163,7 @@ mod tests {
         flows
     }
 
-    fn hear(flows: &mut Flows<u16>, port: u16) -> Slot {
+    fn hear(flows: &mut Flows<u16>, port: u16) -> FlowSlot {
         let data = Peers::new(port, 50_051).packet(End::Client, 0, None, SYN, b"");
         // Far enough from the one before to be no copy of it.
         let time = Timestamp::from_nanos(i64::try_from(flows.segments).unwrap() * 1_000_000_000);
@@ -177,7 +177,7 @@ mod tests {
             data: &data,
         };
         let mut links = link::Decoder::default();
-        let Content::Tcp(segment) = links.decode(&packet) else {
+        let Ok(segment) = links.decode(&packet) else {
             panic!("no segment");
         };
         let place = flows.push(&segment, &mut |_, _| ()).unwrap();

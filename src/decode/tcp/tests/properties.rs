@@ -114,7 +114,7 @@ fn reassemble(sent: &Sent, packets: &[Part]) -> [Got; 2] {
             data,
         };
         let mut link = link::Decoder::default();
-        let Content::Tcp(segment) = link.decode(&packet) else {
+        let Ok(segment) = link.decode(&packet) else {
             panic!("no segment");
         };
         flows.push(&segment, &mut |got, signal| take(got, signal));
