@@ -1,7 +1,7 @@
 //! Bytes to events: no I/O, no clock, and never an `Err`.
 //!
 //! ```text
-//! Packet --link--> Segment --tcp--> Chunk [--tls--> Chunk] --http2--> Frame --> Event
+//! Packet --link--> Segment --tcp--> Chunk --> StreamPart [--tls--> StreamPart] --http2--> Frame --> Event
 //! ```
 //!
 //! In: [`Packet`](crate::capture::Packet)s in capture order. Out: [`Event`]s, each with the number of
@@ -25,6 +25,7 @@ mod durations;
 mod event;
 mod limits;
 mod network;
+mod stream_part;
 
 pub use carrier::Carrier;
 pub use connection::{MAX_UNDECIDED_BYTES, Unrelated};
@@ -34,3 +35,4 @@ pub use durations::Durations;
 pub use event::{Event, Guess, Instead, Recognition, Transport};
 pub use limits::{Limits, MAX_CONNECTIONS, MAX_HELD_IN_ALL};
 pub use network::{NetworkPath, RoundTrip};
+pub use stream_part::{StreamPart, TlsRecordSpan};

@@ -7,9 +7,10 @@ use super::encrypted::tell_decrypted;
 use super::negotiation::decrypt;
 use super::{Conversation, State, direction};
 use crate::decode::Carrier;
+use crate::decode::StreamPart;
 use crate::decode::anomaly::Anomalies;
 use crate::decode::event::Event;
-use crate::decode::tcp::{Chunk, Side};
+use crate::decode::tcp::Side;
 
 impl Conversation {
     /// How many bytes it holds: what waits to be decided or completed, and header tables.
@@ -53,7 +54,7 @@ impl Conversation {
         if let Some(tls) = tls {
             for side in [Side::First, Side::Second] {
                 let by = direction(side, client);
-                let lost = Chunk::Break {
+                let lost = StreamPart::Break {
                     missing: 0,
                     carrier,
                 };

@@ -22,9 +22,9 @@ use super::anomaly::{Anomalies, Layer};
 use super::detect::{self, Detection, Http2};
 use super::event::{Event, Guess, Instead, Recognition, Transport};
 use super::http2::{Keep, Session};
-use super::tcp::{Flow, Side, Signal};
+use super::tcp::{self, Flow, Side, SignalOf};
 use super::tls::{self, KeyLog};
-use super::{Carrier, Direction};
+use super::{Carrier, Direction, StreamPart};
 use encrypted::tell_decrypted;
 use negotiation::{Negotiation, decrypt};
 use undecided::Recording;
@@ -33,6 +33,9 @@ use undecided::Recording;
 /// asks for an upgrade fits with room to spare. Judged after each segment, so that what one segment
 /// brings may exceed it once.
 pub const MAX_UNDECIDED_BYTES: usize = 32 << 10;
+
+/// What a segment brought, its bytes as TCP has them or out of TLS.
+type Signal<'a> = SignalOf<StreamPart<'a>>;
 
 /// A connection and what it is known to be.
 #[derive(Debug, Default)]
@@ -148,10 +151,11 @@ impl Conversation {
     /// Takes a signal: tells it at once if the connection is known, else keeps it.
     pub(super) fn take(
         &mut self,
-        signal: Signal<'_>,
+        signal: tcp::Signal<'_>,
         anomalies: &mut Anomalies,
         sink: &mut impl FnMut(u32, Event<'_>),
     ) {
+        let signal: Signal<'_> = signal.convert();
         match &mut self.state {
             State::Undecided(recording) => recording.keep(signal),
             State::Negotiating(negotiation) => negotiation.take(signal),

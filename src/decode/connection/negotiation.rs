@@ -3,11 +3,12 @@
 //! In: the signals of its flow. Out: the same signals with the text in the place of the bytes that
 //! protected it, kept until the protocol is known. What never happens here: a decision.
 
+use super::Signal;
 use super::direction;
 use super::undecided::Recording;
-use crate::decode::tcp::{Chunk, Side, Signal};
-use crate::decode::tls::{Alert, Item, Session};
-use crate::decode::{Carrier, Direction};
+use crate::decode::tcp::Side;
+use crate::decode::tls::{Alert, Session, TlsOutput};
+use crate::decode::{Carrier, Direction, StreamPart};
 
 /// How many oddities are kept until the connection has a number; they are few by nature.
 const MAX_ODDITIES: usize = 16;
@@ -71,7 +72,7 @@ impl Negotiation {
 
 /// What a part of a protected stream came to.
 pub(super) enum Told<'a> {
-    Text(Chunk<'a>),
+    Text(StreamPart<'a>),
     /// The side gave up before it sent any application data.
     Failed(Alert, Carrier),
     Odd(String, Carrier),
@@ -81,21 +82,12 @@ pub(super) enum Told<'a> {
 pub(super) fn decrypt(
     session: &mut Session,
     direction: Direction,
-    chunk: Chunk<'_>,
+    chunk: StreamPart<'_>,
     sink: &mut impl FnMut(Told<'_>),
 ) {
     session.push(direction, chunk, &mut |item| match item {
-        Item::Text(chunk) => sink(Told::Text(chunk)),
-        Item::Alert { alert, .. } if alert.is_closure() => {}
-        Item::Alert {
-            alert,
-            carrier,
-            after_data: false,
-        } => sink(Told::Failed(alert, carrier)),
-        Item::Alert { alert, carrier, .. } => {
-            let text = format!("the {} sent the TLS alert {alert}", direction.sender());
-            sink(Told::Odd(text, carrier));
-        }
-        Item::Odd { text, carrier } => sink(Told::Odd(text, carrier)),
+        TlsOutput::Text(chunk) => sink(Told::Text(chunk)),
+        TlsOutput::Failed { alert, carrier } => sink(Told::Failed(alert, carrier)),
+        TlsOutput::Odd { text, carrier } => sink(Told::Odd(text, carrier)),
     });
 }

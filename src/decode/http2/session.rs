@@ -11,8 +11,7 @@ use super::reader::FrameReader;
 use super::setting::SettingId;
 use crate::decode::anomaly::{Anomalies, Layer};
 use crate::decode::event::{Event, Instead};
-use crate::decode::tcp::Chunk;
-use crate::decode::{Carrier, Direction};
+use crate::decode::{Carrier, Direction, StreamPart};
 
 /// How much a session keeps of what passes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -76,17 +75,17 @@ impl Session {
     pub fn push(
         &mut self,
         direction: Direction,
-        chunk: Chunk<'_>,
+        chunk: StreamPart<'_>,
         connection: u32,
         anomalies: &mut Anomalies,
         sink: &mut impl FnMut(Event<'_>),
     ) {
         let missing = match chunk {
-            Chunk::Gap {
+            StreamPart::Gap {
                 length, carrier, ..
             } => Some((length, carrier)),
-            Chunk::Break { missing, carrier } if missing > 0 => Some((missing, carrier)),
-            Chunk::Bytes { .. } | Chunk::Break { .. } => None,
+            StreamPart::Break { missing, carrier } if missing > 0 => Some((missing, carrier)),
+            StreamPart::Bytes { .. } | StreamPart::Break { .. } => None,
         };
         if let Some((length, carrier)) = missing {
             sink(Event::Gap {
@@ -148,11 +147,11 @@ impl Session {
 
     /// Looks at the first bytes of the server, however few come at a time; whether its bytes are
     /// frames.
-    fn hear_server(&mut self, chunk: Chunk<'_>, sink: &mut impl FnMut(Event<'_>)) -> bool {
+    fn hear_server(&mut self, chunk: StreamPart<'_>, sink: &mut impl FnMut(Event<'_>)) -> bool {
         let Some(first) = &mut self.server_first else {
             return !self.server_failed;
         };
-        let Chunk::Bytes { data, carrier, .. } = chunk else {
+        let StreamPart::Bytes { data, carrier, .. } = chunk else {
             // What follows is the middle of something.
             self.server_first = None;
             return true;
@@ -261,13 +260,13 @@ mod tests {
             let carrier = Carrier::default();
             let length = part.map_or(5, <[u8]>::len) as u64;
             let chunk = match *part {
-                Some(data) => Chunk::Bytes {
+                Some(data) => StreamPart::Bytes {
                     position,
                     data,
                     carrier,
-                    sealed: None,
+                    record: None,
                 },
-                None => Chunk::Gap {
+                None => StreamPart::Gap {
                     position,
                     length,
                     carrier,

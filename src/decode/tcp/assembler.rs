@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use super::sequence::ORIGIN;
 use crate::capture::Timestamp;
-use crate::decode::Carrier;
+use crate::decode::{Carrier, StreamPart};
 
 /// Bytes held behind a hole before the hole is given up. Above the 3 MiB that a fast path with
 /// default Linux buffers keeps in flight, so that a retransmission still finds its hole.
@@ -41,7 +41,7 @@ const RETRANSMISSION_NANOS: i64 = 30_000_000_000;
 /// than sent again: the threshold that Wireshark uses too.
 pub(super) const REORDER_NANOS: i64 = 3_000_000;
 
-/// What comes next in a byte stream.
+/// What comes next in the byte stream of one side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chunk<'a> {
     /// Bytes, and the segment that first carried them.
@@ -52,9 +52,6 @@ pub enum Chunk<'a> {
         data: &'a [u8],
         /// What carried them.
         carrier: Carrier,
-        /// What they were sealed in, where they came under protection: then `position` counts the
-        /// bytes that were protected, and `carrier` is what carried the seal's first byte.
-        sealed: Option<Sealed>,
     },
     /// Bytes that the capture does not hold.
     Gap {
@@ -65,25 +62,33 @@ pub enum Chunk<'a> {
         /// What showed that they are missing.
         carrier: Carrier,
     },
-    /// Protected bytes that cannot be had, and nobody knows how many. TCP itself never gives this.
-    Break {
-        /// How many bytes of the TCP stream are missing from the capture because of which, as far
-        /// as not told before.
-        missing: u64,
-        /// What showed it.
-        carrier: Carrier,
-    },
 }
 
-/// What bytes were sealed in: their receiver has them only once it has all of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sealed {
-    /// Position of its first byte in the TCP stream.
-    pub begins: u64,
-    /// Position after its last byte there.
-    pub ends: u64,
-    /// What carried its last byte.
-    pub completed: Carrier,
+impl<'a> From<Chunk<'a>> for StreamPart<'a> {
+    #[inline]
+    fn from(chunk: Chunk<'a>) -> Self {
+        match chunk {
+            Chunk::Bytes {
+                position,
+                data,
+                carrier,
+            } => Self::Bytes {
+                position,
+                data,
+                carrier,
+                record: None,
+            },
+            Chunk::Gap {
+                position,
+                length,
+                carrier,
+            } => Self::Gap {
+                position,
+                length,
+                carrier,
+            },
+        }
+    }
 }
 
 /// A part of the byte stream as one segment carried it.
@@ -325,7 +330,6 @@ impl Assembler {
                 position: self.next,
                 data,
                 carrier,
-                sealed: None,
             });
             self.next += data.len() as u64;
         }

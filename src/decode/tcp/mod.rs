@@ -20,12 +20,12 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use assembler::{Assembler, Chunk, MAX_HELD_BYTES, Sealed, SegmentData};
+pub use assembler::{Assembler, Chunk, MAX_HELD_BYTES, SegmentData};
 pub use duplicates::DuplicateStats;
 pub use flow::Flow;
 pub use handshake::Handshake;
 pub use key::FlowSlot;
 pub use path_stats::{AckSilence, PathStats, Reset};
 pub use sequence::{ORIGIN, SequenceSpace};
-pub use signal::{Ending, Side, Signal};
+pub use signal::{Ending, Side, Signal, SignalOf};
 pub use table::Flows;

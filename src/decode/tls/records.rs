@@ -1,6 +1,6 @@
 //! One direction's bytes to records, and back to a record's beginning after a gap.
 //!
-//! In: chunks of the TCP stream. Out: [`Part`]s: records, each with what carried it, and what was
+//! In: the parts of the TCP stream. Out: [`Part`]s: records, each with what carried it, and what was
 //! lost between them. Where the next record begins after a gap is not known unless the gap lies inside
 //! one whose header was read. Then every offset that looks like a header is tried, and only a record
 //! that opens is believed. What never happens here: cryptography; the caller says what opens.
@@ -13,8 +13,7 @@
 //!            +------- a record opens --------------------+-----+
 //! ```
 
-use crate::decode::Carrier;
-use crate::decode::tcp::Chunk;
+use crate::decode::{Carrier, StreamPart};
 
 /// Longest payload of a record, protected (RFC 5246, section 6.2.3; RFC 8446, section 5.2 has less).
 const MAX_PAYLOAD: u16 = (1 << 14) + 2048;
@@ -114,7 +113,7 @@ pub(super) struct TlsRecord<'a> {
 #[derive(Debug)]
 pub(super) struct RecordReader {
     state: Alignment,
-    /// Bytes of records not yet given out: never more than one record and what one chunk brings.
+    /// Bytes of records not yet given out: never more than one record and what one part of the stream brings.
     buffer: Vec<u8>,
     /// Position of the first of them.
     start: u64,
@@ -145,21 +144,21 @@ impl RecordReader {
     }
 
     /// Takes the next part of the stream. `sink` says of a record whether it opened.
-    pub(super) fn push(&mut self, chunk: Chunk<'_>, sink: &mut impl FnMut(Part<'_>) -> bool) {
-        match chunk {
-            Chunk::Bytes {
+    pub(super) fn push(&mut self, part: StreamPart<'_>, sink: &mut impl FnMut(Part<'_>) -> bool) {
+        match part {
+            StreamPart::Bytes {
                 position,
                 data,
                 carrier,
                 ..
             } => self.read(position, data, carrier, sink),
-            Chunk::Gap {
+            StreamPart::Gap {
                 position,
                 length,
                 carrier,
             } => self.jump(position, length, carrier, sink),
-            Chunk::Break { missing, carrier } => {
-                // TCP knows the length of every gap; TLS inside of TLS is not read.
+            // What is held was given up to save memory.
+            StreamPart::Break { missing, carrier } => {
                 self.jump(self.start, missing, carrier, sink);
             }
         }

@@ -1,6 +1,6 @@
 //! Both directions of a TLS connection whose secrets are known.
 //!
-//! In: the chunks of its TCP streams, from the first byte on. Out: [`Item`]s: the text that its
+//! In: the parts of its TCP streams, from the first byte on. Out: [`TlsOutput`]s: the text that its
 //! records protect, alerts, and what was odd. What never happens here: text of another protocol
 //! judged; whether it is HTTP/2 is for the caller to see.
 
@@ -15,8 +15,7 @@ use super::key_log::{ConnectionSecrets, KeyLog};
 use super::protection::{Epoch, Protection};
 use super::records::{Part, RecordHeader, RecordReader, TlsRecord};
 use super::version::Version;
-use crate::decode::tcp::{Chunk, Sealed};
-use crate::decode::{Carrier, Direction};
+use crate::decode::{Carrier, Direction, StreamPart, TlsRecordSpan};
 
 /// Both hellos.
 #[derive(Clone, Copy, Debug)]
@@ -40,17 +39,12 @@ pub(in crate::decode) enum Undecryptable {
 
 /// What a session gives.
 #[derive(Debug)]
-pub(in crate::decode) enum Item<'a> {
+pub(in crate::decode) enum TlsOutput<'a> {
     /// The next part of what a side sent under protection.
-    Text(Chunk<'a>),
-    /// A side gave up, or is done.
-    Alert {
-        alert: Alert,
-        carrier: Carrier,
-        /// Whether it had sent application data before.
-        after_data: bool,
-    },
-    /// Something odd.
+    Text(StreamPart<'a>),
+    /// A side gave up before it sent any application data, other than by closing in good order.
+    Failed { alert: Alert, carrier: Carrier },
+    /// Something odd, such as an alert after application data.
     Odd { text: String, carrier: Carrier },
 }
 
@@ -169,8 +163,8 @@ impl Session {
     pub(in crate::decode) fn push(
         &mut self,
         direction: Direction,
-        chunk: Chunk<'_>,
-        sink: &mut impl FnMut(Item<'_>),
+        part: StreamPart<'_>,
+        sink: &mut impl FnMut(TlsOutput<'_>),
     ) {
         let half = match direction {
             Direction::ClientToServer => &mut self.client,
@@ -181,15 +175,15 @@ impl Session {
             sender: direction.sender(),
         };
         let mut extensions = None;
-        half.push(context, chunk, &mut extensions, sink);
+        half.push(context, part, &mut extensions, sink);
         if direction == Direction::ServerToClient
             && let Some(EncryptedExtensions { alpn, early_data }) = extensions
         {
             self.facts.alpn = alpn;
             if early_data {
                 let text = "early data of the client is not decrypted: its first frames are lost";
-                let carrier = chunk_carrier(chunk);
-                sink(Item::Odd {
+                let carrier = part.carrier();
+                sink(TlsOutput::Odd {
                     text: text.to_owned(),
                     carrier,
                 });
@@ -248,14 +242,14 @@ impl TlsDirection {
     fn push(
         &mut self,
         context: RecordContext,
-        chunk: Chunk<'_>,
+        part: StreamPart<'_>,
         extensions: &mut Option<EncryptedExtensions>,
-        sink: &mut impl FnMut(Item<'_>),
+        sink: &mut impl FnMut(TlsOutput<'_>),
     ) {
         if self.stopped {
-            if let Chunk::Gap {
+            if let StreamPart::Gap {
                 length, carrier, ..
-            } = chunk
+            } = part
             {
                 self.missing += length;
                 self.tear(carrier, sink);
@@ -265,7 +259,7 @@ impl TlsDirection {
         let mut records = std::mem::replace(&mut self.records, RecordReader::new());
         // Kept no longer than this: of many open connections few are read at a time.
         let mut buffer = Vec::new();
-        records.push(chunk, &mut |part| match part {
+        records.push(part, &mut |part| match part {
             Part::Record(_) if self.stopped => false,
             Part::Record(record) => self.read(context, &record, &mut buffer, extensions, sink),
             Part::Lost {
@@ -291,7 +285,7 @@ impl TlsDirection {
         record: &TlsRecord<'_>,
         buffer: &mut Vec<u8>,
         extensions: &mut Option<EncryptedExtensions>,
-        sink: &mut impl FnMut(Item<'_>),
+        sink: &mut impl FnMut(TlsOutput<'_>),
     ) -> bool {
         let kind = record.header.kind;
         let is_tls12 = context.version == Version::TLS_1_2;
@@ -308,7 +302,7 @@ impl TlsDirection {
             }
             _ if is_tls12 && self.protection.has_begun() => {}
             RecordHeader::ALERT if record.payload.len() == Alert::LENGTH => {
-                self.alert(record.payload, record.completed, sink);
+                self.alert(context, record.payload, record.completed, sink);
                 return false;
             }
             _ => return false,
@@ -331,18 +325,18 @@ impl TlsDirection {
         let (data, sequence) = (opened.data, opened.sequence);
         let data_kind = kind == RecordHeader::APPLICATION_DATA;
         if opened.after_loss || (data_kind && self.torn && !self.spoke) {
-            sink(Item::Text(Chunk::Break {
+            sink(TlsOutput::Text(StreamPart::Break {
                 missing: std::mem::take(&mut self.missing),
                 carrier: record.began,
             }));
         }
         match kind {
             RecordHeader::APPLICATION_DATA if data && !text.is_empty() => {
-                sink(Item::Text(Chunk::Bytes {
+                sink(TlsOutput::Text(StreamPart::Bytes {
                     position: self.position,
                     data: text,
                     carrier: record.began,
-                    sealed: Some(Sealed {
+                    record: Some(TlsRecordSpan {
                         begins: record.begins,
                         ends: record.ends,
                         completed: record.completed,
@@ -353,7 +347,7 @@ impl TlsDirection {
                 self.spoke = true;
             }
             RecordHeader::ALERT => {
-                self.alert(text, record.completed, sink);
+                self.alert(context, text, record.completed, sink);
             }
             RecordHeader::HANDSHAKE if is_tls12 && sequence > 0 => {
                 // HelloRequest may go unanswered; a hello begins another handshake.
@@ -376,7 +370,7 @@ impl TlsDirection {
         &mut self,
         context: RecordContext,
         record: &TlsRecord<'_>,
-        sink: &mut impl FnMut(Item<'_>),
+        sink: &mut impl FnMut(TlsOutput<'_>),
     ) {
         let hopeless = self.protection.is_hopeless();
         if self.protection.carries_data() {
@@ -386,7 +380,7 @@ impl TlsDirection {
         if hopeless {
             self.stopped = true;
             let sender = context.sender;
-            sink(Item::Odd {
+            sink(TlsOutput::Odd {
                 text: format!(
                     "records of the {sender} do not open with the keys given: reading them stops here"
                 ),
@@ -400,11 +394,11 @@ impl TlsDirection {
         &mut self,
         context: RecordContext,
         carrier: Carrier,
-        sink: &mut impl FnMut(Item<'_>),
+        sink: &mut impl FnMut(TlsOutput<'_>),
     ) {
         self.stopped = true;
         let sender = context.sender;
-        sink(Item::Odd {
+        sink(TlsOutput::Odd {
             text: format!(
                 "the {sender} renegotiates, which HTTP/2 prohibits: reading it stops here"
             ),
@@ -413,30 +407,31 @@ impl TlsDirection {
         self.tear(carrier, sink);
     }
 
-    fn alert(&self, payload: &[u8], carrier: Carrier, sink: &mut impl FnMut(Item<'_>)) {
-        if let Some(alert) = Alert::read(payload) {
-            sink(Item::Alert {
-                alert,
+    fn alert(
+        &self,
+        context: RecordContext,
+        payload: &[u8],
+        carrier: Carrier,
+        sink: &mut impl FnMut(TlsOutput<'_>),
+    ) {
+        let Some(alert) = Alert::read(payload).filter(|alert| !alert.is_closure()) else {
+            return;
+        };
+        sink(match self.spoke {
+            false => TlsOutput::Failed { alert, carrier },
+            true => TlsOutput::Odd {
+                text: format!("the {} sent the TLS alert {alert}", context.sender),
                 carrier,
-                after_data: self.spoke,
-            });
-        }
+            },
+        });
     }
 
     /// Tells that text is lost, once until there is text again, and how many bytes are missing.
-    fn tear(&mut self, carrier: Carrier, sink: &mut impl FnMut(Item<'_>)) {
+    fn tear(&mut self, carrier: Carrier, sink: &mut impl FnMut(TlsOutput<'_>)) {
         let missing = std::mem::take(&mut self.missing);
         if !self.torn || missing > 0 {
-            sink(Item::Text(Chunk::Break { missing, carrier }));
+            sink(TlsOutput::Text(StreamPart::Break { missing, carrier }));
         }
         self.torn = true;
-    }
-}
-
-const fn chunk_carrier(chunk: Chunk<'_>) -> Carrier {
-    match chunk {
-        Chunk::Bytes { carrier, .. }
-        | Chunk::Gap { carrier, .. }
-        | Chunk::Break { carrier, .. } => carrier,
     }
 }

@@ -19,7 +19,8 @@
 
 use h2sniff::decode::anomaly::Anomalies;
 use h2sniff::decode::http2::{Flags, Frame, FrameType, Keep, Payload, Session};
-use h2sniff::decode::tcp::{Chunk, ORIGIN};
+use h2sniff::decode::StreamPart;
+use h2sniff::decode::tcp::ORIGIN;
 use h2sniff::decode::{Carrier, Direction, Event};
 use h2sniff_fuzz::{Script, stamp};
 use libfuzzer_sys::fuzz_target;
@@ -117,18 +118,18 @@ fn listen<'a>(
         let side = usize::from(from == Direction::ServerToClient);
         let position = sides[side].position;
         let chunk = match part {
-            Part::Bytes(data) => Chunk::Bytes {
+            Part::Bytes(data) => StreamPart::Bytes {
                 position,
                 data,
                 carrier,
-                sealed: None,
+                record: None,
             },
-            Part::Gap(length) => Chunk::Gap {
+            Part::Gap(length) => StreamPart::Gap {
                 position,
                 length,
                 carrier,
             },
-            Part::Break(missing) => Chunk::Break { missing, carrier },
+            Part::Break(missing) => StreamPart::Break { missing, carrier },
         };
         sides[side].position += match part {
             Part::Bytes(data) => data.len() as u64,

@@ -1,7 +1,7 @@
 //! One direction's bytes to frames.
 //!
-//! In: [`Chunk`]s. Out: [`ReaderItem`]s: each frame once it is complete, and the bytes of DATA as they
-//! pass. A frame that lies in one chunk is read where it lies; only what straddles is gathered, and
+//! In: [`StreamPart`]s. Out: [`ReaderItem`]s: each frame once it is complete, and the bytes of DATA as they
+//! pass. A frame that lies in one part is read where it lies; only what straddles is gathered, and
 //! DATA never is. A gap inside a payload costs that frame alone, since its header said where the
 //! next one begins; any other gap costs the frames up to the next recognisable boundary. What never
 //! happens here: dropping a connection.
@@ -17,7 +17,6 @@
 //! ```
 
 mod gaps;
-mod held;
 mod passing;
 
 use super::boundary;
@@ -26,8 +25,7 @@ use super::header_blocks::{Ended, HeaderBlocks};
 use super::hpack;
 use super::item::{Loss, ReaderItem};
 use super::payload::{HeaderBlockFragment, simple_payload};
-use crate::decode::tcp::{Chunk, Sealed};
-use crate::decode::{Carrier, Direction};
+use crate::decode::{Carrier, Direction, StreamPart, TlsRecordSpan};
 use passing::PassingFrame;
 
 /// Longest payload that is gathered, in bytes. Frames other than DATA are small: the largest in use
@@ -36,6 +34,10 @@ pub const MAX_GATHERED: usize = 1 << 20;
 
 /// How many frames after a boundary was guessed must look right before unknown types are believed.
 const PROBATION: u8 = 8;
+
+/// A buffer that has grown beyond this, in bytes, is given back once it is empty: of many open
+/// connections few need a large one at a time.
+const MAX_SPARE: usize = 4 << 10;
 
 /// Reads one direction.
 #[derive(Debug)]
@@ -48,8 +50,8 @@ pub struct FrameReader {
     latest: Carrier,
     /// Where on the line of TCP positions the frame begins.
     begins: u64,
-    /// What the latest bytes were sealed in.
-    sealed: Option<Sealed>,
+    /// The TLS record that the latest bytes were in.
+    record: Option<TlsRecordSpan>,
     blocks: HeaderBlocks,
     /// Largest payload the receiver takes.
     max_frame_size: u32,
@@ -82,7 +84,7 @@ impl FrameReader {
             began: Carrier::default(),
             latest: Carrier::default(),
             begins: 0,
-            sealed: None,
+            record: None,
             blocks: HeaderBlocks::new(hpack::Decoder::new()),
             max_frame_size: boundary::DEFAULT_MAX_FRAME_SIZE,
             missed: false,
@@ -120,26 +122,39 @@ impl FrameReader {
     }
 
     /// Takes the next part of the stream.
-    pub fn push(&mut self, chunk: Chunk<'_>, sink: &mut impl FnMut(ReaderItem<'_>)) {
-        match chunk {
-            Chunk::Bytes {
+    pub fn push(&mut self, part: StreamPart<'_>, sink: &mut impl FnMut(ReaderItem<'_>)) {
+        match part {
+            StreamPart::Bytes {
                 position,
                 data,
                 carrier,
-                sealed,
+                record,
             } => {
-                self.sealed = sealed;
+                self.record = record;
                 self.read(position, data, carrier, sink);
             }
-            Chunk::Gap {
+            StreamPart::Gap {
                 position,
                 length,
                 carrier,
             } => {
-                self.sealed = None;
+                self.record = None;
                 self.jump(position, length, carrier, sink);
             }
-            Chunk::Break { carrier, .. } => self.tear(carrier, sink),
+            StreamPart::Break { carrier, .. } => self.tear(carrier, sink),
+        }
+    }
+
+    /// How many bytes of memory it holds: what waits to be completed, the header table, and buffers.
+    pub(super) fn held(&self) -> usize {
+        self.gathered.capacity() + self.kept.capacity() + self.blocks.held()
+    }
+
+    /// Gives large buffers back that hold nothing, between two parts of the stream.
+    pub(super) fn give_back(&mut self) {
+        self.blocks.give_back(MAX_SPARE);
+        if self.gathered.is_empty() && self.gathered.capacity() > MAX_SPARE {
+            self.gathered = Vec::new();
         }
     }
 
@@ -176,7 +191,7 @@ impl FrameReader {
         if self.gathered.is_empty() {
             self.began = carrier;
             self.latest = self.completing(carrier);
-            self.begins = self.sealed.map_or(position, |sealed| sealed.begins);
+            self.begins = self.record.map_or(position, |record| record.begins);
             let Some(first) = data.first_chunk() else {
                 self.gathered.extend_from_slice(data);
                 return data.len();
@@ -350,10 +365,10 @@ impl FrameReader {
         sink(ReaderItem::Frame(self.frame(header, payload, start)));
     }
 
-    /// What completes the bytes that come: the segment that carries them, or the end of what they
-    /// are sealed in.
+    /// What completes the bytes that come: the segment that carries them, or the end of the
+    /// TLS record they were in.
     fn completing(&self, carrier: Carrier) -> Carrier {
-        self.sealed.map_or(carrier, |sealed| sealed.completed)
+        self.record.map_or(carrier, |record| record.completed)
     }
 
     /// How many bytes of an unfinished header block are kept.
@@ -363,8 +378,8 @@ impl FrameReader {
     }
 
     fn frame<'a>(&self, header: FrameHeader, payload: Payload<'a>, start: u64) -> Frame<'a> {
-        let span = match self.sealed {
-            Some(sealed) => self.begins..sealed.ends,
+        let span = match self.record {
+            Some(record) => self.begins..record.ends,
             None => start..start + FrameHeader::LENGTH as u64 + u64::from(header.length),
         };
         Frame {

@@ -10,7 +10,8 @@ use std::ops::Range;
 use super::hpack::HeaderBlock;
 use super::{Frame, FrameReader, Payload, ReaderItem};
 use crate::capture::Stamp;
-use crate::decode::tcp::{Chunk, ORIGIN};
+use crate::decode::StreamPart;
+use crate::decode::tcp::ORIGIN;
 use crate::decode::{Carrier, Direction};
 use crate::testing::wire;
 
@@ -88,8 +89,8 @@ impl Stream {
     }
 
     fn push(&mut self, data: &[u8]) {
-        let chunk = Chunk::Bytes {
-            sealed: None,
+        let chunk = StreamPart::Bytes {
+            record: None,
             position: self.position,
             data,
             carrier: self.carrier(),
@@ -101,7 +102,7 @@ impl Stream {
     }
 
     fn lose(&mut self, length: usize) {
-        let chunk = Chunk::Gap {
+        let chunk = StreamPart::Gap {
             position: self.position,
             length: length as u64,
             carrier: self.carrier(),

@@ -149,10 +149,6 @@ fn tell(told: &mut String, signal: Signal<'_>) {
         } => {
             writeln!(told, "{} {} {length} missing", name(from), place(position))
         }
-        Signal::Chunk {
-            chunk: Chunk::Break { .. },
-            ..
-        } => panic!("TCP knows how much is missing"),
         Signal::Acknowledged { .. } => Ok(()),
         Signal::Ended {
             by,
