@@ -2,11 +2,11 @@
 
 use super::anomaly::{Anomalies, Layer};
 use super::tcp::Flow;
-use crate::capture::{Stamp, Timestamp};
+use crate::capture::{Stamp, TimeDelta, Timestamp};
 
-/// Packets that come so much behind their time, in nanoseconds, are no oddity: a host empties the
+/// Packets that come so much behind their time are no oddity: a host empties the
 /// queues of its cards one by one. It is what segments wait for those that they overtook.
-const USUAL_NANOS: i64 = 10_000_000;
+const USUAL: TimeDelta = TimeDelta::from_millis(10);
 
 /// Packets that were captured more than once, and connections at more than one place.
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ pub(super) struct CaptureQuality {
     latest: Option<Timestamp>,
     /// Packets stamped earlier than one before them, and by how much at most.
     behind: u64,
-    furthest_nanos: i64,
+    furthest: TimeDelta,
     first_behind: Option<Stamp>,
 }
 
@@ -32,10 +32,10 @@ impl CaptureQuality {
             self.latest = Some(stamp.time);
             return;
         }
-        let nanos = latest.nanos_since(stamp.time);
-        if nanos > USUAL_NANOS {
+        let behind = latest - stamp.time;
+        if behind > USUAL {
             self.behind += 1;
-            self.furthest_nanos = self.furthest_nanos.max(nanos);
+            self.furthest = self.furthest.max(behind);
             self.first_behind.get_or_insert(stamp);
         }
     }
@@ -56,7 +56,7 @@ impl CaptureQuality {
                 1 => "1 packet is".to_owned(),
                 many => format!("{many} packets are"),
             };
-            let millis = self.furthest_nanos / 1_000_000;
+            let millis = self.furthest.as_nanos() / 1_000_000;
             let text = format!(
                 "{packets} out of their order, by up to {millis} ms: what would have been seen to \
                  follow may not be; `reordercap` mends such a capture"

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 
 use rustc_hash::FxHashSet;
 
+use super::PerSide;
 use super::anomaly::{Anomalies, Anomaly, Layer};
 use super::capture_quality::CaptureQuality;
 use super::connection::{Conversation, Counting, Decision, Surroundings, Unrelated};
@@ -326,8 +327,10 @@ fn finished<'a>(flow: &mut Flow, client: Option<Side>) -> Event<'a> {
     let client = client.unwrap_or(Side::First);
     Event::Finished {
         network: Box::new(NetworkPath {
-            client: flow.take_path_stats(client),
-            server: flow.take_path_stats(client.peer()),
+            sides: PerSide {
+                client: flow.take_path_stats(client),
+                server: flow.take_path_stats(client.peer()),
+            },
             last_seen: flow.last_seen(),
         }),
     }

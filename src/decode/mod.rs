@@ -32,6 +32,7 @@ pub use connection::{MAX_UNDECIDED_BYTES, Unrelated};
 pub use decoder::{Decoder, GivenUp, Options, Tally};
 pub use direction::{Direction, PerSide};
 pub use durations::Durations;
+pub(crate) use durations::keep_longest;
 pub use event::{Event, Guess, Instead, Recognition, Transport};
 pub use limits::{Limits, MAX_CONNECTIONS, MAX_HELD_IN_ALL};
 pub use network::{NetworkPath, RoundTrip};

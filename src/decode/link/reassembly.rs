@@ -10,11 +10,11 @@ use rustc_hash::FxHashMap;
 
 use super::fragment::{DatagramId, IpFragment};
 use super::scope::NetworkScope;
-use crate::capture::Timestamp;
+use crate::capture::{TimeDelta, Timestamp};
 
-/// How long, in nanoseconds, a datagram may take to complete: Linux's `ipfrag_time`, between the 15
+/// How long a datagram may take to complete: Linux's `ipfrag_time`, between the 15
 /// seconds of RFC 791 and the 60 of RFC 8200. Identifications are used again, in IPv4 soon.
-const PATIENCE_NANOS: i64 = 30_000_000_000;
+const PATIENCE: TimeDelta = TimeDelta::from_secs(30);
 
 /// How many bytes of incomplete datagrams are kept: Linux's `ipfrag_high_thresh`.
 const MAXIMUM_BYTES: usize = 4 << 20;
@@ -92,7 +92,7 @@ impl Reassembly {
     /// were set or files merged, is given up by the bounds.
     fn expire(&mut self, time: Timestamp) {
         while let Some((&oldest, datagram)) = self.incomplete.first_key_value() {
-            if time.nanos_since(datagram.begun) <= PATIENCE_NANOS {
+            if time - datagram.begun <= PATIENCE {
                 return;
             }
             self.remove(oldest);

@@ -17,19 +17,19 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use super::key::{FlowKey, FlowSlot};
-use super::signal::Side;
+use super::side::Side;
 
-use crate::capture::Timestamp;
+use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::link::{Segment, TcpFlags};
 
 /// How many networks are remembered; a node has one or two overlays.
 const MAX_NETWORKS: usize = 16;
 
-/// How many opening segments are remembered: far more than a host sends within [`OPENED_NANOS`].
+/// How many opening segments are remembered: far more than a host sends within [`SAME_SYN`].
 const MAX_OPENED: usize = 1_024;
 
-/// How long, in nanoseconds, a SYN takes at most to show up on every interface of its host.
-const OPENED_NANOS: i64 = 50_000_000;
+/// How long a SYN takes at most to show up on every interface of its host.
+const SAME_SYN: TimeDelta = TimeDelta::from_millis(50);
 
 /// A connection's other addresses.
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +94,7 @@ impl Aliases {
         self.opened
             .iter()
             .rev()
-            .take_while(move |(time, ..)| opens && now.nanos_since(*time) <= OPENED_NANOS)
+            .take_while(move |(time, ..)| opens && now - *time <= SAME_SYN)
             .filter(move |(_, opened, _)| *opened == sequence)
             .map(|(.., slot)| *slot)
     }

@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use super::sequence::ORIGIN;
-use crate::capture::Timestamp;
+use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::{Carrier, StreamPart};
 
 /// Bytes held behind a hole before the hole is given up. Above the 3 MiB that a fast path with
@@ -29,17 +29,17 @@ const FIRST_NODE: usize = 1_024;
 /// spans a few packets.
 const PATIENCE_PIECES: u32 = 64;
 
-/// How long, in nanoseconds, an acknowledged hole is kept open for the same reason.
-const PATIENCE_NANOS: i64 = 200_000_000;
+/// How long an acknowledged hole is kept open for the same reason.
+const PATIENCE: TimeDelta = TimeDelta::from_millis(200);
 
-/// How long, in nanoseconds, a hole is kept open that nobody acknowledged: its sender may try again
+/// How long a hole is kept open that nobody acknowledged: its sender may try again
 /// for as long as this after an outage, and where only one direction was captured nothing else
 /// would ever end the wait.
-const RETRANSMISSION_NANOS: i64 = 30_000_000_000;
+const RETRANSMISSION: TimeDelta = TimeDelta::from_secs(30);
 
-/// A piece that fills a hole sooner than this, in nanoseconds, was reordered on the way rather
+/// A piece that fills a hole sooner than this was reordered on the way rather
 /// than sent again: the threshold that Wireshark uses too.
-pub(super) const REORDER_NANOS: i64 = 3_000_000;
+pub(super) const REORDERED: TimeDelta = TimeDelta::from_millis(3);
 
 /// What comes next in the byte stream of one side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -232,9 +232,9 @@ impl Assembler {
         }
         self.hold(piece, end);
         self.drain(sink);
-        let outlived = self.hole.is_some_and(|hole| {
-            piece.carrier.stamp.time.nanos_since(hole.since) > RETRANSMISSION_NANOS
-        });
+        let outlived = self
+            .hole
+            .is_some_and(|hole| piece.carrier.stamp.time - hole.since > RETRANSMISSION);
         if outlived || self.held_bytes > MAX_HELD_BYTES {
             self.give_up(sink);
         }
@@ -260,7 +260,7 @@ impl Assembler {
             pieces: 0,
         });
         patience.pieces += 1;
-        if patience.pieces > PATIENCE_PIECES || now.nanos_since(patience.since) > PATIENCE_NANOS {
+        if patience.pieces > PATIENCE_PIECES || now - patience.since > PATIENCE {
             self.give_up(sink);
         }
     }
@@ -311,9 +311,7 @@ impl Assembler {
                 .next_back()
                 .is_none_or(|(position, held)| position + held.length <= piece.position);
         match self.hole {
-            Some(hole) if fills_hole => {
-                piece.carrier.stamp.time.nanos_since(hole.since) > REORDER_NANOS
-            }
+            Some(hole) if fills_hole => piece.carrier.stamp.time - hole.since > REORDERED,
             _ => true,
         }
     }

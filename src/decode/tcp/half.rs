@@ -4,7 +4,7 @@ use super::assembler::Assembler;
 use super::path_stats::PathStats;
 use super::reorder::Awaited;
 use super::sequence::{ORIGIN, SequenceSpace};
-use super::signal::Side;
+use super::side::{PerEnd, Side};
 use crate::decode::link::{Segment, TcpFlags};
 
 /// What one side did.
@@ -71,12 +71,8 @@ impl Half {
 }
 
 /// What should have come before a segment and did not.
-pub(super) fn awaited(halves: &[Half; 2], from: Side, segment: &Segment<'_>) -> Awaited {
-    let [first, second] = halves;
-    let (half, peer) = match from {
-        Side::First => (first, second),
-        Side::Second => (second, first),
-    };
+pub(super) fn awaited(halves: &PerEnd<Half>, from: Side, segment: &Segment<'_>) -> Awaited {
+    let (half, peer) = (&halves[from], &halves[from.peer()]);
     let opens = segment.flags.contains(TcpFlags::SYN);
     let own = match opens {
         true => None,

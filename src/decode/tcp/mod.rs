@@ -15,6 +15,7 @@ mod half;
 mod handshake;
 mod key;
 mod sequence;
+mod side;
 mod signal;
 mod table;
 #[cfg(test)]
@@ -27,5 +28,6 @@ pub use handshake::Handshake;
 pub use key::FlowSlot;
 pub use path_stats::{AckSilence, PathStats, Reset};
 pub use sequence::{ORIGIN, SequenceSpace};
-pub use signal::{Ending, Side, Signal, SignalOf};
+pub use side::{PerEnd, Side};
+pub use signal::{Ending, Signal, SignalOf};
 pub use table::Flows;

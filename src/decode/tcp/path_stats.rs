@@ -14,13 +14,13 @@
 //!
 //! So the least of both sides add up to the whole path, wherever the capture was made.
 
-use crate::capture::Stamp;
-use crate::decode::Durations;
+use crate::capture::{Stamp, TimeDelta};
+use crate::decode::{Durations, keep_longest};
 
-/// Shorter waits for an acknowledgement, in nanoseconds, are no silence: a receiver may delay its
+/// Shorter waits for an acknowledgement are no silence: a receiver may delay its
 /// acknowledgement by 40 ms (Linux) and a busy one takes as long again; on clean paths of 50 ms none
 /// took longer than 115 ms.
-const SILENCE_NANOS: i64 = 150_000_000;
+const SILENCE: TimeDelta = TimeDelta::from_millis(150);
 
 /// How many round trips a silence takes at least: one is what every acknowledgement takes.
 const SILENCE_ROUND_TRIPS: i64 = 2;
@@ -34,8 +34,8 @@ const MAX_SILENCES: usize = 32;
 pub struct AckSilence {
     /// What was sent, or acknowledged, last before it.
     pub since: Stamp,
-    /// How long it lasted, in nanoseconds.
-    pub nanos: i64,
+    /// How long it lasted at the point of capture.
+    pub lasted: TimeDelta,
 }
 
 /// A RST, and whether its sender's own kernel can have sent it.
@@ -93,7 +93,7 @@ impl PathStats {
     pub fn longest_silence(&self) -> Option<AckSilence> {
         self.silences
             .iter()
-            .max_by_key(|silence| silence.nanos)
+            .max_by_key(|silence| silence.lasted)
             .copied()
     }
 
@@ -120,7 +120,7 @@ impl PathStats {
     /// The other side acknowledged more of what this one sent, which reaches up to `highest`.
     pub(super) fn acknowledged(&mut self, upto: u64, highest: u64, stamp: Stamp) {
         if let Some((_, sent)) = self.probe.take_if(|(end, _)| *end <= upto) {
-            self.round_trips.push(stamp.time.nanos_since(sent.time));
+            self.round_trips.push(stamp.time - sent.time);
         }
         self.break_silence(stamp);
         self.waiting = (upto < highest).then_some(stamp);
@@ -153,23 +153,13 @@ impl PathStats {
         let Some(since) = self.waiting.take() else {
             return;
         };
-        let nanos = stamp.time.nanos_since(since.time);
+        let lasted = stamp.time - since.time;
         let least = self.round_trips.least().unwrap_or_default();
-        if nanos < SILENCE_NANOS.max(least.saturating_mul(SILENCE_ROUND_TRIPS)) {
+        if lasted < SILENCE.max(least * SILENCE_ROUND_TRIPS) {
             return;
         }
-        if self.silences.len() == MAX_SILENCES {
-            let shortest = self
-                .silences
-                .iter()
-                .enumerate()
-                .min_by_key(|(_, silence)| silence.nanos);
-            match shortest.map(|(place, silence)| (place, silence.nanos)) {
-                Some((place, shortest)) if shortest < nanos => self.silences.remove(place),
-                _ => return,
-            };
-        }
-        self.silences.push(AckSilence { since, nanos });
+        let silence = AckSilence { since, lasted };
+        keep_longest(&mut self.silences, MAX_SILENCES, silence, |one| one.lasted);
     }
 }
 
@@ -194,7 +184,10 @@ mod tests {
         path_stats.acknowledged(10, 20, at(50));
         path_stats.acknowledged(20, 20, at(80));
         assert_eq!(path_stats.round_trips.count(), 1);
-        assert_eq!(path_stats.round_trips.most(), Some(50_000_000));
+        assert_eq!(
+            path_stats.round_trips.most(),
+            Some(TimeDelta::from_millis(50))
+        );
         assert!(path_stats.silences.is_empty());
     }
 
@@ -208,7 +201,7 @@ mod tests {
         assert_eq!(path_stats.retransmissions, 1);
         let silence = AckSilence {
             since: at(0),
-            nanos: 300_000_000,
+            lasted: TimeDelta::from_millis(300),
         };
         assert_eq!(path_stats.longest_silence(), Some(silence));
     }
@@ -221,7 +214,10 @@ mod tests {
             path_stats.acknowledged(10 + sent as u64, 10 + sent as u64, at(acknowledged));
         }
         assert!(path_stats.silences.is_empty());
-        assert_eq!(path_stats.round_trips.least(), Some(280_000_000));
+        assert_eq!(
+            path_stats.round_trips.least(),
+            Some(TimeDelta::from_millis(280))
+        );
     }
 
     #[test]
@@ -234,12 +230,15 @@ mod tests {
             path_stats.acknowledged(step as u64, step as u64, at(sent + 200 + step));
         }
         assert_eq!(path_stats.silences.len(), MAX_SILENCES);
-        assert_eq!(path_stats.longest_silence().unwrap().nanos, 299_000_000);
+        assert_eq!(
+            path_stats.longest_silence().unwrap().lasted,
+            TimeDelta::from_millis(299)
+        );
         assert!(
             path_stats
                 .silences
                 .iter()
-                .all(|silence| silence.nanos >= 268_000_000)
+                .all(|silence| silence.lasted >= TimeDelta::from_millis(268))
         );
     }
 

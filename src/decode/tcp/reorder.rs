@@ -12,18 +12,13 @@
 //!              └──────────────┘            └─────────────┘
 //! ```
 
-use std::time::Duration;
-
-use super::signal::Side;
-use crate::capture::Timestamp;
+use super::side::{PerEnd, Side};
+use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::link::Segment;
 
-/// How long, in nanoseconds, a segment waits for an earlier one. Queues are emptied every few
+/// How long a segment waits for an earlier one. Queues are emptied every few
 /// milliseconds; a sender that tries again takes longer but for the fastest paths.
-pub(super) const PATIENCE_NANOS: i64 = 10_000_000;
-
-/// The same as a duration.
-pub(super) const PATIENCE: Duration = Duration::from_nanos(PATIENCE_NANOS.unsigned_abs());
+pub(super) const PATIENCE: TimeDelta = TimeDelta::from_millis(10);
 
 /// How many segments of a connection wait at most: what a busy one sends in a few milliseconds.
 const MAX_WAITING: usize = 256;
@@ -41,7 +36,7 @@ pub(super) struct ReorderQueue {
     waiting: Vec<WaitingSegment>,
     bytes: usize,
     /// Where waiting for the next byte of a side was in vain: it is waited for no more.
-    missing: [Option<u64>; 2],
+    missing: PerEnd<Option<u64>>,
 }
 
 /// The first bytes that should have passed before a segment and did not: whose, and at which
@@ -106,7 +101,7 @@ impl ReorderQueue {
             && self.bytes <= MAX_WAITING_BYTES
             && self
                 .waits_since()
-                .is_none_or(|since| now.nanos_since(since) <= PATIENCE_NANOS)
+                .is_none_or(|since| now - since <= PATIENCE)
     }
 
     /// Lets a segment wait.
@@ -190,12 +185,8 @@ impl ReorderQueue {
     }
 
     /// What comes next of a side is not waited for any more.
-    pub(super) const fn miss(&mut self, side: Side, position: u64) {
-        let [first, second] = &mut self.missing;
-        match side {
-            Side::First => *first = Some(position),
-            Side::Second => *second = Some(position),
-        }
+    pub(super) fn miss(&mut self, side: Side, position: u64) {
+        self.missing[side] = Some(position);
     }
 
     /// Whether what waits can belong to the connection that a SYN of `from` opens.
@@ -214,7 +205,12 @@ impl ReorderQueue {
 
     /// Whether `segment` was overtaken by one that waits. What its sender numbered or stamped lower,
     /// or the capture itself, was first.
-    pub(super) fn overtaken(&self, from: Side, segment: &Segment<'_>, reorder: i64) -> Overtaken {
+    pub(super) fn overtaken(
+        &self,
+        from: Side,
+        segment: &Segment<'_>,
+        reordered: TimeDelta,
+    ) -> Overtaken {
         let later = self.waiting.iter().find(|waiting| {
             let ahead = waiting.segment.sequence.wrapping_sub(segment.sequence);
             waiting.from == from && ahead.cast_signed() > 0
@@ -223,8 +219,8 @@ impl ReorderQueue {
             return Overtaken::No;
         };
         let stamped = segment.timestamp.zip(later.timestamp);
-        let since = segment.stamp.time.nanos_since(later.stamp.time);
-        let first = since < 0
+        let since = segment.stamp.time - later.stamp.time;
+        let first = since.is_negative()
             || stamped.is_some_and(|(own, later)| later.wrapping_sub(own).cast_signed() > 0)
             || segment.identification != 0
                 && later.identification != 0
@@ -235,7 +231,7 @@ impl ReorderQueue {
                     > 0;
         match first {
             true => Overtaken::No,
-            false if since > reorder => Overtaken::SentAgain,
+            false if since > reordered => Overtaken::SentAgain,
             false => Overtaken::Perhaps,
         }
     }
@@ -251,11 +247,6 @@ impl ReorderQueue {
     }
 
     fn is_missing(&self, side: Side, position: u64) -> bool {
-        let [first, second] = self.missing;
-        let missing = match side {
-            Side::First => first,
-            Side::Second => second,
-        };
-        missing == Some(position)
+        self.missing[side] == Some(position)
     }
 }

@@ -1,28 +1,9 @@
 //! What each segment of a connection brought: bytes, acknowledgements, ends.
 
 use super::assembler::Chunk;
+use super::side::Side;
 use crate::capture::Stamp;
 use crate::decode::Carrier;
-
-/// One end of a flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// The one whose packet was captured first.
-    First,
-    /// The one it was sent to.
-    Second,
-}
-
-impl Side {
-    /// The other end.
-    #[must_use]
-    pub const fn peer(self) -> Self {
-        match self {
-            Self::First => Self::Second,
-            Self::Second => Self::First,
-        }
-    }
-}
 
 /// How a side ended its half of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

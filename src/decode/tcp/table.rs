@@ -13,14 +13,14 @@ use rustc_hash::FxHashMap;
 use super::aliases::{Alias, Aliases};
 use super::flow::Flow;
 use super::key::{FlowKey, FlowSlot};
-use super::reorder::{PATIENCE, PATIENCE_NANOS};
+use super::reorder::PATIENCE;
 use super::signal::Signal;
-use crate::capture::Timestamp;
+use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::link::Segment;
 
-/// How long, in nanoseconds, a finished connection is still listened to: answers that arrive after
+/// How long a finished connection is still listened to: answers that arrive after
 /// a close say that the server did the work.
-const LINGER_NANOS: i64 = 2_000_000_000;
+const LINGER: TimeDelta = TimeDelta::from_secs(2);
 
 /// How many finished connections are listened to at a time. A host that ends more within two seconds
 /// ends connections of a call each, of which little can come late.
@@ -33,9 +33,9 @@ const MAX_REMEMBERED: usize = 65_536;
 /// How many other addresses and networks a connection goes by: services are translated once, or twice.
 const MAX_ALIASES: usize = 8;
 
-/// A segment stamped so much earlier than one before it, in nanoseconds, was not just overtaken, since
+/// A segment stamped so much earlier than one before it was not just overtaken, since
 /// no queue is emptied as rarely: the capture's parts are in the wrong order.
-const DISORDER_NANOS: i64 = 100_000_000;
+const DISORDER: TimeDelta = TimeDelta::from_millis(100);
 
 /// All connections of a capture, each with an attachment for the stage above.
 #[derive(Debug)]
@@ -180,7 +180,7 @@ impl<T: Default> Flows<T> {
     /// Has the connections whose segments wait in vain, while others go on, go on as well.
     pub fn release(&mut self, now: Timestamp, sink: &mut impl FnMut(&mut T, Signal<'_>)) {
         while let Some((since, slot)) = self.waiting.front().copied() {
-            if now.nanos_since(since) <= PATIENCE_NANOS {
+            if now - since <= PATIENCE {
                 return;
             }
             self.waiting.pop_front();
@@ -195,8 +195,7 @@ impl<T: Default> Flows<T> {
                 self.waiting.push_back((since, slot));
             }
             // When it ended does not depend on when somebody looked.
-            self.ended
-                .extend(entry.has_ended(since.plus(PATIENCE), slot));
+            self.ended.extend(entry.has_ended(since + PATIENCE, slot));
         }
     }
 
@@ -204,7 +203,7 @@ impl<T: Default> Flows<T> {
     pub fn pop_finished(&mut self, now: Timestamp) -> Option<(Flow, T)> {
         loop {
             let (ended, slot, index) = *self.ended.front()?;
-            if now.nanos_since(ended) < LINGER_NANOS && self.ended.len() <= MAX_LINGERING {
+            if now - ended < LINGER && self.ended.len() <= MAX_LINGERING {
                 return None;
             }
             self.ended.pop_front();
@@ -219,7 +218,7 @@ impl<T: Default> Flows<T> {
         let slot = self.slots.get(&FlowKey::of(segment)).copied().flatten()?;
         let entry = self.entries.get_mut(slot.0)?.as_mut()?;
         let last_seen = entry.flow.last_seen().time;
-        if last_seen.nanos_since(segment.stamp.time) > DISORDER_NANOS {
+        if last_seen - segment.stamp.time > DISORDER {
             entry.flow.break_off();
         } else if !entry.is_reopened_by(segment) {
             return None;
@@ -277,7 +276,7 @@ impl<T: Default> Flows<T> {
         }
         let mut flow = Flow::new(self.next_index, segment);
         let latest = self.latest.unwrap_or(segment.stamp.time);
-        if latest.nanos_since(segment.stamp.time) > DISORDER_NANOS {
+        if latest - segment.stamp.time > DISORDER {
             flow.break_off();
         }
         self.next_index = self.next_index.saturating_add(1);

@@ -11,6 +11,7 @@ use super::cipher_suite::{Cipher, CipherSuite, Hash};
 use super::key_log::Secret;
 use super::records::RecordHeader;
 use super::version::Version;
+use crate::decode::PerSide;
 
 /// Length of the tag at the end of a protected record; the same for every cipher here.
 const TAG: usize = 16;
@@ -62,7 +63,7 @@ impl Key {
         master: &Secret,
         client_random: &[u8; 32],
         server_random: &[u8; 32],
-    ) -> Option<[Self; 2]> {
+    ) -> Option<PerSide<Self>> {
         let (cipher, hash) = suite.protection(Version::TLS_1_2)?;
         let algorithm = algorithm(cipher);
         let (style, iv_length) = match cipher {
@@ -82,7 +83,10 @@ impl Key {
             padded.iter_mut().zip(iv).for_each(|(to, from)| *to = *from);
             Self::new(algorithm, key, padded, style)
         };
-        Some([key(client_key, client_iv)?, key(server_key, server_iv)?])
+        Some(PerSide {
+            client: key(client_key, client_iv)?,
+            server: key(server_key, server_iv)?,
+        })
     }
 
     /// Opens the record of this number in `buffer`, which serves as working space; gives what it

@@ -15,7 +15,7 @@ use super::key_log::{ConnectionSecrets, KeyLog};
 use super::protection::{Epoch, Protection};
 use super::records::{Part, RecordHeader, RecordReader, TlsRecord};
 use super::version::Version;
-use crate::decode::{Carrier, Direction, StreamPart, TlsRecordSpan};
+use crate::decode::{Carrier, Direction, PerSide, StreamPart, TlsRecordSpan};
 
 /// Both hellos.
 #[derive(Clone, Copy, Debug)]
@@ -51,8 +51,7 @@ pub(in crate::decode) enum TlsOutput<'a> {
 /// One TLS connection.
 #[derive(Debug)]
 pub(in crate::decode) struct Session {
-    client: TlsDirection,
-    server: TlsDirection,
+    directions: PerSide<TlsDirection>,
     facts: Facts,
     version: Version,
 }
@@ -120,7 +119,7 @@ impl Session {
             ..
         } = *hellos.server;
         let secrets = hellos.secrets(keys)?;
-        let [client, server] = match version {
+        let protections = match version {
             Version::TLS_1_3 => tls13(cipher, secrets)?,
             Version::TLS_1_2 => {
                 let master = secrets.master.as_ref();
@@ -132,8 +131,7 @@ impl Session {
             version => return Err(Undecryptable::Version(version)),
         };
         Ok(Self {
-            client: TlsDirection::new(client),
-            server: TlsDirection::new(server),
+            directions: protections.map(TlsDirection::new),
             facts: hellos.facts(),
             version,
         })
@@ -146,17 +144,17 @@ impl Session {
 
     /// Whether a side cannot be read any further.
     pub(in crate::decode) const fn has_stopped(&self) -> bool {
-        self.client.stopped || self.server.stopped
+        self.directions.client.stopped || self.directions.server.stopped
     }
 
     /// Whether any record opened.
     pub(in crate::decode) const fn has_opened(&self) -> bool {
-        self.client.opened || self.server.opened
+        self.directions.client.opened || self.directions.server.opened
     }
 
     /// How many bytes of memory it takes to read on.
     pub(in crate::decode) const fn held(&self) -> usize {
-        self.client.records.held() + self.server.records.held()
+        self.directions.client.records.held() + self.directions.server.records.held()
     }
 
     /// Takes the next part of one direction.
@@ -166,16 +164,12 @@ impl Session {
         part: StreamPart<'_>,
         sink: &mut impl FnMut(TlsOutput<'_>),
     ) {
-        let half = match direction {
-            Direction::ClientToServer => &mut self.client,
-            Direction::ServerToClient => &mut self.server,
-        };
         let context = RecordContext {
             version: self.version,
             sender: direction.sender(),
         };
         let mut extensions = None;
-        half.push(context, part, &mut extensions, sink);
+        self.directions[direction].push(context, part, &mut extensions, sink);
         if direction == Direction::ServerToClient
             && let Some(EncryptedExtensions { alpn, early_data }) = extensions
         {
@@ -187,7 +181,7 @@ impl Session {
                     text: text.to_owned(),
                     carrier,
                 });
-                self.client.torn = true;
+                self.directions.client.torn = true;
             }
         }
     }
@@ -196,26 +190,24 @@ impl Session {
 fn tls13(
     cipher: CipherSuite,
     secrets: &ConnectionSecrets,
-) -> Result<[Protection; 2], Undecryptable> {
+) -> Result<PerSide<Protection>, Undecryptable> {
     if cipher.protection(Version::TLS_1_3).is_none() {
         return Err(Undecryptable::Cipher(cipher));
     }
-    let [client_handshake, server_handshake] = &secrets.handshake;
-    let [client, server] = &secrets.traffic;
-    let protection = |handshake: &Option<_>, data: &Option<_>| {
-        let handshake = handshake
+    let protection = |side| {
+        let handshake = secrets.handshake[side]
             .as_ref()
             .and_then(|secret| Epoch::of_handshake(cipher, secret));
-        let data = data
+        let data = secrets.traffic[side]
             .clone()
             .and_then(|secret| Epoch::of_traffic(cipher, secret));
         let data = data.ok_or(Undecryptable::SecretsIncomplete)?;
         Ok(Protection::tls13(cipher, handshake, data))
     };
-    Ok([
-        protection(client_handshake, client)?,
-        protection(server_handshake, server)?,
-    ])
+    Ok(PerSide {
+        client: protection(Direction::ClientToServer)?,
+        server: protection(Direction::ServerToClient)?,
+    })
 }
 
 /// What a half needs to know of its session.

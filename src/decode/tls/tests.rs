@@ -116,8 +116,7 @@ fn key(version: Version, suite: CipherSuite, secret: &Secret) -> Key {
         Version::TLS_1_3 => Key::of_traffic(suite, secret).unwrap(),
         _ => {
             let keys = Key::of_master(suite, secret, &CLIENT_RANDOM, &SERVER_RANDOM);
-            let [_client, server] = keys.unwrap();
-            server
+            keys.unwrap().server
         }
     }
 }

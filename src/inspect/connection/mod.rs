@@ -112,7 +112,9 @@ impl Connection {
             client_settings: None,
             server_settings: None,
             pings: Seldom::default(),
-            round_trip_nanos: recognition.handshake.map(|handshake| handshake.nanos),
+            round_trip_nanos: recognition
+                .handshake
+                .map(|handshake| handshake.round_trip.as_nanos()),
             keepalive: Seldom::default(),
             farewell: None,
             most_open: 0,
@@ -129,7 +131,9 @@ impl Connection {
         Self {
             record,
             server_begun: recognition.preface_seen,
-            round_trip_nanos: recognition.handshake.map(|handshake| handshake.nanos),
+            round_trip_nanos: recognition
+                .handshake
+                .map(|handshake| handshake.round_trip.as_nanos()),
             streams: FxHashMap::default(),
             opened: Opened::default(),
             pushed: Opened::default(),

@@ -62,7 +62,7 @@ pub(super) fn acquittal(records: &[&ConnectionRecord]) -> Option<String> {
             many => format!("{many} retransmissions"),
         },
         sum.segments,
-        time(round_trip.median),
-        time(round_trip.most),
+        time(round_trip.median.as_nanos()),
+        time(round_trip.most.as_nanos()),
     ))
 }

@@ -1,9 +1,9 @@
 //! What a flow holds back: segments that wait for earlier ones, and bytes behind holes.
 
-use super::{Flow, NEVER, REORDER_NANOS, awaited};
+use super::{Flow, NEVER, REORDERED, awaited};
 use crate::capture::Timestamp;
 use crate::decode::link::Segment;
-use crate::decode::tcp::signal::{Side, Signal};
+use crate::decode::tcp::{PerEnd, Side, Signal};
 
 impl Flow {
     /// Takes a segment while others wait.
@@ -19,9 +19,9 @@ impl Flow {
             while let Some(waiting) = self.reorder.take_of(from) {
                 self.apply(from, &waiting.segment(), waiting.overtaken, sink);
             }
-            self.reorder.miss(from, self.half(from).assembler.next());
+            self.reorder.miss(from, self.halves[from].assembler.next());
         }
-        let overtaken = self.reorder.overtaken(from, segment, REORDER_NANOS);
+        let overtaken = self.reorder.overtaken(from, segment, REORDERED);
         if self.reorder.awaits(awaited(&self.halves, from, segment)) {
             self.reorder.hold(from, segment, overtaken);
         } else {
@@ -57,7 +57,7 @@ impl Flow {
     /// How many bytes are held behind holes and out of order, both ways.
     #[must_use]
     pub const fn held(&self) -> usize {
-        let [first, second] = &self.halves;
+        let PerEnd { first, second } = &self.halves;
         first.assembler.held() + second.assembler.held() + self.reorder.held()
     }
 
@@ -65,7 +65,7 @@ impl Flow {
     pub fn give_up_holes(&mut self, sink: &mut impl FnMut(Signal<'_>)) {
         self.release(NEVER, sink);
         for from in [Side::First, Side::Second] {
-            let assembler = &mut self.half_mut(from).assembler;
+            let assembler = &mut self.halves[from].assembler;
             assembler.give_up_all(&mut |chunk| sink(Signal::Chunk { from, chunk }));
         }
     }

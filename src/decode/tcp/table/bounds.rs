@@ -4,21 +4,19 @@
 //! here: a look at all connections for every packet. Each look makes room for as many packets as it
 //! looked at connections, give or take a constant, whatever the packets are.
 
-use std::time::Duration;
-
 use super::{FlowSlot, Flows};
-use crate::capture::Timestamp;
+use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::tcp::Flow;
 
 /// How long nothing is heard of a connection that matters until it is let go. Clients ping idle ones
 /// every few minutes or hours (gRPC's own bound is two hours); their state is small.
-const IDLE: Duration = Duration::from_secs(2 * 60 * 60);
+const IDLE: TimeDelta = TimeDelta::from_secs(2 * 60 * 60);
 
 /// The same for one that does not matter, or not yet.
-const IDLE_UNRELATED: Duration = Duration::from_secs(60);
+const IDLE_UNRELATED: TimeDelta = TimeDelta::from_secs(60);
 
 /// How often idle connections are looked for.
-const SWEEP: Duration = Duration::from_secs(10);
+const SWEEP: TimeDelta = TimeDelta::from_secs(10);
 
 /// Where there are too many connections, one in this many goes at a time, and as many places are kept
 /// for those that may yet show what they speak.
@@ -33,7 +31,7 @@ impl<T: Default> Flows<T> {
     /// a minute. Should one of them speak again, it is a new one.
     pub fn take_idle(&mut self, now: Timestamp, counts: impl Fn(&T) -> bool) -> Vec<(Flow, T)> {
         let since = self.swept.get_or_insert(now);
-        if now.nanos_since(*since) < nanos(SWEEP) {
+        if now - *since < SWEEP {
             return Vec::new();
         }
         self.swept = Some(now);
@@ -43,8 +41,8 @@ impl<T: Default> Flows<T> {
                 true => IDLE,
                 false => IDLE_UNRELATED,
             };
-            let silence = now.nanos_since(entry.flow.last_seen().time);
-            (silence >= nanos(limit)).then_some(FlowSlot(slot))
+            let silence = now - entry.flow.last_seen().time;
+            (silence >= limit).then_some(FlowSlot(slot))
         });
         let idle: Vec<_> = idle.collect();
         idle.into_iter()
@@ -141,10 +139,6 @@ impl<T: Default> Flows<T> {
         ended.retain(|(_, slot, index)| self.lives(*slot, *index));
         self.ended = ended;
     }
-}
-
-fn nanos(duration: Duration) -> i64 {
-    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
