@@ -16,7 +16,7 @@ use h2sniff::capture;
 use h2sniff::capture::{Capture, CaptureError, Stamp, Timestamp};
 use h2sniff::decode::anomaly::{Anomaly, Layer};
 use h2sniff::decode::tls::KeyLog;
-use h2sniff::decode::{self, Event, Listener, Network, Recognition, Tally, Transport};
+use h2sniff::decode::{self, Event, Listener, NetworkPath, Recognition, Tally, Transport};
 use h2sniff::inspect::Interest;
 use h2sniff::inspect::diagnosis::{Finding, RULES, Severity};
 use h2sniff::pipeline;
@@ -226,7 +226,7 @@ impl Listener for FrameLines {
         };
     }
 
-    fn finished(&mut self, place: Place, _: Network) {
+    fn finished(&mut self, place: Place, _: NetworkPath) {
         self.selected.forget(place.connection);
     }
 }

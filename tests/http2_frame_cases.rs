@@ -18,8 +18,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use h2sniff::decode::http2::{Frame, FrameReader, Item, Payload};
-use h2sniff::decode::tcp::{Chunk, ORIGIN};
+use h2sniff::decode::StreamPart;
+use h2sniff::decode::http2::{Frame, FrameReader, Payload, ReaderItem};
+use h2sniff::decode::tcp::ORIGIN;
 use h2sniff::decode::{Carrier, Direction};
 use serde_json::{Map, Value, json};
 use shared_material::Disagreements;
@@ -130,14 +131,14 @@ fn first<T>(wire: &[u8], look: impl Fn(&Frame<'_>) -> T) -> Option<T> {
     let mut reader = FrameReader::new(Direction::ClientToServer);
     reader.keep_data(256);
     let mut found = None;
-    let chunk = Chunk::Bytes {
-        sealed: None,
+    let chunk = StreamPart::Bytes {
+        record: None,
         position: ORIGIN,
         data: wire,
         carrier: Carrier::default(),
     };
     reader.push(chunk, &mut |item| {
-        if let (Item::Frame(frame), None) = (&item, &found) {
+        if let (ReaderItem::Frame(frame), None) = (&item, &found) {
             found = Some(look(frame));
         }
     });

@@ -29,15 +29,18 @@ const STAGES: [(&str, &[&str]); 4] = [
 const LAYERS: [&str; 5] = ["link", "tcp", "tls", "http2", "grpc"];
 
 /// What every layer of `decode` may use: the plain words that events are told in.
-const SHARED_GROUND: [&str; 8] = [
+const SHARED_GROUND: [&str; 11] = [
     "anomaly",
     "carrier",
     "durations",
     "direction",
     "event",
+    "stream_part",
     "Carrier",
     "Direction",
     "Durations",
+    "StreamPart",
+    "TlsRecordSpan",
 ];
 
 /// Crates that only these files may use.

@@ -10,7 +10,7 @@
 mod wire;
 
 use h2sniff::capture::{LinkType, Packet, Stamp, Timestamp};
-use h2sniff::decode::detect::{self, Beginning};
+use h2sniff::decode::detect::{self, Prefix};
 use h2sniff::decode::http2::Payload;
 use h2sniff::decode::{Decoder, EachEvent, Event, Options};
 use h2sniff::pipeline::{self, Pipeline};
@@ -189,8 +189,8 @@ proptest! {
         complete in any::<[bool; 2]>(),
         cuts in vec(0..200_usize, 0..5),
     ) {
-        let side = |bytes, complete| Beginning { bytes, segments: &cuts, complete };
-        drop(detect::judge([side(&first, complete[0]), side(&second, complete[1])]));
+        let side = |bytes, complete| Prefix { bytes, segments: &cuts, complete };
+        drop(detect::detect([side(&first, complete[0]), side(&second, complete[1])]));
     }
 }
 

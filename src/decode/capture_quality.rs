@@ -2,28 +2,28 @@
 
 use super::anomaly::{Anomalies, Layer};
 use super::tcp::Flow;
-use crate::capture::{Stamp, Timestamp};
+use crate::capture::{Stamp, TimeDelta, Timestamp};
 
-/// Packets that come so much behind their time, in nanoseconds, are no oddity: a host empties the
+/// Packets that come so much behind their time are no oddity: a host empties the
 /// queues of its cards one by one. It is what segments wait for those that they overtook.
-const USUAL_NANOS: i64 = 10_000_000;
+const USUAL: TimeDelta = TimeDelta::from_millis(10);
 
 /// Packets that were captured more than once, and connections at more than one place.
 #[derive(Debug, Default)]
-pub(super) struct Oddities {
-    copies: u64,
-    first_copy: Option<Stamp>,
+pub(super) struct CaptureQuality {
+    duplicates: u64,
+    first_duplicate: Option<Stamp>,
     /// Connections that several files show.
     shared: u64,
     first_shared: Option<Stamp>,
     latest: Option<Timestamp>,
     /// Packets stamped earlier than one before them, and by how much at most.
     behind: u64,
-    furthest_nanos: i64,
+    furthest: TimeDelta,
     first_behind: Option<Stamp>,
 }
 
-impl Oddities {
+impl CaptureQuality {
     /// Takes note of a packet's place in time.
     #[inline]
     pub(super) fn saw(&mut self, stamp: Stamp) {
@@ -32,21 +32,21 @@ impl Oddities {
             self.latest = Some(stamp.time);
             return;
         }
-        let nanos = latest.nanos_since(stamp.time);
-        if nanos > USUAL_NANOS {
+        let behind = latest - stamp.time;
+        if behind > USUAL {
             self.behind += 1;
-            self.furthest_nanos = self.furthest_nanos.max(nanos);
+            self.furthest = self.furthest.max(behind);
             self.first_behind.get_or_insert(stamp);
         }
     }
 
     /// Takes what is known of a connection that is over.
     pub(super) fn add(&mut self, flow: &Flow) {
-        let copied = flow.copied();
-        self.copies += copied.segments;
-        self.shared += u64::from(copied.elsewhere.is_some());
-        self.first_copy = earlier(self.first_copy, copied.first);
-        self.first_shared = earlier(self.first_shared, copied.elsewhere);
+        let duplicates = flow.duplicates();
+        self.duplicates += duplicates.segments;
+        self.shared += u64::from(duplicates.elsewhere.is_some());
+        self.first_duplicate = earlier(self.first_duplicate, duplicates.first);
+        self.first_shared = earlier(self.first_shared, duplicates.elsewhere);
     }
 
     /// Says what was found.
@@ -56,7 +56,7 @@ impl Oddities {
                 1 => "1 packet is".to_owned(),
                 many => format!("{many} packets are"),
             };
-            let millis = self.furthest_nanos / 1_000_000;
+            let millis = self.furthest.as_nanos() / 1_000_000;
             let text = format!(
                 "{packets} out of their order, by up to {millis} ms: what would have been seen to \
                  follow may not be; `reordercap` mends such a capture"
@@ -74,8 +74,8 @@ impl Oddities {
             );
             anomalies.note(Layer::Tcp, text, self.first_shared, None);
         }
-        if self.copies > 0 {
-            let packets = match self.copies {
+        if self.duplicates > 0 {
+            let packets = match self.duplicates {
                 1 => "1 packet was".to_owned(),
                 many => format!("{many} packets were"),
             };
@@ -83,7 +83,7 @@ impl Oddities {
                 "{packets} captured before, as on another interface or by a mirror port: the first \
                  copy of each counts"
             );
-            anomalies.note(Layer::Tcp, text, self.first_copy, None);
+            anomalies.note(Layer::Tcp, text, self.first_duplicate, None);
         }
     }
 }

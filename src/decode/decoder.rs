@@ -9,13 +9,13 @@ mod servers;
 use std::collections::BTreeMap;
 
 use super::anomaly::{Anomalies, Anomaly, Layer};
-use super::capture_quality::Oddities as CaptureQuality;
+use super::capture_quality::CaptureQuality;
 use super::connection::{Connection, Decision, DetectContext, Keep, Output, Unrelated};
 use super::event::Place;
 use super::limits::Limits;
-use super::link::{self, Content, Segment};
+use super::link::{self, Segment, Stop};
 use super::listener::Listener;
-use super::tcp::{Ending, Flow, Flows, Signal, Slot};
+use super::tcp::{Ending, Flow, FlowSlot, Flows, Signal};
 use super::tls::KeyLog;
 pub use eviction::GivenUp;
 use servers::Servers;
@@ -96,10 +96,10 @@ impl<C> Decoder<C> {
         // Lent to the segment, which may lie in a datagram put together there.
         let mut links = std::mem::take(&mut self.links);
         match links.decode(packet) {
-            Content::Tcp(segment) => self.push_segment(&segment, listener),
-            Content::Fragment => {}
-            Content::Other(other) => self.count_others(other, 1),
-            Content::Damaged(fault) => {
+            Ok(segment) => self.push_segment(&segment, listener),
+            Err(Stop::Fragment) => {}
+            Err(Stop::Other(other)) => self.count_others(other, 1),
+            Err(Stop::Damaged(fault)) => {
                 let text = format!("{}: such packets are left out", fault.name());
                 self.anomalies
                     .note(Layer::Link, text, Some(packet.stamp), None);
@@ -341,7 +341,7 @@ const fn output<'a, L>(
 fn detect_context<'a, C>(
     options: &'a Options,
     servers: &'a Servers<C>,
-    kept: Option<(Slot, &Flow)>,
+    kept: Option<(FlowSlot, &Flow)>,
 ) -> DetectContext<'a> {
     DetectContext {
         ports: options.ports.as_slice(),

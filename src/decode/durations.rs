@@ -2,6 +2,8 @@
 
 use std::array;
 
+use crate::capture::TimeDelta;
+
 /// How many are kept to find the middle one among. It is a figure for a sentence, not a statistic.
 const KEPT: usize = 16;
 
@@ -12,8 +14,8 @@ const KEPT: usize = 16;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Durations {
     count: u64,
-    least: i64,
-    most: i64,
+    least: TimeDelta,
+    most: TimeDelta,
     /// Microseconds; the first `filled` count.
     kept: [u32; KEPT],
     filled: usize,
@@ -22,10 +24,9 @@ pub struct Durations {
 }
 
 impl Durations {
-    /// Adds one, in nanoseconds; where packets are captured out of order it may be negative, which
-    /// says nothing.
-    pub fn push(&mut self, nanos: i64) {
-        if nanos < 0 {
+    /// Adds one; where packets are captured out of order it may be negative, which says nothing.
+    pub fn push(&mut self, duration: TimeDelta) {
+        if duration.is_negative() {
             return;
         }
         if self.filled == KEPT {
@@ -38,15 +39,15 @@ impl Durations {
         if self.count.trailing_zeros() >= self.thinned
             && let Some(place) = self.kept.get_mut(self.filled)
         {
-            *place = u32::try_from(nanos / 1_000).unwrap_or(u32::MAX);
+            *place = u32::try_from(duration.as_nanos() / 1_000).unwrap_or(u32::MAX);
             self.filled += 1;
         }
         self.least = if self.count == 0 {
-            nanos
+            duration
         } else {
-            self.least.min(nanos)
+            self.least.min(duration)
         };
-        self.most = self.most.max(nanos);
+        self.most = self.most.max(duration);
         self.count += 1;
     }
 
@@ -56,29 +57,47 @@ impl Durations {
         self.count
     }
 
-    /// The shortest, in nanoseconds.
+    /// The shortest; `None` of none.
     #[must_use]
-    pub fn least(&self) -> Option<i64> {
+    pub fn least(&self) -> Option<TimeDelta> {
         (self.count > 0).then_some(self.least)
     }
 
-    /// About the middle one, in nanoseconds, to the microsecond.
+    /// About the middle one, to the microsecond; `None` of none.
     #[must_use]
-    pub fn median(&self) -> Option<i64> {
+    pub fn median(&self) -> Option<TimeDelta> {
         let mut kept = self.kept;
         let kept = kept.get_mut(..self.filled)?;
         kept.sort_unstable();
         let middle = kept
             .get(kept.len() / 2)
-            .map(|micros| i64::from(*micros) * 1_000)?;
+            .map(|micros| TimeDelta::from_micros((*micros).into()))?;
         Some(middle.clamp(self.least, self.most))
     }
 
-    /// The longest, in nanoseconds.
+    /// The longest; `None` of none.
     #[must_use]
-    pub fn most(&self) -> Option<i64> {
+    pub fn most(&self) -> Option<TimeDelta> {
         (self.count > 0).then_some(self.most)
     }
+}
+
+/// Adds `new` to `kept`, which holds the `most` longest of those so far, unless it is full and `new` is
+/// no longer than any of them. The others stay in their order.
+pub(crate) fn keep_longest<T>(
+    kept: &mut Vec<T>,
+    most: usize,
+    new: T,
+    length: impl Fn(&T) -> TimeDelta,
+) {
+    if kept.len() >= most {
+        let lengths = kept.iter().map(&length).enumerate();
+        match lengths.min_by_key(|(_, length)| *length) {
+            Some((place, shortest)) if shortest < length(&new) => kept.remove(place),
+            _ => return,
+        };
+    }
+    kept.push(new);
 }
 
 #[cfg(test)]
@@ -89,14 +108,21 @@ mod tests {
     fn the_middle_of_a_long_row_is_near_its_true_middle() {
         let mut durations = Durations::default();
         for millis in 1..=10_000 {
-            durations.push(millis * 1_000_000);
+            durations.push(TimeDelta::from_millis(millis));
         }
         let figures = (durations.count(), durations.least(), durations.most());
-        assert_eq!(figures, (10_000, Some(1_000_000), Some(10_000_000_000)));
+        assert_eq!(
+            figures,
+            (
+                10_000,
+                Some(TimeDelta::from_millis(1)),
+                Some(TimeDelta::from_secs(10))
+            )
+        );
         let median = durations.median().unwrap();
         assert!(
-            (3_500_000_000..=6_500_000_000).contains(&median),
-            "{median}"
+            (3_500..=6_500).contains(&(median.as_nanos() / 1_000_000)),
+            "{median:?}"
         );
     }
 
@@ -108,9 +134,9 @@ mod tests {
             (None, None, None)
         );
         for nanos in [5_000, -1, 1_000, 900_000] {
-            durations.push(nanos);
+            durations.push(TimeDelta::from_nanos(nanos));
         }
-        assert_eq!(durations.median(), Some(5_000));
+        assert_eq!(durations.median(), Some(TimeDelta::from_micros(5)));
         assert_eq!(durations.count(), 3);
     }
 }

@@ -6,7 +6,7 @@ use super::Carrier;
 use super::Direction;
 use super::http2::hpack::HeaderBlock;
 use super::http2::{Frame, Loss, StreamId};
-use super::tcp::{Ending, Handshake, Slot};
+use super::tcp::{Ending, FlowSlot, Handshake};
 use super::tls::{Alert, Facts};
 use crate::capture::Stamp;
 
@@ -37,7 +37,7 @@ impl Transport {
 /// is used again once its connection is finished; the number tells them apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
-    pub(super) slot: Slot,
+    pub(super) slot: FlowSlot,
     pub(super) tcp_stream: u32,
 }
 

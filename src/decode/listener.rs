@@ -12,7 +12,7 @@
 //! ```
 
 use super::event::{Event, Recognition};
-use super::network::Network;
+use super::network::NetworkPath;
 
 /// Takes what is decoded of the connections that count, each with the value it made for it.
 ///
@@ -29,7 +29,7 @@ pub trait Listener {
     fn event(&mut self, connection: &mut Self::Connection, event: &Event<'_>);
 
     /// Nothing more will come of a connection. `network` is what it showed of the path below it.
-    fn finished(&mut self, connection: Self::Connection, network: Network);
+    fn finished(&mut self, connection: Self::Connection, network: NetworkPath);
 }
 
 /// The simplest listener: a function that gets each event with its connection's number.
@@ -66,5 +66,5 @@ impl<F: FnMut(u32, &Event<'_>)> Listener for EachEvent<F> {
         (self.0)(*connection, event);
     }
 
-    fn finished(&mut self, _: u32, _: Network) {}
+    fn finished(&mut self, _: u32, _: NetworkPath) {}
 }

@@ -1,7 +1,7 @@
 //! Bytes to events: no I/O, no clock, and never an `Err`.
 //!
 //! ```text
-//! Packet --link--> Segment --tcp--> Chunk [--tls--> Chunk] --http2--> Frame --> Event
+//! Packet --link--> Segment --tcp--> Chunk --> StreamPart [--tls--> StreamPart] --http2--> Frame --> Event
 //! ```
 //!
 //! In: [`Packet`](crate::capture::Packet)s in capture order. Out: [`Event`]s, each with the number of
@@ -26,13 +26,16 @@ mod event;
 mod limits;
 mod listener;
 mod network;
+mod stream_part;
 
 pub use carrier::Carrier;
 pub use connection::{ConnectionSink, Http2Events, Keep, MAX_UNDECIDED_BYTES, Unrelated};
 pub use decoder::{Decoder, GivenUp, Options, Tally};
 pub use direction::{Direction, PerSide};
 pub use durations::Durations;
+pub(crate) use durations::keep_longest;
 pub use event::{Event, Guess, Instead, Place, Recognition, Transport};
 pub use limits::{Limits, MAX_CONNECTIONS, MAX_HELD_IN_ALL};
 pub use listener::{EachEvent, Listener};
-pub use network::{Network, RoundTrip};
+pub use network::{NetworkPath, RoundTrip};
+pub use stream_part::{StreamPart, TlsRecordSpan};

@@ -23,7 +23,7 @@ use super::retry::Attempts;
 use super::server::{Inferred, Server};
 use super::stream::rpc::{CallId, Rpc, Verdict};
 use crate::capture::{Stamp, Timestamp};
-use crate::decode::{Decoder, Event, Listener, Network, Recognition};
+use crate::decode::{Decoder, Event, Listener, NetworkPath, Recognition};
 
 /// What a capture shows.
 #[derive(Clone, Debug, Default)]
@@ -281,7 +281,7 @@ impl Listener for Inspector {
         self.unlist(open);
     }
 
-    fn finished(&mut self, mut connection: Box<Connection>, network: Network) {
+    fn finished(&mut self, mut connection: Box<Connection>, network: NetworkPath) {
         self.open = self.open.saturating_sub(1);
         connection.learn_network(network);
         self.conclude_one(*connection);

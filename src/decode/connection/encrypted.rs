@@ -9,15 +9,15 @@
 //! In: an undecided conversation. Out: decisions. What never happens here: a connection without a
 //! sign of HTTP/2 counted.
 
-use super::negotiation::{Negotiation, Told};
+use super::negotiation::Negotiation;
 use super::undecided::Undecided;
 use super::{Candidate, Connection, DetectContext, Judged, State, Unrelated};
 use super::{ConnectionSink, Http2Events, direction, recognise};
 use crate::decode::anomaly::Layer;
-use crate::decode::detect::{self, Beginning, Http2, Verdict};
+use crate::decode::detect::{self, Detection, Http2, Prefix};
 use crate::decode::event::{Event, Guess, Instead, Transport};
 use crate::decode::tcp::{Flow, Side};
-use crate::decode::tls::{self, ClientHello, Facts, Hellos, ServerFlight, Unreadable};
+use crate::decode::tls::{self, ClientHello, Facts, Hellos, ServerFlight, TlsOutput, Undecryptable};
 use crate::decode::{Carrier, Direction};
 
 impl<C> Connection<C> {
@@ -70,8 +70,8 @@ impl<C> Connection<C> {
                     self.negotiate(client, counts, session);
                     return Judged::Wait;
                 }
-                Err(Unreadable::NoSecrets) if counts && !stop => return Judged::Wait,
-                Err(Unreadable::NoSecrets) if context.keys.is_empty() => None,
+                Err(Undecryptable::NoSecrets) if counts && !stop => return Judged::Wait,
+                Err(Undecryptable::NoSecrets) if context.keys.is_empty() => None,
                 Err(reason) => Some((reason.reason(), undecided.last_carrier(client))),
             },
             None if !stop => return Judged::Wait,
@@ -108,18 +108,20 @@ impl<C> Connection<C> {
         heard.fresh = false;
         let stop = last || heard.is_full();
         let silent = heard.is_silent();
-        let verdict = detect::judge([
+        let verdict = detect::detect([
             heard.beginning(Side::First, flow),
             heard.beginning(Side::Second, flow),
         ]);
         let stop = stop || negotiation.session.has_stopped();
         let chose_h2 = negotiation.alpn() == Some(b"h2");
         let reading = match verdict {
-            Verdict::Http2(http2) if http2.preface || chose_h2 => Some(http2),
+            Detection::Http2(http2) if http2.preface || chose_h2 => Some(http2),
             _ if chose_h2 && stop && !silent && negotiation.failure.is_none() => {
                 Some(Http2::unplaced(negotiation.client))
             }
-            Verdict::Undecided | Verdict::Http2(_) if !stop && negotiation.failure.is_none() => {
+            Detection::Undecided | Detection::Http2(_)
+                if !stop && negotiation.failure.is_none() =>
+            {
                 return Judged::Wait;
             }
             _ => None,
@@ -206,7 +208,7 @@ impl<C> Connection<C> {
 }
 
 /// Who gave the handshake up in the clear, with what.
-fn alert(flight: &ServerFlight, server: Side, of_client: Beginning<'_>) -> Option<(Side, Instead)> {
+fn alert(flight: &ServerFlight, server: Side, of_client: Prefix<'_>) -> Option<(Side, Instead)> {
     let of_server = flight.alert.map(|alert| (server, alert));
     let of_client = || tls::cleartext_alert(of_client.bytes).map(|alert| (server.peer(), alert));
     let (by, alert) = of_server.or_else(of_client)?;
@@ -243,18 +245,18 @@ fn speak_decrypted(
 
 /// Turns what was decrypted into events.
 pub(super) fn emit(
-    told: Told<'_>,
+    output: TlsOutput<'_>,
     by: Direction,
     events: &mut Http2Events,
     sink: &mut impl ConnectionSink,
 ) {
-    match told {
-        Told::Text(chunk) => events.push(by, chunk, sink),
-        Told::Failed(alert, carrier) => sink.event(&Event::Failed {
+    match output {
+        TlsOutput::Text(chunk) => events.push(by, chunk, sink),
+        TlsOutput::Failed { alert, carrier } => sink.event(&Event::Failed {
             by,
             instead: Instead::Alert(alert),
             carrier,
         }),
-        Told::Odd(text, carrier) => sink.anomaly(Layer::Tls, text, carrier),
+        TlsOutput::Odd { text, carrier } => sink.anomaly(Layer::Tls, text, carrier),
     }
 }

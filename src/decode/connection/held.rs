@@ -3,11 +3,10 @@
 //! In: the wish for less. Out: events that say what was lost by it. What never happens here: a loss
 //! that nobody is told of.
 
-use super::negotiation::decrypt;
 use super::{Connection, Output, State, direction, encrypted};
-use crate::decode::Carrier;
 use crate::decode::listener::Listener;
-use crate::decode::tcp::{Chunk, Side};
+use crate::decode::tcp::Side;
+use crate::decode::{Carrier, StreamPart};
 
 impl<C> Connection<C> {
     /// How many bytes it holds: what waits to be decided or completed, and header tables.
@@ -50,12 +49,12 @@ impl<C> Connection<C> {
         if let Some(tls) = tls {
             for side in [Side::First, Side::Second] {
                 let by = direction(side, client);
-                let lost = Chunk::Break {
+                let lost = StreamPart::Break {
                     missing: 0,
                     carrier,
                 };
-                decrypt(tls, by, lost, &mut |told| {
-                    encrypted::emit(told, by, events, &mut emitter);
+                tls.push(by, lost, &mut |output| {
+                    encrypted::emit(output, by, events, &mut emitter);
                 });
             }
         }

@@ -7,10 +7,10 @@
 use crate::decode::anomaly::Layer;
 use crate::decode::event::{Event, Instead};
 use crate::decode::http2::{
-    Flags, Frame, FrameHeader, FrameReader, FrameType, Item, Loss, Payload, SettingId, boundary,
+    Flags, Frame, FrameHeader, FrameReader, FrameType, Loss, Payload, ReaderItem, SettingId,
+    boundary,
 };
-use crate::decode::tcp::Chunk;
-use crate::decode::{Carrier, Direction};
+use crate::decode::{Carrier, Direction, StreamPart};
 
 /// Takes what is decoded of one connection.
 pub trait ConnectionSink {
@@ -80,13 +80,18 @@ impl Http2Events {
     }
 
     /// Takes the next part of one direction.
-    pub fn push(&mut self, direction: Direction, chunk: Chunk<'_>, sink: &mut impl ConnectionSink) {
+    pub fn push(
+        &mut self,
+        direction: Direction,
+        chunk: StreamPart<'_>,
+        sink: &mut impl ConnectionSink,
+    ) {
         let missing = match chunk {
-            Chunk::Gap {
+            StreamPart::Gap {
                 length, carrier, ..
             } => Some((length, carrier)),
-            Chunk::Break { missing, carrier } if missing > 0 => Some((missing, carrier)),
-            Chunk::Bytes { .. } | Chunk::Break { .. } => None,
+            StreamPart::Break { missing, carrier } if missing > 0 => Some((missing, carrier)),
+            StreamPart::Bytes { .. } | StreamPart::Break { .. } => None,
         };
         if let Some((length, carrier)) = missing {
             sink.event(&Event::Gap {
@@ -104,7 +109,7 @@ impl Http2Events {
             Direction::ServerToClient => (&mut self.server, &mut self.client, server_given_up),
         };
         reader.push(chunk, &mut |item| match item {
-            Item::Frame(frame) => {
+            ReaderItem::Frame(frame) => {
                 // A reader that begins on a boundary has itself lost nothing.
                 if std::mem::take(given_up) {
                     sink.event(&Event::Found { direction, carrier: frame.began });
@@ -113,13 +118,13 @@ impl Http2Events {
                 note_malformed(&frame, sink);
                 sink.event(&Event::Frame(frame));
             }
-            Item::Data { stream, bytes } => {
+            ReaderItem::Data { stream, bytes } => {
                 sink.event(&Event::Data { direction, stream, bytes: Ok(bytes) });
             }
-            Item::DataMissing { stream, length } => {
+            ReaderItem::DataMissing { stream, length } => {
                 sink.event(&Event::Data { direction, stream, bytes: Err(length) });
             }
-            Item::Lost { cause, carrier } => {
+            ReaderItem::Lost { cause, carrier } => {
                 let text = match cause {
                     Loss::Gap => format!(
                         "frames of the {} are lost from a gap to the next boundary found",
@@ -134,11 +139,11 @@ impl Http2Events {
                 sink.anomaly(Layer::Http2, text, carrier);
                 sink.event(&Event::Lost { direction, cause, carrier });
             }
-            Item::Found { carrier } => {
+            ReaderItem::Found { carrier } => {
                 *given_up = false;
                 sink.event(&Event::Found { direction, carrier });
             }
-            Item::Undecodable { fault, carrier } => {
+            ReaderItem::Undecodable { fault, carrier } => {
                 let text = format!("a header block of the {}: {fault}", direction.sender());
                 sink.anomaly(Layer::Hpack, text, carrier);
             }
@@ -148,11 +153,11 @@ impl Http2Events {
 
     /// Looks at the first bytes of the server, however few come at a time; whether its bytes are
     /// frames.
-    fn hear_server(&mut self, chunk: Chunk<'_>, sink: &mut impl ConnectionSink) -> bool {
+    fn hear_server(&mut self, chunk: StreamPart<'_>, sink: &mut impl ConnectionSink) -> bool {
         let Some(first) = &mut self.server_first else {
             return !self.server_failed;
         };
-        let Chunk::Bytes { data, carrier, .. } = chunk else {
+        let StreamPart::Bytes { data, carrier, .. } = chunk else {
             // What follows is the middle of something.
             self.server_first = None;
             return true;
@@ -274,13 +279,13 @@ mod tests {
             let carrier = Carrier::default();
             let length = part.map_or(5, <[u8]>::len) as u64;
             let chunk = match *part {
-                Some(data) => Chunk::Bytes {
+                Some(data) => StreamPart::Bytes {
                     position,
                     data,
                     carrier,
-                    sealed: None,
+                    record: None,
                 },
-                None => Chunk::Gap {
+                None => StreamPart::Gap {
                     position,
                     length,
                     carrier,

@@ -21,13 +21,13 @@ use std::net::SocketAddr;
 use rustc_hash::FxHashSet;
 
 use super::anomaly::{Anomalies, Layer};
-use super::detect::{self, Http2, Verdict};
+use super::detect::{self, Detection, Http2};
 use super::event::{Event, Guess, Instead, Place, Recognition, Transport};
 use super::listener::Listener;
-use super::tcp::{Flow, Side, Signal};
+use super::tcp::{self, Flow, Side, SignalOf};
 use super::tls::{self, KeyLog};
-use super::{Carrier, Direction, Network};
-use negotiation::{Negotiation, decrypt};
+use super::{Carrier, Direction, NetworkPath, PerSide, StreamPart};
+use negotiation::Negotiation;
 use undecided::Undecided;
 
 pub use http2_events::{ConnectionSink, Http2Events, Keep};
@@ -36,6 +36,9 @@ pub use http2_events::{ConnectionSink, Http2Events, Keep};
 /// asks for an upgrade fits with room to spare. Judged after each segment, so that what one segment
 /// brings may exceed it once.
 pub const MAX_UNDECIDED_BYTES: usize = 32 << 10;
+
+/// What a segment brought, its bytes as TCP has them or out of TLS.
+type Signal<'a> = SignalOf<StreamPart<'a>>;
 
 /// What decoding knows of a connection, and, once it counts, the value that its listener made for it.
 #[derive(Debug)]
@@ -211,9 +214,10 @@ impl<C> Connection<C> {
     /// Takes a signal: emits what it means if the connection counts, else keeps it.
     pub(super) fn push<L: Listener<Connection = C>>(
         &mut self,
-        signal: Signal<'_>,
+        signal: tcp::Signal<'_>,
         out: &mut Output<'_, L>,
     ) {
+        let signal: Signal<'_> = signal.convert();
         match &mut self.state {
             State::Undecided(undecided) => undecided.keep(signal),
             State::Negotiating(negotiation) => negotiation.take(signal),
@@ -227,8 +231,8 @@ impl<C> Connection<C> {
                 match (tls, signal) {
                     (Some(tls), Signal::Chunk { from, chunk }) => {
                         let by = direction(from, client);
-                        decrypt(tls, by, chunk, &mut |told| {
-                            encrypted::emit(told, by, events, &mut emitter);
+                        tls.push(by, chunk, &mut |output| {
+                            encrypted::emit(output, by, events, &mut emitter);
                         });
                     }
                     _ => emit(signal, client, Some(events), &mut emitter),
@@ -275,9 +279,11 @@ impl<C> Connection<C> {
                 return Err(self.unrelated());
             }
         };
-        let network = Network {
-            client: flow.take_vitals(counted.client),
-            server: flow.take_vitals(counted.client.peer()),
+        let network = NetworkPath {
+            sides: PerSide {
+                client: flow.take_path_stats(counted.client),
+                server: flow.take_path_stats(counted.client.peer()),
+            },
             last_seen: flow.last_seen(),
         };
         listener.finished(counted.listening, network);
@@ -315,22 +321,23 @@ impl<C> Connection<C> {
         undecided.fresh = false;
         let full = undecided.is_full();
         let first = undecided.beginning(Side::First, flow);
-        let verdict = detect::judge([first, undecided.beginning(Side::Second, flow)]);
+        let verdict = detect::detect([first, undecided.beginning(Side::Second, flow)]);
         let stop = last || full;
         match verdict {
-            Verdict::Http2(http2)
+            Detection::Http2(http2)
                 if http2.client.is_some() || stop || flow.opened_by().is_some() =>
             {
                 self.speak(http2, flow, context)
             }
-            Verdict::Tls { client, hello } => match self.tls(client, &hello, flow, context, stop) {
+            Detection::Tls { client, hello } => match self.tls(client, &hello, flow, context, stop)
+            {
                 Judged::Wait => self.judge_decrypted(flow, context, last),
                 judged => judged,
             },
-            Verdict::TlsUnderWay => self.under_way(flow, context),
-            Verdict::Http1 => Judged::Unrelated(Unrelated::Http1),
-            Verdict::Undecided | Verdict::Other | Verdict::Http2(_) => {
-                self.fall_back(matches!(verdict, Verdict::Other) || stop, flow, context)
+            Detection::TlsUnderWay => self.under_way(flow, context),
+            Detection::Http1 => Judged::Unrelated(Unrelated::Http1),
+            Detection::Undecided | Detection::Other | Detection::Http2(_) => {
+                self.fall_back(matches!(verdict, Detection::Other) || stop, flow, context)
             }
         }
     }

@@ -3,10 +3,10 @@
 //! In: the signals of its flow. Out: the same signals with the text in the place of the bytes that
 //! protected it, kept until the protocol is known. What never happens here: a decision.
 
-use super::direction;
 use super::undecided::Undecided;
-use crate::decode::tcp::{Chunk, Side, Signal};
-use crate::decode::tls::{Alert, Item, Session};
+use super::{Signal, direction};
+use crate::decode::tcp::Side;
+use crate::decode::tls::{Alert, Session, TlsOutput};
 use crate::decode::{Carrier, Direction};
 
 /// How many oddities are kept until the connection has a number; they are few by nature.
@@ -46,56 +46,21 @@ impl Negotiation {
         };
         let direction = direction(from, self.client);
         let (heard, failure, oddities) = (&mut self.heard, &mut self.failure, &mut self.oddities);
-        decrypt(
-            &mut self.session,
-            direction,
-            chunk,
-            &mut |told| match told {
-                Told::Text(chunk) => heard.keep(Signal::Chunk { from, chunk }),
-                Told::Failed(alert, carrier) => {
-                    failure.get_or_insert((direction, alert, carrier));
-                }
-                Told::Odd(text, carrier) if oddities.len() < MAX_ODDITIES => {
-                    oddities.push((text, carrier));
-                }
-                Told::Odd(..) => {}
-            },
-        );
+        let take = &mut |output: TlsOutput<'_>| match output {
+            TlsOutput::Text(chunk) => heard.keep(Signal::Chunk { from, chunk }),
+            TlsOutput::Failed { alert, carrier } => {
+                failure.get_or_insert((direction, alert, carrier));
+            }
+            TlsOutput::Odd { text, carrier } if oddities.len() < MAX_ODDITIES => {
+                oddities.push((text, carrier));
+            }
+            TlsOutput::Odd { .. } => {}
+        };
+        self.session.push(direction, chunk, take);
     }
 
     /// The protocol that the server chose.
     pub(super) fn alpn(&self) -> Option<&[u8]> {
         self.session.facts().alpn.as_deref()
     }
-}
-
-/// What a part of a protected stream came to.
-pub(super) enum Told<'a> {
-    Text(Chunk<'a>),
-    /// The side gave up before it sent any application data.
-    Failed(Alert, Carrier),
-    Odd(String, Carrier),
-}
-
-/// Decrypts the next part of one direction.
-pub(super) fn decrypt(
-    session: &mut Session,
-    direction: Direction,
-    chunk: Chunk<'_>,
-    sink: &mut impl FnMut(Told<'_>),
-) {
-    session.push(direction, chunk, &mut |item| match item {
-        Item::Text(chunk) => sink(Told::Text(chunk)),
-        Item::Alert { alert, .. } if alert.is_closure() => {}
-        Item::Alert {
-            alert,
-            carrier,
-            after_data: false,
-        } => sink(Told::Failed(alert, carrier)),
-        Item::Alert { alert, carrier, .. } => {
-            let text = format!("the {} sent the TLS alert {alert}", direction.sender());
-            sink(Told::Odd(text, carrier));
-        }
-        Item::Odd { text, carrier } => sink(Told::Odd(text, carrier)),
-    });
 }

@@ -5,10 +5,12 @@
 //! kept by [`MAX_UNDECIDED_BYTES`].
 
 use super::MAX_UNDECIDED_BYTES;
+use super::Signal;
 use crate::capture::Stamp;
 use crate::decode::Carrier;
-use crate::decode::detect::Beginning;
-use crate::decode::tcp::{Chunk, Ending, Flow, Sealed, Side, Signal};
+use crate::decode::detect::Prefix;
+use crate::decode::tcp::{Ending, Flow, Side};
+use crate::decode::{StreamPart, TlsRecordSpan};
 
 /// Signals kept at most; they outnumber the bytes only where segments are tiny.
 const MAX_UNDECIDED_SIGNALS: usize = 1_024;
@@ -46,7 +48,7 @@ enum Recorded {
         start: usize,
         end: usize,
         carrier: Carrier,
-        sealed: Option<Sealed>,
+        record: Option<TlsRecordSpan>,
     },
     Gap {
         from: Side,
@@ -80,11 +82,11 @@ impl Undecided {
             Signal::Chunk {
                 from,
                 chunk:
-                    Chunk::Bytes {
+                    StreamPart::Bytes {
                         position,
                         data,
                         carrier,
-                        sealed,
+                        record,
                     },
             } => {
                 let heard = self.heard_mut(from);
@@ -97,13 +99,13 @@ impl Undecided {
                     start,
                     end: start + data.len(),
                     carrier,
-                    sealed,
+                    record,
                 }
             }
             Signal::Chunk {
                 from,
                 chunk:
-                    Chunk::Gap {
+                    StreamPart::Gap {
                         position,
                         length,
                         carrier,
@@ -119,7 +121,7 @@ impl Undecided {
             }
             Signal::Chunk {
                 from,
-                chunk: Chunk::Break { missing, carrier },
+                chunk: StreamPart::Break { missing, carrier },
             } => {
                 self.heard_mut(from).lose();
                 Recorded::Break {
@@ -182,10 +184,10 @@ impl Undecided {
         self.first.bytes.is_empty() && self.second.bytes.is_empty()
     }
 
-    pub(super) fn beginning(&self, side: Side, flow: &Flow) -> Beginning<'_> {
+    pub(super) fn beginning(&self, side: Side, flow: &Flow) -> Prefix<'_> {
         let heard = self.heard(side);
         let unbroken = heard.unbroken.unwrap_or(heard.bytes.len());
-        Beginning {
+        Prefix {
             bytes: heard.bytes.get(..unbroken).unwrap_or_default(),
             segments: &heard.segments,
             complete: flow.begun(side) && !heard.beginning_lost,
@@ -225,7 +227,7 @@ impl Undecided {
                     start,
                     end,
                     carrier,
-                    sealed,
+                    record,
                 } => {
                     let skip = match from {
                         Side::First => first,
@@ -235,11 +237,11 @@ impl Undecided {
                     let data = self.heard(from).bytes.get(begin..end).unwrap_or_default();
                     let position = position + (begin - start) as u64;
                     if !data.is_empty() {
-                        let chunk = Chunk::Bytes {
+                        let chunk = StreamPart::Bytes {
                             position,
                             data,
                             carrier,
-                            sealed,
+                            record,
                         };
                         sink(Signal::Chunk { from, chunk });
                     }
@@ -252,7 +254,7 @@ impl Undecided {
                 } => {
                     sink(Signal::Chunk {
                         from,
-                        chunk: Chunk::Gap {
+                        chunk: StreamPart::Gap {
                             position,
                             length,
                             carrier,
@@ -264,7 +266,7 @@ impl Undecided {
                     missing,
                     carrier,
                 } => {
-                    let chunk = Chunk::Break { missing, carrier };
+                    let chunk = StreamPart::Break { missing, carrier };
                     sink(Signal::Chunk { from, chunk });
                 }
                 Recorded::Acknowledged {

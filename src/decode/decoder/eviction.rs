@@ -9,7 +9,7 @@ use crate::decode::anomaly::Layer;
 use crate::decode::connection::Connection;
 use crate::decode::limits::human;
 use crate::decode::listener::Listener;
-use crate::decode::tcp::Slot;
+use crate::decode::tcp::FlowSlot;
 
 /// What was given up to stay within the limits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl<C> Decoder<C> {
 
     /// Makes a connection give up what it holds: first what waits behind holes or for a decision, then
     /// what it reads by.
-    fn lighten<L: Listener<Connection = C>>(&mut self, slot: Slot, listener: &mut L) {
+    fn lighten<L: Listener<Connection = C>>(&mut self, slot: FlowSlot, listener: &mut L) {
         let Some((flow, connection)) = self.flows.at(slot) else {
             return;
         };

@@ -7,7 +7,7 @@ use super::PREFACE;
 #[derive(Debug)]
 pub(super) enum Upgrade {
     /// Granted: frames follow.
-    Done(Done),
+    Granted(GrantedUpgrade),
     /// An HTTP/1 request whose end or answer is still to come.
     Pending,
     /// HTTP/1, and it stays that.
@@ -18,7 +18,7 @@ pub(super) enum Upgrade {
 
 /// A granted upgrade.
 #[derive(Debug)]
-pub(super) struct Done {
+pub(super) struct GrantedUpgrade {
     /// Offset of the client's first frame.
     pub(super) client_frames: usize,
     /// Offset of the server's first frame.
@@ -72,7 +72,7 @@ pub(super) fn upgrade(client: &[u8], server: &[u8]) -> Upgrade {
     else {
         return Upgrade::Pending;
     };
-    Upgrade::Done(Done {
+    Upgrade::Granted(GrantedUpgrade {
         client_frames: request.len() + body + PREFACE.len(),
         server_frames: answer.len(),
         preface: true,

@@ -1,6 +1,6 @@
 //! What a connection opens with: enough of its first bytes to tell HTTP/2 from the rest.
 //!
-//! In: the first bytes of both sides. Out: a [`Verdict`]. What never happens here: keeping a
+//! In: the first bytes of both sides. Out: a [`Detection`]. What never happens here: keeping a
 //! connection in doubt for ever; the caller bounds the bytes.
 
 mod http1;
@@ -18,7 +18,7 @@ pub const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// The first bytes of one side.
 #[derive(Clone, Copy, Debug)]
-pub struct Beginning<'a> {
+pub struct Prefix<'a> {
     /// The bytes, from the first captured one to the first gap.
     pub bytes: &'a [u8],
     /// Where in `bytes` segments began.
@@ -29,7 +29,7 @@ pub struct Beginning<'a> {
 
 /// What the first bytes say.
 #[derive(Clone, Debug)]
-pub enum Verdict {
+pub enum Detection {
     /// Nothing yet.
     Undecided,
     /// HTTP/2.
@@ -77,12 +77,12 @@ impl Http2 {
 
 /// Judges the first bytes of the first and the second side.
 #[must_use]
-pub fn judge(sides: [Beginning<'_>; 2]) -> Verdict {
+pub fn detect(sides: [Prefix<'_>; 2]) -> Detection {
     let [first, second] = sides;
     for (client, own, other) in [(Side::First, first, second), (Side::Second, second, first)] {
         let from = proxy::header_length(own.bytes);
         let Some(bytes) = from.and_then(|from| own.bytes.get(from..)) else {
-            return Verdict::Undecided;
+            return Detection::Undecided;
         };
         let offset = own.bytes.len() - bytes.len();
         if bytes.is_empty() {
@@ -91,9 +91,9 @@ pub fn judge(sides: [Beginning<'_>; 2]) -> Verdict {
         if bytes.starts_with(PREFACE) {
             // The request that this upgrades may have come before the capture began.
             let Some(switching) = http1::switching_length(other.bytes) else {
-                return Verdict::Undecided;
+                return Detection::Undecided;
             };
-            return Verdict::Http2(Http2 {
+            return Detection::Http2(Http2 {
                 client: Some(client),
                 frames_at: place(client, offset + PREFACE.len(), switching),
                 preface: true,
@@ -101,24 +101,28 @@ pub fn judge(sides: [Beginning<'_>; 2]) -> Verdict {
             });
         }
         if PREFACE.starts_with(bytes) {
-            return Verdict::Undecided;
+            return Detection::Undecided;
         }
         match ClientHello::read(bytes) {
-            tls::Reading::Hello(hello) => return Verdict::Tls { client, hello },
-            tls::Reading::Incomplete => return Verdict::Undecided,
-            tls::Reading::NotOne => {}
+            tls::ClientHelloRead::Hello(hello) => return Detection::Tls { client, hello },
+            tls::ClientHelloRead::Incomplete => return Detection::Undecided,
+            tls::ClientHelloRead::NotOne => {}
         }
         match http1::upgrade(bytes, other.bytes) {
-            http1::Upgrade::Done(done) => {
-                return Verdict::Http2(Http2 {
+            http1::Upgrade::Granted(granted) => {
+                return Detection::Http2(Http2 {
                     client: Some(client),
-                    frames_at: place(client, offset + done.client_frames, done.server_frames),
-                    preface: done.preface,
-                    upgraded: Some(done.request),
+                    frames_at: place(
+                        client,
+                        offset + granted.client_frames,
+                        granted.server_frames,
+                    ),
+                    preface: granted.preface,
+                    upgraded: Some(granted.request),
                 });
             }
-            http1::Upgrade::Pending => return Verdict::Undecided,
-            http1::Upgrade::Refused => return Verdict::Http1,
+            http1::Upgrade::Pending => return Detection::Undecided,
+            http1::Upgrade::Refused => return Detection::Http1,
             http1::Upgrade::NotHttp1 => {}
         }
     }
@@ -134,25 +138,25 @@ const fn place(client: Side, of_client: usize, of_server: usize) -> [Option<usiz
 }
 
 /// Looks for frames where the beginning was not captured.
-fn mid_connection(sides: [Beginning<'_>; 2]) -> Verdict {
+fn mid_connection(sides: [Prefix<'_>; 2]) -> Detection {
     let [first, second] = sides;
     let frames_at = [frames_begin(first), frames_begin(second)];
     if frames_at.iter().all(Option::is_none) {
         if [first, second].into_iter().any(is_tls_under_way) {
-            return Verdict::TlsUnderWay;
+            return Detection::TlsUnderWay;
         }
-        let hopeless = |side: Beginning<'_>| side.complete && !side.bytes.is_empty();
+        let hopeless = |side: Prefix<'_>| side.complete && !side.bytes.is_empty();
         return if hopeless(first) && hopeless(second) {
-            Verdict::Other
+            Detection::Other
         } else {
-            Verdict::Undecided
+            Detection::Undecided
         };
     }
     let [at_first, at_second] = frames_at;
     let client = role(first, at_first)
         .map(|role| role.side(Side::First))
         .or_else(|| role(second, at_second).map(|role| role.side(Side::Second)));
-    Verdict::Http2(Http2 {
+    Detection::Http2(Http2 {
         client,
         frames_at,
         preface: false,
@@ -174,7 +178,7 @@ pub fn instead_of_tls(bytes: &[u8]) -> Instead {
 }
 
 /// Whether a side whose beginning was not captured sends protected records.
-fn is_tls_under_way(side: Beginning<'_>) -> bool {
+fn is_tls_under_way(side: Prefix<'_>) -> bool {
     let records = |offset: &usize| {
         let bytes = side.bytes.get(*offset..).unwrap_or_default();
         tls::is_protected(bytes)
@@ -183,7 +187,7 @@ fn is_tls_under_way(side: Beginning<'_>) -> bool {
 }
 
 /// Where convincing frames begin: at the beginning of a segment whose beginning they fit.
-fn frames_begin(side: Beginning<'_>) -> Option<usize> {
+fn frames_begin(side: Prefix<'_>) -> Option<usize> {
     if side.complete {
         return None;
     }
@@ -212,7 +216,7 @@ impl Role {
 
 /// Tells client from server by the first field of a header block: requests begin with a pseudo-header
 /// field of the static table's entries 1 to 7, answers with one of 8 to 14 (RFC 7541, appendix A).
-fn role(side: Beginning<'_>, frames_at: Option<usize>) -> Option<Role> {
+fn role(side: Prefix<'_>, frames_at: Option<usize>) -> Option<Role> {
     let mut rest = side.bytes.get(frames_at?..)?;
     while let Some(first) = rest.first_chunk() {
         let header = FrameHeader::parse(first);

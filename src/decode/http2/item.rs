@@ -6,7 +6,7 @@ use crate::decode::Carrier;
 
 /// What a reader gives.
 #[derive(Debug)]
-pub enum Item<'a> {
+pub enum ReaderItem<'a> {
     /// A frame, complete.
     Frame(Frame<'a>),
     /// A part of a DATA frame's payload, padding left out, as it passes.
@@ -30,7 +30,7 @@ pub enum Item<'a> {
         /// Where.
         carrier: Carrier,
     },
-    /// A boundary was found again after [`Item::Lost`].
+    /// A boundary was found again after [`ReaderItem::Lost`].
     Found {
         /// Where.
         carrier: Carrier,

@@ -18,6 +18,6 @@ pub use frame::{
     EndedBlock, Flags, Frame, FrameHeader, FrameType, Malformation, Payload, Priority, StreamId,
 };
 pub use header_blocks::MAX_HEADER_BLOCK;
-pub use item::{Item, Loss};
+pub use item::{Loss, ReaderItem};
 pub use reader::{FrameReader, MAX_GATHERED};
 pub use setting::{SettingId, Settings};

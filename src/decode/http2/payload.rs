@@ -1,7 +1,7 @@
 //! Payload bytes to what they say.
 //!
 //! In: a frame's header and its whole payload. Out: a [`Payload`], or where it holds a part of a
-//! header block, that [`Fragment`]. What never happens here: decoding header blocks, which takes
+//! header block, that [`HeaderBlockFragment`]. What never happens here: decoding header blocks, which takes
 //! the state of a direction.
 
 use super::error_code::ErrorCode;
@@ -9,13 +9,13 @@ use super::frame::{Flags, FrameHeader, FrameType, Malformation, Payload, Priorit
 use super::setting::Settings;
 
 /// The part of a header block in a HEADERS, PUSH_PROMISE or CONTINUATION payload.
-pub(super) struct Fragment<'a> {
+pub(super) struct HeaderBlockFragment<'a> {
     pub(super) priority: Option<Priority>,
     pub(super) promised: StreamId,
     pub(super) bytes: &'a [u8],
 }
 
-impl<'a> Fragment<'a> {
+impl<'a> HeaderBlockFragment<'a> {
     /// Takes off what stands around the fragment (RFC 9113, sections 6.2, 6.6 and 6.10).
     ///
     /// ```text

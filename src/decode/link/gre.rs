@@ -1,8 +1,8 @@
 //! Generic routing encapsulation, and the mirrored frames that switches send in it.
 
-use super::content::{Fault, Other, Stop, Tunnel};
-use super::excerpt::Excerpt;
-use super::protocol::{Inner, Protocol};
+use super::header_bytes::HeaderBytes;
+use super::protocol::{Decapsulated, Protocol};
+use super::stop::{Other, PacketFault, Stop, Tunnel};
 
 /// EtherTypes that mean something else, or something only, within GRE.
 const BRIDGED_ETHERNET: u16 = 0x6558;
@@ -26,9 +26,10 @@ const VERSION: u16 = 0x0007;
 /// └───────┴───────────┴─────────────────────┴─────┴──────────┴─────────────────┘
 ///                       each where its flag says
 /// ```
-pub(super) fn gre(excerpt: Excerpt<'_>) -> Result<Inner<'_>, Stop> {
-    let (&[f0, f1, t0, t1], mut rest) =
-        excerpt.split_header::<4>().ok_or(Fault::TunnelHeaderCut)?;
+pub(super) fn gre(header_bytes: HeaderBytes<'_>) -> Result<Decapsulated<'_>, Stop> {
+    let (&[f0, f1, t0, t1], mut rest) = header_bytes
+        .split_header::<4>()
+        .ok_or(PacketFault::TunnelHeaderCut)?;
     let flags = u16::from_be_bytes([f0, f1]);
     let ether_type = u16::from_be_bytes([t0, t1]);
     // Source routes are long deprecated (RFC 2784, section 2.3); later versions do not exist.
@@ -40,7 +41,9 @@ pub(super) fn gre(excerpt: Excerpt<'_>) -> Result<Inner<'_>, Stop> {
         if flags & flag == 0 || flag == ACKNOWLEDGEMENT && flags & VERSION == 0 {
             continue;
         }
-        let (field, behind) = rest.split_header::<4>().ok_or(Fault::TunnelHeaderCut)?;
+        let (field, behind) = rest
+            .split_header::<4>()
+            .ok_or(PacketFault::TunnelHeaderCut)?;
         if flag == KEY {
             key = Some(u32::from_be_bytes(*field));
         }
@@ -50,7 +53,7 @@ pub(super) fn gre(excerpt: Excerpt<'_>) -> Result<Inner<'_>, Stop> {
         ERSPAN => return mirrored(rest, flags & SEQUENCE != 0),
         ERSPAN_III => return mirrored_iii(rest),
         WCCP => redirected(rest)?,
-        number => Inner::new(protocol(number)?, rest),
+        number => Decapsulated::new(protocol(number)?, rest),
     };
     Ok(match key {
         // In version 1 the key is a length and a call, of which each direction has its own.
@@ -81,39 +84,43 @@ fn protocol(ether_type: u16) -> Result<Protocol, Stop> {
 /// ERSPAN types I and II (draft-foschiano-erspan-03, sections 4.1 and 4.2): a mirrored Ethernet frame,
 /// behind a header of eight bytes where GRE counts packets. Sessions may mirror one direction each:
 /// they name no network.
-fn mirrored(excerpt: Excerpt<'_>, is_counted: bool) -> Result<Inner<'_>, Stop> {
+fn mirrored(header_bytes: HeaderBytes<'_>, is_counted: bool) -> Result<Decapsulated<'_>, Stop> {
     if !is_counted {
-        return Ok(Inner::new(Protocol::Ethernet, excerpt));
+        return Ok(Decapsulated::new(Protocol::Ethernet, header_bytes));
     }
-    let (header, inner) = excerpt.split_header::<8>().ok_or(Fault::TunnelHeaderCut)?;
+    let (header, inner) = header_bytes
+        .split_header::<8>()
+        .ok_or(PacketFault::TunnelHeaderCut)?;
     match header[0] >> 4 {
-        1 => Ok(Inner::new(Protocol::Ethernet, inner)),
+        1 => Ok(Decapsulated::new(Protocol::Ethernet, inner)),
         _ => Err(Tunnel::Gre.into()),
     }
 }
 
 /// ERSPAN type III (the same draft, section 4.3): twelve bytes, and eight more where the last bit says
 /// so. Five bits say whether an Ethernet frame or an IP packet follows.
-fn mirrored_iii(excerpt: Excerpt<'_>) -> Result<Inner<'_>, Stop> {
-    let (header, inner) = excerpt.split_header::<12>().ok_or(Fault::TunnelHeaderCut)?;
+fn mirrored_iii(header_bytes: HeaderBytes<'_>) -> Result<Decapsulated<'_>, Stop> {
+    let (header, inner) = header_bytes
+        .split_header::<12>()
+        .ok_or(PacketFault::TunnelHeaderCut)?;
     let &[version, .., kind, last] = header;
     let inner = match last & 1 {
         0 => inner,
-        _ => inner.skip(8).ok_or(Fault::TunnelHeaderCut)?,
+        _ => inner.skip(8).ok_or(PacketFault::TunnelHeaderCut)?,
     };
     match (version >> 4, kind >> 2 & 0x1f) {
-        (2, 0) => Ok(Inner::new(Protocol::Ethernet, inner)),
-        (2, 2) => Ok(Inner::new(Protocol::Ip, inner)),
+        (2, 0) => Ok(Decapsulated::new(Protocol::Ethernet, inner)),
+        (2, 2) => Ok(Decapsulated::new(Protocol::Ip, inner)),
         _ => Err(Tunnel::Gre.into()),
     }
 }
 
 /// A packet on its way to a web cache, behind four bytes in version 2 of the protocol
 /// (draft-wilson-wrec-wccp-v2-01, section 4.12), which no IP packet begins with.
-fn redirected(excerpt: Excerpt<'_>) -> Result<Inner<'_>, Stop> {
-    if let Some(ip) = Protocol::of_ip_version(excerpt) {
-        return Ok(Inner::new(ip, excerpt));
+fn redirected(header_bytes: HeaderBytes<'_>) -> Result<Decapsulated<'_>, Stop> {
+    if let Some(ip) = Protocol::of_ip_version(header_bytes) {
+        return Ok(Decapsulated::new(ip, header_bytes));
     }
-    let inner = excerpt.skip(4).ok_or(Fault::TunnelHeaderCut)?;
-    Ok(Inner::new(Protocol::Ip, inner))
+    let inner = header_bytes.skip(4).ok_or(PacketFault::TunnelHeaderCut)?;
+    Ok(Decapsulated::new(Protocol::Ip, inner))
 }

@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use etherparse::err::ip::LaxHeaderSliceError;
 use etherparse::{IpNumber, Ipv6Header, LaxIpSlice, ip_number};
 
-use super::content::{Fault, Other, Stop, Tunnel};
-use super::excerpt::Excerpt;
-use super::fragment::{self, Fragment};
-use super::protocol::{Inner, Protocol};
+use super::fragment::{self, IpFragment};
+use super::header_bytes::HeaderBytes;
+use super::protocol::{Decapsulated, Protocol};
+use super::stop::{Other, PacketFault, Stop, Tunnel};
 use super::udp;
 
 /// The longest packet believed where IP states no length, in bytes. Linux hands its network
@@ -24,11 +24,11 @@ const MPLS_IN_IP: u8 = 137;
 
 /// An IP packet.
 #[derive(Debug)]
-pub(super) enum Packet<'a> {
+pub(super) enum IpPacket<'a> {
     /// Whole.
     Datagram(Datagram<'a>),
     /// A part of one.
-    Fragment(Fragment<'a>),
+    Fragment(IpFragment<'a>),
 }
 
 /// An unfragmented IP packet.
@@ -45,42 +45,42 @@ pub(super) struct Datagram<'a> {
     /// What `payload` begins with.
     pub(super) protocol: IpNumber,
     /// What is behind the IP header and its extensions, without link-layer padding.
-    pub(super) payload: Excerpt<'a>,
+    pub(super) payload: HeaderBytes<'a>,
 }
 
 impl<'a> Datagram<'a> {
     /// What is in a datagram that is not TCP.
-    pub(super) fn inner(&self) -> Result<Inner<'a>, Stop> {
+    pub(super) fn inner(&self) -> Result<Decapsulated<'a>, Stop> {
         let payload = self.payload;
         match self.protocol {
             ip_number::UDP => udp::tunnel(payload),
             ip_number::ICMP | ip_number::IPV6_ICMP => Err(Other::Icmp.into()),
-            ip_number::GRE => Ok(Inner::new(Protocol::Gre, payload)),
-            ip_number::IPV4 | ip_number::IPV6 => Ok(Inner::new(Protocol::Ip, payload)),
+            ip_number::GRE => Ok(Decapsulated::new(Protocol::Gre, payload)),
+            ip_number::IPV4 | ip_number::IPV6 => Ok(Decapsulated::new(Protocol::Ip, payload)),
             ip_number::ENCAP_SEC => Err(Tunnel::Esp.into()),
-            IpNumber(ETHERNET) => Ok(Inner::new(Protocol::Ethernet, payload)),
+            IpNumber(ETHERNET) => Ok(Decapsulated::new(Protocol::Ethernet, payload)),
             // Two bytes of version 3 are in front (RFC 3378, section 3).
             IpNumber(ETHERNET_IN_IP) => {
-                let inner = payload.skip(2).ok_or(Fault::TunnelHeaderCut)?;
-                Ok(Inner::new(Protocol::Ethernet, inner))
+                let inner = payload.skip(2).ok_or(PacketFault::TunnelHeaderCut)?;
+                Ok(Decapsulated::new(Protocol::Ethernet, inner))
             }
-            IpNumber(MPLS_IN_IP) => Ok(Inner::new(Protocol::Mpls, payload)),
+            IpNumber(MPLS_IN_IP) => Ok(Decapsulated::new(Protocol::Mpls, payload)),
             IpNumber(number) => Err(Other::IpProtocol(number).into()),
         }
     }
 }
 
-/// The IP packet at the front of `excerpt`.
+/// The IP packet at the front of `header_bytes`.
 #[inline]
-pub(super) fn packet(excerpt: Excerpt<'_>) -> Result<Packet<'_>, Stop> {
-    let (packet, stopped) = LaxIpSlice::from_slice(excerpt.captured).map_err(fault)?;
+pub(super) fn packet(header_bytes: HeaderBytes<'_>) -> Result<IpPacket<'_>, Stop> {
+    let (packet, stopped) = LaxIpSlice::from_slice(header_bytes.captured).map_err(fault)?;
     // Fragments go first: behind the header of a later fragment come bytes from the middle of a
     // packet, and taking them for extension headers may well have stopped the parser.
     if packet.is_fragmenting_payload() {
-        return Ok(Packet::Fragment(fragment::of(&packet, excerpt)?));
+        return Ok(IpPacket::Fragment(fragment::of(&packet, header_bytes)?));
     }
     if stopped.is_some() {
-        return Err(Fault::ExtensionHeader.into());
+        return Err(PacketFault::ExtensionHeader.into());
     }
     let (header_length, stated_length, hop_limit, identification) = match &packet {
         LaxIpSlice::Ipv4(packet) => {
@@ -110,17 +110,17 @@ pub(super) fn packet(excerpt: Excerpt<'_>) -> Result<Packet<'_>, Stop> {
     };
     // The captured payload needs no trimming: etherparse ends it where the stated length does.
     let payload = packet.payload();
-    Ok(Packet::Datagram(Datagram {
+    Ok(IpPacket::Datagram(Datagram {
         source: packet.source_addr(),
         destination: packet.destination_addr(),
         hop_limit,
         identification,
         protocol: payload.ip_number,
-        payload: Excerpt {
+        payload: HeaderBytes {
             captured: payload.payload,
-            length: wire_length(stated_length, excerpt)
+            length: wire_length(stated_length, header_bytes)
                 .checked_sub(header_length)
-                .ok_or(Fault::IpLength)?,
+                .ok_or(PacketFault::IpLength)?,
         },
     }))
 }
@@ -128,19 +128,19 @@ pub(super) fn packet(excerpt: Excerpt<'_>) -> Result<Packet<'_>, Stop> {
 /// Length of an IP packet on the wire. Where the header states none, segmentation offload has yet
 /// to cut the packet up and write the lengths, or it is a jumbogram (RFC 2675, section 3): then it
 /// ends where the captured frame did.
-fn wire_length(stated: usize, excerpt: Excerpt<'_>) -> usize {
+fn wire_length(stated: usize, header_bytes: HeaderBytes<'_>) -> usize {
     match stated {
-        0 => excerpt
+        0 => header_bytes
             .length
             .min(LONGEST_OFFLOADED)
-            .max(excerpt.captured.len()),
+            .max(header_bytes.captured.len()),
         stated => stated,
     }
 }
 
-fn fault(error: LaxHeaderSliceError) -> Fault {
+fn fault(error: LaxHeaderSliceError) -> PacketFault {
     match error {
-        LaxHeaderSliceError::Len(_) => Fault::IpHeaderCut,
-        LaxHeaderSliceError::Content(_) => Fault::IpHeader,
+        LaxHeaderSliceError::Len(_) => PacketFault::IpHeaderCut,
+        LaxHeaderSliceError::Content(_) => PacketFault::IpHeader,
     }
 }

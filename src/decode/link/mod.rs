@@ -19,11 +19,10 @@
 //! link-layer padding taken for payload, a tunnel believed for its port alone, and, but for
 //! fragments, an allocation or state kept from packet to packet.
 
-mod content;
 mod ethernet;
-mod excerpt;
 mod fragment;
 mod gre;
+mod header_bytes;
 mod host;
 mod internet;
 mod lan;
@@ -33,6 +32,7 @@ mod reassembly;
 mod scope;
 mod segment;
 mod serial;
+mod stop;
 mod tcp;
 #[cfg(test)]
 mod tests;
@@ -42,15 +42,14 @@ mod wireless;
 use etherparse::ip_number;
 
 use crate::capture::{Packet, Stamp};
-use content::Stop;
-use excerpt::Excerpt;
-use fragment::Fragment;
+use fragment::IpFragment;
+use header_bytes::HeaderBytes;
 use protocol::Protocol;
 use reassembly::{Reassembly, Whole};
-use scope::Scope;
+use scope::NetworkScope;
 
-pub use content::{Content, Fault, Other, Tunnel};
 pub use segment::{Segment, TcpFlags};
+pub use stop::{Other, PacketFault, Stop, Tunnel};
 
 /// Headers peeled from one packet before it is given up. A cooked frame with the five VLAN tags a
 /// scope holds and IP need seven; each of two tunnels needs up to four more. Without a bound, a packet
@@ -77,18 +76,21 @@ struct Memory {
 }
 
 impl Decoder {
-    /// The TCP segment in `packet`, or what was found instead. A fragmented segment is in the packet
-    /// that completes it.
-    pub fn decode<'a>(&'a mut self, packet: &Packet<'a>) -> Content<'a> {
-        match self.segment(packet) {
-            Ok(segment) => Content::Tcp(Segment {
-                of_any_interface: packet.link_type.is_of_any_interface(),
-                ..segment
-            }),
-            Err(Stop::Other(other)) => Content::Other(other),
-            Err(Stop::Damaged(fault)) => Content::Damaged(fault),
-            Err(Stop::Fragment) => Content::Fragment,
-        }
+    /// The TCP segment in `packet`, or what it is instead. A fragmented segment is in the packet that
+    /// completes it.
+    pub fn decode<'a>(&'a mut self, packet: &Packet<'a>) -> Result<Segment<'a>, Stop> {
+        let mut layer = Peeler::outermost(packet)?;
+        let segment = match layer.descend(packet.stamp)? {
+            Innermost::Segment(segment) => segment,
+            Innermost::Fragment(fragment) => {
+                let memory = self.memory.get_or_insert_default();
+                memory.segment(packet.stamp, layer.around, &fragment)?
+            }
+        };
+        Ok(Segment {
+            of_any_interface: packet.link_type.is_of_any_interface(),
+            ..segment
+        })
     }
 
     /// How many fragments so far have not made a packet. Each is an [`Other::Fragment`] once nothing
@@ -98,17 +100,6 @@ impl Decoder {
         let memory = self.memory.as_ref();
         memory.map_or(0, |memory| memory.fragments.unused())
     }
-
-    fn segment<'a>(&'a mut self, packet: &Packet<'a>) -> Result<Segment<'a>, Stop> {
-        let mut layer = Layer::outermost(packet)?;
-        match layer.descend(packet.stamp)? {
-            Found::Segment(segment) => Ok(segment),
-            Found::Fragment(fragment) => {
-                let memory = self.memory.get_or_insert_default();
-                memory.segment(packet.stamp, layer.surroundings, &fragment)
-            }
-        }
-    }
 }
 
 impl Memory {
@@ -116,101 +107,103 @@ impl Memory {
     fn segment(
         &mut self,
         stamp: Stamp,
-        mut around: Surroundings,
-        fragment: &Fragment<'_>,
+        mut around: Encapsulation,
+        fragment: &IpFragment<'_>,
     ) -> Result<Segment<'_>, Stop> {
         let mut whole = self.fragments.push(around.scope, fragment, stamp.time);
         for buffer in &mut self.wholes {
             let Whole { bytes, length } = whole.ok_or(Stop::Fragment)?;
             *buffer = bytes;
-            let mut layer = Layer {
+            let mut layer = Peeler {
                 protocol: Protocol::Ip,
-                excerpt: Excerpt {
+                header_bytes: HeaderBytes {
                     captured: buffer,
                     length,
                 },
-                surroundings: around,
+                around: around,
             };
             match layer.descend(stamp)? {
-                Found::Segment(segment) => return Ok(segment),
-                Found::Fragment(fragment) => {
-                    around = layer.surroundings;
+                Innermost::Segment(segment) => return Ok(segment),
+                Innermost::Fragment(fragment) => {
+                    around = layer.around;
                     whole = self.fragments.push(around.scope, &fragment, stamp.time);
                 }
             }
         }
-        whole.map_or(Err(Stop::Fragment), |_| Err(Fault::Nesting.into()))
+        whole.map_or(Err(Stop::Fragment), |_| Err(PacketFault::Nesting.into()))
     }
 }
 
 /// What peeling ended at.
-enum Found<'a> {
+enum Innermost<'a> {
     Segment(Segment<'a>),
-    Fragment(Fragment<'a>),
+    Fragment(IpFragment<'a>),
 }
 
 /// How far a packet is peeled.
 #[derive(Clone, Copy, Debug)]
-struct Layer<'a> {
+struct Peeler<'a> {
     protocol: Protocol,
-    excerpt: Excerpt<'a>,
-    surroundings: Surroundings,
+    header_bytes: HeaderBytes<'a>,
+    around: Encapsulation,
 }
 
 /// What was peeled off.
 #[derive(Clone, Copy, Debug, Default)]
-struct Surroundings {
-    scope: Scope,
+struct Encapsulation {
+    scope: NetworkScope,
     layers: usize,
     /// A tunnel was believed whose outermost header may be anybody's UDP payload.
     is_over_udp: bool,
 }
 
-impl<'a> Layer<'a> {
+impl<'a> Peeler<'a> {
     fn outermost(packet: &Packet<'a>) -> Result<Self, Stop> {
         Ok(Self {
             protocol: Protocol::of_link_type(packet.link_type)?,
-            excerpt: Excerpt::of(packet),
-            surroundings: Surroundings::default(),
+            header_bytes: HeaderBytes::of(packet),
+            around: Encapsulation::default(),
         })
     }
 
     /// Peels down to TCP or to a fragment. Contradictions within what a UDP port announced show that
     /// it was no tunnel.
     #[inline]
-    fn descend(&mut self, stamp: Stamp) -> Result<Found<'a>, Stop> {
+    fn descend(&mut self, stamp: Stamp) -> Result<Innermost<'a>, Stop> {
         self.peel(stamp).map_err(|stop| match stop {
-            Stop::Damaged(fault) if self.surroundings.is_over_udp && !fault.is_cut() => {
-                Other::Udp.into()
-            }
+            Stop::Damaged(fault) if self.around.is_over_udp && !fault.is_cut() => Other::Udp.into(),
             stop => stop,
         })
     }
 
     #[inline]
-    fn peel(&mut self, stamp: Stamp) -> Result<Found<'a>, Stop> {
-        while self.surroundings.layers < MAXIMUM_LAYERS {
-            self.surroundings.layers += 1;
-            let scope = self.surroundings.scope;
+    fn peel(&mut self, stamp: Stamp) -> Result<Innermost<'a>, Stop> {
+        while self.around.layers < MAXIMUM_LAYERS {
+            self.around.layers += 1;
+            let scope = self.around.scope;
             let inner = match self.protocol {
-                Protocol::Ip => match internet::packet(self.excerpt)? {
-                    internet::Packet::Fragment(fragment) => return Ok(Found::Fragment(fragment)),
-                    internet::Packet::Datagram(datagram) if datagram.protocol == ip_number::TCP => {
-                        return Ok(Found::Segment(tcp::segment(stamp, scope, &datagram)?));
+                Protocol::Ip => match internet::packet(self.header_bytes)? {
+                    internet::IpPacket::Fragment(fragment) => {
+                        return Ok(Innermost::Fragment(fragment));
                     }
-                    internet::Packet::Datagram(datagram) => {
-                        self.surroundings.is_over_udp |= datagram.protocol == ip_number::UDP;
+                    internet::IpPacket::Datagram(datagram)
+                        if datagram.protocol == ip_number::TCP =>
+                    {
+                        return Ok(Innermost::Segment(tcp::segment(stamp, scope, &datagram)?));
+                    }
+                    internet::IpPacket::Datagram(datagram) => {
+                        self.around.is_over_udp |= datagram.protocol == ip_number::UDP;
                         datagram.inner()?
                     }
                 },
                 // By far the most packets begin so.
-                Protocol::Ethernet => ethernet::ethernet(self.excerpt)?,
-                other => other.peel(self.excerpt)?,
+                Protocol::Ethernet => ethernet::ethernet(self.header_bytes)?,
+                other => other.peel(self.header_bytes)?,
             };
             self.protocol = inner.protocol;
-            self.excerpt = inner.excerpt;
-            self.surroundings.scope = scope.within(inner.network)?;
+            self.header_bytes = inner.header_bytes;
+            self.around.scope = scope.within(inner.network)?;
         }
-        Err(Fault::Nesting.into())
+        Err(PacketFault::Nesting.into())
     }
 }

@@ -2,9 +2,9 @@
 
 use etherparse::EtherType;
 
-use super::content::{Other, Stop, Tunnel};
-use super::excerpt::Excerpt;
-use super::scope::Network;
+use super::header_bytes::HeaderBytes;
+use super::scope::NetworkTag;
+use super::stop::{Other, Stop, Tunnel};
 use super::{ethernet, gre, host, lan, mpls, serial, wireless};
 use crate::capture::LinkType;
 
@@ -12,7 +12,7 @@ use crate::capture::LinkType;
 /// section 3.2.6).
 const LEAST_ETHER_TYPE: u16 = 0x0600;
 
-/// What an [`Excerpt`] begins with.
+/// What an [`HeaderBytes`] begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Protocol {
     Ip,
@@ -56,29 +56,29 @@ pub(super) enum Protocol {
 
 /// The bytes behind a header, what they begin with, and which network they belong to.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Inner<'a> {
-    /// What `excerpt` begins with.
+pub(super) struct Decapsulated<'a> {
+    /// What `header_bytes` begins with.
     pub(super) protocol: Protocol,
     /// The bytes.
-    pub(super) excerpt: Excerpt<'a>,
+    pub(super) header_bytes: HeaderBytes<'a>,
     /// What the header said about the network.
-    pub(super) network: Network,
+    pub(super) network: NetworkTag,
 }
 
-impl<'a> Inner<'a> {
+impl<'a> Decapsulated<'a> {
     /// Behind a header that names no network.
-    pub(super) const fn new(protocol: Protocol, excerpt: Excerpt<'a>) -> Self {
+    pub(super) const fn new(protocol: Protocol, header_bytes: HeaderBytes<'a>) -> Self {
         Self {
             protocol,
-            excerpt,
-            network: Network::Same,
+            header_bytes,
+            network: NetworkTag::Same,
         }
     }
 
     /// Behind a tunnel header whose `identifier` names a network.
     pub(super) const fn within(self, tunnel: Tunnel, identifier: u32) -> Self {
         Self {
-            network: Network::Tunnel(tunnel, identifier),
+            network: NetworkTag::Tunnel(tunnel, identifier),
             ..self
         }
     }
@@ -152,51 +152,51 @@ impl Protocol {
         }
     }
 
-    /// Which of the two IP versions, if any, `excerpt` begins with: where no number announces it.
-    pub(super) fn of_ip_version(excerpt: Excerpt<'_>) -> Option<Self> {
-        matches!(excerpt.byte(0)? >> 4, 4 | 6).then_some(Self::Ip)
+    /// Which of the two IP versions, if any, `header_bytes` begins with: where no number announces it.
+    pub(super) fn of_ip_version(header_bytes: HeaderBytes<'_>) -> Option<Self> {
+        matches!(header_bytes.byte(0)? >> 4, 4 | 6).then_some(Self::Ip)
     }
 
-    /// What is behind this header at the front of `excerpt`.
-    pub(super) fn peel(self, excerpt: Excerpt<'_>) -> Result<Inner<'_>, Stop> {
+    /// What is behind this header at the front of `header_bytes`.
+    pub(super) fn peel(self, header_bytes: HeaderBytes<'_>) -> Result<Decapsulated<'_>, Stop> {
         match self {
             // IP holds segments and fragments too, so the loop in [`super`] opens it itself.
-            Self::Ip => Ok(Inner::new(self, excerpt)),
-            Self::Ethernet => ethernet::ethernet(excerpt),
-            Self::Vlan => ethernet::vlan(excerpt),
-            Self::LogicalLink => ethernet::logical_link(excerpt),
-            Self::ProviderBackbone => ethernet::provider_backbone(excerpt),
-            Self::ETag => ethernet::e_tag(excerpt),
-            Self::VnTag => ethernet::vn_tag(excerpt),
-            Self::ServiceHeader => ethernet::service_header(excerpt),
-            Self::SwitchTag => ethernet::switch_tag(excerpt),
-            Self::LongSwitchTag => ethernet::long_switch_tag(excerpt),
-            Self::SwitchTagInFront | Self::NetAnalyzer => ethernet::behind_four_bytes(excerpt),
-            Self::Mpls => mpls::labels(excerpt),
-            Self::Gre => gre::gre(excerpt),
-            Self::Pppoe => serial::pppoe(excerpt),
-            Self::Ppp => serial::ppp(excerpt),
-            Self::PppOrCiscoHdlc => serial::ppp_or_cisco_hdlc(excerpt),
-            Self::CiscoHdlc => serial::cisco_hdlc(excerpt),
-            Self::FrameRelay => serial::frame_relay(excerpt),
-            Self::Slip => serial::slip(excerpt),
-            Self::LinuxCooked => host::linux_cooked(excerpt),
-            Self::LinuxCooked2 => host::linux_cooked2(excerpt),
-            Self::Loopback => host::loopback(excerpt),
-            Self::NetfilterLog => host::netfilter_log(excerpt),
-            Self::PacketFilterLog => host::packet_filter_log(excerpt),
-            Self::Encapsulating => host::encapsulating(excerpt),
-            Self::IpNet => host::ip_net(excerpt),
-            Self::PacketTap => host::packet_tap(excerpt),
-            Self::Wireless => wireless::frame(excerpt),
-            Self::Radiotap => wireless::radiotap(excerpt),
-            Self::Prism => wireless::prism(excerpt),
-            Self::PerPacketInformation => wireless::per_packet_information(excerpt),
-            Self::TokenRing => lan::token_ring(excerpt),
-            Self::Fddi => lan::fddi(excerpt),
-            Self::Arcnet => lan::arcnet(excerpt),
-            Self::ArcnetOfLinux => lan::arcnet_of_linux(excerpt),
-            Self::InfiniBand => lan::infiniband(excerpt),
+            Self::Ip => Ok(Decapsulated::new(self, header_bytes)),
+            Self::Ethernet => ethernet::ethernet(header_bytes),
+            Self::Vlan => ethernet::vlan(header_bytes),
+            Self::LogicalLink => ethernet::logical_link(header_bytes),
+            Self::ProviderBackbone => ethernet::provider_backbone(header_bytes),
+            Self::ETag => ethernet::e_tag(header_bytes),
+            Self::VnTag => ethernet::vn_tag(header_bytes),
+            Self::ServiceHeader => ethernet::service_header(header_bytes),
+            Self::SwitchTag => ethernet::switch_tag(header_bytes),
+            Self::LongSwitchTag => ethernet::long_switch_tag(header_bytes),
+            Self::SwitchTagInFront | Self::NetAnalyzer => ethernet::behind_four_bytes(header_bytes),
+            Self::Mpls => mpls::labels(header_bytes),
+            Self::Gre => gre::gre(header_bytes),
+            Self::Pppoe => serial::pppoe(header_bytes),
+            Self::Ppp => serial::ppp(header_bytes),
+            Self::PppOrCiscoHdlc => serial::ppp_or_cisco_hdlc(header_bytes),
+            Self::CiscoHdlc => serial::cisco_hdlc(header_bytes),
+            Self::FrameRelay => serial::frame_relay(header_bytes),
+            Self::Slip => serial::slip(header_bytes),
+            Self::LinuxCooked => host::linux_cooked(header_bytes),
+            Self::LinuxCooked2 => host::linux_cooked2(header_bytes),
+            Self::Loopback => host::loopback(header_bytes),
+            Self::NetfilterLog => host::netfilter_log(header_bytes),
+            Self::PacketFilterLog => host::packet_filter_log(header_bytes),
+            Self::Encapsulating => host::encapsulating(header_bytes),
+            Self::IpNet => host::ip_net(header_bytes),
+            Self::PacketTap => host::packet_tap(header_bytes),
+            Self::Wireless => wireless::frame(header_bytes),
+            Self::Radiotap => wireless::radiotap(header_bytes),
+            Self::Prism => wireless::prism(header_bytes),
+            Self::PerPacketInformation => wireless::per_packet_information(header_bytes),
+            Self::TokenRing => lan::token_ring(header_bytes),
+            Self::Fddi => lan::fddi(header_bytes),
+            Self::Arcnet => lan::arcnet(header_bytes),
+            Self::ArcnetOfLinux => lan::arcnet_of_linux(header_bytes),
+            Self::InfiniBand => lan::infiniband(header_bytes),
         }
     }
 }

@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-use super::fragment::{Fragment, Identity};
-use super::scope::Scope;
-use crate::capture::Timestamp;
+use super::fragment::{DatagramId, IpFragment};
+use super::scope::NetworkScope;
+use crate::capture::{TimeDelta, Timestamp};
 
-/// How long, in nanoseconds, a datagram may take to complete: Linux's `ipfrag_time`, between the 15
+/// How long a datagram may take to complete: Linux's `ipfrag_time`, between the 15
 /// seconds of RFC 791 and the 60 of RFC 8200. Identifications are used again, in IPv4 soon.
-const PATIENCE_NANOS: i64 = 30_000_000_000;
+const PATIENCE: TimeDelta = TimeDelta::from_secs(30);
 
 /// How many bytes of incomplete datagrams are kept: Linux's `ipfrag_high_thresh`.
 const MAXIMUM_BYTES: usize = 4 << 20;
@@ -44,7 +44,7 @@ pub(super) struct Whole {
 pub(super) struct Reassembly {
     /// In order of arrival.
     incomplete: BTreeMap<u64, Incomplete>,
-    numbers: FxHashMap<(Scope, Identity), u64>,
+    numbers: FxHashMap<(NetworkScope, DatagramId), u64>,
     arrivals: u64,
     bytes: usize,
     /// Fragments that came, less those of packets that were completed.
@@ -55,8 +55,8 @@ impl Reassembly {
     /// Takes a fragment seen at `time`; gives back the datagram that it completes.
     pub(super) fn push(
         &mut self,
-        scope: Scope,
-        fragment: &Fragment<'_>,
+        scope: NetworkScope,
+        fragment: &IpFragment<'_>,
         time: Timestamp,
     ) -> Option<Whole> {
         self.expire(time);
@@ -92,7 +92,7 @@ impl Reassembly {
     /// were set or files merged, is given up by the bounds.
     fn expire(&mut self, time: Timestamp) {
         while let Some((&oldest, datagram)) = self.incomplete.first_key_value() {
-            if time.nanos_since(datagram.begun) <= PATIENCE_NANOS {
+            if time - datagram.begun <= PATIENCE {
                 return;
             }
             self.remove(oldest);
@@ -110,7 +110,7 @@ impl Reassembly {
 /// A datagram that lacks fragments.
 #[derive(Debug)]
 struct Incomplete {
-    key: (Scope, Identity),
+    key: (NetworkScope, DatagramId),
     begun: Timestamp,
     /// How many fragments came, duplicates too.
     fragments: u64,
@@ -129,7 +129,7 @@ struct Incomplete {
 }
 
 impl Incomplete {
-    fn new(key: (Scope, Identity), begun: Timestamp) -> Self {
+    fn new(key: (NetworkScope, DatagramId), begun: Timestamp) -> Self {
         Self {
             key,
             begun,
@@ -148,7 +148,7 @@ impl Incomplete {
         self.headers.len() + self.payload.len()
     }
 
-    fn push(&mut self, fragment: &Fragment<'_>) {
+    fn push(&mut self, fragment: &IpFragment<'_>) {
         self.fragments += 1;
         if self.is_hostile || self.add(fragment).is_some() {
             return;
@@ -164,7 +164,7 @@ impl Incomplete {
     /// Overlapping fragments were only ever sent to deceive whoever watches: receivers disagree on
     /// which copy counts. So the datagram is dropped (RFC 5722, section 4, which Linux applies to IPv4
     /// too) unless the fragment brings nothing new: then it is a duplicate, and the first one counts.
-    fn add(&mut self, fragment: &Fragment<'_>) -> Option<()> {
+    fn add(&mut self, fragment: &IpFragment<'_>) -> Option<()> {
         let begin = fragment.offset;
         let end = begin.checked_add(u32::try_from(fragment.payload.length).ok()?)?;
         if fragment.headers.len() + end as usize > LONGEST_PACKET {

@@ -2,7 +2,7 @@
 
 use etherparse::VlanId;
 
-use super::content::{Fault, Stop, Tunnel};
+use super::stop::{PacketFault, Stop, Tunnel};
 
 /// Width of a VLAN identifier (IEEE 802.1Q, section 9.6).
 const VLAN_BITS: u32 = 12;
@@ -12,7 +12,7 @@ const VLAN_TAGS: u32 = u64::BITS / VLAN_BITS;
 
 /// What a header says about the network that its packet belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Network {
+pub(super) enum NetworkTag {
     /// The one around it.
     Same,
     /// A VLAN.
@@ -33,21 +33,21 @@ pub(super) enum Network {
 /// labels, the interfaces in VN-tags. Nor is a tunnel that names no network (IP in IP, GRE without a
 /// key): a balancer tunnels requests to servers whose answers travel bare.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Scope {
+pub(super) struct NetworkScope {
     /// Everything up to and with the innermost tunnel; 0 where there is none.
     tunnels: u64,
     /// The VLAN identifiers inside that.
     vlans: u64,
 }
 
-impl Scope {
+impl NetworkScope {
     /// The scope within a header that names `network`.
     #[inline]
-    pub(super) fn within(self, network: Network) -> Result<Self, Stop> {
+    pub(super) fn within(self, network: NetworkTag) -> Result<Self, Stop> {
         match network {
-            Network::Same => Ok(self),
-            Network::Vlan(identifier) => self.within_vlan(identifier),
-            Network::Tunnel(tunnel, identifier) => Ok(self.within_tunnel(tunnel, identifier)),
+            NetworkTag::Same => Ok(self),
+            NetworkTag::Vlan(identifier) => self.within_vlan(identifier),
+            NetworkTag::Tunnel(tunnel, identifier) => Ok(self.within_tunnel(tunnel, identifier)),
         }
     }
 
@@ -58,7 +58,7 @@ impl Scope {
             return Ok(self);
         }
         if self.vlans >> ((VLAN_TAGS - 1) * VLAN_BITS) != 0 {
-            return Err(Fault::Nesting.into());
+            return Err(PacketFault::Nesting.into());
         }
         let vlans = self.vlans << VLAN_BITS | u64::from(identifier.value());
         Ok(Self { vlans, ..self })
@@ -104,12 +104,12 @@ mod tests {
 
     use super::*;
 
-    fn vlan(identifier: u16) -> Network {
-        Network::Vlan(VlanId::try_new(identifier).unwrap())
+    fn vlan(identifier: u16) -> NetworkTag {
+        NetworkTag::Vlan(VlanId::try_new(identifier).unwrap())
     }
 
-    fn scope(networks: &[Network]) -> u64 {
-        let start = Ok(Scope::default());
+    fn scope(networks: &[NetworkTag]) -> u64 {
+        let start = Ok(NetworkScope::default());
         let scope = networks
             .iter()
             .fold(start, |scope, network| scope?.within(*network));
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn different_networks_have_different_numbers() {
-        use Network::Tunnel as Within;
+        use NetworkTag::Tunnel as Within;
         let vni = |identifier| Within(Tunnel::Vxlan, identifier);
         let networks = [
             vec![],
@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(numbers.len(), networks.len());
         assert!(numbers.contains(&0));
         assert_eq!(
-            scope(&[Network::Same, vni(5), Network::Same]),
+            scope(&[NetworkTag::Same, vni(5), NetworkTag::Same]),
             scope(&[vni(5)])
         );
     }
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn neighbouring_identifiers_spread_over_all_bits() {
         let numbers: Vec<u64> = (0..4096)
-            .map(|identifier| scope(&[Network::Tunnel(Tunnel::Vxlan, identifier)]))
+            .map(|identifier| scope(&[NetworkTag::Tunnel(Tunnel::Vxlan, identifier)]))
             .collect();
         let changed: u32 = numbers
             .windows(2)

@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use etherparse::err::tcp::HeaderSliceError;
 use etherparse::{TcpHeader, TcpSlice};
 
-use super::content::{Fault, Stop};
-use super::excerpt::Excerpt;
+use super::header_bytes::HeaderBytes;
 use super::internet::Datagram;
-use super::scope::Scope;
+use super::scope::NetworkScope;
+use super::stop::{PacketFault, Stop};
 use super::{Segment, TcpFlags};
 use crate::capture::Stamp;
 
@@ -16,10 +16,10 @@ use crate::capture::Stamp;
 #[inline]
 pub(super) fn segment<'a>(
     stamp: Stamp,
-    scope: Scope,
+    scope: NetworkScope,
     datagram: &Datagram<'a>,
 ) -> Result<Segment<'a>, Stop> {
-    let Excerpt { captured, length } = datagram.payload;
+    let HeaderBytes { captured, length } = datagram.payload;
     let mut optionless = [0; TcpHeader::MIN_LEN];
     let (tcp, payload, header_length) = match TcpSlice::from_slice(captured) {
         Ok(tcp) => {
@@ -34,7 +34,7 @@ pub(super) fn segment<'a>(
     };
     let payload_length = length
         .checked_sub(header_length)
-        .ok_or(Fault::TcpDataOffset)?;
+        .ok_or(PacketFault::TcpDataOffset)?;
     let flags = flags(&tcp);
     Ok(Segment {
         stamp,
@@ -92,16 +92,19 @@ fn timestamp(mut options: &[u8]) -> Option<u32> {
 
 /// The header's length where the snap length cut its options alone: all that is needed of it is there
 /// then. Tells such a header from one cut earlier, and from one its own packet has no room for.
-fn cut_in_options(error: &HeaderSliceError, payload: Excerpt<'_>) -> Result<usize, Fault> {
+fn cut_in_options(
+    error: &HeaderSliceError,
+    payload: HeaderBytes<'_>,
+) -> Result<usize, PacketFault> {
     match error {
         HeaderSliceError::Len(error) if error.required_len > payload.length => {
-            Err(Fault::TcpDataOffset)
+            Err(PacketFault::TcpDataOffset)
         }
         HeaderSliceError::Len(_) if payload.captured.len() < TcpHeader::MIN_LEN => {
-            Err(Fault::TcpHeaderCut)
+            Err(PacketFault::TcpHeaderCut)
         }
         HeaderSliceError::Len(error) => Ok(error.required_len),
-        HeaderSliceError::Content(_) => Err(Fault::TcpDataOffset),
+        HeaderSliceError::Content(_) => Err(PacketFault::TcpDataOffset),
     }
 }
 
@@ -109,8 +112,8 @@ fn cut_in_options(error: &HeaderSliceError, payload: Excerpt<'_>) -> Result<usiz
 fn without_options<'a>(
     captured: &[u8],
     header: &'a mut [u8; TcpHeader::MIN_LEN],
-) -> Result<TcpSlice<'a>, Fault> {
-    *header = *captured.first_chunk().ok_or(Fault::TcpHeaderCut)?;
+) -> Result<TcpSlice<'a>, PacketFault> {
+    *header = *captured.first_chunk().ok_or(PacketFault::TcpHeaderCut)?;
     header[12] = 0x50 | header[12] & 0x0f;
-    TcpSlice::from_slice(header).map_err(|_| Fault::TcpDataOffset)
+    TcpSlice::from_slice(header).map_err(|_| PacketFault::TcpDataOffset)
 }

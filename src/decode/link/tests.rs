@@ -13,7 +13,7 @@ use etherparse::{
     IpHeaders, IpNumber, Ipv4Extensions, Ipv4Header, Ipv6Header, PacketBuilder, TcpHeader,
 };
 
-use super::{Content, Decoder, Fault, MAXIMUM_LAYERS, Other, Segment, Tunnel};
+use super::{Decoder, MAXIMUM_LAYERS, Other, PacketFault, Segment, Stop, Tunnel};
 use crate::capture::{LinkType, Packet, Stamp, Timestamp};
 
 const CLIENT: [u8; 4] = [10, 0, 0, 1];
@@ -111,7 +111,7 @@ fn packet(link_type: LinkType, data: &[u8]) -> Packet<'_> {
 }
 
 /// What a decoder without a past makes of `packet`.
-fn decode<'a>(packet: &Packet<'a>) -> Content<'a> {
+fn decode<'a>(packet: &Packet<'a>) -> Result<Segment<'a>, Stop> {
     // A segment may borrow from its decoder, so the decoder must outlive the test.
     Box::leak(Box::<Decoder>::default()).decode(packet)
 }
@@ -120,23 +120,23 @@ fn segment(link_type: LinkType, data: &[u8]) -> Segment<'_> {
     expect_segment(decode(&packet(link_type, data)))
 }
 
-fn expect_segment(content: Content<'_>) -> Segment<'_> {
+fn expect_segment(content: Result<Segment<'_>, Stop>) -> Segment<'_> {
     match content {
-        Content::Tcp(segment) => segment,
+        Ok(segment) => segment,
         other => panic!("expected a segment, found {other:?}"),
     }
 }
 
 fn other(link_type: LinkType, data: &[u8]) -> Other {
     match decode(&packet(link_type, data)) {
-        Content::Other(other) => other,
+        Err(Stop::Other(other)) => other,
         content => panic!("expected something else, found {content:?}"),
     }
 }
 
-fn fault(link_type: LinkType, data: &[u8]) -> Fault {
+fn fault(link_type: LinkType, data: &[u8]) -> PacketFault {
     match decode(&packet(link_type, data)) {
-        Content::Damaged(fault) => fault,
+        Err(Stop::Damaged(fault)) => fault,
         content => panic!("expected damage, found {content:?}"),
     }
 }
@@ -289,7 +289,7 @@ fn a_hop_by_hop_header_out_of_place_is_damage() {
         6, 0, 1, 4, 0, 0, 0, 0, // hop-by-hop options
     ];
     let bytes = ipv6_packet_with(DESTINATION_OPTIONS, &extensions);
-    assert_eq!(fault(LinkType::RAW, &bytes), Fault::ExtensionHeader);
+    assert_eq!(fault(LinkType::RAW, &bytes), PacketFault::ExtensionHeader);
 }
 
 #[test]
@@ -343,9 +343,9 @@ fn tags_inside_cooked_packets_make_the_scope_too() {
 fn more_tags_than_a_scope_holds_are_refused() {
     let six = [[0x8100, 1]; 6].concat();
     let bytes = frame(&[&six[..], &[0x0800]].concat(), &ipv4_packet());
-    assert_eq!(fault(LinkType::ETHERNET, &bytes), Fault::Nesting);
+    assert_eq!(fault(LinkType::ETHERNET, &bytes), PacketFault::Nesting);
     // Priority tags take no room in the scope; the bound on layers ends them.
     let many = [[0x8100, 0]; 300].concat();
     let bytes = frame(&[&many[..], &[0x0800]].concat(), &ipv4_packet());
-    assert_eq!(fault(LinkType::ETHERNET, &bytes), Fault::Nesting);
+    assert_eq!(fault(LinkType::ETHERNET, &bytes), PacketFault::Nesting);
 }

@@ -10,8 +10,8 @@
 use std::collections::BTreeMap;
 
 use super::sequence::ORIGIN;
-use crate::capture::Timestamp;
-use crate::decode::Carrier;
+use crate::capture::{TimeDelta, Timestamp};
+use crate::decode::{Carrier, StreamPart};
 
 /// Bytes held behind a hole before the hole is given up. Above the 3 MiB that a fast path with
 /// default Linux buffers keeps in flight, so that a retransmission still finds its hole.
@@ -29,19 +29,19 @@ const FIRST_NODE: usize = 1_024;
 /// spans a few packets.
 const PATIENCE_PIECES: u32 = 64;
 
-/// How long, in nanoseconds, an acknowledged hole is kept open for the same reason.
-const PATIENCE_NANOS: i64 = 200_000_000;
+/// How long an acknowledged hole is kept open for the same reason.
+const PATIENCE: TimeDelta = TimeDelta::from_millis(200);
 
-/// How long, in nanoseconds, a hole is kept open that nobody acknowledged: its sender may try again
+/// How long a hole is kept open that nobody acknowledged: its sender may try again
 /// for as long as this after an outage, and where only one direction was captured nothing else
 /// would ever end the wait.
-const RETRANSMISSION_NANOS: i64 = 30_000_000_000;
+const RETRANSMISSION: TimeDelta = TimeDelta::from_secs(30);
 
-/// A piece that fills a hole sooner than this, in nanoseconds, was reordered on the way rather
+/// A piece that fills a hole sooner than this was reordered on the way rather
 /// than sent again: the threshold that Wireshark uses too.
-pub(super) const REORDER_NANOS: i64 = 3_000_000;
+pub(super) const REORDERED: TimeDelta = TimeDelta::from_millis(3);
 
-/// What comes next in a byte stream.
+/// What comes next in the byte stream of one side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chunk<'a> {
     /// Bytes, and the segment that first carried them.
@@ -52,9 +52,6 @@ pub enum Chunk<'a> {
         data: &'a [u8],
         /// What carried them.
         carrier: Carrier,
-        /// What they were sealed in, where they came under protection: then `position` counts the
-        /// bytes that were protected, and `carrier` is what carried the seal's first byte.
-        sealed: Option<Sealed>,
     },
     /// Bytes that the capture does not hold.
     Gap {
@@ -65,30 +62,38 @@ pub enum Chunk<'a> {
         /// What showed that they are missing.
         carrier: Carrier,
     },
-    /// Protected bytes that cannot be had, and nobody knows how many. TCP itself never gives this.
-    Break {
-        /// How many bytes of the TCP stream are missing from the capture because of which, as far
-        /// as not told before.
-        missing: u64,
-        /// What showed it.
-        carrier: Carrier,
-    },
 }
 
-/// What bytes were sealed in: their receiver has them only once it has all of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sealed {
-    /// Position of its first byte in the TCP stream.
-    pub begins: u64,
-    /// Position after its last byte there.
-    pub ends: u64,
-    /// What carried its last byte.
-    pub completed: Carrier,
+impl<'a> From<Chunk<'a>> for StreamPart<'a> {
+    #[inline]
+    fn from(chunk: Chunk<'a>) -> Self {
+        match chunk {
+            Chunk::Bytes {
+                position,
+                data,
+                carrier,
+            } => Self::Bytes {
+                position,
+                data,
+                carrier,
+                record: None,
+            },
+            Chunk::Gap {
+                position,
+                length,
+                carrier,
+            } => Self::Gap {
+                position,
+                length,
+                carrier,
+            },
+        }
+    }
 }
 
 /// A part of the byte stream as one segment carried it.
 #[derive(Clone, Copy, Debug)]
-pub struct Piece<'a> {
+pub struct SegmentData<'a> {
     /// Position of its first byte.
     pub position: u64,
     /// The captured bytes.
@@ -196,7 +201,7 @@ impl Assembler {
     }
 
     /// Takes a piece and passes on what is in order by now.
-    pub fn push(&mut self, piece: Piece<'_>, sink: &mut impl FnMut(Chunk<'_>)) {
+    pub fn push(&mut self, piece: SegmentData<'_>, sink: &mut impl FnMut(Chunk<'_>)) {
         let end = piece.position.saturating_add(piece.length);
         if piece.length == 0 || self.is_keepalive_probe(&piece) {
             return;
@@ -210,7 +215,7 @@ impl Assembler {
         if piece.sent_again || late && self.is_sent_again(&piece, end) {
             self.retransmissions += 1;
         }
-        let piece = Piece {
+        let piece = SegmentData {
             carrier: Carrier {
                 original: piece.carrier.original && !late,
                 ..piece.carrier
@@ -227,9 +232,9 @@ impl Assembler {
         }
         self.hold(piece, end);
         self.drain(sink);
-        let outlived = self.hole.is_some_and(|hole| {
-            piece.carrier.stamp.time.nanos_since(hole.since) > RETRANSMISSION_NANOS
-        });
+        let outlived = self
+            .hole
+            .is_some_and(|hole| piece.carrier.stamp.time - hole.since > RETRANSMISSION);
         if outlived || self.held_bytes > MAX_HELD_BYTES {
             self.give_up(sink);
         }
@@ -255,7 +260,7 @@ impl Assembler {
             pieces: 0,
         });
         patience.pieces += 1;
-        if patience.pieces > PATIENCE_PIECES || now.nanos_since(patience.since) > PATIENCE_NANOS {
+        if patience.pieces > PATIENCE_PIECES || now - patience.since > PATIENCE {
             self.give_up(sink);
         }
     }
@@ -292,13 +297,13 @@ impl Assembler {
 
     /// A TCP keep-alive: at most one byte, just before the next one, sent to provoke an answer
     /// (RFC 9293, section 3.8.4).
-    const fn is_keepalive_probe(&self, piece: &Piece<'_>) -> bool {
+    const fn is_keepalive_probe(&self, piece: &SegmentData<'_>) -> bool {
         piece.length == 1 && self.begun && piece.position.saturating_add(1) == self.highest
     }
 
     /// Whether a piece that begins below the highest byte seen was sent before, rather than
     /// overtaken on its way.
-    fn is_sent_again(&self, piece: &Piece<'_>, end: u64) -> bool {
+    fn is_sent_again(&self, piece: &SegmentData<'_>, end: u64) -> bool {
         let fills_hole = end > self.next
             && self
                 .held
@@ -306,15 +311,13 @@ impl Assembler {
                 .next_back()
                 .is_none_or(|(position, held)| position + held.length <= piece.position);
         match self.hole {
-            Some(hole) if fills_hole => {
-                piece.carrier.stamp.time.nanos_since(hole.since) > REORDER_NANOS
-            }
+            Some(hole) if fills_hole => piece.carrier.stamp.time - hole.since > REORDERED,
             _ => true,
         }
     }
 
     /// Passes on an in-order piece without copying it.
-    fn pass_on(&mut self, piece: Piece<'_>, sink: &mut impl FnMut(Chunk<'_>)) {
+    fn pass_on(&mut self, piece: SegmentData<'_>, sink: &mut impl FnMut(Chunk<'_>)) {
         let seen = self.next - piece.position;
         let carrier = piece.carrier;
         let fresh = usize::try_from(seen)
@@ -325,7 +328,6 @@ impl Assembler {
                 position: self.next,
                 data,
                 carrier,
-                sealed: None,
             });
             self.next += data.len() as u64;
         }
@@ -336,7 +338,7 @@ impl Assembler {
     }
 
     /// Keeps those parts of a piece that no held piece covers.
-    fn hold(&mut self, piece: Piece<'_>, end: u64) {
+    fn hold(&mut self, piece: SegmentData<'_>, end: u64) {
         let mut cursor = piece.position.max(self.next);
         while cursor < end {
             let below = self.held.range(..=cursor).next_back();
@@ -385,7 +387,7 @@ impl Assembler {
                 carrier,
             } = held;
             self.pass_on(
-                Piece {
+                SegmentData {
                     position,
                     data: &data,
                     length,
@@ -428,7 +430,7 @@ impl Assembler {
 }
 
 /// The captured bytes of `piece` between two positions.
-fn captured<'a>(piece: &Piece<'a>, from: u64, until: u64) -> &'a [u8] {
+fn captured<'a>(piece: &SegmentData<'a>, from: u64, until: u64) -> &'a [u8] {
     let index = |position: u64| {
         usize::try_from(position - piece.position)
             .unwrap_or(usize::MAX)

@@ -1,4 +1,4 @@
-//! Copies: segments that were captured more than once, and that were sent once.
+//! Duplicates: segments that were captured more than once, and that were sent once.
 //!
 //! In: the segments of a connection, both ways. Out: which of them the capture has shown before, so
 //! that they are left out as if never captured. What never happens here: a copy taken for a
@@ -22,27 +22,27 @@
 //! 2. The clock in the timestamps option. It ticks at least once a second and every millisecond in
 //!    practice (RFC 7323, section 5.4), and no retransmission timer is as short. Only a fast
 //!    retransmission within the same tick, of a sender without mark 1, is taken for a copy.
-//! 3. Without either mark, only time is left: [`NEAR_NANOS`].
+//! 3. Without either mark, only time is left: [`NEAR`].
 //!
 //! Segments are cut up and put together by network cards (TSO, GRO), so that the copies of one place
 //! may be parts of the other's: the first part has the same identification, each further one the next.
 
 use std::collections::VecDeque;
 
-use super::signal::Side;
-use crate::capture::{Stamp, Timestamp};
+use super::side::{PerEnd, Side};
+use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::link::{Segment, TcpFlags};
 
-/// Unmarked segments that are equal and less than this apart, in nanoseconds, are copies: a
+/// Unmarked segments that are equal and less than this apart are copies: a
 /// packet is through a host or a switch by then, and a retransmission takes a round trip at least.
-const NEAR_NANOS: i64 = 1_000_000;
+const NEAR: TimeDelta = TimeDelta::from_millis(1);
 
 /// The same for a SYN: it is sent again after a second (RFC 6298, section 2.1), and half of that is
 /// more than any path takes.
-const NEAR_SYN_NANOS: i64 = 500_000_000;
+const NEAR_SYN: TimeDelta = TimeDelta::from_millis(500);
 
-/// A packet has passed all interfaces of a host within this, in nanoseconds, busy as it may be.
-const NEAR_ELSEWHERE_NANOS: i64 = 50_000_000;
+/// A packet has passed all interfaces of a host within this, busy as it may be.
+const NEAR_ELSEWHERE: TimeDelta = TimeDelta::from_millis(50);
 
 /// How many segments of a connection are remembered: those of a millisecond of a busy one. They cost
 /// a kilobyte then; a short connection takes what it needs.
@@ -52,8 +52,8 @@ const USUAL_MEMORY: usize = 32;
 /// 40,000 packets a second take over a path of 50 ms, in 80 KB.
 const MOST_MEMORY: usize = 2_048;
 
-/// How far back, in nanoseconds, memory is stretched for copies at most: no path takes longer.
-const MOST_REACH_NANOS: i64 = 500_000_000;
+/// How far back memory is stretched for copies at most: no path takes longer.
+const MOST_REACH: TimeDelta = TimeDelta::from_millis(500);
 
 /// How many files can show a connection beside the first that does. Of further ones the copies are
 /// found one by one.
@@ -61,7 +61,7 @@ const MAX_ELSEWHERE: usize = 64;
 
 /// What was left out of a connection because it had been captured before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Copied {
+pub struct DuplicateStats {
     /// Segments captured again.
     pub segments: u64,
     /// The first of them.
@@ -72,12 +72,12 @@ pub struct Copied {
 
 /// What a connection's segments were, as far back as it takes to know a copy of one.
 #[derive(Debug, Default)]
-pub(super) struct Copies {
+pub(super) struct Duplicates {
     recent: VecDeque<Sighting>,
-    numbering: [Numbering; 2],
-    /// How far back copies reach, in nanoseconds, with as much again to spare.
-    reach: i64,
-    copied: Copied,
+    numbering: PerEnd<Numbering>,
+    /// How far back copies reach, with as much again to spare.
+    reach: TimeDelta,
+    found: DuplicateStats,
     /// The file that showed the connection first: its view counts.
     home: Option<u32>,
     /// Files known to show the same connection from another place, or the same place again.
@@ -115,10 +115,10 @@ struct Sighting {
     from: Side,
 }
 
-impl Copies {
+impl Duplicates {
     /// What was left out so far.
-    pub(super) const fn copied(&self) -> Copied {
-        self.copied
+    pub(super) const fn found(&self) -> DuplicateStats {
+        self.found
     }
 
     /// Whether a segment comes from a file whose view of the connection does not count. `blind` says
@@ -139,14 +139,14 @@ impl Copies {
 
     /// Whether a segment that brings nothing new was captured before. If so it is counted. `passed` says
     /// that all of its bytes are known, so that it may be several segments in one.
-    pub(super) fn is_copy(&mut self, from: Side, segment: &Segment<'_>, passed: bool) -> bool {
+    pub(super) fn is_duplicate(&mut self, from: Side, segment: &Segment<'_>, passed: bool) -> bool {
         let again = Sighting::of(from, segment);
-        let numbered = self.numbering(from).varies_with(segment.identification);
+        let numbered = self.numbering[from].varies_with(segment.identification);
         let first = self
             .recent
             .iter()
             .rev()
-            .find(|first| again.is_copy_of(first, numbered, passed))
+            .find(|first| again.is_duplicate_of(first, numbered, passed))
             .copied();
         let Some(first) = first else {
             return false;
@@ -158,10 +158,8 @@ impl Copies {
         if !idle || again.is_marked(numbered) {
             self.count(segment.stamp);
         }
-        let distance = again.time.nanos_since(first.time).saturating_abs();
-        self.reach = self
-            .reach
-            .max(distance.saturating_mul(2).min(MOST_REACH_NANOS));
+        let distance = (again.time - first.time).abs();
+        self.reach = self.reach.max((distance * 2).min(MOST_REACH));
         if first.file != again.file {
             self.part(&first, segment.stamp);
         }
@@ -190,14 +188,14 @@ impl Copies {
             let needed = self
                 .recent
                 .front()
-                .is_some_and(|oldest| now.nanos_since(oldest.time) < self.reach);
+                .is_some_and(|oldest| now - oldest.time < self.reach);
             if needed && self.recent.len() < MOST_MEMORY {
                 break;
             }
             self.recent.pop_front();
         }
         self.recent.push_back(Sighting::of(from, segment));
-        let numbering = self.numbering_mut(from);
+        let numbering = &mut self.numbering[from];
         numbering.varies = numbering.varies_with(segment.identification);
         if segment.identification != 0 {
             numbering.last = segment.identification;
@@ -215,31 +213,15 @@ impl Copies {
         if self.together || self.elsewhere.contains(&other) {
             return;
         }
-        self.copied.elsewhere.get_or_insert(again);
+        self.found.elsewhere.get_or_insert(again);
         if self.elsewhere.len() < MAX_ELSEWHERE {
             self.elsewhere.push(other);
         }
     }
 
     fn count(&mut self, stamp: Stamp) {
-        self.copied.segments += 1;
-        self.copied.first.get_or_insert(stamp);
-    }
-
-    const fn numbering(&self, from: Side) -> &Numbering {
-        let [first, second] = &self.numbering;
-        match from {
-            Side::First => first,
-            Side::Second => second,
-        }
-    }
-
-    const fn numbering_mut(&mut self, from: Side) -> &mut Numbering {
-        let [first, second] = &mut self.numbering;
-        match from {
-            Side::First => first,
-            Side::Second => second,
-        }
+        self.found.segments += 1;
+        self.found.first.get_or_insert(stamp);
     }
 }
 
@@ -268,7 +250,7 @@ impl Sighting {
     }
 
     /// Whether this is `first` captured again, or a part of it, or more of the same.
-    fn is_copy_of(&self, first: &Self, numbered: bool, passed: bool) -> bool {
+    fn is_duplicate_of(&self, first: &Self, numbered: bool, passed: bool) -> bool {
         let alike = self.from == first.from
             && self.acknowledgement == first.acknowledgement
             && self.timestamp == first.timestamp
@@ -332,13 +314,13 @@ impl Sighting {
 
     /// Whether the two are as close as a segment's passages through the interfaces of one host.
     fn is_near_elsewhere(&self, first: &Self) -> bool {
-        self.time.nanos_since(first.time).saturating_abs() <= NEAR_ELSEWHERE_NANOS
+        (self.time - first.time).abs() <= NEAR_ELSEWHERE
     }
 
     /// Whether the two are so close that they are one if nothing speaks against it.
     fn is_near(&self, first: &Self) -> bool {
         let opens = self.flags.contains(TcpFlags::SYN);
-        let near = if opens { NEAR_SYN_NANOS } else { NEAR_NANOS };
-        self.time.nanos_since(first.time).saturating_abs() < near
+        let near = if opens { NEAR_SYN } else { NEAR };
+        (self.time - first.time).abs() < near
     }
 }

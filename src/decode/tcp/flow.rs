@@ -4,15 +4,16 @@ mod waiting;
 
 use std::net::SocketAddr;
 
-use super::assembler::{Piece, REORDER_NANOS};
-use super::duplicates::{Copied, Copies};
-use super::half::{Half, lacks};
+use super::assembler::{REORDERED, SegmentData};
+use super::duplicates::{DuplicateStats, Duplicates};
+use super::half::{Half, awaited};
 use super::handshake::Handshake;
-use super::path_stats::Vitals;
-use super::reorder::{Order, Overtaken};
-use super::sequence::Line;
-use super::signal::{Ending, Side, Signal};
-use crate::capture::{Stamp, Timestamp};
+use super::path_stats::PathStats;
+use super::reorder::{Overtaken, ReorderQueue};
+use super::sequence::SequenceSpace;
+use super::side::{PerEnd, Side};
+use super::signal::{Ending, Signal};
+use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::Carrier;
 use crate::decode::link::{Segment, TcpFlags};
 
@@ -24,15 +25,15 @@ const NEVER: Timestamp = Timestamp::from_nanos(i64::MAX);
 pub struct Flow {
     /// Wireshark's `tcp.stream`.
     index: u32,
-    addresses: [SocketAddr; 2],
-    halves: [Half; 2],
+    addresses: PerEnd<SocketAddr>,
+    halves: PerEnd<Half>,
     opened_by: Option<Side>,
     opened: Option<Stamp>,
-    syn_ack_nanos: Option<i64>,
+    syn_ack_after: Option<TimeDelta>,
     handshake: Option<Handshake>,
     last_seen: Stamp,
-    copies: Copies,
-    order: Order,
+    duplicates: Duplicates,
+    reorder: ReorderQueue,
     broken_off: bool,
 }
 
@@ -40,15 +41,18 @@ impl Flow {
     pub(super) fn new(index: u32, segment: &Segment<'_>) -> Self {
         Self {
             index,
-            addresses: [segment.source, segment.destination],
-            halves: [Half::default(), Half::default()],
+            addresses: PerEnd {
+                first: segment.source,
+                second: segment.destination,
+            },
+            halves: PerEnd::default(),
             opened_by: None,
             opened: None,
-            syn_ack_nanos: None,
+            syn_ack_after: None,
             handshake: None,
             last_seen: segment.stamp,
-            copies: Copies::default(),
-            order: Order::default(),
+            duplicates: Duplicates::default(),
+            reorder: ReorderQueue::default(),
             broken_off: false,
         }
     }
@@ -61,12 +65,8 @@ impl Flow {
 
     /// A side's address.
     #[must_use]
-    pub const fn address(&self, side: Side) -> SocketAddr {
-        let [first, second] = self.addresses;
-        match side {
-            Side::First => first,
-            Side::Second => second,
-        }
+    pub fn address(&self, side: Side) -> SocketAddr {
+        self.addresses[side]
     }
 
     /// Who sent the SYN, if the handshake was captured.
@@ -95,20 +95,20 @@ impl Flow {
 
     /// Whether a side sent anything at all.
     #[must_use]
-    pub const fn spoke(&self, side: Side) -> bool {
-        self.half(side).spoke
+    pub fn spoke(&self, side: Side) -> bool {
+        self.halves[side].spoke
     }
 
     /// Whether the SYN or SYN-ACK of a side was seen, and so the beginning of its bytes.
     #[must_use]
-    pub const fn begun(&self, side: Side) -> bool {
-        self.half(side).initial_sequence.is_some()
+    pub fn begun(&self, side: Side) -> bool {
+        self.halves[side].initial_sequence.is_some()
     }
 
     /// How a side ended its half, if it did; a reset outdoes a FIN.
     #[must_use]
-    pub const fn ending(&self, side: Side) -> Option<Ending> {
-        let half = self.half(side);
+    pub fn ending(&self, side: Side) -> Option<Ending> {
+        let half = &self.halves[side];
         match (half.reset, half.fin) {
             (true, _) => Some(Ending::Rst),
             (false, Some(_)) => Some(Ending::Fin),
@@ -119,29 +119,29 @@ impl Flow {
     /// Segments that carried nothing new, both ways.
     #[must_use]
     pub const fn retransmissions(&self) -> u64 {
-        let [first, second] = &self.halves;
+        let PerEnd { first, second } = &self.halves;
         first.assembler.retransmissions() + second.assembler.retransmissions()
     }
 
     /// What was left out because it was captured twice.
     #[must_use]
-    pub const fn copied(&self) -> Copied {
-        self.copies.copied()
+    pub const fn duplicates(&self) -> DuplicateStats {
+        self.duplicates.found()
     }
 
     /// How well a side's bytes got across, once nothing more will come.
     #[must_use]
-    pub fn take_vitals(&mut self, side: Side) -> Vitals {
+    pub fn take_path_stats(&mut self, side: Side) -> PathStats {
         let last_seen = self.last_seen;
-        let vitals = &mut self.half_mut(side).vitals;
-        vitals.break_silence(last_seen);
-        std::mem::take(vitals)
+        let path_stats = &mut self.halves[side].path_stats;
+        path_stats.break_silence(last_seen);
+        std::mem::take(path_stats)
     }
 
     /// Position of the next byte of a side's stream to be passed on.
     #[must_use]
-    pub const fn next(&self, side: Side) -> u64 {
-        self.half(side).assembler.next()
+    pub fn next(&self, side: Side) -> u64 {
+        self.halves[side].assembler.next()
     }
 
     /// Whether nothing more is to be expected: reset, or ended by both with all bytes passed on or,
@@ -149,8 +149,8 @@ impl Flow {
     #[must_use]
     pub fn is_over(&self) -> bool {
         let ended = |side: Side| {
-            let acknowledged = self.half(side.peer()).acknowledged;
-            self.half(side).fin.is_some_and(|fin| {
+            let acknowledged = self.halves[side.peer()].acknowledged;
+            self.halves[side].fin.is_some_and(|fin| {
                 self.next(side) >= fin || acknowledged.is_some_and(|upto| upto > fin)
             })
         };
@@ -165,16 +165,19 @@ impl Flow {
     pub(super) fn is_reopened_by(&self, segment: &Segment<'_>) -> bool {
         let opens = segment.flags.contains(TcpFlags::SYN) && segment.acknowledgement.is_none();
         let from = self.side_of(segment);
-        let half = self.half(from);
+        let half = &self.halves[from];
         let late = half.initial_sequence.is_none()
-            && half.line == Some(Line::beginning_at(segment.sequence.wrapping_add(1)));
-        let awaited = half.line.is_none() && self.order.follows(from, segment.sequence);
+            && half.sequence_space
+                == Some(SequenceSpace::beginning_at(
+                    segment.sequence.wrapping_add(1),
+                ));
+        let awaited = half.sequence_space.is_none() && self.reorder.follows(from, segment.sequence);
         opens && half.initial_sequence != Some(segment.sequence) && !late && !awaited
     }
 
     /// Who sent a segment of other addresses, if this flow has just shown it.
     pub(super) fn sender_of(&self, segment: &Segment<'_>, translated: bool) -> Option<Side> {
-        self.copies.sender_of(segment, translated)
+        self.duplicates.sender_of(segment, translated)
     }
 
     /// Takes a segment; `false` where it is left out because it was captured before.
@@ -187,10 +190,10 @@ impl Flow {
         if self.was_captured_before(from, segment) {
             return false;
         }
-        self.copies.remember(from, segment);
-        if self.order.is_kept() {
-            if self.order.awaits(lacks(&self.halves, from, segment)) {
-                self.order.hold(from, segment, Overtaken::No);
+        self.duplicates.remember(from, segment);
+        if self.reorder.is_empty() {
+            if self.reorder.awaits(awaited(&self.halves, from, segment)) {
+                self.reorder.hold(from, segment, Overtaken::No);
             } else {
                 self.apply(from, segment, Overtaken::No, sink);
             }
@@ -220,7 +223,7 @@ impl Flow {
         sink: &mut impl FnMut(Signal<'_>),
     ) {
         self.last_seen = self.last_seen.max(segment.stamp);
-        self.half_mut(from).spoke = true;
+        self.halves[from].spoke = true;
         self.measure(from, segment);
         if segment.flags.contains(TcpFlags::SYN) {
             self.synchronise(from, segment);
@@ -230,8 +233,8 @@ impl Flow {
             && let Some(opened) = self.opened
         {
             self.handshake = Some(Handshake {
-                nanos: segment.stamp.time.nanos_since(opened.time),
-                beyond_nanos: self.syn_ack_nanos,
+                round_trip: segment.stamp.time - opened.time,
+                beyond: self.syn_ack_after,
             });
         }
         let acknowledged = segment
@@ -247,8 +250,8 @@ impl Flow {
         };
         let sent_again = overtaken == Overtaken::SentAgain;
         let end = self.carry(from, segment, carrier, sent_again, sink);
-        if segment.flags.contains(TcpFlags::FIN) && self.half(from).fin.is_none() {
-            self.half_mut(from).fin = Some(end);
+        if segment.flags.contains(TcpFlags::FIN) && self.halves[from].fin.is_none() {
+            self.halves[from].fin = Some(end);
             sink(Signal::Ended {
                 by: from,
                 ending: Ending::Fin,
@@ -256,10 +259,10 @@ impl Flow {
                 carrier,
             });
         }
-        if segment.flags.contains(TcpFlags::RST) && !self.half(from).reset {
-            self.half_mut(from).reset = true;
+        if segment.flags.contains(TcpFlags::RST) && !self.halves[from].reset {
+            self.halves[from].reset = true;
             // It may answer something old with an old number; its sender's bytes went before it.
-            let end = end.max(self.half(from).assembler.highest());
+            let end = end.max(self.halves[from].assembler.highest());
             sink(Signal::Ended {
                 by: from,
                 ending: Ending::Rst,
@@ -278,7 +281,7 @@ impl Flow {
         };
         for from in [Side::First, Side::Second] {
             let end = self.shown_end(from);
-            let assembler = &mut self.half_mut(from).assembler;
+            let assembler = &mut self.halves[from].assembler;
             assembler.finish(end, shown_by, &mut |chunk| {
                 sink(Signal::Chunk { from, chunk })
             });
@@ -288,8 +291,8 @@ impl Flow {
     /// How far a side's bytes are known to have reached, captured or not: to its FIN, or to what its
     /// peer acknowledged. One number beyond its last byte is most likely a FIN, and as surely missing.
     fn shown_end(&self, side: Side) -> Option<u64> {
-        let half = self.half(side);
-        let acknowledged = self.half(side.peer()).acknowledged;
+        let half = &self.halves[side];
+        let acknowledged = self.halves[side.peer()].acknowledged;
         let more = acknowledged.max(Some(half.assembler.highest().saturating_add(1)));
         // What came before may decide what was cut by an end that was seen.
         if self.broken_off && half.initial_sequence.is_none() {
@@ -302,7 +305,7 @@ impl Flow {
     }
 
     fn side_of(&self, segment: &Segment<'_>) -> Side {
-        let [first, second] = self.addresses;
+        let PerEnd { first, second } = self.addresses;
         // A connection of an address with itself cannot be told apart by address alone; equal
         // ends do not occur in practice.
         if segment.source == first && segment.destination == second {
@@ -313,47 +316,48 @@ impl Flow {
     }
 
     /// Whether a segment is to be left out because the capture shows it twice. Most bring something
-    /// new, and so are known at a glance not to be copies.
+    /// new, and so are known at a glance not to be duplicates.
     fn was_captured_before(&mut self, from: Side, segment: &Segment<'_>) -> bool {
-        let [first, second] = &self.halves;
-        let (half, peer) = match from {
-            Side::First => (first, second),
-            Side::Second => (second, first),
-        };
+        let (half, peer) = (&self.halves[from], &self.halves[from.peer()]);
         let blind = !half.spoke && peer.acknowledged.is_some();
-        if self.copies.is_elsewhere(segment, blind) {
+        if self.duplicates.is_elsewhere(segment, blind) {
             return true;
         }
         // What waits has not left its mark yet.
-        let looks_new = self.order.is_kept() && half.brings_news(peer, segment);
-        !looks_new && self.copies.is_copy(from, segment, half.has_passed(segment))
+        let looks_new = self.reorder.is_empty() && half.brings_news(peer, segment);
+        !looks_new
+            && self
+                .duplicates
+                .is_duplicate(from, segment, half.has_passed(segment))
     }
 
     /// What a segment tells of the network, whatever it carries.
     fn measure(&mut self, from: Side, segment: &Segment<'_>) {
-        let vitals = &mut self.half_mut(from).vitals;
+        let path_stats = &mut self.halves[from].path_stats;
         if !segment.flags.contains(TcpFlags::RST) {
-            vitals.heard(segment.hop_limit, segment.window, segment.stamp);
+            path_stats.heard(segment.hop_limit, segment.window, segment.stamp);
             return;
         }
-        vitals.sent_reset(segment.hop_limit, segment.stamp);
-        for half in &mut self.halves {
-            half.vitals.break_silence(segment.stamp);
+        path_stats.sent_reset(segment.hop_limit, segment.stamp);
+        for half in self.halves.iter_mut() {
+            half.path_stats.break_silence(segment.stamp);
         }
     }
 
     fn synchronise(&mut self, from: Side, segment: &Segment<'_>) {
-        let half = self.half_mut(from);
+        let half = &mut self.halves[from];
         half.initial_sequence = Some(segment.sequence);
-        if half.line.is_none() {
-            half.line = Some(Line::beginning_at(segment.sequence.wrapping_add(1)));
+        if half.sequence_space.is_none() {
+            half.sequence_space = Some(SequenceSpace::beginning_at(
+                segment.sequence.wrapping_add(1),
+            ));
             half.assembler.begin();
         }
         if segment.acknowledgement.is_some() {
             self.opened_by.get_or_insert(from.peer());
             if let Some(opened) = self.opened {
-                let nanos = segment.stamp.time.nanos_since(opened.time);
-                self.syn_ack_nanos.get_or_insert(nanos);
+                let after = segment.stamp.time - opened.time;
+                self.syn_ack_after.get_or_insert(after);
             }
         } else {
             self.opened_by.get_or_insert(from);
@@ -364,9 +368,11 @@ impl Flow {
     /// The position in its peer's stream that `from` acknowledges. An acknowledgement seen before
     /// any byte of the peer tells where the peer's next byte will stand.
     fn learn(&mut self, from: Side, number: u32) -> u64 {
-        let peer = self.half_mut(from.peer());
-        let line = *peer.line.get_or_insert(Line::beginning_at(number));
-        line.position(number, peer.assembler.highest())
+        let peer = &mut self.halves[from.peer()];
+        let space = *peer
+            .sequence_space
+            .get_or_insert(SequenceSpace::beginning_at(number));
+        space.position(number, peer.assembler.highest())
     }
 
     fn acknowledge(
@@ -377,16 +383,16 @@ impl Flow {
         sink: &mut impl FnMut(Signal<'_>),
     ) {
         let stamp = segment.stamp;
-        let half = self.half_mut(by);
-        let before = half.line.map_or(0, |line| {
-            line.position(segment.sequence, half.assembler.highest())
+        let half = &mut self.halves[by];
+        let before = half.sequence_space.map_or(0, |space| {
+            space.position(segment.sequence, half.assembler.highest())
         });
         let whole = half.assembler.is_whole_to(before);
         if half.acknowledged.is_none_or(|before| upto > before) {
             half.acknowledged = Some(upto);
-            let peer = self.half_mut(by.peer());
+            let peer = &mut self.halves[by.peer()];
             let highest = peer.assembler.highest();
-            peer.vitals.acknowledged(upto, highest, stamp);
+            peer.path_stats.acknowledged(upto, highest, stamp);
             sink(Signal::Acknowledged {
                 by,
                 upto,
@@ -395,7 +401,7 @@ impl Flow {
             });
         }
         let from = by.peer();
-        let assembler = &mut self.half_mut(from).assembler;
+        let assembler = &mut self.halves[from].assembler;
         assembler.acknowledged(upto, stamp.time, &mut |chunk| {
             sink(Signal::Chunk { from, chunk })
         });
@@ -412,12 +418,14 @@ impl Flow {
     ) -> u64 {
         let opens = segment.flags.contains(TcpFlags::SYN);
         let sequence = segment.sequence.wrapping_add(u32::from(opens));
-        let acknowledged = self.half(from.peer()).acknowledged;
-        let half = self.half_mut(from);
-        let line = *half.line.get_or_insert(Line::beginning_at(sequence));
-        let position = line.position(sequence, half.assembler.highest());
+        let acknowledged = self.halves[from.peer()].acknowledged;
+        let half = &mut self.halves[from];
+        let space = *half
+            .sequence_space
+            .get_or_insert(SequenceSpace::beginning_at(sequence));
+        let position = space.position(sequence, half.assembler.highest());
         let length = u64::from(segment.payload_length);
-        let piece = Piece {
+        let piece = SegmentData {
             position,
             data: segment.payload,
             length,
@@ -433,26 +441,10 @@ impl Flow {
         if sent_before || half.assembler.highest() > before.1 {
             match acknowledged.is_some_and(|upto| upto >= end) {
                 // Captured behind its acknowledgement: nothing is waited for.
-                true => half.vitals.count(sent_before, carrier.stamp),
-                false => half.vitals.sent(end, sent_before, carrier.stamp),
+                true => half.path_stats.count(sent_before, carrier.stamp),
+                false => half.path_stats.sent(end, sent_before, carrier.stamp),
             }
         }
         end
-    }
-
-    const fn half(&self, side: Side) -> &Half {
-        let [first, second] = &self.halves;
-        match side {
-            Side::First => first,
-            Side::Second => second,
-        }
-    }
-
-    const fn half_mut(&mut self, side: Side) -> &mut Half {
-        let [first, second] = &mut self.halves;
-        match side {
-            Side::First => first,
-            Side::Second => second,
-        }
     }
 }

@@ -1,18 +1,18 @@
 //! One side of a connection: what it sent, and what it acknowledged.
 
 use super::assembler::Assembler;
-use super::path_stats::Vitals;
-use super::reorder::Lacks;
-use super::sequence::{Line, ORIGIN};
-use super::signal::Side;
+use super::path_stats::PathStats;
+use super::reorder::Awaited;
+use super::sequence::{ORIGIN, SequenceSpace};
+use super::side::{PerEnd, Side};
 use crate::decode::link::{Segment, TcpFlags};
 
 /// What one side did.
 #[derive(Debug, Default)]
 pub(super) struct Half {
-    pub(super) line: Option<Line>,
+    pub(super) sequence_space: Option<SequenceSpace>,
     pub(super) assembler: Assembler,
-    pub(super) vitals: Vitals,
+    pub(super) path_stats: PathStats,
     pub(super) initial_sequence: Option<u32>,
     /// The most of the peer's stream that this side acknowledged.
     pub(super) acknowledged: Option<u64>,
@@ -40,9 +40,9 @@ impl Half {
         let ends = segment.flags.contains(TcpFlags::FIN) && self.fin.is_none()
             || segment.flags.contains(TcpFlags::RST) && !self.reset;
         let acknowledges = |number| {
-            let upto = |line: Line| line.position(number, peer.assembler.highest());
-            peer.line
-                .is_none_or(|line| self.acknowledged < Some(upto(line)))
+            let upto = |space: SequenceSpace| space.position(number, peer.assembler.highest());
+            peer.sequence_space
+                .is_none_or(|space| self.acknowledged < Some(upto(space)))
         };
         bytes || ends || segment.acknowledgement.is_some_and(acknowledges)
     }
@@ -50,7 +50,7 @@ impl Half {
     /// The position after a segment of this side, if that of any byte is known.
     fn end_of(&self, segment: &Segment<'_>) -> Option<u64> {
         let begins = self
-            .line?
+            .sequence_space?
             .position(segment.sequence, self.assembler.highest());
         Some(begins.saturating_add(u64::from(segment.payload_length)))
     }
@@ -63,7 +63,7 @@ impl Half {
             // Not even its SYN.
             return Some(ORIGIN);
         }
-        let position = self.line?.position(sequence, assembler.highest());
+        let position = self.sequence_space?.position(sequence, assembler.highest());
         // A FIN takes a sequence number of its own (RFC 9293, section 3.4).
         let sent = position.saturating_sub(u64::from(self.fin.is_some()));
         (sent > assembler.next()).then_some(assembler.next())
@@ -71,19 +71,15 @@ impl Half {
 }
 
 /// What should have come before a segment and did not.
-pub(super) fn lacks(halves: &[Half; 2], from: Side, segment: &Segment<'_>) -> Lacks {
-    let [first, second] = halves;
-    let (half, peer) = match from {
-        Side::First => (first, second),
-        Side::Second => (second, first),
-    };
+pub(super) fn awaited(halves: &PerEnd<Half>, from: Side, segment: &Segment<'_>) -> Awaited {
+    let (half, peer) = (&halves[from], &halves[from.peer()]);
     let opens = segment.flags.contains(TcpFlags::SYN);
     let own = match opens {
         true => None,
         false => half.lack(segment.sequence),
     };
     let peers = segment.acknowledgement.and_then(|number| peer.lack(number));
-    Lacks {
+    Awaited {
         own: own.map(|position| (from, position)),
         peers: peers.map(|position| (from.peer(), position)),
     }

@@ -6,17 +6,17 @@ use crate::decode::link::Segment;
 
 /// Where a flow and what is attached to it live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Slot(pub(super) usize);
+pub struct FlowSlot(pub(super) usize);
 
 /// Addresses and network of a connection, the same for both directions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key {
+pub(super) struct FlowKey {
     lower: SocketAddr,
     upper: SocketAddr,
     pub(super) scope: u64,
 }
 
-impl Key {
+impl FlowKey {
     /// The same addresses in another network.
     pub(super) const fn in_network(self, scope: u64) -> Self {
         Self { scope, ..self }

@@ -15,17 +15,19 @@ mod half;
 mod handshake;
 mod key;
 mod sequence;
+mod side;
 mod signal;
 mod table;
 #[cfg(test)]
 mod tests;
 
-pub use assembler::{Assembler, Chunk, MAX_HELD_BYTES, Piece, Sealed};
-pub use duplicates::Copied;
+pub use assembler::{Assembler, Chunk, MAX_HELD_BYTES, SegmentData};
+pub use duplicates::DuplicateStats;
 pub use flow::Flow;
 pub use handshake::Handshake;
-pub use key::Slot;
-pub use path_stats::{Reset, Silence, Vitals};
-pub use sequence::{Line, ORIGIN};
-pub use signal::{Ending, Side, Signal};
+pub use key::FlowSlot;
+pub use path_stats::{AckSilence, PathStats, Reset};
+pub use sequence::{ORIGIN, SequenceSpace};
+pub use side::{PerEnd, Side};
+pub use signal::{Ending, Signal, SignalOf};
 pub use table::Flows;

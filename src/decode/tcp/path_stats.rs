@@ -14,13 +14,13 @@
 //!
 //! So the least of both sides add up to the whole path, wherever the capture was made.
 
-use crate::capture::Stamp;
-use crate::decode::Durations;
+use crate::capture::{Stamp, TimeDelta};
+use crate::decode::{Durations, keep_longest};
 
-/// Shorter waits for an acknowledgement, in nanoseconds, are no silence: a receiver may delay its
+/// Shorter waits for an acknowledgement are no silence: a receiver may delay its
 /// acknowledgement by 40 ms (Linux) and a busy one takes as long again; on clean paths of 50 ms none
 /// took longer than 115 ms.
-const SILENCE_NANOS: i64 = 150_000_000;
+const SILENCE: TimeDelta = TimeDelta::from_millis(150);
 
 /// How many round trips a silence takes at least: one is what every acknowledgement takes.
 const SILENCE_ROUND_TRIPS: i64 = 2;
@@ -31,11 +31,11 @@ const MAX_SILENCES: usize = 32;
 
 /// A time in which bytes were on their way and nothing of them was acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Silence {
+pub struct AckSilence {
     /// What was sent, or acknowledged, last before it.
     pub since: Stamp,
-    /// How long it lasted, in nanoseconds.
-    pub nanos: i64,
+    /// How long it lasted at the point of capture.
+    pub lasted: TimeDelta,
 }
 
 /// A RST, and whether its sender's own kernel can have sent it.
@@ -61,7 +61,7 @@ impl Reset {
 
 /// How well one side's bytes got across.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Vitals {
+pub struct PathStats {
     /// Segments that carried data.
     pub segments: u64,
     /// Those of them that carried nothing new.
@@ -76,7 +76,7 @@ pub struct Vitals {
     /// The first time.
     pub first_zero_window: Option<Stamp>,
     /// The longest times in which this side's data went unacknowledged, in order of time.
-    pub silences: Vec<Silence>,
+    pub silences: Vec<AckSilence>,
     /// Its first RST.
     pub reset: Option<Reset>,
     hop_limits: Option<(u8, u8)>,
@@ -87,13 +87,13 @@ pub struct Vitals {
     waiting: Option<Stamp>,
 }
 
-impl Vitals {
+impl PathStats {
     /// The longest time in which this side's data went unacknowledged.
     #[must_use]
-    pub fn longest_silence(&self) -> Option<Silence> {
+    pub fn longest_silence(&self) -> Option<AckSilence> {
         self.silences
             .iter()
-            .max_by_key(|silence| silence.nanos)
+            .max_by_key(|silence| silence.lasted)
             .copied()
     }
 
@@ -120,7 +120,7 @@ impl Vitals {
     /// The other side acknowledged more of what this one sent, which reaches up to `highest`.
     pub(super) fn acknowledged(&mut self, upto: u64, highest: u64, stamp: Stamp) {
         if let Some((_, sent)) = self.probe.take_if(|(end, _)| *end <= upto) {
-            self.round_trips.push(stamp.time.nanos_since(sent.time));
+            self.round_trips.push(stamp.time - sent.time);
         }
         self.break_silence(stamp);
         self.waiting = (upto < highest).then_some(stamp);
@@ -153,23 +153,13 @@ impl Vitals {
         let Some(since) = self.waiting.take() else {
             return;
         };
-        let nanos = stamp.time.nanos_since(since.time);
+        let lasted = stamp.time - since.time;
         let least = self.round_trips.least().unwrap_or_default();
-        if nanos < SILENCE_NANOS.max(least.saturating_mul(SILENCE_ROUND_TRIPS)) {
+        if lasted < SILENCE.max(least * SILENCE_ROUND_TRIPS) {
             return;
         }
-        if self.silences.len() == MAX_SILENCES {
-            let shortest = self
-                .silences
-                .iter()
-                .enumerate()
-                .min_by_key(|(_, silence)| silence.nanos);
-            match shortest.map(|(place, silence)| (place, silence.nanos)) {
-                Some((place, shortest)) if shortest < nanos => self.silences.remove(place),
-                _ => return,
-            };
-        }
-        self.silences.push(Silence { since, nanos });
+        let silence = AckSilence { since, lasted };
+        keep_longest(&mut self.silences, MAX_SILENCES, silence, |one| one.lasted);
     }
 }
 
@@ -188,68 +178,77 @@ mod tests {
 
     #[test]
     fn a_round_trip_is_from_data_to_the_acknowledgement_that_covers_it() {
-        let mut vitals = Vitals::default();
-        vitals.sent(10, false, at(0));
-        vitals.sent(20, false, at(30));
-        vitals.acknowledged(10, 20, at(50));
-        vitals.acknowledged(20, 20, at(80));
-        assert_eq!(vitals.round_trips.count(), 1);
-        assert_eq!(vitals.round_trips.most(), Some(50_000_000));
-        assert!(vitals.silences.is_empty());
+        let mut path_stats = PathStats::default();
+        path_stats.sent(10, false, at(0));
+        path_stats.sent(20, false, at(30));
+        path_stats.acknowledged(10, 20, at(50));
+        path_stats.acknowledged(20, 20, at(80));
+        assert_eq!(path_stats.round_trips.count(), 1);
+        assert_eq!(
+            path_stats.round_trips.most(),
+            Some(TimeDelta::from_millis(50))
+        );
+        assert!(path_stats.silences.is_empty());
     }
 
     #[test]
     fn data_sent_twice_tells_no_round_trip_but_how_long_it_went_unacknowledged() {
-        let mut vitals = Vitals::default();
-        vitals.sent(10, false, at(0));
-        vitals.sent(10, true, at(250));
-        vitals.acknowledged(10, 10, at(300));
-        assert_eq!(vitals.round_trips.count(), 0);
-        assert_eq!(vitals.retransmissions, 1);
-        let silence = Silence {
+        let mut path_stats = PathStats::default();
+        path_stats.sent(10, false, at(0));
+        path_stats.sent(10, true, at(250));
+        path_stats.acknowledged(10, 10, at(300));
+        assert_eq!(path_stats.round_trips.count(), 0);
+        assert_eq!(path_stats.retransmissions, 1);
+        let silence = AckSilence {
             since: at(0),
-            nanos: 300_000_000,
+            lasted: TimeDelta::from_millis(300),
         };
-        assert_eq!(vitals.longest_silence(), Some(silence));
+        assert_eq!(path_stats.longest_silence(), Some(silence));
     }
 
     #[test]
     fn an_acknowledgement_that_takes_a_long_round_trip_is_no_silence() {
-        let mut vitals = Vitals::default();
+        let mut path_stats = PathStats::default();
         for (sent, acknowledged) in [(0, 280), (300, 590)] {
-            vitals.sent(10 + sent as u64, false, at(sent));
-            vitals.acknowledged(10 + sent as u64, 10 + sent as u64, at(acknowledged));
+            path_stats.sent(10 + sent as u64, false, at(sent));
+            path_stats.acknowledged(10 + sent as u64, 10 + sent as u64, at(acknowledged));
         }
-        assert!(vitals.silences.is_empty());
-        assert_eq!(vitals.round_trips.least(), Some(280_000_000));
+        assert!(path_stats.silences.is_empty());
+        assert_eq!(
+            path_stats.round_trips.least(),
+            Some(TimeDelta::from_millis(280))
+        );
     }
 
     #[test]
     fn of_many_silences_the_longest_are_kept() {
-        let mut vitals = Vitals::default();
+        let mut path_stats = PathStats::default();
         for step in 0..100_i64 {
             let sent = step * 10_000;
-            vitals.sent(step as u64, false, at(sent));
-            vitals.sent(step as u64, true, at(sent + 1));
-            vitals.acknowledged(step as u64, step as u64, at(sent + 200 + step));
+            path_stats.sent(step as u64, false, at(sent));
+            path_stats.sent(step as u64, true, at(sent + 1));
+            path_stats.acknowledged(step as u64, step as u64, at(sent + 200 + step));
         }
-        assert_eq!(vitals.silences.len(), MAX_SILENCES);
-        assert_eq!(vitals.longest_silence().unwrap().nanos, 299_000_000);
+        assert_eq!(path_stats.silences.len(), MAX_SILENCES);
+        assert_eq!(
+            path_stats.longest_silence().unwrap().lasted,
+            TimeDelta::from_millis(299)
+        );
         assert!(
-            vitals
+            path_stats
                 .silences
                 .iter()
-                .all(|silence| silence.nanos >= 268_000_000)
+                .all(|silence| silence.lasted >= TimeDelta::from_millis(268))
         );
     }
 
     #[test]
     fn a_reset_with_another_hop_limit_is_foreign() {
-        let mut vitals = Vitals::default();
-        vitals.heard(64, 100, at(0));
-        vitals.sent_reset(61, at(1));
-        assert!(vitals.reset.unwrap().is_foreign());
-        let mut own = Vitals::default();
+        let mut path_stats = PathStats::default();
+        path_stats.heard(64, 100, at(0));
+        path_stats.sent_reset(61, at(1));
+        assert!(path_stats.reset.unwrap().is_foreign());
+        let mut own = PathStats::default();
         own.heard(64, 100, at(0));
         own.sent_reset(64, at(1));
         assert!(!own.reset.unwrap().is_foreign());
@@ -257,10 +256,10 @@ mod tests {
 
     #[test]
     fn a_window_that_stays_closed_closed_once() {
-        let mut vitals = Vitals::default();
+        let mut path_stats = PathStats::default();
         for window in [10, 0, 0, 5, 0] {
-            vitals.heard(64, window, at(0));
+            path_stats.heard(64, window, at(0));
         }
-        assert_eq!(vitals.zero_windows, 2);
+        assert_eq!(path_stats.zero_windows, 2);
     }
 }

@@ -12,18 +12,13 @@
 //!              └──────────────┘            └─────────────┘
 //! ```
 
-use std::time::Duration;
-
-use super::signal::Side;
-use crate::capture::Timestamp;
+use super::side::{PerEnd, Side};
+use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::link::Segment;
 
-/// How long, in nanoseconds, a segment waits for an earlier one. Queues are emptied every few
+/// How long a segment waits for an earlier one. Queues are emptied every few
 /// milliseconds; a sender that tries again takes longer but for the fastest paths.
-pub(super) const PATIENCE_NANOS: i64 = 10_000_000;
-
-/// The same as a duration.
-pub(super) const PATIENCE: Duration = Duration::from_nanos(PATIENCE_NANOS.unsigned_abs());
+pub(super) const PATIENCE: TimeDelta = TimeDelta::from_millis(10);
 
 /// How many segments of a connection wait at most: what a busy one sends in a few milliseconds.
 const MAX_WAITING: usize = 256;
@@ -37,17 +32,17 @@ const MAX_OVERTAKING_BYTES: u32 = 1 << 20;
 
 /// Segments that wait, in the order of their capture.
 #[derive(Debug, Default)]
-pub(super) struct Order {
-    waiting: Vec<Waiting>,
+pub(super) struct ReorderQueue {
+    waiting: Vec<WaitingSegment>,
     bytes: usize,
     /// Where waiting for the next byte of a side was in vain: it is waited for no more.
-    missing: [Option<u64>; 2],
+    missing: PerEnd<Option<u64>>,
 }
 
 /// The first bytes that should have passed before a segment and did not: whose, and at which
 /// position.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Lacks {
+pub(super) struct Awaited {
     /// What its sender sent before it.
     pub(super) own: Option<(Side, u64)>,
     /// What it acknowledges.
@@ -56,7 +51,7 @@ pub(super) struct Lacks {
 
 /// A segment that waits, and its payload.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(super) struct WaitingSegment {
     segment: Segment<'static>,
     payload: Box<[u8]>,
     pub(super) from: Side,
@@ -75,7 +70,7 @@ pub(super) enum Overtaken {
     SentAgain,
 }
 
-impl Waiting {
+impl WaitingSegment {
     pub(super) fn segment(&self) -> Segment<'_> {
         Segment {
             payload: &self.payload,
@@ -84,15 +79,15 @@ impl Waiting {
     }
 }
 
-impl Order {
+impl ReorderQueue {
     /// Whether nothing waits.
-    pub(super) const fn is_kept(&self) -> bool {
+    pub(super) const fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
     /// How many bytes of memory what waits takes.
     pub(super) const fn held(&self) -> usize {
-        self.bytes + self.waiting.capacity() * size_of::<Waiting>()
+        self.bytes + self.waiting.capacity() * size_of::<WaitingSegment>()
     }
 
     /// When the capture showed what has waited longest.
@@ -106,13 +101,13 @@ impl Order {
             && self.bytes <= MAX_WAITING_BYTES
             && self
                 .waits_since()
-                .is_none_or(|since| now.nanos_since(since) <= PATIENCE_NANOS)
+                .is_none_or(|since| now - since <= PATIENCE)
     }
 
     /// Lets a segment wait.
     pub(super) fn hold(&mut self, from: Side, segment: &Segment<'_>, overtaken: Overtaken) {
         self.bytes += segment.payload.len();
-        self.waiting.push(Waiting {
+        self.waiting.push(WaitingSegment {
             segment: segment.without_payload(),
             payload: segment.payload.into(),
             from,
@@ -121,8 +116,8 @@ impl Order {
     }
 
     /// Whether a segment that lacks these bytes is to wait for them.
-    pub(super) fn awaits(&self, lacks: Lacks) -> bool {
-        let Lacks { own, peers } = lacks;
+    pub(super) fn awaits(&self, awaited: Awaited) -> bool {
+        let Awaited { own, peers } = awaited;
         [own, peers]
             .into_iter()
             .flatten()
@@ -130,8 +125,12 @@ impl Order {
     }
 
     /// Takes out the first segment that waits for nothing more.
-    pub(super) fn take(&mut self, lacks: impl Fn(Side, &Segment<'_>) -> Lacks) -> Option<Waiting> {
-        let is_ready = |waiting: &Waiting| !self.awaits(lacks(waiting.from, &waiting.segment));
+    pub(super) fn take(
+        &mut self,
+        awaited: impl Fn(Side, &Segment<'_>) -> Awaited,
+    ) -> Option<WaitingSegment> {
+        let is_ready =
+            |waiting: &WaitingSegment| !self.awaits(awaited(waiting.from, &waiting.segment));
         let ready = self
             .waiting
             .iter()
@@ -152,7 +151,7 @@ impl Order {
     }
 
     /// Takes out the segment of a side that has waited longest.
-    pub(super) fn take_of(&mut self, from: Side) -> Option<Waiting> {
+    pub(super) fn take_of(&mut self, from: Side) -> Option<WaitingSegment> {
         let mut waiting = self.waiting.iter();
         let place = waiting.position(|waiting| waiting.from == from)?;
         Some(self.take_at(place))
@@ -162,7 +161,7 @@ impl Order {
     /// captured first counts, so that they must not change places.
     pub(super) fn overlaps(&self, from: Side, segment: &Segment<'_>) -> bool {
         self.waiting.iter().any(
-            |Waiting {
+            |WaitingSegment {
                  segment: other,
                  from: side,
                  ..
@@ -175,23 +174,19 @@ impl Order {
     }
 
     /// Gives up waiting for what the segment that waited longest lacks.
-    pub(super) fn give_up(&mut self, lacks: impl Fn(Side, &Segment<'_>) -> Lacks) {
+    pub(super) fn give_up(&mut self, awaited: impl Fn(Side, &Segment<'_>) -> Awaited) {
         let Some(first) = self.waiting.first() else {
             return;
         };
-        let Lacks { own, peers } = lacks(first.from, &first.segment);
+        let Awaited { own, peers } = awaited(first.from, &first.segment);
         for (side, position) in [own, peers].into_iter().flatten() {
             self.miss(side, position);
         }
     }
 
     /// What comes next of a side is not waited for any more.
-    pub(super) const fn miss(&mut self, side: Side, position: u64) {
-        let [first, second] = &mut self.missing;
-        match side {
-            Side::First => *first = Some(position),
-            Side::Second => *second = Some(position),
-        }
+    pub(super) fn miss(&mut self, side: Side, position: u64) {
+        self.missing[side] = Some(position);
     }
 
     /// Whether what waits can belong to the connection that a SYN of `from` opens.
@@ -210,17 +205,22 @@ impl Order {
 
     /// Whether `segment` was overtaken by one that waits. What its sender numbered or stamped lower,
     /// or the capture itself, was first.
-    pub(super) fn overtaken(&self, from: Side, segment: &Segment<'_>, reorder: i64) -> Overtaken {
+    pub(super) fn overtaken(
+        &self,
+        from: Side,
+        segment: &Segment<'_>,
+        reordered: TimeDelta,
+    ) -> Overtaken {
         let later = self.waiting.iter().find(|waiting| {
             let ahead = waiting.segment.sequence.wrapping_sub(segment.sequence);
             waiting.from == from && ahead.cast_signed() > 0
         });
-        let Some(Waiting { segment: later, .. }) = later else {
+        let Some(WaitingSegment { segment: later, .. }) = later else {
             return Overtaken::No;
         };
         let stamped = segment.timestamp.zip(later.timestamp);
-        let since = segment.stamp.time.nanos_since(later.stamp.time);
-        let first = since < 0
+        let since = segment.stamp.time - later.stamp.time;
+        let first = since.is_negative()
             || stamped.is_some_and(|(own, later)| later.wrapping_sub(own).cast_signed() > 0)
             || segment.identification != 0
                 && later.identification != 0
@@ -231,12 +231,12 @@ impl Order {
                     > 0;
         match first {
             true => Overtaken::No,
-            false if since > reorder => Overtaken::SentAgain,
+            false if since > reordered => Overtaken::SentAgain,
             false => Overtaken::Perhaps,
         }
     }
 
-    fn take_at(&mut self, place: usize) -> Waiting {
+    fn take_at(&mut self, place: usize) -> WaitingSegment {
         let taken = self.waiting.remove(place);
         self.bytes = self.bytes.saturating_sub(taken.payload.len());
         // Disorder passes; of many connections few have any at a time.
@@ -247,11 +247,6 @@ impl Order {
     }
 
     fn is_missing(&self, side: Side, position: u64) -> bool {
-        let [first, second] = self.missing;
-        let missing = match side {
-            Side::First => first,
-            Side::Second => second,
-        };
-        missing == Some(position)
+        self.missing[side] == Some(position)
     }
 }

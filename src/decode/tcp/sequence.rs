@@ -11,12 +11,12 @@ pub const ORIGIN: u64 = 1 << 40;
 /// takes the position nearest to one already known, which is right as long as packets are less
 /// than 2 GiB apart: twice the largest window TCP allows (RFC 7323, section 2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct SequenceSpace {
     sequence_at_origin: u32,
 }
 
-impl Line {
-    /// The line on which the byte with this sequence number stands at [`ORIGIN`].
+impl SequenceSpace {
+    /// The space in which the byte with this sequence number stands at [`ORIGIN`].
     #[must_use]
     pub const fn beginning_at(sequence: u32) -> Self {
         Self {
@@ -43,16 +43,16 @@ mod tests {
 
     #[test]
     fn positions_go_on_where_sequence_numbers_wrap() {
-        let line = Line::beginning_at(0xffff_fff0);
-        assert_eq!(line.position(0xffff_fff0, ORIGIN), ORIGIN);
-        assert_eq!(line.position(0x10, ORIGIN), ORIGIN + 0x20);
+        let space = SequenceSpace::beginning_at(0xffff_fff0);
+        assert_eq!(space.position(0xffff_fff0, ORIGIN), ORIGIN);
+        assert_eq!(space.position(0x10, ORIGIN), ORIGIN + 0x20);
         let far = ORIGIN + (7 << 32);
-        assert_eq!(line.position(0x10, far), far + 0x20);
+        assert_eq!(space.position(0x10, far), far + 0x20);
     }
 
     #[test]
     fn a_byte_before_the_first_one_seen_has_a_position_too() {
-        let line = Line::beginning_at(100);
-        assert_eq!(line.position(90, ORIGIN), ORIGIN - 10);
+        let space = SequenceSpace::beginning_at(100);
+        assert_eq!(space.position(90, ORIGIN), ORIGIN - 10);
     }
 }

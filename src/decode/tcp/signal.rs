@@ -1,28 +1,9 @@
-//! What a connection's segments bring, told one by one.
+//! What each segment of a connection brought: bytes, acknowledgements, ends.
 
 use super::assembler::Chunk;
+use super::side::Side;
 use crate::capture::Stamp;
 use crate::decode::Carrier;
-
-/// One end of a flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// The one whose packet was captured first.
-    First,
-    /// The one it was sent to.
-    Second,
-}
-
-impl Side {
-    /// The other end.
-    #[must_use]
-    pub const fn peer(self) -> Self {
-        match self {
-            Self::First => Self::Second,
-            Self::Second => Self::First,
-        }
-    }
-}
 
 /// How a side ended its half of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,15 +14,18 @@ pub enum Ending {
     Rst,
 }
 
-/// What a segment brought.
+/// What a segment brought to TCP's own reader.
+pub type Signal<'a> = SignalOf<Chunk<'a>>;
+
+/// What a segment brought, with the next part of a byte stream as a `C`.
 #[derive(Clone, Copy, Debug)]
-pub enum Signal<'a> {
+pub enum SignalOf<C> {
     /// The next part of what `from` sent.
     Chunk {
         /// The sender.
         from: Side,
         /// The part.
-        chunk: Chunk<'a>,
+        chunk: C,
     },
     /// `by` has received more of the other's bytes than it had acknowledged before.
     Acknowledged {
@@ -54,15 +38,50 @@ pub enum Signal<'a> {
         /// Whether all that `by` sent before that segment was seen.
         whole: bool,
     },
-    /// `by` ended its half; said once for each way of ending it.
+    /// `by` ended its half; emitted once for each way of ending it.
     Ended {
-        /// Who.
+        /// The side that ended its half.
         by: Side,
-        /// How.
+        /// By a FIN or a RST.
         ending: Ending,
         /// Position in its own stream after the last byte that came before.
         position: u64,
-        /// The segment.
+        /// The segment with the FIN or RST.
         carrier: Carrier,
     },
+}
+
+impl<C> SignalOf<C> {
+    /// The same with the part of a byte stream as another type.
+    #[inline]
+    pub fn convert<D: From<C>>(self) -> SignalOf<D> {
+        match self {
+            Self::Chunk { from, chunk } => SignalOf::Chunk {
+                from,
+                chunk: chunk.into(),
+            },
+            Self::Acknowledged {
+                by,
+                upto,
+                stamp,
+                whole,
+            } => SignalOf::Acknowledged {
+                by,
+                upto,
+                stamp,
+                whole,
+            },
+            Self::Ended {
+                by,
+                ending,
+                position,
+                carrier,
+            } => SignalOf::Ended {
+                by,
+                ending,
+                position,
+                carrier,
+            },
+        }
+    }
 }

@@ -10,17 +10,17 @@ use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
 
-use super::aliases::{Twin, Twins};
+use super::aliases::{Alias, Aliases};
 use super::flow::Flow;
-use super::key::{Key, Slot};
-use super::reorder::{PATIENCE, PATIENCE_NANOS};
+use super::key::{FlowKey, FlowSlot};
+use super::reorder::PATIENCE;
 use super::signal::Signal;
-use crate::capture::Timestamp;
+use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::link::Segment;
 
-/// How long, in nanoseconds, a finished connection is still listened to: answers that arrive after
+/// How long a finished connection is still listened to: answers that arrive after
 /// a close say that the server did the work.
-const LINGER_NANOS: i64 = 2_000_000_000;
+const LINGER: TimeDelta = TimeDelta::from_secs(2);
 
 /// How many finished connections are listened to at a time. A host that ends more within two seconds
 /// ends connections of a call each, of which little can come late.
@@ -31,26 +31,26 @@ const MAX_LINGERING: usize = 512;
 const MAX_REMEMBERED: usize = 65_536;
 
 /// How many other addresses and networks a connection goes by: services are translated once, or twice.
-const MAX_TWINS: usize = 8;
+const MAX_ALIASES: usize = 8;
 
-/// A segment stamped so much earlier than one before it, in nanoseconds, was not just overtaken, since
+/// A segment stamped so much earlier than one before it was not just overtaken, since
 /// no queue is emptied as rarely: the capture's parts are in the wrong order.
-const DISORDER_NANOS: i64 = 100_000_000;
+const DISORDER: TimeDelta = TimeDelta::from_millis(100);
 
 /// All connections of a capture, each with an attachment for the stage above.
 #[derive(Debug)]
 pub struct Flows<T> {
     /// The current connection of each pair of addresses; `None` once it is finished and let go.
-    slots: FxHashMap<Key, Option<Slot>>,
-    entries: Vec<Option<Entry<T>>>,
-    free: Vec<Slot>,
+    slots: FxHashMap<FlowKey, Option<FlowSlot>>,
+    entries: Vec<Option<FlowEntry<T>>>,
+    free: Vec<FlowSlot>,
     /// Connections that are over, in the order in which they ended, by place and number; some may have
     /// gone since.
-    ended: VecDeque<(Timestamp, Slot, u32)>,
-    remembered: VecDeque<Key>,
-    twins: Twins,
+    ended: VecDeque<(Timestamp, FlowSlot, u32)>,
+    remembered: VecDeque<FlowKey>,
+    aliases: Aliases,
     /// Connections with segments that wait for earlier ones, and since when.
-    waiting: VecDeque<(Timestamp, Slot)>,
+    waiting: VecDeque<(Timestamp, FlowSlot)>,
     /// The latest time of a segment.
     latest: Option<Timestamp>,
     next_index: u32,
@@ -63,10 +63,10 @@ pub struct Flows<T> {
 }
 
 #[derive(Debug)]
-struct Entry<T> {
-    key: Key,
+struct FlowEntry<T> {
+    key: FlowKey,
     /// What else it goes by.
-    twins: Vec<Twin>,
+    aliases: Vec<Alias>,
     flow: Flow,
     attachment: T,
     over: bool,
@@ -76,14 +76,14 @@ struct Entry<T> {
     heard: u64,
 }
 
-impl<T> Entry<T> {
+impl<T> FlowEntry<T> {
     fn is_reopened_by(&self, segment: &Segment<'_>) -> bool {
-        let segment = as_first_seen(segment, &self.twins, &self.flow);
+        let segment = as_first_seen(segment, &self.aliases, &self.flow);
         self.flow.is_reopened_by(&segment)
     }
 
     /// Whether it is over since it was last asked: when, where it lives, and its number.
-    fn has_ended(&mut self, at: Timestamp, slot: Slot) -> Option<(Timestamp, Slot, u32)> {
+    fn has_ended(&mut self, at: Timestamp, slot: FlowSlot) -> Option<(Timestamp, FlowSlot, u32)> {
         if self.over || !self.flow.is_over() {
             return None;
         }
@@ -91,8 +91,8 @@ impl<T> Entry<T> {
         Some((at, slot, self.flow.index()))
     }
 
-    fn keys(&self) -> impl Iterator<Item = Key> {
-        std::iter::once(self.key).chain(self.twins.iter().map(|twin| twin.key))
+    fn keys(&self) -> impl Iterator<Item = FlowKey> {
+        std::iter::once(self.key).chain(self.aliases.iter().map(|alias| alias.key))
     }
 }
 
@@ -104,7 +104,7 @@ impl<T> Default for Flows<T> {
             free: Vec::new(),
             ended: VecDeque::new(),
             remembered: VecDeque::new(),
-            twins: Twins::default(),
+            aliases: Aliases::default(),
             waiting: VecDeque::new(),
             latest: None,
             next_index: 0,
@@ -140,15 +140,15 @@ impl<T: Default> Flows<T> {
         &mut self,
         segment: &Segment<'_>,
         sink: &mut impl FnMut(&mut T, Signal<'_>),
-    ) -> Option<Slot> {
+    ) -> Option<FlowSlot> {
         let now = segment.stamp.time;
         self.release(now, sink);
         let slot = self.locate(segment)?;
         let entry = self.entries.get_mut(slot.0)?.as_mut()?;
         let waited = entry.flow.waits_since().is_some();
         self.segments += 1;
-        let Entry {
-            twins,
+        let FlowEntry {
+            aliases,
             flow,
             attachment,
             heard,
@@ -156,9 +156,9 @@ impl<T: Default> Flows<T> {
         } = entry;
         *heard = self.segments;
         let tell = &mut |signal: Signal<'_>| sink(attachment, signal);
-        let fresh = match twins.as_slice() {
+        let fresh = match aliases.as_slice() {
             [] => flow.push(segment, tell),
-            twins => flow.push(&as_first_seen(segment, twins, flow), tell),
+            aliases => flow.push(&as_first_seen(segment, aliases, flow), tell),
         };
         if !fresh {
             return None;
@@ -172,7 +172,7 @@ impl<T: Default> Flows<T> {
     }
 
     /// What lives at a place.
-    pub fn at(&mut self, slot: Slot) -> Option<(&mut Flow, &mut T)> {
+    pub fn at(&mut self, slot: FlowSlot) -> Option<(&mut Flow, &mut T)> {
         let entry = self.entries.get_mut(slot.0)?.as_mut()?;
         Some((&mut entry.flow, &mut entry.attachment))
     }
@@ -186,14 +186,14 @@ impl<T: Default> Flows<T> {
     /// Has the connections whose segments wait in vain, while others go on, go on as well.
     pub fn release(&mut self, now: Timestamp, sink: &mut impl FnMut(&mut T, Signal<'_>)) {
         while let Some((since, slot)) = self.waiting.front().copied() {
-            if now.nanos_since(since) <= PATIENCE_NANOS {
+            if now - since <= PATIENCE {
                 return;
             }
             self.waiting.pop_front();
             let Some(Some(entry)) = self.entries.get_mut(slot.0) else {
                 continue;
             };
-            let Entry {
+            let FlowEntry {
                 flow, attachment, ..
             } = entry;
             flow.release(now, &mut |signal| sink(attachment, signal));
@@ -201,8 +201,7 @@ impl<T: Default> Flows<T> {
                 self.waiting.push_back((since, slot));
             }
             // When it ended does not depend on when somebody looked.
-            self.ended
-                .extend(entry.has_ended(since.plus(PATIENCE), slot));
+            self.ended.extend(entry.has_ended(since + PATIENCE, slot));
         }
     }
 
@@ -210,7 +209,7 @@ impl<T: Default> Flows<T> {
     pub fn pop_finished(&mut self, now: Timestamp) -> Option<(Flow, T)> {
         loop {
             let (ended, slot, index) = *self.ended.front()?;
-            if now.nanos_since(ended) < LINGER_NANOS && self.ended.len() <= MAX_LINGERING {
+            if now - ended < LINGER && self.ended.len() <= MAX_LINGERING {
                 return None;
             }
             self.ended.pop_front();
@@ -222,26 +221,26 @@ impl<T: Default> Flows<T> {
 
     /// Takes out a connection whose addresses `segment` uses for a new one.
     pub fn pop_reopened(&mut self, segment: &Segment<'_>) -> Option<(Flow, T)> {
-        let slot = self.slots.get(&Key::of(segment)).copied().flatten()?;
+        let slot = self.slots.get(&FlowKey::of(segment)).copied().flatten()?;
         let entry = self.entries.get_mut(slot.0)?.as_mut()?;
         let last_seen = entry.flow.last_seen().time;
-        if last_seen.nanos_since(segment.stamp.time) > DISORDER_NANOS {
+        if last_seen - segment.stamp.time > DISORDER {
             entry.flow.break_off();
         } else if !entry.is_reopened_by(segment) {
             return None;
         }
         let taken = self.take(slot);
-        self.slots.remove(&Key::of(segment));
+        self.slots.remove(&FlowKey::of(segment));
         self.tidy_ended();
         taken
     }
 
     /// Where what is left lives, in order of appearance.
     #[must_use]
-    pub fn places(&self) -> Vec<Slot> {
+    pub fn places(&self) -> Vec<FlowSlot> {
         let left = (0..).zip(&self.entries).filter_map(|(slot, entry)| {
             let entry = entry.as_ref()?;
-            Some((entry.flow.index(), Slot(slot)))
+            Some((entry.flow.index(), FlowSlot(slot)))
         });
         let mut left: Vec<_> = left.collect();
         left.sort_unstable_by_key(|(index, _)| *index);
@@ -249,7 +248,7 @@ impl<T: Default> Flows<T> {
     }
 
     /// Takes out a connection without a memory of it.
-    pub fn forget(&mut self, slot: Slot) -> Option<(Flow, T)> {
+    pub fn forget(&mut self, slot: FlowSlot) -> Option<(Flow, T)> {
         let entry = self.vacate(slot)?;
         for key in entry.keys() {
             self.slots.remove(&key);
@@ -257,7 +256,7 @@ impl<T: Default> Flows<T> {
         Some((entry.flow, entry.attachment))
     }
 
-    fn vacate(&mut self, slot: Slot) -> Option<Entry<T>> {
+    fn vacate(&mut self, slot: FlowSlot) -> Option<FlowEntry<T>> {
         let entry = self.entries.get_mut(slot.0)?.take()?;
         self.free.push(slot);
         self.held = self.held.saturating_sub(entry.held);
@@ -265,31 +264,31 @@ impl<T: Default> Flows<T> {
     }
 
     /// Whether the connection of this number is still at this place.
-    fn lives(&self, slot: Slot, index: u32) -> bool {
+    fn lives(&self, slot: FlowSlot, index: u32) -> bool {
         let entry = self.entries.get(slot.0).and_then(Option::as_ref);
         entry.is_some_and(|entry| entry.flow.index() == index)
     }
 
-    fn locate(&mut self, segment: &Segment<'_>) -> Option<Slot> {
-        let key = Key::of(segment);
+    fn locate(&mut self, segment: &Segment<'_>) -> Option<FlowSlot> {
+        let key = FlowKey::of(segment);
         match self.slots.get(&key) {
             Some(Some(slot)) => return Some(*slot),
             // A stray packet of a connection that is finished and let go.
             Some(None) if !opens(segment) => return None,
             _ => {}
         }
-        if let Some(slot) = self.locate_twin(key, segment) {
+        if let Some(slot) = self.locate_alias(key, segment) {
             return Some(slot);
         }
         let mut flow = Flow::new(self.next_index, segment);
         let latest = self.latest.unwrap_or(segment.stamp.time);
-        if latest.nanos_since(segment.stamp.time) > DISORDER_NANOS {
+        if latest - segment.stamp.time > DISORDER {
             flow.break_off();
         }
         self.next_index = self.next_index.saturating_add(1);
-        let entry = Some(Entry {
+        let entry = Some(FlowEntry {
             key,
-            twins: Vec::new(),
+            aliases: Vec::new(),
             flow,
             attachment: T::default(),
             over: false,
@@ -305,23 +304,23 @@ impl<T: Default> Flows<T> {
             }
             None => {
                 self.entries.push(entry);
-                Slot(self.entries.len() - 1)
+                FlowSlot(self.entries.len() - 1)
             }
         };
         self.slots.insert(key, Some(slot));
-        self.twins.remember(segment, slot);
+        self.aliases.remember(segment, slot);
         Some(slot)
     }
 
     /// The connection that has just shown this very segment, in another network or under other
     /// addresses; from now on it goes by this key too.
-    fn locate_twin(&mut self, key: Key, segment: &Segment<'_>) -> Option<Slot> {
+    fn locate_alias(&mut self, key: FlowKey, segment: &Segment<'_>) -> Option<FlowSlot> {
         if !segment.of_any_interface {
             return None;
         }
-        let bare = self.twins.elsewhere(segment);
+        let bare = self.aliases.elsewhere(segment);
         let bare = bare.filter_map(|key| Some((self.slots.get(&key).copied()??, false)));
-        let opened = self.twins.opened_by(segment).map(|slot| (slot, true));
+        let opened = self.aliases.opened_by(segment).map(|slot| (slot, true));
         let (slot, side) = bare.chain(opened).find_map(|(slot, translated)| {
             let entry = self.entries.get(slot.0)?.as_ref()?;
             let possible = !translated || entry.key.translates_to(key);
@@ -329,10 +328,10 @@ impl<T: Default> Flows<T> {
             possible.then_some((slot, side))
         })?;
         let entry = self.entries.get_mut(slot.0)?.as_mut()?;
-        if entry.twins.len() >= MAX_TWINS {
+        if entry.aliases.len() >= MAX_ALIASES {
             return None;
         }
-        entry.twins.push(Twin {
+        entry.aliases.push(Alias {
             key,
             address: segment.source,
             side,
@@ -341,7 +340,7 @@ impl<T: Default> Flows<T> {
         Some(slot)
     }
 
-    fn take(&mut self, slot: Slot) -> Option<(Flow, T)> {
+    fn take(&mut self, slot: FlowSlot) -> Option<(Flow, T)> {
         let entry = self.vacate(slot)?;
         for key in entry.keys() {
             self.slots.insert(key, None);
@@ -358,12 +357,12 @@ impl<T: Default> Flows<T> {
 }
 
 /// A segment with the addresses under which its connection was seen first.
-fn as_first_seen<'a>(segment: &Segment<'a>, twins: &[Twin], flow: &Flow) -> Segment<'a> {
-    let key = Key::of(segment);
-    let Some(twin) = twins.iter().find(|twin| twin.key == key) else {
+fn as_first_seen<'a>(segment: &Segment<'a>, aliases: &[Alias], flow: &Flow) -> Segment<'a> {
+    let key = FlowKey::of(segment);
+    let Some(alias) = aliases.iter().find(|alias| alias.key == key) else {
         return *segment;
     };
-    let sender = twin.sender_of(segment);
+    let sender = alias.sender_of(segment);
     Segment {
         source: flow.address(sender),
         destination: flow.address(sender.peer()),

@@ -11,6 +11,7 @@ use super::cipher_suite::{Cipher, CipherSuite, Hash};
 use super::key_log::Secret;
 use super::records::RecordHeader;
 use super::version::Version;
+use crate::decode::PerSide;
 
 /// Length of the tag at the end of a protected record; the same for every cipher here.
 const TAG: usize = 16;
@@ -24,12 +25,12 @@ const SENT_NONCE: usize = 8;
 pub(super) struct Key {
     key: aead::LessSafeKey,
     iv: [u8; NONCE],
-    style: Style,
+    style: AeadConstruction,
 }
 
 /// How nonce and associated data are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Style {
+enum AeadConstruction {
     /// RFC 8446, sections 5.2 and 5.3.
     Tls13,
     /// RFC 5288, section 3: a part of the nonce stands before the ciphertext.
@@ -49,7 +50,7 @@ impl Key {
         expand_label(&prk, b"key", &mut key)?;
         let mut iv = [0; NONCE];
         expand_label(&prk, b"iv", &mut iv)?;
-        Self::new(algorithm, &key, iv, Style::Tls13)
+        Self::new(algorithm, &key, iv, AeadConstruction::Tls13)
     }
 
     /// The keys of client and server of a TLS 1.2 master secret (RFC 5246, section 6.3).
@@ -62,12 +63,14 @@ impl Key {
         master: &Secret,
         client_random: &[u8; 32],
         server_random: &[u8; 32],
-    ) -> Option<[Self; 2]> {
+    ) -> Option<PerSide<Self>> {
         let (cipher, hash) = suite.protection(Version::TLS_1_2)?;
         let algorithm = algorithm(cipher);
         let (style, iv_length) = match cipher {
-            Cipher::Aes128Gcm | Cipher::Aes256Gcm => (Style::Tls12SentNonce, NONCE - SENT_NONCE),
-            Cipher::ChaCha20Poly1305 => (Style::Tls12, NONCE),
+            Cipher::Aes128Gcm | Cipher::Aes256Gcm => {
+                (AeadConstruction::Tls12SentNonce, NONCE - SENT_NONCE)
+            }
+            Cipher::ChaCha20Poly1305 => (AeadConstruction::Tls12, NONCE),
         };
         let seed = [&b"key expansion"[..], server_random, client_random].concat();
         let mut block = vec![0; 2 * (algorithm.key_len() + iv_length)];
@@ -80,7 +83,10 @@ impl Key {
             padded.iter_mut().zip(iv).for_each(|(to, from)| *to = *from);
             Self::new(algorithm, key, padded, style)
         };
-        Some([key(client_key, client_iv)?, key(server_key, server_iv)?])
+        Some(PerSide {
+            client: key(client_key, client_iv)?,
+            server: key(server_key, server_iv)?,
+        })
     }
 
     /// Opens the record of this number in `buffer`, which serves as working space; gives what it
@@ -93,19 +99,19 @@ impl Key {
         buffer: &'a mut Vec<u8>,
     ) -> Option<&'a [u8]> {
         let (sent, sealed) = match self.style {
-            Style::Tls12SentNonce => payload.split_at_checked(SENT_NONCE)?,
-            Style::Tls13 | Style::Tls12 => (&[][..], payload),
+            AeadConstruction::Tls12SentNonce => payload.split_at_checked(SENT_NONCE)?,
+            AeadConstruction::Tls13 | AeadConstruction::Tls12 => (&[][..], payload),
         };
         let length = sealed.len().checked_sub(TAG)?;
         let nonce = self.nonce(sequence, sent);
         buffer.clear();
         buffer.extend_from_slice(sealed);
         let opened = match self.style {
-            Style::Tls13 => {
+            AeadConstruction::Tls13 => {
                 let associated = aead::Aad::from(header.bytes());
                 self.key.open_in_place(nonce, associated, buffer)
             }
-            Style::Tls12SentNonce | Style::Tls12 => {
+            AeadConstruction::Tls12SentNonce | AeadConstruction::Tls12 => {
                 let length = u16::try_from(length).ok()?;
                 let [n0, n1, n2, n3, n4, n5, n6, n7] = sequence.to_be_bytes();
                 let [kind, major, minor, ..] = header.bytes();
@@ -124,7 +130,7 @@ impl Key {
         algorithm: &'static aead::Algorithm,
         key: &[u8],
         iv: [u8; NONCE],
-        style: Style,
+        style: AeadConstruction,
     ) -> Option<Self> {
         let key = aead::UnboundKey::new(algorithm, key).ok()?;
         Some(Self {
@@ -140,8 +146,10 @@ impl Key {
         let number = sequence.to_be_bytes();
         let last = nonce.iter_mut().skip(NONCE - SENT_NONCE);
         match self.style {
-            Style::Tls12SentNonce => last.zip(sent).for_each(|(to, from)| *to = *from),
-            Style::Tls13 | Style::Tls12 => last.zip(number).for_each(|(to, from)| *to ^= from),
+            AeadConstruction::Tls12SentNonce => last.zip(sent).for_each(|(to, from)| *to = *from),
+            AeadConstruction::Tls13 | AeadConstruction::Tls12 => {
+                last.zip(number).for_each(|(to, from)| *to ^= from)
+            }
         }
         aead::Nonce::assume_unique_for_key(nonce)
     }
@@ -221,7 +229,7 @@ fn pseudorandom(hash: Hash, secret: &[u8], seed: &[u8], out: &mut [u8]) {
 pub(super) mod sealing {
     //! The other way, for tests.
 
-    use super::{Key, SENT_NONCE, Style, TAG, aead};
+    use super::{AeadConstruction, Key, SENT_NONCE, TAG, aead};
     use crate::decode::tls::records::RecordHeader;
 
     impl Key {
@@ -229,19 +237,19 @@ pub(super) mod sealing {
         pub(in crate::decode::tls) fn seal(&self, sequence: u64, kind: u8, text: &[u8]) -> Vec<u8> {
             let mut sealed = text.to_vec();
             let (outer, sent) = match self.style {
-                Style::Tls13 => {
+                AeadConstruction::Tls13 => {
                     sealed.push(kind);
                     (RecordHeader::APPLICATION_DATA, Vec::new())
                 }
-                Style::Tls12SentNonce => (kind, (sequence + 7).to_be_bytes().to_vec()),
-                Style::Tls12 => (kind, Vec::new()),
+                AeadConstruction::Tls12SentNonce => (kind, (sequence + 7).to_be_bytes().to_vec()),
+                AeadConstruction::Tls12 => (kind, Vec::new()),
             };
             let text_length = sealed.len() as u16;
             let length = sent.len() as u16 + text_length + TAG as u16;
             let mut record = vec![outer, 3, 3];
             record.extend(length.to_be_bytes());
             let associated = match self.style {
-                Style::Tls13 => record.clone(),
+                AeadConstruction::Tls13 => record.clone(),
                 _ => {
                     let length = text_length.to_be_bytes();
                     [&sequence.to_be_bytes()[..], &[kind, 3, 3], &length].concat()

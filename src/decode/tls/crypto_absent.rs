@@ -4,6 +4,7 @@
 use super::cipher_suite::CipherSuite;
 use super::key_log::Secret;
 use super::records::RecordHeader;
+use crate::decode::PerSide;
 
 /// No key can be made.
 #[derive(Debug)]
@@ -19,7 +20,7 @@ impl Key {
         _: &Secret,
         _: &[u8; 32],
         _: &[u8; 32],
-    ) -> Option<[Self; 2]> {
+    ) -> Option<PerSide<Self>> {
         None
     }
 

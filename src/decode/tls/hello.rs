@@ -27,7 +27,7 @@ pub(in crate::decode) struct ServerHello {
 
 /// How far a reading came.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::decode) enum Reading {
+pub(in crate::decode) enum ClientHelloRead {
     Hello(ClientHello),
     Incomplete,
     NotOne,
@@ -61,19 +61,19 @@ impl ClientHello {
     /// hello      version (2)  random (32)  session id <1>  cipher suites <2>
     ///            compression methods <1>  extensions <2>
     /// ```
-    pub(in crate::decode) fn read(bytes: &[u8]) -> Reading {
+    pub(in crate::decode) fn read(bytes: &[u8]) -> ClientHelloRead {
         let [kind, major, rest @ ..] = bytes else {
-            return Reading::NotOne;
+            return ClientHelloRead::NotOne;
         };
         if *kind != RecordHeader::HANDSHAKE || *major != 3 {
-            return Reading::NotOne;
+            return ClientHelloRead::NotOne;
         }
         let Some(header) = bytes.first_chunk() else {
-            return Reading::Incomplete;
+            return ClientHelloRead::Incomplete;
         };
         let begins = rest.get(3).is_none_or(|kind| *kind == CLIENT_HELLO);
         if !begins || RecordHeader::parse(header).is_none() {
-            return Reading::NotOne;
+            return ClientHelloRead::NotOne;
         }
         let mut message = Vec::new();
         for (header, payload) in records(bytes) {
@@ -82,10 +82,10 @@ impl ClientHello {
             }
             message.extend_from_slice(payload);
             if let Some((CLIENT_HELLO, body, _)) = split_message(&message) {
-                return Reading::Hello(parse(body).unwrap_or_default());
+                return ClientHelloRead::Hello(parse(body).unwrap_or_default());
             }
         }
-        Reading::Incomplete
+        ClientHelloRead::Incomplete
     }
 }
 

@@ -7,6 +7,8 @@ use std::fmt;
 
 use rustc_hash::FxHashMap;
 
+use crate::decode::PerSide;
+
 /// How many connections' secrets are kept: half a gigabyte of key log, more than captures that fit a
 /// disk have connections.
 const MAX_CONNECTIONS: usize = 1 << 20;
@@ -14,20 +16,20 @@ const MAX_CONNECTIONS: usize = 1 << 20;
 /// The secrets of connections.
 #[derive(Clone, Default)]
 pub struct KeyLog {
-    connections: FxHashMap<[u8; 32], Secrets>,
+    connections: FxHashMap<[u8; 32], ConnectionSecrets>,
     bad_lines: u64,
     left_out: u64,
 }
 
 /// What a key log says of one connection.
 #[derive(Clone, Default)]
-pub(super) struct Secrets {
+pub(super) struct ConnectionSecrets {
     /// TLS 1.2 and before.
     pub(super) master: Option<Secret>,
-    /// TLS 1.3: of the client and the server, for the rest of the handshake.
-    pub(super) handshake: [Option<Secret>; 2],
-    /// TLS 1.3: of the client and the server, for application data.
-    pub(super) traffic: [Option<Secret>; 2],
+    /// TLS 1.3: for the rest of the handshake.
+    pub(super) handshake: PerSide<Option<Secret>>,
+    /// TLS 1.3: for application data.
+    pub(super) traffic: PerSide<Option<Secret>>,
 }
 
 /// A secret: as long as the hash of its suite, or 48 bytes for a master secret.
@@ -71,7 +73,7 @@ impl KeyLog {
         self.left_out
     }
 
-    pub(super) fn of(&self, client_random: &[u8; 32]) -> Option<&Secrets> {
+    pub(super) fn of(&self, client_random: &[u8; 32]) -> Option<&ConnectionSecrets> {
         self.connections.get(client_random)
     }
 
@@ -84,28 +86,12 @@ impl KeyLog {
         if words.next().is_some() {
             return None;
         }
-        let place: fn(&mut Secrets) -> &mut Option<Secret> = match label {
+        let place: fn(&mut ConnectionSecrets) -> &mut Option<Secret> = match label {
             b"CLIENT_RANDOM" => |secrets| &mut secrets.master,
-            b"CLIENT_HANDSHAKE_TRAFFIC_SECRET" => {
-                |Secrets {
-                     handshake: [client, _],
-                     ..
-                 }| client
-            }
-            b"SERVER_HANDSHAKE_TRAFFIC_SECRET" => {
-                |Secrets {
-                     handshake: [_, server],
-                     ..
-                 }| server
-            }
-            b"CLIENT_TRAFFIC_SECRET_0" => |Secrets {
-                                               traffic: [client, _],
-                                               ..
-                                           }| client,
-            b"SERVER_TRAFFIC_SECRET_0" => |Secrets {
-                                               traffic: [_, server],
-                                               ..
-                                           }| server,
+            b"CLIENT_HANDSHAKE_TRAFFIC_SECRET" => |secrets| &mut secrets.handshake.client,
+            b"SERVER_HANDSHAKE_TRAFFIC_SECRET" => |secrets| &mut secrets.handshake.server,
+            b"CLIENT_TRAFFIC_SECRET_0" => |secrets| &mut secrets.traffic.client,
+            b"SERVER_TRAFFIC_SECRET_0" => |secrets| &mut secrets.traffic.server,
             _ => return Some(()),
         };
         let random: [u8; 32] = hexadecimal(random)?.as_slice().try_into().ok()?;
@@ -176,7 +162,7 @@ mod tests {
             log.of(&[0xa1; 32]).unwrap().master.as_ref().unwrap().0[..],
             [7; 48]
         );
-        let [client, server] = &log.of(&[0xb2; 32]).unwrap().traffic;
+        let PerSide { client, server } = &log.of(&[0xb2; 32]).unwrap().traffic;
         assert!(client.is_none());
         assert_eq!(server.as_ref().unwrap().0[..], [8; 32]);
     }

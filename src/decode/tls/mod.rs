@@ -1,10 +1,10 @@
 //! TLS: records, hellos and alerts; with keys, what they protect (RFC 8446, RFC 5246).
 //!
 //! ```text
-//! Chunk --records--> Record --protection--> text --session--> Chunk
+//! StreamPart --records--> TlsRecord --protection--> text --session--> StreamPart
 //! ```
 //!
-//! In: the chunks of both directions and a [`KeyLog`]. Out: the chunks of what was protected, each
+//! In: the parts of both directions' streams and a [`KeyLog`]. Out: the parts of what was protected, each
 //! with the place of its record on the line of TCP positions. Cryptography stands in `crypto` alone,
 //! which the feature `tls` brings; hellos and alerts are read without it. What never happens here:
 //! I/O, a check of certificates, a secret printed.
@@ -31,8 +31,8 @@ pub use key_log::KeyLog;
 pub use version::Version;
 
 pub(super) use first_flight::{ServerFlight, cleartext_alert, is_protected};
-pub(super) use hello::Reading;
-pub(super) use session::{Hellos, Item, Session, Unreadable};
+pub(super) use hello::ClientHelloRead;
+pub(super) use session::{Hellos, Session, TlsOutput, Undecryptable};
 
 /// What is known of a connection's TLS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -12,7 +12,7 @@
 use super::cipher_suite::CipherSuite;
 use super::crypto::{self, Key};
 use super::key_log::Secret;
-use super::records::Record;
+use super::records::TlsRecord;
 
 /// The least that a record with a byte of text takes: header, text, tag. It bounds how many records
 /// a gap can have held.
@@ -49,7 +49,7 @@ pub(super) struct Epoch {
 
 /// What a record protected.
 #[derive(Debug)]
-pub(super) struct Opened<'a> {
+pub(super) struct OpenedRecord<'a> {
     pub(super) text: &'a [u8],
     /// Whether it was protected as application data is, not as the handshake.
     pub(super) data: bool,
@@ -128,7 +128,7 @@ impl Protection {
         self.vain_trials >= MAX_VAIN_TRIALS
     }
 
-    /// Records may have been lost in this many bytes.
+    /// RecordReader may have been lost in this many bytes.
     pub(super) const fn lose(&mut self, bytes: u64) {
         self.uncertain = self.uncertain.saturating_add(bytes);
     }
@@ -145,9 +145,9 @@ impl Protection {
     /// Opens a record in `buffer`; `None` if no key and number that are possible do.
     pub(super) fn open<'a>(
         &mut self,
-        record: &Record<'_>,
+        record: &TlsRecord<'_>,
         buffer: &'a mut Vec<u8>,
-    ) -> Option<Opened<'a>> {
+    ) -> Option<OpenedRecord<'a>> {
         // Beside those that lay in the gap whole, two may have lain in it in part, of which one's bytes
         // before the gap are counted.
         let possible = match self.uncertain {
@@ -171,7 +171,7 @@ impl Protection {
         self.sequence = sequence.saturating_add(1);
         self.uncertain = 0;
         self.vain_trials = 0;
-        Some(Opened {
+        Some(OpenedRecord {
             text: buffer,
             data,
             sequence,
@@ -183,7 +183,7 @@ impl Protection {
     /// protected is then in the buffer.
     fn find(
         &mut self,
-        record: &Record<'_>,
+        record: &TlsRecord<'_>,
         possible: u64,
         buffer: &mut Vec<u8>,
     ) -> Option<(u64, bool)> {

@@ -1,6 +1,6 @@
 //! One direction's bytes to records, and back to a record's beginning after a gap.
 //!
-//! In: chunks of the TCP stream. Out: [`Part`]s: records, each with what carried it, and what was
+//! In: the parts of the TCP stream. Out: [`Part`]s: records, each with what carried it, and what was
 //! lost between them. Where the next record begins after a gap is not known unless the gap lies inside
 //! one whose header was read. Then every offset that looks like a header is tried, and only a record
 //! that opens is believed. What never happens here: cryptography; the caller says what opens.
@@ -13,8 +13,7 @@
 //!            +------- a record opens --------------------+-----+
 //! ```
 
-use crate::decode::Carrier;
-use crate::decode::tcp::Chunk;
+use crate::decode::{Carrier, StreamPart};
 
 /// Longest payload of a record, protected (RFC 5246, section 6.2.3; RFC 8446, section 5.2 has less).
 const MAX_PAYLOAD: u16 = (1 << 14) + 2048;
@@ -86,8 +85,8 @@ pub(super) fn records(mut bytes: &[u8]) -> impl Iterator<Item = (RecordHeader, &
 /// What comes next in a direction.
 #[derive(Debug)]
 pub(super) enum Part<'a> {
-    Record(Record<'a>),
-    /// Records were lost, or what may be some.
+    Record(TlsRecord<'a>),
+    /// RecordReader were lost, or what may be some.
     Lost {
         /// How many bytes they took at most.
         bytes: u64,
@@ -99,7 +98,7 @@ pub(super) enum Part<'a> {
 
 /// One record, still protected.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Record<'a> {
+pub(super) struct TlsRecord<'a> {
     pub(super) header: RecordHeader,
     pub(super) payload: &'a [u8],
     /// What carried its first byte, and its last.
@@ -112,9 +111,9 @@ pub(super) struct Record<'a> {
 
 /// Splits one direction into records.
 #[derive(Debug)]
-pub(super) struct Records {
-    state: State,
-    /// Bytes of records not yet given out: never more than one record and what one chunk brings.
+pub(super) struct RecordReader {
+    state: Alignment,
+    /// Bytes of records not yet given out: never more than one record and what one part of the stream brings.
     buffer: Vec<u8>,
     /// Position of the first of them.
     start: u64,
@@ -123,16 +122,16 @@ pub(super) struct Records {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum State {
+enum Alignment {
     Aligned,
     Skip { until: u64 },
     Search,
 }
 
-impl Records {
+impl RecordReader {
     pub(super) const fn new() -> Self {
         Self {
-            state: State::Aligned,
+            state: Alignment::Aligned,
             buffer: Vec::new(),
             start: 0,
             carriers: Vec::new(),
@@ -145,21 +144,21 @@ impl Records {
     }
 
     /// Takes the next part of the stream. `sink` says of a record whether it opened.
-    pub(super) fn push(&mut self, chunk: Chunk<'_>, sink: &mut impl FnMut(Part<'_>) -> bool) {
-        match chunk {
-            Chunk::Bytes {
+    pub(super) fn push(&mut self, part: StreamPart<'_>, sink: &mut impl FnMut(Part<'_>) -> bool) {
+        match part {
+            StreamPart::Bytes {
                 position,
                 data,
                 carrier,
                 ..
             } => self.read(position, data, carrier, sink),
-            Chunk::Gap {
+            StreamPart::Gap {
                 position,
                 length,
                 carrier,
             } => self.jump(position, length, carrier, sink),
-            Chunk::Break { missing, carrier } => {
-                // TCP knows the length of every gap; TLS inside of TLS is not read.
+            // What is held was given up to save memory.
+            StreamPart::Break { missing, carrier } => {
                 self.jump(self.start, missing, carrier, sink);
             }
         }
@@ -172,12 +171,12 @@ impl Records {
         carrier: Carrier,
         sink: &mut impl FnMut(Part<'_>) -> bool,
     ) {
-        if let State::Skip { until } = self.state {
+        if let Alignment::Skip { until } = self.state {
             let left = usize::try_from(until.saturating_sub(position)).unwrap_or(usize::MAX);
             let Some(rest) = data.get(left..) else {
                 return;
             };
-            self.state = State::Aligned;
+            self.state = Alignment::Aligned;
             position = until;
             data = rest;
         }
@@ -210,12 +209,12 @@ impl Records {
         let mut used = 0;
         while let Some(rest) = bytes.get(used..) {
             let found = match self.state {
-                State::Search => self.search(rest, used, sink),
+                Alignment::Search => self.search(rest, used, sink),
                 _ => self.next_record(rest, used, sink),
             };
             match found {
-                Found::More(length) => used += length,
-                Found::Incomplete(passed) => {
+                Scan::More(length) => used += length,
+                Scan::Incomplete(passed) => {
                     used += passed;
                     break;
                 }
@@ -235,25 +234,25 @@ impl Records {
         rest: &[u8],
         offset: usize,
         sink: &mut impl FnMut(Part<'_>) -> bool,
-    ) -> Found {
+    ) -> Scan {
         let Some(first) = rest.first_chunk() else {
-            return Found::Incomplete(0);
+            return Scan::Incomplete(0);
         };
         let Some(header) = RecordHeader::parse(first) else {
-            self.state = State::Search;
+            self.state = Alignment::Search;
             let begins = self.start + offset as u64;
             sink(Part::Lost {
                 bytes: 1,
                 missing: 0,
                 carrier: self.carrier_at(begins),
             });
-            return Found::More(0);
+            return Scan::More(0);
         };
         let Some(payload) = rest.get(RecordHeader::LENGTH..header.whole()) else {
-            return Found::Incomplete(0);
+            return Scan::Incomplete(0);
         };
         sink(Part::Record(self.record(header, payload, offset)));
-        Found::More(header.whole())
+        Scan::More(header.whole())
     }
 
     /// Looks for a record that opens.
@@ -262,7 +261,7 @@ impl Records {
         rest: &[u8],
         offset: usize,
         sink: &mut impl FnMut(Part<'_>) -> bool,
-    ) -> Found {
+    ) -> Scan {
         let mut passed = 0;
         let mut found = None;
         while let Some(first) = rest.get(passed..).and_then(<[u8]>::first_chunk) {
@@ -291,10 +290,10 @@ impl Records {
         }
         match found {
             Some(length) => {
-                self.state = State::Aligned;
-                Found::More(length)
+                self.state = Alignment::Aligned;
+                Scan::More(length)
             }
-            None => Found::Incomplete(passed),
+            None => Scan::Incomplete(passed),
         }
     }
 
@@ -306,7 +305,7 @@ impl Records {
         sink: &mut impl FnMut(Part<'_>) -> bool,
     ) {
         let after = position.saturating_add(length);
-        if matches!(self.state, State::Skip { until } if after <= until) {
+        if matches!(self.state, Alignment::Skip { until } if after <= until) {
             sink(Part::Lost {
                 bytes: 0,
                 missing: length,
@@ -318,10 +317,10 @@ impl Records {
         let end = header.map(|header| self.start + header.whole() as u64);
         let held = self.buffer.len() as u64;
         let (state, bytes) = match (self.state, end) {
-            (State::Aligned, Some(end)) if after <= end => {
-                (State::Skip { until: end }, end - self.start)
+            (Alignment::Aligned, Some(end)) if after <= end => {
+                (Alignment::Skip { until: end }, end - self.start)
             }
-            _ => (State::Search, held.saturating_add(length)),
+            _ => (Alignment::Search, held.saturating_add(length)),
         };
         self.state = state;
         self.buffer = Vec::new();
@@ -333,10 +332,10 @@ impl Records {
         });
     }
 
-    fn record<'a>(&self, header: RecordHeader, payload: &'a [u8], offset: usize) -> Record<'a> {
+    fn record<'a>(&self, header: RecordHeader, payload: &'a [u8], offset: usize) -> TlsRecord<'a> {
         let begins = self.start + offset as u64;
         let ends = begins + header.whole() as u64;
-        Record {
+        TlsRecord {
             header,
             payload,
             began: self.carrier_at(begins),
@@ -357,7 +356,7 @@ impl Records {
 }
 
 /// What was found at a place.
-enum Found {
+enum Scan {
     /// A record, or a reason to look again, this many bytes on.
     More(usize),
     /// Nothing whole; this many bytes will never be part of anything.

@@ -1,6 +1,6 @@
 //! Both directions of a TLS connection whose secrets are known.
 //!
-//! In: the chunks of its TCP streams, from the first byte on. Out: [`Item`]s: the text that its
+//! In: the parts of its TCP streams, from the first byte on. Out: [`TlsOutput`]s: the text that its
 //! records protect, alerts, and what was odd. What never happens here: text of another protocol
 //! judged; whether it is HTTP/2 is for the caller to see.
 
@@ -11,12 +11,11 @@ use super::crypto::Key;
 use super::hello::{
     CLIENT_HELLO, ClientHello, EncryptedExtensions, SERVER_HELLO, ServerHello, split_message,
 };
-use super::key_log::{KeyLog, Secrets};
+use super::key_log::{ConnectionSecrets, KeyLog};
 use super::protection::{Epoch, Protection};
-use super::records::{Part, Record, RecordHeader, Records};
+use super::records::{Part, RecordHeader, RecordReader, TlsRecord};
 use super::version::Version;
-use crate::decode::tcp::{Chunk, Sealed};
-use crate::decode::{Carrier, Direction};
+use crate::decode::{Carrier, Direction, PerSide, StreamPart, TlsRecordSpan};
 
 /// Both hellos.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +26,7 @@ pub(in crate::decode) struct Hellos<'a> {
 
 /// Why a connection stays encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::decode) enum Unreadable {
+pub(in crate::decode) enum Undecryptable {
     /// The key log does not know its client random.
     NoSecrets,
     /// It knows other secrets of the connection than those needed.
@@ -40,33 +39,27 @@ pub(in crate::decode) enum Unreadable {
 
 /// What a session gives.
 #[derive(Debug)]
-pub(in crate::decode) enum Item<'a> {
+pub(in crate::decode) enum TlsOutput<'a> {
     /// The next part of what a side sent under protection.
-    Text(Chunk<'a>),
-    /// A side gave up, or is done.
-    Alert {
-        alert: Alert,
-        carrier: Carrier,
-        /// Whether it had sent application data before.
-        after_data: bool,
-    },
-    /// Something odd.
+    Text(StreamPart<'a>),
+    /// A side gave up before it sent any application data, other than by closing in good order.
+    Failed { alert: Alert, carrier: Carrier },
+    /// Something odd, such as an alert after application data.
     Odd { text: String, carrier: Carrier },
 }
 
 /// One TLS connection.
 #[derive(Debug)]
 pub(in crate::decode) struct Session {
-    client: Half,
-    server: Half,
+    directions: PerSide<TlsDirection>,
     facts: Facts,
     version: Version,
 }
 
 /// One direction.
 #[derive(Debug)]
-struct Half {
-    records: Records,
+struct TlsDirection {
+    records: RecordReader,
     protection: Protection,
     /// How many bytes of text were given out.
     position: u64,
@@ -92,12 +85,12 @@ impl<'a> Hellos<'a> {
         }
     }
 
-    fn secrets(self, keys: &'a KeyLog) -> Result<&'a Secrets, Unreadable> {
-        keys.of(&self.client.random).ok_or(Unreadable::NoSecrets)
+    fn secrets(self, keys: &'a KeyLog) -> Result<&'a ConnectionSecrets, Undecryptable> {
+        keys.of(&self.client.random).ok_or(Undecryptable::NoSecrets)
     }
 }
 
-impl Unreadable {
+impl Undecryptable {
     /// Why, as a sentence without a full stop.
     pub(in crate::decode) fn reason(self) -> String {
         match self {
@@ -118,7 +111,7 @@ impl Unreadable {
 
 impl Session {
     /// A session after both hellos; everything from the first byte on is to be pushed.
-    pub(in crate::decode) fn new(hellos: Hellos<'_>, keys: &KeyLog) -> Result<Self, Unreadable> {
+    pub(in crate::decode) fn new(hellos: Hellos<'_>, keys: &KeyLog) -> Result<Self, Undecryptable> {
         let ServerHello {
             version,
             cipher,
@@ -126,20 +119,19 @@ impl Session {
             ..
         } = *hellos.server;
         let secrets = hellos.secrets(keys)?;
-        let [client, server] = match version {
+        let protections = match version {
             Version::TLS_1_3 => tls13(cipher, secrets)?,
             Version::TLS_1_2 => {
                 let master = secrets.master.as_ref();
-                let master = master.ok_or(Unreadable::SecretsIncomplete)?;
+                let master = master.ok_or(Undecryptable::SecretsIncomplete)?;
                 let keys = Key::of_master(cipher, master, &hellos.client.random, &random);
-                let keys = keys.ok_or(Unreadable::Cipher(cipher))?;
+                let keys = keys.ok_or(Undecryptable::Cipher(cipher))?;
                 keys.map(|key| Protection::tls12(cipher, Epoch::of_master(key)))
             }
-            version => return Err(Unreadable::Version(version)),
+            version => return Err(Undecryptable::Version(version)),
         };
         Ok(Self {
-            client: Half::new(client),
-            server: Half::new(server),
+            directions: protections.map(TlsDirection::new),
             facts: hellos.facts(),
             version,
         })
@@ -152,86 +144,83 @@ impl Session {
 
     /// Whether a side cannot be read any further.
     pub(in crate::decode) const fn has_stopped(&self) -> bool {
-        self.client.stopped || self.server.stopped
+        self.directions.client.stopped || self.directions.server.stopped
     }
 
     /// Whether any record opened.
     pub(in crate::decode) const fn has_opened(&self) -> bool {
-        self.client.opened || self.server.opened
+        self.directions.client.opened || self.directions.server.opened
     }
 
     /// How many bytes of memory it takes to read on.
     pub(in crate::decode) const fn held(&self) -> usize {
-        self.client.records.held() + self.server.records.held()
+        self.directions.client.records.held() + self.directions.server.records.held()
     }
 
     /// Takes the next part of one direction.
     pub(in crate::decode) fn push(
         &mut self,
         direction: Direction,
-        chunk: Chunk<'_>,
-        sink: &mut impl FnMut(Item<'_>),
+        part: StreamPart<'_>,
+        sink: &mut impl FnMut(TlsOutput<'_>),
     ) {
-        let half = match direction {
-            Direction::ClientToServer => &mut self.client,
-            Direction::ServerToClient => &mut self.server,
-        };
-        let reading = Reading {
+        let context = RecordContext {
             version: self.version,
             sender: direction.sender(),
         };
         let mut extensions = None;
-        half.push(reading, chunk, &mut extensions, sink);
+        self.directions[direction].push(context, part, &mut extensions, sink);
         if direction == Direction::ServerToClient
             && let Some(EncryptedExtensions { alpn, early_data }) = extensions
         {
             self.facts.alpn = alpn;
             if early_data {
                 let text = "early data of the client is not decrypted: its first frames are lost";
-                let carrier = chunk_carrier(chunk);
-                sink(Item::Odd {
+                let carrier = part.carrier();
+                sink(TlsOutput::Odd {
                     text: text.to_owned(),
                     carrier,
                 });
-                self.client.torn = true;
+                self.directions.client.torn = true;
             }
         }
     }
 }
 
-fn tls13(cipher: CipherSuite, secrets: &Secrets) -> Result<[Protection; 2], Unreadable> {
+fn tls13(
+    cipher: CipherSuite,
+    secrets: &ConnectionSecrets,
+) -> Result<PerSide<Protection>, Undecryptable> {
     if cipher.protection(Version::TLS_1_3).is_none() {
-        return Err(Unreadable::Cipher(cipher));
+        return Err(Undecryptable::Cipher(cipher));
     }
-    let [client_handshake, server_handshake] = &secrets.handshake;
-    let [client, server] = &secrets.traffic;
-    let protection = |handshake: &Option<_>, data: &Option<_>| {
-        let handshake = handshake
+    let protection = |side| {
+        let handshake = secrets.handshake[side]
             .as_ref()
             .and_then(|secret| Epoch::of_handshake(cipher, secret));
-        let data = data
+        let data = secrets.traffic[side]
             .clone()
             .and_then(|secret| Epoch::of_traffic(cipher, secret));
-        let data = data.ok_or(Unreadable::SecretsIncomplete)?;
+        let data = data.ok_or(Undecryptable::SecretsIncomplete)?;
         Ok(Protection::tls13(cipher, handshake, data))
     };
-    Ok([
-        protection(client_handshake, client)?,
-        protection(server_handshake, server)?,
-    ])
+    Ok(PerSide {
+        client: protection(Direction::ClientToServer)?,
+        server: protection(Direction::ServerToClient)?,
+    })
 }
 
 /// What a half needs to know of its session.
 #[derive(Clone, Copy)]
-struct Reading {
+struct RecordContext {
     version: Version,
     sender: &'static str,
 }
 
-impl Half {
+impl TlsDirection {
     const fn new(protection: Protection) -> Self {
         Self {
-            records: Records::new(),
+            records: RecordReader::new(),
             protection,
             position: 0,
             missing: 0,
@@ -244,27 +233,27 @@ impl Half {
 
     fn push(
         &mut self,
-        reading: Reading,
-        chunk: Chunk<'_>,
+        context: RecordContext,
+        part: StreamPart<'_>,
         extensions: &mut Option<EncryptedExtensions>,
-        sink: &mut impl FnMut(Item<'_>),
+        sink: &mut impl FnMut(TlsOutput<'_>),
     ) {
         if self.stopped {
-            if let Chunk::Gap {
+            if let StreamPart::Gap {
                 length, carrier, ..
-            } = chunk
+            } = part
             {
                 self.missing += length;
                 self.tear(carrier, sink);
             }
             return;
         }
-        let mut records = std::mem::replace(&mut self.records, Records::new());
+        let mut records = std::mem::replace(&mut self.records, RecordReader::new());
         // Kept no longer than this: of many open connections few are read at a time.
         let mut buffer = Vec::new();
-        records.push(chunk, &mut |part| match part {
+        records.push(part, &mut |part| match part {
             Part::Record(_) if self.stopped => false,
-            Part::Record(record) => self.read(reading, &record, &mut buffer, extensions, sink),
+            Part::Record(record) => self.read(context, &record, &mut buffer, extensions, sink),
             Part::Lost {
                 bytes,
                 missing,
@@ -284,19 +273,19 @@ impl Half {
     /// Reads a record; whether it opened.
     fn read(
         &mut self,
-        reading: Reading,
-        record: &Record<'_>,
+        context: RecordContext,
+        record: &TlsRecord<'_>,
         buffer: &mut Vec<u8>,
         extensions: &mut Option<EncryptedExtensions>,
-        sink: &mut impl FnMut(Item<'_>),
+        sink: &mut impl FnMut(TlsOutput<'_>),
     ) -> bool {
         let kind = record.header.kind;
-        let is_tls12 = reading.version == Version::TLS_1_2;
+        let is_tls12 = context.version == Version::TLS_1_2;
         match kind {
             RecordHeader::APPLICATION_DATA => {}
             RecordHeader::CHANGE_CIPHER_SPEC if !is_tls12 => return false,
             RecordHeader::CHANGE_CIPHER_SPEC if self.protection.has_begun() => {
-                self.stop_renegotiating(reading, record.completed, sink);
+                self.stop_renegotiating(context, record.completed, sink);
                 return false;
             }
             RecordHeader::CHANGE_CIPHER_SPEC => {
@@ -305,13 +294,13 @@ impl Half {
             }
             _ if is_tls12 && self.protection.has_begun() => {}
             RecordHeader::ALERT if record.payload.len() == Alert::LENGTH => {
-                self.alert(record.payload, record.completed, sink);
+                self.alert(context, record.payload, record.completed, sink);
                 return false;
             }
             _ => return false,
         }
         let Some(opened) = self.protection.open(record, buffer) else {
-            self.fail(reading, record, sink);
+            self.fail(context, record, sink);
             return false;
         };
         self.opened = true;
@@ -328,18 +317,18 @@ impl Half {
         let (data, sequence) = (opened.data, opened.sequence);
         let data_kind = kind == RecordHeader::APPLICATION_DATA;
         if opened.after_loss || (data_kind && self.torn && !self.spoke) {
-            sink(Item::Text(Chunk::Break {
+            sink(TlsOutput::Text(StreamPart::Break {
                 missing: std::mem::take(&mut self.missing),
                 carrier: record.began,
             }));
         }
         match kind {
             RecordHeader::APPLICATION_DATA if data && !text.is_empty() => {
-                sink(Item::Text(Chunk::Bytes {
+                sink(TlsOutput::Text(StreamPart::Bytes {
                     position: self.position,
                     data: text,
                     carrier: record.began,
-                    sealed: Some(Sealed {
+                    record: Some(TlsRecordSpan {
                         begins: record.begins,
                         ends: record.ends,
                         completed: record.completed,
@@ -350,13 +339,13 @@ impl Half {
                 self.spoke = true;
             }
             RecordHeader::ALERT => {
-                self.alert(text, record.completed, sink);
+                self.alert(context, text, record.completed, sink);
             }
             RecordHeader::HANDSHAKE if is_tls12 && sequence > 0 => {
                 // HelloRequest may go unanswered; a hello begins another handshake.
                 let begins = split_message(text).map(|(kind, ..)| kind);
                 if matches!(begins, Some(CLIENT_HELLO | SERVER_HELLO)) {
-                    self.stop_renegotiating(reading, record.completed, sink);
+                    self.stop_renegotiating(context, record.completed, sink);
                 }
             }
             RecordHeader::HANDSHAKE if !is_tls12 && !data && extensions.is_none() => {
@@ -369,7 +358,12 @@ impl Half {
 
     /// A record did not open. In the handshake that is no wonder: keys are missing, or the client
     /// sent early data.
-    fn fail(&mut self, reading: Reading, record: &Record<'_>, sink: &mut impl FnMut(Item<'_>)) {
+    fn fail(
+        &mut self,
+        context: RecordContext,
+        record: &TlsRecord<'_>,
+        sink: &mut impl FnMut(TlsOutput<'_>),
+    ) {
         let hopeless = self.protection.is_hopeless();
         if self.protection.carries_data() {
             self.protection.lose(record.ends - record.begins);
@@ -377,8 +371,8 @@ impl Half {
         }
         if hopeless {
             self.stopped = true;
-            let sender = reading.sender;
-            sink(Item::Odd {
+            let sender = context.sender;
+            sink(TlsOutput::Odd {
                 text: format!(
                     "records of the {sender} do not open with the keys given: reading them stops here"
                 ),
@@ -390,13 +384,13 @@ impl Half {
 
     fn stop_renegotiating(
         &mut self,
-        reading: Reading,
+        context: RecordContext,
         carrier: Carrier,
-        sink: &mut impl FnMut(Item<'_>),
+        sink: &mut impl FnMut(TlsOutput<'_>),
     ) {
         self.stopped = true;
-        let sender = reading.sender;
-        sink(Item::Odd {
+        let sender = context.sender;
+        sink(TlsOutput::Odd {
             text: format!(
                 "the {sender} renegotiates, which HTTP/2 prohibits: reading it stops here"
             ),
@@ -405,30 +399,31 @@ impl Half {
         self.tear(carrier, sink);
     }
 
-    fn alert(&self, payload: &[u8], carrier: Carrier, sink: &mut impl FnMut(Item<'_>)) {
-        if let Some(alert) = Alert::read(payload) {
-            sink(Item::Alert {
-                alert,
+    fn alert(
+        &self,
+        context: RecordContext,
+        payload: &[u8],
+        carrier: Carrier,
+        sink: &mut impl FnMut(TlsOutput<'_>),
+    ) {
+        let Some(alert) = Alert::read(payload).filter(|alert| !alert.is_closure()) else {
+            return;
+        };
+        sink(match self.spoke {
+            false => TlsOutput::Failed { alert, carrier },
+            true => TlsOutput::Odd {
+                text: format!("the {} sent the TLS alert {alert}", context.sender),
                 carrier,
-                after_data: self.spoke,
-            });
-        }
+            },
+        });
     }
 
     /// Tells that text is lost, once until there is text again, and how many bytes are missing.
-    fn tear(&mut self, carrier: Carrier, sink: &mut impl FnMut(Item<'_>)) {
+    fn tear(&mut self, carrier: Carrier, sink: &mut impl FnMut(TlsOutput<'_>)) {
         let missing = std::mem::take(&mut self.missing);
         if !self.torn || missing > 0 {
-            sink(Item::Text(Chunk::Break { missing, carrier }));
+            sink(TlsOutput::Text(StreamPart::Break { missing, carrier }));
         }
         self.torn = true;
-    }
-}
-
-const fn chunk_carrier(chunk: Chunk<'_>) -> Carrier {
-    match chunk {
-        Chunk::Bytes { carrier, .. }
-        | Chunk::Gap { carrier, .. }
-        | Chunk::Break { carrier, .. } => carrier,
     }
 }

@@ -6,10 +6,10 @@ use super::crypto::{Key, updated};
 use super::hello::{ClientHello, ServerHello};
 use super::key_log::{KeyLog, Secret};
 use super::records::RecordHeader;
-use super::session::{Hellos, Item, Session, Unreadable};
+use super::session::{Hellos, Session, TlsOutput, Undecryptable};
 use super::version::Version;
 use super::{Alert, CipherSuite};
-use crate::decode::tcp::Chunk;
+use crate::decode::StreamPart;
 use crate::decode::{Carrier, Direction};
 
 const CLIENT_RANDOM: [u8; 32] = [0xc1; 32];
@@ -116,13 +116,12 @@ fn key(version: Version, suite: CipherSuite, secret: &Secret) -> Key {
         Version::TLS_1_3 => Key::of_traffic(suite, secret).unwrap(),
         _ => {
             let keys = Key::of_master(suite, secret, &CLIENT_RANDOM, &SERVER_RANDOM);
-            let [_client, server] = keys.unwrap();
-            server
+            keys.unwrap().server
         }
     }
 }
 
-fn session(version: Version, suite: CipherSuite, length: usize) -> Result<Session, Unreadable> {
+fn session(version: Version, suite: CipherSuite, length: usize) -> Result<Session, Undecryptable> {
     let hex = |byte: u8, length| format!("{byte:02x}").repeat(length);
     let labels: &[&str] = match version {
         Version::TLS_1_3 => &["CLIENT_TRAFFIC_SECRET_0", "SERVER_TRAFFIC_SECRET_0"],
@@ -149,17 +148,17 @@ fn session(version: Version, suite: CipherSuite, length: usize) -> Result<Sessio
     Session::new(hellos, &keys)
 }
 
-fn bytes(position: usize, data: &[u8], carrier: Carrier) -> Chunk<'_> {
-    Chunk::Bytes {
+fn bytes(position: usize, data: &[u8], carrier: Carrier) -> StreamPart<'_> {
+    StreamPart::Bytes {
         position: position as u64,
         data,
         carrier,
-        sealed: None,
+        record: None,
     }
 }
 
-fn gap(from: usize, until: usize, carrier: Carrier) -> Chunk<'static> {
-    Chunk::Gap {
+fn gap(from: usize, until: usize, carrier: Carrier) -> StreamPart<'static> {
+    StreamPart::Gap {
         position: from as u64,
         length: (until - from) as u64,
         carrier,
@@ -172,33 +171,33 @@ struct Heard {
     /// Text before the first loss, and after each.
     texts: Vec<Vec<u8>>,
     missing: u64,
-    alerts: Vec<(Alert, bool)>,
-    odd: usize,
+    failures: Vec<Alert>,
+    odd: Vec<String>,
     /// Where each part of the text ends in the TCP stream.
     sealed: Vec<u64>,
 }
 
 impl Heard {
-    fn take(&mut self, session: &mut Session, chunk: Chunk<'_>) {
+    fn take(&mut self, session: &mut Session, chunk: StreamPart<'_>) {
         session.push(Direction::ServerToClient, chunk, &mut |item| match item {
-            Item::Text(Chunk::Bytes { data, sealed, .. }) => {
+            TlsOutput::Text(StreamPart::Bytes { data, record, .. }) => {
                 if self.texts.is_empty() {
                     self.texts.push(Vec::new());
                 }
                 self.texts.last_mut().unwrap().extend_from_slice(data);
-                self.sealed.push(sealed.unwrap().ends);
+                self.sealed.push(record.unwrap().ends);
             }
-            Item::Text(Chunk::Break { missing, .. }) => {
+            TlsOutput::Text(StreamPart::Break { missing, .. }) => {
                 self.missing += missing;
                 if self.texts.last().is_none_or(|text| !text.is_empty()) {
                     self.texts.push(Vec::new());
                 }
             }
-            Item::Text(Chunk::Gap { .. }) => panic!("the length of lost text is never known"),
-            Item::Alert {
-                alert, after_data, ..
-            } => self.alerts.push((alert, after_data)),
-            Item::Odd { .. } => self.odd += 1,
+            TlsOutput::Text(StreamPart::Gap { .. }) => {
+                panic!("the length of lost text is never known")
+            }
+            TlsOutput::Failed { alert, .. } => self.failures.push(alert),
+            TlsOutput::Odd { text, .. } => self.odd.push(text),
         });
     }
 
@@ -215,25 +214,28 @@ fn an_unfit_key_log_is_told_by_what_it_lacks() {
             .unwrap_err()
     };
     let tls12 = Version::TLS_1_2;
-    let cbc = Unreadable::Cipher(CipherSuite(0xc014));
+    let cbc = Undecryptable::Cipher(CipherSuite(0xc014));
     assert_eq!(unfit(tls12, 0xc014, 48), cbc);
     assert!(cbc.reason().contains("TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA"));
     let old = Version(0x0301);
-    assert_eq!(unfit(old, 0x002f, 48), Unreadable::Version(old));
+    assert_eq!(unfit(old, 0x002f, 48), Undecryptable::Version(old));
     // A secret as long as SHA-384's is none of a suite with SHA-256.
     let tls13 = Version::TLS_1_3;
-    assert_eq!(unfit(tls13, 0x1301, 48), Unreadable::SecretsIncomplete);
+    assert_eq!(unfit(tls13, 0x1301, 48), Undecryptable::SecretsIncomplete);
 }
 
 #[test]
-fn alerts_are_told_with_whether_anything_was_said_before() {
+fn an_alert_fails_a_connection_only_before_application_data() {
     for suite in SUITES {
         let mut stream = Stream::new(suite);
         stream.seal(RecordHeader::ALERT, &[2, 42]);
         stream.seal(DATA, b"a word");
+        stream.seal(RecordHeader::ALERT, &[2, 20]);
+        // Closing in good order is neither.
         stream.seal(RecordHeader::ALERT, &[1, 0]);
         let heard = stream.read(1 << 14, 0..0);
-        assert_eq!(heard.alerts, [(Alert(42), false), (Alert(0), true)]);
+        assert_eq!(heard.failures, [Alert(42)]);
+        assert_eq!(heard.odd, ["the server sent the TLS alert bad_record_mac"]);
         assert_eq!(heard.text(), b"a word");
     }
 }
@@ -256,7 +258,7 @@ fn a_second_handshake_stops_the_reading() {
     stream.seal(HANDSHAKE, &[2, 0, 0, 0]);
     stream.seal(DATA, b"after");
     let heard = stream.read(1 << 14, 0..0);
-    assert_eq!((heard.text(), heard.odd), (b"before".to_vec(), 1));
+    assert_eq!((heard.text(), heard.odd.len()), (b"before".to_vec(), 1));
 }
 
 #[test]
@@ -301,7 +303,10 @@ fn wrong_keys_are_given_up_in_the_end() {
         stream.seal(DATA, &[0; 64]);
     }
     let heard = stream.read(1 << 14, 0..0);
-    assert_eq!((heard.text(), heard.odd), (b"one that opens".to_vec(), 1));
+    assert_eq!(
+        (heard.text(), heard.odd.len()),
+        (b"one that opens".to_vec(), 1)
+    );
 }
 
 /// Texts of records, of lengths that make records short and long.
@@ -393,7 +398,7 @@ proptest! {
         }
         prop_assert_eq!(heard.text(), Vec::<u8>::new());
         let client = super::ClientHello::read(&stream.bytes);
-        prop_assert_eq!(client, super::Reading::NotOne);
+        prop_assert_eq!(client, super::ClientHelloRead::NotOne);
     }
 
     #[test]

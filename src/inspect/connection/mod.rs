@@ -38,7 +38,7 @@ use crate::capture::Timestamp;
 use crate::decode::http2::{
     Flags, Frame, FrameType, Loss, Malformation, Payload, SettingId, Settings,
 };
-use crate::decode::{Direction, Event, Network, Place, Recognition, Transport};
+use crate::decode::{Direction, Event, NetworkPath, Place, Recognition, Transport};
 use control_frames::{Passage, Passages, Passing};
 use goaway::{GoAway, GoAways};
 use record::{ConnectionRecord, Finished, Missing, VerdictCounts};
@@ -114,13 +114,15 @@ impl Connection {
             client_settings: None,
             server_settings: None,
             pings: Seldom::default(),
-            round_trip_nanos: recognition.handshake.map(|handshake| handshake.nanos),
+            round_trip_nanos: recognition
+                .handshake
+                .map(|handshake| handshake.round_trip.as_nanos()),
             keepalive: Seldom::default(),
             farewell: None,
             most_open: 0,
             overdue: Seldom::default(),
             nonsense: None,
-            network: Network::default(),
+            network: NetworkPath::default(),
             traffic: Traffic::default(),
             passages: Passages::default(),
             missing: Missing::default(),
@@ -132,7 +134,9 @@ impl Connection {
             record,
             place: recognition.place,
             server_begun: recognition.preface_seen,
-            round_trip_nanos: recognition.handshake.map(|handshake| handshake.nanos),
+            round_trip_nanos: recognition
+                .handshake
+                .map(|handshake| handshake.round_trip.as_nanos()),
             streams: FxHashMap::default(),
             opened: Opened::default(),
             pushed: Opened::default(),
@@ -246,7 +250,7 @@ impl Connection {
     }
 
     /// What the connection showed of the path below it.
-    pub(super) fn learn_network(&mut self, network: Network) {
+    pub(super) fn learn_network(&mut self, network: NetworkPath) {
         self.record.network = network;
     }
 

@@ -16,7 +16,7 @@ use crate::capture::Stamp;
 use crate::decode::http2::{Loss, SettingId};
 use crate::decode::tcp::{Ending, Handshake};
 use crate::decode::tls::Facts;
-use crate::decode::{Direction, Guess, Instead, Network, Transport};
+use crate::decode::{Direction, Guess, Instead, NetworkPath, Transport};
 
 /// Who ended a connection, how and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,7 +186,7 @@ pub struct ConnectionRecord {
     /// Who first sent bytes that are not valid HTTP/2, though nothing of them is missing, and where.
     pub nonsense: Option<(Direction, Stamp)>,
     /// What it shows of the network below it.
-    pub network: Network,
+    pub network: NetworkPath,
     /// Windows, limits and floods.
     pub traffic: Traffic,
     /// Settings and pings one by one; empty unless all calls were asked for.

@@ -89,7 +89,7 @@ fn hit<'a>(record: &'a ConnectionRecord, waits: &'a Waits) -> Option<Hit<'a>> {
     let round_trip = record
         .network
         .round_trip()
-        .map_or(0, |round_trip| round_trip.least);
+        .map_or(0, |round_trip| round_trip.least.as_nanos());
     let many = waits.count >= MANY && waits.nanos >= MANY_NANOS;
     let hit = Hit {
         record,

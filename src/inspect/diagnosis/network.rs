@@ -1,7 +1,7 @@
 //! Whether the network is to blame: what `network-loss` judges by, and the words that acquit it.
 
 use super::server_view::time;
-use crate::decode::{Network, RoundTrip};
+use crate::decode::{NetworkPath, RoundTrip};
 use crate::inspect::ConnectionRecord;
 
 /// With fewer segments that carry data, nothing is said of the network.
@@ -20,7 +20,7 @@ pub(super) struct Sum {
 }
 
 impl Sum {
-    pub(super) fn of<'a>(networks: impl Iterator<Item = &'a Network>) -> Self {
+    pub(super) fn of<'a>(networks: impl Iterator<Item = &'a NetworkPath>) -> Self {
         networks.fold(Self::default(), |sum, network| Self {
             segments: sum.segments + network.segments(),
             retransmissions: sum.retransmissions + network.retransmissions(),
@@ -62,7 +62,7 @@ pub(super) fn acquittal(records: &[&ConnectionRecord]) -> Option<String> {
             many => format!("{many} retransmissions"),
         },
         sum.segments,
-        time(round_trip.median),
-        time(round_trip.most),
+        time(round_trip.median.as_nanos()),
+        time(round_trip.most.as_nanos()),
     ))
 }

@@ -4,8 +4,8 @@ use super::network::Sum;
 use super::server_view::{self, Case, Hits, Proof, plural, time};
 use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::capture::{Stamp, Timestamp};
-use crate::decode::Network;
-use crate::decode::tcp::Silence;
+use crate::decode::NetworkPath;
+use crate::decode::tcp::AckSilence;
 use crate::inspect::{ConnectionRecord, Rpc, Verdict};
 
 /// From so many in a hundred segments sent again on, calls get noticeably slower: each costs a round
@@ -69,18 +69,18 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     })
 }
 
-fn is_ill(network: &Network, lossy: bool) -> bool {
+fn is_ill(network: &NetworkPath, lossy: bool) -> bool {
     (lossy && network.retransmissions() > 0) || outage(network).is_some() || is_cut(network)
 }
 
 /// The longest silence, if it is an outage: data was sent again in it, and nothing came back.
-fn outage(network: &Network) -> Option<Silence> {
+fn outage(network: &NetworkPath) -> Option<AckSilence> {
     let (_, silence) = network.longest_silence()?;
-    (silence.nanos >= OUTAGE_NANOS && network.retransmissions() > 0).then_some(silence)
+    (silence.lasted.as_nanos() >= OUTAGE_NANOS && network.retransmissions() > 0).then_some(silence)
 }
 
 /// Whether something on the path reset the connection in an end's name.
-fn is_cut(network: &Network) -> bool {
+fn is_cut(network: &NetworkPath) -> bool {
     network.reset().is_some_and(|(_, reset)| reset.is_foreign())
 }
 
@@ -98,16 +98,21 @@ fn is_explained(record: &ConnectionRecord, rpc: &Rpc, lossy: bool) -> bool {
     }
     let retried = network.retransmissions() > 0;
     let mut silences = network.silences().map(|(_, silence)| silence);
-    let blamed = |silence: &Silence| retried && (lossy || silence.nanos >= OUTAGE_NANOS);
+    let blamed =
+        |silence: &AckSilence| retried && (lossy || silence.lasted.as_nanos() >= OUTAGE_NANOS);
     silences.any(|silence| blamed(&silence) && overlaps(&silence, rpc, network.last_seen))
 }
 
-fn overlaps(silence: &Silence, rpc: &Rpc, last_seen: Stamp) -> bool {
+fn overlaps(silence: &AckSilence, rpc: &Rpc, last_seen: Stamp) -> bool {
     let Some(opened) = rpc.opened else {
         return false;
     };
     let ended = rpc.ended.unwrap_or(last_seen);
-    let silent_until = silence.since.time.nanos().saturating_add(silence.nanos);
+    let silent_until = silence
+        .since
+        .time
+        .nanos()
+        .saturating_add(silence.lasted.as_nanos());
     silence.since < ended && opened.time <= Timestamp::from_nanos(silent_until)
 }
 
@@ -124,7 +129,7 @@ fn title(case: &Case<'_>, sum: &Sum, ill: &[&ConnectionRecord], lossy: bool) -> 
     match ill
         .iter()
         .filter_map(|record| outage(&record.network))
-        .map(|silence| silence.nanos)
+        .map(|silence| silence.lasted.as_nanos())
         .max()
     {
         Some(longest) => format!(
@@ -150,7 +155,10 @@ fn evidence(ill: &[&ConnectionRecord]) -> Vec<super::Evidence> {
     let mut proof = Proof::default();
     for record in ill {
         let (number, network) = (record.number, &record.network);
-        for (of, vitals) in [("client", &network.client), ("server", &network.server)] {
+        for (of, vitals) in [
+            ("client", &network.sides.client),
+            ("server", &network.sides.server),
+        ] {
             if let Some(first) = vitals.first_retransmission {
                 let count = plural(
                     usize::try_from(vitals.retransmissions).unwrap_or(usize::MAX),
@@ -164,7 +172,7 @@ fn evidence(ill: &[&ConnectionRecord]) -> Vec<super::Evidence> {
             }
         }
         if let Some((of, silence)) = network.longest_silence() {
-            let (of, lasted) = (of.sender(), time(silence.nanos));
+            let (of, lasted) = (of.sender(), time(silence.lasted.as_nanos()));
             let text = format!(
                 "conn {number}: from here on nothing that the {of} sent is acknowledged for {lasted}"
             );
@@ -195,19 +203,19 @@ fn explanation(sum: &Sum, ill: &[&ConnectionRecord], hits: &Hits<'_>, lossy: boo
     if let Some(round_trip) = sum.round_trip {
         sentences.push(format!(
             "A round trip takes {}; {} was the longest.",
-            time(round_trip.least),
-            time(round_trip.most),
+            time(round_trip.least.as_nanos()),
+            time(round_trip.most.as_nanos()),
         ));
     }
     let silence = ill
         .iter()
         .filter_map(|record| record.network.longest_silence());
-    if let Some((of, silence)) = silence.max_by_key(|(_, silence)| silence.nanos) {
-        let outage = silence.nanos >= OUTAGE_NANOS;
+    if let Some((of, silence)) = silence.max_by_key(|(_, silence)| silence.lasted.as_nanos()) {
+        let outage = silence.lasted.as_nanos() >= OUTAGE_NANOS;
         sentences.push(format!(
             "The longest time in which nothing that the {} had sent was acknowledged is {}{}.",
             of.sender(),
-            time(silence.nanos),
+            time(silence.lasted.as_nanos()),
             if outage {
                 ": the path, or the whole machine at its other end, was gone"
             } else {

@@ -16,9 +16,9 @@
 //!   receiver                               WINDOW_UPDATE
 //! ```
 
-use crate::capture::Stamp;
-use crate::decode::Direction;
+use crate::capture::{Stamp, TimeDelta};
 use crate::decode::http2::Frame;
+use crate::decode::{Direction, keep_longest};
 
 /// Every window's size before anybody says otherwise (RFC 9113, section 6.9.2).
 const INITIAL_WINDOW: i64 = 65_535;
@@ -72,15 +72,9 @@ impl Waits {
     fn add(&mut self, stall: Stall) {
         self.count += 1;
         self.nanos = self.nanos.saturating_add(stall.nanos);
-        if self.longest.len() == MAX_STALLS {
-            let kept = self.longest.iter().enumerate();
-            let shortest = kept.min_by_key(|(_, kept)| kept.nanos);
-            match shortest.map(|(place, kept)| (place, kept.nanos)) {
-                Some((place, nanos)) if nanos < stall.nanos => self.longest.remove(place),
-                _ => return,
-            };
-        }
-        self.longest.push(stall);
+        keep_longest(&mut self.longest, MAX_STALLS, stall, |one| {
+            TimeDelta::from_nanos(one.nanos)
+        });
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Files, milliseconds, with_packet};
 use crate::decode::Durations;
-use crate::decode::tcp::{Reset, Vitals};
+use crate::decode::tcp::{PathStats, Reset};
 use crate::inspect::{ConnectionRecord, Lack, Traffic, Verdict, Waits};
 
 /// One of `connections[].tcp`. `rtt_ms` is of the whole path, the sides' `rtt_ms` of the part of it
@@ -14,13 +14,13 @@ pub(super) fn tcp(record: &ConnectionRecord, files: Files) -> Value {
     let network = &record.network;
     let round_trip = network.round_trip().map(|round_trip| {
         json!({
-            "min": milliseconds(round_trip.least),
-            "median": milliseconds(round_trip.median),
-            "max": milliseconds(round_trip.most),
+            "min": milliseconds(round_trip.least.as_nanos()),
+            "median": milliseconds(round_trip.median.as_nanos()),
+            "max": milliseconds(round_trip.most.as_nanos()),
         })
     });
     let silence = network.longest_silence();
-    let silence = silence.map(|(_, silence)| milliseconds(silence.nanos));
+    let silence = silence.map(|(_, silence)| milliseconds(silence.lasted.as_nanos()));
     let reset = network.reset();
     let reset_from = reset.map(|(by, reset)| match reset.is_foreign() {
         true => "between",
@@ -34,8 +34,8 @@ pub(super) fn tcp(record: &ConnectionRecord, files: Files) -> Value {
         "zero_windows": network.zero_windows(),
         "longest_silence_ms": silence,
         "reset_from": reset_from,
-        "client": vitals(&network.client, files),
-        "server": vitals(&network.server, files),
+        "client": vitals(&network.sides.client, files),
+        "server": vitals(&network.sides.server, files),
     })
 }
 
@@ -100,19 +100,19 @@ pub(super) fn durations(durations: &Durations) -> Value {
     };
     json!({
         "samples": durations.count(),
-        "min": milliseconds(least),
-        "median": milliseconds(median),
-        "max": milliseconds(most),
+        "min": milliseconds(least.as_nanos()),
+        "median": milliseconds(median.as_nanos()),
+        "max": milliseconds(most.as_nanos()),
     })
 }
 
-fn vitals(vitals: &Vitals, files: Files) -> Value {
+fn vitals(vitals: &PathStats, files: Files) -> Value {
     json!({
         "segments": vitals.segments,
         "retransmissions": vitals.retransmissions,
         "rtt_ms": durations(&vitals.round_trips),
         "zero_windows": vitals.zero_windows,
-        "longest_silence_ms": vitals.longest_silence().map(|silence| milliseconds(silence.nanos)),
+        "longest_silence_ms": vitals.longest_silence().map(|silence| milliseconds(silence.lasted.as_nanos())),
         "reset": vitals.reset.map(|reset| told(reset, files)),
     })
 }

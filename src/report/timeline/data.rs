@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::clock::Clock;
 use super::sample::thin;
 use super::window::Spans;
-use crate::capture::Stamp;
+use crate::capture::{Stamp, TimeDelta};
 use crate::decode::Direction;
 use crate::decode::tcp::Ending;
 use crate::inspect::diagnosis::{Evidence, Finding};
@@ -248,7 +248,7 @@ fn connection(record: &ConnectionRecord, clock: Clock) -> Value {
         "pings": [record.pings.client, record.pings.server, record.pings.unanswered],
         "passages": passages.map(|passage| passing(passage, clock)).collect::<Vec<_>>(),
         "passagesLeftOut": record.passages.left_out(),
-        "roundTrip": record.handshake.map(|handshake| handshake.nanos / 1_000),
+        "roundTrip": record.handshake.map(|handshake| handshake.round_trip.as_nanos() / 1_000),
         "retransmissions": record.network.retransmissions(),
         "missingBytes": record.missing.bytes,
         "counts": Verdict::ALL.map(|verdict| record.verdicts.of(verdict)),
@@ -260,16 +260,16 @@ fn connection(record: &ConnectionRecord, clock: Clock) -> Value {
 fn go_away(record: &ConnectionRecord, goaway: &GoAway, clock: Clock) -> Value {
     let at = clock.micros(goaway.stamp.time);
     // The handshake tells how far the capture was from either end, so when it left and arrived.
-    let share = |nanos: Option<i64>| nanos.map(|nanos| nanos / 1_000);
+    let share = |span: Option<TimeDelta>| span.map(|span| span.as_nanos() / 1_000);
     let from_server = share(
         record
             .handshake
-            .and_then(|handshake| handshake.server_share_nanos()),
+            .and_then(|handshake| handshake.server_share()),
     );
     let to_client = share(
         record
             .handshake
-            .and_then(|handshake| handshake.client_share_nanos()),
+            .and_then(|handshake| handshake.client_share()),
     );
     let (before, after) = match goaway.from {
         Direction::ServerToClient => (from_server, to_client),

@@ -19,8 +19,8 @@
 
 use h2sniff::decode::anomaly::Layer;
 use h2sniff::decode::http2::{Flags, Frame, FrameType, Payload};
-use h2sniff::decode::tcp::{Chunk, ORIGIN};
-use h2sniff::decode::{Carrier, ConnectionSink, Direction, Event, Http2Events, Keep};
+use h2sniff::decode::tcp::ORIGIN;
+use h2sniff::decode::{Carrier, ConnectionSink, Direction, Event, Http2Events, Keep, StreamPart};
 use h2sniff_fuzz::{Script, stamp};
 use libfuzzer_sys::fuzz_target;
 
@@ -116,18 +116,18 @@ fn listen<'a>(
         let side = usize::from(from == Direction::ServerToClient);
         let position = sides[side].position;
         let chunk = match part {
-            Part::Bytes(data) => Chunk::Bytes {
+            Part::Bytes(data) => StreamPart::Bytes {
                 position,
                 data,
                 carrier,
-                sealed: None,
+                record: None,
             },
-            Part::Gap(length) => Chunk::Gap {
+            Part::Gap(length) => StreamPart::Gap {
                 position,
                 length,
                 carrier,
             },
-            Part::Break(missing) => Chunk::Break { missing, carrier },
+            Part::Break(missing) => StreamPart::Break { missing, carrier },
         };
         sides[side].position += match part {
             Part::Bytes(data) => data.len() as u64,

@@ -13,7 +13,7 @@
 #![no_main]
 
 use h2sniff::capture::{LinkType, Packet};
-use h2sniff::decode::link::{Content, Decoder, Segment};
+use h2sniff::decode::link::{Decoder, Segment};
 use h2sniff_fuzz::{LINK_TYPES, Script, stamp};
 use libfuzzer_sys::fuzz_target;
 
@@ -40,7 +40,7 @@ fuzz_target!(|bytes: &[u8]| {
             original_length: data.len() as u32 + missing,
             data,
         };
-        if let Content::Tcp(segment) = decoder.decode(&packet) {
+        if let Ok(segment) = decoder.decode(&packet) {
             assert_eq!(segment.stamp, packet.stamp);
             assert!(segment.payload.len() <= data.len().max(LONGEST_DATAGRAM));
             assert!(segment.payload.len() <= segment.payload_length as usize);
@@ -56,7 +56,7 @@ fuzz_target!(|bytes: &[u8]| {
 /// Cuts `packet` to half, to three quarters and by one byte.
 fn assert_cut_shows_less(packet: &Packet<'_>) {
     let mut alone = Decoder::default();
-    let Content::Tcp(whole) = alone.decode(packet) else {
+    let Ok(whole) = alone.decode(packet) else {
         return;
     };
     let length = packet.data.len();
@@ -65,7 +65,7 @@ fn assert_cut_shows_less(packet: &Packet<'_>) {
             data: &packet.data[..kept],
             ..*packet
         };
-        if let Content::Tcp(less) = Decoder::default().decode(&cut) {
+        if let Ok(less) = Decoder::default().decode(&cut) {
             assert!(
                 whole.payload.starts_with(less.payload),
                 "cut to {kept} bytes, {whole:?} has another payload: {less:?}"

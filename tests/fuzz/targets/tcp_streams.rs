@@ -23,7 +23,7 @@
 use std::sync::LazyLock;
 
 use h2sniff::decode::Carrier;
-use h2sniff::decode::tcp::{Assembler, Chunk, ORIGIN, Piece};
+use h2sniff::decode::tcp::{Assembler, Chunk, ORIGIN, SegmentData};
 use h2sniff_fuzz::{Script, stamp};
 use libfuzzer_sys::fuzz_target;
 
@@ -50,7 +50,7 @@ fuzz_target!(|bytes: &[u8]| {
             assembler.acknowledged(sent.start, now, &mut |chunk| oracle.check(chunk));
         } else {
             oracle.expect(&sent);
-            let piece = Piece {
+            let piece = SegmentData {
                 position: sent.start,
                 data: content(sent.start, sent.captured_end - sent.start, sent.packet),
                 length: sent.end - sent.start,
@@ -179,7 +179,6 @@ impl Oracle {
             Chunk::Gap {
                 position, length, ..
             } => (position, length),
-            Chunk::Break { .. } => panic!("TCP knows how much is missing"),
         };
         let end = start + length;
         assert!(start < end, "an empty chunk");

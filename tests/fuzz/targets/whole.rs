@@ -9,7 +9,7 @@
 use std::io::Cursor;
 
 use h2sniff::capture::{Capture, CaptureError, Stamp, Timestamp};
-use h2sniff::decode::{self, Event, Listener, Network, Recognition};
+use h2sniff::decode::{self, Event, Listener, NetworkPath, Recognition};
 use h2sniff::pipeline;
 use h2sniff::report::frames::{self, LoggedSide, Place, Style};
 use h2sniff::report::{Files, Secrets};
@@ -98,5 +98,5 @@ impl Listener for Printer {
         assert!(serde_json::from_str::<Value>(&json).is_ok_and(|json| json.is_object()));
     }
 
-    fn finished(&mut self, _: Place, _: Network) {}
+    fn finished(&mut self, _: Place, _: NetworkPath) {}
 }

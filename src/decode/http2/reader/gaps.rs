@@ -1,7 +1,7 @@
 //! Where bytes are missing, or are no frames: how reading goes on.
 
-use super::passing::Passing;
-use super::{FrameReader, Item, Loss, PROBATION, State};
+use super::passing::PassingFrame;
+use super::{FrameReader, Loss, PROBATION, ReaderItem, ReaderState};
 use crate::decode::Carrier;
 use crate::decode::http2::boundary;
 use crate::decode::http2::frame::{FrameHeader, FrameType, Malformation};
@@ -11,7 +11,7 @@ impl FrameReader {
         &mut self,
         data: &[u8],
         carrier: Carrier,
-        sink: &mut impl FnMut(Item<'_>),
+        sink: &mut impl FnMut(ReaderItem<'_>),
     ) -> usize {
         let found = boundary::find(data, self.max_frame_size);
         if found != Some(0) {
@@ -21,17 +21,17 @@ impl FrameReader {
             return data.len();
         };
         if std::mem::take(&mut self.missed) {
-            sink(Item::Found { carrier });
+            sink(ReaderItem::Found { carrier });
         }
-        self.state = State::Gather;
+        self.state = ReaderState::Gather;
         self.probation = PROBATION;
         offset
     }
 
     /// Says once that frames are missed from here on.
-    fn miss(&mut self, cause: Loss, carrier: Carrier, sink: &mut impl FnMut(Item<'_>)) {
+    fn miss(&mut self, cause: Loss, carrier: Carrier, sink: &mut impl FnMut(ReaderItem<'_>)) {
         if !std::mem::replace(&mut self.missed, true) {
-            sink(Item::Lost { cause, carrier });
+            sink(ReaderItem::Lost { cause, carrier });
         }
     }
 
@@ -41,10 +41,10 @@ impl FrameReader {
         position: u64,
         length: u64,
         carrier: Carrier,
-        sink: &mut impl FnMut(Item<'_>),
+        sink: &mut impl FnMut(ReaderItem<'_>),
     ) {
         let after = position + length;
-        if matches!(self.state, State::Lost) {
+        if matches!(self.state, ReaderState::Lost) {
             self.miss(Loss::Gap, carrier, sink);
             return;
         }
@@ -58,8 +58,8 @@ impl FrameReader {
     }
 
     /// Goes on behind a gap of which nothing is known.
-    pub(super) fn tear(&mut self, carrier: Carrier, sink: &mut impl FnMut(Item<'_>)) {
-        if matches!(self.state, State::Lost) {
+    pub(super) fn tear(&mut self, carrier: Carrier, sink: &mut impl FnMut(ReaderItem<'_>)) {
+        if matches!(self.state, ReaderState::Lost) {
             return;
         }
         self.gathered.clear();
@@ -67,15 +67,15 @@ impl FrameReader {
     }
 
     /// The frame whose payload the position lies in, if its header was read.
-    fn passing(&self, position: u64) -> Option<Passing> {
+    fn passing(&self, position: u64) -> Option<PassingFrame> {
         match self.state {
-            State::Data(passing) | State::Skip(passing, _) => Some(passing),
-            State::Lost => None,
-            State::Gather => {
+            ReaderState::Data(passing) | ReaderState::Skip(passing, _) => Some(passing),
+            ReaderState::Lost => None,
+            ReaderState::Gather => {
                 let header = FrameHeader::parse(self.gathered.first_chunk()?);
                 let start = position - self.gathered.len() as u64;
                 let end = start + FrameHeader::LENGTH as u64 + u64::from(header.length);
-                Some(Passing {
+                Some(PassingFrame {
                     header,
                     start,
                     end,
@@ -88,49 +88,54 @@ impl FrameReader {
 
     fn jump_inside(
         &mut self,
-        passing: Passing,
+        passing: PassingFrame,
         position: u64,
         after: u64,
-        sink: &mut impl FnMut(Item<'_>),
+        sink: &mut impl FnMut(ReaderItem<'_>),
     ) {
         match self.state {
-            State::Data(_) => {
+            ReaderState::Data(_) => {
                 // A padding length that was not captured is taken for none: it can only make the
                 // count of bytes too large, by less than 256.
-                let passing = Passing {
+                let passing = PassingFrame {
                     awaits_padding: false,
                     ..passing
                 };
                 let body_end = passing.end - u64::from(passing.padding);
                 let length = after.min(body_end).saturating_sub(position);
                 if length > 0 {
-                    sink(Item::DataMissing {
+                    sink(ReaderItem::DataMissing {
                         stream: passing.header.stream,
                         length,
                     });
                 }
-                self.state = State::Data(passing);
+                self.state = ReaderState::Data(passing);
                 if after == passing.end {
                     self.finish_data(passing, sink);
                 }
             }
-            State::Gather => {
+            ReaderState::Gather => {
                 self.begin_skip(passing, Malformation::Incomplete);
                 if after == passing.end {
                     self.finish_skip(passing, Malformation::Incomplete, sink);
                 }
             }
-            State::Skip(_, why) => {
+            ReaderState::Skip(_, why) => {
                 if after == passing.end {
                     self.finish_skip(passing, why, sink);
                 }
             }
-            State::Lost => {}
+            ReaderState::Lost => {}
         }
     }
 
-    pub(super) fn lose(&mut self, cause: Loss, carrier: Carrier, sink: &mut impl FnMut(Item<'_>)) {
-        self.state = State::Lost;
+    pub(super) fn lose(
+        &mut self,
+        cause: Loss,
+        carrier: Carrier,
+        sink: &mut impl FnMut(ReaderItem<'_>),
+    ) {
+        self.state = ReaderState::Lost;
         self.blocks.lose();
         self.miss(cause, carrier, sink);
     }

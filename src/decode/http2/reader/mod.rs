@@ -1,7 +1,7 @@
 //! One direction's bytes to frames.
 //!
-//! In: [`Chunk`]s. Out: [`Item`]s: each frame once it is complete, and the bytes of DATA as they
-//! pass. A frame that lies in one chunk is read where it lies; only what straddles is gathered, and
+//! In: [`StreamPart`]s. Out: [`ReaderItem`]s: each frame once it is complete, and the bytes of DATA as they
+//! pass. A frame that lies in one part is read where it lies; only what straddles is gathered, and
 //! DATA never is. A gap inside a payload costs that frame alone, since its header said where the
 //! next one begins; any other gap costs the frames up to the next recognisable boundary. What never
 //! happens here: dropping a connection.
@@ -17,18 +17,16 @@
 //! ```
 
 mod gaps;
-mod held;
 mod passing;
 
 use super::boundary;
 use super::frame::{EndedBlock, Flags, Frame, FrameHeader, FrameType, Malformation, Payload};
 use super::header_blocks::{Ended, HeaderBlocks};
 use super::hpack;
-use super::item::{Item, Loss};
-use super::payload::{Fragment, simple_payload};
-use crate::decode::tcp::{Chunk, Sealed};
-use crate::decode::{Carrier, Direction};
-use passing::Passing;
+use super::item::{Loss, ReaderItem};
+use super::payload::{HeaderBlockFragment, simple_payload};
+use crate::decode::{Carrier, Direction, StreamPart, TlsRecordSpan};
+use passing::PassingFrame;
 
 /// Longest payload that is gathered, in bytes. Frames other than DATA are small: the largest in use
 /// are header blocks, which stay below this in every stack's default limits.
@@ -37,23 +35,27 @@ pub const MAX_GATHERED: usize = 1 << 20;
 /// How many frames after a boundary was guessed must look right before unknown types are believed.
 const PROBATION: u8 = 8;
 
+/// A buffer that has grown beyond this, in bytes, is given back once it is empty: of many open
+/// connections few need a large one at a time.
+const MAX_SPARE: usize = 4 << 10;
+
 /// Reads one direction.
 #[derive(Debug)]
 pub struct FrameReader {
     direction: Direction,
-    state: State,
+    state: ReaderState,
     gathered: Vec<u8>,
     /// What carried the first gathered byte, and the latest one.
     began: Carrier,
     latest: Carrier,
     /// Where on the line of TCP positions the frame begins.
     begins: u64,
-    /// What the latest bytes were sealed in.
-    sealed: Option<Sealed>,
+    /// The TLS record that the latest bytes were in.
+    record: Option<TlsRecordSpan>,
     blocks: HeaderBlocks,
     /// Largest payload the receiver takes.
     max_frame_size: u32,
-    /// Whether [`Item::Lost`] was said and no boundary found since. A reader that begins
+    /// Whether [`ReaderItem::Lost`] was said and no boundary found since. A reader that begins
     /// mid-connection on a boundary has lost nothing.
     missed: bool,
     /// Frames still to be looked at with suspicion.
@@ -64,10 +66,10 @@ pub struct FrameReader {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum State {
+enum ReaderState {
     Gather,
-    Data(Passing),
-    Skip(Passing, Malformation),
+    Data(PassingFrame),
+    Skip(PassingFrame, Malformation),
     Lost,
 }
 
@@ -77,12 +79,12 @@ impl FrameReader {
     pub fn new(direction: Direction) -> Self {
         Self {
             direction,
-            state: State::Gather,
+            state: ReaderState::Gather,
             gathered: Vec::new(),
             began: Carrier::default(),
             latest: Carrier::default(),
             begins: 0,
-            sealed: None,
+            record: None,
             blocks: HeaderBlocks::new(hpack::Decoder::new()),
             max_frame_size: boundary::DEFAULT_MAX_FRAME_SIZE,
             missed: false,
@@ -97,7 +99,7 @@ impl FrameReader {
     #[must_use]
     pub fn mid_connection(direction: Direction) -> Self {
         Self {
-            state: State::Lost,
+            state: ReaderState::Lost,
             blocks: HeaderBlocks::new(hpack::Decoder::unseen()),
             max_frame_size: boundary::UNSEEN_MAX_FRAME_SIZE,
             ..Self::new(direction)
@@ -120,26 +122,39 @@ impl FrameReader {
     }
 
     /// Takes the next part of the stream.
-    pub fn push(&mut self, chunk: Chunk<'_>, sink: &mut impl FnMut(Item<'_>)) {
-        match chunk {
-            Chunk::Bytes {
+    pub fn push(&mut self, part: StreamPart<'_>, sink: &mut impl FnMut(ReaderItem<'_>)) {
+        match part {
+            StreamPart::Bytes {
                 position,
                 data,
                 carrier,
-                sealed,
+                record,
             } => {
-                self.sealed = sealed;
+                self.record = record;
                 self.read(position, data, carrier, sink);
             }
-            Chunk::Gap {
+            StreamPart::Gap {
                 position,
                 length,
                 carrier,
             } => {
-                self.sealed = None;
+                self.record = None;
                 self.jump(position, length, carrier, sink);
             }
-            Chunk::Break { carrier, .. } => self.tear(carrier, sink),
+            StreamPart::Break { carrier, .. } => self.tear(carrier, sink),
+        }
+    }
+
+    /// How many bytes of memory it holds: what waits to be completed, the header table, and buffers.
+    pub(in crate::decode) fn held(&self) -> usize {
+        self.gathered.capacity() + self.kept.capacity() + self.blocks.held()
+    }
+
+    /// Gives large buffers back that hold nothing, between two parts of the stream.
+    pub(in crate::decode) fn give_back(&mut self) {
+        self.blocks.give_back(MAX_SPARE);
+        if self.gathered.is_empty() && self.gathered.capacity() > MAX_SPARE {
+            self.gathered = Vec::new();
         }
     }
 
@@ -148,15 +163,17 @@ impl FrameReader {
         mut position: u64,
         mut data: &[u8],
         carrier: Carrier,
-        sink: &mut impl FnMut(Item<'_>),
+        sink: &mut impl FnMut(ReaderItem<'_>),
     ) {
         self.latest = later(self.latest, self.completing(carrier));
         while !data.is_empty() {
             let used = match self.state {
-                State::Gather => self.gather(position, data, carrier, sink),
-                State::Data(passing) => self.pass_data(passing, position, data, sink),
-                State::Skip(passing, why) => self.skip(passing, why, position, data.len(), sink),
-                State::Lost => self.search(data, carrier, sink),
+                ReaderState::Gather => self.gather(position, data, carrier, sink),
+                ReaderState::Data(passing) => self.pass_data(passing, position, data, sink),
+                ReaderState::Skip(passing, why) => {
+                    self.skip(passing, why, position, data.len(), sink)
+                }
+                ReaderState::Lost => self.search(data, carrier, sink),
             };
             position += used as u64;
             data = data.get(used..).unwrap_or_default();
@@ -169,19 +186,19 @@ impl FrameReader {
         position: u64,
         data: &[u8],
         carrier: Carrier,
-        sink: &mut impl FnMut(Item<'_>),
+        sink: &mut impl FnMut(ReaderItem<'_>),
     ) -> usize {
         if self.gathered.is_empty() {
             self.began = carrier;
             self.latest = self.completing(carrier);
-            self.begins = self.sealed.map_or(position, |sealed| sealed.begins);
+            self.begins = self.record.map_or(position, |record| record.begins);
             let Some(first) = data.first_chunk() else {
                 self.gathered.extend_from_slice(data);
                 return data.len();
             };
             let header = FrameHeader::parse(first);
             if !self.enter(header, position, carrier, sink) {
-                return if matches!(self.state, State::Lost) {
+                return if matches!(self.state, ReaderState::Lost) {
                     0
                 } else {
                     FrameHeader::LENGTH
@@ -203,7 +220,7 @@ impl FrameReader {
         position: u64,
         data: &[u8],
         carrier: Carrier,
-        sink: &mut impl FnMut(Item<'_>),
+        sink: &mut impl FnMut(ReaderItem<'_>),
     ) -> usize {
         let start = position - self.gathered.len() as u64;
         let mut used = 0;
@@ -215,7 +232,7 @@ impl FrameReader {
             if !self.enter(FrameHeader::parse(first), start, carrier, sink) {
                 self.gathered.clear();
                 // A boundary guessed wrong: the next one may be where these bytes begin.
-                return if matches!(self.state, State::Lost) {
+                return if matches!(self.state, ReaderState::Lost) {
                     0
                 } else {
                     used
@@ -248,7 +265,7 @@ impl FrameReader {
         header: FrameHeader,
         start: u64,
         carrier: Carrier,
-        sink: &mut impl FnMut(Item<'_>),
+        sink: &mut impl FnMut(ReaderItem<'_>),
     ) -> bool {
         if !self.believes(&header) {
             self.lose(Loss::Nonsense, carrier, sink);
@@ -256,7 +273,7 @@ impl FrameReader {
         }
         self.probation = self.probation.saturating_sub(1);
         let length = u64::from(header.length);
-        let passing = Passing {
+        let passing = PassingFrame {
             header,
             start,
             end: start + FrameHeader::LENGTH as u64 + length,
@@ -266,9 +283,9 @@ impl FrameReader {
         if header.kind == FrameType::DATA {
             self.kept.clear();
             if passing.awaits_padding && header.length == 0 {
-                self.state = State::Skip(passing, Malformation::Padding);
+                self.state = ReaderState::Skip(passing, Malformation::Padding);
             } else {
-                self.state = State::Data(passing);
+                self.state = ReaderState::Data(passing);
             }
             self.finish_if_empty(passing, sink);
             return false;
@@ -295,7 +312,7 @@ impl FrameReader {
         header: FrameHeader,
         payload: &[u8],
         start: u64,
-        sink: &mut impl FnMut(Item<'_>),
+        sink: &mut impl FnMut(ReaderItem<'_>),
     ) {
         match header.kind {
             FrameType::HEADERS | FrameType::PUSH_PROMISE | FrameType::CONTINUATION => {
@@ -303,7 +320,7 @@ impl FrameReader {
             }
             _ => {
                 let payload = simple_payload(header, payload);
-                sink(Item::Frame(self.frame(header, payload, start)));
+                sink(ReaderItem::Frame(self.frame(header, payload, start)));
             }
         }
     }
@@ -314,21 +331,21 @@ impl FrameReader {
         header: FrameHeader,
         payload: &[u8],
         start: u64,
-        sink: &mut impl FnMut(Item<'_>),
+        sink: &mut impl FnMut(ReaderItem<'_>),
     ) {
-        let fragment = match Fragment::of(header, payload) {
+        let fragment = match HeaderBlockFragment::of(header, payload) {
             Ok(fragment) => fragment,
             Err(malformation) => {
                 self.blocks.lose();
                 let payload = Payload::Malformed(malformation);
-                sink(Item::Frame(self.frame(header, payload, start)));
+                sink(ReaderItem::Frame(self.frame(header, payload, start)));
                 return;
             }
         };
         let ended = self.blocks.add(header, fragment.bytes);
         if let Some(fault) = ended.as_ref().and_then(|ended| ended.fault) {
             let carrier = self.latest;
-            sink(Item::Undecodable { fault, carrier });
+            sink(ReaderItem::Undecodable { fault, carrier });
         }
         let block = self.blocks.latest();
         let whole = ended.is_some().then_some(block);
@@ -345,13 +362,13 @@ impl FrameReader {
                 block: ended.map(|Ended { kind, flags, .. }| EndedBlock { kind, flags, block }),
             },
         };
-        sink(Item::Frame(self.frame(header, payload, start)));
+        sink(ReaderItem::Frame(self.frame(header, payload, start)));
     }
 
-    /// What completes the bytes that come: the segment that carries them, or the end of what they
-    /// are sealed in.
+    /// What completes the bytes that come: the segment that carries them, or the end of the
+    /// TLS record they were in.
     fn completing(&self, carrier: Carrier) -> Carrier {
-        self.sealed.map_or(carrier, |sealed| sealed.completed)
+        self.record.map_or(carrier, |record| record.completed)
     }
 
     /// How many bytes of an unfinished header block are kept.
@@ -361,8 +378,8 @@ impl FrameReader {
     }
 
     fn frame<'a>(&self, header: FrameHeader, payload: Payload<'a>, start: u64) -> Frame<'a> {
-        let span = match self.sealed {
-            Some(sealed) => self.begins..sealed.ends,
+        let span = match self.record {
+            Some(record) => self.begins..record.ends,
             None => start..start + FrameHeader::LENGTH as u64 + u64::from(header.length),
         };
         Frame {

@@ -1,11 +1,11 @@
 //! Payloads that pass without being gathered: DATA, and what is skipped.
 
-use super::{FrameReader, Item, State};
+use super::{FrameReader, ReaderItem, ReaderState};
 use crate::decode::http2::frame::{Flags, FrameHeader, FrameType, Malformation, Payload};
 use crate::decode::http2::payload::goaway;
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Passing {
+pub(super) struct PassingFrame {
     pub(super) header: FrameHeader,
     pub(super) start: u64,
     pub(super) end: u64,
@@ -17,10 +17,10 @@ pub(super) struct Passing {
 impl FrameReader {
     pub(super) fn pass_data(
         &mut self,
-        mut passing: Passing,
+        mut passing: PassingFrame,
         position: u64,
         data: &[u8],
-        sink: &mut impl FnMut(Item<'_>),
+        sink: &mut impl FnMut(ReaderItem<'_>),
     ) -> usize {
         let left = usize::try_from(passing.end - position).unwrap_or(usize::MAX);
         let here = data.get(..left.min(data.len())).unwrap_or_default();
@@ -34,7 +34,7 @@ impl FrameReader {
             body = rest;
             body_position += 1;
             if passing.padding >= passing.header.length {
-                self.state = State::Skip(passing, Malformation::Padding);
+                self.state = ReaderState::Skip(passing, Malformation::Padding);
                 return 1 + self.skip(
                     passing,
                     Malformation::Padding,
@@ -51,31 +51,39 @@ impl FrameReader {
             let room = self.keep.saturating_sub(self.kept.len()).min(bytes.len());
             self.kept
                 .extend_from_slice(bytes.get(..room).unwrap_or_default());
-            sink(Item::Data {
+            sink(ReaderItem::Data {
                 stream: passing.header.stream,
                 bytes,
             });
         }
-        self.state = State::Data(passing);
+        self.state = ReaderState::Data(passing);
         if position + here.len() as u64 == passing.end {
             self.finish_data(passing, sink);
         }
         here.len()
     }
 
-    pub(super) fn finish_if_empty(&mut self, passing: Passing, sink: &mut impl FnMut(Item<'_>)) {
+    pub(super) fn finish_if_empty(
+        &mut self,
+        passing: PassingFrame,
+        sink: &mut impl FnMut(ReaderItem<'_>),
+    ) {
         if passing.header.length > 0 {
             return;
         }
         match self.state {
-            State::Data(_) => self.finish_data(passing, sink),
-            State::Skip(_, why) => self.finish_skip(passing, why, sink),
-            State::Gather | State::Lost => {}
+            ReaderState::Data(_) => self.finish_data(passing, sink),
+            ReaderState::Skip(_, why) => self.finish_skip(passing, why, sink),
+            ReaderState::Gather | ReaderState::Lost => {}
         }
     }
 
-    pub(super) fn finish_data(&mut self, passing: Passing, sink: &mut impl FnMut(Item<'_>)) {
-        self.state = State::Gather;
+    pub(super) fn finish_data(
+        &mut self,
+        passing: PassingFrame,
+        sink: &mut impl FnMut(ReaderItem<'_>),
+    ) {
+        self.state = ReaderState::Gather;
         let padded = passing.header.flags.contains(Flags::PADDED);
         let overhead = passing.padding + u32::from(padded);
         let length = passing.header.length.saturating_sub(overhead);
@@ -84,7 +92,7 @@ impl FrameReader {
             length,
             prefix: &kept,
         };
-        sink(Item::Frame(self.frame(
+        sink(ReaderItem::Frame(self.frame(
             passing.header,
             payload,
             passing.start,
@@ -94,11 +102,11 @@ impl FrameReader {
 
     pub(super) fn skip(
         &mut self,
-        passing: Passing,
+        passing: PassingFrame,
         why: Malformation,
         position: u64,
         available: usize,
-        sink: &mut impl FnMut(Item<'_>),
+        sink: &mut impl FnMut(ReaderItem<'_>),
     ) -> usize {
         let left = usize::try_from(passing.end - position).unwrap_or(usize::MAX);
         if available >= left {
@@ -108,18 +116,18 @@ impl FrameReader {
     }
 
     /// Begins to pass over a payload. A header block in it is lost to the header table.
-    pub(super) fn begin_skip(&mut self, passing: Passing, why: Malformation) {
+    pub(super) fn begin_skip(&mut self, passing: PassingFrame, why: Malformation) {
         self.lose_block(passing.header);
-        self.state = State::Skip(passing, why);
+        self.state = ReaderState::Skip(passing, why);
     }
 
     pub(super) fn finish_skip(
         &mut self,
-        passing: Passing,
+        passing: PassingFrame,
         why: Malformation,
-        sink: &mut impl FnMut(Item<'_>),
+        sink: &mut impl FnMut(ReaderItem<'_>),
     ) {
-        self.state = State::Gather;
+        self.state = ReaderState::Gather;
         let partial = std::mem::take(&mut self.gathered);
         let payload = match partial.get(FrameHeader::LENGTH..) {
             Some(payload) if passing.header.kind == FrameType::GOAWAY => {
@@ -127,7 +135,7 @@ impl FrameReader {
             }
             _ => Payload::Malformed(why),
         };
-        sink(Item::Frame(self.frame(
+        sink(ReaderItem::Frame(self.frame(
             passing.header,
             payload,
             passing.start,

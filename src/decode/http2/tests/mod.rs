@@ -8,9 +8,10 @@ use std::fmt::Write as _;
 use std::ops::Range;
 
 use super::hpack::HeaderBlock;
-use super::{Frame, FrameReader, Item, Payload};
+use super::{Frame, FrameReader, Payload, ReaderItem};
 use crate::capture::Stamp;
-use crate::decode::tcp::{Chunk, ORIGIN};
+use crate::decode::StreamPart;
+use crate::decode::tcp::ORIGIN;
 use crate::decode::{Carrier, Direction};
 use crate::testing::wire;
 
@@ -30,25 +31,25 @@ struct Given {
 }
 
 impl Given {
-    fn take(&mut self, item: Item<'_>) {
+    fn take(&mut self, item: ReaderItem<'_>) {
         match item {
-            Item::Frame(frame) => {
+            ReaderItem::Frame(frame) => {
                 self.frames.push(line(&frame));
                 let [began, completed] = [frame.began, frame.completed];
                 let place = frame.span.start - ORIGIN..frame.span.end - ORIGIN;
                 self.places
                     .push((place, began.stamp.packet, completed.stamp.packet));
             }
-            Item::Data { stream, bytes } => {
+            ReaderItem::Data { stream, bytes } => {
                 let bytes = bytes.iter().map(|byte| (stream.0, Some(*byte)));
                 self.data.extend(bytes);
             }
-            Item::DataMissing { stream, length } => {
+            ReaderItem::DataMissing { stream, length } => {
                 self.data.extend((0..length).map(|_| (stream.0, None)));
             }
-            Item::Lost { .. } => self.losses += 1,
-            Item::Found { .. } => {}
-            Item::Undecodable { .. } => self.faults += 1,
+            ReaderItem::Lost { .. } => self.losses += 1,
+            ReaderItem::Found { .. } => {}
+            ReaderItem::Undecodable { .. } => self.faults += 1,
         }
     }
 }
@@ -88,8 +89,8 @@ impl Stream {
     }
 
     fn push(&mut self, data: &[u8]) {
-        let chunk = Chunk::Bytes {
-            sealed: None,
+        let chunk = StreamPart::Bytes {
+            record: None,
             position: self.position,
             data,
             carrier: self.carrier(),
@@ -101,7 +102,7 @@ impl Stream {
     }
 
     fn lose(&mut self, length: usize) {
-        let chunk = Chunk::Gap {
+        let chunk = StreamPart::Gap {
             position: self.position,
             length: length as u64,
             carrier: self.carrier(),

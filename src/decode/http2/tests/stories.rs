@@ -288,15 +288,15 @@ fn only_as_much_data_is_kept_as_was_asked_for() {
     let bytes = frame(DATA, PADDED, 1, b"\x01abcdefg\0");
     let mut position = ORIGIN;
     for data in bytes.chunks(2) {
-        let chunk = Chunk::Bytes {
-            sealed: None,
+        let chunk = StreamPart::Bytes {
+            record: None,
             position,
             data,
             carrier: Carrier::default(),
         };
         position += data.len() as u64;
         reader.push(chunk, &mut |item| {
-            if let Item::Frame(Frame {
+            if let ReaderItem::Frame(Frame {
                 payload: Payload::Data { length, prefix },
                 ..
             }) = item

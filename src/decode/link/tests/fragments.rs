@@ -75,8 +75,8 @@ impl Wire {
             ..packet(LinkType::RAW, data)
         };
         match self.decoder.decode(&packet) {
-            Content::Tcp(segment) => Some((segment.stamp.packet, segment.payload.to_vec())),
-            Content::Fragment => None,
+            Ok(segment) => Some((segment.stamp.packet, segment.payload.to_vec())),
+            Err(Stop::Fragment) => None,
             content => panic!("expected a fragment or a segment, found {content:?}"),
         }
     }
@@ -97,7 +97,7 @@ fn a_reassembled_segment_is_that_of_the_whole_packet() {
         let (last, before) = fragments.split_last().unwrap();
         for bytes in before {
             let content = decoder.decode(&packet(LinkType::RAW, bytes));
-            assert!(matches!(content, Content::Fragment));
+            assert!(matches!(content, Err(Stop::Fragment)));
         }
         let segment = expect_segment(decoder.decode(&packet(LinkType::RAW, last)));
         if segment.source.is_ipv4() {
@@ -331,7 +331,7 @@ proptest! {
             let bytes = fragment(1, word * 8, more, payload);
             let mut packet = packet(LinkType::RAW, &bytes);
             packet.data = &bytes[..bytes.len().min(captured + HEADER)];
-            if let Content::Tcp(segment) = wire.decode(&packet) {
+            if let Ok(segment) = wire.decode(&packet) {
                 prop_assert!(segment.payload.iter().all(|byte| *byte == 7));
                 prop_assert!(segment.payload.len() <= segment.payload_length as usize);
             }

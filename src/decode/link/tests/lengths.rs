@@ -106,15 +106,15 @@ fn a_packet_cut_anywhere_is_consistent() {
             let mut cut = packet(*link_type, data);
             cut.data = &data[..length];
             match decode(&cut) {
-                Content::Tcp(segment) => {
+                Ok(segment) => {
                     assert!(length >= needed);
                     assert_eq!(segment.sequence, 0x8000_0001);
                     assert_eq!(segment.payload, &PAYLOAD[..length.saturating_sub(headers)]);
                     assert_eq!(segment.payload_length as usize, PAYLOAD.len());
                 }
-                Content::Damaged(fault) => {
+                Err(Stop::Damaged(fault)) => {
                     assert!(length < needed, "{fault} at {length}");
-                    assert_ne!(fault, Fault::TcpDataOffset);
+                    assert_ne!(fault, PacketFault::TcpDataOffset);
                 }
                 content => panic!("{content:?} at {length}"),
             }
@@ -125,19 +125,22 @@ fn a_packet_cut_anywhere_is_consistent() {
 #[test]
 fn what_is_cut_is_named() {
     let data = frame(&[0x0800], &ipv4_packet());
-    assert_eq!(fault(LinkType::ETHERNET, &data[..13]), Fault::LinkHeaderCut);
+    assert_eq!(
+        fault(LinkType::ETHERNET, &data[..13]),
+        PacketFault::LinkHeaderCut
+    );
     let cut = |length: usize| {
         let mut cut = packet(LinkType::ETHERNET, &data);
         cut.data = &data[..length];
         match decode(&cut) {
-            Content::Damaged(fault) => fault,
+            Err(Stop::Damaged(fault)) => fault,
             content => panic!("expected damage, found {content:?}"),
         }
     };
-    assert_eq!(cut(14), Fault::IpHeaderCut);
-    assert_eq!(cut(33), Fault::IpHeaderCut);
-    assert_eq!(cut(34), Fault::TcpHeaderCut);
-    assert_eq!(cut(53), Fault::TcpHeaderCut);
+    assert_eq!(cut(14), PacketFault::IpHeaderCut);
+    assert_eq!(cut(33), PacketFault::IpHeaderCut);
+    assert_eq!(cut(34), PacketFault::TcpHeaderCut);
+    assert_eq!(cut(53), PacketFault::TcpHeaderCut);
 }
 
 #[test]
@@ -148,12 +151,16 @@ fn contradictions_are_damage() {
         bytes[offset] = value;
         fault(LinkType::RAW, &bytes)
     };
-    assert_eq!(with(0, 0x55), Fault::IpHeader, "version 5");
-    assert_eq!(with(0, 0x44), Fault::IpHeader, "a header of four words");
-    assert_eq!(with(3, 19), Fault::IpLength);
-    assert_eq!(with(3, 39), Fault::TcpDataOffset, "no room for TCP");
-    assert_eq!(with(32, 0x40), Fault::TcpDataOffset, "four words");
-    assert_eq!(with(32, 0xf0), Fault::TcpDataOffset, "past the end");
+    assert_eq!(with(0, 0x55), PacketFault::IpHeader, "version 5");
+    assert_eq!(
+        with(0, 0x44),
+        PacketFault::IpHeader,
+        "a header of four words"
+    );
+    assert_eq!(with(3, 19), PacketFault::IpLength);
+    assert_eq!(with(3, 39), PacketFault::TcpDataOffset, "no room for TCP");
+    assert_eq!(with(32, 0x40), PacketFault::TcpDataOffset, "four words");
+    assert_eq!(with(32, 0xf0), PacketFault::TcpDataOffset, "past the end");
     let mut bytes = whole.clone();
     bytes[16] ^= 0xff;
     assert_eq!(

@@ -111,8 +111,8 @@ fn each_can_be_cut_anywhere() {
             let mut cut = packet(LinkType(number), &bytes);
             cut.data = &bytes[..length];
             match decode(&cut) {
-                Content::Tcp(segment) => assert!(segment.payload.len() < PAYLOAD.len()),
-                Content::Damaged(fault) => assert!(fault.is_cut(), "{number}: {fault}"),
+                Ok(segment) => assert!(segment.payload.len() < PAYLOAD.len()),
+                Err(Stop::Damaged(fault)) => assert!(fault.is_cut(), "{number}: {fault}"),
                 content => panic!("{number}: {content:?} at {length}"),
             }
         }

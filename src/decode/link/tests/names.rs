@@ -6,7 +6,7 @@ use super::*;
 
 fn assert_is_a_fragment(bytes: &[u8]) {
     let packet = packet(LinkType::RAW, bytes);
-    assert!(matches!(decode(&packet), Content::Fragment));
+    assert!(matches!(decode(&packet), Err(Stop::Fragment)));
 }
 
 #[test]

@@ -333,10 +333,10 @@ fn nesting_has_an_end() {
     for _ in 0..MAXIMUM_LAYERS {
         bytes = ip(4, &bytes);
     }
-    assert_eq!(fault(LinkType::RAW, &bytes), Fault::Nesting);
+    assert_eq!(fault(LinkType::RAW, &bytes), PacketFault::Nesting);
     assert_is_the_ipv4_segment(&segment(LinkType::RAW, &bytes[20..]));
     let labels = frame(&[&[0x8847][..], &[0; 400]].concat(), &[]);
-    assert_eq!(fault(LinkType::ETHERNET, &labels), Fault::Nesting);
+    assert_eq!(fault(LinkType::ETHERNET, &labels), PacketFault::Nesting);
 }
 
 #[test]
@@ -347,15 +347,15 @@ fn a_tunnel_cut_anywhere_gives_a_part_of_its_segment_or_none() {
             let mut cut = packet(link_type, &data);
             cut.data = &data[..length];
             match decode(&cut) {
-                Content::Tcp(segment) => {
+                Ok(segment) => {
                     assert_eq!(segment.payload, &PAYLOAD[..length - headers]);
                     assert_eq!(segment.payload_length as usize, PAYLOAD.len());
                 }
-                Content::Damaged(fault) => {
+                Err(Stop::Damaged(fault)) => {
                     assert!(length < headers && fault.is_cut(), "{fault} at {length}");
                 }
-                Content::Other(_) => assert!(length < headers),
-                Content::Fragment => panic!("no fragment was sent"),
+                Err(Stop::Other(_)) => assert!(length < headers),
+                Err(Stop::Fragment) => panic!("no fragment was sent"),
             }
         }
     }

@@ -1,9 +1,9 @@
 //! What a flow holds back: segments that wait for earlier ones, and bytes behind holes.
 
-use super::{Flow, NEVER, REORDER_NANOS, lacks};
+use super::{Flow, NEVER, REORDERED, awaited};
 use crate::capture::Timestamp;
 use crate::decode::link::Segment;
-use crate::decode::tcp::signal::{Side, Signal};
+use crate::decode::tcp::{PerEnd, Side, Signal};
 
 impl Flow {
     /// Takes a segment while others wait.
@@ -15,15 +15,15 @@ impl Flow {
     ) {
         let now = segment.stamp.time;
         self.release(now, sink);
-        if self.order.overlaps(from, segment) {
-            while let Some(waiting) = self.order.take_of(from) {
+        if self.reorder.overlaps(from, segment) {
+            while let Some(waiting) = self.reorder.take_of(from) {
                 self.apply(from, &waiting.segment(), waiting.overtaken, sink);
             }
-            self.order.miss(from, self.half(from).assembler.next());
+            self.reorder.miss(from, self.halves[from].assembler.next());
         }
-        let overtaken = self.order.overtaken(from, segment, REORDER_NANOS);
-        if self.order.awaits(lacks(&self.halves, from, segment)) {
-            self.order.hold(from, segment, overtaken);
+        let overtaken = self.reorder.overtaken(from, segment, REORDERED);
+        if self.reorder.awaits(awaited(&self.halves, from, segment)) {
+            self.reorder.hold(from, segment, overtaken);
         } else {
             self.apply(from, segment, overtaken, sink);
         }
@@ -32,7 +32,7 @@ impl Flow {
 
     /// Since when segments wait for earlier ones.
     pub(in crate::decode::tcp) fn waits_since(&self) -> Option<Timestamp> {
-        self.order.waits_since()
+        self.reorder.waits_since()
     }
 
     /// Takes the segments that wait for nothing more by now.
@@ -41,15 +41,15 @@ impl Flow {
         now: Timestamp,
         sink: &mut impl FnMut(Signal<'_>),
     ) {
-        while !self.order.is_kept() {
+        while !self.reorder.is_empty() {
             let halves = &self.halves;
-            let lacks = |from, segment: &Segment<'_>| lacks(halves, from, segment);
-            if let Some(waiting) = self.order.take(lacks) {
+            let awaited = |from, segment: &Segment<'_>| awaited(halves, from, segment);
+            if let Some(waiting) = self.reorder.take(awaited) {
                 self.apply(waiting.from, &waiting.segment(), waiting.overtaken, sink);
-            } else if self.order.is_patient(now) {
+            } else if self.reorder.is_patient(now) {
                 return;
             } else {
-                self.order.give_up(lacks);
+                self.reorder.give_up(awaited);
             }
         }
     }
@@ -57,15 +57,15 @@ impl Flow {
     /// How many bytes are held behind holes and out of order, both ways.
     #[must_use]
     pub const fn held(&self) -> usize {
-        let [first, second] = &self.halves;
-        first.assembler.held() + second.assembler.held() + self.order.held()
+        let PerEnd { first, second } = &self.halves;
+        first.assembler.held() + second.assembler.held() + self.reorder.held()
     }
 
     /// Waits no longer for what is missing: every hole is a gap.
     pub fn give_up_holes(&mut self, sink: &mut impl FnMut(Signal<'_>)) {
         self.release(NEVER, sink);
         for from in [Side::First, Side::Second] {
-            let assembler = &mut self.half_mut(from).assembler;
+            let assembler = &mut self.halves[from].assembler;
             assembler.give_up_all(&mut |chunk| sink(Signal::Chunk { from, chunk }));
         }
     }

@@ -4,21 +4,19 @@
 //! here: a look at all connections for every packet. Each look makes room for as many packets as it
 //! looked at connections, give or take a constant, whatever the packets are.
 
-use std::time::Duration;
-
-use super::{Flows, Slot};
-use crate::capture::Timestamp;
+use super::{FlowSlot, Flows};
+use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::tcp::Flow;
 
 /// How long nothing is heard of a connection that matters until it is let go. Clients ping idle ones
 /// every few minutes or hours (gRPC's own bound is two hours); their state is small.
-const IDLE: Duration = Duration::from_secs(2 * 60 * 60);
+const IDLE: TimeDelta = TimeDelta::from_secs(2 * 60 * 60);
 
 /// The same for one that does not matter, or not yet.
-const IDLE_UNRELATED: Duration = Duration::from_secs(60);
+const IDLE_UNRELATED: TimeDelta = TimeDelta::from_secs(60);
 
 /// How often idle connections are looked for.
-const SWEEP: Duration = Duration::from_secs(10);
+const SWEEP: TimeDelta = TimeDelta::from_secs(10);
 
 /// Where there are too many connections, one in this many goes at a time, and as many places are kept
 /// for those that may yet show what they speak.
@@ -33,7 +31,7 @@ impl<T: Default> Flows<T> {
     /// a minute. Should one of them speak again, it is a new one.
     pub fn take_idle(&mut self, now: Timestamp, counts: impl Fn(&T) -> bool) -> Vec<(Flow, T)> {
         let since = self.swept.get_or_insert(now);
-        if now.nanos_since(*since) < nanos(SWEEP) {
+        if now - *since < SWEEP {
             return Vec::new();
         }
         self.swept = Some(now);
@@ -43,8 +41,8 @@ impl<T: Default> Flows<T> {
                 true => IDLE,
                 false => IDLE_UNRELATED,
             };
-            let silence = now.nanos_since(entry.flow.last_seen().time);
-            (silence >= nanos(limit)).then_some(Slot(slot))
+            let silence = now - entry.flow.last_seen().time;
+            (silence >= limit).then_some(FlowSlot(slot))
         });
         let idle: Vec<_> = idle.collect();
         idle.into_iter()
@@ -63,7 +61,7 @@ impl<T: Default> Flows<T> {
         let (mut over, mut unrelated, mut counting) = (Vec::new(), Vec::new(), Vec::new());
         for (slot, entry) in (0..).zip(&self.entries) {
             let Some(entry) = entry else { continue };
-            let age = (entry.heard, Slot(slot));
+            let age = (entry.heard, FlowSlot(slot));
             match () {
                 () if entry.over => over.push(age),
                 () if counts(&entry.attachment) => counting.push(age),
@@ -95,7 +93,7 @@ impl<T: Default> Flows<T> {
     }
 
     /// The connection at `slot` holds this many bytes by now.
-    pub fn charge(&mut self, slot: Slot, held: usize) {
+    pub fn charge(&mut self, slot: FlowSlot, held: usize) {
         if let Some(Some(entry)) = self.entries.get_mut(slot.0) {
             self.held = (self.held + held).saturating_sub(entry.held);
             entry.held = held;
@@ -107,7 +105,7 @@ impl<T: Default> Flows<T> {
     /// average are spared, since it would gain little; of the others the most silent ones come first,
     /// for what they wait for is the least likely to come.
     #[must_use]
-    pub fn holders(&self, most: usize) -> Vec<Slot> {
+    pub fn holders(&self, most: usize) -> Vec<FlowSlot> {
         if self.held <= most {
             return Vec::new();
         }
@@ -116,7 +114,7 @@ impl<T: Default> Flows<T> {
             let entry = entry
                 .as_ref()
                 .filter(|entry| entry.held > 0 && entry.held >= share)?;
-            Some((entry.heard, entry.held, Slot(slot)))
+            Some((entry.heard, entry.held, FlowSlot(slot)))
         });
         let mut holders: Vec<_> = holders.collect();
         holders.sort_unstable_by_key(|(heard, ..)| *heard);
@@ -143,15 +141,11 @@ impl<T: Default> Flows<T> {
     }
 }
 
-fn nanos(duration: Duration) -> i64 {
-    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::capture::{LinkType, Packet, Stamp};
-    use crate::decode::link::{self, Content};
+    use crate::decode::link;
     use crate::testing::wire::{End, Peers, SYN};
 
     /// A table of connections from ports 1, 2, 3 …; those on an even one count.
@@ -163,7 +157,7 @@ mod tests {
         flows
     }
 
-    fn hear(flows: &mut Flows<u16>, port: u16) -> Slot {
+    fn hear(flows: &mut Flows<u16>, port: u16) -> FlowSlot {
         let data = Peers::new(port, 50_051).packet(End::Client, 0, None, SYN, b"");
         // Far enough from the one before to be no copy of it.
         let time = Timestamp::from_nanos(i64::try_from(flows.segments).unwrap() * 1_000_000_000);
@@ -177,7 +171,7 @@ mod tests {
             data: &data,
         };
         let mut links = link::Decoder::default();
-        let Content::Tcp(segment) = links.decode(&packet) else {
+        let Ok(segment) = links.decode(&packet) else {
             panic!("no segment");
         };
         let place = flows.push(&segment, &mut |_, _| ()).unwrap();

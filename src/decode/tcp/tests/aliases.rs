@@ -194,7 +194,7 @@ fn a_service_and_the_server_behind_it_are_one_connection_with_the_addresses_seen
 }
 
 #[test]
-fn equal_sequence_numbers_alone_make_no_twins() {
+fn equal_sequence_numbers_alone_make_no_aliases() {
     let unmarked = |segment| Segment {
         timestamp: None,
         ..segment

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 
 use super::{Chunk, Ending, Flows, ORIGIN, Side, Signal};
 use crate::capture::{LinkType, Packet, Stamp, Timestamp};
-use crate::decode::link::{self, Content};
+use crate::decode::link;
 use crate::testing::wire::{End, FIN, Peers, RST, SYN};
 
 /// Packets of one pair of addresses, at their milliseconds, and what became of them.
@@ -78,7 +78,7 @@ impl Tape {
             data: &packet[..captured],
         };
         let mut link = link::Decoder::default();
-        let Content::Tcp(segment) = link.decode(&packet) else {
+        let Ok(segment) = link.decode(&packet) else {
             panic!("no segment");
         };
         if let Some((mut flow, mut told)) = self.flows.pop_reopened(&segment) {
@@ -99,7 +99,7 @@ impl Tape {
             if again > 0 {
                 write!(self.told, ", {again} sent again").unwrap();
             }
-            let copies = flow.copied().segments;
+            let copies = flow.duplicates().segments;
             if copies > 0 {
                 write!(self.told, ", {copies} captured before").unwrap();
             }
@@ -149,10 +149,6 @@ fn tell(told: &mut String, signal: Signal<'_>) {
         } => {
             writeln!(told, "{} {} {length} missing", name(from), place(position))
         }
-        Signal::Chunk {
-            chunk: Chunk::Break { .. },
-            ..
-        } => panic!("TCP knows how much is missing"),
         Signal::Acknowledged { .. } => Ok(()),
         Signal::Ended {
             by,

@@ -268,7 +268,7 @@ fn stray_packets_of_a_finished_connection_open_no_new_one() {
             data,
         };
         let mut link = link::Decoder::default();
-        let Content::Tcp(segment) = link.decode(&packet) else {
+        let Ok(segment) = link.decode(&packet) else {
             panic!("no segment");
         };
         let over = flows.pop_finished(segment.stamp.time).is_some();

@@ -48,7 +48,7 @@ impl Pings {
             .position(|(waiting, _)| *waiting == payload);
         if let Some((_, stamp)) = place.and_then(|place| sent.outstanding.remove(place)) {
             sent.answered += 1;
-            sent.round_trips.push(at.time.nanos_since(stamp.time));
+            sent.round_trips.push(at.time - stamp.time);
             sent.last_answered = sent.last_answered.max(Some(stamp));
         }
     }

@@ -19,7 +19,7 @@ use h2sniff::capture::{
     Capture, Interface, Packet, Resolution, WrittenPacket, interface_block, packet_block,
     section_block,
 };
-use h2sniff::decode::link::{Content, Decoder};
+use h2sniff::decode::link::Decoder;
 use h2sniff::decode::tcp::{Flows, Side};
 use h2sniff_fuzz::LINK_TYPES;
 
@@ -120,7 +120,7 @@ impl Seeds {
         let mut copy = Vec::new();
         while let Ok(Some(packet)) = capture.next_packet() {
             add_frame(frames.entry(packet.link_type.0).or_default(), &packet);
-            let Content::Tcp(segment) = links.decode(&packet) else {
+            let Ok(segment) = links.decode(&packet) else {
                 continue;
             };
             add_packet(&mut copy, &packet);

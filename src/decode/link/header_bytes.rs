@@ -4,14 +4,14 @@ use crate::capture::Packet;
 
 /// The captured beginning of `length` bytes on the wire; `captured` is never the longer.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Excerpt<'a> {
+pub(super) struct HeaderBytes<'a> {
     /// What was captured.
     pub(super) captured: &'a [u8],
     /// How many bytes there were on the wire.
     pub(super) length: usize,
 }
 
-impl<'a> Excerpt<'a> {
+impl<'a> HeaderBytes<'a> {
     /// All of `packet`. An original length below the captured one is a writer's mistake: bytes
     /// that are there were on the wire.
     pub(super) fn of(packet: &Packet<'a>) -> Self {

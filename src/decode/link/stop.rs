@@ -2,21 +2,7 @@
 
 use std::fmt;
 
-use super::Segment;
 use crate::capture::LinkType;
-
-/// What a packet holds.
-#[derive(Clone, Copy, Debug)]
-pub enum Content<'a> {
-    /// A TCP segment.
-    Tcp(Segment<'a>),
-    /// A fragment of an IP packet, kept until the others come.
-    Fragment,
-    /// Something else, whole as far as it was read.
-    Other(Other),
-    /// A packet that ends within its headers or contradicts itself.
-    Damaged(Fault),
-}
 
 /// What a packet without a TCP segment holds instead.
 ///
@@ -139,7 +125,7 @@ impl Tunnel {
 
 /// What is wrong with a damaged packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Fault {
+pub enum PacketFault {
     /// The captured bytes end within a link-layer header or VLAN tag.
     LinkHeaderCut,
     /// The captured bytes end within a tunnel's header.
@@ -162,7 +148,7 @@ pub enum Fault {
     Nesting,
 }
 
-impl Fault {
+impl PacketFault {
     /// The name in reports.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -181,7 +167,7 @@ impl Fault {
     }
 }
 
-impl Fault {
+impl PacketFault {
     /// Whether the packet merely ends too early. Other faults are contradictions.
     pub(super) const fn is_cut(self) -> bool {
         matches!(
@@ -191,20 +177,20 @@ impl Fault {
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for PacketFault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name())
     }
 }
 
-/// Why peeling ended before TCP.
+/// Why a packet gives no TCP segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stop {
-    /// [`Content::Other`].
+pub enum Stop {
+    /// It holds something else, whole as far as it was read.
     Other(Other),
-    /// [`Content::Damaged`].
-    Damaged(Fault),
-    /// [`Content::Fragment`].
+    /// It ends within its headers or contradicts itself.
+    Damaged(PacketFault),
+    /// It is a fragment of an IP packet, kept until the others come.
     Fragment,
 }
 
@@ -220,8 +206,8 @@ impl From<Tunnel> for Stop {
     }
 }
 
-impl From<Fault> for Stop {
-    fn from(fault: Fault) -> Self {
+impl From<PacketFault> for Stop {
+    fn from(fault: PacketFault) -> Self {
         Self::Damaged(fault)
     }
 }

@@ -1,0 +1,62 @@
+//! A part of what one side sent, in order: from TCP as it is, or out of TLS records.
+
+use super::Carrier;
+
+/// What comes next in a byte stream, whatever carries the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamPart<'a> {
+    /// Bytes, and the segment that first carried them.
+    Bytes {
+        /// Position of the first one in the stream.
+        position: u64,
+        /// The bytes; never empty.
+        data: &'a [u8],
+        /// What carried the first one: of bytes out of a TLS record, the record's first byte.
+        carrier: Carrier,
+        /// The TLS record they were protected in, if any; then `position` counts the bytes that were
+        /// protected.
+        record: Option<TlsRecordSpan>,
+    },
+    /// Bytes that the capture does not hold.
+    Gap {
+        /// Position of the first one in the stream.
+        position: u64,
+        /// How many.
+        length: u64,
+        /// What showed that they are missing.
+        carrier: Carrier,
+    },
+    /// Bytes that cannot be had, and nobody knows how many: they were protected, or were given up to
+    /// save memory. TCP itself knows the length of every gap.
+    Break {
+        /// How many bytes of the TCP stream are missing from the capture because of which, as far as
+        /// no part before has counted them.
+        missing: u64,
+        /// What showed it.
+        carrier: Carrier,
+    },
+}
+
+impl StreamPart<'_> {
+    /// What carried it, or showed that it is missing.
+    #[must_use]
+    pub const fn carrier(&self) -> Carrier {
+        match self {
+            Self::Bytes { carrier, .. }
+            | Self::Gap { carrier, .. }
+            | Self::Break { carrier, .. } => *carrier,
+        }
+    }
+}
+
+/// The place of a TLS record in its TCP stream. The receiver has the bytes in it only once it has all
+/// of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TlsRecordSpan {
+    /// Position of its first byte.
+    pub begins: u64,
+    /// Position after its last byte.
+    pub ends: u64,
+    /// What carried its last byte.
+    pub completed: Carrier,
+}
