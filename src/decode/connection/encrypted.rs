@@ -9,15 +9,17 @@
 //! In: an undecided conversation. Out: decisions. What never happens here: a connection without a
 //! sign of HTTP/2 counted.
 
+use super::candidate::{Candidate, recognise};
 use super::negotiation::Negotiation;
-use super::undecided::Undecided;
-use super::{Candidate, Connection, DetectContext, Judged, State, Unrelated};
-use super::{ConnectionSink, Http2Events, direction, recognise};
+use super::{Connection, DetectContext, Judged, State, Unrelated};
+use super::{ConnectionSink, Http2Events, direction};
 use crate::decode::anomaly::Layer;
 use crate::decode::detect::{self, Detection, Http2, Prefix};
 use crate::decode::event::{Event, Guess, Instead, Transport};
 use crate::decode::tcp::{Flow, Side};
-use crate::decode::tls::{self, ClientHello, Facts, Hellos, ServerFlight, TlsOutput, Undecryptable};
+use crate::decode::tls::{
+    self, ClientHello, Facts, Hellos, ServerFlight, TlsOutput, Undecryptable,
+};
 use crate::decode::{Carrier, Direction};
 
 impl<C> Connection<C> {
@@ -126,9 +128,7 @@ impl<C> Connection<C> {
             }
             _ => None,
         };
-        let State::Negotiating(negotiation) =
-            std::mem::replace(&mut self.state, State::Undecided(Undecided::default()))
-        else {
+        let State::Negotiating(negotiation) = std::mem::take(&mut self.state) else {
             return Judged::Wait;
         };
         match reading {

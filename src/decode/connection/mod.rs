@@ -10,19 +10,20 @@
 //!     +--------------------------------------+--> Unrelated
 //! ```
 
+mod candidate;
 mod encrypted;
-mod held;
 mod http2_events;
 mod negotiation;
+mod output;
 mod undecided;
+mod unrelated;
 
 use std::net::SocketAddr;
 
 use rustc_hash::FxHashSet;
 
-use super::anomaly::{Anomalies, Layer};
 use super::detect::{self, Detection, Http2};
-use super::event::{Event, Guess, Instead, Place, Recognition, Transport};
+use super::event::{Event, Guess, Place, Transport};
 use super::listener::Listener;
 use super::tcp::{self, Flow, Side, SignalOf};
 use super::tls::{self, KeyLog};
@@ -30,7 +31,11 @@ use super::{Carrier, Direction, NetworkPath, PerSide, StreamPart};
 use negotiation::Negotiation;
 use undecided::Undecided;
 
+use candidate::{Candidate, recognise};
 pub use http2_events::{ConnectionSink, Http2Events, Keep};
+use output::Counted;
+pub(super) use output::Output;
+pub use unrelated::Unrelated;
 
 /// Bytes of both sides after which a connection is no longer kept in doubt. An HTTP/1.1 request that
 /// asks for an upgrade fits with room to spare. Judged after each segment, so that what one segment
@@ -64,76 +69,18 @@ enum State<C> {
     Unrelated(Unrelated),
 }
 
-/// A connection that counts, as its listener knows it.
-#[derive(Debug)]
-struct Counted<C> {
-    listening: C,
-    number: u32,
-    client: Side,
-}
-
-/// Where what is decoded goes.
-pub(super) struct Output<'a, L> {
-    pub(super) listener: &'a mut L,
-    pub(super) anomalies: &'a mut Anomalies,
-    /// How many connections were recognised so far.
-    pub(super) recognised: &'a mut u32,
-}
-
 impl<C> Default for Connection<C> {
     fn default() -> Self {
         Self {
-            state: State::Undecided(Undecided::default()),
+            state: State::default(),
         }
     }
 }
 
-/// One connection and where its events go.
-struct Emitter<'a, L: Listener> {
-    listener: &'a mut L,
-    listening: &'a mut L::Connection,
-    anomalies: &'a mut Anomalies,
-    number: u32,
-}
-
-impl<L: Listener> ConnectionSink for Emitter<'_, L> {
-    fn event(&mut self, event: &Event<'_>) {
-        self.listener.event(self.listening, event);
+impl<C> Default for State<C> {
+    fn default() -> Self {
+        Self::Undecided(Undecided::default())
     }
-
-    fn anomaly(&mut self, layer: Layer, text: String, carrier: Carrier) {
-        self.anomalies
-            .note(layer, text, Some(carrier.stamp), Some(self.number));
-    }
-}
-
-impl<C> Counted<C> {
-    fn emitter<'a, L: Listener<Connection = C>>(
-        &'a mut self,
-        out: &'a mut Output<'_, L>,
-    ) -> Emitter<'a, L> {
-        Emitter {
-            listener: out.listener,
-            listening: &mut self.listening,
-            anomalies: out.anomalies,
-            number: self.number,
-        }
-    }
-}
-
-/// What an unrelated connection was, for the sentence that says what was found instead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Unrelated {
-    /// TLS without `h2` among its protocols, or unknown which.
-    Tls,
-    /// TLS whose handshake was not captured: no key log can name its secrets.
-    TlsUnderWay,
-    /// HTTP/1.x.
-    Http1,
-    /// Nothing known here.
-    Other,
-    /// No data at all.
-    Silent,
 }
 
 /// What decides how a connection is taken, beside its bytes.
@@ -170,37 +117,6 @@ pub(super) enum Decision {
     Recognised { speaks_http2: Option<SocketAddr> },
     /// It does not count.
     Unrelated,
-}
-
-/// A connection that is about to count, with what it takes to emit its events from the beginning.
-struct Candidate {
-    recognition: Recognition,
-    reading: Option<Http2>,
-    client: Side,
-    keep: Keep,
-    undecided: Undecided,
-    /// What decrypts it.
-    tls: Option<Box<tls::Session>>,
-    /// How it turned out not to speak HTTP/2.
-    failure: Option<(Direction, Instead, Carrier)>,
-    /// What was odd so far.
-    oddities: Vec<(String, Carrier)>,
-}
-
-impl Candidate {
-    /// One whose bytes are not read.
-    fn unread(recognition: Recognition, client: Side, undecided: Undecided) -> Self {
-        Self {
-            recognition,
-            reading: None,
-            client,
-            keep: Keep::default(),
-            undecided,
-            tls: None,
-            failure: None,
-            oddities: Vec::new(),
-        }
-    }
 }
 
 /// What judging an undecided connection came to.
@@ -290,6 +206,59 @@ impl<C> Connection<C> {
         Ok(())
     }
 
+    /// How many bytes it holds: what waits to be decided or completed, and header tables.
+    pub(super) fn held(&self) -> usize {
+        match &self.state {
+            State::Undecided(undecided) => undecided.held(),
+            State::Negotiating(negotiation) => {
+                negotiation.heard.held() + negotiation.session.held()
+            }
+            State::Http2 { events, tls, .. } => {
+                events.held() + tls.as_ref().map_or(0, |tls| tls.held())
+            }
+            State::Unread(_) | State::Unrelated(_) => 0,
+        }
+    }
+
+    /// Forgets what an undecided one said: nobody will read it.
+    pub(super) fn forget_bytes(&mut self) {
+        if let State::Undecided(undecided) = &mut self.state {
+            undecided.forget_bytes();
+        }
+    }
+
+    /// Gives up what one in HTTP/2 holds; whether there was anything to give up.
+    pub(super) fn shed<L: Listener<Connection = C>>(
+        &mut self,
+        carrier: Carrier,
+        out: &mut Output<'_, L>,
+    ) -> bool {
+        let State::Http2 {
+            counted,
+            events,
+            tls,
+        } = &mut self.state
+        else {
+            return false;
+        };
+        let client = counted.client;
+        let mut emitter = counted.emitter(out);
+        if let Some(tls) = tls {
+            for side in [Side::First, Side::Second] {
+                let by = direction(side, client);
+                let lost = StreamPart::Break {
+                    missing: 0,
+                    carrier,
+                };
+                tls.push(by, lost, &mut |output| {
+                    encrypted::emit(output, by, events, &mut emitter);
+                });
+            }
+        }
+        events.shed(carrier, &mut emitter);
+        true
+    }
+
     /// Judges an undecided connection anew; `last` says that no more bytes will come.
     pub(super) fn decide<L: Listener<Connection = C>>(
         &mut self,
@@ -374,76 +343,6 @@ impl<C> Connection<C> {
         self.begin(candidate, None, out);
     }
 
-    /// Has the listener make its value, and emits what happened so far.
-    fn begin<L: Listener<Connection = C>>(
-        &mut self,
-        candidate: Candidate,
-        place: Option<Place>,
-        out: &mut Output<'_, L>,
-    ) -> Decision {
-        let Candidate {
-            mut recognition,
-            reading,
-            client,
-            keep,
-            undecided,
-            tls,
-            failure,
-            oddities,
-        } = candidate;
-        let number = *out.recognised;
-        *out.recognised = number.saturating_add(1);
-        recognition.number = number;
-        recognition.place = place;
-        let speaks_http2 = recognition
-            .transport
-            .is_http2()
-            .then_some(recognition.server);
-        let mut counted = Counted {
-            listening: out.listener.recognised(recognition),
-            number,
-            client,
-        };
-        let mut emitter = counted.emitter(out);
-        for (text, carrier) in oddities {
-            emitter.anomaly(Layer::Tls, text, carrier);
-        }
-        if let Some((by, instead, carrier)) = failure {
-            emitter.event(&Event::Failed {
-                by,
-                instead,
-                carrier,
-            });
-        }
-        let Some(http2) = reading else {
-            undecided.replay([None, None], |signal| {
-                emit(signal, client, None, &mut emitter);
-            });
-            self.state = State::Unread(counted);
-            return Decision::Recognised { speaks_http2 };
-        };
-        if let Some(request) = &http2.upgraded {
-            let carrier = undecided.first_carrier(client);
-            emitter.event(&Event::Upgraded { request, carrier });
-        }
-        let [first, second] = http2.frames_at.map(|at| at.is_some());
-        let begun = match client {
-            _ if !http2.preface && http2.upgraded.is_none() => [false, false],
-            Side::First => [first, second],
-            Side::Second => [second, first],
-        };
-        let mut events = Box::new(Http2Events::new(begun, keep));
-        undecided.replay(http2.frames_at, |signal| {
-            emit(signal, client, Some(&mut events), &mut emitter);
-        });
-        self.state = State::Http2 {
-            counted,
-            events,
-            tls,
-        };
-        Decision::Recognised { speaks_http2 }
-    }
-
     fn speak(&mut self, http2: Http2, flow: &Flow, context: &DetectContext<'_>) -> Judged {
         let client = flow.opened_by().filter(|_| !http2.preface).or(http2.client);
         let guessed = client.is_none();
@@ -466,23 +365,6 @@ impl<C> Connection<C> {
             State::Undecided(undecided) => std::mem::take(undecided),
             _ => Undecided::default(),
         }
-    }
-}
-
-fn recognise(flow: &Flow, client: Side, transport: Transport) -> Recognition {
-    Recognition {
-        number: 0,
-        place: None,
-        tcp_stream: flow.index(),
-        client: flow.address(client),
-        server: flow.address(client.peer()),
-        transport,
-        preface_seen: false,
-        opened: flow.opened(),
-        handshake: flow.handshake(),
-        recognised: flow.last_seen(),
-        guess: None,
-        tls: None,
     }
 }
 
@@ -538,19 +420,5 @@ fn emit(
             position,
             carrier,
         }),
-    }
-}
-
-impl Unrelated {
-    /// Its name in a sentence about several.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Tls => "TLS without h2",
-            Self::TlsUnderWay => "TLS begun before the capture",
-            Self::Http1 => Instead::Http1.name(),
-            Self::Other => "other protocols",
-            Self::Silent => "no data",
-        }
     }
 }

@@ -1,0 +1,133 @@
+//! A connection that is about to count: from its recognition to the listener's value and first events.
+
+use super::output::{Counted, Output};
+use super::undecided::Undecided;
+use super::{Connection, ConnectionSink, Decision, Http2Events, Keep, State, emit};
+use crate::decode::anomaly::Layer;
+use crate::decode::detect::Http2;
+use crate::decode::event::{Event, Instead, Place, Recognition, Transport};
+use crate::decode::listener::Listener;
+use crate::decode::tcp::{Flow, Side};
+use crate::decode::tls;
+use crate::decode::{Carrier, Direction};
+
+/// A connection that is about to count, with what it takes to emit its events from the beginning.
+pub(super) struct Candidate {
+    pub(super) recognition: Recognition,
+    pub(super) reading: Option<Http2>,
+    pub(super) client: Side,
+    pub(super) keep: Keep,
+    pub(super) undecided: Undecided,
+    /// What decrypts it.
+    pub(super) tls: Option<Box<tls::Session>>,
+    /// How it turned out not to speak HTTP/2.
+    pub(super) failure: Option<(Direction, Instead, Carrier)>,
+    /// What was odd so far.
+    pub(super) oddities: Vec<(String, Carrier)>,
+}
+
+impl Candidate {
+    /// One whose bytes are not read.
+    pub(super) fn unread(recognition: Recognition, client: Side, undecided: Undecided) -> Self {
+        Self {
+            recognition,
+            reading: None,
+            client,
+            keep: Keep::default(),
+            undecided,
+            tls: None,
+            failure: None,
+            oddities: Vec::new(),
+        }
+    }
+}
+
+impl<C> Connection<C> {
+    /// Has the listener make its value, and emits what happened so far.
+    pub(super) fn begin<L: Listener<Connection = C>>(
+        &mut self,
+        candidate: Candidate,
+        place: Option<Place>,
+        out: &mut Output<'_, L>,
+    ) -> Decision {
+        let Candidate {
+            mut recognition,
+            reading,
+            client,
+            keep,
+            undecided,
+            tls,
+            failure,
+            oddities,
+        } = candidate;
+        let number = *out.recognised;
+        *out.recognised = number.saturating_add(1);
+        recognition.number = number;
+        recognition.place = place;
+        let speaks_http2 = recognition
+            .transport
+            .is_http2()
+            .then_some(recognition.server);
+        let mut counted = Counted {
+            listening: out.listener.recognised(recognition),
+            number,
+            client,
+        };
+        let mut emitter = counted.emitter(out);
+        for (text, carrier) in oddities {
+            emitter.anomaly(Layer::Tls, text, carrier);
+        }
+        if let Some((by, instead, carrier)) = failure {
+            emitter.event(&Event::Failed {
+                by,
+                instead,
+                carrier,
+            });
+        }
+        let Some(http2) = reading else {
+            undecided.replay([None, None], |signal| {
+                emit(signal, client, None, &mut emitter);
+            });
+            self.state = State::Unread(counted);
+            return Decision::Recognised { speaks_http2 };
+        };
+        if let Some(request) = &http2.upgraded {
+            let carrier = undecided.first_carrier(client);
+            emitter.event(&Event::Upgraded { request, carrier });
+        }
+        let [first, second] = http2.frames_at.map(|at| at.is_some());
+        let begun = match client {
+            _ if !http2.preface && http2.upgraded.is_none() => [false, false],
+            Side::First => [first, second],
+            Side::Second => [second, first],
+        };
+        let mut events = Box::new(Http2Events::new(begun, keep));
+        undecided.replay(http2.frames_at, |signal| {
+            emit(signal, client, Some(&mut events), &mut emitter);
+        });
+        self.state = State::Http2 {
+            counted,
+            events,
+            tls,
+        };
+        Decision::Recognised { speaks_http2 }
+    }
+}
+
+/// What is known of a connection as it is recognised; the decoder adds its number and place.
+pub(super) fn recognise(flow: &Flow, client: Side, transport: Transport) -> Recognition {
+    Recognition {
+        number: 0,
+        place: None,
+        tcp_stream: flow.index(),
+        client: flow.address(client),
+        server: flow.address(client.peer()),
+        transport,
+        preface_seen: false,
+        opened: flow.opened(),
+        handshake: flow.handshake(),
+        recognised: flow.last_seen(),
+        guess: None,
+        tls: None,
+    }
+}

@@ -1,0 +1,57 @@
+//! Where what is decoded of a connection goes: to its listener, with the value that it made.
+
+use super::ConnectionSink;
+use crate::decode::Carrier;
+use crate::decode::anomaly::{Anomalies, Layer};
+use crate::decode::event::Event;
+use crate::decode::listener::Listener;
+use crate::decode::tcp::Side;
+
+/// Where what is decoded goes.
+pub(in crate::decode) struct Output<'a, L> {
+    pub(in crate::decode) listener: &'a mut L,
+    pub(in crate::decode) anomalies: &'a mut Anomalies,
+    /// How many connections were recognised so far.
+    pub(in crate::decode) recognised: &'a mut u32,
+}
+
+/// A connection that counts, as its listener knows it.
+#[derive(Debug)]
+pub(super) struct Counted<C> {
+    pub(super) listening: C,
+    pub(super) number: u32,
+    pub(super) client: Side,
+}
+
+/// One connection and where its events go.
+pub(super) struct Emitter<'a, L: Listener> {
+    listener: &'a mut L,
+    listening: &'a mut L::Connection,
+    anomalies: &'a mut Anomalies,
+    number: u32,
+}
+
+impl<L: Listener> ConnectionSink for Emitter<'_, L> {
+    fn event(&mut self, event: &Event<'_>) {
+        self.listener.event(self.listening, event);
+    }
+
+    fn anomaly(&mut self, layer: Layer, text: String, carrier: Carrier) {
+        self.anomalies
+            .note(layer, text, Some(carrier.stamp), Some(self.number));
+    }
+}
+
+impl<C> Counted<C> {
+    pub(super) fn emitter<'a, L: Listener<Connection = C>>(
+        &'a mut self,
+        out: &'a mut Output<'_, L>,
+    ) -> Emitter<'a, L> {
+        Emitter {
+            listener: out.listener,
+            listening: &mut self.listening,
+            anomalies: out.anomalies,
+            number: self.number,
+        }
+    }
+}
