@@ -115,7 +115,7 @@ impl Inspector {
         let Some(watch) = &mut self.watch else {
             return Vec::new();
         };
-        let open = self.open.values_mut().map(Box::as_mut);
+        let open = self.open.values().map(Box::as_ref);
         let mut finished = watch.finished(open);
         let (findings, _) = understand(&mut finished, &self.attempts, self.last_moment);
         watch.keep_links(&finished);
