@@ -122,7 +122,7 @@ impl Inspector {
         let Some(watch) = &mut self.watch else {
             return Vec::new();
         };
-        let open = connections.connections().map(Box::as_mut);
+        let open = connections.connections().map(|open| &**open);
         let mut finished = watch.finished(open);
         let (findings, _) = understand(&mut finished, &self.attempts, self.last_moment);
         watch.keep_links(&finished);

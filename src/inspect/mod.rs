@@ -38,9 +38,9 @@ pub use stream::rpc::{
     CallId, Doubt, Link, Outcome, Processed, Race, RequestedHeader, Rpc, Verdict,
 };
 pub use traffic::Traffic;
-pub use traffic::ack_stall::{BothOverdue, Overdue};
+pub use traffic::ack_stall::AckStall;
 pub use traffic::concurrency::AtLimit;
-pub use traffic::floods::{Abuse, Burst};
+pub use traffic::floods::{Burst, FloodKind};
 pub use traffic::flow_control::{Stall, Waits, Window};
 pub use traffic::idle::Farewell;
 pub use traffic::ping::PingCounts;

@@ -28,7 +28,7 @@ impl Connection {
     /// What it keeps now.
     pub(in crate::inspect) fn load(&self) -> Load {
         Load {
-            streams: self.streams.len(),
+            streams: self.streams.call_count(),
             listed: self.settled.len(),
         }
     }
@@ -40,27 +40,19 @@ impl Connection {
         now: Stamp,
         interest: &Interest,
     ) {
-        let mut ids: Vec<_> = self.streams.keys().copied().collect();
-        ids.sort_unstable();
-        let surplus = ids.len().saturating_sub(keep);
-        ids.truncate(surplus);
-        let losses = self.circumstances.losses;
+        let given_up = self.streams.take_calls(keep);
+        let surplus = given_up.len();
+        let gaps = self.context.gaps;
         // What decides them will not be seen, just as if it were lost.
         for direction in [Direction::ClientToServer, Direction::ServerToClient] {
-            let losses = &mut self.circumstances.losses;
-            losses.begin(direction, self.sent_by_server);
+            let gaps = &mut self.context.gaps;
+            gaps.begin(direction, self.sent_by_server);
         }
-        for id in ids {
-            if let Some(stream) = self.streams.remove(&id) {
-                self.report(id, *stream, interest);
-            }
+        for (id, call) in given_up {
+            self.report(id, call, interest);
         }
-        self.circumstances.losses = losses;
-        self.answered
-            .retain(|(_, id)| self.streams.contains_key(id));
-        self.answered.shrink_to_fit();
-        self.streams.shrink_to_fit();
-        self.traffic.lose(now);
+        self.context.gaps = gaps;
+        self.traffic.lose(&mut self.streams, now);
         self.record.missing.streams += surplus as u64;
     }
 

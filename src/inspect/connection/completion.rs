@@ -18,30 +18,14 @@ use crate::inspect::stream::verdict::{Judgement, judge};
 impl Connection {
     /// The client has received everything up to `upto`: answers that end before are delivered.
     pub(super) fn settle(&mut self, upto: u64, interest: &Interest) {
-        while let Some((end, id)) = self.answered.front().copied() {
-            if end > upto {
-                return;
-            }
-            self.answered.pop_front();
-            // Without its HEADERS a stream cannot be told from a new one should they come late.
-            let Some(stream) = self
-                .streams
-                .get(&id)
-                .filter(|stream| stream.opened.is_some())
-            else {
-                continue;
-            };
-            if stream.reset_by_client.is_none()
-                && let Some(stream) = self.streams.remove(&id)
-            {
-                self.report(id, *stream, interest);
-            }
+        while let Some((id, call)) = self.streams.take_delivered(upto) {
+            self.report(id, call, interest);
         }
     }
 
     pub(super) fn report(&mut self, id: u32, stream: Stream, interest: &Interest) {
-        self.circumstances.last_word = self.goaways.final_of_server();
-        let judgement = judge(id, &stream, &self.circumstances);
+        self.context.final_goaway = self.goaways.final_of_server();
+        let judgement = judge(id, &stream, &self.context);
         let silent = matches!(judgement.verdict, Verdict::Ok | Verdict::Unknown);
         let told = stream.told;
         if interest.methods && !told {
@@ -79,7 +63,7 @@ impl Connection {
         if self.unnamed.is_empty() {
             return;
         }
-        let inferred = self.unseen_paths.infer();
+        let inferred = self.requests.inferred_paths();
         let shapes: FxHashMap<_, _> = self.unnamed.drain(..).collect();
         for rpc in &mut self.settled {
             let shape = shapes.get(&rpc.id.stream).copied();

@@ -19,7 +19,6 @@ use crate::capture::Timestamp;
 use crate::decode::http2::{Frame, StreamId};
 use crate::decode::{Direction, Place};
 use crate::inspect::connection::goaway::GoAway;
-use crate::inspect::connection::record::ConnectionRecord;
 use crate::inspect::live::Ends;
 use crate::inspect::stream::Stream;
 use crate::inspect::stream::rpc::{CallId, Rpc, Verdict};
@@ -32,22 +31,23 @@ pub(in crate::inspect) const GRACE: Duration = Duration::from_secs(1);
 impl Connection {
     /// Those open calls that are lost for certain and were not told before.
     pub(in crate::inspect) fn tell_lost(&mut self, now: Timestamp) -> Vec<Rpc> {
-        let mut open: Vec<_> = self.streams.keys().copied().collect();
-        open.sort_unstable();
-        open.into_iter()
+        self.streams
+            .call_ids()
+            .into_iter()
             .filter_map(|id| self.tell_if_lost(id, now))
             .collect()
     }
 
     /// A call, if it is lost for certain and was not told before.
     pub(in crate::inspect) fn tell_if_lost(&mut self, id: u32, now: Timestamp) -> Option<Rpc> {
-        self.circumstances.last_word = self.goaways.final_of_server();
-        let stream = self.streams.get(&id).filter(|stream| !stream.told)?;
-        let judgement = judge(id, stream, &self.circumstances);
-        if !self.is_certain(&judgement, stream, now) {
+        self.context.final_goaway = self.goaways.final_of_server();
+        let stream = self.streams.call_mut(StreamId(id))?;
+        let reset = stream.reset_by_client.is_some() || stream.reset_by_server.is_some();
+        let judgement = judge(id, stream, &self.context);
+        if stream.told || !self.is_certain(&judgement, reset, now) {
             return None;
         }
-        let stream = self.streams.get_mut(&id)?;
+        let stream = self.streams.call_mut(StreamId(id))?;
         stream.told = true;
         let identity = stream.request.fingerprint.identity();
         let timeout = stream.request.timeout;
@@ -60,10 +60,8 @@ impl Connection {
         Some(rpc)
     }
 
-    fn is_certain(&self, judgement: &Judgement, stream: &Stream, now: Timestamp) -> bool {
-        let over = stream.reset_by_client.is_some()
-            || stream.reset_by_server.is_some()
-            || self.is_closed();
+    fn is_certain(&self, judgement: &Judgement, reset: bool, now: Timestamp) -> bool {
+        let over = reset || self.is_closed();
         match judgement.verdict {
             // Told when the answer is delivered, or never.
             Verdict::Ok | Verdict::Status | Verdict::Unknown | Verdict::Unanswered => false,
@@ -73,8 +71,7 @@ impl Connection {
 
     /// Whether either side ended it.
     pub(in crate::inspect) const fn is_closed(&self) -> bool {
-        self.circumstances.closed_by_client.is_some()
-            || self.circumstances.closed_by_server.is_some()
+        self.context.closed_by_client.is_some() || self.context.closed_by_server.is_some()
     }
 
     /// When streams above the last stream id are lost for certain.
@@ -128,17 +125,5 @@ impl Connection {
     /// Methods and verdicts of all calls settled since the last time.
     pub(in crate::inspect) fn take_counted(&mut self) -> Vec<super::Counted> {
         std::mem::take(&mut self.counted)
-    }
-
-    /// The connection as its record would be if it ended now, its open streams aside.
-    pub(in crate::inspect) fn so_far(&mut self) -> ConnectionRecord {
-        let streams = std::mem::take(&mut self.streams);
-        let interned = std::mem::take(&mut self.interned);
-        let answered = std::mem::take(&mut self.answered);
-        let copy = self.clone();
-        self.streams = streams;
-        self.interned = interned;
-        self.answered = answered;
-        copy.into_finished().record
     }
 }

@@ -1,6 +1,7 @@
 //! GOAWAYs of a connection, and which of them is the last word.
 
 use super::super::stream::FromServer;
+use super::super::stream::verdict::FinalGoAway;
 use crate::capture::Stamp;
 use crate::decode::Direction;
 use crate::decode::http2::{ErrorCode, StreamId};
@@ -49,22 +50,6 @@ impl GoAway {
     }
 }
 
-/// The server's last word: the first GOAWAY with the smallest last stream id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Final {
-    pub(crate) last_stream_id: u32,
-    pub(crate) goaway: FromServer,
-    /// The first client segment that acknowledges the whole of it.
-    pub(crate) received: Option<Stamp>,
-}
-
-impl Final {
-    /// Whether a client's stream is above the last stream id.
-    pub(crate) const fn condemns(&self, id: u32) -> bool {
-        self.last_stream_id < StreamId::MAX.0 && id > self.last_stream_id
-    }
-}
-
 /// All GOAWAYs of a connection.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct GoAways {
@@ -95,9 +80,9 @@ impl GoAways {
         is_final
     }
 
-    pub(crate) fn final_of_server(&self) -> Option<Final> {
+    pub(crate) fn final_of_server(&self) -> Option<FinalGoAway> {
         let goaway = self.all.get(self.last_word?)?;
-        Some(Final {
+        Some(FinalGoAway {
             last_stream_id: goaway.last_stream_id.0,
             goaway: FromServer {
                 end: goaway.end,
@@ -116,12 +101,19 @@ impl GoAways {
         }
     }
 
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut GoAway> {
-        self.all.iter_mut()
+    /// The client opened a stream.
+    pub(crate) fn stream_opened(&mut self, id: StreamId) {
+        for goaway in &mut self.all {
+            let beyond = goaway.from == Direction::ServerToClient
+                && id > goaway.last_stream_id
+                && !goaway.is_announcement();
+            goaway.streams_beyond += u64::from(beyond);
+        }
     }
 
-    pub(crate) fn into_vec(self) -> Vec<GoAway> {
-        self.all
+    /// Those that are kept, in order.
+    pub(crate) fn as_slice(&self) -> &[GoAway] {
+        &self.all
     }
 
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &GoAway> {

@@ -1,13 +1,12 @@
 //! One connection as it goes on: events in, a [`ConnectionRecord`] and its calls out.
 //!
-//! In: the events of one connection. Out, when it ends: what became of each stream. Calls that were
-//! answered, and whose answer arrived, are settled and folded into counts on the way, so that memory
-//! follows what is open. What never happens here: judging, which is [`judge`](super::stream::verdict)'s.
+//! In: the events of one connection. Out, when it ends: what became of each stream, as
+//! [`verdict`](super::stream::verdict) says. Calls that were answered, and whose answer arrived, are settled
+//! and folded into counts on the way, so that memory follows what is open.
 
 mod completion;
 pub(in crate::inspect) mod control_frames;
 mod early_verdict;
-pub(in crate::inspect) mod frame_gaps;
 pub(in crate::inspect) mod goaway;
 pub(in crate::inspect) mod record;
 mod shutdown;
@@ -16,33 +15,30 @@ pub(in crate::inspect) mod sparse;
 mod bounds;
 mod streams;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
-
-use rustc_hash::FxHashMap;
 
 use super::options::Interest;
 use super::retry::Attempt;
-use super::stream::Stream;
-use super::stream::id_set::Opened;
-use super::stream::inferred_path::{Shape, UnseenPaths};
-use super::stream::interned::Interned;
+use super::stream::id_set::StreamIdSet;
+use super::stream::inferred_path::Shape;
+use super::stream::request::RequestReader;
 use super::stream::rpc::{Rpc, Verdict};
-use super::stream::verdict::Circumstances;
-use super::traffic::ack_stall::Due;
+use super::stream::verdict::ConnectionContext;
+use super::traffic::TrafficTracker;
+use super::traffic::ack_stall::AckStalls;
+use super::traffic::floods::FloodKind;
 use super::traffic::idle::Idleness;
-use super::traffic::ping::Pings;
-use super::traffic::ping::keepalive::Keepalive;
-use super::traffic::{Follower, Traffic};
+use super::traffic::ping::PingLog;
+use super::traffic::stream_table::StreamTable;
 use crate::capture::Timestamp;
 use crate::decode::http2::{
-    Flags, Frame, FrameType, Loss, Malformation, Payload, SettingId, Settings,
+    Flags, Frame, FrameType, Loss, Malformation, Payload, SettingId, Settings, StreamId,
 };
 use crate::decode::{Direction, Event, NetworkPath, Place, Recognition, Transport};
-use control_frames::{Passage, Passages, Passing};
+use control_frames::{Passage, Passing};
 use goaway::{GoAway, GoAways};
-use record::{ConnectionRecord, Finished, Missing, VerdictCounts};
-use sparse::Seldom;
+use record::{ConnectionRecord, Finished};
+use streams::Block;
 
 pub(super) use bounds::Load;
 pub(super) use early_verdict::GRACE;
@@ -61,30 +57,22 @@ pub struct Connection {
     place: Option<Place>,
     /// Whether the server's bytes were seen from the first one on, without a hole.
     server_begun: bool,
-    /// How long the handshake took.
-    round_trip_nanos: Option<i64>,
-    /// Each in its own place: half of the map is empty.
-    streams: FxHashMap<u32, Box<Stream>>,
-    opened: Opened,
-    pushed: Opened,
-    /// Answered streams that wait for the client's acknowledgement, in the order of answers.
-    answered: VecDeque<(u64, u32)>,
+    streams: StreamTable,
+    pushed: StreamIdSet,
     goaways: GoAways,
-    pings: Pings,
-    keepalive: Keepalive,
+    pings: PingLog,
     idleness: Idleness,
-    due: Due,
-    circumstances: Circumstances,
+    ack_stalls: AckStalls,
+    context: ConnectionContext,
     /// How much of the server's stream the client has acknowledged.
     received_by_client: Option<u64>,
     /// How much of the server's stream was seen.
     sent_by_server: u64,
-    interned: Interned,
+    requests: RequestReader,
     settled: Vec<Rpc>,
-    unseen_paths: UnseenPaths,
     /// Settled calls whose method was not read.
     unnamed: Vec<(u32, Shape)>,
-    traffic: Follower,
+    traffic: TrafficTracker,
     counted: Vec<Counted>,
     attempts: Vec<Attempt>,
 }
@@ -93,70 +81,26 @@ impl Connection {
     /// A connection that was just recognised.
     #[must_use]
     pub fn new(number: u32, recognition: &Recognition) -> Self {
-        let record = ConnectionRecord {
-            number,
-            tcp_stream: recognition.tcp_stream,
-            client: recognition.client,
-            server: recognition.server,
-            transport: recognition.transport,
-            instead: None,
-            preface_seen: recognition.preface_seen,
-            guess: recognition.guess,
-            tls: recognition.tls.clone(),
-            opened: recognition.opened,
-            recognised: recognition.recognised,
-            handshake: recognition.handshake,
-            close: None,
-            streams_opened: 0,
-            highest_stream: 0,
-            goaways: Vec::new(),
-            warned: None,
-            client_settings: None,
-            server_settings: None,
-            pings: Seldom::default(),
-            round_trip_nanos: recognition
-                .handshake
-                .map(|handshake| handshake.round_trip.as_nanos()),
-            keepalive: Seldom::default(),
-            farewell: None,
-            most_open: 0,
-            overdue: Seldom::default(),
-            nonsense: None,
-            network: NetworkPath::default(),
-            traffic: Traffic::default(),
-            passages: Passages::default(),
-            missing: Missing::default(),
-            verdicts: VerdictCounts::default(),
-            user_agent: None,
-            server_header: None,
-        };
         Self {
-            record,
+            record: ConnectionRecord::new(number, recognition),
             place: recognition.place,
             server_begun: recognition.preface_seen,
-            round_trip_nanos: recognition
-                .handshake
-                .map(|handshake| handshake.round_trip.as_nanos()),
-            streams: FxHashMap::default(),
-            opened: Opened::default(),
-            pushed: Opened::default(),
-            answered: VecDeque::new(),
+            streams: StreamTable::default(),
+            pushed: StreamIdSet::default(),
             goaways: GoAways::default(),
-            pings: Pings::default(),
-            keepalive: Keepalive::default(),
+            pings: PingLog::default(),
             idleness: Idleness::default(),
-            due: Due::default(),
-            circumstances: Circumstances {
+            ack_stalls: AckStalls::default(),
+            context: ConnectionContext {
                 begun: recognition.preface_seen,
-                ..Circumstances::default()
+                ..ConnectionContext::default()
             },
             received_by_client: None,
             sent_by_server: 0,
-            interned: Interned::default(),
+            requests: RequestReader::default(),
             settled: Vec::new(),
-            unseen_paths: UnseenPaths::default(),
             unnamed: Vec::new(),
-            traffic: Follower::new(recognition),
+            traffic: TrafficTracker::new(recognition),
             counted: Vec::new(),
             attempts: Vec::new(),
         }
@@ -172,10 +116,7 @@ impl Connection {
                 self.record.instead = Some((*instead, carrier.stamp));
             }
             Event::Upgraded { request, carrier } => self.upgrade(request, *carrier, interest),
-            Event::Frame(frame) => {
-                self.traffic.push(frame);
-                self.push_frame(frame, interest);
-            }
+            Event::Frame(frame) => self.push_frame(frame, interest),
             Event::Data {
                 direction,
                 stream,
@@ -190,9 +131,9 @@ impl Connection {
                 whole,
             } => {
                 self.received_by_client = self.received_by_client.max(Some(*upto));
-                self.due
+                self.ack_stalls
                     .acknowledged(Direction::ServerToClient, *upto, *stamp);
-                self.traffic.received(*upto, *stamp);
+                self.traffic.received(&self.streams, *upto, *stamp);
                 self.goaways
                     .acknowledge(Direction::ServerToClient, *upto, *stamp);
                 // A RST_STREAM may stand where the client's own bytes are missing so far.
@@ -206,7 +147,7 @@ impl Connection {
                 stamp,
                 ..
             } => {
-                self.due
+                self.ack_stalls
                     .acknowledged(Direction::ClientToServer, *upto, *stamp);
                 self.goaways
                     .acknowledge(Direction::ClientToServer, *upto, *stamp);
@@ -226,17 +167,17 @@ impl Connection {
                         .nonsense
                         .get_or_insert((*direction, carrier.stamp));
                 }
-                self.traffic.lose(carrier.stamp);
+                self.traffic.lose(&mut self.streams, carrier.stamp);
                 self.record.missing.lose(*cause);
                 let server_upto = self.sent_by_server;
-                self.circumstances.losses.begin(*direction, server_upto);
+                self.context.gaps.begin(*direction, server_upto);
                 if *direction == Direction::ServerToClient {
                     self.server_begun = false;
                 }
             }
             // Streams that were opened meanwhile may have lost frames too.
             Event::Found { direction, carrier } => {
-                self.circumstances.losses.end(*direction, carrier.stamp);
+                self.context.gaps.end(*direction, carrier.stamp);
             }
             Event::Ended {
                 by,
@@ -263,31 +204,36 @@ impl Connection {
 
     /// Judges what is still open.
     pub(super) fn conclude(&mut self, capture_end: Option<Timestamp>, interest: &Interest) {
-        self.circumstances.capture_end = capture_end;
-        let mut open: Vec<_> = std::mem::take(&mut self.streams).into_iter().collect();
-        open.sort_unstable_by_key(|(id, _)| *id);
-        for (id, stream) in open {
-            self.report(id, *stream, interest);
+        self.context.capture_end = capture_end;
+        for (id, call) in self.streams.take_calls(0) {
+            self.report(id, call, interest);
         }
         self.name_unnamed();
     }
 
     /// The connection's record and calls.
     pub(super) fn into_finished(mut self) -> Finished {
+        let record = self.so_far();
         self.settled.sort_by_key(|rpc| rpc.id.stream);
-        let mut record = self.record;
-        record.streams_opened = self.opened.count();
-        record.highest_stream = self.opened.highest();
-        record.goaways = self.goaways.into_vec();
-        record.pings = self.pings.summary().into();
-        record.keepalive = self.keepalive.into_record().into();
+        let rpcs = self.settled;
+        Finished { record, rpcs }
+    }
+
+    /// The connection as its record would be if it ended now, its open streams aside.
+    pub(in crate::inspect) fn so_far(&self) -> ConnectionRecord {
+        let mut record = self.record.clone();
+        record.streams_opened = self.streams.opened().count();
+        record.highest_stream = self.streams.opened().highest();
+        record.goaways = self.goaways.as_slice().to_vec();
+        record.pings = self.pings.counts().into();
+        record.keepalive = self.pings.keepalive().into();
         record.most_open = self.idleness.most();
-        record.overdue = self.due.latest().into();
-        let ended = record
-            .close
-            .map(|close| close.stamp.time)
-            .or(self.circumstances.capture_end);
-        record.traffic = self.traffic.finish(ended.unwrap_or(record.recognised.time));
+        record.ack_stalls = self.ack_stalls.latest().into();
+        record.user_agent = self.requests.user_agent().cloned();
+        let closed = record.close.map(|close| close.stamp.time);
+        let ended = closed.or(self.context.capture_end);
+        let ended = ended.unwrap_or(record.recognised.time);
+        record.traffic = self.traffic.so_far(&self.streams, ended);
         // A server that speaks HTTP/2 sends SETTINGS first (RFC 9113, section 3.4). One that closes
         // without a byte has not understood the preface.
         let unanswered =
@@ -299,53 +245,49 @@ impl Connection {
         {
             record.transport = Transport::NotHttp2;
         }
-        Finished {
-            record,
-            rpcs: self.settled,
-        }
+        record
     }
 
     fn push_frame(&mut self, frame: &Frame<'_>, interest: &Interest) {
-        if frame.direction == Direction::ServerToClient {
+        let (by, kind) = (frame.direction, frame.header.kind);
+        if by == Direction::ServerToClient {
             self.sent_by_server = self.sent_by_server.max(frame.span.end);
         }
         let stamp = frame.completed.stamp;
-        let message = matches!(frame.header.kind, FrameType::HEADERS | FrameType::DATA);
-        self.keepalive.frame(frame.direction, stamp, message);
-        self.due.sent(frame.direction, frame.span.end, stamp);
-        let id = frame.header.stream;
-        let flags = frame.header.flags;
+        let message = matches!(kind, FrameType::HEADERS | FrameType::DATA);
+        self.pings.frame(by, stamp, message);
+        self.ack_stalls.sent(by, frame.span.end, stamp);
+        let acknowledges = frame.header.flags.contains(Flags::ACK);
         match &frame.payload {
-            Payload::Headers { block, .. } => self.headers(frame, *block, interest),
-            Payload::Continuation { block: Some(ended) } if ended.kind == FrameType::HEADERS => {
-                self.read_block(frame, id, ended.flags, ended.block, interest);
+            Payload::Headers { block, .. } => {
+                let block = block.map_or(Block::Unfinished, Block::Read);
+                self.headers(frame, block, interest);
             }
+            Payload::Continuation { block } => self.continuation(frame, *block, interest),
+            Payload::Data { length, .. } => self.data(frame, Some(*length)),
+            Payload::ResetStream { error } => self.reset(frame, *error),
+            Payload::WindowUpdate { increment } => self.window_update(frame, *increment),
             Payload::PushPromise { promised, .. } => {
                 self.pushed.insert(promised.0);
             }
-            Payload::Data { .. } if flags.contains(Flags::END_STREAM) => self.end(frame),
-            Payload::ResetStream { error } => self.reset(frame, *error),
+            Payload::Settings(_) if acknowledges => {
+                self.note(frame, Passing::SettingsAck, interest)
+            }
             Payload::Settings(settings) => {
-                if flags.contains(Flags::ACK) {
-                    self.note(frame, Passing::SettingsAck, interest);
-                } else {
-                    self.note(frame, Passing::Settings, interest);
-                    self.learn_settings(frame.direction, *settings);
-                }
+                self.note(frame, Passing::Settings, interest);
+                self.learn_settings(by, *settings);
+                self.traffic.count(FloodKind::Settings, frame);
+                self.traffic.apply(&mut self.streams, frame, *settings);
+            }
+            Payload::Ping(payload) if acknowledges => {
+                self.note(frame, Passing::PingAck(*payload), interest);
+                let round_trip = self.record.round_trip();
+                self.pings.acknowledged(by, *payload, stamp, round_trip);
             }
             Payload::Ping(payload) => {
-                if flags.contains(Flags::ACK) {
-                    self.note(frame, Passing::PingAck(*payload), interest);
-                    self.pings
-                        .acknowledged(frame.direction, *payload, frame.completed.stamp);
-                    let round_trip = self.round_trip_nanos;
-                    self.keepalive
-                        .acknowledged(frame.direction, *payload, stamp, round_trip);
-                } else {
-                    self.note(frame, Passing::Ping(*payload), interest);
-                    self.pings.sent(frame.direction, *payload, stamp);
-                    self.keepalive
-                        .sent(frame.direction, *payload, stamp, frame.span.end);
+                self.note(frame, Passing::Ping(*payload), interest);
+                if self.pings.sent(by, *payload, stamp, frame.span.end) {
+                    self.traffic.count(FloodKind::Ping, frame);
                 }
             }
             Payload::GoAway {
@@ -353,10 +295,14 @@ impl Connection {
                 error,
                 debug_data,
             } => {
+                // Nothing is opened after it, and what is above its last stream id stays open for ever.
+                if *last_stream_id != StreamId::MAX {
+                    self.traffic.last_stream_named(stamp);
+                }
                 self.say_goodbye(frame, *error);
                 self.go_away(GoAway {
-                    from: frame.direction,
-                    stamp: frame.completed.stamp,
+                    from: by,
+                    stamp,
                     last_stream_id: *last_stream_id,
                     error: *error,
                     debug_data: (*debug_data).into(),
@@ -365,8 +311,29 @@ impl Connection {
                     end: frame.span.end,
                 });
             }
-            Payload::Malformed(Malformation::Incomplete | Malformation::TooLong) => {
-                self.unreadable(frame, interest);
+            Payload::Malformed(why) => self.malformed(frame, *why, interest),
+            Payload::Priority(_) | Payload::Unknown => {}
+        }
+    }
+
+    /// A frame whose payload cannot be read: what its header says still counts.
+    fn malformed(&mut self, frame: &Frame<'_>, why: Malformation, interest: &Interest) {
+        let by = frame.direction;
+        match frame.header.kind {
+            FrameType::HEADERS => {
+                let block = match why {
+                    Malformation::Incomplete | Malformation::TooLong => Block::Hidden,
+                    Malformation::Length | Malformation::Padding => Block::Malformed,
+                };
+                self.headers(frame, block, interest);
+            }
+            FrameType::CONTINUATION => self.continuation(frame, None, interest),
+            FrameType::DATA => self.data(frame, None),
+            FrameType::PING if frame.header.flags.contains(Flags::ACK) => {
+                self.pings.acknowledged_unread(by);
+            }
+            FrameType::PING if self.pings.sent_unread(by) => {
+                self.traffic.count(FloodKind::Ping, frame);
             }
             _ => {}
         }

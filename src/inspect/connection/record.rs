@@ -5,18 +5,18 @@ use std::sync::Arc;
 
 use super::super::stream::rpc::{Doubt, Rpc, Verdict};
 use super::super::traffic::Traffic;
-use super::super::traffic::ack_stall::BothOverdue;
+use super::super::traffic::ack_stall::AckStall;
 use super::super::traffic::idle::Farewell;
 use super::super::traffic::ping::PingCounts;
 use super::super::traffic::ping::keepalive::KeepaliveRecord;
 use super::control_frames::Passages;
 use super::goaway::GoAway;
 use super::sparse::Seldom;
-use crate::capture::Stamp;
+use crate::capture::{Stamp, TimeDelta};
 use crate::decode::http2::{Loss, SettingId};
 use crate::decode::tcp::{Ending, Handshake};
 use crate::decode::tls::Facts;
-use crate::decode::{Direction, Guess, Instead, NetworkPath, Transport};
+use crate::decode::{Direction, Guess, Instead, NetworkPath, PerSide, Recognition, Transport};
 
 /// Who ended a connection, how and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,16 +173,14 @@ pub struct ConnectionRecord {
     pub server_settings: Option<Vec<(SettingId, u32)>>,
     /// PINGs.
     pub pings: Seldom<PingCounts>,
-    /// How long the handshake took, in nanoseconds: a round trip.
-    pub round_trip_nanos: Option<i64>,
     /// What PINGs say of keepalive.
     pub keepalive: Seldom<KeepaliveRecord>,
     /// The server's first GOAWAY, and how busy it was then.
     pub farewell: Option<Farewell>,
     /// How many streams were open at the same time at most.
     pub most_open: u64,
-    /// Bytes that stayed unacknowledged.
-    pub overdue: Seldom<BothOverdue>,
+    /// The latest time in which what each side had sent stayed unacknowledged.
+    pub ack_stalls: Seldom<PerSide<Option<AckStall>>>,
     /// Who first sent bytes that are not valid HTTP/2, though nothing of them is missing, and where.
     pub nonsense: Option<(Direction, Stamp)>,
     /// What it shows of the network below it.
@@ -202,6 +200,51 @@ pub struct ConnectionRecord {
 }
 
 impl ConnectionRecord {
+    /// Of a connection that was just recognised.
+    pub(super) fn new(number: u32, recognition: &Recognition) -> Self {
+        Self {
+            number,
+            tcp_stream: recognition.tcp_stream,
+            client: recognition.client,
+            server: recognition.server,
+            transport: recognition.transport,
+            instead: None,
+            preface_seen: recognition.preface_seen,
+            guess: recognition.guess,
+            tls: recognition.tls.clone(),
+            opened: recognition.opened,
+            recognised: recognition.recognised,
+            handshake: recognition.handshake,
+            close: None,
+            streams_opened: 0,
+            highest_stream: 0,
+            goaways: Vec::new(),
+            warned: None,
+            client_settings: None,
+            server_settings: None,
+            pings: Seldom::default(),
+            keepalive: Seldom::default(),
+            farewell: None,
+            most_open: 0,
+            ack_stalls: Seldom::default(),
+            nonsense: None,
+            network: NetworkPath::default(),
+            traffic: Traffic::default(),
+            passages: Passages::default(),
+            missing: Missing::default(),
+            verdicts: VerdictCounts::default(),
+            user_agent: None,
+            server_header: None,
+        }
+    }
+
+    /// How long the handshake took: a round trip between client and server, wherever the capture was made.
+    #[must_use]
+    pub fn round_trip(&self) -> Option<TimeDelta> {
+        let handshake = self.handshake?;
+        Some(handshake.round_trip)
+    }
+
     /// Why what became of a call on it cannot be known.
     #[must_use]
     pub const fn doubt(&self, rpc: &Rpc) -> Doubt {

@@ -15,7 +15,7 @@ impl Connection {
             return;
         }
         if error == ErrorCode::ENHANCE_YOUR_CALM {
-            self.keepalive.calmed();
+            self.pings.calmed();
         }
         let farewell = self.idleness.farewell(frame.completed);
         self.record.farewell.get_or_insert(farewell);
@@ -23,7 +23,7 @@ impl Connection {
 
     pub(super) fn go_away(&mut self, mut goaway: GoAway) {
         let opened = match goaway.from {
-            Direction::ServerToClient => &self.opened,
+            Direction::ServerToClient => self.streams.opened(),
             Direction::ClientToServer => &self.pushed,
         };
         if !goaway.is_announcement() {
@@ -49,8 +49,8 @@ impl Connection {
         if ping.is_some_and(|ping| ping >= announcement.stamp) {
             return Some(true);
         }
-        let elapsed = goaway.stamp.time.nanos_since(announcement.stamp.time);
-        Some(match self.round_trip_nanos {
+        let elapsed = goaway.stamp.time - announcement.stamp.time;
+        Some(match self.record.round_trip() {
             Some(round_trip) => elapsed >= round_trip - round_trip / 10,
             None => announcement.received.is_some(),
         })
@@ -60,8 +60,9 @@ impl Connection {
         let stamp = carrier.stamp;
         if self.record.close.is_none() {
             self.record.close = Some(Close { by, ending, stamp });
-            self.due.closed(stamp);
-            self.keepalive.closed(by, stamp, self.due.received_of(by));
+            self.ack_stalls.closed(stamp);
+            let received = self.ack_stalls.received_of(by);
+            self.pings.closed(by, stamp, received);
         }
         match by {
             Direction::ServerToClient => {
@@ -69,11 +70,11 @@ impl Connection {
                     end: position,
                     stamp,
                 };
-                self.circumstances.closed_by_server.get_or_insert(closed);
+                self.context.closed_by_server.get_or_insert(closed);
             }
             Direction::ClientToServer => {
                 let closed = self.received_with(carrier);
-                self.circumstances.closed_by_client.get_or_insert(closed);
+                self.context.closed_by_client.get_or_insert(closed);
             }
         }
     }

@@ -3,9 +3,10 @@
 use std::ops::Deref;
 use std::sync::LazyLock;
 
-use super::super::traffic::ack_stall::BothOverdue;
+use super::super::traffic::ack_stall::AckStall;
 use super::super::traffic::ping::PingCounts;
 use super::super::traffic::ping::keepalive::KeepaliveRecord;
+use crate::decode::PerSide;
 
 /// A part of a record that is mostly blank, and then takes no memory.
 #[derive(Clone, Debug, Default)]
@@ -42,7 +43,7 @@ macro_rules! blank {
     };
 }
 
-blank!(PingCounts, KeepaliveRecord, BothOverdue);
+blank!(PingCounts, KeepaliveRecord, PerSide<Option<AckStall>>);
 
 #[cfg(test)]
 mod tests {

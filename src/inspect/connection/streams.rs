@@ -1,205 +1,222 @@
 //! Frames of streams: what opens a stream, answers on it, and ends it.
+//!
+//! In: a frame. Out: the stream's entry in the [`StreamTable`], which is looked up once for all that the frame
+//! says: of its call, and of the windows and the number of open streams.
 
 use std::sync::Arc;
 
 use super::Connection;
 use crate::decode::http2::hpack::HeaderBlock;
-use crate::decode::http2::{ErrorCode, Flags, Frame, FrameType, StreamId};
+use crate::decode::http2::{EndedBlock, ErrorCode, Flags, Frame, FrameType, StreamId};
 use crate::decode::{Carrier, Direction};
 use crate::inspect::options::Interest;
-use crate::inspect::options::limits::MAX_OPEN_STREAMS;
-use crate::inspect::stream::interned;
+use crate::inspect::stream::request::first_value;
 use crate::inspect::stream::{FromServer, Stream};
+use crate::inspect::traffic::floods::FloodKind;
+use crate::inspect::traffic::idle::Idleness;
+use crate::inspect::traffic::stream_table::{FollowAs, Followed};
+
+/// What is known of a HEADERS frame's header block.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Block<'a> {
+    Read(&'a HeaderBlock),
+    /// CONTINUATION frames follow.
+    Unfinished,
+    /// It was not captured whole: what its frame's header says still counts.
+    Hidden,
+    /// The frame breaks its format.
+    Malformed,
+}
 
 impl Connection {
     /// HEADERS: opens a stream, or is an answer's or a trailer section's.
-    pub(super) fn headers(
-        &mut self,
-        frame: &Frame<'_>,
-        block: Option<&HeaderBlock>,
-        interest: &Interest,
-    ) {
+    pub(super) fn headers(&mut self, frame: &Frame<'_>, block: Block<'_>, interest: &Interest) {
+        self.traffic.block_begins(frame);
+        match frame.direction {
+            Direction::ClientToServer => self.request_headers(frame, block, interest),
+            Direction::ServerToClient => self.answer_headers(frame, block),
+        }
+    }
+
+    fn request_headers(&mut self, frame: &Frame<'_>, block: Block<'_>, interest: &Interest) {
         let id = frame.header.stream;
-        let new = frame.direction == Direction::ClientToServer && self.open(id, frame.began);
-        if new {
+        let asked_for = FollowAs {
+            call: !matches!(block, Block::Malformed),
+            flow: self.traffic.follows_flows(),
+        };
+        let opening = self.streams.open(id, frame.began, asked_for);
+        if opening.call {
             self.idleness.opened(frame.span.end);
         }
-        match block {
-            Some(block) => self.read_block(frame, id, frame.header.flags, block, interest),
-            None if new => {}
-            None => {
-                if let Some(stream) = self.stream_answered_on(frame) {
-                    stream.answer.begun = true;
-                }
+        if opening.first_seen {
+            self.goaways.stream_opened(id);
+        }
+        let Some(mut stream) = opening.stream else {
+            if let Block::Read(block) = block {
+                self.requests.note_user_agent(block);
             }
-        }
-    }
-
-    /// A client's HEADERS; whether they open a stream.
-    fn open(&mut self, id: StreamId, carrier: Carrier) -> bool {
-        if !id.is_client_initiated() {
-            return false;
-        }
-        let known = self.streams.get_mut(&id.0);
-        let fresh = self.opened.insert(id.0);
-        if let Some(stream) = known {
-            let opens = stream.opened.is_none();
-            if opens {
-                stream.opened = Some(carrier);
-            }
-            return opens;
-        }
-        if !fresh || self.streams.len() >= MAX_OPEN_STREAMS {
-            return false;
-        }
-        for goaway in self.goaways.iter_mut() {
-            let condemned = goaway.from == Direction::ServerToClient
-                && id > goaway.last_stream_id
-                && !goaway.is_announcement();
-            goaway.streams_beyond += u64::from(condemned);
-        }
-        let stream = Stream {
-            opened: Some(carrier),
-            ..Stream::default()
+            return;
         };
-        self.streams.insert(id.0, Box::new(stream));
-        true
+        if opening.flow {
+            self.traffic.opened(stream.flow_count(), frame);
+        }
+        match (block, stream.call()) {
+            (Block::Read(block), Some(call)) => {
+                self.requests.read(&mut call.request, block, interest);
+            }
+            (Block::Read(block), None) => self.requests.note_user_agent(block),
+            (Block::Hidden, Some(call)) => call.request.hidden = true,
+            _ => {}
+        }
+        if frame.header.flags.contains(Flags::END_STREAM)
+            && self.traffic.ended(frame, stream).is_err()
+        {
+            self.lose_flows(frame);
+        }
     }
 
-    pub(super) fn read_block(
+    fn answer_headers(&mut self, frame: &Frame<'_>, block: Block<'_>) {
+        let id = frame.header.stream;
+        let ends = frame.header.flags.contains(Flags::END_STREAM);
+        let stream = match block {
+            Block::Malformed => self.streams.find(id),
+            _ => self.streams.answered_on(id),
+        };
+        let Some(mut stream) = stream else {
+            if let Block::Read(block) = block {
+                note_server(&mut self.record.server_header, block);
+            }
+            return;
+        };
+        let call = stream.call().filter(|_| !matches!(block, Block::Malformed));
+        let answered = call.is_some_and(|call| {
+            call.answer.begun = true;
+            match block {
+                Block::Read(block) => call.answer.read(block, &mut self.record.server_header),
+                Block::Hidden => call.answer.hide(),
+                Block::Unfinished | Block::Malformed => return false,
+            }
+            ends && end_answer(call, frame, &mut self.idleness)
+        });
+        let lost = ends && self.traffic.ended(frame, stream).is_err();
+        if answered {
+            self.streams.answer_ends(id, frame.span.end);
+        }
+        if lost {
+            self.lose_flows(frame);
+        }
+    }
+
+    /// CONTINUATION, which may end a header block that HEADERS began.
+    pub(super) fn continuation(
         &mut self,
         frame: &Frame<'_>,
-        id: StreamId,
-        flags: Flags,
-        block: &HeaderBlock,
+        ended: Option<EndedBlock<'_>>,
         interest: &Interest,
     ) {
-        let ends = flags.contains(Flags::END_STREAM);
-        match frame.direction {
-            Direction::ClientToServer => self.read_request(id, block, interest),
-            Direction::ServerToClient => {
-                self.note_server(block);
-                let Some(stream) = self.stream_answered_on(frame) else {
-                    return;
-                };
-                stream.answer.begun = true;
-                stream.answer.read(block);
-                if ends {
-                    self.end(frame);
-                }
-            }
-        }
-    }
-
-    fn read_request(&mut self, id: StreamId, block: &HeaderBlock, interest: &Interest) {
-        if self.record.user_agent.is_none() {
-            self.record.user_agent = first_value(block, b"user-agent");
-        }
-        let Some(stream) = self.streams.get_mut(&id.0) else {
+        self.traffic.count(FloodKind::Continuation, frame);
+        let Some(ended) = ended.filter(|ended| ended.kind == FrameType::HEADERS) else {
             return;
         };
-        if stream.request.method.is_some() {
-            // Trailers of the request.
-            return;
-        }
-        let interned = &mut self.interned;
-        stream
-            .request
-            .read(block, &interest.headers, &mut |value| interned.share(value));
-        let path = stream.request.method.as_ref();
-        stream.request.shape = self.unseen_paths.read(block, path);
-        stream
-            .request
-            .fingerprint
-            .read(block, &interest.not_identifying);
-    }
-
-    fn note_server(&mut self, block: &HeaderBlock) {
-        if self.record.server_header.is_none() {
-            self.record.server_header = first_value(block, b"server");
-        }
-    }
-
-    /// A header block that was not captured whole: what its frame's header says still counts.
-    pub(super) fn unreadable(&mut self, frame: &Frame<'_>, interest: &Interest) {
-        if frame.header.kind != FrameType::HEADERS {
-            return;
-        }
-        self.headers(frame, None, interest);
-        if frame.direction == Direction::ClientToServer
-            && let Some(stream) = self.streams.get_mut(&frame.header.stream.0)
-        {
-            stream.request.hidden = true;
-        }
-        if frame.direction == Direction::ServerToClient
-            && let Some(stream) = self.stream_answered_on(frame)
-        {
-            stream.answer.hide();
-            if frame.header.flags.contains(Flags::END_STREAM) {
-                self.end(frame);
-            }
-        }
-    }
-
-    /// The stream that a server's frame belongs to; one that was opened before the capture began, or
-    /// in a part that is lost, is first seen here.
-    fn stream_answered_on(&mut self, frame: &Frame<'_>) -> Option<&mut Stream> {
         let id = frame.header.stream;
-        if !id.is_client_initiated() || frame.direction == Direction::ClientToServer {
-            return None;
-        }
-        let unseen = !self.opened.contains(id.0) && self.streams.len() < MAX_OPEN_STREAMS;
-        if !unseen {
-            return self.streams.get_mut(&id.0).map(Box::as_mut);
-        }
-        Some(self.streams.entry(id.0).or_default())
-    }
-
-    /// END_STREAM of the server.
-    pub(super) fn end(&mut self, frame: &Frame<'_>) {
         if frame.direction == Direction::ClientToServer {
+            self.request(id, ended.block, interest);
             return;
         }
-        let answer = from_server(frame);
-        let Some(stream) = self.stream_answered_on(frame) else {
+        let mut stream = self.streams.answered_on(id);
+        let Some(call) = stream.as_mut().and_then(Followed::call) else {
+            note_server(&mut self.record.server_header, ended.block);
             return;
         };
-        stream.answer.begun = true;
-        if stream.answer.ended.is_none() {
-            let open = stream.is_open();
-            stream.answer.ended = Some(answer);
-            if open {
-                self.idleness.ended(answer.stamp);
-            }
-            self.answered.push_back((answer.end, frame.header.stream.0));
+        call.answer.begun = true;
+        call.answer
+            .read(ended.block, &mut self.record.server_header);
+        let ends = ended.flags.contains(Flags::END_STREAM);
+        if ends && end_answer(call, frame, &mut self.idleness) {
+            self.streams.answer_ends(id, frame.span.end);
         }
     }
 
-    pub(super) fn reset(&mut self, frame: &Frame<'_>, error: ErrorCode) {
-        let id = frame.header.stream.0;
-        match frame.direction {
-            Direction::ClientToServer => {
-                let received = self.received_with(frame.began);
-                if let Some(stream) = self.streams.get_mut(&id) {
-                    if stream.is_open() {
-                        self.idleness.ended(frame.completed.stamp);
-                    }
-                    stream.reset_by_client.get_or_insert((received, error));
-                }
+    /// The header block of a request whose HEADERS were seen before.
+    fn request(&mut self, id: StreamId, block: &HeaderBlock, interest: &Interest) {
+        let Some(call) = self.streams.call_mut(id) else {
+            self.requests.note_user_agent(block);
+            return;
+        };
+        self.requests.read(&mut call.request, block, interest);
+    }
+
+    /// DATA; `length` is that of its payload without padding, `None` where the frame breaks its format.
+    pub(super) fn data(&mut self, frame: &Frame<'_>, length: Option<u32>) {
+        let id = frame.header.stream;
+        let ends = frame.header.flags.contains(Flags::END_STREAM);
+        let answer_ends = ends && frame.direction == Direction::ServerToClient && length.is_some();
+        let mut stream = if answer_ends {
+            self.streams.answered_on(id)
+        } else {
+            self.streams.find(id)
+        };
+        self.traffic
+            .sent(frame, stream.as_mut().and_then(Followed::flow));
+        if !ends {
+            if length == Some(0) {
+                self.traffic.count(FloodKind::EmptyData, frame);
             }
-            Direction::ServerToClient => {
-                let reset = from_server(frame);
-                // Its HEADERS may wait behind a hole in what the client sent.
-                let Some(stream) = self.stream_answered_on(frame) else {
-                    return;
-                };
-                let was_open = stream.is_open();
-                stream.reset_by_server.get_or_insert((reset, error));
-                if was_open {
-                    self.idleness.ended(frame.completed.stamp);
+            return;
+        }
+        let Some(mut stream) = stream else { return };
+        let call = stream.call().filter(|_| answer_ends);
+        let answered = call.is_some_and(|call| end_answer(call, frame, &mut self.idleness));
+        let lost = self.traffic.ended(frame, stream).is_err();
+        if answered {
+            self.streams.answer_ends(id, frame.span.end);
+        }
+        if lost {
+            self.lose_flows(frame);
+        }
+    }
+
+    /// RST_STREAM.
+    pub(super) fn reset(&mut self, frame: &Frame<'_>, error: ErrorCode) {
+        let id = frame.header.stream;
+        let received = self.received_with(frame.began);
+        let stream = match frame.direction {
+            Direction::ClientToServer => self.streams.find(id),
+            // Its HEADERS may wait behind a hole in what the client sent.
+            Direction::ServerToClient => self.streams.answered_on(id),
+        };
+        let Some(mut stream) = stream else { return };
+        if let Some(call) = stream.call() {
+            if call.is_open() {
+                self.idleness.ended(frame.completed.stamp);
+            }
+            match frame.direction {
+                Direction::ClientToServer => {
+                    call.reset_by_client.get_or_insert((received, error));
+                }
+                Direction::ServerToClient => {
+                    let reset = from_server(frame);
+                    call.reset_by_server.get_or_insert((reset, error));
                 }
             }
         }
+        if self.traffic.reset(frame, stream).is_err() {
+            self.lose_flows(frame);
+        }
+    }
+
+    /// WINDOW_UPDATE.
+    pub(super) fn window_update(&mut self, frame: &Frame<'_>, increment: u32) {
+        let id = frame.header.stream;
+        if id == StreamId::CONNECTION {
+            self.traffic.granted_to_all(frame, increment);
+        } else if let Some(flow) = self.streams.find(id).as_mut().and_then(Followed::flow) {
+            self.traffic.granted(frame, increment, flow);
+        }
+    }
+
+    fn lose_flows(&mut self, frame: &Frame<'_>) {
+        self.traffic.lose(&mut self.streams, frame.completed.stamp);
     }
 
     pub(super) fn count_message(
@@ -208,7 +225,7 @@ impl Connection {
         stream: StreamId,
         bytes: Result<&[u8], u64>,
     ) {
-        let Some(stream) = self.streams.get_mut(&stream.0) else {
+        let Some(stream) = self.streams.call_mut(stream) else {
             return;
         };
         let (messages, is_grpc) = match direction {
@@ -237,10 +254,31 @@ impl Connection {
         }
     }
 
+    /// An HTTP/1.1 request that asked for an upgrade is stream 1 (RFC 7540, section 3.2).
     pub(super) fn upgrade(&mut self, request: &HeaderBlock, carrier: Carrier, interest: &Interest) {
-        self.open(StreamId(1), carrier);
-        self.read_request(StreamId(1), request, interest);
+        let id = StreamId(1);
+        let asked_for = FollowAs {
+            call: true,
+            flow: false,
+        };
+        if self.streams.open(id, carrier, asked_for).first_seen {
+            self.goaways.stream_opened(id);
+        }
+        self.request(id, request, interest);
     }
+}
+
+/// END_STREAM of the server; whether it is the first.
+fn end_answer(call: &mut Stream, frame: &Frame<'_>, idleness: &mut Idleness) -> bool {
+    call.answer.begun = true;
+    if call.answer.ended.is_some() {
+        return false;
+    }
+    if call.is_open() {
+        idleness.ended(frame.completed.stamp);
+    }
+    call.answer.ended = Some(from_server(frame));
+    true
 }
 
 fn from_server(frame: &Frame<'_>) -> FromServer {
@@ -250,7 +288,8 @@ fn from_server(frame: &Frame<'_>) -> FromServer {
     }
 }
 
-fn first_value(block: &HeaderBlock, name: &[u8]) -> Option<Arc<[u8]>> {
-    let field = block.fields().find(|field| field.name == Some(name))?;
-    field.value.map(|value| interned::cut(value).into())
+fn note_server(server_header: &mut Option<Arc<[u8]>>, block: &HeaderBlock) {
+    if server_header.is_none() {
+        *server_header = first_value(block, b"server");
+    }
 }

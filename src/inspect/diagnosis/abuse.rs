@@ -6,12 +6,12 @@ use std::net::IpAddr;
 use super::server_view::{Case, Proof, plural};
 use super::{Confidence, Finding, Severity};
 use crate::decode::Direction;
-use crate::inspect::{Abuse, Burst, ConnectionRecord};
+use crate::inspect::{Burst, ConnectionRecord, FloodKind};
 
 /// How a rule tells its pattern.
 pub(super) struct Pattern {
     pub(super) rule: &'static str,
-    pub(super) abuse: Abuse,
+    pub(super) abuse: FloodKind,
     /// What was too many, such as `SETTINGS frames in a second`.
     pub(super) what: &'static str,
     pub(super) explanation: &'static str,
@@ -28,7 +28,7 @@ pub(super) fn find(
     for connection in case.connections() {
         let record = &connection.record;
         let bursts = record.traffic.bursts.iter();
-        let bursts = bursts.filter(|burst| burst.abuse == pattern.abuse && counts(record, burst));
+        let bursts = bursts.filter(|burst| burst.kind == pattern.abuse && counts(record, burst));
         hits.extend(bursts.map(|burst| (record, *burst)));
     }
     let (record, worst) = hits.iter().max_by_key(|(_, burst)| burst.most)?;

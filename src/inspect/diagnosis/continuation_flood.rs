@@ -3,11 +3,11 @@
 use super::abuse::{self, Pattern};
 use super::server_view::Case;
 use super::{Check, Finding, Rule};
-use crate::inspect::Abuse;
+use crate::inspect::FloodKind;
 
 const PATTERN: Pattern = Pattern {
     rule: "continuation-flood",
-    abuse: Abuse::Continuation,
+    abuse: FloodKind::Continuation,
     what: "CONTINUATION frames in one header block",
     explanation: "A header block without an end makes its receiver keep or decode ever more of it (CVE-2024-27316).",
     advice: "Receiver: run a version that limits CONTINUATION frames (Go 1.22.2, h2 0.4.4, nghttp2 1.61, Envoy 1.29.3 or newer), and block the sender if it is not yours",

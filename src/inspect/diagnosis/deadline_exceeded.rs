@@ -72,7 +72,7 @@ fn spent(record: &ConnectionRecord, rpc: &Rpc) -> Spent {
     let deadline = rpc.opened.zip(rpc.timeout);
     let deadline = deadline.map(|(opened, timeout)| opened.time.plus(timeout));
     // A stall that had begun before the deadline and was not over by then.
-    let silent = [record.overdue.client, record.overdue.server]
+    let silent = [record.ack_stalls.client, record.ack_stalls.server]
         .into_iter()
         .flatten()
         .any(|stall| {

@@ -3,11 +3,11 @@
 use super::abuse::{self, Pattern};
 use super::server_view::Case;
 use super::{Check, Finding, Rule};
-use crate::inspect::Abuse;
+use crate::inspect::FloodKind;
 
 const PATTERN: Pattern = Pattern {
     rule: "empty-data-flood",
-    abuse: Abuse::EmptyData,
+    abuse: FloodKind::EmptyData,
     what: "empty DATA frames in a second",
     explanation: "An empty frame takes nothing of a window, so that flow control does not hold its sender back, and its receiver must handle each (CVE-2019-9518).",
     advice: "Receiver: run a version that limits empty frames (any of 2020 or newer), and block the sender if it is not yours",

@@ -2,8 +2,9 @@
 
 use super::server_view::{Case, Proof, plural, time};
 use super::{Check, Confidence, Finding, Rule, Severity};
+use crate::capture::TimeDelta;
 use crate::decode::Direction;
-use crate::inspect::{Close, ConnectionRecord, Finished, Overdue, Purpose, Unanswered};
+use crate::inspect::{AckStall, Close, ConnectionRecord, Finished, Purpose, Unanswered};
 
 /// No keepalive timeout is shorter than this, in nanoseconds; a PING that is younger when its sender
 /// closes is on its way, not unanswered.
@@ -31,7 +32,7 @@ pub(super) const RULE: Rule = Rule {
 #[derive(Clone, Copy, Debug)]
 enum Silence {
     Ping(Unanswered),
-    Data(Direction, Overdue),
+    Data(Direction, AckStall),
 }
 
 fn check(case: &Case<'_>) -> Option<Finding> {
@@ -87,8 +88,8 @@ fn silence(finished: &Finished, close: Close) -> Option<Silence> {
         return None;
     }
     let stalls = [
-        (Direction::ClientToServer, record.overdue.client),
-        (Direction::ServerToClient, record.overdue.server),
+        (Direction::ClientToServer, record.ack_stalls.client),
+        (Direction::ServerToClient, record.ack_stalls.server),
     ];
     let stall = stalls
         .into_iter()
@@ -103,8 +104,8 @@ fn silence(finished: &Finished, close: Close) -> Option<Silence> {
 
 /// The PING whose sender waited in vain and closed.
 pub(super) fn timed_out(record: &ConnectionRecord) -> Option<Unanswered> {
-    let round_trips = MIN_ROUND_TRIPS.saturating_mul(record.round_trip_nanos.unwrap_or_default());
-    let patient = MIN_TIMEOUT_NANOS.max(round_trips);
+    let round_trips = record.round_trip().unwrap_or_default() * MIN_ROUND_TRIPS;
+    let patient = TimeDelta::from_nanos(MIN_TIMEOUT_NANOS).max(round_trips);
     let unanswered = record.keepalive.unanswered?;
     (unanswered.waited >= patient).then_some(unanswered)
 }
@@ -133,7 +134,7 @@ fn evidence(case: &Case<'_>, hits: &[(&Finished, Close, Silence)]) -> Vec<super:
                     unanswered.by.sender(),
                 );
                 proof.cite(Some(unanswered.ping.stamp), text);
-                let waited = time(unanswered.waited);
+                let waited = time(unanswered.waited.as_nanos());
                 let text = format!(
                     "conn {number}: the {} closes {waited} later",
                     close.by.sender()
@@ -144,7 +145,7 @@ fn evidence(case: &Case<'_>, hits: &[(&Finished, Close, Silence)]) -> Vec<super:
                 let text = format!(
                     "conn {number}: from here on nothing the {} sends is acknowledged for {}",
                     of.sender(),
-                    time(stall.nanos()),
+                    time(stall.duration().as_nanos()),
                 );
                 proof.cite(Some(stall.from), text);
                 if let Some((other, opened)) = successor(case, record, stall) {
@@ -164,7 +165,7 @@ fn evidence(case: &Case<'_>, hits: &[(&Finished, Close, Silence)]) -> Vec<super:
 fn successor(
     case: &Case<'_>,
     record: &ConnectionRecord,
-    stall: &Overdue,
+    stall: &AckStall,
 ) -> Option<(u32, crate::capture::Stamp)> {
     let others = case.connections().map(|finished| &finished.record);
     let others = others.filter(|other| other.client.ip() == record.client.ip());

@@ -3,11 +3,11 @@
 use super::abuse::{self, Pattern};
 use super::server_view::Case;
 use super::{Check, Finding, Rule};
-use crate::inspect::Abuse;
+use crate::inspect::FloodKind;
 
 const PATTERN: Pattern = Pattern {
     rule: "ping-flood",
-    abuse: Abuse::Ping,
+    abuse: FloodKind::Ping,
     what: "PINGs in a second without waiting for their answers",
     explanation: "Each PING asks for an answer, which its receiver must write; an honest probe waits for the answer to the one before (CVE-2019-9512).",
     advice: "Receiver: run a version that limits frames which ask for an answer (any of 2020 or newer), and block the sender if it is not yours",

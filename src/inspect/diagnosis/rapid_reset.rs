@@ -3,11 +3,11 @@
 use super::abuse::{self, Pattern};
 use super::server_view::Case;
 use super::{Check, Finding, Rule};
-use crate::inspect::Abuse;
+use crate::inspect::FloodKind;
 
 const PATTERN: Pattern = Pattern {
     rule: "rapid-reset",
-    abuse: Abuse::RapidReset,
+    abuse: FloodKind::RapidReset,
     what: "streams in a second that it reset at once",
     explanation: "Each stream was reset within 10 ms of its opening, before any answer: the server does the work of each, and none counts against its limit of concurrent streams (CVE-2023-44487).",
     advice: "Server: run a version that counts resets (h2 0.3.24, grpc-go 1.58.3, nginx 1.25.3, Envoy 1.27.1 or newer), and block the client if it is not yours",

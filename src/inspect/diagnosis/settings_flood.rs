@@ -3,11 +3,11 @@
 use super::abuse::{self, Pattern};
 use super::server_view::Case;
 use super::{Check, Finding, Rule};
-use crate::inspect::Abuse;
+use crate::inspect::FloodKind;
 
 const PATTERN: Pattern = Pattern {
     rule: "settings-flood",
-    abuse: Abuse::Settings,
+    abuse: FloodKind::Settings,
     what: "SETTINGS frames in a second",
     explanation: "Each SETTINGS asks for an acknowledgement, which its receiver must write (CVE-2019-9515).",
     advice: "Receiver: run a version that limits frames which ask for an answer (any of 2020 or newer), and block the sender if it is not yours",

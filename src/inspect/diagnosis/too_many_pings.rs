@@ -115,7 +115,7 @@ fn tell(ping: &Ping, strikes: &mut usize) -> String {
     let Some(since) = ping.since_previous else {
         return format!("first {what}: the next is measured from it");
     };
-    let since = time(since);
+    let since = time(since.as_nanos());
     if ping.forgiven {
         *strikes = 0;
         return format!(
@@ -131,7 +131,9 @@ fn tell(ping: &Ping, strikes: &mut usize) -> String {
 fn intervals(record: &ConnectionRecord) -> Vec<i64> {
     let pings = record.keepalive.before_calm.iter();
     let strikes = pings.filter(|ping| is_strike(ping));
-    strikes.filter_map(|ping| ping.since_previous).collect()
+    strikes
+        .filter_map(|ping| Some(ping.since_previous?.as_nanos()))
+        .collect()
 }
 
 fn explanation(case: &Case<'_>, hits: &[(&Finished, &GoAway)], victims: usize) -> String {

@@ -173,10 +173,7 @@ impl Watch {
     }
 
     /// All that is kept of ended connections, and what is known of the `open` ones.
-    pub(super) fn finished<'a>(
-        &self,
-        open: impl Iterator<Item = &'a mut Connection>,
-    ) -> Vec<Finished> {
+    pub(super) fn finished<'a>(&self, open: impl Iterator<Item = &'a Connection>) -> Vec<Finished> {
         let records = self.ended.iter().cloned();
         let mut finished: BTreeMap<u32, Finished> = records
             .chain(open.map(Connection::so_far))

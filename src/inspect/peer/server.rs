@@ -53,7 +53,7 @@ struct Shown {
 
 /// What one connection shows; a signature in a PING goes before a header, which a proxy may pass on.
 fn shown_by(record: &ConnectionRecord) -> Option<Shown> {
-    let kinds = record.keepalive.server_kinds;
+    let kinds = record.keepalive.kinds.server;
     let debug_data = || record.server_goaways().map(|goaway| &*goaway.debug_data);
     let shown = |product: &str, version, confidence| {
         Some(Shown {

@@ -6,6 +6,7 @@
 
 use super::super::connection::record::{ConnectionRecord, Finished};
 use super::super::diagnosis::Confidence;
+use crate::capture::TimeDelta;
 use crate::decode::http2::ErrorCode;
 
 /// How far an age may be from its setting, as a share of it (gRFC A9).
@@ -129,10 +130,10 @@ impl<'a> Unexplained<'a> {
 /// the handshake and the preface are through, up to a round trip and a half after the SYN was sent,
 /// and the GOAWAY is seen up to half a round trip after it was sent.
 pub(crate) fn age(record: &ConnectionRecord) -> Option<(f64, f64)> {
-    let nanos = record.farewell?.stamp.time.nanos_since(record.opened?.time);
-    let round_trip = record.round_trip_nanos.unwrap_or_default().max(0);
-    let hidden = round_trip.saturating_mul(2);
-    Some((seconds(nanos.saturating_sub(hidden).max(0)), seconds(nanos)))
+    let seen = record.farewell?.stamp.time - record.opened?.time;
+    let hidden = record.round_trip().unwrap_or_default().max(TimeDelta::ZERO) * 2;
+    let least = (seen - hidden).max(TimeDelta::ZERO);
+    Some((least.as_secs_f64(), seen.as_secs_f64()))
 }
 
 /// What the debug data says.

@@ -82,11 +82,8 @@ impl Inferred {
                 .collect()
         };
         let waits = |by: Direction| {
-            let waits = connections.iter().filter_map(move |finished| match by {
-                Direction::ClientToServer => finished.record.keepalive.client_waits,
-                Direction::ServerToClient => finished.record.keepalive.server_waits,
-            });
-            keepalive_time(waits)
+            let waits = connections.iter();
+            keepalive_time(waits.filter_map(move |finished| finished.record.keepalive.waits[by]))
         };
         let stopped = |record: &ConnectionRecord| {
             let stop = |goodbye: &Goodbye| {
@@ -218,19 +215,19 @@ fn exact(mut times: Vec<f64>) -> Option<Estimate> {
 /// The shortest wait before a PING, if it was waited more than once.
 fn keepalive_time(waits: impl Iterator<Item = PingWaits> + Clone) -> Option<Estimate> {
     let shortest = waits.clone().min_by_key(|waits| waits.shortest)?;
-    let reach = shortest.longest.saturating_add(shortest.longest / 20);
+    let reach = shortest.longest + shortest.longest / 20;
     let alike = || waits.clone().filter(|waits| waits.shortest <= reach);
     let samples: u64 = alike().map(|waits| waits.count).sum();
     if samples < 2 {
         return None;
     }
-    let min = seconds(shortest.shortest);
+    let min = shortest.shortest.as_secs_f64();
     let longest = alike().map(|waits| waits.longest).max()?;
     Some(Estimate {
         value: nominal::behind(min),
         samples,
         min,
-        max: seconds(longest),
+        max: longest.as_secs_f64(),
         confidence: if samples > 2 {
             Confidence::Likely
         } else {

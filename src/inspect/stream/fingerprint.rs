@@ -7,8 +7,6 @@
 use std::hash::{DefaultHasher, Hasher as _};
 use std::time::Duration;
 
-use crate::decode::http2::hpack::HeaderBlock;
-
 /// How much of a request's body is compared, in bytes: enough to tell calls apart, little enough
 /// that uploads cost nothing.
 const MAX_COMPARED: u64 = 16 << 10;
@@ -52,31 +50,39 @@ pub(crate) struct Identity {
 }
 
 impl Fingerprint {
-    /// Takes the request's header block. `ignored` are names of headers to leave out of account.
-    pub(crate) fn read(&mut self, block: &HeaderBlock, ignored: &[Box<[u8]>]) {
+    /// A header block of the request begins.
+    pub(super) fn begin(&self) -> DefaultHasher {
         let mut target = DefaultHasher::default();
         target.write_u64(self.target);
-        for field in block.fields() {
-            let (Some(name), Some(value)) = (field.name, field.value) else {
-                continue;
-            };
-            match name {
-                b":path" => {
-                    self.known = true;
-                    target.write(value);
-                }
-                b":authority" => target.write(value),
-                b"grpc-previous-rpc-attempts" => self.previous_attempts = true,
-                _ if ignored.iter().any(|ignored| **ignored == *name) => {}
-                b"traceparent" => {
-                    self.add_call_id(value.get(TRACE_ID).unwrap_or(value), "trace id")
-                }
-                _ if CALL_ID_ENDINGS.iter().any(|ending| name.ends_with(ending)) => {
-                    self.add_call_id(value, "request id");
-                }
-                _ => {}
+        target
+    }
+
+    /// Takes a field of it. `ignored` are names of headers to leave out of account.
+    pub(super) fn add(
+        &mut self,
+        target: &mut DefaultHasher,
+        name: &[u8],
+        value: &[u8],
+        ignored: &[Box<[u8]>],
+    ) {
+        match name {
+            b":path" => {
+                self.known = true;
+                target.write(value);
             }
+            b":authority" => target.write(value),
+            b"grpc-previous-rpc-attempts" => self.previous_attempts = true,
+            _ if ignored.iter().any(|ignored| **ignored == *name) => {}
+            b"traceparent" => self.add_call_id(value.get(TRACE_ID).unwrap_or(value), "trace id"),
+            _ if CALL_ID_ENDINGS.iter().any(|ending| name.ends_with(ending)) => {
+                self.add_call_id(value, "request id");
+            }
+            _ => {}
         }
+    }
+
+    /// The block ends.
+    pub(super) fn end(&mut self, target: &DefaultHasher) {
         self.target = target.finish();
     }
 

@@ -1,4 +1,4 @@
-//! Which streams one side opened.
+//! Which streams one side ids.
 
 /// How many runs are kept. An honest peer counts up without holes and makes one; bytes lost from the
 /// capture make a few more.
@@ -6,13 +6,13 @@ const MAX_RUNS: usize = 4_096;
 
 /// A set of stream ids of one parity, kept as runs.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Opened {
+pub(crate) struct StreamIdSet {
     /// First and last id of each run, ascending, without overlap.
     runs: Vec<(u32, u32)>,
     count: u64,
 }
 
-impl Opened {
+impl StreamIdSet {
     /// Adds an id; whether it was new. New ids are nearly always above all others.
     pub(crate) fn insert(&mut self, id: u32) -> bool {
         let place = self.runs.partition_point(|(first, _)| *first <= id);
@@ -65,27 +65,27 @@ mod tests {
 
     #[test]
     fn ids_in_a_row_are_one_run_and_holes_are_remembered() {
-        let mut opened = Opened::default();
+        let mut ids = StreamIdSet::default();
         for id in [1, 3, 5, 11, 13] {
-            assert!(opened.insert(id));
+            assert!(ids.insert(id));
         }
-        assert!(!opened.insert(3));
-        assert_eq!((opened.count(), opened.highest()), (5, 13));
-        assert!(opened.contains(5) && opened.contains(11) && !opened.contains(7));
-        assert!(opened.insert(7));
-        assert!(opened.contains(7));
+        assert!(!ids.insert(3));
+        assert_eq!((ids.count(), ids.highest()), (5, 13));
+        assert!(ids.contains(5) && ids.contains(11) && !ids.contains(7));
+        assert!(ids.insert(7));
+        assert!(ids.contains(7));
     }
 
     #[test]
     fn those_above_an_id_are_counted_whether_or_not_it_was_opened() {
-        let mut opened = Opened::default();
+        let mut ids = StreamIdSet::default();
         for id in (1..=59).step_by(2) {
-            opened.insert(id);
+            ids.insert(id);
         }
-        assert_eq!(opened.count_above(21), 19);
-        assert_eq!(opened.count_above(0), 30);
-        assert_eq!(opened.count_above(20), 20);
-        assert_eq!(opened.count_above(59), 0);
-        assert_eq!(opened.count_above(0x7fff_ffff), 0);
+        assert_eq!(ids.count_above(21), 19);
+        assert_eq!(ids.count_above(0), 30);
+        assert_eq!(ids.count_above(20), 20);
+        assert_eq!(ids.count_above(59), 0);
+        assert_eq!(ids.count_above(0x7fff_ffff), 0);
     }
 }

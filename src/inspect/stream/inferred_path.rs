@@ -1,8 +1,8 @@
 //! Methods of requests whose `:path` is a header-table entry from before the capture.
 //!
-//! In: the header blocks of one connection's requests, in order. Out, at the end: the path that an
+//! In: the first fields of one connection's requests, in order. Out, at the end: the path that an
 //! unseen entry must have held, where only one is left. Nothing proves it, so whoever uses it says that
-//! it is inferred. What never happens here: choosing between two possible paths.
+//! it is inferred; between two possible paths none is chosen.
 //!
 //! A client writes pseudo-header fields in one order, so a request that is read whole tells which field of
 //! the others is `:path`. An encoder refers to an entry while its table holds it, and writes the field out
@@ -18,14 +18,14 @@
 
 use std::sync::Arc;
 
-use crate::decode::http2::hpack::{Field, HeaderBlock};
+use crate::decode::http2::hpack::Field;
 
 /// How many pseudo-header fields a request has (RFC 9113, section 8.3.1).
 const PSEUDO_FIELDS: usize = 4;
 
 /// How many different beginnings of requests, and how many paths, are kept. Clients with more methods
 /// than this leave too much to choose from.
-const MAX_KEPT: usize = 32;
+const MAX_CANDIDATES: usize = 32;
 
 /// A request's first fields, among those of the same connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,27 +33,60 @@ pub(crate) struct Shape(u8);
 
 /// What one connection's requests say of unseen paths.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct UnseenPaths {
+pub(crate) struct InferredPaths {
     /// How many requests came since the first one with an unseen field.
     requests: u64,
     /// The order of pseudo-header fields, once a request was read whole.
     order: Option<[Pseudo; PSEUDO_FIELDS]>,
-    shapes: Vec<Beginning>,
-    paths: Vec<Written>,
+    shapes: Vec<ShapeUse>,
+    paths: Vec<SeenPath>,
     /// There were more shapes or paths than are kept: nothing can be inferred.
     crowded: bool,
 }
 
 /// The first fields of requests that are alike.
 #[derive(Clone, Copy, Debug)]
-struct Beginning {
-    places: [Place; PSEUDO_FIELDS],
+struct ShapeUse {
+    places: [PseudoField; PSEUDO_FIELDS],
     /// The latest of these requests.
     latest: u64,
 }
 
+/// The first fields of one request.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PseudoFields {
+    /// `None` where a field is no pseudo-header field.
+    places: [Option<PseudoField>; PSEUDO_FIELDS],
+    /// Whether one of them is an unseen entry of the header table.
+    unseen: bool,
+}
+
+impl PseudoFields {
+    /// Takes the request's field in a place, counted from 0; those after the first ones are passed over.
+    pub(crate) fn add(&mut self, place: usize, field: Field<'_>) {
+        let Some(place) = self.places.get_mut(place) else {
+            return;
+        };
+        *place = match field.name {
+            Some(b":method") => Some(PseudoField::Known(Pseudo::Method)),
+            Some(b":scheme") => Some(PseudoField::Known(Pseudo::Scheme)),
+            Some(b":authority") => Some(PseudoField::Known(Pseudo::Authority)),
+            Some(b":path") => Some(PseudoField::Known(Pseudo::Path)),
+            None if field.value.is_none() => field.entry.map(PseudoField::Unseen),
+            _ => None,
+        };
+        self.unseen |= matches!(place, Some(PseudoField::Unseen(_)));
+    }
+
+    /// All of them, if they are pseudo-header fields.
+    fn all(&self) -> Option<[PseudoField; PSEUDO_FIELDS]> {
+        let [first, second, third, fourth] = self.places;
+        Some([first?, second?, third?, fourth?])
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum PseudoField {
     Known(Pseudo),
     /// An unseen entry of the header table.
     Unseen(i64),
@@ -69,7 +102,7 @@ enum Pseudo {
 
 /// A path that was read.
 #[derive(Clone, Debug)]
-struct Written {
+struct SeenPath {
     path: Arc<[u8]>,
     /// The first request that had it.
     first: u64,
@@ -77,25 +110,25 @@ struct Written {
     turned_over: bool,
 }
 
-impl UnseenPaths {
-    /// Takes the next request's block, and its path if that is known; gives its shape if it is not.
-    pub(crate) fn read(&mut self, block: &HeaderBlock, path: Option<&Arc<[u8]>>) -> Option<Shape> {
-        let unseen = block.fields().take(PSEUDO_FIELDS).any(is_unseen);
+impl InferredPaths {
+    /// Takes the next request's first fields, and its path if that is known; gives its shape if it is not.
+    pub(crate) fn add(&mut self, fields: &PseudoFields, path: Option<&Arc<[u8]>>) -> Option<Shape> {
+        let unseen = fields.unseen;
         if !unseen && self.shapes.is_empty() || self.crowded {
             return None;
         }
         self.requests += 1;
-        let places = places(block);
+        let places = fields.all();
         let Some(path) = path else {
             return self.keep(places?);
         };
         if let Some(order) = places.and_then(whole) {
             self.order.get_or_insert(order);
         }
-        if self.paths.len() >= MAX_KEPT {
+        if self.paths.len() >= MAX_CANDIDATES {
             self.crowded = true;
-        } else if !self.paths.iter().any(|written| written.path == *path) {
-            self.paths.push(Written {
+        } else if !self.paths.iter().any(|seen| seen.path == *path) {
+            self.paths.push(SeenPath {
                 path: Arc::clone(path),
                 first: self.requests,
                 turned_over: !unseen,
@@ -104,28 +137,28 @@ impl UnseenPaths {
         None
     }
 
-    fn keep(&mut self, places: [Place; PSEUDO_FIELDS]) -> Option<Shape> {
+    fn keep(&mut self, places: [PseudoField; PSEUDO_FIELDS]) -> Option<Shape> {
         let known = self.shapes.iter().position(|kept| kept.places == places);
         let at = known.unwrap_or(self.shapes.len());
-        if at >= MAX_KEPT {
+        if at >= MAX_CANDIDATES {
             self.crowded = true;
             return None;
         }
-        let beginning = Beginning {
+        let used = ShapeUse {
             places,
             latest: self.requests,
         };
         match self.shapes.get_mut(at) {
-            Some(kept) => *kept = beginning,
-            None => self.shapes.push(beginning),
+            Some(kept) => *kept = used,
+            None => self.shapes.push(used),
         }
         u8::try_from(at).ok().map(Shape)
     }
 
     /// The path that each shape must have had, where only one is possible.
-    pub(crate) fn infer(&self) -> Inferred {
+    pub(crate) fn infer(&self) -> PathsByShape {
         let Some(order) = self.order.filter(|_| !self.crowded) else {
-            return Inferred::default();
+            return PathsByShape::default();
         };
         let entries: Vec<_> = self.shapes.iter().map(|shape| shape.path(&order)).collect();
         let mut open: Vec<(i64, u64)> = Vec::new();
@@ -141,7 +174,7 @@ impl UnseenPaths {
             let (_, path) = held.iter().find(|(held, _)| Some(*held) == entry)?;
             Some(Arc::clone(path))
         });
-        Inferred(paths.collect())
+        PathsByShape(paths.collect())
     }
 
     /// Gives each entry, with the latest request that referred to it, the only path left for it.
@@ -169,16 +202,16 @@ impl UnseenPaths {
     }
 }
 
-impl Beginning {
+impl ShapeUse {
     /// The unseen entry in the place of `:path`, if all other fields are in their places too.
     fn path(&self, order: &[Pseudo; PSEUDO_FIELDS]) -> Option<i64> {
         let mut path = None;
         for (place, pseudo) in self.places.iter().zip(order) {
             match place {
-                Place::Known(known) if known == pseudo => {}
-                Place::Known(_) => return None,
-                Place::Unseen(entry) if *pseudo == Pseudo::Path => path = Some(*entry),
-                Place::Unseen(_) => {}
+                PseudoField::Known(known) if known == pseudo => {}
+                PseudoField::Known(_) => return None,
+                PseudoField::Unseen(entry) if *pseudo == Pseudo::Path => path = Some(*entry),
+                PseudoField::Unseen(_) => {}
             }
         }
         path
@@ -187,42 +220,20 @@ impl Beginning {
 
 /// The paths that were inferred.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Inferred(Vec<Option<Arc<[u8]>>>);
+pub(crate) struct PathsByShape(Vec<Option<Arc<[u8]>>>);
 
-impl Inferred {
+impl PathsByShape {
     /// The path of requests with a certain shape.
     pub(crate) fn path(&self, shape: Shape) -> Option<Arc<[u8]>> {
         self.0.get(usize::from(shape.0))?.clone()
     }
 }
 
-fn is_unseen(field: Field<'_>) -> bool {
-    field.name.is_none() && field.value.is_none() && field.entry.is_some()
-}
-
-/// The first fields of a request; `None` where they are no pseudo-header fields.
-fn places(block: &HeaderBlock) -> Option<[Place; PSEUDO_FIELDS]> {
-    let mut fields = block.fields();
-    let mut places = [Place::Known(Pseudo::Method); PSEUDO_FIELDS];
-    for place in &mut places {
-        let field = fields.next()?;
-        *place = match field.name {
-            Some(b":method") => Place::Known(Pseudo::Method),
-            Some(b":scheme") => Place::Known(Pseudo::Scheme),
-            Some(b":authority") => Place::Known(Pseudo::Authority),
-            Some(b":path") => Place::Known(Pseudo::Path),
-            None if is_unseen(field) => Place::Unseen(field.entry?),
-            _ => return None,
-        };
-    }
-    Some(places)
-}
-
 /// The order of fields that are all known.
-fn whole(places: [Place; PSEUDO_FIELDS]) -> Option<[Pseudo; PSEUDO_FIELDS]> {
+fn whole(places: [PseudoField; PSEUDO_FIELDS]) -> Option<[Pseudo; PSEUDO_FIELDS]> {
     let mut order = [Pseudo::Method; PSEUDO_FIELDS];
     for (known, place) in order.iter_mut().zip(places) {
-        let Place::Known(pseudo) = place else {
+        let PseudoField::Known(pseudo) = place else {
             return None;
         };
         *known = pseudo;
@@ -233,7 +244,7 @@ fn whole(places: [Place; PSEUDO_FIELDS]) -> Option<[Pseudo; PSEUDO_FIELDS]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decode::http2::hpack::Decoder;
+    use crate::decode::http2::hpack::{Decoder, HeaderBlock};
 
     /// `:method: POST`, `:scheme: http`.
     const POST: [u8; 2] = [0x83, 0x86];
@@ -255,7 +266,7 @@ mod tests {
         decoder: Decoder,
         inserted: u8,
         entries: Vec<String>,
-        paths: UnseenPaths,
+        paths: InferredPaths,
     }
 
     impl Client {
@@ -264,7 +275,7 @@ mod tests {
                 decoder: Decoder::unseen(),
                 inserted: 0,
                 entries: Vec::new(),
-                paths: UnseenPaths::default(),
+                paths: InferredPaths::default(),
             }
         }
 
@@ -281,7 +292,11 @@ mod tests {
             assert_eq!(self.decoder.decode(&bytes, &mut block), None);
             let path = block.fields().find(|field| field.name == Some(b":path"));
             let path = path.and_then(|field| field.value).map(Arc::from);
-            self.paths.read(&block, path.as_ref())
+            let mut fields = PseudoFields::default();
+            for (place, field) in block.fields().enumerate() {
+                fields.add(place, field);
+            }
+            self.paths.add(&fields, path.as_ref())
         }
 
         /// As encoders do: a field in the table is referred to, any other is inserted.
@@ -361,7 +376,7 @@ mod tests {
     fn more_paths_than_are_kept_leave_all_unknown() {
         let mut client = Client::new();
         let first = client.asks(unseen(2), unseen(1));
-        for number in 0..=MAX_KEPT {
+        for number in 0..=MAX_CANDIDATES {
             client.asks(Path(&format!("/{number}")), Authority("a"));
         }
         assert_eq!(client.inferred(first), None);

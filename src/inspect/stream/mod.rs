@@ -13,35 +13,30 @@
 //! ```
 
 pub(in crate::inspect) mod fingerprint;
+pub(in crate::inspect) mod frame_gaps;
 pub(in crate::inspect) mod id_set;
 pub(in crate::inspect) mod inferred_path;
 pub(in crate::inspect) mod interned;
+pub(in crate::inspect) mod request;
 pub(in crate::inspect) mod rpc;
 #[cfg(test)]
 pub(in crate::inspect) mod tests;
 pub(in crate::inspect) mod verdict;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::capture::Stamp;
 use crate::decode::Carrier;
 use crate::decode::grpc::{self, Messages};
 use crate::decode::http2::ErrorCode;
 use crate::decode::http2::hpack::{Field, HeaderBlock};
-use fingerprint::Fingerprint;
-use inferred_path::Shape;
-use rpc::RequestedHeader;
+use request::Request;
 
 /// How much of a `grpc-message` is kept, in bytes: enough for a sentence in a report.
 const MAX_MESSAGE: usize = 512;
 
-/// How much of a requested header's value is kept, in bytes.
+/// How much of a status, or of a requested header's value, is kept, in bytes.
 const MAX_VALUE: usize = 256;
-
-/// How many values of a requested header are kept. More than one is rare, and a header table lets a
-/// peer repeat one for a byte each.
-const MAX_VALUES: usize = 16;
 
 /// What is known of a value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -91,22 +86,6 @@ pub(crate) struct Stream {
     pub(crate) told: bool,
 }
 
-/// What the client sent.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Request {
-    pub(crate) method: Option<Arc<[u8]>>,
-    pub(crate) authority: Option<Arc<[u8]>>,
-    /// What it begins with, where its method cannot be read.
-    pub(crate) shape: Option<Shape>,
-    pub(crate) is_grpc: bool,
-    pub(crate) timeout: Option<Duration>,
-    /// Fields of it cannot be known: one of them may be a timeout.
-    pub(crate) hidden: bool,
-    pub(crate) headers: Vec<RequestedHeader>,
-    pub(crate) messages: Messages,
-    pub(crate) fingerprint: Fingerprint,
-}
-
 /// What the server sent.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Answer {
@@ -131,10 +110,19 @@ impl Stream {
 }
 
 impl Answer {
-    /// Reads a header block of the answer: informational, final, or trailers.
-    pub(crate) fn read(&mut self, block: &HeaderBlock) {
+    /// Reads a header block of the answer: informational, final, or trailers. The connection's first
+    /// `server` header goes into `server`.
+    pub(crate) fn read(&mut self, block: &HeaderBlock, server: &mut Option<Arc<[u8]>>) {
+        let mut first_server = None;
         for field in block.fields() {
             match field {
+                Field {
+                    name: Some(b"server"),
+                    value,
+                    ..
+                } => {
+                    first_server.get_or_insert(value);
+                }
                 Field {
                     name: Some(b":status"),
                     value,
@@ -193,6 +181,11 @@ impl Answer {
                 Field { .. } => {}
             }
         }
+        if server.is_none() {
+            *server = first_server
+                .flatten()
+                .map(|value| interned::cut(value).into());
+        }
     }
 
     /// A block of the answer could not be read at all.
@@ -203,56 +196,6 @@ impl Answer {
         if self.http_status == Known::Absent {
             self.http_status = Known::Hidden;
         }
-    }
-}
-
-impl Request {
-    /// Reads the request's header block, keeping those headers that were asked for.
-    pub(crate) fn read(
-        &mut self,
-        block: &HeaderBlock,
-        asked_for: &[Arc<[u8]>],
-        intern: &mut impl FnMut(&[u8]) -> Arc<[u8]>,
-    ) {
-        self.headers = asked_for
-            .iter()
-            .map(|name| RequestedHeader {
-                name: Arc::clone(name),
-                values: Vec::new(),
-            })
-            .collect();
-        for field in block.fields() {
-            let Some(name) = field.name else {
-                self.guess_timeout(field.value);
-                self.hidden |= field.value.is_none();
-                continue;
-            };
-            for header in self
-                .headers
-                .iter_mut()
-                .filter(|header| *header.name == *name && header.values.len() < MAX_VALUES)
-            {
-                let value = field
-                    .value
-                    .map(|value| value.get(..MAX_VALUE).unwrap_or(value).into());
-                header.values.push(value);
-            }
-            let Some(value) = field.value else { continue };
-            match name {
-                b":path" => self.method = Some(intern(value)),
-                b":authority" => self.authority = Some(intern(value)),
-                b"content-type" => self.is_grpc = grpc::is_grpc(value),
-                b"grpc-timeout" => self.timeout = grpc::timeout(value),
-                _ => {}
-            }
-        }
-    }
-}
-
-impl Request {
-    /// A timeout may hide behind a name that cannot be known: its value looks like nothing else.
-    fn guess_timeout(&mut self, value: Option<&[u8]>) {
-        self.timeout = self.timeout.or_else(|| grpc::timeout(value?));
     }
 }
 

@@ -15,29 +15,44 @@
 //!     up to here: before answer 3           5 is condemned here         1 would be cut here
 //! ```
 
-use super::super::connection::frame_gaps::Losses;
-use super::super::connection::goaway::Final;
+use super::frame_gaps::FrameGaps;
 use super::rpc::{Processed, Race, Verdict};
 use super::{Answer, FromClient, FromServer, Known, Stream};
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::Direction;
-use crate::decode::http2::ErrorCode;
+use crate::decode::http2::{ErrorCode, StreamId};
 
 /// A client gives up this much before the time its own header names, in nanoseconds: the header was
 /// computed a little earlier than it was sent.
 const DEADLINE_TOLERANCE_NANOS: i64 = 50_000_000;
 
+/// The server's final GOAWAY: the first GOAWAY with the smallest last stream id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FinalGoAway {
+    pub(crate) last_stream_id: u32,
+    pub(crate) goaway: FromServer,
+    /// The first client segment that acknowledges the whole of it.
+    pub(crate) received: Option<Stamp>,
+}
+
+impl FinalGoAway {
+    /// Whether a client's stream is above the last stream id.
+    pub(crate) const fn condemns(&self, id: u32) -> bool {
+        self.last_stream_id < StreamId::MAX.0 && id > self.last_stream_id
+    }
+}
+
 /// What is known of a stream's connection.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Circumstances {
+pub(crate) struct ConnectionContext {
     /// The server's final GOAWAY.
-    pub(crate) last_word: Option<Final>,
+    pub(crate) final_goaway: Option<FinalGoAway>,
     /// The server's first FIN or RST.
     pub(crate) closed_by_server: Option<FromServer>,
     /// The client's first FIN or RST.
     pub(crate) closed_by_client: Option<FromClient>,
     /// What was lost from the connection so far.
-    pub(crate) losses: Losses,
+    pub(crate) gaps: FrameGaps,
     /// Whether the client's frames were seen from the first one on, so that a stream without HEADERS
     /// lost them.
     pub(crate) begun: bool,
@@ -83,11 +98,13 @@ enum What {
 }
 
 /// Judges a stream by what was seen so far.
-pub(crate) fn judge(id: u32, stream: &Stream, around: &Circumstances) -> Judgement {
-    let condemning = around.last_word.filter(|last_word| last_word.condemns(id));
-    let first = first_event(stream, around, condemning);
+pub(crate) fn judge(id: u32, stream: &Stream, connection: &ConnectionContext) -> Judgement {
+    let condemning = connection
+        .final_goaway
+        .filter(|last_word| last_word.condemns(id));
+    let first = first_event(stream, connection, condemning);
     let deadline = Deadline::of(stream);
-    let mut doubt = Doubt::of(stream, around);
+    let mut doubt = Doubt::of(stream, connection);
     let mut judgement = Judgement {
         verdict: Verdict::Unanswered,
         ended: None,
@@ -98,7 +115,7 @@ pub(crate) fn judge(id: u32, stream: &Stream, around: &Circumstances) -> Judgeme
     };
     let Some(event) = first else {
         let passed = deadline
-            .zip(around.capture_end)
+            .zip(connection.capture_end)
             .is_some_and(|(deadline, end)| end >= deadline.passes);
         judgement.verdict = match passed {
             _ if doubt.of_client || doubt.of_server || stream.opened.is_none() => Verdict::Unknown,
@@ -108,7 +125,7 @@ pub(crate) fn judge(id: u32, stream: &Stream, around: &Circumstances) -> Judgeme
         return judgement;
     };
     // What the server sent later cannot have come before.
-    doubt.of_server &= !around.losses.is_whole_to(event.place.0);
+    doubt.of_server &= !connection.gaps.is_whole_to(event.place.0);
     judgement.ended = Some(event.stamp);
     judgement.verdict = match event.what {
         What::Answered => answered(stream),
@@ -151,11 +168,11 @@ struct Doubt {
 }
 
 impl Doubt {
-    fn of(stream: &Stream, around: &Circumstances) -> Self {
-        let losses = &around.losses;
+    fn of(stream: &Stream, connection: &ConnectionContext) -> Self {
+        let gaps = &connection.gaps;
         let Some(opened) = stream.opened else {
             // Its HEADERS were lost, or came before the capture began.
-            let lost = around.begun || losses.any();
+            let lost = connection.begun || gaps.any();
             return Self {
                 of_client: lost,
                 of_server: lost,
@@ -163,9 +180,9 @@ impl Doubt {
             };
         };
         Self {
-            of_client: losses.since(Direction::ClientToServer, opened.stamp),
-            of_server: losses.since(Direction::ServerToClient, opened.stamp),
-            of_deadline: losses.any() && stream.request.hidden && stream.request.timeout.is_none(),
+            of_client: gaps.since(Direction::ClientToServer, opened.stamp),
+            of_server: gaps.since(Direction::ServerToClient, opened.stamp),
+            of_deadline: gaps.any() && stream.request.hidden && stream.request.timeout.is_none(),
         }
     }
 
@@ -189,8 +206,8 @@ impl Doubt {
 /// The first thing on the line; being condemned yields to an answer that was delivered later.
 fn first_event(
     stream: &Stream,
-    around: &Circumstances,
-    condemning: Option<Final>,
+    connection: &ConnectionContext,
+    condemning: Option<FinalGoAway>,
 ) -> Option<Event> {
     let answered = stream
         .answer
@@ -203,10 +220,10 @@ fn first_event(
         stream
             .reset_by_client
             .map(|(reset, code)| by_client(reset, What::ResetByClient(code))),
-        around
+        connection
             .closed_by_server
             .map(|close| by_server(after_all(close), What::Closed)),
-        around
+        connection
             .closed_by_client
             .map(|close| by_client(close, What::Closed)),
     ];
@@ -332,7 +349,7 @@ fn processed(stream: &Stream, condemned: bool) -> Processed {
 
 /// Whether the HEADERS crossed the GOAWAY in flight: the acknowledgement number of the segment that
 /// first carried them is the proof.
-fn race(stream: &Stream, last_word: &Final) -> (Option<Race>, Option<i64>) {
+fn race(stream: &Stream, last_word: &FinalGoAway) -> (Option<Race>, Option<i64>) {
     let unknown = (Some(Race::Unknown), None);
     let Some(opened) = stream.opened else {
         return unknown;

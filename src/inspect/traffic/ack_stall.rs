@@ -1,18 +1,22 @@
-//! Bytes that stay unacknowledged: the sign of a way, or of a host, that is gone.
+//! Times in which a side's bytes stayed unacknowledged for long: the sign of a path, or of a host, that is
+//! gone.
 //!
-//! In: how far each side has sent, and how far the other has acknowledged. Out: each side's latest
-//! overdue. What never happens here: a guess at why.
+//! In: how far each side has sent, and how far the other has acknowledged. Out: each side's latest such time.
+//!
+//! [`Vitals`](crate::decode::tcp) measures the same on TCP's side of the stream, for another question: how
+//! well a path carries data, of which its longest silences tell, from 150 ms on. Here the question is what a
+//! connection died of, which only the last wait before its end can tell, and only one that is too long for
+//! retransmission at work. It takes the packets that began and ended it, and whether an acknowledgement did.
 
-use crate::capture::Stamp;
-use crate::decode::Direction;
+use crate::capture::{Stamp, TimeDelta};
+use crate::decode::{Direction, PerSide};
 
-/// Shorter waits are retransmission at work, in nanoseconds: the timeout begins at a second
-/// (RFC 6298, section 2.1).
-const MIN_STALL_NANOS: i64 = 1_000_000_000;
+/// Shorter waits are retransmission at work: the timeout begins at a second (RFC 6298, section 2.1).
+const MIN_STALL: TimeDelta = TimeDelta::from_secs(1);
 
 /// A time in which nothing that a side had sent was acknowledged, though something was due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Overdue {
+pub struct AckStall {
     /// When the oldest of it was sent, or what came before it was acknowledged.
     pub from: Stamp,
     /// The acknowledgement, or the connection's end.
@@ -21,98 +25,73 @@ pub struct Overdue {
     pub acknowledged: bool,
 }
 
-impl Overdue {
+impl AckStall {
     /// How long it lasted.
     #[must_use]
-    pub fn nanos(&self) -> i64 {
-        self.until.time.nanos_since(self.from.time)
+    pub fn duration(&self) -> TimeDelta {
+        self.until.time - self.from.time
     }
 }
 
-/// The latest overdue of each side.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct BothOverdue {
-    /// Of what the client sent.
-    pub client: Option<Overdue>,
-    /// Of what the server sent.
-    pub server: Option<Overdue>,
-}
-
-/// Follows what is due.
+/// Follows what each side has sent and the other has acknowledged.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Due {
-    client: Sender,
-    server: Sender,
-}
+pub(crate) struct AckStalls(PerSide<Unacknowledged>);
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Sender {
+struct Unacknowledged {
     sent: u64,
     acknowledged: u64,
     waits_since: Option<Stamp>,
-    latest: Option<Overdue>,
+    latest: Option<AckStall>,
 }
 
-impl Due {
+impl AckStalls {
     /// A side sent bytes that end here.
     pub(crate) fn sent(&mut self, by: Direction, end: u64, stamp: Stamp) {
-        let sender = self.of_mut(by);
-        sender.sent = sender.sent.max(end);
+        let bytes = &mut self.0[by];
+        bytes.sent = bytes.sent.max(end);
         // Without any acknowledgement seen, that side of the wire was not captured.
-        if sender.acknowledged > 0 && end > sender.acknowledged {
-            sender.waits_since.get_or_insert(stamp);
+        if bytes.acknowledged > 0 && end > bytes.acknowledged {
+            bytes.waits_since.get_or_insert(stamp);
         }
     }
 
     /// What a side sent was acknowledged up to here.
     pub(crate) fn acknowledged(&mut self, sender: Direction, upto: u64, stamp: Stamp) {
-        let sender = self.of_mut(sender);
-        if upto <= sender.acknowledged {
+        let bytes = &mut self.0[sender];
+        if upto <= bytes.acknowledged {
             return;
         }
-        sender.acknowledged = upto;
-        sender.note(stamp, true);
-        sender.waits_since = (sender.sent > upto).then_some(stamp);
+        bytes.acknowledged = upto;
+        bytes.note(stamp, true);
+        bytes.waits_since = (bytes.sent > upto).then_some(stamp);
     }
 
     /// The connection ended.
     pub(crate) fn closed(&mut self, stamp: Stamp) {
-        for sender in [&mut self.client, &mut self.server] {
-            sender.note(stamp, false);
+        for bytes in [&mut self.0.client, &mut self.0.server] {
+            bytes.note(stamp, false);
         }
     }
 
     /// How much of what a side sent was acknowledged.
-    pub(crate) const fn received_of(&self, sender: Direction) -> u64 {
-        match sender {
-            Direction::ClientToServer => self.client.acknowledged,
-            Direction::ServerToClient => self.server.acknowledged,
-        }
+    pub(crate) fn received_of(&self, sender: Direction) -> u64 {
+        self.0[sender].acknowledged
     }
 
-    pub(crate) const fn latest(&self) -> BothOverdue {
-        BothOverdue {
-            client: self.client.latest,
-            server: self.server.latest,
-        }
-    }
-
-    const fn of_mut(&mut self, side: Direction) -> &mut Sender {
-        match side {
-            Direction::ClientToServer => &mut self.client,
-            Direction::ServerToClient => &mut self.server,
-        }
+    pub(crate) fn latest(&self) -> PerSide<Option<AckStall>> {
+        self.0.map(|bytes| bytes.latest)
     }
 }
 
-impl Sender {
+impl Unacknowledged {
     fn note(&mut self, until: Stamp, acknowledged: bool) {
-        let overdue = self.waits_since.map(|from| Overdue {
+        let stall = self.waits_since.map(|from| AckStall {
             from,
             until,
             acknowledged,
         });
-        let long = overdue.filter(|overdue| overdue.nanos() >= MIN_STALL_NANOS);
+        let long = stall.filter(|stall| stall.duration() >= MIN_STALL);
         self.latest = long.or(self.latest);
     }
 }
@@ -132,25 +111,25 @@ mod tests {
     #[test]
     fn a_stall_lasts_from_the_first_byte_due_to_the_next_acknowledgement() {
         let client = Direction::ClientToServer;
-        let mut due = Due::default();
-        due.acknowledged(client, 10, at(0));
-        due.sent(client, 20, at(100));
-        due.sent(client, 30, at(200));
-        due.acknowledged(client, 20, at(150));
-        assert_eq!(due.latest(), BothOverdue::default());
-        due.acknowledged(client, 25, at(9_000));
-        due.closed(at(9_001));
-        let overdue = due.latest().client.unwrap();
-        assert_eq!((overdue.from, overdue.until), (at(150), at(9_000)));
-        assert!(overdue.acknowledged);
-        assert_eq!(due.latest().server, None);
+        let mut stalls = AckStalls::default();
+        stalls.acknowledged(client, 10, at(0));
+        stalls.sent(client, 20, at(100));
+        stalls.sent(client, 30, at(200));
+        stalls.acknowledged(client, 20, at(150));
+        assert_eq!(stalls.latest(), PerSide::default());
+        stalls.acknowledged(client, 25, at(9_000));
+        stalls.closed(at(9_001));
+        let stall = stalls.latest().client.unwrap();
+        assert_eq!((stall.from, stall.until), (at(150), at(9_000)));
+        assert!(stall.acknowledged);
+        assert_eq!(stalls.latest().server, None);
     }
 
     #[test]
-    fn a_side_whose_acknowledgements_were_not_captured_has_no_overdue() {
-        let mut due = Due::default();
-        due.sent(Direction::ServerToClient, 20, at(0));
-        due.closed(at(60_000));
-        assert_eq!(due.latest(), BothOverdue::default());
+    fn a_side_whose_acknowledgements_were_not_captured_has_no_stall() {
+        let mut stalls = AckStalls::default();
+        stalls.sent(Direction::ServerToClient, 20, at(0));
+        stalls.closed(at(60_000));
+        assert_eq!(stalls.latest(), PerSide::default());
     }
 }

@@ -1,17 +1,17 @@
 //! Frames that cost their sender little and their receiver much, counted by the second.
 //!
 //! In: one call for each such frame. Out: a [`Burst`] of each kind that reached its threshold, the
-//! densest second of it. What never happens here: a verdict on intent; a broken client looks the same.
+//! densest second of it. It says nothing of intent; a broken client looks the same.
 
-use crate::capture::{Stamp, Timestamp};
-use crate::decode::Direction;
+use crate::capture::{Stamp, TimeDelta, Timestamp};
+use crate::decode::{Direction, PerSide};
 
-/// Counts begin anew this often, in nanoseconds.
-const WINDOW_NANOS: i64 = 1_000_000_000;
+/// Counts begin anew this often.
+const COUNTED_TOGETHER: TimeDelta = TimeDelta::from_secs(1);
 
 /// A kind of frame that can be abused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Abuse {
+pub enum FloodKind {
     /// Streams opened and reset at once (CVE-2023-44487).
     RapidReset,
     /// CONTINUATION frames of one header block (CVE-2024-27316).
@@ -24,7 +24,7 @@ pub enum Abuse {
     EmptyData,
 }
 
-impl Abuse {
+impl FloodKind {
     /// All of them.
     pub const ALL: [Self; 5] = [
         Self::RapidReset,
@@ -38,7 +38,7 @@ impl Abuse {
     #[must_use]
     pub const fn threshold(self) -> u32 {
         match self {
-            // A client that cancels calls does so when they take long, not within RAPID_NANOS of
+            // A client that cancels calls does so when they take long, not within RAPID of
             // opening them. Servers that defend themselves begin to count at 20 to 200 (h2, nghttp2).
             Self::RapidReset => 100,
             // At the frame size that every peer accepts, 16,384 bytes, this is 1 MiB of compressed
@@ -60,7 +60,7 @@ impl Abuse {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Burst {
     /// The kind.
-    pub abuse: Abuse,
+    pub kind: FloodKind,
     /// Who sent them.
     pub by: Direction,
     /// How many in that second (of CONTINUATION: in that header block).
@@ -82,7 +82,7 @@ struct Counter {
 
 impl Counter {
     fn add(&mut self, stamp: Stamp) {
-        if self.count == 0 || stamp.time.nanos_since(self.since.time) >= WINDOW_NANOS {
+        if self.count == 0 || stamp.time - self.since.time >= COUNTED_TOGETHER {
             self.begin(stamp);
         }
         self.count += 1;
@@ -98,91 +98,53 @@ impl Counter {
     }
 }
 
-/// A stream reset by its client sooner than this, in nanoseconds, after it was opened was not meant
-/// to be answered.
-const RAPID_NANOS: i64 = 10_000_000;
+/// A stream reset by its client sooner than this after it was opened was not meant to be answered.
+const RAPID: TimeDelta = TimeDelta::from_millis(10);
 
 /// Counts what a connection's sides send.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Bursts {
-    client: [Counter; Abuse::ALL.len()],
-    server: [Counter; Abuse::ALL.len()],
-    /// PINGs of client and server that are unanswered.
-    unanswered: [u64; 2],
+pub(crate) struct Floods {
+    counters: PerSide<[Counter; FloodKind::ALL.len()]>,
 }
 
-impl Bursts {
+impl Floods {
     /// One more.
-    pub(crate) fn add(&mut self, abuse: Abuse, by: Direction, stamp: Stamp) {
-        let counters = match by {
-            Direction::ClientToServer => &mut self.client,
-            Direction::ServerToClient => &mut self.server,
-        };
-        if let Some(counter) = counters.get_mut(abuse as usize) {
+    pub(crate) fn add(&mut self, kind: FloodKind, by: Direction, stamp: Stamp) {
+        if let Some(counter) = self.counters[by].get_mut(kind as usize) {
             counter.add(stamp);
         }
     }
 
     /// A client reset a stream.
     pub(crate) fn reset(&mut self, opened: Timestamp, stamp: Stamp) {
-        if stamp.time.nanos_since(opened) < RAPID_NANOS {
-            self.add(Abuse::RapidReset, Direction::ClientToServer, stamp);
+        if stamp.time - opened < RAPID {
+            self.add(FloodKind::RapidReset, Direction::ClientToServer, stamp);
         }
     }
 
     /// A header block begins: its CONTINUATION frames are counted anew.
-    pub(crate) const fn block_begins(&mut self, by: Direction, stamp: Stamp) {
-        let [_, counter, ..] = match by {
-            Direction::ClientToServer => &mut self.client,
-            Direction::ServerToClient => &mut self.server,
-        };
+    pub(crate) fn block_begins(&mut self, by: Direction, stamp: Stamp) {
+        let [_, counter, ..] = &mut self.counters[by];
         counter.begin(stamp);
-    }
-
-    /// A PING was sent.
-    pub(crate) fn ping(&mut self, by: Direction, stamp: Stamp) {
-        let unanswered = self.unanswered_mut(by);
-        *unanswered += 1;
-        if *unanswered > 1 {
-            self.add(Abuse::Ping, by, stamp);
-        }
-    }
-
-    /// `by`'s peer answered a PING.
-    pub(crate) const fn pong(&mut self, by: Direction) {
-        let unanswered = self.unanswered_mut(by);
-        *unanswered = unanswered.saturating_sub(1);
     }
 
     /// Those kinds that reached their threshold.
     pub(crate) fn notable(&self) -> Vec<Burst> {
-        let of = |by, counters: &[Counter]| {
-            let pairs = Abuse::ALL.iter().zip(counters);
-            let bursts = pairs.filter_map(|(abuse, counter)| {
-                let (most, since) = counter.most?;
-                let total = counter.total;
-                let burst = Burst {
-                    abuse: *abuse,
-                    by,
-                    most,
-                    since,
-                    total,
-                };
-                (most >= abuse.threshold()).then_some(burst)
-            });
-            bursts.collect::<Vec<_>>()
-        };
-        let mut notable = of(Direction::ClientToServer, &self.client);
-        notable.extend(of(Direction::ServerToClient, &self.server));
-        notable
-    }
-
-    const fn unanswered_mut(&mut self, by: Direction) -> &mut u64 {
-        let [client, server] = &mut self.unanswered;
-        match by {
-            Direction::ClientToServer => client,
-            Direction::ServerToClient => server,
-        }
+        let counters = self.counters.iter().flat_map(|(by, counters)| {
+            let pairs = FloodKind::ALL.iter().zip(counters);
+            pairs.map(move |(kind, counter)| (by, *kind, counter))
+        });
+        let bursts = counters.filter_map(|(by, kind, counter)| {
+            let (most, since) = counter.most?;
+            (most >= kind.threshold()).then_some(Burst {
+                kind,
+                by,
+                most,
+                since,
+                total: counter.total,
+            })
+        });
+        bursts.collect()
     }
 }
 
@@ -201,61 +163,58 @@ mod tests {
     }
 
     #[test]
-    fn pings_that_wait_for_their_answer_are_no_flood_however_many() {
-        let mut bursts = Bursts::default();
-        for millis in 0..1_000 {
-            bursts.ping(CLIENT, at(millis));
-            bursts.pong(CLIENT);
+    fn a_flood_begins_at_its_threshold() {
+        let mut floods = Floods::default();
+        for _ in 1..FloodKind::Ping.threshold() {
+            floods.add(FloodKind::Ping, CLIENT, at(2_000));
         }
-        assert_eq!(bursts.notable(), []);
-        for _ in 0..=Abuse::Ping.threshold() {
-            bursts.ping(CLIENT, at(2_000));
-        }
-        let [burst] = bursts.notable()[..] else {
-            panic!("{:?}", bursts.notable())
+        assert_eq!(floods.notable(), []);
+        floods.add(FloodKind::Ping, CLIENT, at(2_000));
+        let [burst] = floods.notable()[..] else {
+            panic!("{:?}", floods.notable())
         };
         assert_eq!(
-            (burst.abuse, burst.most, burst.since),
-            (Abuse::Ping, 100, at(2_000))
+            (burst.kind, burst.most, burst.since),
+            (FloodKind::Ping, 100, at(2_000))
         );
     }
 
     #[test]
     fn streams_reset_at_once_are_counted_by_the_second() {
-        let mut bursts = Bursts::default();
+        let mut floods = Floods::default();
         for millis in 0..5_000 {
             // Reset after 20 ms: a caller with little patience.
-            bursts.reset(at(millis).time, at(millis + 20));
+            floods.reset(at(millis).time, at(millis + 20));
         }
         for step in 0..500 {
             // 50 a second: below the threshold.
-            bursts.reset(at(step * 20).time, at(step * 20));
+            floods.reset(at(step * 20).time, at(step * 20));
         }
-        assert_eq!(bursts.notable(), []);
+        assert_eq!(floods.notable(), []);
         for step in 0..300 {
-            bursts.reset(at(20_000 + step).time, at(20_000 + step));
+            floods.reset(at(20_000 + step).time, at(20_000 + step));
         }
-        let [burst] = bursts.notable()[..] else {
-            panic!("{:?}", bursts.notable())
+        let [burst] = floods.notable()[..] else {
+            panic!("{:?}", floods.notable())
         };
         assert_eq!(
-            (burst.abuse, burst.most, burst.total),
-            (Abuse::RapidReset, 300, 800)
+            (burst.kind, burst.most, burst.total),
+            (FloodKind::RapidReset, 300, 800)
         );
     }
 
     #[test]
     fn continuations_are_counted_by_the_header_block() {
-        let mut bursts = Bursts::default();
+        let mut floods = Floods::default();
         for millis in 0..100 {
-            bursts.block_begins(CLIENT, at(millis));
-            bursts.add(Abuse::Continuation, CLIENT, at(millis));
+            floods.block_begins(CLIENT, at(millis));
+            floods.add(FloodKind::Continuation, CLIENT, at(millis));
         }
-        assert_eq!(bursts.notable(), []);
-        bursts.block_begins(CLIENT, at(500));
-        for _ in 0..Abuse::Continuation.threshold() {
-            bursts.add(Abuse::Continuation, CLIENT, at(500));
+        assert_eq!(floods.notable(), []);
+        floods.block_begins(CLIENT, at(500));
+        for _ in 0..FloodKind::Continuation.threshold() {
+            floods.add(FloodKind::Continuation, CLIENT, at(500));
         }
-        assert_eq!(bursts.notable().len(), 1);
+        assert_eq!(floods.notable().len(), 1);
     }
 }

@@ -1,8 +1,7 @@
 //! Flow-control windows, and when a sender waited before a full one (RFC 9113, section 5.2).
 //!
 //! In: what one side sends and is granted. Out: [`Waits`], the longest ones with the packets that began
-//! and ended them. What never happens here: a guess at windows whose beginning was not captured; the
-//! caller then asks for none.
+//! and ended them. Windows whose beginning was not captured are not guessed; the caller then asks for none.
 //!
 //! A window is what its receiver granted less what its sender sent. A stream's begins with the
 //! receiver's INITIAL_WINDOW_SIZE, whose changes apply to all streams at once, old ones too (section
@@ -16,16 +15,16 @@
 //!   receiver                               WINDOW_UPDATE
 //! ```
 
-use crate::capture::{Stamp, TimeDelta};
+use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::http2::Frame;
-use crate::decode::{Direction, keep_longest};
+use crate::decode::{Direction, PerSide, keep_longest};
 
 /// Every window's size before anybody says otherwise (RFC 9113, section 6.9.2).
 const INITIAL_WINDOW: i64 = 65_535;
 
-/// A sender that has more to send does so this soon, in nanoseconds, after its window opens; whoever
-/// takes longer had nothing to send. It is longer than any round trip.
-const RESUME_NANOS: i64 = 1_000_000_000;
+/// A sender that has more to send does so this soon after its window opens; whoever takes longer had
+/// nothing to send. It is longer than any round trip.
+const RESUME: TimeDelta = TimeDelta::from_secs(1);
 
 /// How many waits of a sender are kept, the longest ones.
 const MAX_STALLS: usize = 8;
@@ -80,7 +79,7 @@ impl Waits {
 
 /// What one side may send on a connection.
 #[derive(Clone, Debug)]
-pub(crate) struct Sender {
+pub(crate) struct WindowedSender {
     direction: Direction,
     /// What a stream's window begins with.
     initial: i64,
@@ -88,33 +87,56 @@ pub(crate) struct Sender {
     waits: Waits,
 }
 
+/// What one stream's frames say of its windows, until both sides have closed it.
+#[derive(Clone, Debug)]
+pub(crate) struct StreamFlow {
+    /// When its HEADERS were first sent.
+    pub(crate) opened: Timestamp,
+    pub(crate) sides: PerSide<SideFlow>,
+}
+
+/// What one side does on a stream.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SideFlow {
+    /// Whether it sent END_STREAM.
+    pub(crate) ended: bool,
+    pub(crate) allowance: Allowance,
+}
+
+impl StreamFlow {
+    /// Of a stream that was just opened.
+    pub(crate) fn new(opened: Timestamp) -> Self {
+        Self {
+            opened,
+            sides: PerSide::default(),
+        }
+    }
+}
+
 /// What was granted less what was sent.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Allowance {
     left: i64,
-    state: State,
+    /// In a place of its own: most windows are never full.
+    full: Option<Box<FullWindow>>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-enum State {
-    #[default]
-    Flowing,
-    /// Full since the DATA of this stream.
-    Full { stream: u32, filled: Stamp },
-    /// Open again; whether its sender waited shows with its next DATA.
-    Opened {
-        stream: u32,
-        filled: Stamp,
-        opened: Stamp,
-    },
+/// A window that was full, until its sender goes on.
+#[derive(Clone, Copy, Debug)]
+struct FullWindow {
+    /// The stream whose DATA filled it.
+    stream: u32,
+    filled: Stamp,
+    /// What opened it again; whether its sender waited shows with its next DATA.
+    opened: Option<Stamp>,
 }
 
-impl Sender {
+impl WindowedSender {
     /// A side that has sent nothing yet.
     pub(crate) fn new(direction: Direction) -> Self {
         let connection = Allowance {
             left: INITIAL_WINDOW,
-            state: State::Flowing,
+            full: None,
         };
         Self {
             direction,
@@ -146,8 +168,8 @@ impl Sender {
             (Window::Connection, connection),
             (Window::Stream, of_stream),
         ] {
-            if let Some((stream, filled, opened)) = waited {
-                self.note(window, stream, filled, opened, Some(opened));
+            if let Some((full, opened)) = waited {
+                self.note(window, full, opened);
             }
         }
     }
@@ -177,39 +199,28 @@ impl Sender {
 
     /// A stream on which it still had to send is over; it may have waited to the end.
     pub(crate) fn ended(&mut self, allowance: &Allowance, end: Stamp) {
-        self.give_up(Window::Stream, allowance.state, end);
-    }
-
-    /// Nothing more will come; `sending` says whether a stream is left on which it had to send.
-    pub(crate) fn finish(mut self, sending: bool, end: Stamp) -> Waits {
-        if sending {
-            self.give_up(Window::Connection, self.connection.state, end);
-        }
-        self.waits
-    }
-
-    /// A window that nothing opened again.
-    fn give_up(&mut self, window: Window, state: State, end: Stamp) {
-        if let State::Full { stream, filled } = state {
-            self.note(window, stream, filled, end, None);
+        if let Some(full) = allowance.still_full() {
+            self.note(Window::Stream, full, end);
         }
     }
 
-    fn note(
-        &mut self,
-        window: Window,
-        stream: u32,
-        filled: Stamp,
-        until: Stamp,
-        opened: Option<Stamp>,
-    ) {
+    /// What it waited, if nothing more comes after `end`; `sending` says whether a stream is left on which
+    /// it had to send.
+    pub(crate) fn finish(&mut self, sending: bool, end: Stamp) -> Waits {
+        if let Some(full) = self.connection.still_full().filter(|_| sending) {
+            self.note(Window::Connection, full, end);
+        }
+        std::mem::take(&mut self.waits)
+    }
+
+    fn note(&mut self, window: Window, full: FullWindow, until: Stamp) {
         self.waits.add(Stall {
             sender: self.direction,
             window,
-            stream,
-            filled,
-            opened,
-            nanos: until.time.nanos_since(filled.time).max(0),
+            stream: full.stream,
+            filled: full.filled,
+            opened: full.opened,
+            nanos: until.time.nanos_since(full.filled.time).max(0),
         });
     }
 }
@@ -218,37 +229,42 @@ impl Allowance {
     /// DATA was sent.
     fn spend(&mut self, length: i64, initial: i64, stream: u32, filled: Stamp) {
         self.left = self.left.saturating_sub(length);
-        if self.left.saturating_add(initial) <= 0 {
-            self.state = State::Full { stream, filled };
+        if self.left.saturating_add(initial) > 0 {
+            return;
+        }
+        let full = FullWindow {
+            stream,
+            filled,
+            opened: None,
+        };
+        match &mut self.full {
+            Some(known) => **known = full,
+            None => self.full = Some(Box::new(full)),
         }
     }
 
     /// More may be sent.
     fn grant(&mut self, increment: i64, initial: i64, opened: Stamp) {
         self.left = self.left.saturating_add(increment);
-        if let State::Full { stream, filled } = self.state
+        if let Some(full) = &mut self.full
             && self.left.saturating_add(initial) > 0
         {
-            self.state = State::Opened {
-                stream,
-                filled,
-                opened,
-            };
+            full.opened.get_or_insert(opened);
         }
     }
 
-    /// DATA is sent again: the wait that ended before, if its sender waited.
-    fn resumed(&mut self, now: Stamp) -> Option<(u32, Stamp, Stamp)> {
-        let State::Opened {
-            stream,
-            filled,
-            opened,
-        } = self.state
-        else {
-            return None;
-        };
-        self.state = State::Flowing;
-        let soon = now.time.nanos_since(opened.time) <= RESUME_NANOS;
-        soon.then_some((stream, filled, opened))
+    /// DATA is sent again: the wait that ended before, and what ended it, if its sender waited.
+    fn resumed(&mut self, now: Stamp) -> Option<(FullWindow, Stamp)> {
+        let full = self.full.take_if(|full| full.opened.is_some())?;
+        let opened = full.opened?;
+        (now.time - opened.time <= RESUME).then_some((*full, opened))
+    }
+
+    /// What filled it, if nothing opened it again.
+    fn still_full(&self) -> Option<FullWindow> {
+        self.full
+            .as_deref()
+            .copied()
+            .filter(|full| full.opened.is_none())
     }
 }

@@ -1,20 +1,20 @@
-//! Which parts of a connection's frames are missing from the capture.
+//! Which parts of a connection's frames are missing from the capture: marks where gaps begin and end come
+//! in; whether a gap can hide something that was sent at a certain time or place goes out.
 
 use crate::capture::Stamp;
-use crate::decode::Direction;
+use crate::decode::{Direction, PerSide};
 
 /// Up to where frames of each side may be missing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Losses {
-    client: Loss,
-    server: Loss,
+pub(crate) struct FrameGaps {
+    latest: PerSide<FrameGap>,
     /// Up to where in the server's byte stream all frames were seen.
     server_whole_to: Option<u64>,
 }
 
-/// The latest loss of one side.
+/// The latest gap in what one side sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Loss {
+enum FrameGap {
     #[default]
     None,
     /// Frames are missing, and where they go on was not found yet.
@@ -23,18 +23,18 @@ enum Loss {
     Before(Stamp),
 }
 
-impl Losses {
+impl FrameGaps {
     /// Frames are missing from here on; the server's were seen up to `server_upto`.
     pub(crate) fn begin(&mut self, direction: Direction, server_upto: u64) {
-        *self.of_mut(direction) = Loss::Open;
+        self.latest[direction] = FrameGap::Open;
         if direction == Direction::ServerToClient {
             self.server_whole_to.get_or_insert(server_upto);
         }
     }
 
     /// They go on here.
-    pub(crate) const fn end(&mut self, direction: Direction, stamp: Stamp) {
-        *self.of_mut(direction) = Loss::Before(stamp);
+    pub(crate) fn end(&mut self, direction: Direction, stamp: Stamp) {
+        self.latest[direction] = FrameGap::Before(stamp);
     }
 
     /// Whether anything is missing.
@@ -44,10 +44,10 @@ impl Losses {
 
     /// Whether frames may be missing that a side sent after `since`.
     pub(crate) fn since(&self, direction: Direction, since: Stamp) -> bool {
-        match self.of(direction) {
-            Loss::None => false,
-            Loss::Open => true,
-            Loss::Before(stamp) => stamp > since,
+        match self.latest[direction] {
+            FrameGap::None => false,
+            FrameGap::Open => true,
+            FrameGap::Before(stamp) => stamp > since,
         }
     }
 
@@ -55,19 +55,5 @@ impl Losses {
     pub(crate) fn is_whole_to(&self, place: u64) -> bool {
         self.server_whole_to
             .is_none_or(|whole_to| place <= whole_to)
-    }
-
-    const fn of(&self, direction: Direction) -> Loss {
-        match direction {
-            Direction::ClientToServer => self.client,
-            Direction::ServerToClient => self.server,
-        }
-    }
-
-    const fn of_mut(&mut self, direction: Direction) -> &mut Loss {
-        match direction {
-            Direction::ClientToServer => &mut self.client,
-            Direction::ServerToClient => &mut self.server,
-        }
     }
 }

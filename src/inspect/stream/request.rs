@@ -1,0 +1,135 @@
+//! What a client's header block says: the call, and what tells it from other calls.
+//!
+//! In: the header blocks of one connection's requests, in order. Out: a [`Request`] of each, and what they say
+//! together: the client's software, and methods that cannot be read.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::MAX_VALUE;
+use super::fingerprint::Fingerprint;
+use super::inferred_path::{InferredPaths, PathsByShape, PseudoFields, Shape};
+use super::interned::{self, Interned};
+use super::rpc::RequestedHeader;
+use crate::decode::grpc::{self, Messages};
+use crate::decode::http2::hpack::HeaderBlock;
+use crate::inspect::options::Interest;
+
+/// How many values of a requested header are kept. More than one is rare, and a header table lets a
+/// peer repeat one for a byte each.
+const MAX_VALUES: usize = 16;
+
+/// What the client sent.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Request {
+    pub(crate) method: Option<Arc<[u8]>>,
+    pub(crate) authority: Option<Arc<[u8]>>,
+    /// What it begins with, where its method cannot be read.
+    pub(crate) shape: Option<Shape>,
+    pub(crate) is_grpc: bool,
+    pub(crate) timeout: Option<Duration>,
+    /// Fields of it cannot be known: one of them may be a timeout.
+    pub(crate) hidden: bool,
+    pub(crate) headers: Vec<RequestedHeader>,
+    pub(crate) messages: Messages,
+    pub(crate) fingerprint: Fingerprint,
+}
+
+/// Reads the requests of one connection.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RequestReader {
+    interned: Interned,
+    paths: InferredPaths,
+    user_agent: Option<Arc<[u8]>>,
+}
+
+impl RequestReader {
+    /// Reads a request's header block, in one walk; trailers say nothing of it.
+    pub(crate) fn read(&mut self, request: &mut Request, block: &HeaderBlock, interest: &Interest) {
+        if request.method.is_some() {
+            self.note_user_agent(block);
+            return;
+        }
+        request.ask_for(&interest.headers);
+        let mut user_agent = None;
+        let mut pseudo = PseudoFields::default();
+        let mut target = request.fingerprint.begin();
+        for (place, field) in block.fields().enumerate() {
+            pseudo.add(place, field);
+            let Some(name) = field.name else {
+                request.guess_timeout(field.value);
+                request.hidden |= field.value.is_none();
+                continue;
+            };
+            request.keep_asked_for(name, field.value);
+            if name == b"user-agent" {
+                user_agent.get_or_insert(field.value);
+            }
+            let Some(value) = field.value else { continue };
+            match name {
+                b":path" => request.method = Some(self.interned.share(value)),
+                b":authority" => request.authority = Some(self.interned.share(value)),
+                b"content-type" => request.is_grpc = grpc::is_grpc(value),
+                b"grpc-timeout" => request.timeout = grpc::timeout(value),
+                _ => {}
+            }
+            let ignored = &interest.not_identifying;
+            request.fingerprint.add(&mut target, name, value, ignored);
+        }
+        request.fingerprint.end(&target);
+        if self.user_agent.is_none() {
+            self.user_agent = user_agent
+                .flatten()
+                .map(|value| interned::cut(value).into());
+        }
+        request.shape = self.paths.add(&pseudo, request.method.as_ref());
+    }
+
+    /// Looks for the client's software in a block that says nothing else.
+    pub(crate) fn note_user_agent(&mut self, block: &HeaderBlock) {
+        if self.user_agent.is_none() {
+            self.user_agent = first_value(block, b"user-agent");
+        }
+    }
+
+    /// The first `user-agent` seen.
+    pub(crate) fn user_agent(&self) -> Option<&Arc<[u8]>> {
+        self.user_agent.as_ref()
+    }
+
+    /// The methods that could not be read, where the requests leave only one.
+    pub(crate) fn inferred_paths(&self) -> PathsByShape {
+        self.paths.infer()
+    }
+}
+
+impl Request {
+    fn ask_for(&mut self, names: &[Arc<[u8]>]) {
+        let headers = names.iter().map(|name| RequestedHeader {
+            name: Arc::clone(name),
+            values: Vec::new(),
+        });
+        self.headers = headers.collect();
+    }
+
+    fn keep_asked_for(&mut self, name: &[u8], value: Option<&[u8]>) {
+        let headers = self.headers.iter_mut();
+        for header in
+            headers.filter(|header| *header.name == *name && header.values.len() < MAX_VALUES)
+        {
+            let value = value.map(|value| value.get(..MAX_VALUE).unwrap_or(value).into());
+            header.values.push(value);
+        }
+    }
+
+    /// A timeout may hide behind a name that cannot be known: its value looks like nothing else.
+    fn guess_timeout(&mut self, value: Option<&[u8]>) {
+        self.timeout = self.timeout.or_else(|| grpc::timeout(value?));
+    }
+}
+
+/// The value of the first field with a name, as much of it as is kept.
+pub(crate) fn first_value(block: &HeaderBlock, name: &[u8]) -> Option<Arc<[u8]>> {
+    let field = block.fields().find(|field| field.name == Some(name))?;
+    field.value.map(|value| interned::cut(value).into())
+}
