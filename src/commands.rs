@@ -16,13 +16,13 @@ use h2sniff::capture;
 use h2sniff::capture::{Capture, CaptureError};
 use h2sniff::decode::anomaly::{Anomaly, Layer};
 use h2sniff::decode::tls::KeyLog;
-use h2sniff::decode::{self, Event, Tally, Transport};
+use h2sniff::decode::{self, Tally, Transport};
 use h2sniff::inspect::Interest;
 use h2sniff::inspect::diagnosis::{Finding, RULES, Severity};
+use h2sniff::inspect::report::{Files, Report};
 use h2sniff::pipeline;
-use h2sniff::report::frames::{self, LoggedSide, Place, Style};
-use h2sniff::report::{self, Files, Report, Secrets};
-use rustc_hash::FxHashMap;
+use h2sniff::report::frames::{self, FrameFormat, FramePrinter, LoggedSide};
+use h2sniff::report::{self, ReportFormat, SecretDisplay};
 
 #[cfg(feature = "live")]
 pub(crate) use live::live;
@@ -97,26 +97,14 @@ pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<Done> {
         return Err(no_http2(&options.input.captures, &report.tally, tls).into());
     }
     let mut out = open(&options.output)?;
-    match options.format {
-        AnalyzeFormat::Json => {
-            report::write_json(&report, secrets, &mut out)?;
-        }
-        AnalyzeFormat::Text => {
-            colour(&options.output);
-            let text = report::text::Text {
-                limit: options.limit,
-                secrets,
-            };
-            out.write_all(text.render(&report).as_bytes())?;
-        }
-        AnalyzeFormat::Markdown => {
-            let markdown = report::markdown::Markdown {
-                limit: options.limit,
-                secrets,
-            };
-            out.write_all(markdown.render(&report).as_bytes())?;
-        }
-    }
+    colour(&options.output);
+    let limit = options.limit;
+    let format: Box<dyn ReportFormat> = match options.format {
+        AnalyzeFormat::Text => Box::new(report::text::Text { limit, secrets }),
+        AnalyzeFormat::Json => Box::new(report::json::Json { secrets }),
+        AnalyzeFormat::Markdown => Box::new(report::markdown::Markdown { limit, secrets }),
+    };
+    format.write(&report, &mut out)?;
     out.flush()?;
     Ok(fails(&watched, &report))
 }
@@ -124,71 +112,24 @@ pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<Done> {
 pub(crate) fn frames(options: &Frames) -> anyhow::Result<Done> {
     let secrets = secrets(&options.output);
     let mut capture = open_captures(&options.input)?;
-    let keep = match options.format {
-        FramesFormat::Http2Debug => frames::logged_data(secrets),
-        FramesFormat::Text | FramesFormat::Json => 0,
-    };
+    let files = Files::of(&options.input.captures);
     let side = match options.side {
         SideOption::Client => LoggedSide::Client,
         SideOption::Server => LoggedSide::Server,
     };
-    let files = if options.input.captures.len() > 1 {
-        Files::Several
-    } else {
-        Files::One
+    let format: Box<dyn FrameFormat> = match options.format {
+        FramesFormat::Text => Box::new(frames::FrameText { files, secrets }),
+        FramesFormat::Json => Box::new(frames::FrameJson { files, secrets }),
+        FramesFormat::Http2Debug => Box::new(frames::Http2Debug { side, secrets }),
     };
     let mut out = open(&options.output)?;
-    let mut line = String::new();
-    let mut epoch = None;
-    let mut places: FxHashMap<u32, Place> = FxHashMap::default();
-    let mut readable = false;
-    let mut recognised = 0;
-    let mut selected = frames::Selected::new(options.selection.filter());
-    let decode = decode_options(&options.input, keep)?;
-    let mut decoder = pipeline::events(&mut capture, decode, |first, connection, event| {
-        let epoch = *epoch.get_or_insert(first.time);
-        if let Event::Recognised(recognition) = event {
-            recognised += 1;
-            readable |= recognition.transport.is_http2();
-            places.insert(
-                connection,
-                Place {
-                    connection,
-                    tcp_stream: recognition.tcp_stream,
-                    client: recognition.client,
-                    server: recognition.server,
-                },
-            );
-        }
-        if matches!(event, Event::Finished { .. }) {
-            places.remove(&connection);
-            selected.forget(connection);
-        }
-        let Event::Frame(frame) = event else {
-            return Ok(());
-        };
-        let wanted = selected.wants(connection, frame, epoch);
-        let Some(place) = places.get(&connection).filter(|_| wanted) else {
-            return Ok(());
-        };
-        line.clear();
-        let style = Style {
-            files,
-            secrets,
-            epoch,
-        };
-        match options.format {
-            FramesFormat::Text => frames::text(&mut line, frame, *place, style),
-            FramesFormat::Http2Debug => frames::http2debug(&mut line, frame, *place, side, secrets),
-            FramesFormat::Json => {
-                line = frames::json(frame, *place, style).to_string();
-                line.push('\n');
-                Ok(())
-            }
-        }
-        .map_err(io::Error::other)?;
-        out.write_all(line.as_bytes()).map_err(anyhow::Error::from)
+    let mut printer = FramePrinter::new(&*format, options.selection.filter(), &mut out);
+    let decode = decode_options(&options.input, format.data_bytes())?;
+    let mut decoder = pipeline::events(&mut capture, decode, |seen, connection, event| {
+        let printed = printer.push(seen, connection, event);
+        printed.map_err(anyhow::Error::from)
     })?;
+    let (readable, recognised) = (printer.is_readable(), printer.recognised());
     out.flush()?;
     warn(&pipeline::notes(&mut capture))?;
     warn(&decoder.take_anomalies())?;
@@ -308,11 +249,11 @@ fn keys(_: &Input) -> Result<KeyLog, Refusal> {
     Ok(KeyLog::default())
 }
 
-const fn secrets(output: &Output) -> Secrets {
+const fn secrets(output: &Output) -> SecretDisplay {
     if output.show_secrets {
-        Secrets::Shown
+        SecretDisplay::Shown
     } else {
-        Secrets::Redacted
+        SecretDisplay::Redacted
     }
 }
 

@@ -11,9 +11,12 @@ use std::io::Cursor;
 
 use h2sniff::capture::{Capture, CaptureError};
 use h2sniff::decode::{self, Event};
+use h2sniff::inspect::report::Files;
 use h2sniff::pipeline;
-use h2sniff::report::frames::{self, LoggedSide, Place, Style};
-use h2sniff::report::{Files, Secrets};
+use h2sniff::report::SecretDisplay;
+use h2sniff::report::frames::{
+    FrameContext, FrameFormat, FrameJson, FrameText, Http2Debug, LoggedSide,
+};
 use h2sniff_fuzz::assert_harmless;
 use h2sniff_fuzz::reports::{Watch, assert_all_forms, everything};
 use libfuzzer_sys::fuzz_target;
@@ -47,42 +50,45 @@ fn open(bytes: &[u8]) -> Option<Capture> {
 
 /// Prints every frame in every form.
 fn print_frames(capture: &mut Capture) {
-    let secrets = Secrets::Shown;
+    let (files, secrets) = (Files::One, SecretDisplay::Shown);
+    let side = LoggedSide::Client;
+    let (text, json) = (FrameText { files, secrets }, FrameJson { files, secrets });
+    let log = Http2Debug { side, secrets };
     let options = decode::Options {
-        keep_data: frames::logged_data(secrets),
+        keep_data: log.data_bytes(),
         ..decode::Options::default()
     };
-    let mut places = HashMap::new();
-    let mut line = String::new();
+    let mut contexts = HashMap::new();
+    let mut line = Vec::new();
     let result = pipeline::events(capture, options, |first, connection, event| {
         if let Event::Recognised(recognition) = event {
-            let place = Place {
+            let context = FrameContext {
                 connection,
                 tcp_stream: recognition.tcp_stream,
                 client: recognition.client,
                 server: recognition.server,
+                epoch: first.time,
             };
             assert!(
-                places.insert(connection, place).is_none(),
+                contexts.insert(connection, context).is_none(),
                 "recognised twice"
             );
         }
         let Event::Frame(frame) = event else {
             return Ok::<(), CaptureError>(());
         };
-        let place = places[&connection];
-        let style = Style {
-            files: Files::One,
-            secrets,
-            epoch: first.time,
-        };
+        let context = &contexts[&connection];
         line.clear();
-        frames::text(&mut line, frame, place, style).expect("a string takes all");
-        frames::http2debug(&mut line, frame, place, LoggedSide::Client, secrets)
-            .expect("a string takes all");
-        assert_harmless("a frame", &line);
-        let json = frames::json(frame, place, style).to_string();
-        assert!(serde_json::from_str::<Value>(&json).is_ok_and(|json| json.is_object()));
+        for format in [&text as &dyn FrameFormat, &log] {
+            format
+                .write(frame, context, &mut line)
+                .expect("memory takes all");
+        }
+        assert_harmless("a frame", std::str::from_utf8(&line).expect("UTF-8"));
+        line.clear();
+        json.write(frame, context, &mut line)
+            .expect("memory takes all");
+        assert!(serde_json::from_slice::<Value>(&line).is_ok_and(|json| json.is_object()));
         Ok(())
     });
     drop(result);
