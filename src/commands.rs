@@ -13,15 +13,16 @@ use std::sync::Arc;
 use anyhow::Context as _;
 #[cfg(feature = "live")]
 use h2sniff::capture;
-use h2sniff::capture::{Capture, CaptureError, Stamp, Timestamp};
+use h2sniff::capture::{Capture, CaptureError};
 use h2sniff::decode::anomaly::{Anomaly, Layer};
 use h2sniff::decode::tls::KeyLog;
-use h2sniff::decode::{self, Event, Listener, NetworkPath, Recognition, Tally, Transport};
+use h2sniff::decode::{self, Tally, Transport};
 use h2sniff::inspect::Interest;
 use h2sniff::inspect::diagnosis::{Finding, RULES, Severity};
+use h2sniff::inspect::report::{Files, Report};
 use h2sniff::pipeline;
-use h2sniff::report::frames::{self, LoggedSide, Place, Style};
-use h2sniff::report::{self, Files, Report, Secrets};
+use h2sniff::report::frames::{self, FrameFormat, FramePrinter, LoggedSide};
+use h2sniff::report::{self, ReportFormat, SecretDisplay};
 
 #[cfg(feature = "live")]
 pub(crate) use live::live;
@@ -96,26 +97,14 @@ pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<Done> {
         return Err(no_http2(&options.input.captures, &report.tally, tls).into());
     }
     let mut out = open(&options.output)?;
-    match options.format {
-        AnalyzeFormat::Json => {
-            report::write_json(&report, secrets, &mut out)?;
-        }
-        AnalyzeFormat::Text => {
-            colour(&options.output);
-            let text = report::text::Text {
-                limit: options.limit,
-                secrets,
-            };
-            out.write_all(text.render(&report).as_bytes())?;
-        }
-        AnalyzeFormat::Markdown => {
-            let markdown = report::markdown::Markdown {
-                limit: options.limit,
-                secrets,
-            };
-            out.write_all(markdown.render(&report).as_bytes())?;
-        }
-    }
+    colour(&options.output);
+    let limit = options.limit;
+    let format: Box<dyn ReportFormat> = match options.format {
+        AnalyzeFormat::Text => Box::new(report::text::Text { limit, secrets }),
+        AnalyzeFormat::Json => Box::new(report::json::Json { secrets }),
+        AnalyzeFormat::Markdown => Box::new(report::markdown::Markdown { limit, secrets }),
+    };
+    format.write(&report, &mut out)?;
     out.flush()?;
     Ok(fails(&watched, &report))
 }
@@ -123,45 +112,24 @@ pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<Done> {
 pub(crate) fn frames(options: &Frames) -> anyhow::Result<Done> {
     let secrets = secrets(&options.output);
     let mut capture = open_captures(&options.input)?;
-    let keep = match options.format {
-        FramesFormat::Http2Debug => frames::logged_data(secrets),
-        FramesFormat::Text | FramesFormat::Json => 0,
-    };
+    let files = Files::of(&options.input.captures);
     let side = match options.side {
         SideOption::Client => LoggedSide::Client,
         SideOption::Server => LoggedSide::Server,
     };
-    let files = if options.input.captures.len() > 1 {
-        Files::Several
-    } else {
-        Files::One
+    let format: Box<dyn FrameFormat> = match options.format {
+        FramesFormat::Text => Box::new(frames::FrameText { files, secrets }),
+        FramesFormat::Json => Box::new(frames::FrameJson { files, secrets }),
+        FramesFormat::Http2Debug => Box::new(frames::Http2Debug { side, secrets }),
     };
     let mut out = open(&options.output)?;
-    let decode = decode_options(&options.input, keep)?;
-    let mut lines = FrameLines {
-        format: options.format,
-        side,
-        files,
-        secrets,
-        selected: frames::Selected::new(options.selection.filter()),
-        now: Timestamp::default(),
-        epoch: None,
-        readable: false,
-        recognised: 0,
-        lines: String::new(),
+    let mut printer = FramePrinter::new(&*format, options.selection.filter(), &mut out);
+    let decode = decode_options(&options.input, format.data_bytes())?;
+    let each = |printer: &mut FramePrinter<'_>, stamp| {
+        printer.next_packet(stamp).map_err(anyhow::Error::from)
     };
-    let write = |listener: &mut FrameLines, stamp: Option<Stamp>| {
-        listener.now = stamp.map_or(listener.now, |stamp| stamp.time);
-        out.write_all(listener.lines.as_bytes())?;
-        listener.lines.clear();
-        Ok::<_, anyhow::Error>(())
-    };
-    let mut decoder = pipeline::decode(&mut capture, decode, &mut lines, write)?;
-    let FrameLines {
-        readable,
-        recognised,
-        ..
-    } = lines;
+    let mut decoder = pipeline::decode(&mut capture, decode, &mut printer, each)?;
+    let (readable, recognised) = (printer.is_readable(), printer.recognised());
     out.flush()?;
     warn(&pipeline::notes(&mut capture))?;
     warn(&decoder.take_anomalies())?;
@@ -169,66 +137,6 @@ pub(crate) fn frames(options: &Frames) -> anyhow::Result<Done> {
         return Err(no_http2(&options.input.captures, decoder.tally(), recognised).into());
     }
     Ok(Done::Well)
-}
-
-/// Frames on their way to lines.
-struct FrameLines {
-    format: FramesFormat,
-    side: LoggedSide,
-    files: Files,
-    secrets: Secrets,
-    selected: frames::Selected,
-    now: Timestamp,
-    epoch: Option<Timestamp>,
-    readable: bool,
-    recognised: usize,
-    lines: String,
-}
-
-impl Listener for FrameLines {
-    type Connection = Place;
-
-    fn recognised(&mut self, recognition: Recognition) -> Place {
-        self.epoch.get_or_insert(self.now);
-        self.recognised += 1;
-        self.readable |= recognition.transport.is_http2();
-        Place {
-            connection: recognition.number,
-            tcp_stream: recognition.tcp_stream,
-            client: recognition.client,
-            server: recognition.server,
-        }
-    }
-
-    fn event(&mut self, place: &mut Place, event: &Event<'_>) {
-        let epoch = self.epoch.unwrap_or_default();
-        let Event::Frame(frame) = event else { return };
-        if !self.selected.wants(place.connection, frame, epoch) {
-            return;
-        }
-        let (lines, place) = (&mut self.lines, *place);
-        let style = Style {
-            files: self.files,
-            secrets: self.secrets,
-            epoch,
-        };
-        // A String takes whatever is written to it.
-        let _ = match self.format {
-            FramesFormat::Text => frames::text(lines, frame, place, style),
-            FramesFormat::Http2Debug => {
-                frames::http2debug(lines, frame, place, self.side, self.secrets)
-            }
-            FramesFormat::Json => {
-                lines.push_str(&frames::json(frame, place, style).to_string());
-                lines.push('\n');
-                Ok(())
-            }
-        };
-    }
-
-    fn finished(&mut self, place: Place, _: NetworkPath) {
-        self.selected.forget(place.connection);
-    }
 }
 
 pub(crate) fn explain(rule: Option<&str>) -> anyhow::Result<Done> {
@@ -341,11 +249,11 @@ fn keys(_: &Input) -> Result<KeyLog, Refusal> {
     Ok(KeyLog::default())
 }
 
-const fn secrets(output: &Output) -> Secrets {
+const fn secrets(output: &Output) -> SecretDisplay {
     if output.show_secrets {
-        Secrets::Shown
+        SecretDisplay::Shown
     } else {
-        Secrets::Redacted
+        SecretDisplay::Redacted
     }
 }
 

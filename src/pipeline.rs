@@ -4,9 +4,8 @@ use crate::capture::{Capture, CaptureError, Packet, SecretsKind, Stamp, Timestam
 use crate::decode::anomaly::{Anomaly, Layer};
 use crate::decode::{self, Decoder, Listener};
 use crate::inspect::diagnosis::Finding;
+use crate::inspect::report::{Progress, Report};
 use crate::inspect::{Connections, Inspector, Interest, News};
-use crate::report::Report;
-use crate::report::live::Progress;
 
 /// What to do with packets.
 #[derive(Clone, Debug, Default)]

@@ -44,12 +44,13 @@ const SHARED_GROUND: [&str; 11] = [
 ];
 
 /// Crates that only these files may use.
-const FENCES: [(&str, &[&str]); 12] = [
+const FENCES: [(&str, &[&str]); 13] = [
     ("pcap", &["capture"]),
     ("pcap_parser", &["capture"]),
     ("flate2", &["capture"]),
     ("zstd", &["capture"]),
     ("etherparse", &["decode/link"]),
+    ("serde", &["report"]),
     ("serde_json", &["report", "commands", "main", "live"]),
     ("clap", &["main", "cli", "commands"]),
     ("clap_complete", &["main", "cli", "commands"]),

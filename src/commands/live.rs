@@ -10,7 +10,7 @@ use h2sniff::{pipeline, report};
 
 use super::{Done, Refusal, colour, fails, lower_case, open, secrets, watched};
 use crate::cli::{Live, LiveFormat};
-use crate::live::{self, RecorderOptions, Teller, Voice};
+use crate::live::{self, RecorderOptions, Teller};
 
 pub(crate) fn live(options: &Live) -> anyhow::Result<Done> {
     let watched = watched(&options.fail_on)?;
@@ -29,9 +29,9 @@ pub(crate) fn live(options: &Live) -> anyhow::Result<Done> {
         snap_length: options.snaplen,
         ring: options.ring,
     });
-    let voice = match options.format {
-        LiveFormat::Json => Voice::Json(secrets),
-        LiveFormat::Text => Voice::Text(report::text::Text {
+    let format: Box<dyn report::live::LiveFormat + Send> = match options.format {
+        LiveFormat::Json => Box::new(report::json::Json { secrets }),
+        LiveFormat::Text => Box::new(report::text::Text {
             limit: options.limit,
             secrets,
         }),
@@ -74,7 +74,7 @@ pub(crate) fn live(options: &Live) -> anyhow::Result<Done> {
             .as_deref()
             .is_none_or(|path| path == Path::new("-")),
     };
-    let outcome = live::run(watch, Teller::new(voice, open(&options.output)?))?;
+    let outcome = live::run(watch, Teller::new(format, open(&options.output)?))?;
     Ok(fails(&watched, &outcome.report))
 }
 

@@ -3,8 +3,8 @@
 use h2sniff::decode::Transport;
 use h2sniff::inspect::Interest;
 use h2sniff::pipeline;
+use h2sniff::report::ReportFormat;
 use h2sniff::report::timeline::{self, Around, Spans};
-use std::io::Write as _;
 
 use super::{
     Done, Refusal, colour, decode_options, lower_case, no_http2, open, open_captures, secrets, warn,
@@ -44,24 +44,23 @@ pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<Done> {
         (Some(around), Some(asked)) => Some(found(around.spans(&report, window), asked)?),
         _ => None,
     };
-    let text = match options.format {
-        TimelineFormat::Html => timeline::html(&report, spans.as_ref(), secrets),
-        TimelineFormat::Mermaid => {
-            timeline::mermaid(&report, around.as_ref(), spans.as_ref(), secrets)
-        }
-        TimelineFormat::Text => {
-            colour(&options.output);
-            let text = timeline::Text {
-                limit: options.limit,
-                secrets,
-                merged: options.merged,
-                spans,
-            };
-            text.render(&report)
-        }
+    colour(&options.output);
+    let format: Box<dyn ReportFormat> = match options.format {
+        TimelineFormat::Html => Box::new(timeline::Html { spans, secrets }),
+        TimelineFormat::Mermaid => Box::new(timeline::Mermaid {
+            around,
+            spans,
+            secrets,
+        }),
+        TimelineFormat::Text => Box::new(timeline::Text {
+            limit: options.limit,
+            secrets,
+            merged: options.merged,
+            spans,
+        }),
     };
     let mut out = open(&options.output)?;
-    out.write_all(text.as_bytes())?;
+    format.write(&report, &mut out)?;
     out.flush()?;
     Ok(Done::Well)
 }

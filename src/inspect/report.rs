@@ -1,9 +1,16 @@
-//! Everything a report tells.
+//! The data that reports print: what is known when an analysis ends, and how far one that goes on has come.
+//!
+//! In: what the stages found, put together by the pipeline. Out: plain data with public fields. How it is
+//! worded or drawn is decided above.
+
+mod live_status;
 
 use crate::capture::{FileSummary, Timestamp};
 use crate::decode::anomaly::Anomaly;
-use crate::decode::{GivenUp, Tally};
-use crate::inspect::Analysis;
+use crate::decode::{self, Tally};
+use crate::inspect::{Analysis, GivenUp, Methods};
+
+pub use live_status::{Drops, FindingCounts, GoAwayCounts, LiveStatus};
 
 /// What a run over one or several captures found.
 #[derive(Clone, Debug, Default)]
@@ -14,16 +21,54 @@ pub struct Report {
     pub packets: u64,
     /// Bytes of packets in all of them, as captured.
     pub bytes: u64,
-    /// The earliest packet.
+    /// Time of the earliest packet.
     pub first_packet: Option<Timestamp>,
-    /// The latest packet.
+    /// Time of the latest packet.
     pub last_packet: Option<Timestamp>,
-    /// What was found out.
+    /// Connections, calls, servers and findings.
     pub analysis: Analysis,
-    /// What was odd.
+    /// What was odd about the captures.
     pub anomalies: Vec<Anomaly>,
-    /// What was found beside HTTP/2.
+    /// Counts of what was found beside HTTP/2.
     pub tally: Tally,
     /// What decoding gave up to stay within its limits.
+    pub given_up: decode::GivenUp,
+}
+
+/// Whether a packet's number alone says which packet it is, or its file must be named too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Files {
+    /// One capture: packet numbers are unique.
+    One,
+    /// Several captures, each of which numbers its packets from 1.
+    Several,
+}
+
+impl Files {
+    /// For a list of captures: their summaries, or their paths before they are read.
+    #[must_use]
+    pub const fn of<T>(captures: &[T]) -> Self {
+        if captures.len() > 1 {
+            Self::Several
+        } else {
+            Self::One
+        }
+    }
+}
+
+/// How far an analysis that goes on has come.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    /// Packets analysed.
+    pub packets: u64,
+    /// Bytes of those packets, as captured.
+    pub bytes: u64,
+    /// HTTP/2 connections that are open.
+    pub open_connections: usize,
+    /// Connections evicted because no packet of them came for long.
+    pub evicted_connections: u64,
+    /// Calls that ended, by method.
+    pub methods: Methods,
+    /// What is counted but no longer listed, to bound memory.
     pub given_up: GivenUp,
 }

@@ -3,8 +3,7 @@
 use h2sniff::capture::{FileSummary, Format, Interface};
 use h2sniff::decode::anomaly::{Anomaly, Layer};
 use h2sniff::inspect::diagnosis::{Confidence, Finding};
-use h2sniff::report::Report;
-use h2sniff::report::live::{Drops, Status};
+use h2sniff::inspect::report::{Drops, LiveStatus, Report};
 
 /// Where packets were dropped, nothing is certain any more: what is missing may have been there.
 pub(super) fn weaken(findings: &mut [Finding], drops: Drops) {
@@ -37,7 +36,7 @@ pub(super) fn summary(interfaces: Vec<Interface>, report: &Report) -> FileSummar
 }
 
 /// What was lost or given up, as anomalies.
-pub(super) fn losses(status: &Status) -> Vec<Anomaly> {
+pub(super) fn losses(status: &LiveStatus) -> Vec<Anomaly> {
     let drops = &status.drops;
     let given_up = &status.progress.given_up;
     let all = [

@@ -5,7 +5,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use h2sniff::report::live::{Status, prometheus};
+use h2sniff::inspect::report::LiveStatus;
+use h2sniff::report::live::prometheus;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -21,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const MAX_HEAD: usize = 8 << 10;
 
 /// Answers whoever asks, for ever.
-pub(super) async fn serve(listener: TcpListener, status: Arc<Mutex<Status>>) {
+pub(super) async fn serve(listener: TcpListener, status: Arc<Mutex<LiveStatus>>) {
     let asking = Arc::new(Semaphore::new(MAX_ASKING));
     loop {
         let Ok(turn) = Arc::clone(&asking).acquire_owned().await else {
@@ -41,7 +42,7 @@ pub(super) async fn serve(listener: TcpListener, status: Arc<Mutex<Status>>) {
     }
 }
 
-async fn answer(mut stream: TcpStream, status: &Mutex<Status>) -> std::io::Result<()> {
+async fn answer(mut stream: TcpStream, status: &Mutex<LiveStatus>) -> std::io::Result<()> {
     let mut head = Vec::new();
     while !head.windows(4).any(|end| end == b"\r\n\r\n") {
         if head.len() > MAX_HEAD || stream.read_buf(&mut head).await? == 0 {

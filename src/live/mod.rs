@@ -28,8 +28,8 @@ use std::thread;
 use std::time::Duration;
 
 use h2sniff::capture::{LiveCapture, LiveOptions};
+use h2sniff::inspect::report::LiveStatus;
 use h2sniff::pipeline;
-use h2sniff::report::live::Status;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
@@ -37,7 +37,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use control::Orders;
 pub(crate) use error::Refusal;
 use file::Recording;
-pub(crate) use output::{Teller, Voice};
+pub(crate) use output::Teller;
 use queue::Queue;
 use recorder::Recorder;
 pub(crate) use recorder::RecorderOptions;
@@ -98,7 +98,7 @@ pub(crate) fn run(options: Options, teller: Teller) -> anyhow::Result<Outcome> {
     let orders = Arc::new(Orders::new(
         captures.iter().map(LiveCapture::waker).collect(),
     ));
-    let status: Arc<Mutex<Status>> = Arc::default();
+    let status: Arc<Mutex<LiveStatus>> = Arc::default();
     let analyst = Analyst::new(
         options.pipeline,
         interfaces,
@@ -175,7 +175,7 @@ impl Signals {
 /// What the main thread attends to.
 struct Attendance {
     orders: Arc<Orders>,
-    status: Arc<Mutex<Status>>,
+    status: Arc<Mutex<LiveStatus>>,
     signals: Signals,
     listener: Option<TcpListener>,
     duration: Option<Duration>,

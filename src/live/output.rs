@@ -1,4 +1,4 @@
-//! What is told, to whom: lines on the output, a status line on a terminal, warnings beside.
+//! Where the results of `live` go: lines to the output, a status line and notes to standard error.
 
 use std::io::{self, IsTerminal as _, Write};
 use std::os::fd::AsFd as _;
@@ -6,96 +6,85 @@ use std::os::fd::AsFd as _;
 use h2sniff::capture::Timestamp;
 use h2sniff::inspect::News;
 use h2sniff::inspect::diagnosis::Finding;
-use h2sniff::report::json::live;
-use h2sniff::report::live::{Status, text};
-use h2sniff::report::text::Text;
-use h2sniff::report::{Report, Secrets};
+use h2sniff::inspect::report::{LiveStatus, Report};
+use h2sniff::report::live::{LiveFormat, Recorded};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use serde_json::Value;
 
 use super::recorder::Written;
 
-/// How it is told.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Voice {
-    Text(Text),
-    /// One object a line.
-    Json(Secrets),
-}
-
-/// Tells.
+/// Prints in one format what the analysis says, beside it notes and a status line on standard error.
 pub(crate) struct Teller {
-    voice: Voice,
+    format: Box<dyn LiveFormat + Send>,
     out: Box<dyn Write + Send>,
-    /// Whether somebody at a terminal sees standard error.
-    watched: bool,
+    /// What is printed next; kept so that its memory serves again.
+    lines: Vec<u8>,
+    /// Whether standard error is a terminal.
+    has_terminal: bool,
     /// Whether a status line stands there now.
     shown: bool,
 }
 
 impl Teller {
-    pub(crate) fn new(voice: Voice, out: Box<dyn Write + Send>) -> Self {
+    pub(crate) fn new(format: Box<dyn LiveFormat + Send>, out: Box<dyn Write + Send>) -> Self {
         Self {
-            voice,
+            format,
             out,
-            watched: matches!(voice, Voice::Text(_)) && io::stderr().is_terminal(),
+            lines: Vec::new(),
+            has_terminal: io::stderr().is_terminal(),
             shown: false,
         }
     }
 
     pub(super) fn news(&mut self, news: &[News]) -> io::Result<()> {
         for news in news {
-            match self.voice {
-                Voice::Json(secrets) => self.object(&live::news(news, secrets))?,
-                Voice::Text(Text { secrets, .. }) => {
-                    if let Some(line) = text::news(news, secrets) {
-                        self.line(&line)?;
-                    }
-                }
-            }
+            self.format.news(news, &mut self.lines)?;
         }
+        self.print()?;
         self.out.flush()
     }
 
     pub(super) fn finding(&mut self, time: Timestamp, finding: &Finding) -> io::Result<()> {
-        match self.voice {
-            Voice::Json(_) => self.object(&live::finding(time, finding))?,
-            Voice::Text(_) => self.line(&text::finding(time, finding))?,
-        }
+        self.format.finding(time, finding, &mut self.lines)?;
+        self.print()?;
         self.out.flush()
     }
 
     pub(super) fn recording(&mut self, written: &Written) -> io::Result<()> {
         let path = written.path.display().to_string();
-        if let Err(error) = &written.packets {
-            return self.warn(&format!("cannot write {path}: {error}"));
+        let packets = match &written.packets {
+            Ok(packets) => *packets,
+            Err(error) => return self.warn(&format!("cannot write {path}: {error}")),
+        };
+        let recorded = Recorded {
+            time: written.time,
+            path: &path,
+            reason: &written.reason,
+            packets,
+        };
+        self.format.recorded(&recorded, &mut self.lines)?;
+        if self.print()? {
+            return self.out.flush();
         }
-        let packets = *written.packets.as_ref().unwrap_or(&0);
-        match self.voice {
-            Voice::Json(_) => {
-                let object = live::recording(written.time, &path, &written.reason, packets);
-                self.object(&object)?;
-                self.out.flush()
-            }
-            Voice::Text(_) => self.note(&format!("wrote {path}, {packets} packets")),
-        }
+        self.note(&format!("wrote {path}, {packets} packets"))
     }
 
-    /// How the watch is doing, for programs: every `--interval`.
-    pub(super) fn status(&mut self, status: &Status) -> io::Result<()> {
-        if let Voice::Json(_) = self.voice {
-            self.object(&live::status(status))?;
+    /// The numbers, for programs: every `--interval`.
+    pub(super) fn status(&mut self, status: &LiveStatus) -> io::Result<()> {
+        self.format.status(status, &mut self.lines)?;
+        if self.print()? {
             self.out.flush()?;
         }
         Ok(())
     }
 
-    /// How the watch is doing, for a person: in one line that is overwritten.
-    pub(super) fn status_line(&mut self, status: &Status) {
-        if !self.watched {
+    /// The numbers, for a person: in one line that is overwritten.
+    pub(super) fn status_line(&mut self, status: &LiveStatus) {
+        if !self.has_terminal {
             return;
         }
-        let line = text::status(status);
+        let Some(line) = self.format.status_line(status) else {
+            return;
+        };
         // There is nowhere to say that standard error is gone.
         let _ = write!(io::stderr(), "\r\x1b[2K{line}");
         self.shown = true;
@@ -103,10 +92,7 @@ impl Teller {
 
     pub(super) fn report(&mut self, time: Timestamp, report: &Report) -> io::Result<()> {
         self.clear();
-        match self.voice {
-            Voice::Json(secrets) => self.object(&live::report(time, report, secrets))?,
-            Voice::Text(text) => self.out.write_all(text.render(report).as_bytes())?,
-        }
+        self.format.report(time, report, &mut self.out)?;
         self.out.flush()
     }
 
@@ -119,14 +105,15 @@ impl Teller {
         self.note(&format!("warning: {text}"))
     }
 
-    fn object(&mut self, value: &Value) -> io::Result<()> {
-        serde_json::to_writer(&mut self.out, value)?;
-        self.out.write_all(b"\n")
-    }
-
-    fn line(&mut self, line: &str) -> io::Result<()> {
+    /// Prints the lines there are, if any, in place of the status line.
+    fn print(&mut self) -> io::Result<bool> {
+        if self.lines.is_empty() {
+            return Ok(false);
+        }
         self.clear();
-        writeln!(self.out, "{line}")
+        let written = self.out.write_all(&self.lines);
+        self.lines.clear();
+        written.map(|()| true)
     }
 
     fn clear(&mut self) {

@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 
 use h2sniff::capture::{Interface, Packet, Stamp, Timestamp};
 use h2sniff::inspect::diagnosis::{Finding, Severity};
+use h2sniff::inspect::report::{Drops, LiveStatus, Report};
 use h2sniff::inspect::{CallId, News};
 use h2sniff::pipeline::{self, Pipeline};
-use h2sniff::report::Report;
-use h2sniff::report::live::{Drops, Status};
 
 use super::clock::{clock, memory, wall};
 use super::control::Orders;
@@ -59,8 +58,8 @@ pub(super) struct Analyst {
     count: Option<u64>,
     status_every: Duration,
     orders: Arc<Orders>,
-    published: Arc<Mutex<Status>>,
-    status: Status,
+    published: Arc<Mutex<LiveStatus>>,
+    status: LiveStatus,
     /// Packets so far.
     packets: u64,
     now: Timestamp,
@@ -104,7 +103,7 @@ impl Analyst {
         count: Option<u64>,
         status_every: Duration,
         orders: Arc<Orders>,
-        published: Arc<Mutex<Status>>,
+        published: Arc<Mutex<LiveStatus>>,
     ) -> Self {
         let begun = clock();
         Self {
@@ -114,7 +113,7 @@ impl Analyst {
             status_every,
             orders,
             published,
-            status: Status::default(),
+            status: LiveStatus::default(),
             packets: 0,
             now: wall(),
             stirred: false,

@@ -1,10 +1,13 @@
 //! Understanding to words and pictures.
 //!
-//! In: a [`Report`] of plain data, or frames as they pass. Out: text for a terminal, Markdown, JSON,
-//! and what else there is to read. What never happens here: a decision; what is not in the data is not said.
+//! In: a [`Report`] of plain data, frames as they pass, or what becomes certain meanwhile. Out: text for a
+//! terminal, Markdown, JSON, and what else there is to read. Each way to print is one type that implements
+//! [`ReportFormat`], [`frames::FrameFormat`] or [`live::LiveFormat`]. Nothing is decided here: a format
+//! prints what the data has.
 
 mod display_width;
 pub mod explain;
+mod format;
 mod no_http2;
 mod view;
 
@@ -20,6 +23,6 @@ mod redact;
 mod units;
 
 pub use crate::inspect::report::Report;
-pub use json::{Files, connection, finding, report as to_json, rpc, write as write_json};
+pub use format::ReportFormat;
 pub use no_http2::{instead, instead_hint};
-pub use redact::Secrets;
+pub use redact::SecretDisplay;

@@ -18,9 +18,9 @@ const SECRET_NAMES: [&[u8]; 4] = [
 /// What a credential's name ends with where it has another one.
 const SECRET_ENDINGS: [&[u8]; 3] = [b"-token", b"-secret", b"-key"];
 
-/// Whether secrets are shown.
+/// How secrets are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Secrets {
+pub enum SecretDisplay {
     /// Replaced by their length.
     #[default]
     Redacted,
@@ -28,7 +28,7 @@ pub enum Secrets {
     Shown,
 }
 
-impl Secrets {
+impl SecretDisplay {
     /// A header's value as it may be printed.
     #[must_use]
     pub fn value<'a>(self, name: &[u8], value: &'a [u8]) -> Cow<'a, [u8]> {
@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn credentials_and_queries_are_replaced_by_their_length() {
         let redacted = |name: &str, value: &str| {
-            let value = Secrets::Redacted
+            let value = SecretDisplay::Redacted
                 .value(name.as_bytes(), value.as_bytes())
                 .into_owned();
             String::from_utf8(value).unwrap()
@@ -117,6 +117,9 @@ mod tests {
             "/find?<redacted 6 bytes>"
         );
         assert_eq!(redacted("x-rpc-id", "go-000001"), "go-000001");
-        assert_eq!(Secrets::Shown.value(b"cookie", b"abc").as_ref(), b"abc");
+        assert_eq!(
+            SecretDisplay::Shown.value(b"cookie", b"abc").as_ref(),
+            b"abc"
+        );
     }
 }

@@ -5,7 +5,8 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use h2sniff::inspect::{Race, Verdict};
-use h2sniff::report::{self, Report, Secrets};
+use h2sniff::report::Report;
+use h2sniff::report::json::Json;
 use serde_json::Value;
 
 use crate::shared_material::Disagreements;
@@ -32,7 +33,7 @@ impl fmt::Display for Share {
 
 /// The JSON report without what tells of files, and without the sentence on copies.
 pub(crate) fn story(report: &Report) -> Value {
-    let mut story = report::to_json(report, Secrets::Redacted);
+    let mut story = Json::default().to_value(report).unwrap();
     story["capture"] = Value::Null;
     let anomalies = story["anomalies"].as_array_mut().unwrap();
     anomalies.retain(|odd| odd["layer"] != "tcp" || !is_expected(odd["text"].as_str().unwrap()));

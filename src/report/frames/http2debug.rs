@@ -1,16 +1,17 @@
 //! `frames --format http2debug`: the lines that GODEBUG=http2debug=2 would have written, as
 //! golang.org/x/net/http2 formats them, for both directions of every connection.
 
-use std::fmt::{self, Write};
+use std::fmt::{self, Write as _};
+use std::io::{self, Write as _};
 
-use super::Place;
+use super::{FrameContext, FrameFormat};
 use crate::decode::Direction;
 use crate::decode::http2::hpack::HeaderBlock;
 use crate::decode::http2::{ErrorCode, Flags, Frame, Payload, SettingId};
-use crate::report::redact::Secrets;
+use crate::report::redact::SecretDisplay;
 
 /// How much of a DATA frame the log shows, in bytes.
-pub(super) const LOGGED_DATA: usize = 256;
+const LOGGED_DATA: usize = 256;
 
 /// Whose log it would be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,40 +32,49 @@ impl LoggedSide {
     }
 }
 
-/// Writes a frame's line and, where it ends a header block, a line for each field.
-///
-/// # Errors
-///
-/// Those of `out`.
-pub fn http2debug(
-    out: &mut impl Write,
-    frame: &Frame<'_>,
-    place: Place,
-    side: LoggedSide,
-    secrets: Secrets,
-) -> fmt::Result {
-    let Place { client, server, .. } = place;
-    write!(
-        out,
-        "http2: Framer {client}-{server}: {} ",
-        side.verb(frame.direction)
-    )?;
-    summary(out, frame, secrets)?;
-    out.write_char('\n')?;
-    let block = match &frame.payload {
-        Payload::Headers { block, .. } | Payload::PushPromise { block, .. } => *block,
-        Payload::Continuation { block } => block.map(|ended| ended.block),
-        _ => None,
-    };
-    block.map_or(Ok(()), |block| fields(out, block, secrets))
+/// For each frame a line and, where it ends a header block, a line for each field.
+#[derive(Clone, Copy, Debug)]
+pub struct Http2Debug {
+    /// Whose log it would be.
+    pub side: LoggedSide,
+    /// How secrets are printed; payload of DATA is shown only together with them.
+    pub secrets: SecretDisplay,
 }
 
-fn summary(out: &mut impl Write, frame: &Frame<'_>, secrets: Secrets) -> fmt::Result {
+impl FrameFormat for Http2Debug {
+    fn write(
+        &self,
+        frame: &Frame<'_>,
+        context: &FrameContext,
+        out: &mut Vec<u8>,
+    ) -> io::Result<()> {
+        let FrameContext { client, server, .. } = context;
+        let verb = self.side.verb(frame.direction);
+        write!(out, "http2: Framer {client}-{server}: {verb} ")?;
+        summary(out, frame, self.secrets)?;
+        out.write_all(b"\n")?;
+        let block = match &frame.payload {
+            Payload::Headers { block, .. } | Payload::PushPromise { block, .. } => *block,
+            Payload::Continuation { block } => block.map(|ended| ended.block),
+            _ => None,
+        };
+        block.map_or(Ok(()), |block| fields(out, block, self.secrets))
+    }
+
+    fn data_bytes(&self) -> usize {
+        match self.secrets {
+            SecretDisplay::Shown => LOGGED_DATA,
+            SecretDisplay::Redacted => 0,
+        }
+    }
+}
+
+fn summary(out: &mut Vec<u8>, frame: &Frame<'_>, secrets: SecretDisplay) -> io::Result<()> {
     header(out, frame)?;
     match &frame.payload {
         Payload::Settings(settings) => {
             for (index, (id, value)) in settings.iter().enumerate() {
-                out.write_str(if index == 0 { ", settings: " } else { ", " })?;
+                write!(out, "{}", if index == 0 { ", settings: " } else { ", " })?;
                 setting(out, id)?;
                 write!(out, "={value}")?;
             }
@@ -72,8 +82,8 @@ fn summary(out: &mut impl Write, frame: &Frame<'_>, secrets: Secrets) -> fmt::Re
         }
         Payload::Data { length, prefix } => {
             let logged = prefix.get(..LOGGED_DATA).unwrap_or(prefix);
-            if secrets == Secrets::Redacted {
-                return out.write_str(" data=<redacted>");
+            if secrets == SecretDisplay::Redacted {
+                return out.write_all(b" data=<redacted>");
             }
             write!(out, " data={}", Quoted(logged))?;
             let omitted = (*length as usize).saturating_sub(LOGGED_DATA);
@@ -85,7 +95,7 @@ fn summary(out: &mut impl Write, frame: &Frame<'_>, secrets: Secrets) -> fmt::Re
         }
         Payload::WindowUpdate { increment } => {
             if frame.header.stream.0 == 0 {
-                out.write_str(" (conn)")?;
+                out.write_all(b" (conn)")?;
             }
             write!(out, " incr={increment}")
         }
@@ -100,27 +110,27 @@ fn summary(out: &mut impl Write, frame: &Frame<'_>, secrets: Secrets) -> fmt::Re
             write!(out, " Debug={}", Quoted(debug_data))
         }
         Payload::ResetStream { error } => {
-            out.write_str(" ErrCode=")?;
+            out.write_all(b" ErrCode=")?;
             error_code(out, *error)
         }
         _ => Ok(()),
     }
 }
 
-fn header(out: &mut impl Write, frame: &Frame<'_>) -> fmt::Result {
+fn header(out: &mut Vec<u8>, frame: &Frame<'_>) -> io::Result<()> {
     let header = frame.header;
     match header.kind.name() {
-        Some(name) => out.write_str(name)?,
+        Some(name) => out.write_all(name.as_bytes())?,
         None => write!(out, "UNKNOWN_FRAME_TYPE_{}", header.kind.0)?,
     }
     if header.flags != Flags::default() {
-        out.write_str(" flags=")?;
+        out.write_all(b" flags=")?;
         for (index, (bit, name)) in header.flags.named(header.kind).enumerate() {
             if index > 0 {
-                out.write_char('|')?;
+                out.write_all(b"|")?;
             }
             match name {
-                Some(name) => out.write_str(name)?,
+                Some(name) => out.write_all(name.as_bytes())?,
                 None => write!(out, "{bit:#x}")?,
             }
         }
@@ -131,38 +141,37 @@ fn header(out: &mut impl Write, frame: &Frame<'_>) -> fmt::Result {
     write!(out, " len={}", header.length)
 }
 
-fn setting(out: &mut impl Write, id: SettingId) -> fmt::Result {
+fn setting(out: &mut Vec<u8>, id: SettingId) -> io::Result<()> {
     match id.name() {
-        Some(name) => out.write_str(name),
+        Some(name) => out.write_all(name.as_bytes()),
         None => write!(out, "UNKNOWN_SETTING_{}", id.0),
     }
 }
 
-fn error_code(out: &mut impl Write, code: ErrorCode) -> fmt::Result {
+fn error_code(out: &mut Vec<u8>, code: ErrorCode) -> io::Result<()> {
     match code.name() {
-        Some(name) => out.write_str(name),
+        Some(name) => out.write_all(name.as_bytes()),
         None => write!(out, "unknown error code {:#x}", code.0),
     }
 }
 
-fn fields(out: &mut impl Write, block: &HeaderBlock, secrets: Secrets) -> fmt::Result {
+fn fields(out: &mut Vec<u8>, block: &HeaderBlock, secrets: SecretDisplay) -> io::Result<()> {
     for field in block.fields() {
-        out.write_str("http2: decoded hpack field header field ")?;
+        out.write_all(b"http2: decoded hpack field header field ")?;
         match field.name {
             Some(name) => write!(out, "{}", Quoted(name))?,
-            None => out.write_str("<unknown>")?,
+            None => out.write_all(b"<unknown>")?,
         }
-        out.write_str(" = ")?;
+        out.write_all(b" = ")?;
         match (field.name, field.value) {
             (Some(name), Some(value)) => write!(out, "{}", Quoted(&secrets.value(name, value)))?,
             (None, Some(value)) => write!(out, "{}", Quoted(&secrets.unnamed(value)))?,
-            (_, None) => out.write_str("<unknown>")?,
+            (_, None) => out.write_all(b"<unknown>")?,
         }
-        out.write_str(if field.sensitive {
-            " (sensitive)\n"
-        } else {
-            "\n"
-        })?;
+        if field.sensitive {
+            out.write_all(b" (sensitive)")?;
+        }
+        out.write_all(b"\n")?;
     }
     Ok(())
 }
@@ -185,7 +194,7 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-fn quote(out: &mut impl Write, character: char) -> fmt::Result {
+fn quote(out: &mut impl fmt::Write, character: char) -> fmt::Result {
     match character {
         '"' | '\\' => {
             out.write_char('\\')?;
@@ -213,15 +222,6 @@ fn is_printable(character: char) -> bool {
     let mut probe = ['a', character].iter().collect::<String>();
     probe.retain(|kept| kept != '\'');
     character == '\'' || probe.escape_debug().count() == probe.chars().count()
-}
-
-/// DATA is worth keeping up to this for a log that shows it.
-#[must_use]
-pub const fn logged_data(secrets: Secrets) -> usize {
-    match secrets {
-        Secrets::Shown => LOGGED_DATA,
-        Secrets::Redacted => 0,
-    }
 }
 
 #[cfg(test)]

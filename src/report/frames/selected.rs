@@ -13,15 +13,14 @@ const MAX_CALLERS: usize = 1 << 20;
 
 /// Picks frames one by one; with a method in the filter it remembers the streams that called it.
 #[derive(Clone, Debug)]
-pub struct Selected {
+pub(super) struct Selected {
     filter: Filter,
     callers: BTreeSet<(u32, u32)>,
 }
 
 impl Selected {
     /// Picks what `filter` asks for.
-    #[must_use]
-    pub fn new(filter: Filter) -> Self {
+    pub(super) fn new(filter: Filter) -> Self {
         Self {
             filter,
             callers: BTreeSet::new(),
@@ -29,7 +28,7 @@ impl Selected {
     }
 
     /// Whether a frame is asked for; `epoch` is the capture's first packet.
-    pub fn wants(&mut self, connection: u32, frame: &Frame<'_>, epoch: Timestamp) -> bool {
+    pub(super) fn wants(&mut self, connection: u32, frame: &Frame<'_>, epoch: Timestamp) -> bool {
         let stream = frame.header.stream.0;
         self.filter.wants_connection(connection)
             && self.filter.wants_stream(stream)
@@ -38,7 +37,7 @@ impl Selected {
     }
 
     /// A connection is over: nothing of its streams will be asked.
-    pub fn forget(&mut self, connection: u32) {
+    pub(super) fn forget(&mut self, connection: u32) {
         let of = (connection, 0)..=(connection, u32::MAX);
         let gone: Vec<_> = self.callers.range(of).copied().collect();
         for caller in gone {

@@ -1,56 +1,66 @@
 //! `frames`: one line a frame, for eyes.
 
-use std::fmt::{self, Write};
+use std::io::{self, Write as _};
 
-use super::super::json::frame::hex;
-use super::{Place, Style};
+use super::{FrameContext, FrameFormat};
 use crate::decode::Direction;
 use crate::decode::http2::hpack::HeaderBlock;
 use crate::decode::http2::{Frame, Payload};
+use crate::inspect::report::Files;
 use crate::report::escape;
-use crate::report::json::Files;
-use crate::report::redact::Secrets;
+use crate::report::json::Hex;
+use crate::report::redact::SecretDisplay;
 
-/// Writes a frame's line.
+/// A line a frame:
 ///
 /// ```text
-/// packet  elapsed    conn  direction  TYPE         stream  length  flags  what it says
+/// packet  elapsed    conn:stream  direction  TYPE  length  flags  what it says
 /// ```
-///
-/// # Errors
-///
-/// Those of `out`.
-#[allow(clippy::cast_precision_loss)]
-pub fn text(out: &mut impl Write, frame: &Frame<'_>, place: Place, style: Style) -> fmt::Result {
-    let stamp = frame.completed.stamp;
-    let header = frame.header;
-    let packet = match style.files {
-        Files::One => stamp.packet.to_string(),
-        Files::Several => format!("{}:{}", stamp.file, stamp.packet),
-    };
-    let elapsed = stamp.time.nanos_since(style.epoch) as f64 / 1e9;
-    let arrow = match frame.direction {
-        Direction::ClientToServer => "→",
-        Direction::ServerToClient => "←",
-    };
-    let call = format!("{}:{}", place.connection, header.stream);
-    let kind = header.kind.to_string();
-    write!(
-        out,
-        "{packet:>7} {elapsed:>12.6} {call:>9} {arrow} {kind:<13} {:>6}",
-        header.length
-    )?;
-    for (bit, name) in header.flags.named(header.kind) {
-        match name {
-            Some(name) => write!(out, " {name}")?,
-            None => write!(out, " {bit:#x}")?,
-        }
-    }
-    says(out, &frame.payload, style.secrets)?;
-    out.write_char('\n')
+#[derive(Clone, Copy, Debug)]
+pub struct FrameText {
+    /// Whether packets need their file named.
+    pub files: Files,
+    /// How secrets are printed.
+    pub secrets: SecretDisplay,
 }
 
-fn says(out: &mut impl Write, payload: &Payload<'_>, secrets: Secrets) -> fmt::Result {
+impl FrameFormat for FrameText {
+    fn write(
+        &self,
+        frame: &Frame<'_>,
+        context: &FrameContext,
+        out: &mut Vec<u8>,
+    ) -> io::Result<()> {
+        let stamp = frame.completed.stamp;
+        let header = frame.header;
+        let packet = match self.files {
+            Files::One => stamp.packet.to_string(),
+            Files::Several => format!("{}:{}", stamp.file, stamp.packet),
+        };
+        let elapsed = (stamp.time - context.epoch).as_secs_f64();
+        let arrow = match frame.direction {
+            Direction::ClientToServer => "→",
+            Direction::ServerToClient => "←",
+        };
+        let call = format!("{}:{}", context.connection, header.stream);
+        let kind = header.kind.to_string();
+        write!(
+            out,
+            "{packet:>7} {elapsed:>12.6} {call:>9} {arrow} {kind:<13} {:>6}",
+            header.length
+        )?;
+        for (bit, name) in header.flags.named(header.kind) {
+            match name {
+                Some(name) => write!(out, " {name}")?,
+                None => write!(out, " {bit:#x}")?,
+            }
+        }
+        says(out, &frame.payload, self.secrets)?;
+        out.write_all(b"\n")
+    }
+}
+
+fn says(out: &mut Vec<u8>, payload: &Payload<'_>, secrets: SecretDisplay) -> io::Result<()> {
     match payload {
         Payload::Headers {
             block: Some(block), ..
@@ -64,7 +74,7 @@ fn says(out: &mut impl Write, payload: &Payload<'_>, secrets: Secrets) -> fmt::R
             .iter()
             .try_for_each(|(id, value)| write!(out, " {id}={value}")),
         Payload::WindowUpdate { increment } => write!(out, " +{increment}"),
-        Payload::Ping(payload) => write!(out, " {}", hex(payload)),
+        Payload::Ping(payload) => write!(out, " {}", Hex(payload)),
         Payload::ResetStream { error } => write!(out, " {error}"),
         Payload::GoAway {
             last_stream_id,
@@ -90,7 +100,7 @@ fn says(out: &mut impl Write, payload: &Payload<'_>, secrets: Secrets) -> fmt::R
     }
 }
 
-fn fields(out: &mut impl Write, block: &HeaderBlock, secrets: Secrets) -> fmt::Result {
+fn fields(out: &mut Vec<u8>, block: &HeaderBlock, secrets: SecretDisplay) -> io::Result<()> {
     for field in block.fields() {
         let name = field.name.map_or_else(|| "?".into(), escape::terminal);
         let value = match (field.name, field.value) {

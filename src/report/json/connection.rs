@@ -1,126 +1,232 @@
-//! `connections[].tcp`, `flow_control`, `concurrency` and the times of PINGs: what a connection waited
-//! for.
+//! A connection: one of `connections`, and the bodies of the live events `connection` and `goaway`.
 
-use serde_json::{Value, json};
+use std::net::SocketAddr;
 
-use super::{Files, milliseconds, with_packet};
-use crate::decode::Durations;
-use crate::decode::tcp::{PathStats, Reset};
-use crate::inspect::{ConnectionRecord, Lack, Traffic, Verdict, Waits};
+use serde::Serialize;
 
-/// One of `connections[].tcp`. `rtt_ms` is of the whole path, the sides' `rtt_ms` of the part of it
-/// beyond the point of capture, as seen by what that side sent.
-pub(super) fn tcp(record: &ConnectionRecord, files: Files) -> Value {
-    let network = &record.network;
-    let round_trip = network.round_trip().map(|round_trip| {
-        json!({
-            "min": milliseconds(round_trip.least.as_nanos()),
-            "median": milliseconds(round_trip.median.as_nanos()),
-            "max": milliseconds(round_trip.most.as_nanos()),
-        })
-    });
-    let silence = network.longest_silence();
-    let silence = silence.map(|(_, silence)| milliseconds(silence.lasted.as_nanos()));
-    let reset = network.reset();
-    let reset_from = reset.map(|(by, reset)| match reset.is_foreign() {
-        true => "between",
-        false => by.sender(),
-    });
-    json!({
-        "retransmissions": network.retransmissions(),
-        "missing_bytes": record.missing.bytes,
-        "segments": network.segments(),
-        "rtt_ms": round_trip,
-        "zero_windows": network.zero_windows(),
-        "longest_silence_ms": silence,
-        "reset_from": reset_from,
-        "client": vitals(&network.sides.client, files),
-        "server": vitals(&network.sides.server, files),
-    })
+use super::network::{
+    ConcurrencyJson, DurationsJson, FlowControlJson, GapsJson, TcpJson, durations,
+};
+use super::value::{BothSides, Each, PacketNumber, SettingsJson, Shown, Text, time, transport};
+use crate::capture::Timestamp;
+use crate::decode::http2::ErrorCode;
+use crate::decode::tcp::Ending;
+use crate::decode::tls::{CipherSuite, Facts, Version};
+use crate::decode::{Guess, Recognition};
+use crate::inspect::diagnosis::Confidence;
+use crate::inspect::report::Files;
+use crate::inspect::{Close, ConnectionRecord, GoAway, PingCounts};
+
+/// The twin of [`ConnectionRecord`].
+#[derive(Serialize, Debug)]
+pub(super) struct ConnectionJson<'a> {
+    conn: u32,
+    tcp_stream: u32,
+    client: SocketAddr,
+    server: SocketAddr,
+    transport: &'static str,
+    preface_seen: bool,
+    recognition: Option<RecognisedBy>,
+    opened: Option<Shown<Timestamp>>,
+    closed: Option<Shown<Timestamp>>,
+    close: Option<CloseJson>,
+    streams: StreamCounts,
+    goaways: Each<'a, GoAway, Files, GoAwayJson<'a>>,
+    settings: BothSides<Option<SettingsJson<'a>>>,
+    pings: PingsJson,
+    tcp: TcpJson,
+    missing: GapsJson,
+    flow_control: Option<FlowControlJson>,
+    concurrency: Option<ConcurrencyJson>,
+    client_stack: Option<Text<'a>>,
+    server_stack: Option<Text<'a>>,
+    tls: Option<TlsJson<'a>>,
 }
 
-/// One of `connections[].missing`: what was not captured, where it first shows, and what that costs.
-pub(super) fn missing(record: &ConnectionRecord, files: Files) -> Value {
-    let missing = &record.missing;
-    let lack = |lack: Lack| {
-        let value = json!({ "holes": lack.holes, "bytes": lack.bytes });
-        with_packet(value, "packet", lack.first, files)
-    };
-    json!({
-        "client": lack(missing.from_client),
-        "server": lack(missing.from_server),
-        "losses": missing.losses,
-        "given_up": missing.given_up,
-        "given_up_streams": missing.streams,
-        "unjudged_rpcs": record.verdicts.of(Verdict::Unknown),
-        "unknown_methods": missing.methods,
-    })
-}
-
-/// What each side waited before full windows; null where the windows could not be followed.
-pub(super) fn flow_control(traffic: &Traffic) -> Value {
-    let waited = |waits: &Waits| {
-        let longest = waits.longest.iter().map(|stall| stall.nanos).max();
-        json!({
-            "stalls": waits.count,
-            "stalled_ms": milliseconds(waits.nanos),
-            "longest_ms": longest.map(milliseconds),
-        })
-    };
-    match (&traffic.client_waits, &traffic.server_waits) {
-        (Some(client), Some(server)) => {
-            json!({ "client": waited(client), "server": waited(server) })
+impl<'a> ConnectionJson<'a> {
+    pub(super) fn new(record: &'a ConnectionRecord, files: Files) -> Self {
+        Self {
+            conn: record.number,
+            tcp_stream: record.tcp_stream,
+            client: record.client,
+            server: record.server,
+            transport: transport(record.transport),
+            preface_seen: record.preface_seen,
+            recognition: RecognisedBy::new(record.preface_seen, record.guess),
+            opened: time(record.opened),
+            closed: time(record.close.map(|close| close.stamp)),
+            close: record.close.map(|close| CloseJson::new(close, files)),
+            streams: StreamCounts {
+                opened: record.streams_opened,
+                highest: record.highest_stream,
+            },
+            goaways: Each::new(&record.goaways, files, GoAwayJson::new),
+            settings: settings(record),
+            pings: PingsJson::new(&record.pings),
+            tcp: TcpJson::new(record, files),
+            missing: GapsJson::new(record, files),
+            flow_control: FlowControlJson::new(&record.traffic),
+            concurrency: record.traffic.at_limit.map(ConcurrencyJson::from),
+            client_stack: record.user_agent.as_deref().map(Text::from),
+            server_stack: record.server_header.as_deref().map(Text::from),
+            tls: record.tls.as_ref().map(TlsJson::new),
         }
-        _ => Value::Null,
     }
 }
 
-/// The time at the server's limit of concurrent streams; null where it was never reached.
-pub(super) fn concurrency(traffic: &Traffic) -> Value {
-    let Some(at_limit) = traffic.at_limit else {
-        return Value::Null;
-    };
-    json!({
-        "limit": at_limit.limit,
-        "at_limit_ms": milliseconds(at_limit.nanos),
-        "longest_ms": milliseconds(at_limit.longest_nanos),
-        "stays": at_limit.stays,
-        "refills": at_limit.refills,
-    })
+/// The latest settings of both sides.
+pub(in crate::report) fn settings(
+    record: &ConnectionRecord,
+) -> BothSides<Option<SettingsJson<'_>>> {
+    BothSides {
+        client: record.client_settings.as_deref().map(SettingsJson),
+        server: record.server_settings.as_deref().map(SettingsJson),
+    }
 }
 
-/// How many, and the least, about the middle one and the most in milliseconds; null for none.
-pub(super) fn durations(durations: &Durations) -> Value {
-    let Some(((least, median), most)) = durations
-        .least()
-        .zip(durations.median())
-        .zip(durations.most())
-    else {
-        return Value::Null;
-    };
-    json!({
-        "samples": durations.count(),
-        "min": milliseconds(least.as_nanos()),
-        "median": milliseconds(median.as_nanos()),
-        "max": milliseconds(most.as_nanos()),
-    })
+/// The body of the live event `connection`: what is known of one when it is recognised.
+#[derive(Serialize, Debug)]
+pub(super) struct NewConnectionJson {
+    conn: u32,
+    tcp_stream: u32,
+    client: SocketAddr,
+    server: SocketAddr,
+    transport: &'static str,
+    preface_seen: bool,
+    opened: Option<Shown<Timestamp>>,
 }
 
-fn vitals(vitals: &PathStats, files: Files) -> Value {
-    json!({
-        "segments": vitals.segments,
-        "retransmissions": vitals.retransmissions,
-        "rtt_ms": durations(&vitals.round_trips),
-        "zero_windows": vitals.zero_windows,
-        "longest_silence_ms": vitals.longest_silence().map(|silence| milliseconds(silence.lasted.as_nanos())),
-        "reset": vitals.reset.map(|reset| told(reset, files)),
-    })
+impl NewConnectionJson {
+    pub(super) fn new(number: u32, recognition: &Recognition) -> Self {
+        Self {
+            conn: number,
+            tcp_stream: recognition.tcp_stream,
+            client: recognition.client,
+            server: recognition.server,
+            transport: transport(recognition.transport),
+            preface_seen: recognition.preface_seen,
+            opened: time(recognition.opened),
+        }
+    }
 }
 
-fn told(reset: Reset, files: Files) -> Value {
-    let value = json!({
-        "hop_limit": reset.hop_limit,
-        "usual_hop_limits": reset.usual_hop_limits.map(|(least, most)| [least, most]),
-    });
-    with_packet(value, "packet", Some(reset.stamp), files)
+/// What a connection was recognised by, and how sure that is of its protocol and of who its client is.
+#[derive(Serialize, Debug)]
+struct RecognisedBy {
+    by: &'static str,
+    confidence: &'static str,
+}
+
+impl RecognisedBy {
+    fn new(preface_seen: bool, guess: Option<Guess>) -> Option<Self> {
+        let (by, confidence) = match guess {
+            None if !preface_seen => return None,
+            None => ("preface", Confidence::Certain),
+            Some(Guess::Frames) => ("frames", Confidence::Likely),
+            Some(Guess::FramesAndPorts) => ("frames_and_ports", Confidence::Possible),
+        };
+        let confidence = confidence.name();
+        Some(Self { by, confidence })
+    }
+}
+
+#[derive(Serialize, Debug)]
+struct CloseJson {
+    by: &'static str,
+    how: &'static str,
+    #[serde(flatten)]
+    packet: PacketNumber,
+}
+
+impl CloseJson {
+    fn new(close: Close, files: Files) -> Self {
+        Self {
+            by: close.by.sender(),
+            how: match close.ending {
+                Ending::Fin => "fin",
+                Ending::Rst => "rst",
+            },
+            packet: PacketNumber::new(Some(close.stamp), files),
+        }
+    }
+}
+
+#[derive(Serialize, Debug)]
+struct StreamCounts {
+    opened: u64,
+    highest: u32,
+}
+
+/// The twin of [`GoAway`].
+#[derive(Serialize, Debug)]
+pub(super) struct GoAwayJson<'a> {
+    from: &'static str,
+    /// Left out of a live event, whose own time it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<Shown<Timestamp>>,
+    last_stream_id: u32,
+    error: Shown<ErrorCode>,
+    debug_data: Text<'a>,
+    streams_beyond: u64,
+    #[serde(flatten)]
+    packet: PacketNumber,
+}
+
+impl<'a> GoAwayJson<'a> {
+    pub(super) fn new(goaway: &'a GoAway, files: Files) -> Self {
+        Self {
+            from: goaway.from.sender(),
+            time: time(Some(goaway.stamp)),
+            last_stream_id: goaway.last_stream_id.0,
+            error: Shown(goaway.error),
+            debug_data: Text::from(&*goaway.debug_data),
+            streams_beyond: goaway.streams_beyond,
+            packet: PacketNumber::new(Some(goaway.stamp), files),
+        }
+    }
+
+    pub(super) fn without_time(self) -> Self {
+        Self { time: None, ..self }
+    }
+}
+
+#[derive(Serialize, Debug)]
+struct PingsJson {
+    client: u64,
+    server: u64,
+    unanswered: u64,
+    rtt_ms: BothSides<Option<DurationsJson>>,
+}
+
+impl PingsJson {
+    fn new(pings: &PingCounts) -> Self {
+        Self {
+            client: pings.client,
+            server: pings.server,
+            unanswered: pings.unanswered,
+            rtt_ms: BothSides {
+                client: durations(&pings.client_round_trips),
+                server: durations(&pings.server_round_trips),
+            },
+        }
+    }
+}
+
+#[derive(Serialize, Debug)]
+struct TlsJson<'a> {
+    version: Option<Shown<Version>>,
+    cipher: Option<Shown<CipherSuite>>,
+    alpn: Option<Text<'a>>,
+    server_name: Option<&'a str>,
+}
+
+impl<'a> TlsJson<'a> {
+    fn new(facts: &'a Facts) -> Self {
+        Self {
+            version: facts.version.map(Shown),
+            cipher: facts.cipher.map(Shown),
+            alpn: facts.alpn.as_deref().map(Text::from),
+            server_name: facts.server_name.as_deref(),
+        }
+    }
 }

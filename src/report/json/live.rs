@@ -1,121 +1,201 @@
-//! One event a line, as JSON.
+//! `live --format json`: one event a line.
+//!
+//! In: what became certain. Out: an object that begins with `event` and `time`, its body's fields after
+//! them.
 
-use serde_json::{Value, json};
+use std::io::{self, Write};
 
-use super::super::live::Status;
+use serde::Serialize;
+
+use super::connection::{GoAwayJson, NewConnectionJson};
+use super::finding::FindingJson;
+use super::rpc::RpcJson;
+use super::value::{BothSides, Shown};
+use super::{Json, ReportJson};
 use crate::capture::Timestamp;
+use crate::inspect::News;
 use crate::inspect::diagnosis::Finding;
-use crate::inspect::{Ends, News};
-use crate::report::json::{
-    connection_seen, finding as finding_body, go_away, report as whole, rpc,
-};
-use crate::report::{Files, Report, Secrets};
+use crate::inspect::report::{Files, LiveStatus, Report};
+use crate::report::live::{LiveFormat, Recorded};
+use std::net::SocketAddr;
 
-/// What became certain.
-#[must_use]
-pub fn news(news: &News, secrets: Secrets) -> Value {
-    match news {
-        News::Connection {
-            number,
-            recognition,
-        } => {
-            let first = recognition.opened.unwrap_or(recognition.recognised);
-            event(
-                "connection",
-                first.time,
-                connection_seen(*number, recognition),
-            )
+impl LiveFormat for Json {
+    fn news(&self, news: &News, out: &mut dyn Write) -> io::Result<()> {
+        match news {
+            News::Connection {
+                number,
+                recognition,
+            } => {
+                let first = recognition.opened.unwrap_or(recognition.recognised);
+                let body = NewConnectionJson::new(*number, recognition);
+                line("connection", first.time, body, out)
+            }
+            News::GoAway {
+                connection,
+                ends,
+                goaway,
+            } => {
+                let body = GoAwayEvent {
+                    conn: *connection,
+                    ends: (*ends).into(),
+                    goaway: GoAwayJson::new(goaway, Files::One).without_time(),
+                };
+                line("goaway", goaway.stamp.time, body, out)
+            }
+            News::Rpc { since, ends, rpc } => {
+                let body = RpcEvent {
+                    rpc: RpcJson::new(rpc, (Files::One, self.secrets)),
+                    ends: (*ends).into(),
+                };
+                line("rpc", *since, body, out)
+            }
         }
-        News::GoAway {
-            connection,
-            ends,
-            goaway,
-        } => {
-            let mut body = json!({ "conn": connection });
-            extend(&mut body, between(*ends));
-            extend(&mut body, go_away(goaway, Files::One));
-            event("goaway", goaway.stamp.time, body)
-        }
-        News::Rpc {
-            since,
-            ends,
-            rpc: call,
-        } => {
-            let mut body = rpc(call, Files::One, secrets);
-            extend(&mut body, between(*ends));
-            event("rpc", *since, body)
-        }
+    }
+
+    fn finding(&self, time: Timestamp, finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
+        line("finding", time, FindingJson::new(finding, Files::One), out)
+    }
+
+    fn recorded(&self, recorded: &Recorded<'_>, out: &mut dyn Write) -> io::Result<()> {
+        let body = RecordingEvent {
+            path: recorded.path,
+            reason: recorded.reason,
+            packets: recorded.packets,
+        };
+        line("recording", recorded.time, body, out)
+    }
+
+    fn status(&self, status: &LiveStatus, out: &mut dyn Write) -> io::Result<()> {
+        line("status", status.time, StatusEvent::new(status), out)
+    }
+
+    fn report(&self, time: Timestamp, report: &Report, out: &mut dyn Write) -> io::Result<()> {
+        let report = ReportJson::new(report, self.secrets);
+        line("report", time, ReportEvent { report }, out)
     }
 }
 
-/// A finding, new or grown.
-#[must_use]
-pub fn finding(time: Timestamp, finding: &Finding) -> Value {
-    event("finding", time, finding_body(finding, Files::One))
-}
-
-/// How the watch is doing.
-#[must_use]
-pub fn status(status: &Status) -> Value {
-    let methods = status.progress.methods.total();
-    let body = json!({
-        "packets": status.progress.packets,
-        "bytes": status.progress.bytes,
-        "received": status.received,
-        "drops": {
-            "kernel": status.drops.kernel,
-            "interface": status.drops.interface,
-            "queue": status.drops.queue,
-        },
-        "connections": {
-            "seen": status.connections,
-            "open": status.progress.open_connections,
-            "evicted": status.progress.evicted_connections,
-        },
-        "rpcs": {
-            "ended": methods.total(),
-            "died": methods.deaths(),
-            "per_second": (status.rpcs_per_second * 10.0).round() / 10.0,
-        },
-        "given_up": {
-            "connections": status.progress.given_up.connections,
-            "rpcs": status.progress.given_up.rpcs,
-        },
-        "interfaces_away": status.interfaces_away,
-        "memory_bytes": status.memory,
-    });
-    event("status", status.time, body)
-}
-
-/// A recording was written, and why.
-#[must_use]
-pub fn recording(time: Timestamp, path: &str, reason: &str, packets: u64) -> Value {
-    let body = json!({ "path": path, "reason": reason, "packets": packets });
-    event("recording", time, body)
-}
-
-/// The whole report, last of all.
-#[must_use]
-pub fn report(time: Timestamp, report: &Report, secrets: Secrets) -> Value {
-    event("report", time, json!({ "report": whole(report, secrets) }))
-}
-
-fn event(name: &str, time: Timestamp, body: Value) -> Value {
-    let mut value = json!({ "event": name, "time": time.to_string() });
-    extend(&mut value, body);
-    value
-}
-
-fn between(ends: Ends) -> Value {
-    json!({ "client": ends.client.to_string(), "server": ends.server.to_string() })
-}
-
-/// Adds `more`'s entries, of which those that are there already stay.
-fn extend(value: &mut Value, more: Value) {
-    let (Some(object), Value::Object(more)) = (value.as_object_mut(), more) else {
-        return;
+fn line(
+    event: &'static str,
+    time: Timestamp,
+    body: impl Serialize,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let event = EventJson {
+        event,
+        time: Shown(time),
+        body,
     };
-    for (key, value) in more {
-        object.entry(key).or_insert(value);
+    serde_json::to_writer(&mut *out, &event)?;
+    out.write_all(b"\n")
+}
+
+#[derive(Serialize)]
+struct EventJson<B> {
+    event: &'static str,
+    time: Shown<Timestamp>,
+    #[serde(flatten)]
+    body: B,
+}
+
+#[derive(Serialize)]
+struct GoAwayEvent<'a> {
+    conn: u32,
+    #[serde(flatten)]
+    ends: BothSides<SocketAddr>,
+    #[serde(flatten)]
+    goaway: GoAwayJson<'a>,
+}
+
+#[derive(Serialize)]
+struct RpcEvent<'a> {
+    #[serde(flatten)]
+    rpc: RpcJson<'a>,
+    #[serde(flatten)]
+    ends: BothSides<SocketAddr>,
+}
+
+#[derive(Serialize)]
+struct RecordingEvent<'a> {
+    path: &'a str,
+    reason: &'a str,
+    packets: u64,
+}
+
+#[derive(Serialize)]
+struct ReportEvent<'a> {
+    report: ReportJson<'a>,
+}
+
+#[derive(Serialize)]
+struct StatusEvent {
+    packets: u64,
+    bytes: u64,
+    received: u64,
+    drops: DropsJson,
+    connections: ConnectionCounts,
+    rpcs: RpcCounts,
+    given_up: UnlistedCounts,
+    interfaces_away: u64,
+    memory_bytes: Option<u64>,
+}
+
+impl StatusEvent {
+    fn new(status: &LiveStatus) -> Self {
+        let progress = &status.progress;
+        let methods = progress.methods.total();
+        Self {
+            packets: progress.packets,
+            bytes: progress.bytes,
+            received: status.received,
+            drops: DropsJson {
+                kernel: status.drops.kernel,
+                interface: status.drops.interface,
+                queue: status.drops.queue,
+            },
+            connections: ConnectionCounts {
+                seen: status.connections,
+                open: progress.open_connections,
+                evicted: progress.evicted_connections,
+            },
+            rpcs: RpcCounts {
+                ended: methods.total(),
+                died: methods.deaths(),
+                per_second: (status.rpcs_per_second * 10.0).round() / 10.0,
+            },
+            given_up: UnlistedCounts {
+                connections: progress.given_up.connections,
+                rpcs: progress.given_up.rpcs,
+            },
+            interfaces_away: status.interfaces_away,
+            memory_bytes: status.memory,
+        }
     }
+}
+
+#[derive(Serialize)]
+struct DropsJson {
+    kernel: u64,
+    interface: u64,
+    queue: u64,
+}
+
+#[derive(Serialize)]
+struct ConnectionCounts {
+    seen: u64,
+    open: usize,
+    evicted: u64,
+}
+
+#[derive(Serialize)]
+struct RpcCounts {
+    ended: u64,
+    died: u64,
+    per_second: f64,
+}
+
+#[derive(Serialize)]
+struct UnlistedCounts {
+    connections: u64,
+    rpcs: u64,
 }

@@ -1,12 +1,11 @@
-//! `live`: what became certain, as it becomes certain, and the numbers of a watch that goes on.
+//! `live`: what became certain, as it becomes certain, and the numbers of a capture that goes on.
 //!
-//! In: [`News`](crate::inspect::News), findings, a [`Status`]. Out: a line of JSON or of text for each
-//! ([`json`], [`text`]), and all numbers for Prometheus ([`prometheus`]). What never happens here: a
-//! clock, or a label whose values have no bound.
+//! In: [`News`](crate::inspect::News), findings, a [`LiveStatus`](crate::inspect::report::LiveStatus).
+//! Out: lines in a [`LiveFormat`], and all numbers for Prometheus ([`prometheus`]), whose labels have a
+//! bounded number of values.
 
+mod format;
 pub mod prometheus;
-pub mod text;
+mod text;
 
-mod status;
-
-pub use status::{Drops, FindingCounts, GoAwayCounts, Progress, Status};
+pub use format::{LiveFormat, Recorded};

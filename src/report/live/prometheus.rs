@@ -5,30 +5,30 @@
 
 use std::fmt::Write as _;
 
-use super::Status;
+use crate::inspect::report::LiveStatus;
 use crate::inspect::{Method, Verdict};
 use crate::report::escape;
 
 /// What `Content-Type` says of it.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The whole page.
+/// All families of metrics, as a scrape answers them.
 #[must_use]
-pub fn render(status: &Status) -> String {
-    let mut page = Page::default();
+pub fn render(status: &LiveStatus) -> String {
+    let mut out = Exposition::default();
     let progress = &status.progress;
-    page.counter("packets_total", "Packets analysed", progress.packets);
-    page.counter(
+    out.counter("packets_total", "Packets analysed", progress.packets);
+    out.counter(
         "captured_bytes_total",
         "Bytes of packets analysed",
         progress.bytes,
     );
-    page.counter(
+    out.counter(
         "received_packets_total",
         "Packets that passed the filter, as the kernel counts them",
         status.received,
     );
-    page.family(
+    out.family(
         "dropped_packets_total",
         "counter",
         "Packets not analysed, by the place that lost them",
@@ -38,25 +38,25 @@ pub fn render(status: &Status) -> String {
         ("interface", status.drops.interface),
         ("queue", status.drops.queue),
     ] {
-        page.sample("dropped_packets_total", &[("place", place)], count);
+        out.sample("dropped_packets_total", &[("place", place)], count);
     }
-    page.counter(
+    out.counter(
         "connections_total",
         "HTTP/2 connections seen",
         status.connections,
     );
-    page.gauge(
+    out.gauge(
         "connections_open",
         "HTTP/2 connections followed",
         progress.open_connections as u64,
     );
-    page.counter(
+    out.counter(
         "connections_evicted_total",
         "Connections let go because nothing was heard of them",
         progress.evicted_connections,
     );
-    methods(&mut page, status);
-    page.family("goaways_total", "counter", "GOAWAY frames");
+    methods(&mut out, status);
+    out.family("goaways_total", "counter", "GOAWAY frames");
     for ((from, announcement, error), count) in status.goaways.iter() {
         let kind = if *announcement {
             "announcement"
@@ -65,56 +65,56 @@ pub fn render(status: &Status) -> String {
         };
         let error = error.map_or_else(|| "other".to_owned(), |error| error.to_string());
         let labels = [("from", *from), ("kind", kind), ("error", &error)];
-        page.sample("goaways_total", &labels, *count);
+        out.sample("goaways_total", &labels, *count);
     }
-    page.family(
+    out.family(
         "findings_total",
         "counter",
         "Findings told, again whenever one has grown",
     );
     for ((rule, severity), count) in status.findings.iter() {
         let labels = [("rule", *rule), ("severity", severity.name())];
-        page.sample("findings_total", &labels, *count);
+        out.sample("findings_total", &labels, *count);
     }
-    page.family(
+    out.family(
         "given_up_total",
         "counter",
         "What a report no longer lists, to stay small",
     );
-    page.sample(
+    out.sample(
         "given_up_total",
         &[("what", "connections")],
         progress.given_up.connections,
     );
-    page.sample(
+    out.sample(
         "given_up_total",
         &[("what", "rpcs")],
         progress.given_up.rpcs,
     );
-    page.counter("recordings_total", "Recordings written", status.recordings);
-    page.counter(
+    out.counter("recordings_total", "Recordings written", status.recordings);
+    out.counter(
         "recordings_failed_total",
         "Recordings that could not be written",
         status.recordings_failed,
     );
-    page.gauge(
+    out.gauge(
         "interfaces_away",
         "Interfaces that went down or away",
         status.interfaces_away,
     );
     if let Some(memory) = status.memory {
-        page.gauge("memory_bytes", "Resident memory", memory);
+        out.gauge("memory_bytes", "Resident memory", memory);
     }
-    page.0
+    out.0
 }
 
-fn methods(page: &mut Page, status: &Status) {
+fn methods(out: &mut Exposition, status: &LiveStatus) {
     let methods = &status.progress.methods;
-    page.family("rpcs_total", "counter", "RPCs ended, by method");
+    out.family("rpcs_total", "counter", "RPCs ended, by method");
     for (method, counts) in methods.iter() {
-        page.sample("rpcs_total", &[("method", &name(method))], counts.total());
+        out.sample("rpcs_total", &[("method", &name(method))], counts.total());
     }
-    page.family(
+    out.family(
         "rpcs_failed_total",
         "counter",
         "RPCs that did not simply succeed, by method and verdict",
@@ -127,17 +127,17 @@ fn methods(page: &mut Page, status: &Status) {
             let count = counts.of(verdict);
             if count > 0 {
                 let labels = [("method", &*name(method)), ("verdict", verdict.name())];
-                page.sample("rpcs_failed_total", &labels, count);
+                out.sample("rpcs_failed_total", &labels, count);
             }
         }
     }
-    page.family(
+    out.family(
         "rpcs_died_total",
         "counter",
         "RPCs that died: neither answered nor unknowable",
     );
     for (method, counts) in methods.iter() {
-        page.sample(
+        out.sample(
             "rpcs_died_total",
             &[("method", &name(method))],
             counts.deaths(),
@@ -154,10 +154,11 @@ fn name(method: Method<'_>) -> String {
     }
 }
 
+/// Text in the exposition format, family by family.
 #[derive(Debug, Default)]
-struct Page(String);
+struct Exposition(String);
 
-impl Page {
+impl Exposition {
     fn counter(&mut self, name: &str, help: &str, value: u64) {
         self.family(name, "counter", help);
         self.sample(name, &[], value);
@@ -200,15 +201,15 @@ mod tests {
 
     #[test]
     fn labels_are_quoted_and_families_have_a_type() {
-        let mut page = Page::default();
-        page.family("rpcs_total", "counter", "RPCs");
-        page.sample(
+        let mut out = Exposition::default();
+        out.family("rpcs_total", "counter", "RPCs");
+        out.sample(
             "rpcs_total",
             &[("method", "/a\"b\\c\n"), ("verdict", "ok")],
             3,
         );
         assert_eq!(
-            page.0,
+            out.0,
             "# HELP h2sniff_rpcs_total RPCs\n# TYPE h2sniff_rpcs_total counter\n\
              h2sniff_rpcs_total{method=\"/a\\\"b\\\\c\\n\",verdict=\"ok\"} 3\n"
         );

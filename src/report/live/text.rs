@@ -1,17 +1,41 @@
-//! One line a thing for a terminal, and the line that says how the watch is doing.
+//! `live` for a terminal: a line for each thing that became certain, and the line of numbers below them.
+
+use std::io::{self, Write};
 
 use colored::Colorize as _;
 
-use super::Status;
+use super::LiveFormat;
 use crate::capture::Timestamp;
 use crate::inspect::diagnosis::{Finding, Severity};
+use crate::inspect::report::{LiveStatus, Report};
 use crate::inspect::{News, Processed, Race, Rpc};
 use crate::report::escape;
-use crate::report::redact::Secrets;
+use crate::report::redact::SecretDisplay;
+use crate::report::text::Text;
+
+impl LiveFormat for Text {
+    fn news(&self, news: &News, out: &mut dyn Write) -> io::Result<()> {
+        match self::news(news, self.secrets) {
+            Some(line) => writeln!(out, "{line}"),
+            None => Ok(()),
+        }
+    }
+
+    fn finding(&self, time: Timestamp, finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{}", self::finding(time, finding))
+    }
+
+    fn report(&self, _time: Timestamp, report: &Report, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(self.render(report).as_bytes())
+    }
+
+    fn status_line(&self, status: &LiveStatus) -> Option<String> {
+        Some(self::status(status))
+    }
+}
 
 /// What became certain; `None` for what is no news to a person, such as each connection.
-#[must_use]
-pub fn news(news: &News, secrets: Secrets) -> Option<String> {
+fn news(news: &News, secrets: SecretDisplay) -> Option<String> {
     match news {
         News::Connection { .. } => None,
         News::GoAway {
@@ -68,8 +92,7 @@ pub fn news(news: &News, secrets: Secrets) -> Option<String> {
 }
 
 /// A finding, new or grown.
-#[must_use]
-pub fn finding(time: Timestamp, finding: &Finding) -> String {
+fn finding(time: Timestamp, finding: &Finding) -> String {
     let name = format!("{:<7}", finding.severity.name());
     let name = match finding.severity {
         Severity::Error => name.red().bold(),
@@ -86,8 +109,7 @@ pub fn finding(time: Timestamp, finding: &Finding) -> String {
 }
 
 /// How the watch is doing, in less than a terminal's width.
-#[must_use]
-pub fn status(status: &Status) -> String {
+fn status(status: &LiveStatus) -> String {
     let calls = status.progress.methods.total();
     let mut line = format!(
         "{} connections, {:.0} RPCs/s, {} RPCs, {} died, {} packets",

@@ -9,8 +9,11 @@ mod section;
 #[cfg(test)]
 mod tests;
 
+use std::io::{self, Write};
+
 use super::escape::{markdown as sentence, markdown_code};
-use super::redact::Secrets;
+use super::format::ReportFormat;
+use super::redact::SecretDisplay;
 use super::units::count;
 use super::view::{Story, packet};
 use crate::inspect::report::Report;
@@ -24,7 +27,7 @@ pub struct Markdown {
     /// How many victims of a kind are shown.
     pub limit: usize,
     /// Whether secrets are shown.
-    pub secrets: Secrets,
+    pub secrets: SecretDisplay,
 }
 
 impl Markdown {
@@ -49,6 +52,12 @@ impl Markdown {
             ),
         );
         out
+    }
+}
+
+impl ReportFormat for Markdown {
+    fn write(&self, report: &Report, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(self.render(report).as_bytes())
     }
 }
 

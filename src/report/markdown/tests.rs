@@ -6,7 +6,7 @@ use crate::report::view::tests::{hostile, many, mixed};
 fn markdown(report: &Report) -> String {
     Markdown {
         limit: 3,
-        secrets: Secrets::Redacted,
+        secrets: SecretDisplay::Redacted,
     }
     .render(report)
 }

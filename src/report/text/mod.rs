@@ -12,11 +12,14 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use std::io::{self, Write};
+
 use colored::Colorize as _;
 
 use super::display_width::width;
 use super::escape;
-use super::redact::Secrets;
+use super::format::ReportFormat;
+use super::redact::SecretDisplay;
 use super::units::{count, counted};
 use super::view::{Fate, Next, Story, Toll, label, packet};
 use crate::inspect::Processed;
@@ -29,7 +32,7 @@ pub struct Text {
     /// How many victims of a kind are shown.
     pub limit: usize,
     /// Whether secrets are shown.
-    pub secrets: Secrets,
+    pub secrets: SecretDisplay,
 }
 
 impl Text {
@@ -55,6 +58,12 @@ impl Text {
         oddities(&mut page, &story);
         next(&mut page, &story.next);
         page.into_text()
+    }
+}
+
+impl ReportFormat for Text {
+    fn write(&self, report: &Report, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(self.render(report).as_bytes())
     }
 }
 

@@ -5,9 +5,9 @@ use colored::Colorize as _;
 use super::layout::{Page, Paint, WIDTH, more};
 use super::table::{Fit, Table};
 use crate::inspect::diagnosis::Severity;
+use crate::inspect::report::Files;
 use crate::report::display_width::{shortened, width};
 use crate::report::escape;
-use crate::report::json::Files;
 use crate::report::units::{count, counted};
 use crate::report::view::{Cell, Chapter, Column, Grid, Subject, Victim, packet};
 

@@ -12,7 +12,7 @@ fn text(report: &Report) -> String {
     colored::control::set_override(false);
     Text {
         limit: 3,
-        secrets: Secrets::Redacted,
+        secrets: SecretDisplay::Redacted,
     }
     .render(report)
 }

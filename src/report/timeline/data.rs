@@ -1,334 +1,299 @@
 //! A report as the page's script reads it: compact JSON, calls in columns.
 //!
-//! In: a [`Report`] with all calls. Out: one JSON value; moments are whole microseconds since the
-//! capture's first packet. What never happens here: a byte from the wire that could move, hide or
-//! reorder text; what is secret unless it was asked for; a dead call left out.
+//! In: a [`Report`] with all calls. Out: the twin of what the page shows, written in one pass; moments are
+//! whole microseconds since the capture's first packet. Every dead call is in it. Text from the wire has
+//! lost what could move, hide or reorder it, and secrets unless they were asked for.
 
-use std::collections::HashMap;
+use std::net::SocketAddr;
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
+use super::calls::CallsJson;
 use super::clock::Clock;
 use super::sample::thin;
 use super::window::Spans;
-use crate::capture::{Stamp, TimeDelta};
+use crate::capture::{FileSummary, Stamp};
 use crate::decode::Direction;
+use crate::decode::http2::ErrorCode;
 use crate::decode::tcp::Ending;
 use crate::inspect::diagnosis::{Evidence, Finding};
 use crate::inspect::report::Report;
-use crate::inspect::{CallId, ConnectionRecord, GoAway, Link, Passage, Passing, Rpc, Verdict};
-use crate::report::redact::Secrets;
-use crate::report::{escape, json};
+use crate::inspect::{
+    CallId, Close, ConnectionRecord, GoAway, Passage, Passing, Verdict, VerdictCounts,
+};
+use crate::report::escape;
+use crate::report::json::{BothSides, Each, Hex, SettingsJson, Shown, settings, transport};
+use crate::report::redact::SecretDisplay;
+
+/// How many verdicts there are: a count for each.
+const VERDICTS: usize = Verdict::ALL.len();
 
 /// Everything the page shows.
-pub(super) fn page(report: &Report, spans: Option<&Spans>, secrets: Secrets) -> Value {
-    let clock = Clock::of(report);
-    let analysis = &report.analysis;
-    let drawn = thin(&analysis.rpcs);
-    let mut columns = Columns::new(clock, secrets);
-    for rpc in &drawn.calls {
-        columns.push(rpc);
-    }
-    json!({
-        "tool": format!("{} {}", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")),
-        "capture": {
-            "files": report.files.iter().map(|file| file_name(&file.path)).collect::<Vec<_>>(),
-            "packets": report.packets,
-            // A string: nanoseconds since 1970 do not fit the numbers of the script.
-            "start": report.first_packet.map(|first| first.to_string()),
-            "length": report.last_packet.map(|last| clock.micros(last)),
-        },
-        "around": spans.and_then(|spans| spans.first()).map(|span| [span.start() / 1_000, span.end() / 1_000]),
-        "counts": Verdict::ALL.map(|verdict| analysis.verdicts.of(verdict)),
-        "verdicts": Verdict::ALL.map(Verdict::name),
-        "deaths": Verdict::ALL.map(Verdict::is_death),
-        "thinned": { "of": drawn.healthy, "drawn": drawn.healthy_drawn },
-        "connections": analysis.connections.iter().map(|record| connection(record, clock)).collect::<Vec<_>>(),
-        "calls": columns.into_value(),
-        "findings": analysis.findings.iter().map(|found| finding(found, clock)).collect::<Vec<_>>(),
-    })
+#[derive(Serialize)]
+pub(super) struct PageJson<'a> {
+    tool: &'static str,
+    capture: CaptureOnPage<'a>,
+    /// The first part of the story that was asked for.
+    around: Option<[i64; 2]>,
+    counts: [u64; VERDICTS],
+    verdicts: [&'static str; VERDICTS],
+    deaths: [bool; VERDICTS],
+    thinned: Thinned,
+    connections: Each<'a, ConnectionRecord, Clock, ConnectionOnPage<'a>>,
+    calls: CallsJson<'a>,
+    findings: Each<'a, Finding, Clock, FindingOnPage<'a>>,
 }
 
-/// The calls, a list for each thing known of them; what many calls share is listed once.
-struct Columns {
-    clock: Clock,
-    secrets: Secrets,
-    texts: Interned,
-    fates: Interned,
-    lists: Vec<(&'static str, Vec<Value>)>,
-    /// Requested headers: a name, and the values of each call.
-    headers: Vec<(String, Vec<Value>)>,
-    /// Links between attempts: a call's place in the lists, and its retry.
-    retries: Vec<Value>,
-    count: usize,
-}
-
-impl Columns {
-    fn new(clock: Clock, secrets: Secrets) -> Self {
+impl<'a> PageJson<'a> {
+    pub(super) fn new(report: &'a Report, spans: Option<&Spans>, secrets: SecretDisplay) -> Self {
+        let clock = Clock::of(report);
+        let analysis = &report.analysis;
+        let drawn = thin(&analysis.rpcs);
         Self {
-            clock,
-            secrets,
-            texts: Interned::default(),
-            fates: Interned::default(),
-            lists: Vec::new(),
-            headers: Vec::new(),
-            retries: Vec::new(),
-            count: 0,
+            tool: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
+            capture: CaptureOnPage {
+                files: Each::new(&report.files, (), |file, ()| file_name(file)),
+                packets: report.packets,
+                start: report.first_packet.map(|first| first.to_string()),
+                length: report.last_packet.map(|last| clock.micros(last)),
+            },
+            around: spans
+                .and_then(|spans| spans.first())
+                .map(|span| [span.start() / 1_000, span.end() / 1_000]),
+            counts: counts(&analysis.verdicts),
+            verdicts: Verdict::ALL.map(Verdict::name),
+            deaths: Verdict::ALL.map(Verdict::is_death),
+            thinned: Thinned {
+                of: drawn.healthy,
+                drawn: drawn.healthy_drawn,
+            },
+            connections: Each::new(&analysis.connections, clock, ConnectionOnPage::new),
+            calls: CallsJson::new(drawn.calls, clock, secrets),
+            findings: Each::new(&analysis.findings, clock, FindingOnPage::new),
         }
     }
+}
 
-    fn push(&mut self, rpc: &Rpc) {
-        let method = self.secrets.method(rpc);
-        let method = method.map(|method| escape::terminal(&method));
-        let authority = rpc.authority.as_deref().map(escape::terminal);
-        let method = self.texts.place(method.map(Value::from));
-        let authority = self.texts.place(authority.map(Value::from));
-        let fate = self.fates.place(Some(fate(rpc)));
-        let micros = |stamp: Option<Stamp>| stamp.map(|stamp| self.clock.micros(stamp.time));
-        let packet = |stamp: Option<Stamp>| stamp.map(|stamp| stamp.packet);
-        let file = |stamp: Option<Stamp>| stamp.map(|stamp| stamp.file);
-        let row = [
-            ("conn", json!(rpc.id.connection)),
-            ("stream", json!(rpc.id.stream)),
-            ("verdict", json!(rpc.verdict as usize)),
-            ("method", method),
-            ("authority", authority),
-            ("opened", json!(micros(rpc.opened))),
-            ("ended", json!(micros(rpc.ended))),
-            ("openedPacket", json!(packet(rpc.opened))),
-            ("endedPacket", json!(packet(rpc.ended))),
-            ("openedFile", json!(file(rpc.opened))),
-            ("endedFile", json!(file(rpc.ended))),
-            ("fate", fate),
-            ("late", json!(rpc.late_by_nanos.map(|nanos| nanos / 1_000))),
-            ("requests", json!(rpc.request_messages.0)),
-            ("requestBytes", json!(rpc.request_messages.1)),
-            ("responses", json!(rpc.response_messages.0)),
-            ("responseBytes", json!(rpc.response_messages.1)),
-        ];
-        if self.lists.is_empty() {
-            self.lists = row.iter().map(|(name, _)| (*name, Vec::new())).collect();
+#[derive(Serialize)]
+struct CaptureOnPage<'a> {
+    files: Each<'a, FileSummary, (), String>,
+    packets: u64,
+    /// A string: nanoseconds since 1970 do not fit the numbers of the script.
+    start: Option<String>,
+    length: Option<i64>,
+}
+
+/// How many healthy calls there are, and how many of them are drawn.
+#[derive(Serialize)]
+struct Thinned {
+    of: usize,
+    drawn: usize,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ConnectionOnPage<'a> {
+    number: u32,
+    tcp_stream: u32,
+    client: SocketAddr,
+    server: SocketAddr,
+    transport: &'static str,
+    opened: Option<Seen>,
+    recognised: Seen,
+    close: Option<CloseOnPage>,
+    goaways: Vec<GoAwayOnPage>,
+    warned: Option<bool>,
+    settings: BothSides<Option<SettingsJson<'a>>>,
+    /// The client's, the server's, and those of both that were not answered.
+    pings: [u64; 3],
+    passages: Each<'a, Passage, Clock, PassageOnPage>,
+    passages_left_out: u64,
+    round_trip: Option<i64>,
+    retransmissions: u64,
+    missing_bytes: u64,
+    counts: [u64; VERDICTS],
+    client_stack: Option<String>,
+    server_stack: Option<String>,
+}
+
+impl<'a> ConnectionOnPage<'a> {
+    fn new(record: &'a ConnectionRecord, clock: Clock) -> Self {
+        let seen = |stamp: Stamp| seen(stamp, clock);
+        let goaways = record.goaways.iter();
+        Self {
+            number: record.number,
+            tcp_stream: record.tcp_stream,
+            client: record.client,
+            server: record.server,
+            transport: transport(record.transport),
+            opened: record.opened.map(seen),
+            recognised: seen(record.recognised),
+            close: record.close.map(|close| CloseOnPage::new(close, clock)),
+            goaways: goaways
+                .map(|goaway| GoAwayOnPage::new(record, goaway, clock))
+                .collect(),
+            warned: record.warned,
+            settings: settings(record),
+            pings: [
+                record.pings.client,
+                record.pings.server,
+                record.pings.unanswered,
+            ],
+            passages: Each::new(record.passages.kept(), clock, passage),
+            passages_left_out: record.passages.left_out(),
+            round_trip: record
+                .handshake
+                .map(|handshake| handshake.round_trip.as_nanos() / 1_000),
+            retransmissions: record.network.retransmissions(),
+            missing_bytes: record.missing.bytes,
+            counts: counts(&record.verdicts),
+            client_stack: record.user_agent.as_deref().map(escape::terminal),
+            server_stack: record.server_header.as_deref().map(escape::terminal),
         }
-        for ((_, list), (_, value)) in self.lists.iter_mut().zip(row) {
-            list.push(value);
-        }
-        self.push_headers(rpc);
-        if let Some(link) = &rpc.retried_as {
-            self.retries.push(retry(self.count, link));
-        }
-        self.count += 1;
     }
+}
 
-    fn push_headers(&mut self, rpc: &Rpc) {
-        if self.headers.is_empty() {
-            let named = rpc.headers.iter();
-            self.headers = named
-                .map(|header| (escape::terminal(&header.name), Vec::new()))
-                .collect();
-        }
-        for ((_, list), header) in self.headers.iter_mut().zip(&rpc.headers) {
-            let values = header.values.iter().map(|value| match value {
-                Some(value) => escape::terminal(&self.secrets.value(&header.name, value)),
-                None => "?".to_owned(),
-            });
-            list.push(json!(values.collect::<Vec<_>>().join(", ")));
+#[derive(Serialize)]
+struct CloseOnPage {
+    by: &'static str,
+    how: &'static str,
+    seen: Seen,
+}
+
+impl CloseOnPage {
+    fn new(close: Close, clock: Clock) -> Self {
+        Self {
+            by: close.by.sender(),
+            how: match close.ending {
+                Ending::Fin => "FIN",
+                Ending::Rst => "RST",
+            },
+            seen: seen(close.stamp, clock),
         }
     }
+}
 
-    fn into_value(self) -> Value {
-        let same = |list: &[Value]| {
-            list.first()
-                .is_none_or(|first| list.iter().all(|value| value == first))
+#[derive(Serialize)]
+struct GoAwayOnPage {
+    from: &'static str,
+    seen: Seen,
+    left: Option<i64>,
+    arrived: Option<i64>,
+    acknowledged: Option<Seen>,
+    last: u32,
+    announcement: bool,
+    #[serde(rename = "final")]
+    is_final: bool,
+    error: Shown<ErrorCode>,
+    debug: String,
+    beyond: u64,
+}
+
+impl GoAwayOnPage {
+    fn new(record: &ConnectionRecord, goaway: &GoAway, clock: Clock) -> Self {
+        let at = clock.micros(goaway.stamp.time);
+        // The handshake shows how far the capture was from either end, so when it left and arrived.
+        let handshake = record.handshake;
+        let from_server = handshake.and_then(|handshake| handshake.server_share());
+        let to_client = handshake.and_then(|handshake| handshake.client_share());
+        let (before, after) = match goaway.from {
+            Direction::ServerToClient => (from_server, to_client),
+            Direction::ClientToServer => (to_client, from_server),
         };
-        // A column that says the same of every call is said once.
-        let lists = self.lists.into_iter().map(|(name, list)| {
-            let value = match list.first() {
-                Some(first) if same(&list) => json!({ "all": first }),
-                _ => Value::Array(list),
-            };
-            (name.to_owned(), value)
-        });
-        let headers = self.headers.into_iter();
-        json!({
-            "count": self.count,
-            "texts": self.texts.values,
-            "fates": self.fates.values,
-            "columns": lists.collect::<Map<_, _>>(),
-            "headers": headers.map(|(name, values)| json!({ "name": name, "values": values })).collect::<Vec<_>>(),
-            "retries": self.retries,
-        })
+        Self {
+            from: goaway.from.sender(),
+            seen: seen(goaway.stamp, clock),
+            left: before.map(|before| at - before.as_nanos() / 1_000),
+            arrived: after.map(|after| at + after.as_nanos() / 1_000),
+            acknowledged: goaway.received.map(|stamp| seen(stamp, clock)),
+            last: goaway.last_stream_id.0,
+            announcement: goaway.is_announcement(),
+            is_final: record.final_goaway() == Some(goaway),
+            error: Shown(goaway.error),
+            debug: escape::terminal(&goaway.debug_data),
+            beyond: goaway.streams_beyond,
+        }
     }
 }
 
-/// Values that many calls share, each kept once.
-#[derive(Default)]
-struct Interned {
-    values: Vec<Value>,
-    places: HashMap<String, usize>,
-}
+/// Microseconds, packet, and whether the server sent it (1) or the client (0); then which it was, and a
+/// ping's payload.
+type PassageOnPage = (i64, u64, u8, &'static str, Option<String>);
 
-impl Interned {
-    fn place(&mut self, value: Option<Value>) -> Value {
-        let Some(value) = value else {
-            return Value::Null;
-        };
-        let next = self.values.len();
-        let place = *self.places.entry(value.to_string()).or_insert(next);
-        if place == next {
-            self.values.push(value);
-        }
-        json!(place)
-    }
-}
-
-/// What else is known of a call's end, in the words of the report.
-fn fate(rpc: &Rpc) -> Value {
-    let mut known = Map::new();
-    let mut tell = |name: &str, value: Option<Value>| {
-        if let Some(value) = value {
-            known.insert(name.to_owned(), value);
-        }
-    };
-    tell("race", rpc.race.map(|race| race.name().into()));
-    tell("processed", Some(rpc.processed.name().into()));
-    tell("outcome", Some(rpc.outcome.name().into()));
-    tell(
-        "grpcStatus",
-        rpc.grpc_status
-            .as_deref()
-            .map(|status| escape::terminal(status).into()),
-    );
-    tell(
-        "grpcMessage",
-        rpc.grpc_message
-            .as_deref()
-            .map(|text| escape::terminal(text).into()),
-    );
-    tell("httpStatus", rpc.http_status.map(Value::from));
-    tell("error", rpc.error.map(|error| error.to_string().into()));
-    let app_error = rpc.app_error.as_deref();
-    tell(
-        "appError",
-        app_error.map(|text| escape::terminal(text.as_bytes()).into()),
-    );
-    Value::Object(known)
-}
-
-fn retry(place: usize, link: &Link) -> Value {
-    let by = escape::terminal(link.by.as_bytes());
-    json!([place, link.call.connection, link.call.stream, by])
-}
-
-fn connection(record: &ConnectionRecord, clock: Clock) -> Value {
-    let seen = |stamp: Stamp| seen(stamp, clock);
-    let text = |bytes: &[u8]| escape::terminal(bytes);
-    let close = record.close.map(|close| {
-        json!({
-            "by": close.by.sender(),
-            "how": match close.ending { Ending::Fin => "FIN", Ending::Rst => "RST" },
-            "seen": seen(close.stamp),
-        })
-    });
-    let passages = record.passages.kept().iter();
-    json!({
-        "number": record.number,
-        "tcpStream": record.tcp_stream,
-        "client": record.client.to_string(),
-        "server": record.server.to_string(),
-        "transport": json::transport(record.transport),
-        "opened": record.opened.map(seen),
-        "recognised": seen(record.recognised),
-        "close": close,
-        "goaways": record.goaways.iter().map(|goaway| go_away(record, goaway, clock)).collect::<Vec<_>>(),
-        "warned": record.warned,
-        "settings": {
-            "client": json::settings(record.client_settings.as_deref()),
-            "server": json::settings(record.server_settings.as_deref()),
-        },
-        "pings": [record.pings.client, record.pings.server, record.pings.unanswered],
-        "passages": passages.map(|passage| passing(passage, clock)).collect::<Vec<_>>(),
-        "passagesLeftOut": record.passages.left_out(),
-        "roundTrip": record.handshake.map(|handshake| handshake.round_trip.as_nanos() / 1_000),
-        "retransmissions": record.network.retransmissions(),
-        "missingBytes": record.missing.bytes,
-        "counts": Verdict::ALL.map(|verdict| record.verdicts.of(verdict)),
-        "clientStack": record.user_agent.as_deref().map(text),
-        "serverStack": record.server_header.as_deref().map(text),
-    })
-}
-
-fn go_away(record: &ConnectionRecord, goaway: &GoAway, clock: Clock) -> Value {
-    let at = clock.micros(goaway.stamp.time);
-    // The handshake tells how far the capture was from either end, so when it left and arrived.
-    let share = |span: Option<TimeDelta>| span.map(|span| span.as_nanos() / 1_000);
-    let from_server = share(
-        record
-            .handshake
-            .and_then(|handshake| handshake.server_share()),
-    );
-    let to_client = share(
-        record
-            .handshake
-            .and_then(|handshake| handshake.client_share()),
-    );
-    let (before, after) = match goaway.from {
-        Direction::ServerToClient => (from_server, to_client),
-        Direction::ClientToServer => (to_client, from_server),
-    };
-    json!({
-        "from": goaway.from.sender(),
-        "seen": seen(goaway.stamp, clock),
-        "left": before.map(|before| at - before),
-        "arrived": after.map(|after| at + after),
-        "acknowledged": goaway.received.map(|stamp| seen(stamp, clock)),
-        "last": goaway.last_stream_id.0,
-        "announcement": goaway.is_announcement(),
-        "final": record.final_goaway() == Some(goaway),
-        "error": goaway.error.to_string(),
-        "debug": escape::terminal(&goaway.debug_data),
-        "beyond": goaway.streams_beyond,
-    })
-}
-
-/// Microseconds, packet, and whether the server sent it; then which it was, and a ping's payload.
-fn passing(passage: &Passage, clock: Clock) -> Value {
+fn passage(passage: &Passage, clock: Clock) -> PassageOnPage {
     let (kind, payload) = match passage.passing {
         Passing::Settings => ("settings", None),
         Passing::SettingsAck => ("settings ack", None),
         Passing::Ping(payload) => ("ping", Some(payload)),
         Passing::PingAck(payload) => ("ping ack", Some(payload)),
     };
-    let payload = payload.map(|payload| payload.map(|byte| format!("{byte:02x}")).concat());
-    let micros = clock.micros(passage.stamp.time);
-    let server = u8::from(passage.from == Direction::ServerToClient);
-    json!([micros, passage.stamp.packet, server, kind, payload])
+    (
+        clock.micros(passage.stamp.time),
+        passage.stamp.packet,
+        u8::from(passage.from == Direction::ServerToClient),
+        kind,
+        payload.map(|payload| Hex(&payload).to_string()),
+    )
 }
 
-fn finding(finding: &Finding, clock: Clock) -> Value {
-    let plain = |text: &str| escape::terminal(text.as_bytes());
-    let evidence = |proof: &Evidence| json!({ "seen": proof.stamp.map(|stamp| seen(stamp, clock)), "text": plain(&proof.text) });
-    let call = |call: &CallId| json!([call.connection, call.stream]);
-    json!({
-        "rule": finding.rule,
-        "severity": finding.severity.name(),
-        "confidence": finding.confidence.name(),
-        "title": plain(&finding.title),
-        "connections": finding.connections,
-        "calls": finding.rpcs.iter().map(call).collect::<Vec<_>>(),
-        "evidence": finding.evidence.iter().map(evidence).collect::<Vec<_>>(),
-        "explanation": plain(&finding.explanation),
-        "ruledOut": finding.ruled_out.iter().map(|text| plain(text)).collect::<Vec<_>>(),
-        "advice": finding.advice.iter().map(|text| plain(text)).collect::<Vec<_>>(),
-    })
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct FindingOnPage<'a> {
+    rule: &'static str,
+    severity: &'static str,
+    confidence: &'static str,
+    title: String,
+    connections: &'a [u32],
+    calls: Each<'a, CallId, (), (u32, u32)>,
+    evidence: Each<'a, Evidence, Clock, EvidenceOnPage>,
+    explanation: String,
+    ruled_out: Each<'a, String, (), String>,
+    advice: Each<'a, String, (), String>,
 }
 
-/// Where and when: microseconds, packet, file.
-fn seen(stamp: Stamp, clock: Clock) -> Value {
-    json!([clock.micros(stamp.time), stamp.packet, stamp.file])
+impl<'a> FindingOnPage<'a> {
+    fn new(finding: &'a Finding, clock: Clock) -> Self {
+        Self {
+            rule: finding.rule,
+            severity: finding.severity.name(),
+            confidence: finding.confidence.name(),
+            title: plain(&finding.title),
+            connections: &finding.connections,
+            calls: Each::new(&finding.rpcs, (), |call, ()| (call.connection, call.stream)),
+            evidence: Each::new(&finding.evidence, clock, |proof, clock| EvidenceOnPage {
+                seen: proof.stamp.map(|stamp| seen(stamp, clock)),
+                text: plain(&proof.text),
+            }),
+            explanation: plain(&finding.explanation),
+            ruled_out: Each::new(&finding.ruled_out, (), |text, ()| plain(text)),
+            advice: Each::new(&finding.advice, (), |text, ()| plain(text)),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct EvidenceOnPage {
+    seen: Option<Seen>,
+    text: String,
+}
+
+fn plain(text: &str) -> String {
+    escape::terminal(text.as_bytes())
+}
+
+fn counts(verdicts: &VerdictCounts) -> [u64; VERDICTS] {
+    Verdict::ALL.map(|verdict| verdicts.of(verdict))
+}
+
+/// When and where: microseconds, packet, file.
+type Seen = (i64, u64, u32);
+
+fn seen(stamp: Stamp, clock: Clock) -> Seen {
+    (clock.micros(stamp.time), stamp.packet, stamp.file)
 }
 
 /// The last part of a path: a page is passed on, and need not tell whose folder it was made in.
-fn file_name(path: &str) -> String {
-    let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
-    escape::terminal(name.as_bytes())
+fn file_name(file: &FileSummary) -> String {
+    let path = file.path.as_str();
+    plain(path.rsplit(['/', '\\']).next().unwrap_or(path))
 }

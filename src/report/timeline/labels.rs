@@ -3,7 +3,7 @@
 use crate::decode::http2::StreamId;
 use crate::inspect::{GoAway, Processed, Rpc, Verdict};
 use crate::report::escape;
-use crate::report::redact::Secrets;
+use crate::report::redact::SecretDisplay;
 use crate::report::units::duration;
 
 /// What became of a call, to follow its name.
@@ -37,7 +37,7 @@ pub(super) fn call(rpc: &Rpc) -> String {
 }
 
 /// The method as it may be printed.
-pub(super) fn method(rpc: &Rpc, secrets: Secrets) -> String {
+pub(super) fn method(rpc: &Rpc, secrets: SecretDisplay) -> String {
     match secrets.method(rpc) {
         Some(method) => escape::terminal(&method),
         None => "(method unknown)".to_owned(),
@@ -45,7 +45,7 @@ pub(super) fn method(rpc: &Rpc, secrets: Secrets) -> String {
 }
 
 /// ` x-request-id=7`, for each header that was asked for and is there.
-pub(super) fn headers(rpc: &Rpc, secrets: Secrets) -> String {
+pub(super) fn headers(rpc: &Rpc, secrets: SecretDisplay) -> String {
     let mut out = String::new();
     for header in &rpc.headers {
         let name = escape::terminal(&header.name);

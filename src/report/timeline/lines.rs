@@ -11,7 +11,7 @@ use super::labels;
 use super::text::Text;
 use crate::decode::Direction;
 use crate::decode::tcp::Ending;
-use crate::inspect::report::Report;
+use crate::inspect::report::{Files, Report};
 use crate::inspect::{Close, ConnectionRecord, GoAway, Rpc, Verdict};
 use crate::report::escape;
 use crate::report::units::{count, counted, duration};
@@ -48,7 +48,7 @@ impl<'a> Teller<'a> {
     pub(super) fn new(style: &'a Text, report: &Report, merged: bool) -> Self {
         Self {
             style,
-            several_files: report.files.len() > 1,
+            several_files: Files::of(&report.files) == Files::Several,
             merged,
             out: String::new(),
             quiet: Quiet::default(),

@@ -1,8 +1,9 @@
 //! `timeline --format mermaid`: a finding as a sequence diagram, short enough to read in a wiki.
 //!
-//! In: a finding and the beats of its first connection. Out: the source of a Mermaid sequence diagram.
-//! What never happens here: a character from the wire that the diagram's language would take for its
-//! own; those are written as entity codes.
+//! In: a finding and the beats of its first connection. Out: the source of a Mermaid sequence diagram, in
+//! which characters from the wire that the diagram's language would take for its own are entity codes.
+
+use std::io::{self, Write};
 
 use super::clock::elapsed;
 use super::events::{self, Beat, What};
@@ -13,7 +14,8 @@ use crate::decode::tcp::Ending;
 use crate::inspect::diagnosis::Finding;
 use crate::inspect::report::Report;
 use crate::inspect::{ConnectionRecord, Rpc};
-use crate::report::redact::Secrets;
+use crate::report::format::ReportFormat;
+use crate::report::redact::SecretDisplay;
 use crate::report::units::{count, counted};
 
 /// How many victims a diagram names; more make it too long to read.
@@ -24,65 +26,81 @@ const MAX_LABEL: usize = 120;
 
 /// A diagram of the finding that `around` names, else of the most severe one; around an RPC or a
 /// time, of what `spans` has.
-#[must_use]
-pub fn mermaid(
-    report: &Report,
-    around: Option<&Around>,
-    spans: Option<&Spans>,
-    secrets: Secrets,
-) -> String {
-    let findings = &report.analysis.findings;
-    let finding = match around {
-        None => findings.first(),
-        Some(Around::Rule(rule)) => findings.iter().find(|finding| finding.rule == *rule),
-        Some(_) => None,
-    };
-    let beats = events::beats(report);
-    let within = |beat: &Beat<'_>| {
-        spans.is_none_or(|spans| spans.iter().any(|span| span.contains(&beat.nanos)))
-    };
-    let chosen = match (finding, around) {
-        (Some(finding), _) => finding.connections.first().copied(),
-        (None, Some(Around::Call(id))) => Some(id.connection),
-        (None, _) => beats
+#[derive(Clone, Debug, Default)]
+pub struct Mermaid {
+    /// What was asked for.
+    pub around: Option<Around>,
+    /// The part of the story that is drawn; all of it if `None`.
+    pub spans: Option<Spans>,
+    /// How secrets are printed.
+    pub secrets: SecretDisplay,
+}
+
+impl Mermaid {
+    /// The source of the diagram.
+    #[must_use]
+    pub fn render(&self, report: &Report) -> String {
+        let findings = &report.analysis.findings;
+        let finding = match &self.around {
+            None => findings.first(),
+            Some(Around::Rule(rule)) => findings.iter().find(|finding| finding.rule == *rule),
+            Some(_) => None,
+        };
+        let beats = events::beats(report);
+        let within = |beat: &Beat<'_>| {
+            self.spans
+                .as_ref()
+                .is_none_or(|spans| spans.iter().any(|span| span.contains(&beat.nanos)))
+        };
+        let chosen = match (finding, &self.around) {
+            (Some(finding), _) => finding.connections.first().copied(),
+            (None, Some(Around::Call(id))) => Some(id.connection),
+            (None, _) => beats
+                .iter()
+                .find(|beat| within(beat))
+                .map(|beat| beat.record.number),
+        };
+        let record = report
+            .analysis
+            .connections
             .iter()
-            .find(|beat| within(beat))
-            .map(|beat| beat.record.number),
-    };
-    let record = report
-        .analysis
-        .connections
-        .iter()
-        .find(|record| Some(record.number) == chosen);
-    let Some(record) = record else {
-        return "sequenceDiagram\n    participant C as client\n    Note over C: no HTTP/2 connection in this capture\n".to_owned();
-    };
-    let of_this = beats
-        .iter()
-        .filter(|beat| beat.record.number == record.number);
-    // The finding's own moments are the story; times and calls cut it to their window.
-    let told = of_this.filter(|beat| finding.is_some() || within(beat));
-    let mut diagram = Diagram {
-        out: String::new(),
-        finding,
-        secrets,
-        quiet: 0,
-        named: 0,
-        unnamed: 0,
-        ended: Vec::new(),
-    };
-    diagram.head(record);
-    for beat in told {
-        diagram.tell(beat);
+            .find(|record| Some(record.number) == chosen);
+        let Some(record) = record else {
+            return "sequenceDiagram\n    participant C as client\n    Note over C: no HTTP/2 connection in this capture\n".to_owned();
+        };
+        let of_this = beats
+            .iter()
+            .filter(|beat| beat.record.number == record.number);
+        // The finding's own moments are the story; times and calls cut it to their window.
+        let told = of_this.filter(|beat| finding.is_some() || within(beat));
+        let mut diagram = Diagram {
+            out: String::new(),
+            finding,
+            secrets: self.secrets,
+            quiet: 0,
+            named: 0,
+            unnamed: 0,
+            ended: Vec::new(),
+        };
+        diagram.head(record);
+        for beat in told {
+            diagram.tell(beat);
+        }
+        diagram.tail();
+        diagram.out
     }
-    diagram.tail();
-    diagram.out
+}
+
+impl ReportFormat for Mermaid {
+    fn write(&self, report: &Report, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(self.render(report).as_bytes())
+    }
 }
 
 struct Diagram<'a> {
     out: String,
     finding: Option<&'a Finding>,
-    secrets: Secrets,
+    secrets: SecretDisplay,
     /// Calls that went well since the last line.
     quiet: u64,
     /// Victims that have an arrow of their own.
@@ -259,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_capture_without_connections_has_a_diagram_too() {
-        let diagram = mermaid(&Report::default(), None, None, Secrets::Redacted);
+        let diagram = Mermaid::default().render(&Report::default());
         assert!(diagram.starts_with("sequenceDiagram\n"));
     }
 }

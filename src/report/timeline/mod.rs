@@ -1,7 +1,8 @@
 //! `timeline`: what happened when, for a postmortem.
 //!
 //! In: a [`Report`](super::Report) with all calls. Out: a page for a browser, the story in lines, or
-//! a diagram of one finding. What never happens here: a judgement; a call is drawn as it was judged.
+//! a diagram of one finding, in the [`ReportFormat`](super::ReportFormat)s of this module. A call is drawn
+//! as it was judged.
 
 mod events;
 mod labels;
@@ -9,6 +10,7 @@ mod lines;
 mod sample;
 mod window;
 
+mod calls;
 mod clock;
 mod data;
 mod html;
@@ -16,7 +18,7 @@ mod mermaid;
 
 mod text;
 
-pub use html::html;
-pub use mermaid::mermaid;
+pub use html::Html;
+pub use mermaid::Mermaid;
 pub use text::Text;
 pub use window::{Around, Spans, parse_duration};

@@ -3,6 +3,8 @@
 //! In: the beats of a [`Report`]. Out: a line for each that matters, with the time elapsed since the
 //! capture's first packet; the healthy are summed up, and victims of one kind share a line.
 
+use std::io::{self, Write};
+
 use colored::Colorize as _;
 
 use super::clock::Clock;
@@ -14,7 +16,8 @@ use crate::decode::tcp::Ending;
 use crate::inspect::report::Report;
 use crate::inspect::{ConnectionRecord, Outcome, Rpc};
 use crate::report::escape;
-use crate::report::redact::Secrets;
+use crate::report::format::ReportFormat;
+use crate::report::redact::SecretDisplay;
 use crate::report::units::{count, counted, duration};
 
 /// How many connections are told one by one even if nothing happened to them; where there are more,
@@ -27,7 +30,7 @@ pub struct Text {
     /// How many victims of a kind are named.
     pub limit: usize,
     /// Whether secrets are shown.
-    pub secrets: Secrets,
+    pub secrets: SecretDisplay,
     /// Whether all connections are told in one story.
     pub merged: bool,
     /// What part of the story is told; all of it if `None`.
@@ -80,6 +83,12 @@ impl Text {
     pub(super) fn is_told(&self, beat: &Beat<'_>) -> bool {
         let spans = self.spans.as_deref();
         spans.is_none_or(|spans| spans.iter().any(|span| span.contains(&beat.nanos)))
+    }
+}
+
+impl ReportFormat for Text {
+    fn write(&self, report: &Report, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(self.render(report).as_bytes())
     }
 }
 

@@ -7,8 +7,8 @@ use super::{Chapter, Closed, Victim, Witness};
 use crate::capture::Stamp;
 use crate::decode::http2::StreamId;
 use crate::decode::tcp::Ending;
+use crate::inspect::report::Files;
 use crate::inspect::{Outcome, Race, Rpc};
-use crate::report::json::Files;
 use crate::report::units::{count, duration, moment};
 
 /// One column.

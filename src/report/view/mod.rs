@@ -34,12 +34,11 @@ pub(super) use suggestion::Next;
 pub(super) use totals::{Fate, Toll};
 pub(super) use unreadable::Silence;
 
-use super::json::Files;
-use super::redact::Secrets;
+use super::redact::SecretDisplay;
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::anomaly::Anomaly;
 use crate::inspect::diagnosis::{Finding, Severity};
-use crate::inspect::report::Report;
+use crate::inspect::report::{Files, Report};
 use crate::inspect::{CallId, ConnectionRecord, Rpc, Verdict};
 
 /// How a story is told.
@@ -48,7 +47,7 @@ pub(super) struct Manner {
     /// How many of a kind are told one by one.
     pub(super) limit: usize,
     /// Whether secrets are shown.
-    pub(super) secrets: Secrets,
+    pub(super) secrets: SecretDisplay,
 }
 
 /// What a report tells.
@@ -91,12 +90,7 @@ pub(super) struct Untold {
 
 impl<'a> Story<'a> {
     /// The story of a report.
-    pub(super) fn of(report: &'a Report, limit: usize, secrets: Secrets) -> Self {
-        let files = if report.files.len() > 1 {
-            Files::Several
-        } else {
-            Files::One
-        };
+    pub(super) fn of(report: &'a Report, limit: usize, secrets: SecretDisplay) -> Self {
         let manner = Manner { limit, secrets };
         let index = Index::of(report);
         let mut teller = Teller {
@@ -123,7 +117,7 @@ impl<'a> Story<'a> {
             chapters, untold, ..
         } = teller;
         Self {
-            files,
+            files: Files::of(&report.files),
             scope: Scope::of(report),
             toll: Toll::of(report, limit),
             next: Next::of(report, &chapters, silences.first()),

@@ -308,7 +308,7 @@ fn what_was_told_is_not_told_again() {
     repeated.rule = "single-goaway";
     repeated.severity = Severity::Warning;
     again.analysis.findings.push(repeated);
-    let story = Story::of(&again, 3, Secrets::Redacted);
+    let story = Story::of(&again, 3, SecretDisplay::Redacted);
     let last = story.chapters.last().unwrap();
     assert_eq!(last.label(), "SINGLE GOAWAY");
     assert!(last.witnesses.is_empty() && last.victims.is_empty() && last.evidence.is_empty());
@@ -317,7 +317,7 @@ fn what_was_told_is_not_told_again() {
 #[test]
 fn the_dead_that_no_finding_explains_have_a_chapter() {
     let report = mixed();
-    let story = Story::of(&report, 3, Secrets::Redacted);
+    let story = Story::of(&report, 3, SecretDisplay::Redacted);
     let labels: Vec<_> = story.chapters.iter().map(Chapter::label).collect();
     assert_eq!(labels, ["GRACE EXPIRED", "RESET BY SERVER", "GOAWAY RACE"]);
     let unexplained = &story.chapters[1];
@@ -327,16 +327,16 @@ fn the_dead_that_no_finding_explains_have_a_chapter() {
     );
     assert!(unexplained.differ);
     assert!(unexplained.codes.is_empty());
-    let story = Story::of(&report, 1, Secrets::Redacted);
+    let story = Story::of(&report, 1, SecretDisplay::Redacted);
     assert_eq!(story.chapters[1].codes.len(), 2);
 }
 
 #[test]
 fn moments_count_from_the_capture_where_an_opening_is_missing() {
     let mut report = mixed();
-    assert!(Story::of(&report, 3, Secrets::Redacted).chapters[0].since_opening);
+    assert!(Story::of(&report, 3, SecretDisplay::Redacted).chapters[0].since_opening);
     report.analysis.connections[0].opened = None;
-    let story = Story::of(&report, 3, Secrets::Redacted);
+    let story = Story::of(&report, 3, SecretDisplay::Redacted);
     let chapter = &story.chapters[0];
     assert!(!chapter.since_opening);
     assert_eq!(chapter.victims[0].opened, Some(600_000_000));
@@ -346,7 +346,7 @@ fn moments_count_from_the_capture_where_an_opening_is_missing() {
 #[test]
 fn those_whom_a_retry_saved_come_last() {
     let report = mixed();
-    let story = Story::of(&report, 3, Secrets::Redacted);
+    let story = Story::of(&report, 3, SecretDisplay::Redacted);
     let streams: Vec<_> = story.chapters[2]
         .victims
         .iter()
@@ -360,7 +360,7 @@ fn those_whom_a_retry_saved_come_last() {
 #[test]
 fn findings_alike_are_counted_beyond_the_limit() {
     let report = many();
-    let story = Story::of(&report, 3, Secrets::Redacted);
+    let story = Story::of(&report, 3, SecretDisplay::Redacted);
     assert_eq!(story.chapters.len(), 3);
     let [untold] = story.untold.as_slice() else {
         panic!("{:?}", story.untold)

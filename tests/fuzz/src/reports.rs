@@ -1,20 +1,32 @@
 //! What must hold of every report, and of everything that `live` tells on the way to one.
 
+use std::io::{self, Write};
 use std::sync::LazyLock;
 
 use h2sniff::capture::{Packet, Timestamp};
 use h2sniff::inspect::Interest;
+use h2sniff::inspect::report::LiveStatus;
 use h2sniff::pipeline::{Options, Pipeline};
-use h2sniff::report::live::{self, Status};
+use h2sniff::report::json::Json;
+use h2sniff::report::live::{LiveFormat, prometheus};
 use h2sniff::report::markdown::Markdown;
 use h2sniff::report::text::Text;
-use h2sniff::report::{self, Report, Secrets, timeline};
+use h2sniff::report::{Report, ReportFormat, SecretDisplay, timeline};
 use serde_json::Value;
 
 use crate::assert_harmless;
 
 /// How many victims of a kind are named.
 const LIMIT: usize = 10;
+
+const JSON: Json = Json {
+    secrets: SecretDisplay::Shown,
+};
+
+const TEXT: Text = Text {
+    limit: LIMIT,
+    secrets: SecretDisplay::Shown,
+};
 
 /// What to keep for every report there is: all calls, and what some headers say.
 #[must_use]
@@ -49,11 +61,7 @@ pub fn assert_all_forms(report: &Report) {
 
 /// A report in words, in every form.
 fn words(report: &Report) -> [(&'static str, String); 5] {
-    let secrets = Secrets::Shown;
-    let text = Text {
-        limit: LIMIT,
-        secrets,
-    };
+    let secrets = SecretDisplay::Shown;
     let markdown = Markdown {
         limit: LIMIT,
         secrets,
@@ -65,20 +73,25 @@ fn words(report: &Report) -> [(&'static str, String); 5] {
         spans: None,
     };
     [
-        ("the text", text.render(report)),
+        ("the text", TEXT.render(report)),
         ("the Markdown", markdown.render(report)),
         ("the timeline", timeline(false).render(report)),
         ("the merged timeline", timeline(true).render(report)),
         (
             "the diagram",
-            timeline::mermaid(report, None, None, secrets),
+            timeline::Mermaid {
+                secrets,
+                ..timeline::Mermaid::default()
+            }
+            .render(report),
         ),
     ]
 }
 
 fn assert_json(report: &Report) {
-    let text = report::to_json(report, Secrets::Shown).to_string();
-    let json: Value = serde_json::from_str(&text).expect("JSON");
+    let mut text = Vec::new();
+    JSON.write(report, &mut text).expect("memory takes all");
+    let json: Value = serde_json::from_slice(&text).expect("JSON");
     assert_eq!(json["schema"], "h2sniff.report/1");
     let lists = [
         ("connections", report.analysis.connections.len()),
@@ -99,8 +112,24 @@ fn assert_json(report: &Report) {
 
 /// How many tags the page has.
 fn tags(report: &Report) -> usize {
-    let page = timeline::html(report, None, Secrets::Shown);
-    page.matches('<').count()
+    let page = timeline::Html {
+        spans: None,
+        secrets: SecretDisplay::Shown,
+    };
+    let mut written = Vec::new();
+    page.write(report, &mut written).expect("memory takes all");
+    written.iter().filter(|byte| **byte == b'<').count()
+}
+
+/// Writes something in both formats of `live`.
+fn assert_lines(what: &str, write: impl Fn(&dyn LiveFormat, &mut dyn Write) -> io::Result<()>) {
+    let mut text = Vec::new();
+    write(&TEXT, &mut text).expect("memory takes all");
+    assert_harmless(what, &String::from_utf8(text).expect("text is UTF-8"));
+    let mut json = Vec::new();
+    write(&JSON, &mut json).expect("memory takes all");
+    let json = serde_json::from_slice::<Value>(&json);
+    assert!(json.is_ok_and(|json| json.is_object()), "{what} is no JSON");
 }
 
 /// Takes packets as they come, as `live` does, and tells what became certain after each.
@@ -140,28 +169,27 @@ impl Watch {
     #[must_use]
     pub fn finish(mut self) -> Report {
         for finding in self.pipeline.findings_so_far() {
-            assert_harmless("a finding", &live::text::finding(self.now, &finding));
-            assert!(h2sniff::report::json::live::finding(self.now, &finding).is_object());
+            assert_lines("a finding", |format, out| {
+                format.finding(self.now, &finding, out)
+            });
         }
         self.pipeline.conclude();
         self.tell();
-        let status = Status {
+        let status = LiveStatus {
             time: self.now,
             progress: self.pipeline.progress(),
-            ..Status::default()
+            ..LiveStatus::default()
         };
-        assert_harmless("the status", &live::text::status(&status));
-        assert_harmless("the metrics", &live::prometheus::render(&status));
-        assert!(h2sniff::report::json::live::status(&status).is_object());
+        let line = TEXT.status_line(&status).expect("a person reads it");
+        assert_harmless("the status", &line);
+        assert_harmless("the metrics", &prometheus::render(&status));
+        assert_lines("the status", |format, out| format.status(&status, out));
         self.pipeline.finish()
     }
 
     fn tell(&mut self) {
         for news in self.pipeline.take_news() {
-            if let Some(line) = live::text::news(&news, Secrets::Shown) {
-                assert_harmless("news", &line);
-            }
-            assert!(h2sniff::report::json::live::news(&news, Secrets::Shown).is_object());
+            assert_lines("news", |format, out| format.news(&news, out));
         }
     }
 }

@@ -6,13 +6,17 @@
 
 #![no_main]
 
-use std::io::Cursor;
+use std::io::{self, Cursor};
 
-use h2sniff::capture::{Capture, CaptureError, Stamp, Timestamp};
-use h2sniff::decode::{self, Event, Listener, NetworkPath, Recognition};
+use h2sniff::capture::{Capture, CaptureError, Stamp};
+use h2sniff::decode;
+use h2sniff::decode::http2::Frame;
+use h2sniff::inspect::report::Files;
 use h2sniff::pipeline;
-use h2sniff::report::frames::{self, LoggedSide, Place, Style};
-use h2sniff::report::{Files, Secrets};
+use h2sniff::report::SecretDisplay;
+use h2sniff::report::frames::{
+    FrameContext, FrameFormat, FrameJson, FramePrinter, FrameText, Http2Debug, LoggedSide,
+};
 use h2sniff_fuzz::assert_harmless;
 use h2sniff_fuzz::reports::{Watch, assert_all_forms, everything};
 use libfuzzer_sys::fuzz_target;
@@ -46,57 +50,51 @@ fn open(bytes: &[u8]) -> Option<Capture> {
 
 /// Prints every frame in every form.
 fn print_frames(capture: &mut Capture) {
-    let secrets = Secrets::Shown;
+    let (files, secrets) = (Files::One, SecretDisplay::Shown);
+    let side = LoggedSide::Client;
+    let (text, json) = (FrameText { files, secrets }, FrameJson { files, secrets });
+    let log = Http2Debug { side, secrets };
     let options = decode::Options {
-        keep_data: frames::logged_data(secrets),
+        keep_data: log.data_bytes(),
         ..decode::Options::default()
     };
-    let mut printer = Printer {
-        secrets,
-        epoch: Timestamp::default(),
-        line: String::new(),
-    };
-    let each = |printer: &mut Printer, stamp: Option<Stamp>| {
-        printer.epoch = stamp.map_or(printer.epoch, |stamp| stamp.time);
+    let all = AllForms { text, json, log };
+    let mut nowhere = io::sink();
+    let filter = h2sniff::inspect::Filter::default();
+    let mut printer = FramePrinter::new(&all, filter, &mut nowhere);
+    let each = |printer: &mut FramePrinter<'_>, stamp: Option<Stamp>| {
+        printer.next_packet(stamp).expect("a sink takes all");
         Ok::<(), CaptureError>(())
     };
     drop(pipeline::decode(capture, options, &mut printer, each));
 }
 
-struct Printer {
-    secrets: Secrets,
-    epoch: Timestamp,
-    line: String,
+/// Every form of frames at once.
+struct AllForms {
+    text: FrameText,
+    json: FrameJson,
+    log: Http2Debug,
 }
 
-impl Listener for Printer {
-    type Connection = Place;
-
-    fn recognised(&mut self, recognition: Recognition) -> Place {
-        Place {
-            connection: recognition.number,
-            tcp_stream: recognition.tcp_stream,
-            client: recognition.client,
-            server: recognition.server,
-        }
+impl FrameFormat for AllForms {
+    fn data_bytes(&self) -> usize {
+        self.log.data_bytes()
     }
 
-    fn event(&mut self, place: &mut Place, event: &Event<'_>) {
-        let Event::Frame(frame) = event else { return };
-        let style = Style {
-            files: Files::One,
-            secrets: self.secrets,
-            epoch: self.epoch,
-        };
-        let line = &mut self.line;
-        line.clear();
-        frames::text(line, frame, *place, style).expect("a string takes all");
-        frames::http2debug(line, frame, *place, LoggedSide::Client, self.secrets)
-            .expect("a string takes all");
-        assert_harmless("a frame", line);
-        let json = frames::json(frame, *place, style).to_string();
-        assert!(serde_json::from_str::<Value>(&json).is_ok_and(|json| json.is_object()));
+    fn write(
+        &self,
+        frame: &Frame<'_>,
+        context: &FrameContext,
+        _: &mut Vec<u8>,
+    ) -> io::Result<()> {
+        let mut lines = Vec::new();
+        self.text.write(frame, context, &mut lines)?;
+        self.log.write(frame, context, &mut lines)?;
+        let lines = String::from_utf8(lines).expect("text");
+        assert_harmless("a frame", &lines);
+        let mut line = Vec::new();
+        self.json.write(frame, context, &mut line)?;
+        assert!(serde_json::from_slice::<Value>(&line).is_ok_and(|json| json.is_object()));
+        Ok(())
     }
-
-    fn finished(&mut self, _: Place, _: NetworkPath) {}
 }

@@ -1,25 +1,28 @@
-//! The numbers of a watch that goes on.
+//! The numbers of a live capture: the progress of its analysis, and what its program counts beside.
+//!
+//! In: one by one what was received, dropped and found. Out: one [`LiveStatus`] for all formats.
 
 use std::collections::BTreeMap;
 
 use crate::capture::Timestamp;
 use crate::decode::http2::ErrorCode;
+use crate::inspect::GoAway;
 use crate::inspect::diagnosis::{Finding, Severity};
-use crate::inspect::{GivenUp, GoAway, Methods};
+use crate::inspect::report::Progress;
 
 /// Packets that were not analysed, by the place that lost them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Drops {
-    /// The kernel's ring was full.
+    /// By the kernel, whose ring was full.
     pub kernel: u64,
-    /// The interface or its driver.
+    /// By the interface or its driver.
     pub interface: u64,
-    /// Our own queue was full.
+    /// By this program, whose queue was full.
     pub queue: u64,
 }
 
 impl Drops {
-    /// All of them.
+    /// Packets lost in all three places together.
     #[must_use]
     pub const fn total(&self) -> u64 {
         self.kernel + self.interface + self.queue
@@ -27,7 +30,7 @@ impl Drops {
 }
 
 /// A kind of GOAWAY: who sent it, whether it only announces, and its error code.
-pub(super) type GoAwayKind = (&'static str, bool, Option<ErrorCode>);
+pub(crate) type GoAwayKind = (&'static str, bool, Option<ErrorCode>);
 
 /// GOAWAYs by who sent them, whether they only announce, and error code.
 #[derive(Clone, Debug, Default)]
@@ -38,7 +41,7 @@ pub struct GoAwayCounts(BTreeMap<GoAwayKind, u64>);
 const MAX_KINDS: usize = 64;
 
 impl GoAwayCounts {
-    /// Counts one.
+    /// Counts one GOAWAY.
     pub fn add(&mut self, goaway: &GoAway) {
         let sender = goaway.from.sender();
         let kind = (sender, goaway.is_announcement(), Some(goaway.error));
@@ -51,67 +54,50 @@ impl GoAwayCounts {
         *self.0.entry(kind).or_default() += 1;
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&GoAwayKind, &u64)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&GoAwayKind, &u64)> {
         self.0.iter()
     }
 }
 
-/// Findings told, by rule and severity.
+/// Findings printed, by rule and severity.
 #[derive(Clone, Debug, Default)]
 pub struct FindingCounts(BTreeMap<(&'static str, Severity), u64>);
 
 impl FindingCounts {
-    /// Counts one.
+    /// Counts one finding that was printed.
     pub fn add(&mut self, finding: &Finding) {
         *self.0.entry((finding.rule, finding.severity)).or_default() += 1;
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&(&'static str, Severity), &u64)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&(&'static str, Severity), &u64)> {
         self.0.iter()
     }
 }
 
-/// How far an analysis has come.
+/// The state of a live capture at one moment.
 #[derive(Clone, Debug, Default)]
-pub struct Progress {
-    /// Packets.
-    pub packets: u64,
-    /// Bytes of packets, as captured.
-    pub bytes: u64,
-    /// Connections that are open.
-    pub open_connections: usize,
-    /// Connections let go because nothing was heard of them.
-    pub evicted_connections: u64,
-    /// Calls by method.
-    pub methods: Methods,
-    /// What was given up to stay small.
-    pub given_up: GivenUp,
-}
-
-/// How a watch is doing.
-#[derive(Clone, Debug, Default)]
-pub struct Status {
-    /// The moment.
+pub struct LiveStatus {
+    /// When these numbers were taken.
     pub time: Timestamp,
     /// How far the analysis has come.
     pub progress: Progress,
     /// Packets that passed the filter, as the kernel counted them.
     pub received: u64,
-    /// Packets that were not analysed.
+    /// Packets that passed the filter and were not analysed.
     pub drops: Drops,
-    /// Interfaces that are away.
+    /// Interfaces that are down or gone at present.
     pub interfaces_away: u64,
     /// Calls ended, per second since the last status.
     pub rpcs_per_second: f64,
-    /// Bytes of memory in use; `None` where the operating system does not tell.
+    /// Resident memory in bytes; `None` where the operating system does not say.
     pub memory: Option<u64>,
-    /// Connections seen.
+    /// HTTP/2 connections seen since the start.
     pub connections: u64,
-    /// GOAWAYs.
+    /// GOAWAY frames seen since the start.
     pub goaways: GoAwayCounts,
-    /// Findings told.
+    /// Findings printed, counted again whenever one has grown.
     pub findings: FindingCounts,
-    /// Recordings written.
+    /// Recordings written since the start.
     pub recordings: u64,
     /// Recordings that could not be written.
     pub recordings_failed: u64,

@@ -1,0 +1,99 @@
+//! From events to printed frames.
+
+use std::io::{self, Write};
+
+use super::selected::Selected;
+use super::{FrameContext, FrameFormat};
+use crate::capture::{Stamp, Timestamp};
+use crate::decode::{Event, Listener, NetworkPath, Recognition};
+use crate::inspect::Filter;
+
+/// Prints the frames that a filter picks, as they come.
+pub struct FramePrinter<'a> {
+    format: &'a dyn FrameFormat,
+    out: &'a mut dyn Write,
+    /// The frame that is being printed; kept so that its memory serves again.
+    lines: Vec<u8>,
+    selected: Selected,
+    /// Time of the packet that is being decoded.
+    now: Timestamp,
+    /// From where elapsed time counts.
+    epoch: Option<Timestamp>,
+    recognised: usize,
+    readable: bool,
+    /// What the output failed of; nothing is printed after it.
+    failure: Option<io::Error>,
+}
+
+impl<'a> FramePrinter<'a> {
+    /// Prints to `out`.
+    pub fn new(format: &'a dyn FrameFormat, filter: Filter, out: &'a mut dyn Write) -> Self {
+        Self {
+            format,
+            out,
+            lines: Vec::new(),
+            selected: Selected::new(filter),
+            now: Timestamp::default(),
+            epoch: None,
+            recognised: 0,
+            readable: false,
+            failure: None,
+        }
+    }
+
+    /// The packet at `stamp` comes next, or none any more.
+    ///
+    /// # Errors
+    ///
+    /// What the output failed of while the packet before was decoded.
+    pub fn next_packet(&mut self, stamp: Option<Stamp>) -> io::Result<()> {
+        self.now = stamp.map_or(self.now, |stamp| stamp.time);
+        self.failure.take().map_or(Ok(()), Err)
+    }
+
+    /// How many connections were recognised as HTTP/2, or as what may hide it.
+    #[must_use]
+    pub const fn recognised(&self) -> usize {
+        self.recognised
+    }
+
+    /// Whether the HTTP/2 of any connection could be read.
+    #[must_use]
+    pub const fn is_readable(&self) -> bool {
+        self.readable
+    }
+}
+
+impl Listener for FramePrinter<'_> {
+    type Connection = FrameContext;
+
+    fn recognised(&mut self, recognition: Recognition) -> FrameContext {
+        self.recognised += 1;
+        self.readable |= recognition.transport.is_http2();
+        FrameContext {
+            connection: recognition.number,
+            tcp_stream: recognition.tcp_stream,
+            client: recognition.client,
+            server: recognition.server,
+            epoch: *self.epoch.get_or_insert(self.now),
+        }
+    }
+
+    fn event(&mut self, context: &mut FrameContext, event: &Event<'_>) {
+        let Event::Frame(frame) = event else { return };
+        let wanted = self
+            .selected
+            .wants(context.connection, frame, context.epoch);
+        if !wanted || self.failure.is_some() {
+            return;
+        }
+        self.lines.clear();
+        let written = self.format.write(frame, context, &mut self.lines);
+        let written = written.and_then(|()| self.out.write_all(&self.lines));
+        self.failure = written.err();
+    }
+
+    fn finished(&mut self, context: FrameContext, _: NetworkPath) {
+        self.selected.forget(context.connection);
+    }
+}

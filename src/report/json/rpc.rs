@@ -1,0 +1,171 @@
+//! A call: one of `rpcs`, and the body of the live event `rpc`.
+
+use serde::Serialize;
+use serde::ser::Serializer;
+
+use super::value::{CallJson, Shown, Text, milliseconds, time};
+use crate::capture::Timestamp;
+use crate::decode::http2::ErrorCode;
+use crate::inspect::report::Files;
+use crate::inspect::{Doubt, Link, Race, RequestedHeader, Rpc};
+use crate::report::redact::SecretDisplay;
+
+/// The twin of [`Rpc`].
+#[derive(Serialize, Debug)]
+pub(super) struct RpcJson<'a> {
+    #[serde(flatten)]
+    id: CallJson,
+    method: Option<Text<'a>>,
+    method_inferred: bool,
+    authority: Option<Text<'a>>,
+    opened: Option<Shown<Timestamp>>,
+    ended: Option<Shown<Timestamp>>,
+    duration_ms: Option<f64>,
+    packets: CallPackets,
+    verdict: &'static str,
+    doubt: Option<&'static str>,
+    race: Option<&'static str>,
+    late_by_ms: Option<f64>,
+    processed: &'static str,
+    grpc_status: Option<Text<'a>>,
+    grpc_message: Option<Text<'a>>,
+    http_status: Option<u16>,
+    error: Option<Shown<ErrorCode>>,
+    retried_as: Option<LinkJson<'a>>,
+    retry_of: Option<LinkJson<'a>>,
+    outcome: &'static str,
+    app_error: Option<&'a str>,
+    headers: HeadersJson<'a>,
+    messages: MessagesJson,
+}
+
+impl<'a> RpcJson<'a> {
+    pub(super) fn new(rpc: &'a Rpc, (files, secrets): (Files, SecretDisplay)) -> Self {
+        Self {
+            id: rpc.id.into(),
+            method: rpc.method.as_deref().map(|path| Text(secrets.path(path))),
+            method_inferred: rpc.method_inferred,
+            authority: rpc.authority.as_deref().map(Text::from),
+            opened: time(rpc.opened),
+            ended: time(rpc.ended),
+            duration_ms: rpc.duration_nanos().map(milliseconds),
+            packets: CallPackets::new(rpc, files),
+            verdict: rpc.verdict.name(),
+            doubt: rpc.doubt.map(Doubt::name),
+            race: rpc.race.map(Race::name),
+            late_by_ms: rpc.late_by_nanos.map(milliseconds),
+            processed: rpc.processed.name(),
+            grpc_status: rpc.grpc_status.as_deref().map(Text::from),
+            grpc_message: rpc.grpc_message.as_deref().map(Text::from),
+            http_status: rpc.http_status,
+            error: rpc.error.map(Shown),
+            retried_as: rpc.retried_as.as_ref().map(LinkJson::new),
+            retry_of: rpc.retry_of.as_ref().map(LinkJson::new),
+            outcome: rpc.outcome.name(),
+            app_error: rpc.app_error.as_deref(),
+            headers: HeadersJson {
+                headers: &rpc.headers,
+                secrets,
+            },
+            messages: MessagesJson {
+                request: MessageCount::of(rpc.request_messages),
+                response: MessageCount::of(rpc.response_messages),
+            },
+        }
+    }
+}
+
+/// The packets that opened and ended a call, and their files where there are several.
+#[derive(Serialize, Debug)]
+struct CallPackets {
+    opened: Option<u64>,
+    ended: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    opened_file: Option<Option<u32>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended_file: Option<Option<u32>>,
+}
+
+impl CallPackets {
+    fn new(rpc: &Rpc, files: Files) -> Self {
+        let several = files == Files::Several;
+        Self {
+            opened: rpc.opened.map(|stamp| stamp.packet),
+            ended: rpc.ended.map(|stamp| stamp.packet),
+            opened_file: several.then(|| rpc.opened.map(|stamp| stamp.file)),
+            ended_file: several.then(|| rpc.ended.map(|stamp| stamp.file)),
+        }
+    }
+}
+
+#[derive(Serialize, Debug)]
+struct LinkJson<'a> {
+    #[serde(flatten)]
+    call: CallJson,
+    linked_by: &'a str,
+}
+
+impl<'a> LinkJson<'a> {
+    fn new(link: &'a Link) -> Self {
+        Self {
+            call: link.call.into(),
+            linked_by: &link.by,
+        }
+    }
+}
+
+/// The requested headers by name, each with the list of its values.
+#[derive(Debug)]
+struct HeadersJson<'a> {
+    headers: &'a [RequestedHeader],
+    secrets: SecretDisplay,
+}
+
+impl Serialize for HeadersJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // One that was asked for twice has the same values twice.
+        let once = self.headers.iter().enumerate().filter(|(place, header)| {
+            let mut before = self.headers.iter().take(*place);
+            !before.any(|earlier| earlier.name == header.name)
+        });
+        let secrets = self.secrets;
+        serializer.collect_map(once.map(|(_, header)| {
+            let values = HeaderValues { header, secrets };
+            (Text::from(&*header.name), values)
+        }))
+    }
+}
+
+#[derive(Debug)]
+struct HeaderValues<'a> {
+    header: &'a RequestedHeader,
+    secrets: SecretDisplay,
+}
+
+impl Serialize for HeaderValues<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.header.values.iter().map(|value| {
+            let value = value.as_deref();
+            value.map(|value| Text(self.secrets.value(&self.header.name, value)))
+        }))
+    }
+}
+
+#[derive(Serialize, Debug)]
+struct MessagesJson {
+    request: MessageCount,
+    response: MessageCount,
+}
+
+/// gRPC messages and their bytes.
+#[derive(Serialize, Debug)]
+struct MessageCount {
+    count: u64,
+    bytes: u64,
+}
+
+impl MessageCount {
+    const fn of((count, bytes): (u64, u64)) -> Self {
+        Self { count, bytes }
+    }
+}

@@ -1,0 +1,166 @@
+//! JSON values that several twins share: moments, spans, bytes of a peer, packets, settings, lists.
+//!
+//! A twin is a struct that derives `Serialize` and borrows from the data it stands for: its fields are
+//! the names of the contract, and the data stays free of any format.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+
+use serde::ser::{Serialize, Serializer};
+
+use crate::capture::{Stamp, TimeDelta, Timestamp};
+use crate::decode::Transport;
+use crate::decode::http2::SettingId;
+use crate::inspect::report::Files;
+use crate::inspect::{CallId, Ends};
+use crate::report::escape;
+
+/// A string that is formatted while it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::report) struct Shown<T>(pub(in crate::report) T);
+
+impl<T: Display> Serialize for Shown<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// The time of a packet, where there is one.
+pub(super) fn time(stamp: Option<Stamp>) -> Option<Shown<Timestamp>> {
+    stamp.map(|stamp| Shown(stamp.time))
+}
+
+/// Milliseconds with their fraction, of so many nanoseconds.
+pub(super) fn milliseconds(nanos: i64) -> f64 {
+    TimeDelta::from_nanos(nanos).as_millis_f64()
+}
+
+/// Bytes of a peer: what is not UTF-8 stands as `\xNN`.
+#[derive(Debug)]
+pub(super) struct Text<'a>(pub(super) Cow<'a, [u8]>);
+
+impl<'a> From<&'a [u8]> for Text<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self(Cow::Borrowed(bytes))
+    }
+}
+
+impl Serialize for Text<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&escape::text(&self.0))
+    }
+}
+
+/// Bytes as two hexadecimal digits each.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::report) struct Hex<'a>(pub(in crate::report) &'a [u8]);
+
+impl Display for Hex<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0
+            .iter()
+            .try_for_each(|byte| write!(formatter, "{byte:02x}"))
+    }
+}
+
+/// A packet's number, and its file where there are several.
+#[derive(serde::Serialize, Debug)]
+pub(super) struct PacketNumber {
+    packet: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<Option<u32>>,
+}
+
+impl PacketNumber {
+    pub(super) fn new(stamp: Option<Stamp>, files: Files) -> Self {
+        Self {
+            packet: stamp.map(|stamp| stamp.packet),
+            file: (files == Files::Several).then(|| stamp.map(|stamp| stamp.file)),
+        }
+    }
+}
+
+/// A list whose twins are made one by one while they are written: only one is in memory at a time.
+#[derive(Debug)]
+pub(in crate::report) struct Each<'a, T, C, J> {
+    items: &'a [T],
+    context: C,
+    twin: fn(&'a T, C) -> J,
+}
+
+impl<'a, T, C, J> Each<'a, T, C, J> {
+    pub(in crate::report) const fn new(
+        items: &'a [T],
+        context: C,
+        twin: fn(&'a T, C) -> J,
+    ) -> Self {
+        Self {
+            items,
+            context,
+            twin,
+        }
+    }
+}
+
+impl<T, C: Copy, J: Serialize> Serialize for Each<'_, T, C, J> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(
+            self.items
+                .iter()
+                .map(|item| (self.twin)(item, self.context)),
+        )
+    }
+}
+
+/// Settings by name, each of which stands there once.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::report) struct SettingsJson<'a>(pub(in crate::report) &'a [(SettingId, u32)]);
+
+impl Serialize for SettingsJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(id, value)| (Shown(id), value)))
+    }
+}
+
+/// One value for what the client sent or did, one for the server.
+#[derive(serde::Serialize, Debug)]
+pub(in crate::report) struct BothSides<T> {
+    pub(in crate::report) client: T,
+    pub(in crate::report) server: T,
+}
+
+impl From<Ends> for BothSides<std::net::SocketAddr> {
+    fn from(ends: Ends) -> Self {
+        Self {
+            client: ends.client,
+            server: ends.server,
+        }
+    }
+}
+
+/// Which call.
+#[derive(serde::Serialize, Debug)]
+pub(super) struct CallJson {
+    conn: u32,
+    stream: u32,
+}
+
+impl From<CallId> for CallJson {
+    fn from(call: CallId) -> Self {
+        Self {
+            conn: call.connection,
+            stream: call.stream,
+        }
+    }
+}
+
+/// What a connection speaks, by the contract's name.
+pub(in crate::report) const fn transport(transport: Transport) -> &'static str {
+    match transport {
+        Transport::H2c => "h2c",
+        Transport::H2 => "h2",
+        Transport::Tls => "tls",
+        Transport::NotHttp2 => "not-http2",
+        Transport::None => "none",
+    }
+}

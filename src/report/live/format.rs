@@ -1,0 +1,72 @@
+//! What a format of `live` is.
+
+use std::io::{self, Write};
+
+use crate::capture::Timestamp;
+use crate::inspect::News;
+use crate::inspect::diagnosis::Finding;
+use crate::inspect::report::{LiveStatus, Report};
+
+/// A way to print what becomes certain during a live capture: [`Text`](crate::report::text::Text) and
+/// [`Json`](crate::report::json::Json).
+///
+/// Each method writes whole lines, or nothing where the format does not print such a thing.
+pub trait LiveFormat {
+    /// Something became certain of a connection or a call.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`.
+    fn news(&self, news: &News, out: &mut dyn Write) -> io::Result<()>;
+
+    /// A finding is new or has grown, as of `time`.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`.
+    fn finding(&self, time: Timestamp, finding: &Finding, out: &mut dyn Write) -> io::Result<()>;
+
+    /// The last packets were written to a file.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`.
+    fn recorded(&self, _recorded: &Recorded<'_>, _out: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// The numbers of the capture, at regular intervals.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`.
+    fn status(&self, _status: &LiveStatus, _out: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// The whole report, last of all.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`.
+    fn report(&self, time: Timestamp, report: &Report, out: &mut dyn Write) -> io::Result<()>;
+
+    /// The numbers of the capture in one line for a person at a terminal, without a line feed: each
+    /// overwrites the one before. `None` where the format is read by programs.
+    fn status_line(&self, _status: &LiveStatus) -> Option<String> {
+        None
+    }
+}
+
+/// A recording that was written.
+#[derive(Clone, Copy, Debug)]
+pub struct Recorded<'a> {
+    /// When it was triggered.
+    pub time: Timestamp,
+    /// The file.
+    pub path: &'a str,
+    /// What triggered it: a rule's name, or a signal.
+    pub reason: &'a str,
+    /// How many packets it has.
+    pub packets: u64,
+}
