@@ -1,6 +1,6 @@
 //! Packets from an interface, as they pass.
 //!
-//! In: an interface's name, and a filter. Out: what is [`Heard`] on it, until it is told to stop. What
+//! In: an interface's name, and a filter. Out: what is [`LiveEvent`] on it, until it is told to stop. What
 //! never happens here: waiting for whoever is told.
 //!
 //! libpcap's read blocks until a packet comes, on an idle interface for ever. What wakes it is the
@@ -43,7 +43,7 @@ pub struct LiveOptions {
 
 /// What was heard on an interface.
 #[derive(Debug)]
-pub enum Heard<'a> {
+pub enum LiveEvent<'a> {
     /// A packet.
     Packet {
         /// When the kernel saw it.
@@ -167,29 +167,29 @@ impl LiveCapture {
     }
 
     /// Listens until it is stopped. An interface that goes away is waited for.
-    pub fn listen(&mut self, told: &mut impl FnMut(Heard<'_>)) {
+    pub fn listen(&mut self, told: &mut impl FnMut(LiveEvent<'_>)) {
         while !self.waker.is_stopped() {
             match self.handle.next_packet() {
-                Ok(packet) => told(Heard::Packet {
+                Ok(packet) => told(LiveEvent::Packet {
                     time: time(packet.header),
                     original_length: packet.header.len,
                     data: packet.data,
                 }),
                 Err(pcap::Error::NoMorePackets | pcap::Error::TimeoutExpired) => {
-                    told(Heard::Pause(self.counts()));
+                    told(LiveEvent::Pause(self.counts()));
                 }
                 Err(error) => {
-                    told(Heard::Gone(words(&error)));
+                    told(LiveEvent::Gone(words(&error)));
                     self.wait_for_it(told);
                 }
             }
         }
-        told(Heard::Pause(self.counts()));
+        told(LiveEvent::Pause(self.counts()));
     }
 
     /// Opens the interface anew as soon as that can be done. Without the right to open it any more,
     /// the handle there is goes on if the interface was only down.
-    fn wait_for_it(&mut self, told: &mut impl FnMut(Heard<'_>)) {
+    fn wait_for_it(&mut self, told: &mut impl FnMut(LiveEvent<'_>)) {
         while !self.waker.is_stopped() {
             thread::sleep(LOOK_FOR);
             match open(&self.options) {
@@ -200,7 +200,7 @@ impl LiveCapture {
                     let mut known = lock(&self.waker.handle);
                     *known = fresh;
                     drop(known);
-                    told(Heard::Back);
+                    told(LiveEvent::Back);
                     return;
                 }
                 Err(CaptureError::NoRights { .. }) => return,

@@ -4,14 +4,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use h2sniff::capture::Waker;
 
-pub(super) struct Orders {
+pub(super) struct Control {
     wakers: Vec<Waker>,
     stopped: AtomicBool,
     hurry: AtomicBool,
     write_now: AtomicBool,
 }
 
-impl Orders {
+impl Control {
     pub(super) fn new(wakers: Vec<Waker>) -> Self {
         Self {
             wakers,
@@ -31,7 +31,7 @@ impl Orders {
         self.stopped.load(Ordering::Acquire)
     }
 
-    /// Analyst: leave what is still in the queue.
+    /// Worker: leave what is still in the queue.
     pub(super) fn hurry(&self) {
         self.hurry.store(true, Ordering::Release);
     }
@@ -45,7 +45,7 @@ impl Orders {
         self.wakers.iter().for_each(Waker::wake);
     }
 
-    /// Analyst: write a recording.
+    /// Worker: write a recording.
     pub(super) fn write_now(&self) {
         self.write_now.store(true, Ordering::Release);
     }

@@ -1,25 +1,9 @@
-//! What a watch lost or gave up, and what that means for what it says.
+//! What a live capture is and what it lost, as a report lists them.
 
 use h2sniff::capture::{FileSummary, Format, Interface};
 use h2sniff::decode::anomaly::{Anomaly, Layer};
-use h2sniff::inspect::diagnosis::{Confidence, Finding};
 use h2sniff::report::Report;
-use h2sniff::report::live::{Drops, Status};
-
-/// Where packets were dropped, nothing is certain any more: what is missing may have been there.
-pub(super) fn weaken(findings: &mut [Finding], drops: Drops) {
-    if drops.total() == 0 {
-        return;
-    }
-    for finding in findings {
-        if finding.confidence == Confidence::Certain {
-            finding.confidence = Confidence::Likely;
-            finding
-                .explanation
-                .push_str(" Packets were dropped while capturing, so this is not certain.");
-        }
-    }
-}
+use h2sniff::report::live::Status;
 
 /// The live capture as a report lists its captures.
 pub(super) fn summary(interfaces: Vec<Interface>, report: &Report) -> FileSummary {
@@ -73,6 +57,7 @@ pub(super) fn losses(status: &Status) -> Vec<Anomaly> {
         stamp: None,
         connection: None,
         count,
+        limit: None,
     })
     .collect()
 }

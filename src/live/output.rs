@@ -13,7 +13,7 @@ use h2sniff::report::{Report, Secrets};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde_json::Value;
 
-use super::recorder::Written;
+use super::recorder::RecordingResult;
 
 /// How it is told.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +24,7 @@ pub(crate) enum Voice {
 }
 
 /// Tells.
-pub(crate) struct Teller {
+pub(crate) struct EventWriter {
     voice: Voice,
     out: Box<dyn Write + Send>,
     /// Whether somebody at a terminal sees standard error.
@@ -33,7 +33,7 @@ pub(crate) struct Teller {
     shown: bool,
 }
 
-impl Teller {
+impl EventWriter {
     pub(crate) fn new(voice: Voice, out: Box<dyn Write + Send>) -> Self {
         Self {
             voice,
@@ -65,7 +65,7 @@ impl Teller {
         self.out.flush()
     }
 
-    pub(super) fn recording(&mut self, written: &Written) -> io::Result<()> {
+    pub(super) fn recording(&mut self, written: &RecordingResult) -> io::Result<()> {
         let path = written.path.display().to_string();
         if let Err(error) = &written.packets {
             return self.warn(&format!("cannot write {path}: {error}"));

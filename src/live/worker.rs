@@ -5,27 +5,28 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use h2sniff::capture::{Interface, Packet, Stamp, Timestamp};
-use h2sniff::inspect::diagnosis::{Finding, Severity};
+use h2sniff::capture::{Interface, Packet, Stamp, TimeDelta, Timestamp};
+use h2sniff::inspect::diagnosis::Finding;
 use h2sniff::inspect::{CallId, News};
 use h2sniff::pipeline::{self, Pipeline};
 use h2sniff::report::Report;
 use h2sniff::report::live::{Drops, Status};
 
 use super::clock::{clock, memory, wall};
-use super::control::Orders;
-use super::drops::{losses, summary, weaken};
-use super::file::Recording;
-use super::output::Teller;
+use super::control::Control;
+use super::drops::{losses, summary};
+use super::file::PacketFile;
+use super::output::EventWriter;
 use super::queue::{Batch, Notice, Queue, Taken};
 use super::recorder::Recorder;
+use crate::cli::{LiveArgs, hints};
 
 /// How long to wait for packets before it is asked what has become certain without any.
 const TICK: Duration = Duration::from_millis(10);
 
 /// On an idle interface it is taken to be this much earlier than it is: packets may be on their way
 /// from the kernel that are older than now.
-const SETTLING: Duration = Duration::from_millis(20);
+const SETTLING: TimeDelta = TimeDelta::from_millis(20);
 
 /// How often findings are looked for at most, and how many times as long as that takes.
 const FINDINGS_EVERY: Duration = Duration::from_millis(50);
@@ -47,32 +48,26 @@ const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(1);
 /// How long to go on with what is in the queue after the end was ordered.
 const DRAIN_WITHIN: Duration = Duration::from_millis(400);
 
-/// What came of a watch.
-#[derive(Debug)]
-pub(crate) struct Outcome {
-    pub(crate) report: Report,
-}
-
-pub(super) struct Analyst {
+pub(super) struct Worker {
     pipeline: Pipeline,
     interfaces: Vec<Interface>,
     count: Option<u64>,
     status_every: Duration,
-    orders: Arc<Orders>,
+    control: Arc<Control>,
     published: Arc<Mutex<Status>>,
     status: Status,
     /// Packets so far.
     packets: u64,
     now: Timestamp,
     stirred: bool,
-    told: BTreeMap<(&'static str, u32), Told>,
+    told: BTreeMap<(&'static str, u32), ReportedFinding>,
     timers: Timers,
     rate: (Instant, u64),
 }
 
 /// A finding as it was told last.
 #[derive(Debug)]
-struct Told {
+struct ReportedFinding {
     extent: Extent,
     at: Instant,
 }
@@ -90,29 +85,28 @@ struct Timers {
     housekeeping: Instant,
 }
 
-/// Everything that is told of.
-struct Audience {
-    teller: Teller,
-    recorder: Option<Recorder>,
-    recording: Option<Recording>,
+/// Where the results go.
+pub(super) struct Outputs {
+    pub(super) events: EventWriter,
+    pub(super) recorder: Option<Recorder>,
+    pub(super) packet_file: Option<PacketFile>,
 }
 
-impl Analyst {
+impl Worker {
     pub(super) fn new(
+        args: &LiveArgs,
         options: pipeline::Options,
         interfaces: Vec<Interface>,
-        count: Option<u64>,
-        status_every: Duration,
-        orders: Arc<Orders>,
+        control: Arc<Control>,
         published: Arc<Mutex<Status>>,
     ) -> Self {
         let begun = clock();
         Self {
             pipeline: Pipeline::watching(options),
             interfaces,
-            count,
-            status_every,
-            orders,
+            count: args.count,
+            status_every: args.interval,
+            control,
             published,
             status: Status::default(),
             packets: 0,
@@ -131,47 +125,36 @@ impl Analyst {
     }
 
     /// Works until nobody listens any more, then reports.
-    pub(super) fn run(
-        mut self,
-        queue: &Queue,
-        teller: Teller,
-        recorder: Option<Recorder>,
-        recording: Option<Recording>,
-    ) -> anyhow::Result<Outcome> {
-        let mut audience = Audience {
-            teller,
-            recorder,
-            recording,
-        };
-        let orders = Arc::clone(&self.orders);
-        let result = self.work(queue, &mut audience);
+    pub(super) fn run(mut self, queue: &Queue, mut outputs: Outputs) -> anyhow::Result<Report> {
+        let control = Arc::clone(&self.control);
+        let result = self.work(queue, &mut outputs);
         // Should the output have failed, what is kept is written all the same.
-        orders.stop();
-        let outcome = match result {
-            Ok(failed) => self.report(&mut audience).and_then(|outcome| match failed {
+        control.stop();
+        let report = match result {
+            Ok(failed) => self.report(&mut outputs).and_then(|report| match failed {
                 Some(error) => Err(error.into()),
-                None => Ok(outcome),
+                None => Ok(report),
             }),
             Err(error) => Err(error),
         };
         let now = wall();
-        if let Some(recorder) = audience.recorder {
+        if let Some(recorder) = outputs.recorder {
             for written in recorder.finish(now) {
-                audience.teller.recording(&written)?;
+                outputs.events.recording(&written)?;
             }
         }
-        if let Some(recording) = &mut audience.recording {
-            recording.flush()?;
+        if let Some(file) = &mut outputs.packet_file {
+            file.flush()?;
         }
-        outcome
+        report
     }
 
     /// Gives why `-w` failed, if it did: that ends the recording, not the watch.
     fn work(
         &mut self,
         queue: &Queue,
-        audience: &mut Audience,
-    ) -> anyhow::Result<Option<super::Refusal>> {
+        outputs: &mut Outputs,
+    ) -> anyhow::Result<Option<super::LiveError>> {
         let mut failed = None;
         let mut batch = Batch::default();
         let names: Vec<_> = self
@@ -179,8 +162,8 @@ impl Analyst {
             .iter()
             .filter_map(|of| of.name.clone())
             .collect();
-        audience
-            .teller
+        outputs
+            .events
             .note(&format!("listening on {}", names.join(", ")))?;
         let mut end_by = None;
         loop {
@@ -188,28 +171,28 @@ impl Analyst {
             let quiet = batch.is_empty();
             let first = self.packets + 1;
             self.analyze(&batch);
-            self.note(&taken, &mut audience.teller)?;
+            self.note(&taken, &mut outputs.events)?;
             self.pass_time(quiet);
-            if let Some(recording) = &mut audience.recording {
+            if let Some(file) = &mut outputs.packet_file {
                 let due = self.timers.publish <= clock();
-                let result = recording.push(&batch);
-                let result = result.and_then(|()| if due { recording.flush() } else { Ok(()) });
+                let result = file.push(&batch);
+                let result = result.and_then(|()| if due { file.flush() } else { Ok(()) });
                 if let Err(error) = result {
-                    audience
-                        .teller
+                    outputs
+                        .events
                         .warn(&format!("{error}: no more is recorded"))?;
-                    audience.recording = None;
+                    outputs.packet_file = None;
                     failed = Some(error);
                 }
             }
-            match &mut audience.recorder {
+            match &mut outputs.recorder {
                 Some(recorder) if !quiet => recorder.keep(std::mem::take(&mut batch), first),
                 _ => batch.clear(),
             }
-            self.tell(audience)?;
-            if self.orders.is_stopped() {
+            self.tell(outputs)?;
+            if self.control.is_stopped() {
                 let end_by = *end_by.get_or_insert_with(|| clock() + DRAIN_WITHIN);
-                let late = clock() >= end_by || self.orders.is_hurried();
+                let late = clock() >= end_by || self.control.is_hurried();
                 if late || (taken.closed && quiet) {
                     return Ok(failed);
                 }
@@ -220,7 +203,7 @@ impl Analyst {
     fn analyze(&mut self, batch: &Batch) {
         for (waiting, data) in batch.iter() {
             if self.count.is_some_and(|count| self.packets >= count) {
-                self.orders.stop();
+                self.control.stop();
                 return;
             }
             let Some(interface) = self.interfaces.get(waiting.interface) else {
@@ -240,16 +223,14 @@ impl Analyst {
             });
         }
         if self.count.is_some_and(|count| self.packets >= count) {
-            self.orders.stop();
+            self.control.stop();
         }
     }
 
     /// Time passes, packets or not.
     fn pass_time(&mut self, quiet: bool) {
         if quiet {
-            let settling = i64::try_from(SETTLING.as_nanos()).unwrap_or(i64::MAX);
-            let now = Timestamp::from_nanos(wall().nanos().saturating_sub(settling));
-            self.now = self.now.max(now);
+            self.now = self.now.max(wall() - SETTLING);
         }
         let now = clock();
         if quiet || now >= self.timers.housekeeping {
@@ -258,13 +239,14 @@ impl Analyst {
         }
     }
 
-    fn note(&mut self, taken: &Taken, teller: &mut Teller) -> io::Result<()> {
+    fn note(&mut self, taken: &Taken, events: &mut EventWriter) -> io::Result<()> {
         self.status.received = taken.counts.received;
         self.status.drops = Drops {
             kernel: taken.counts.dropped,
             interface: taken.counts.interface_dropped,
             queue: taken.dropped,
         };
+        self.pipeline.note_drops(self.status.drops.total());
         let name = |number: usize| {
             let interface = self.interfaces.get(number);
             interface
@@ -276,33 +258,33 @@ impl Analyst {
                 Notice::Gone { interface, detail } => {
                     self.status.interfaces_away += 1;
                     let name = name(*interface);
-                    teller.warn(&format!("{name}: {detail}; waiting for it to come back"))?;
+                    events.warn(&format!("{name}: {detail}; waiting for it to come back"))?;
                 }
                 Notice::Back { interface } => {
                     self.status.interfaces_away = self.status.interfaces_away.saturating_sub(1);
-                    teller.note(&format!("{} is back", name(*interface)))?;
+                    events.note(&format!("{} is back", name(*interface)))?;
                 }
             }
         }
         Ok(())
     }
 
-    fn tell(&mut self, audience: &mut Audience) -> io::Result<()> {
+    fn tell(&mut self, outputs: &mut Outputs) -> io::Result<()> {
         let news = self.pipeline.take_news();
         if !news.is_empty() {
             self.stirred = true;
-            self.take_in(&news, audience.recorder.as_mut());
-            audience.teller.news(&news)?;
+            self.take_in(&news, outputs.recorder.as_mut());
+            outputs.events.news(&news)?;
         }
         let now = clock();
         if self.stirred && now >= self.timers.findings {
             self.stirred = false;
-            self.tell_findings(audience)?;
+            self.tell_findings(outputs)?;
             let took = now.elapsed();
             self.timers.findings = clock() + FINDINGS_EVERY.max(took * FINDINGS_SHARE);
         }
-        if let Some(recorder) = &mut audience.recorder {
-            if self.orders.take_write_now() {
+        if let Some(recorder) = &mut outputs.recorder {
+            if self.control.take_write_now() {
                 recorder.write_now(self.now, "signal");
             }
             for written in recorder.tick(self.now) {
@@ -310,10 +292,10 @@ impl Analyst {
                     Ok(_) => self.status.recordings += 1,
                     Err(_) => self.status.recordings_failed += 1,
                 }
-                audience.teller.recording(&written)?;
+                outputs.events.recording(&written)?;
             }
         }
-        self.tell_status(&mut audience.teller, now)
+        self.tell_status(&mut outputs.events, now)
     }
 
     fn take_in(&mut self, news: &[News], mut recorder: Option<&mut Recorder>) {
@@ -339,9 +321,9 @@ impl Analyst {
     }
 
     /// Tells findings that are new or have grown. One that has grown too soon is looked at again.
-    fn tell_findings(&mut self, audience: &mut Audience) -> io::Result<()> {
+    fn tell_findings(&mut self, outputs: &mut Outputs) -> io::Result<()> {
         let mut findings = self.pipeline.findings_so_far();
-        weaken(&mut findings, self.status.drops);
+        hints::name_flags_in_findings(&mut findings);
         let now = clock();
         for finding in &findings {
             let first = finding.connections.first().copied().unwrap_or(u32::MAX);
@@ -358,20 +340,15 @@ impl Analyst {
                 self.told.pop_first();
             }
             self.told
-                .insert((finding.rule, first), Told { extent, at: now });
+                .insert((finding.rule, first), ReportedFinding { extent, at: now });
             self.status.findings.add(finding);
-            audience.teller.finding(self.now, finding)?;
-            if let Some(recorder) = &mut audience.recorder {
+            outputs.events.finding(self.now, finding)?;
+            if let Some(recorder) = &mut outputs.recorder {
                 for evidence in &finding.evidence {
                     let packet = evidence.stamp.map_or(0, |stamp| stamp.packet);
                     recorder.comment(packet, &format!("{}: {}", finding.rule, evidence.text));
                 }
-                let on = &recorder.options.on;
-                let wanted = match on.is_empty() {
-                    true => finding.severity == Severity::Error,
-                    false => on.contains(&finding.rule),
-                };
-                if wanted {
+                if recorder.wants(finding) {
                     recorder.trigger(self.now, finding.rule);
                 }
             }
@@ -379,7 +356,7 @@ impl Analyst {
         Ok(())
     }
 
-    fn tell_status(&mut self, teller: &mut Teller, now: Instant) -> io::Result<()> {
+    fn tell_status(&mut self, events: &mut EventWriter, now: Instant) -> io::Result<()> {
         if now < self.timers.publish {
             return Ok(());
         }
@@ -388,11 +365,11 @@ impl Analyst {
         if now >= self.timers.status_line {
             self.timers.status_line = now + STATUS_LINE_EVERY;
             self.refresh_rate(now);
-            teller.status_line(&self.status);
+            events.status_line(&self.status);
         }
         if now >= self.timers.status {
             self.timers.status = now + self.status_every;
-            teller.status(&self.status)?;
+            events.status(&self.status)?;
         }
         let mut published = self
             .published
@@ -420,16 +397,16 @@ impl Analyst {
     }
 
     /// The end: what is still open is judged and told, then the whole.
-    fn report(mut self, audience: &mut Audience) -> anyhow::Result<Outcome> {
+    fn report(mut self, outputs: &mut Outputs) -> anyhow::Result<Report> {
         self.pipeline.conclude();
         let news = self.pipeline.take_news();
-        self.take_in(&news, audience.recorder.as_mut());
-        audience.teller.news(&news)?;
+        self.take_in(&news, outputs.recorder.as_mut());
+        outputs.events.news(&news)?;
         // Whatever has grown since it was told.
         self.told.values_mut().for_each(|told| {
             told.at = told.at.checked_sub(GROWN_EVERY).unwrap_or(told.at);
         });
-        self.tell_findings(audience)?;
+        self.tell_findings(outputs)?;
         self.refresh();
         let Self {
             pipeline,
@@ -440,9 +417,9 @@ impl Analyst {
         let mut report = pipeline.finish();
         report.files = vec![summary(interfaces, &report)];
         report.anomalies.splice(0..0, losses(&status));
-        weaken(&mut report.analysis.findings, status.drops);
-        audience.teller.report(status.time, &report)?;
-        Ok(Outcome { report })
+        hints::name_flags(&mut report);
+        outputs.events.report(status.time, &report)?;
+        Ok(report)
     }
 }
 

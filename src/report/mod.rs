@@ -21,5 +21,5 @@ mod units;
 
 pub use crate::inspect::report::Report;
 pub use json::{Files, connection, finding, report as to_json, rpc, write as write_json};
-pub use no_http2::{instead, instead_hint};
+pub use no_http2::instead;
 pub use redact::Secrets;

@@ -19,4 +19,4 @@ mod text;
 pub use html::html;
 pub use mermaid::mermaid;
 pub use text::Text;
-pub use window::{Around, Spans, parse_duration};
+pub use window::{Around, Spans};
