@@ -1,7 +1,7 @@
 //! Compressed captures, recognised by content, unpacked as a stream.
 //!
-//! In: any reader. Out: a reader of what is inside. What never happens here: holding more than one
-//! window of the unpacked bytes, or going on for ever, however much a small file unpacks to.
+//! In: any reader. Out: a reader of what is inside. At most one window of the unpacked bytes is in
+//! memory, and there is a limit to how much a small file may unpack to.
 
 use std::io::{self, Cursor, Read};
 use std::sync::Arc;

@@ -55,10 +55,10 @@ pub enum CaptureError {
     Damaged {
         /// The file as it was named.
         path: String,
-        /// What is wrong, and where.
+        /// What is wrong, and where, as a clause.
         detail: String,
     },
-    /// We may not capture.
+    /// This process may not capture on the interface.
     #[error("no permission to capture on {interface}")]
     NoRights {
         /// The interface as it was named.
@@ -71,10 +71,10 @@ pub enum CaptureError {
     NoSuchInterface {
         /// The interface as it was named.
         interface: String,
-        /// Those there are.
+        /// The names of the interfaces there are.
         known: Vec<String>,
     },
-    /// The filter is not one.
+    /// The filter is not valid, in the syntax of pcap-filter(7).
     #[error("the filter `{filter}` cannot be used: {detail}")]
     Filter {
         /// The filter as it was typed.

@@ -1,8 +1,8 @@
 //! Packets in: the only stage that does I/O.
 //!
-//! In: paths, standard input. Out: [`Packet`]s in capture order, each with its number, time and
-//! link type; beside them what the files say of themselves. What never happens here: looking inside
-//! a packet, or holding more of a file than one buffer.
+//! In: paths, standard input, interfaces. Out: [`Packet`]s in capture order, each with its number, time
+//! and link type; beside them what the files say of themselves. Packets are not looked into, and no
+//! more of a file than one buffer is in memory.
 
 mod buffer;
 mod compression;

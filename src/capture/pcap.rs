@@ -111,7 +111,7 @@ impl Pcap {
             let waiting = buffer.waiting();
             let missing = match self.layout.parse(waiting) {
                 Ok((_, frame)) => {
-                    let record = RecordHeader::of(&frame);
+                    let record = PcapPacketHeader::of(&frame);
                     return Ok(NextRecord::Packet(self.record(record, buffer)));
                 }
                 Err(nom::Err::Incomplete(Needed::Size(missing))) => missing.get(),
@@ -134,7 +134,7 @@ impl Pcap {
     }
 
     #[inline]
-    fn record(&mut self, frame: RecordHeader, buffer: &mut Buffer) -> PacketRecord {
+    fn record(&mut self, frame: PcapPacketHeader, buffer: &mut Buffer) -> PacketRecord {
         let place = buffer.consume(self.layout.header_length() + frame.captured_length);
         let nanoseconds_each = if self.nanoseconds { 1 } else { 1_000 };
         // Neither product can overflow: 2^32 seconds end in the year 2106.
@@ -153,14 +153,14 @@ impl Pcap {
 }
 
 /// A record's header, freed from the buffer that its data borrow.
-struct RecordHeader {
+struct PcapPacketHeader {
     seconds: u32,
     fraction: u32,
     captured_length: usize,
     original_length: u32,
 }
 
-impl RecordHeader {
+impl PcapPacketHeader {
     #[inline]
     fn of(block: &LegacyPcapBlock<'_>) -> Self {
         Self {

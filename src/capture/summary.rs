@@ -64,11 +64,11 @@ pub enum Resolution {
 pub struct FileSummary {
     /// The file as it was named, or `standard input`.
     pub path: String,
-    /// Its format.
+    /// The format, told by its first bytes.
     pub format: Format,
-    /// What it was packed in.
+    /// The compression that the file is packed in; `None` for a plain file.
     pub compression: Option<Compression>,
-    /// Packets so far.
+    /// Packets read so far.
     pub packets: u64,
     /// Captured bytes of these packets, without the file's own headers.
     pub bytes: u64,

@@ -31,7 +31,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let unsigned = text.strip_prefix('+').unwrap_or(text).trim_start();
     if let Some(nanos) = nanos(unsigned) {
         if nanos >= MAX_NANOS {
-            return Err("at most 292 years can be told".to_owned());
+            return Err("a duration is at most 292 years".to_owned());
         }
         #[allow(
             clippy::cast_possible_truncation,

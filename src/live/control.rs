@@ -1,4 +1,4 @@
-//! What the main thread, or the analyst, orders the others to do.
+//! What the main thread and the worker tell the other threads to do: stop, hurry, count, write.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -40,7 +40,7 @@ impl Control {
         self.hurry.load(Ordering::Acquire)
     }
 
-    /// Listeners: tell what the kernel counted.
+    /// Listeners: ask the kernel for its counts.
     pub(super) fn wake(&self) {
         self.wakers.iter().for_each(Waker::wake);
     }

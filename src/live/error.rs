@@ -1,4 +1,4 @@
-//! Why a watch could not begin, or go on.
+//! Why a live analysis could not begin, or go on.
 
 use std::io;
 use std::net::SocketAddr;

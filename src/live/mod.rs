@@ -97,7 +97,7 @@ pub(crate) fn run(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    // The signals must be caught before anything is told to be ready.
+    // The signals must be caught before anything says that it is ready.
     let signals = {
         let _inside = runtime.enter();
         Signals::catch()?
@@ -108,7 +108,7 @@ pub(crate) fn run(
             .name("listener".to_owned())
             .spawn(move || listen(capture, number, &queue))?;
     }
-    let (done, outcome) = oneshot::channel();
+    let (done, result) = oneshot::channel();
     thread::Builder::new()
         .name("worker".to_owned())
         .spawn(move || {
@@ -116,7 +116,7 @@ pub(crate) fn run(
             let _ = done.send(worker.run(&queue, outputs));
         })?;
     runtime.block_on(attend(
-        Attendance {
+        MainThread {
             control,
             status,
             signals,
@@ -124,7 +124,7 @@ pub(crate) fn run(
             duration: args.duration,
             to_stdout: args.output.file().is_none(),
         },
-        outcome,
+        result,
     ))
 }
 
@@ -171,8 +171,8 @@ impl Signals {
     }
 }
 
-/// What the main thread attends to.
-struct Attendance {
+/// What the main thread waits for, and what it acts on.
+struct MainThread {
     control: Arc<Control>,
     status: Arc<Mutex<Status>>,
     signals: Signals,
@@ -182,17 +182,17 @@ struct Attendance {
 }
 
 async fn attend(
-    attendance: Attendance,
-    mut outcome: oneshot::Receiver<anyhow::Result<Report>>,
+    main_thread: MainThread,
+    mut result: oneshot::Receiver<anyhow::Result<Report>>,
 ) -> anyhow::Result<Report> {
-    let Attendance {
+    let MainThread {
         control,
         status,
         mut signals,
         listener,
         duration,
         to_stdout,
-    } = attendance;
+    } = main_thread;
     if let Some(listener) = listener {
         tokio::spawn(metrics::serve(
             tokio::net::TcpListener::from_std(listener)?,
@@ -209,8 +209,8 @@ async fn attend(
     let mut overdue: Option<Instant> = None;
     loop {
         tokio::select! {
-            outcome = &mut outcome => {
-                return outcome.unwrap_or_else(|_| Err(LiveError::Died.into()));
+            finished = &mut result => {
+                return finished.unwrap_or_else(|_| Err(LiveError::Died.into()));
             }
             _ = signals.interrupt.recv() => overdue = Some(end_now(&control, overdue)),
             _ = signals.terminate.recv() => overdue = Some(end_now(&control, overdue)),

@@ -1,4 +1,4 @@
-//! What is told, to whom: lines on the output, a status line on a terminal, warnings beside.
+//! What is written where: events and findings on the output, a status line and warnings on standard error.
 
 use std::io::{self, IsTerminal as _, Write};
 use std::os::fd::AsFd as _;
@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::recorder::RecordingResult;
 
-/// How it is told.
+/// How events are written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Voice {
     Text(Text),
@@ -23,14 +23,14 @@ pub(crate) enum Voice {
     Json(Secrets),
 }
 
-/// Tells.
+/// Writes events, findings and the report in one format.
 pub(crate) struct EventWriter {
     voice: Voice,
     out: Box<dyn Write + Send>,
-    /// Whether somebody at a terminal sees standard error.
-    watched: bool,
-    /// Whether a status line stands there now.
-    shown: bool,
+    /// Whether a person at a terminal sees standard error, and is shown a status line there.
+    status_line: bool,
+    /// Whether the status line is on the screen now.
+    status_line_shown: bool,
 }
 
 impl EventWriter {
@@ -38,8 +38,8 @@ impl EventWriter {
         Self {
             voice,
             out,
-            watched: matches!(voice, Voice::Text(_)) && io::stderr().is_terminal(),
-            shown: false,
+            status_line: matches!(voice, Voice::Text(_)) && io::stderr().is_terminal(),
+            status_line_shown: false,
         }
     }
 
@@ -92,13 +92,13 @@ impl EventWriter {
 
     /// How the watch is doing, for a person: in one line that is overwritten.
     pub(super) fn status_line(&mut self, status: &Status) {
-        if !self.watched {
+        if !self.status_line {
             return;
         }
         let line = text::status(status);
         // There is nowhere to say that standard error is gone.
         let _ = write!(io::stderr(), "\r\x1b[2K{line}");
-        self.shown = true;
+        self.status_line_shown = true;
     }
 
     pub(super) fn report(&mut self, time: Timestamp, report: &Report) -> io::Result<()> {
@@ -130,13 +130,13 @@ impl EventWriter {
     }
 
     fn clear(&mut self) {
-        if std::mem::take(&mut self.shown) {
+        if std::mem::take(&mut self.status_line_shown) {
             let _ = write!(io::stderr(), "\r\x1b[2K");
         }
     }
 }
 
-/// Whether nobody reads standard output any more. A pipe tells that without being written to.
+/// Whether nobody reads standard output any more. A pipe shows that without being written to.
 pub(super) fn is_abandoned() -> bool {
     let stdout = io::stdout();
     let mut asked = [PollFd::new(stdout.as_fd(), PollFlags::empty())];

@@ -1,6 +1,6 @@
-//! What listeners heard and the analyst has not taken yet.
+//! Packets that listeners received and the worker has not taken yet.
 //!
-//! A listener holds the lock for as long as it takes to copy a packet, the analyst for as long as it
+//! A listener holds the lock for as long as it takes to copy a packet, the worker for as long as it
 //! takes to swap the whole batch for an empty one: neither waits for the other's work.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -137,10 +137,10 @@ impl Queue {
         }
     }
 
-    /// Takes what a listener heard, or drops it.
-    pub(super) fn push(&self, interface: usize, heard: LiveEvent<'_>) {
+    /// Takes what a listener received, or drops it.
+    pub(super) fn push(&self, interface: usize, event: LiveEvent<'_>) {
         let mut inner = self.lock();
-        match heard {
+        match event {
             LiveEvent::Packet {
                 time,
                 original_length,

@@ -1,4 +1,4 @@
-//! The flight recorder: the last packets in memory, on disk once something died.
+//! `--record`: the last packets in memory, written to disk once a finding asks for it.
 //!
 //! ```text
 //!             |<------ window ------>|<- after ->|
@@ -97,7 +97,7 @@ impl Recorder {
             source,
         };
         fs::create_dir_all(directory).map_err(refuse)?;
-        // Better to fail now than in the hour of need.
+        // A directory that cannot be written to must fail now, not when there is something to write.
         let trial = directory.join(format!(".{PREFIX}trial"));
         File::create(&trial).map_err(refuse)?;
         fs::remove_file(&trial).map_err(refuse)?;
@@ -131,7 +131,7 @@ impl Recorder {
         self.kept.push_back(RetainedBatch { first, batch });
     }
 
-    /// Says something of a packet, should it be written.
+    /// Comments a packet, should it be written.
     pub(super) fn comment(&mut self, packet: u64, text: &str) {
         if packet == 0 || self.comments.len() >= MAX_COMMENTED {
             return;
@@ -151,7 +151,7 @@ impl Recorder {
         }
     }
 
-    /// Something died: what was before it and comes soon after is to be written.
+    /// A finding asks for a recording: what came before it and comes soon after is to be written.
     pub(super) fn trigger(&mut self, now: Timestamp, reason: &str) {
         let due = now + TimeDelta::from(self.args.after);
         self.pending.get_or_insert_with(|| Pending {
@@ -172,7 +172,7 @@ impl Recorder {
         self.pending = Some(pending);
     }
 
-    /// It is `now`: orders what is due to be written, and forgets what is too old.
+    /// It is `now`: sends what is due to the writer, and forgets what is too old.
     pub(super) fn tick(&mut self, now: Timestamp) -> Vec<RecordingResult> {
         if let Some(pending) = self.pending.take_if(|pending| pending.due <= now) {
             match self.jobs.try_send(self.job(&pending, now)) {
@@ -186,7 +186,7 @@ impl Recorder {
         self.done.try_iter().collect()
     }
 
-    /// The watch is over: writes what waits to be written.
+    /// The analysis is over: writes what waits to be written.
     pub(super) fn finish(mut self, now: Timestamp) -> Vec<RecordingResult> {
         if let Some(pending) = self.pending.take() {
             let job = self.job(&pending, now);
@@ -244,7 +244,7 @@ impl Recorder {
     }
 }
 
-/// The writer's whole life.
+/// The writer thread: writes jobs until there are no more.
 fn write_all(
     jobs: &Receiver<Job>,
     results: &Sender<RecordingResult>,

@@ -1,4 +1,4 @@
-//! The thread that does the work: packets through the pipeline, and what follows to whom it concerns.
+//! The thread that does the work: packets from the queue through the pipeline, results to the outputs.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -32,17 +32,17 @@ const SETTLING: TimeDelta = TimeDelta::from_millis(20);
 const FINDINGS_EVERY: Duration = Duration::from_millis(50);
 const FINDINGS_SHARE: u32 = 20;
 
-/// How often a finding that has grown is told again.
+/// How often a finding that has grown is written again.
 const GROWN_EVERY: Duration = Duration::from_secs(5);
 
-/// How many findings are remembered to have been told.
-const MAX_TOLD: usize = 10_000;
+/// How many findings are remembered to have been written.
+const MAX_REPORTED: usize = 10_000;
 
 /// How often the numbers are made known, and how often a person sees them.
 const PUBLISH_EVERY: Duration = Duration::from_millis(250);
 const STATUS_LINE_EVERY: Duration = Duration::from_secs(1);
 
-/// How often connections that ended or fell silent are let go while packets come without a pause.
+/// How often connections that ended or fell silent are evicted while packets come without a pause.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(1);
 
 /// How long to go on with what is in the queue after the end was ordered.
@@ -59,13 +59,13 @@ pub(super) struct Worker {
     /// Packets so far.
     packets: u64,
     now: Timestamp,
-    stirred: bool,
-    told: BTreeMap<(&'static str, u32), ReportedFinding>,
+    findings_outdated: bool,
+    reported: BTreeMap<(&'static str, u32), ReportedFinding>,
     timers: Timers,
     rate: (Instant, u64),
 }
 
-/// A finding as it was told last.
+/// A finding as it was written last.
 #[derive(Debug)]
 struct ReportedFinding {
     extent: Extent,
@@ -111,8 +111,8 @@ impl Worker {
             status: Status::default(),
             packets: 0,
             now: wall(),
-            stirred: false,
-            told: BTreeMap::new(),
+            findings_outdated: false,
+            reported: BTreeMap::new(),
             timers: Timers {
                 findings: begun,
                 publish: begun,
@@ -131,7 +131,7 @@ impl Worker {
         // Should the output have failed, what is kept is written all the same.
         control.stop();
         let report = match result {
-            Ok(failed) => self.report(&mut outputs).and_then(|report| match failed {
+            Ok(failed) => self.finish(&mut outputs).and_then(|report| match failed {
                 Some(error) => Err(error.into()),
                 None => Ok(report),
             }),
@@ -149,7 +149,7 @@ impl Worker {
         report
     }
 
-    /// Gives why `-w` failed, if it did: that ends the recording, not the watch.
+    /// Gives why `-w` failed, if it did: that ends the file, not the analysis.
     fn work(
         &mut self,
         queue: &Queue,
@@ -189,7 +189,7 @@ impl Worker {
                 Some(recorder) if !quiet => recorder.keep(std::mem::take(&mut batch), first),
                 _ => batch.clear(),
             }
-            self.tell(outputs)?;
+            self.report_changes(outputs)?;
             if self.control.is_stopped() {
                 let end_by = *end_by.get_or_insert_with(|| clock() + DRAIN_WITHIN);
                 let late = clock() >= end_by || self.control.is_hurried();
@@ -269,17 +269,17 @@ impl Worker {
         Ok(())
     }
 
-    fn tell(&mut self, outputs: &mut Outputs) -> io::Result<()> {
+    fn report_changes(&mut self, outputs: &mut Outputs) -> io::Result<()> {
         let news = self.pipeline.take_news();
         if !news.is_empty() {
-            self.stirred = true;
-            self.take_in(&news, outputs.recorder.as_mut());
+            self.findings_outdated = true;
+            self.count_news(&news, outputs.recorder.as_mut());
             outputs.events.news(&news)?;
         }
         let now = clock();
-        if self.stirred && now >= self.timers.findings {
-            self.stirred = false;
-            self.tell_findings(outputs)?;
+        if self.findings_outdated && now >= self.timers.findings {
+            self.findings_outdated = false;
+            self.report_findings(outputs)?;
             let took = now.elapsed();
             self.timers.findings = clock() + FINDINGS_EVERY.max(took * FINDINGS_SHARE);
         }
@@ -295,10 +295,10 @@ impl Worker {
                 outputs.events.recording(&written)?;
             }
         }
-        self.tell_status(&mut outputs.events, now)
+        self.publish_status(&mut outputs.events, now)
     }
 
-    fn take_in(&mut self, news: &[News], mut recorder: Option<&mut Recorder>) {
+    fn count_news(&mut self, news: &[News], mut recorder: Option<&mut Recorder>) {
         for news in news {
             match news {
                 News::Connection { .. } => self.status.connections += 1,
@@ -320,26 +320,26 @@ impl Worker {
         }
     }
 
-    /// Tells findings that are new or have grown. One that has grown too soon is looked at again.
-    fn tell_findings(&mut self, outputs: &mut Outputs) -> io::Result<()> {
+    /// Writes findings that are new or have grown. One that has grown too soon is looked at again.
+    fn report_findings(&mut self, outputs: &mut Outputs) -> io::Result<()> {
         let mut findings = self.pipeline.findings_so_far();
         hints::name_flags_in_findings(&mut findings);
         let now = clock();
         for finding in &findings {
             let first = finding.connections.first().copied().unwrap_or(u32::MAX);
             let extent = extent(finding);
-            match self.told.get(&(finding.rule, first)) {
-                Some(told) if told.extent == extent => continue,
-                Some(told) if now < told.at + GROWN_EVERY => {
-                    self.stirred = true;
+            match self.reported.get(&(finding.rule, first)) {
+                Some(known) if known.extent == extent => continue,
+                Some(known) if now < known.at + GROWN_EVERY => {
+                    self.findings_outdated = true;
                     continue;
                 }
                 _ => {}
             }
-            if self.told.len() >= MAX_TOLD {
-                self.told.pop_first();
+            if self.reported.len() >= MAX_REPORTED {
+                self.reported.pop_first();
             }
-            self.told
+            self.reported
                 .insert((finding.rule, first), ReportedFinding { extent, at: now });
             self.status.findings.add(finding);
             outputs.events.finding(self.now, finding)?;
@@ -356,7 +356,7 @@ impl Worker {
         Ok(())
     }
 
-    fn tell_status(&mut self, events: &mut EventWriter, now: Instant) -> io::Result<()> {
+    fn publish_status(&mut self, events: &mut EventWriter, now: Instant) -> io::Result<()> {
         if now < self.timers.publish {
             return Ok(());
         }
@@ -396,17 +396,17 @@ impl Worker {
         self.rate = (now, calls);
     }
 
-    /// The end: what is still open is judged and told, then the whole.
-    fn report(mut self, outputs: &mut Outputs) -> anyhow::Result<Report> {
+    /// The end: what is still open is judged and written, then the whole report.
+    fn finish(mut self, outputs: &mut Outputs) -> anyhow::Result<Report> {
         self.pipeline.conclude();
         let news = self.pipeline.take_news();
-        self.take_in(&news, outputs.recorder.as_mut());
+        self.count_news(&news, outputs.recorder.as_mut());
         outputs.events.news(&news)?;
-        // Whatever has grown since it was told.
-        self.told.values_mut().for_each(|told| {
-            told.at = told.at.checked_sub(GROWN_EVERY).unwrap_or(told.at);
+        // Whatever has grown since it was written.
+        self.reported.values_mut().for_each(|known| {
+            known.at = known.at.checked_sub(GROWN_EVERY).unwrap_or(known.at);
         });
-        self.tell_findings(outputs)?;
+        self.report_findings(outputs)?;
         self.refresh();
         let Self {
             pipeline,
