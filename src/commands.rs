@@ -46,7 +46,7 @@ pub(crate) enum CommandOutcome {
 }
 
 pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<CommandOutcome> {
-    let watched = watched(&options.fail_on)?;
+    let fail_on = fail_on(&options.fail_on)?;
     let secrets = secrets(&options.output);
     let mut capture = open_captures(&options.input)?;
     let interest = Interest {
@@ -96,7 +96,7 @@ pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<CommandOutcome> {
         }
     }
     out.flush()?;
-    Ok(fails(&watched, &report))
+    Ok(fails(&fail_on, &report))
 }
 
 pub(crate) fn frames(options: &Frames) -> anyhow::Result<CommandOutcome> {
@@ -320,31 +320,31 @@ fn no_http2(captures: &[PathBuf], tally: &Tally, tls_with_h2: usize) -> CommandE
     }
 }
 
-/// What `--fail-on` watches for.
-enum Watched {
+/// What `--fail-on` asks for.
+enum FailOn {
     Severity(Severity),
     Rule(&'static str),
 }
 
-fn watched(names: &[String]) -> Result<Vec<Watched>, CommandError> {
-    let watch = |name: &String| match name.as_str() {
-        "error" => Ok(Watched::Severity(Severity::Error)),
-        "warning" => Ok(Watched::Severity(Severity::Warning)),
-        "info" => Ok(Watched::Severity(Severity::Info)),
+fn fail_on(names: &[String]) -> Result<Vec<FailOn>, CommandError> {
+    let parse = |name: &String| match name.as_str() {
+        "error" => Ok(FailOn::Severity(Severity::Error)),
+        "warning" => Ok(FailOn::Severity(Severity::Warning)),
+        "info" => Ok(FailOn::Severity(Severity::Info)),
         name => RULES
             .iter()
             .find(|rule| rule.name == name)
-            .map(|rule| Watched::Rule(rule.name))
+            .map(|rule| FailOn::Rule(rule.name))
             .ok_or_else(|| CommandError::NoSuchRule(name.to_owned())),
     };
-    names.iter().map(watch).collect()
+    names.iter().map(parse).collect()
 }
 
-fn fails(watched: &[Watched], report: &Report) -> CommandOutcome {
+fn fails(fail_on: &[FailOn], report: &Report) -> CommandOutcome {
     let matches = |finding: &Finding| {
-        watched.iter().any(|watched| match watched {
-            Watched::Severity(severity) => finding.severity <= *severity,
-            Watched::Rule(rule) => finding.rule == *rule,
+        fail_on.iter().any(|fail_on| match fail_on {
+            FailOn::Severity(severity) => finding.severity <= *severity,
+            FailOn::Rule(rule) => finding.rule == *rule,
         })
     };
     if report.analysis.findings.iter().any(matches) {

@@ -1,16 +1,16 @@
-//! `live`: what its options mean for a watch.
+//! `live`: what its options mean for the live program.
 
 use h2sniff::decode;
 use h2sniff::inspect::Interest;
 use h2sniff::inspect::diagnosis;
 use h2sniff::{pipeline, report};
 
-use super::{CommandError, CommandOutcome, colour, fails, lower_case, open, secrets, watched};
+use super::{CommandError, CommandOutcome, colour, fail_on, fails, lower_case, open, secrets};
 use crate::cli::{LiveArgs, LiveFormat};
 use crate::live::{self, EventWriter, Voice};
 
 pub(crate) fn live(options: &LiveArgs) -> anyhow::Result<CommandOutcome> {
-    let watched = watched(&options.fail_on)?;
+    let fail_on = fail_on(&options.fail_on)?;
     options.record.on.iter().try_for_each(|name| rule(name))?;
     let secrets = secrets(&options.output);
     colour(&options.output);
@@ -38,7 +38,7 @@ pub(crate) fn live(options: &LiveArgs) -> anyhow::Result<CommandOutcome> {
     };
     let events = EventWriter::new(voice, open(&options.output)?);
     let report = live::run(options, pipeline, events)?;
-    Ok(fails(&watched, &report))
+    Ok(fails(&fail_on, &report))
 }
 
 fn rule(name: &str) -> Result<(), CommandError> {
