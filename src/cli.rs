@@ -1,21 +1,29 @@
 //! What the user typed, as plain options.
 
+pub(crate) mod hints;
+
 mod limits;
 #[cfg(feature = "live")]
 mod live;
+mod moment;
+mod quantity;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use h2sniff::capture::Timestamp;
 use h2sniff::inspect::{Filter, Moment};
 
+use moment::moment;
+use quantity::duration;
+
 #[cfg(feature = "live")]
-pub(crate) use limits::Limits;
-pub(crate) use limits::{FileLimits, ReportLimits};
+pub(crate) use limits::LimitArgs;
+pub(crate) use limits::{FileLimitArgs, ReportLimitArgs};
 #[cfg(feature = "live")]
-pub(crate) use live::{Live, LiveFormat};
+pub(crate) use live::{LiveArgs, LiveFormat, RecordArgs};
+pub(crate) use moment::around;
 
 /// Says which HTTP/2 and gRPC calls died on the wire, of what, and whether a retry is safe.
 #[derive(Debug, Parser)]
@@ -60,7 +68,7 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  h2sniff live -i eth0 tcp port 50051\n  \
                             h2sniff live -i any --format json | jq 'select(.event==\"rpc\")'\n  \
                             h2sniff live -i eth0 --record /var/tmp/h2sniff --metrics 127.0.0.1:9464")]
-    Live(Box<Live>),
+    Live(Box<LiveArgs>),
     /// What can be captured
     #[cfg(feature = "live")]
     Interfaces,
@@ -74,9 +82,9 @@ pub(crate) enum Command {
 #[derive(Args, Debug)]
 pub(crate) struct Analyze {
     #[command(flatten)]
-    pub(crate) input: Input,
+    pub(crate) input: CaptureArgs,
     #[command(flatten)]
-    pub(crate) output: Output,
+    pub(crate) output: OutputArgs,
     /// How to print it
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: AnalyzeFormat,
@@ -95,15 +103,15 @@ pub(crate) struct Analyze {
     #[arg(long, value_name = "RULE|SEVERITY")]
     pub(crate) fail_on: Vec<String>,
     #[command(flatten)]
-    pub(crate) limits: ReportLimits,
+    pub(crate) limits: ReportLimitArgs,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct Timeline {
     #[command(flatten)]
-    pub(crate) input: Input,
+    pub(crate) input: CaptureArgs,
     #[command(flatten)]
-    pub(crate) output: Output,
+    pub(crate) output: OutputArgs,
     /// How to tell it
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: TimelineFormat,
@@ -112,12 +120,12 @@ pub(crate) struct Timeline {
     pub(crate) headers: Vec<String>,
     #[command(flatten)]
     pub(crate) selection: Selection,
-    /// Only what happened around a finding, a time (`+31.5s`, or a date and time) or an RPC
+    /// Only what happened around a finding, a time (`+31.5s`, a time of day, or a date and time) or an RPC
     #[arg(long, value_name = "RULE|TIME|CONN:STREAM")]
     pub(crate) around: Option<String>,
     /// How much before and after that
-    #[arg(long, value_name = "DURATION", default_value = "1s")]
-    pub(crate) window: String,
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "1s")]
+    pub(crate) window: Duration,
     /// The lines of all connections in one story instead of one after the other
     #[arg(long)]
     pub(crate) merged: bool,
@@ -125,15 +133,15 @@ pub(crate) struct Timeline {
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub(crate) limit: usize,
     #[command(flatten)]
-    pub(crate) limits: ReportLimits,
+    pub(crate) limits: ReportLimitArgs,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct Frames {
     #[command(flatten)]
-    pub(crate) input: Input,
+    pub(crate) input: CaptureArgs,
     #[command(flatten)]
-    pub(crate) output: Output,
+    pub(crate) output: OutputArgs,
     /// How to print them
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: FramesFormat,
@@ -156,7 +164,7 @@ pub(crate) struct Selection {
     /// Only methods that match, such as `/shop.Orders/*`
     #[arg(long, help_heading = "Filters", value_name = "GLOB")]
     method: Option<String>,
-    /// Only from here on: RFC 3339, or seconds after the first packet
+    /// Only from here on: seconds after the first packet, a time of day (12:30:05) or RFC 3339
     #[arg(long, help_heading = "Filters", value_name = "TIME", value_parser = moment)]
     since: Option<Moment>,
     /// Only up to here
@@ -176,22 +184,8 @@ impl Selection {
     }
 }
 
-/// Reads a moment.
-fn moment(text: &str) -> Result<Moment, String> {
-    if let Ok(seconds) = text.trim_start_matches('+').parse::<f64>()
-        && seconds.is_finite()
-    {
-        // Seconds beyond what nanoseconds can count saturate, far beyond any capture.
-        #[allow(clippy::cast_possible_truncation)]
-        return Ok(Moment::Elapsed((seconds * 1e9) as i64));
-    }
-    Timestamp::parse(text)
-        .map(Moment::Absolute)
-        .ok_or_else(|| "neither RFC 3339 nor a number of seconds".to_owned())
-}
-
 #[derive(Args, Debug)]
-pub(crate) struct Input {
+pub(crate) struct CaptureArgs {
     /// pcap or pcapng files, plain, gzip or zstd; `-` is standard input; several are one story
     #[arg(value_name = "CAPTURE", required = true)]
     pub(crate) captures: Vec<PathBuf>,
@@ -203,11 +197,11 @@ pub(crate) struct Input {
     #[arg(long = "keylog", value_name = "FILE")]
     pub(crate) key_logs: Vec<PathBuf>,
     #[command(flatten)]
-    pub(crate) limits: FileLimits,
+    pub(crate) limits: FileLimitArgs,
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct Output {
+pub(crate) struct OutputArgs {
     /// Write to this file instead of standard output
     #[arg(short = 'o', long = "output", value_name = "FILE")]
     pub(crate) path: Option<PathBuf>,
@@ -217,6 +211,14 @@ pub(crate) struct Output {
     /// When to colour text
     #[arg(long, value_enum, default_value_t)]
     pub(crate) color: Color,
+}
+
+impl OutputArgs {
+    /// The file to write to; `None` for standard output, which `-` is too.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        let path = self.path.as_deref();
+        path.filter(|path| *path != Path::new("-"))
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -4,9 +4,11 @@
 mod live;
 mod timeline;
 
+mod error;
+
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 #[cfg(feature = "live")]
@@ -28,48 +30,23 @@ use h2sniff::report::{self, ReportFormat, SecretDisplay};
 pub(crate) use live::live;
 pub(crate) use timeline::timeline;
 
-use crate::cli::{Analyze, AnalyzeFormat, Color, Frames, FramesFormat, Input, Output, SideOption};
+use error::CommandError;
+pub(crate) use error::hint;
 
-/// How a command ended that did its work.
+use crate::cli::{
+    Analyze, AnalyzeFormat, CaptureArgs, Color, Frames, FramesFormat, OutputArgs, SideOption, hints,
+};
+
+/// How a command ended that did its work: its exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Done {
-    /// Well.
-    Well,
+pub(crate) enum CommandOutcome {
+    Success,
     /// A finding matched `--fail-on`.
-    Matched,
+    FindingMatched,
 }
 
-/// Why a command could not do its work, beside what the library says.
-#[derive(Debug, thiserror::Error)]
-enum Refusal {
-    #[error("no HTTP/2 found in {captures}: {instead}")]
-    NoHttp2 {
-        captures: String,
-        instead: String,
-        hint: String,
-    },
-    #[error("--fail-on {0}: no such rule or severity")]
-    NoSuchRule(String),
-    #[error("no rule is called {0}")]
-    UnknownRule(String),
-    #[error("--around {0}: neither a rule, nor a time, nor CONN:STREAM")]
-    NoSuchPlace(String),
-    #[error("--around {0}: the capture has no such thing")]
-    NotInCapture(String),
-    #[error("--window {0}: not a duration")]
-    NoSuchWindow(String),
-    #[cfg(feature = "tls")]
-    #[error("cannot read the key log {}", path.display())]
-    KeyLog { path: PathBuf, source: io::Error },
-    #[cfg(feature = "live")]
-    #[error("--record-on {0}: no such rule")]
-    NoSuchRuleToRecord(String),
-    #[error("cannot write {}", path.display())]
-    Output { path: PathBuf, source: io::Error },
-}
-
-pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<Done> {
-    let watched = watched(&options.fail_on)?;
+pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<CommandOutcome> {
+    let fail_on = fail_on(&options.fail_on)?;
     let secrets = secrets(&options.output);
     let mut capture = open_captures(&options.input)?;
     let interest = Interest {
@@ -84,7 +61,8 @@ pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<Done> {
         ..Interest::default()
     };
     let decode = decode_options(&options.input, 0)?;
-    let report = pipeline::analyze(&mut capture, pipeline::Options { decode, interest })?;
+    let mut report = pipeline::analyze(&mut capture, pipeline::Options { decode, interest })?;
+    hints::name_flags(&mut report);
     warn(&report.anomalies)?;
     let readable = report.analysis.connections.iter().any(|connection| {
         matches!(
@@ -106,10 +84,10 @@ pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<Done> {
     };
     format.write(&report, &mut out)?;
     out.flush()?;
-    Ok(fails(&watched, &report))
+    Ok(fails(&fail_on, &report))
 }
 
-pub(crate) fn frames(options: &Frames) -> anyhow::Result<Done> {
+pub(crate) fn frames(options: &Frames) -> anyhow::Result<CommandOutcome> {
     let secrets = secrets(&options.output);
     let mut capture = open_captures(&options.input)?;
     let files = Files::of(&options.input.captures);
@@ -131,29 +109,31 @@ pub(crate) fn frames(options: &Frames) -> anyhow::Result<Done> {
     let mut decoder = pipeline::decode(&mut capture, decode, &mut printer, each)?;
     let (readable, recognised) = (printer.is_readable(), printer.recognised());
     out.flush()?;
-    warn(&pipeline::notes(&mut capture))?;
-    warn(&decoder.take_anomalies())?;
+    for mut anomalies in [pipeline::notes(&mut capture), decoder.take_anomalies()] {
+        hints::name_flags_in_anomalies(&mut anomalies);
+        warn(&anomalies)?;
+    }
     if !readable {
         return Err(no_http2(&options.input.captures, decoder.tally(), recognised).into());
     }
-    Ok(Done::Well)
+    Ok(CommandOutcome::Success)
 }
 
-pub(crate) fn explain(rule: Option<&str>) -> anyhow::Result<Done> {
+pub(crate) fn explain(rule: Option<&str>) -> anyhow::Result<CommandOutcome> {
     let text = match rule {
         None => report::explain::table(),
         Some(name) => {
             let rule = RULES.iter().find(|rule| rule.name == name);
-            let rule = rule.ok_or_else(|| Refusal::UnknownRule(name.to_owned()))?;
+            let rule = rule.ok_or_else(|| CommandError::UnknownRule(name.to_owned()))?;
             report::explain::manual(rule)
         }
     };
     io::stdout().write_all(text.as_bytes())?;
-    Ok(Done::Well)
+    Ok(CommandOutcome::Success)
 }
 
 #[cfg(feature = "live")]
-pub(crate) fn interfaces() -> anyhow::Result<Done> {
+pub(crate) fn interfaces() -> anyhow::Result<CommandOutcome> {
     let interfaces = capture::interfaces().context("cannot list the interfaces")?;
     let mut out = io::stdout().lock();
     for interface in interfaces {
@@ -171,7 +151,7 @@ pub(crate) fn interfaces() -> anyhow::Result<Done> {
         );
         writeln!(out, "{}", line.trim_end())?;
     }
-    Ok(Done::Well)
+    Ok(CommandOutcome::Success)
 }
 
 /// Whether an error is only that nobody reads the output any more.
@@ -183,38 +163,7 @@ pub(crate) fn is_closed_pipe(error: &anyhow::Error) -> bool {
     })
 }
 
-/// What to try instead.
-pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
-    if let Some(error) = error.downcast_ref::<CaptureError>() {
-        return error.hint();
-    }
-    #[cfg(feature = "live")]
-    if let Some(refusal) = error.downcast_ref::<crate::live::Refusal>() {
-        return refusal.hint().map(str::to_owned);
-    }
-    match error.downcast_ref::<Refusal>()? {
-        Refusal::NoHttp2 { hint, .. } => Some(hint.clone()),
-        Refusal::NoSuchPlace(_) => {
-            Some("for example goaway-race, +31.5s, 2026-11-22T07:00:31Z or 0:2121".to_owned())
-        }
-        Refusal::NotInCapture(_) => Some("h2sniff analyze lists findings and RPCs".to_owned()),
-        Refusal::NoSuchWindow(_) => Some("for example 200ms, 1.5s or 2m".to_owned()),
-        Refusal::UnknownRule(_) => Some("h2sniff explain lists the rules".to_owned()),
-        #[cfg(feature = "tls")]
-        Refusal::KeyLog { .. } => None,
-        Refusal::NoSuchRule(_) => Some(format!("severities: error, warning, info; {}", rules())),
-        #[cfg(feature = "live")]
-        Refusal::NoSuchRuleToRecord(_) => Some(rules()),
-        Refusal::Output { .. } => None,
-    }
-}
-
-fn rules() -> String {
-    let rules: Vec<_> = RULES.iter().map(|rule| rule.name).collect();
-    format!("rules: {}", rules.join(", "))
-}
-
-fn open_captures(input: &Input) -> Result<Capture, CaptureError> {
+fn open_captures(input: &CaptureArgs) -> Result<Capture, CaptureError> {
     let mut capture = Capture::open(&input.captures)?;
     if let Some(bytes) = input.limits.max_unpacked {
         capture.limit_unpacked(bytes);
@@ -222,7 +171,7 @@ fn open_captures(input: &Input) -> Result<Capture, CaptureError> {
     Ok(capture)
 }
 
-fn decode_options(input: &Input, keep_data: usize) -> anyhow::Result<decode::Options> {
+fn decode_options(input: &CaptureArgs, keep_data: usize) -> anyhow::Result<decode::Options> {
     Ok(decode::Options {
         ports: input.ports.clone(),
         keep_data,
@@ -232,10 +181,10 @@ fn decode_options(input: &Input, keep_data: usize) -> anyhow::Result<decode::Opt
 }
 
 #[cfg(feature = "tls")]
-fn keys(input: &Input) -> Result<KeyLog, Refusal> {
+fn keys(input: &CaptureArgs) -> Result<KeyLog, CommandError> {
     let mut keys = KeyLog::default();
     for path in &input.key_logs {
-        let text = std::fs::read(path).map_err(|source| Refusal::KeyLog {
+        let text = std::fs::read(path).map_err(|source| CommandError::KeyLog {
             path: path.clone(),
             source,
         })?;
@@ -245,11 +194,11 @@ fn keys(input: &Input) -> Result<KeyLog, Refusal> {
 }
 
 #[cfg(not(feature = "tls"))]
-fn keys(_: &Input) -> Result<KeyLog, Refusal> {
+fn keys(_: &CaptureArgs) -> Result<KeyLog, CommandError> {
     Ok(KeyLog::default())
 }
 
-const fn secrets(output: &Output) -> SecretDisplay {
+const fn secrets(output: &OutputArgs) -> SecretDisplay {
     if output.show_secrets {
         SecretDisplay::Shown
     } else {
@@ -262,18 +211,18 @@ fn lower_case(name: &str) -> Arc<[u8]> {
 }
 
 /// The output: a file, or standard output in large pieces.
-fn open(output: &Output) -> anyhow::Result<Box<dyn Write + Send>> {
-    let Some(path) = output.path.as_ref().filter(|path| *path != Path::new("-")) else {
+fn open(output: &OutputArgs) -> anyhow::Result<Box<dyn Write + Send>> {
+    let Some(path) = output.file() else {
         return Ok(Box::new(BufWriter::with_capacity(1 << 16, io::stdout())));
     };
-    let file = File::create(path).map_err(|source| Refusal::Output {
-        path: path.clone(),
+    let file = File::create(path).map_err(|source| CommandError::Output {
+        path: path.to_owned(),
         source,
     })?;
     Ok(Box::new(BufWriter::with_capacity(1 << 16, file)))
 }
 
-fn colour(output: &Output) {
+fn colour(output: &OutputArgs) {
     match output.color {
         Color::Always => colored::control::set_override(true),
         Color::Never => colored::control::set_override(false),
@@ -300,48 +249,48 @@ fn warn(anomalies: &[Anomaly]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn no_http2(captures: &[PathBuf], tally: &Tally, tls_with_h2: usize) -> Refusal {
+fn no_http2(captures: &[PathBuf], tally: &Tally, tls_with_h2: usize) -> CommandError {
     let names: Vec<_> = captures
         .iter()
         .map(|path| path.display().to_string())
         .collect();
-    Refusal::NoHttp2 {
+    CommandError::NoHttp2 {
         captures: names.join(", "),
         instead: report::instead(tally, tls_with_h2),
-        hint: report::instead_hint(tally, tls_with_h2),
+        hint: hints::no_http2(tally, tls_with_h2),
     }
 }
 
-/// What `--fail-on` watches for.
-enum Watched {
+/// What `--fail-on` asks for.
+enum FailOn {
     Severity(Severity),
     Rule(&'static str),
 }
 
-fn watched(names: &[String]) -> Result<Vec<Watched>, Refusal> {
-    let watch = |name: &String| match name.as_str() {
-        "error" => Ok(Watched::Severity(Severity::Error)),
-        "warning" => Ok(Watched::Severity(Severity::Warning)),
-        "info" => Ok(Watched::Severity(Severity::Info)),
+fn fail_on(names: &[String]) -> Result<Vec<FailOn>, CommandError> {
+    let parse = |name: &String| match name.as_str() {
+        "error" => Ok(FailOn::Severity(Severity::Error)),
+        "warning" => Ok(FailOn::Severity(Severity::Warning)),
+        "info" => Ok(FailOn::Severity(Severity::Info)),
         name => RULES
             .iter()
             .find(|rule| rule.name == name)
-            .map(|rule| Watched::Rule(rule.name))
-            .ok_or_else(|| Refusal::NoSuchRule(name.to_owned())),
+            .map(|rule| FailOn::Rule(rule.name))
+            .ok_or_else(|| CommandError::NoSuchRule(name.to_owned())),
     };
-    names.iter().map(watch).collect()
+    names.iter().map(parse).collect()
 }
 
-fn fails(watched: &[Watched], report: &Report) -> Done {
+fn fails(fail_on: &[FailOn], report: &Report) -> CommandOutcome {
     let matches = |finding: &Finding| {
-        watched.iter().any(|watched| match watched {
-            Watched::Severity(severity) => finding.severity <= *severity,
-            Watched::Rule(rule) => finding.rule == *rule,
+        fail_on.iter().any(|fail_on| match fail_on {
+            FailOn::Severity(severity) => finding.severity <= *severity,
+            FailOn::Rule(rule) => finding.rule == *rule,
         })
     };
     if report.analysis.findings.iter().any(matches) {
-        Done::Matched
+        CommandOutcome::FindingMatched
     } else {
-        Done::Well
+        CommandOutcome::Success
     }
 }

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 use cli::{Cli, Command};
-use commands::{Done, hint};
+use commands::{CommandOutcome, hint};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -31,12 +31,12 @@ fn main() -> ExitCode {
                 "h2sniff",
                 &mut std::io::stdout(),
             );
-            Ok(Done::Well)
+            Ok(CommandOutcome::Success)
         }
     };
     match result {
-        Ok(Done::Well) => ExitCode::SUCCESS,
-        Ok(Done::Matched) => ExitCode::from(1),
+        Ok(CommandOutcome::Success) => ExitCode::SUCCESS,
+        Ok(CommandOutcome::FindingMatched) => ExitCode::from(1),
         Err(error) if commands::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);

@@ -1,9 +1,9 @@
 //! The whole program on one screen: packets through all stages.
 
 use crate::capture::{Capture, CaptureError, Packet, SecretsKind, Stamp, Timestamp};
-use crate::decode::anomaly::{Anomaly, Layer};
+use crate::decode::anomaly::{Anomaly, Layer, LimitKind};
 use crate::decode::{self, Decoder, Listener};
-use crate::inspect::diagnosis::Finding;
+use crate::inspect::diagnosis::{Finding, drops};
 use crate::inspect::report::{Progress, Report};
 use crate::inspect::{Connections, Inspector, Interest, News};
 
@@ -22,6 +22,8 @@ pub struct Pipeline {
     decoder: Connections,
     inspector: Inspector,
     report: Report,
+    /// Packets that the capture lacks, as the caller [knows](Pipeline::note_drops).
+    dropped: u64,
 }
 
 impl Pipeline {
@@ -32,6 +34,7 @@ impl Pipeline {
             decoder: Decoder::new(options.decode),
             inspector: Inspector::new(options.interest),
             report: Report::default(),
+            dropped: 0,
         }
     }
 
@@ -48,6 +51,7 @@ impl Pipeline {
             decoder: Decoder::new(options.decode),
             inspector: Inspector::watching(options.interest),
             report: Report::default(),
+            dropped: 0,
         }
     }
 
@@ -66,10 +70,18 @@ impl Pipeline {
         self.inspector.take_news()
     }
 
+    /// How many packets were dropped while capturing, from the beginning until now. As soon as there is
+    /// one, no finding is more than likely: what is missing may have been there.
+    pub const fn note_drops(&mut self, dropped: u64) {
+        self.dropped = dropped;
+    }
+
     /// What follows from all that is certain so far.
     #[must_use]
     pub fn findings_so_far(&mut self) -> Vec<Finding> {
-        self.inspector.findings_so_far(&mut self.decoder)
+        let mut findings = self.inspector.findings_so_far(&mut self.decoder);
+        drops::weaken(&mut findings, self.dropped);
+        findings
     }
 
     /// The numbers of an analysis that goes on.
@@ -108,6 +120,7 @@ impl Pipeline {
     pub fn finish(mut self) -> Report {
         self.conclude();
         self.report.analysis = self.inspector.finish();
+        drops::weaken(&mut self.report.analysis.findings, self.dropped);
         self.report.anomalies = self.decoder.take_anomalies();
         self.report.given_up = self.decoder.given_up();
         self.report.tally = self.decoder.tally().clone();
@@ -188,20 +201,23 @@ fn unlisted(report: &Report) -> impl Iterator<Item = Anomaly> + use<> {
     let all = [
         (
             given_up.connections,
-            "connections are counted but not listed: there are too many".to_owned(),
+            "connections are counted but not listed: there are too many",
+            None,
         ),
         (
             given_up.rpcs,
-            "RPCs are counted but not listed: there are too many (--max-rpcs)".to_owned(),
+            "RPCs are counted but not listed: there are too many",
+            Some(LimitKind::ListedRpcs),
         ),
     ];
-    let unlisted = all.into_iter().filter(|(count, _)| *count > 0);
-    unlisted.map(|(count, text)| Anomaly {
+    let unlisted = all.into_iter().filter(|(count, ..)| *count > 0);
+    unlisted.map(|(count, text, limit)| Anomaly {
         layer: Layer::Capture,
         text: format!("{count} {text}"),
         stamp: None,
         connection: None,
         count,
+        limit,
     })
 }
 
@@ -217,6 +233,7 @@ pub fn notes(capture: &mut Capture) -> Vec<Anomaly> {
         }),
         connection: None,
         count: 1,
+        limit: note.unpacked_limit.then_some(LimitKind::UnpackedBytes),
     });
     notes.collect()
 }

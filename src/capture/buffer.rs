@@ -7,7 +7,7 @@
 //!   +----------+-----------------+-------------------+
 //! ```
 //!
-//! What never happens here: growing beyond the length that a caller requires, which callers bound.
+//! It never grows beyond the length that a caller requires, and callers bound that.
 
 use std::io::{self, Read};
 use std::ops::Range;

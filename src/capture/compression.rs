@@ -1,7 +1,7 @@
 //! Compressed captures, recognised by content, unpacked as a stream.
 //!
-//! In: any reader. Out: a reader of what is inside. What never happens here: holding more than one
-//! window of the unpacked bytes, or going on for ever, however much a small file unpacks to.
+//! In: any reader. Out: a reader of what is inside. At most one window of the unpacked bytes is in
+//! memory, and there is a limit to how much a small file may unpack to.
 
 use std::io::{self, Cursor, Read};
 use std::sync::Arc;
@@ -67,20 +67,20 @@ pub(super) struct Unpacked {
 }
 
 /// Counts what is read.
-struct Counted<R> {
+struct CountingReader<R> {
     reader: R,
     count: Arc<AtomicU64>,
 }
 
 impl Unpacked {
-    /// Looks at the first four bytes of `reader` and unpacks it if they say so.
+    /// FileKind at the first four bytes of `reader` and unpacks it if they say so.
     pub(super) fn new(mut reader: Box<dyn Read + Send>) -> io::Result<Self> {
         let mut beginning = Vec::with_capacity(4);
         reader.by_ref().take(4).read_to_end(&mut beginning)?;
 
         let compression = Compression::recognise(&beginning);
         let packed = Arc::new(AtomicU64::new(0));
-        let whole = Counted {
+        let whole = CountingReader {
             reader: Cursor::new(beginning).chain(reader),
             count: Arc::clone(&packed),
         };
@@ -133,7 +133,7 @@ impl Read for Unpacked {
         }
         let allowed = self.allowed();
         if self.unpacked >= allowed {
-            let text = format!("it unpacks to more than {allowed} bytes (--max-unpacked)");
+            let text = format!("it unpacks to more than {allowed} bytes");
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
         }
         let most = free.len().min(MAX_UNPACKED_AT_ONCE);
@@ -143,7 +143,7 @@ impl Read for Unpacked {
     }
 }
 
-impl<R: Read> Read for Counted<R> {
+impl<R: Read> Read for CountingReader<R> {
     fn read(&mut self, free: &mut [u8]) -> io::Result<usize> {
         let read = self.reader.read(free)?;
         self.count.fetch_add(read as u64, Ordering::Relaxed);

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::file_kind::Looks;
+use super::file_kind::FileKind;
 
 /// The capture could not be read at all, or not to its end.
 ///
@@ -43,22 +43,22 @@ pub enum CaptureError {
         path: String,
     },
     /// The bytes are those of something else.
-    #[error("{path} is not a capture but {looks}")]
+    #[error("{path} is not a capture but {kind}")]
     NotACapture {
         /// The file as it was named.
         path: String,
-        /// What the bytes look like.
-        looks: Looks,
+        /// What it seems to be.
+        kind: FileKind,
     },
     /// The file begins as a capture, but not one packet could be read.
     #[error("{path} is damaged: {detail}")]
     Damaged {
         /// The file as it was named.
         path: String,
-        /// What is wrong, and where.
+        /// What is wrong, and where, as a clause.
         detail: String,
     },
-    /// We may not capture.
+    /// This process may not capture on the interface.
     #[error("no permission to capture on {interface}")]
     NoRights {
         /// The interface as it was named.
@@ -71,10 +71,10 @@ pub enum CaptureError {
     NoSuchInterface {
         /// The interface as it was named.
         interface: String,
-        /// Those there are.
+        /// The names of the interfaces there are.
         known: Vec<String>,
     },
-    /// The filter is not one.
+    /// The filter is not valid, in the syntax of pcap-filter(7).
     #[error("the filter `{filter}` cannot be used: {detail}")]
     Filter {
         /// The filter as it was typed.
@@ -98,43 +98,4 @@ pub enum CaptureError {
         /// What the operating system said.
         source: io::Error,
     },
-}
-
-impl CaptureError {
-    /// What the user can do about it, where we know.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Directory { .. } => Some("name the capture files in it".to_owned()),
-            Self::Unreadable { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-                Some("captures often belong to root: change the file's owner or mode".to_owned())
-            }
-            Self::Terminal => {
-                Some("pipe a capture into it: tcpdump -w - | h2sniff analyze -".to_owned())
-            }
-            Self::Empty { .. } => Some(
-                "a capture that is still running may not have been flushed: tcpdump -U writes \
-                 each packet as it comes"
-                    .to_owned(),
-            ),
-            Self::NotACapture { path, looks } => Some(looks.hint(path)),
-            Self::NoRights { .. } => Some(
-                "it takes CAP_NET_RAW: run it with sudo, or once \
-                 `sudo setcap cap_net_raw+ep $(command -v h2sniff)`; in Kubernetes \
-                 `kubectl debug --profile=netadmin`"
-                    .to_owned(),
-            ),
-            Self::NoSuchInterface { known, .. } if known.is_empty() => None,
-            Self::NoSuchInterface { known, .. } => Some(format!("there are: {}", known.join(", "))),
-            Self::Filter { .. } => Some(
-                "see pcap-filter(7); an example: 'tcp port 50051 and host 10.0.0.1'".to_owned(),
-            ),
-            Self::Interface { .. }
-            | Self::NotFound { .. }
-            | Self::Unreadable { .. }
-            | Self::StandardInputTwice
-            | Self::Damaged { .. }
-            | Self::Io { .. } => None,
-        }
-    }
 }

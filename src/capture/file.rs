@@ -8,12 +8,12 @@ use pcap_parser::{SHB_MAGIC, nom, parse_pcap_header};
 
 use super::buffer::{Buffer, Exhausted};
 use super::compression::Unpacked;
-use super::file_kind::Looks;
+use super::file_kind::FileKind;
 use super::pcap::Pcap;
 use super::pcapng::Pcapng;
-use super::record::{Ending, Record, Step};
+use super::record::{FileEnd, NextRecord, PacketRecord};
 use super::summary::Aside;
-use super::{CaptureError, FileSummary, Format, Packet, Stamp, Timestamp};
+use super::{CaptureError, CaptureNote, FileSummary, Format, Packet, Stamp, Timestamp};
 
 /// The length of a classic file header; that of a pcapng section is longer by four.
 const FILE_HEADER: usize = 24;
@@ -26,14 +26,14 @@ pub(super) struct CaptureFile {
     index: u32,
     summary: FileSummary,
     buffer: Buffer,
-    records: Records,
-    current: Option<Record>,
+    records: FormatReader,
+    current: Option<PacketRecord>,
     ended: bool,
 }
 
 /// The reader of a file's format.
 #[derive(Debug)]
-enum Records {
+enum FormatReader {
     Pcap(Pcap),
     Pcapng(Pcapng),
 }
@@ -92,11 +92,11 @@ impl CaptureFile {
         let records = recognise(index, &name, &buffer, whole)?;
 
         let format = match &records {
-            Records::Pcap(_) => Format::Pcap,
-            Records::Pcapng(_) => Format::Pcapng,
+            FormatReader::Pcap(_) => Format::Pcap,
+            FormatReader::Pcapng(_) => Format::Pcapng,
         };
         let mut summary = FileSummary::new(name, format, buffer.input().compression());
-        if let Records::Pcap(pcap) = &records {
+        if let FormatReader::Pcap(pcap) = &records {
             buffer.consume(FILE_HEADER);
             summary.list(pcap.interface());
         }
@@ -123,16 +123,18 @@ impl CaptureFile {
             return Ok(None);
         }
         let step = match &mut self.records {
-            Records::Pcap(pcap) => pcap.advance(&mut self.buffer),
-            Records::Pcapng(pcapng) => pcapng.advance(&mut self.buffer, &mut self.summary, aside),
+            FormatReader::Pcap(pcap) => pcap.advance(&mut self.buffer),
+            FormatReader::Pcapng(pcapng) => {
+                pcapng.advance(&mut self.buffer, &mut self.summary, aside)
+            }
         };
         match step {
-            Ok(Step::Packet(record)) => {
+            Ok(NextRecord::Packet(record)) => {
                 let time = record.time;
                 self.current = Some(record);
                 Ok(Some(time))
             }
-            Ok(Step::End(ending)) => self.end(ending, aside).map(|()| None),
+            Ok(NextRecord::End(ending)) => self.end(ending, aside).map(|()| None),
             Err(source) => {
                 self.ended = true;
                 Err(CaptureError::Io {
@@ -162,22 +164,25 @@ impl CaptureFile {
     }
 
     #[cold]
-    fn end(&mut self, ending: Ending, aside: &mut Aside) -> Result<(), CaptureError> {
+    fn end(&mut self, ending: FileEnd, aside: &mut Aside) -> Result<(), CaptureError> {
         self.ended = true;
         let packets = match &self.records {
-            Records::Pcap(pcap) => pcap.packets(),
-            Records::Pcapng(pcapng) => pcapng.packets(),
+            FormatReader::Pcap(pcap) => pcap.packets(),
+            FormatReader::Pcapng(pcapng) => pcapng.packets(),
         };
 
-        let text = match (ending, self.buffer.exhausted()) {
-            (Ending::Damaged(why), _) if packets == 0 => {
+        let exhausted = self.buffer.exhausted();
+        let unpacked_limit = matches!(exhausted, Some(Exhausted::TooLarge(_)))
+            && !matches!(ending, FileEnd::Damaged(_));
+        let text = match (ending, exhausted) {
+            (FileEnd::Damaged(why), _) if packets == 0 => {
                 let detail = format!("{why}, before its first packet");
                 return Err(CaptureError::Damaged {
                     path: self.summary.path.clone(),
                     detail,
                 });
             }
-            (Ending::Damaged(why), _) => {
+            (FileEnd::Damaged(why), _) => {
                 format!("the capture is damaged after packet {packets}: {why}")
             }
             (_, Some(Exhausted::Damaged(why))) => {
@@ -186,18 +191,23 @@ impl CaptureFile {
             (_, Some(Exhausted::TooLarge(why))) => {
                 format!("the compressed capture is not read beyond packet {packets}: {why}")
             }
-            (Ending::InsidePacket, _) => {
+            (FileEnd::InsidePacket, _) => {
                 format!(
                     "the capture is cut off in the middle of packet {}",
                     packets + 1
                 )
             }
-            (Ending::InsideBlock, _) | (Ending::Complete, Some(Exhausted::CutOff)) => {
+            (FileEnd::InsideBlock, _) | (FileEnd::Complete, Some(Exhausted::CutOff)) => {
                 format!("the capture is cut off after packet {packets}")
             }
-            (Ending::Complete, _) => return Ok(()),
+            (FileEnd::Complete, _) => return Ok(()),
         };
-        aside.note(self.index, packets, format!("{text}; analysed up to there"));
+        aside.push(CaptureNote {
+            file: self.index,
+            packet: packets,
+            text: format!("{text}; analysed up to there"),
+            unpacked_limit,
+        });
         Ok(())
     }
 }
@@ -208,17 +218,17 @@ fn recognise(
     path: &str,
     buffer: &Buffer,
     whole: bool,
-) -> Result<Records, CaptureError> {
+) -> Result<FormatReader, CaptureError> {
     let path = path.to_owned();
     let beginning = buffer.waiting();
     let compression = buffer.input().compression();
 
     let records = match parse_pcap_header(beginning) {
-        Ok((_, header)) => Some(Records::Pcap(Pcap::new(&header))),
+        Ok((_, header)) => Some(FormatReader::Pcap(Pcap::new(&header))),
         // The magic number was known, and more was wanted.
         Err(nom::Err::Incomplete(_)) if beginning.len() >= 4 => None,
         Err(_) if beginning.starts_with(&SHB_MAGIC.to_be_bytes()) => {
-            whole.then(|| Records::Pcapng(Pcapng::new(index)))
+            whole.then(|| FormatReader::Pcapng(Pcapng::new(index)))
         }
         Err(_) => match buffer.exhausted() {
             Some(Exhausted::Damaged(why) | Exhausted::TooLarge(why)) => {
@@ -230,8 +240,8 @@ fn recognise(
                 return Err(CaptureError::Empty { path });
             }
             _ => {
-                let looks = Looks::judge(beginning, compression);
-                return Err(CaptureError::NotACapture { path, looks });
+                let kind = FileKind::judge(beginning, compression);
+                return Err(CaptureError::NotACapture { path, kind });
             }
         },
     };

@@ -3,16 +3,16 @@
 use std::io;
 use std::net::IpAddr;
 
-/// A network interface.
+/// A network interface that libpcap can capture on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
-    /// The name that `-i` takes.
+    /// The name by which it is opened, such as `eth0`.
     pub name: String,
     /// What the system calls it; empty where it does not.
     pub description: String,
-    /// Whether it is up.
+    /// Whether the system has it up (`IFF_UP`).
     pub is_up: bool,
-    /// Its addresses.
+    /// Its IPv4 and IPv6 addresses.
     pub addresses: Vec<IpAddr>,
 }
 

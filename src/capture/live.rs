@@ -1,7 +1,6 @@
 //! Packets from an interface, as they pass.
 //!
-//! In: an interface's name, and a filter. Out: what is [`Heard`] on it, until it is told to stop. What
-//! never happens here: waiting for whoever is told.
+//! In: an interface's name, and a filter. Out: [`LiveEvent`]s, until a [`Waker`] stops it.
 //!
 //! libpcap's read blocks until a packet comes, on an idle interface for ever. What wakes it is the
 //! [`Waker`], from another thread; the read then returns empty-handed.
@@ -15,7 +14,7 @@ use pcap::{Active, BreakLoop, Linktype, PacketHeader, Precision};
 
 use super::{CaptureError, Interface, LinkType, Resolution, Timestamp};
 
-/// How long the kernel may hold packets back to hand them over together: short enough to be told at
+/// How long the kernel may hold packets back to hand them over together: short enough to be seen at
 /// once, long enough that a busy interface wakes us a hundred times a second and no more.
 const HAND_OVER: Duration = Duration::from_millis(10);
 
@@ -41,10 +40,10 @@ pub struct LiveOptions {
     pub ring: usize,
 }
 
-/// What was heard on an interface.
+/// What happened on an interface.
 #[derive(Debug)]
-pub enum Heard<'a> {
-    /// A packet.
+pub enum LiveEvent<'a> {
+    /// A packet was captured.
     Packet {
         /// When the kernel saw it.
         time: Timestamp,
@@ -53,11 +52,11 @@ pub enum Heard<'a> {
         /// The captured bytes.
         data: &'a [u8],
     },
-    /// Nothing, or a wake-up; and what the kernel counted so far.
+    /// No packet for a while, or a wake-up: what the kernel counted so far.
     Pause(KernelCounts),
     /// The interface went down or away, with the operating system's words.
     Gone(String),
-    /// It is back.
+    /// The interface can be captured on again.
     Back,
 }
 
@@ -82,7 +81,7 @@ impl KernelCounts {
     }
 }
 
-/// An open interface.
+/// An interface that is open for capturing.
 pub struct LiveCapture {
     options: LiveOptions,
     handle: pcap::Capture<Active>,
@@ -155,7 +154,7 @@ impl LiveCapture {
 
     /// What the kernel counted so far.
     pub fn counts(&mut self) -> KernelCounts {
-        // A handle whose interface is gone cannot tell any more.
+        // A handle whose interface is gone gives no counts any more.
         let Ok(counts) = self.handle.stats() else {
             return self.before;
         };
@@ -167,29 +166,29 @@ impl LiveCapture {
     }
 
     /// Listens until it is stopped. An interface that goes away is waited for.
-    pub fn listen(&mut self, told: &mut impl FnMut(Heard<'_>)) {
+    pub fn listen(&mut self, sink: &mut impl FnMut(LiveEvent<'_>)) {
         while !self.waker.is_stopped() {
             match self.handle.next_packet() {
-                Ok(packet) => told(Heard::Packet {
+                Ok(packet) => sink(LiveEvent::Packet {
                     time: time(packet.header),
                     original_length: packet.header.len,
                     data: packet.data,
                 }),
                 Err(pcap::Error::NoMorePackets | pcap::Error::TimeoutExpired) => {
-                    told(Heard::Pause(self.counts()));
+                    sink(LiveEvent::Pause(self.counts()));
                 }
                 Err(error) => {
-                    told(Heard::Gone(words(&error)));
-                    self.wait_for_it(told);
+                    sink(LiveEvent::Gone(words(&error)));
+                    self.reopen(sink);
                 }
             }
         }
-        told(Heard::Pause(self.counts()));
+        sink(LiveEvent::Pause(self.counts()));
     }
 
     /// Opens the interface anew as soon as that can be done. Without the right to open it any more,
     /// the handle there is goes on if the interface was only down.
-    fn wait_for_it(&mut self, told: &mut impl FnMut(Heard<'_>)) {
+    fn reopen(&mut self, sink: &mut impl FnMut(LiveEvent<'_>)) {
         while !self.waker.is_stopped() {
             thread::sleep(LOOK_FOR);
             match open(&self.options) {
@@ -200,7 +199,7 @@ impl LiveCapture {
                     let mut known = lock(&self.waker.handle);
                     *known = fresh;
                     drop(known);
-                    told(Heard::Back);
+                    sink(LiveEvent::Back);
                     return;
                 }
                 Err(CaptureError::NoRights { .. }) => return,
@@ -237,7 +236,7 @@ fn open(options: &LiveOptions) -> Result<pcap::Capture<Active>, CaptureError> {
     Ok(handle)
 }
 
-/// Why an interface could not be opened; libpcap tells in words alone.
+/// Why an interface could not be opened; libpcap says it in words alone.
 fn refusal(name: &str, error: &pcap::Error) -> CaptureError {
     let interface = name.to_owned();
     let detail = words(error);

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::file::{CaptureFile, STANDARD_INPUT};
 use super::summary::Aside;
-use super::{CaptureError, CaptureNote, FileSummary, Packet, Secrets, Timestamp};
+use super::{CaptureError, CaptureNote, DecryptionSecrets, FileSummary, Packet, Timestamp};
 
 /// The buffer of a lone file: reads of this size cost no more than the page cache itself.
 const BUFFER: usize = 512 << 10;
@@ -115,7 +115,7 @@ impl Capture {
     }
 
     /// The secrets that the packets read so far came with, 16 MiB at most.
-    pub fn secrets(&self) -> &[Secrets] {
+    pub fn secrets(&self) -> &[DecryptionSecrets] {
         &self.aside.secrets
     }
 }

@@ -1,15 +1,14 @@
 //! Packets in: the only stage that does I/O.
 //!
-//! In: paths, standard input. Out: [`Packet`]s in capture order, each with its number, time and
-//! link type; beside them what the files say of themselves. What never happens here: looking inside
-//! a packet, or holding more of a file than one buffer.
-
-mod file_kind;
+//! In: paths, standard input, interfaces. Out: [`Packet`]s in capture order, each with its number, time
+//! and link type; beside them what the files say of themselves. Packets are not looked into, and no
+//! more of a file than one buffer is in memory.
 
 mod buffer;
 mod compression;
 mod error;
 mod file;
+mod file_kind;
 #[cfg(feature = "live")]
 mod interfaces;
 mod link_type;
@@ -27,15 +26,17 @@ mod time;
 
 pub use compression::Compression;
 pub use error::CaptureError;
-pub use file_kind::Looks;
+pub use file_kind::{FileContent, FileKind};
 #[cfg(feature = "live")]
 pub use interfaces::{Device, interfaces};
 pub use link_type::LinkType;
 #[cfg(feature = "live")]
-pub use live::{Heard, KernelCounts, LiveCapture, LiveOptions, Waker};
+pub use live::{KernelCounts, LiveCapture, LiveEvent, LiveOptions, Waker};
 pub use merge::Capture;
 pub use packet::{Packet, Stamp};
 pub use pcapng::{WrittenPacket, interface_block, packet_block, section_block};
 pub use record::MAX_PACKET;
-pub use summary::{CaptureNote, FileSummary, Format, Interface, Resolution, Secrets, SecretsKind};
+pub use summary::{
+    CaptureNote, DecryptionSecrets, FileSummary, Format, Interface, Resolution, SecretsKind,
+};
 pub use time::{TimeDelta, Timestamp};

@@ -16,7 +16,7 @@ pub struct Stamp {
 /// One packet as captured, borrowed from the reader's buffer.
 #[derive(Clone, Copy, Debug)]
 pub struct Packet<'a> {
-    /// Where and when.
+    /// Its file, its number there, and its time.
     pub stamp: Stamp,
     /// What kind of header `data` begins with.
     pub link_type: LinkType,

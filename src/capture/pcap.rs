@@ -23,7 +23,7 @@ use pcap_parser::{
 };
 
 use super::buffer::Buffer;
-use super::record::{Ending, MAX_PACKET, Record, Step};
+use super::record::{FileEnd, MAX_PACKET, NextRecord, PacketRecord};
 use super::{Interface, LinkType, Resolution, Timestamp};
 
 /// The longest record header, that of the modified format.
@@ -106,13 +106,13 @@ impl Pcap {
     }
 
     #[inline]
-    pub(super) fn advance(&mut self, buffer: &mut Buffer) -> io::Result<Step> {
+    pub(super) fn advance(&mut self, buffer: &mut Buffer) -> io::Result<NextRecord> {
         loop {
             let waiting = buffer.waiting();
             let missing = match self.layout.parse(waiting) {
                 Ok((_, frame)) => {
-                    let record = Frame::of(&frame);
-                    return Ok(Step::Packet(self.record(record, buffer)));
+                    let record = PcapPacketHeader::of(&frame);
+                    return Ok(NextRecord::Packet(self.record(record, buffer)));
                 }
                 Err(nom::Err::Incomplete(Needed::Size(missing))) => missing.get(),
                 Err(_) => return Ok(damaged("its header cannot be read")),
@@ -125,23 +125,23 @@ impl Pcap {
             }
             if !buffer.require(needed)? {
                 let ending = match buffer.waiting() {
-                    [] => Ending::Complete,
-                    _ => Ending::InsidePacket,
+                    [] => FileEnd::Complete,
+                    _ => FileEnd::InsidePacket,
                 };
-                return Ok(Step::End(ending));
+                return Ok(NextRecord::End(ending));
             }
         }
     }
 
     #[inline]
-    fn record(&mut self, frame: Frame, buffer: &mut Buffer) -> Record {
+    fn record(&mut self, frame: PcapPacketHeader, buffer: &mut Buffer) -> PacketRecord {
         let place = buffer.consume(self.layout.header_length() + frame.captured_length);
         let nanoseconds_each = if self.nanoseconds { 1 } else { 1_000 };
         // Neither product can overflow: 2^32 seconds end in the year 2106.
         let nanoseconds =
             i64::from(frame.seconds) * 1_000_000_000 + i64::from(frame.fraction) * nanoseconds_each;
         self.packets += 1;
-        Record {
+        PacketRecord {
             number: self.packets,
             time: Timestamp::from_nanos(nanoseconds),
             timed: true,
@@ -153,14 +153,14 @@ impl Pcap {
 }
 
 /// A record's header, freed from the buffer that its data borrow.
-struct Frame {
+struct PcapPacketHeader {
     seconds: u32,
     fraction: u32,
     captured_length: usize,
     original_length: u32,
 }
 
-impl Frame {
+impl PcapPacketHeader {
     #[inline]
     fn of(block: &LegacyPcapBlock<'_>) -> Self {
         Self {
@@ -172,6 +172,6 @@ impl Frame {
     }
 }
 
-fn damaged(why: &str) -> Step {
-    Step::End(Ending::Damaged(why.to_owned()))
+fn damaged(why: &str) -> NextRecord {
+    NextRecord::End(FileEnd::Damaged(why.to_owned()))
 }

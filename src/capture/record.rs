@@ -11,7 +11,7 @@ pub const MAX_PACKET: usize = 4 << 20;
 
 /// One packet, by the place in the buffer where it lies.
 #[derive(Clone, Debug)]
-pub(super) struct Record {
+pub(super) struct PacketRecord {
     /// From 1, every packet of the file counting, also those that cannot be read.
     pub(super) number: u64,
     /// When it was captured; the time before, where the record has none of its own.
@@ -25,14 +25,14 @@ pub(super) struct Record {
 
 /// What comes next in a file.
 #[derive(Clone, Debug)]
-pub(super) enum Step {
-    Packet(Record),
-    End(Ending),
+pub(super) enum NextRecord {
+    Packet(PacketRecord),
+    End(FileEnd),
 }
 
 /// How a file ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Ending {
+pub(super) enum FileEnd {
     /// Between two records.
     Complete,
     /// Inside a packet's record.

@@ -64,11 +64,11 @@ pub enum Resolution {
 pub struct FileSummary {
     /// The file as it was named, or `standard input`.
     pub path: String,
-    /// Its format.
+    /// The format, told by its first bytes.
     pub format: Format,
-    /// What it was packed in.
+    /// The compression that the file is packed in; `None` for a plain file.
     pub compression: Option<Compression>,
-    /// Packets so far.
+    /// Packets read so far.
     pub packets: u64,
     /// Captured bytes of these packets, without the file's own headers.
     pub bytes: u64,
@@ -125,11 +125,13 @@ pub struct CaptureNote {
     pub packet: u64,
     /// What was odd and how reading went on, as a sentence without a full stop.
     pub text: String,
+    /// Whether reading ended at the [limit](super::Capture::limit_unpacked) on what is unpacked.
+    pub unpacked_limit: bool,
 }
 
 /// Keys that a capture carries with it, for the stage that decrypts.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secrets {
+pub struct DecryptionSecrets {
     /// The file they came from, from 0 in the order given.
     pub file: u32,
     /// Their kind, as the Decryption Secrets Block has it.
@@ -139,10 +141,10 @@ pub struct Secrets {
 }
 
 /// Says how long they are, never what they are.
-impl fmt::Debug for Secrets {
+impl fmt::Debug for DecryptionSecrets {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
-            .debug_struct("Secrets")
+            .debug_struct("DecryptionSecrets")
             .field("file", &self.file)
             .field("kind", &self.kind)
             .field(
@@ -153,7 +155,7 @@ impl fmt::Debug for Secrets {
     }
 }
 
-/// The kind of [`Secrets`] (draft-ietf-opsawg-pcapng, section 4.7), unknown ones kept.
+/// The kind of [`DecryptionSecrets`] (draft-ietf-opsawg-pcapng, section 4.7), unknown ones kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SecretsKind(pub u32);
 
@@ -166,26 +168,35 @@ impl SecretsKind {
 #[derive(Debug, Default)]
 pub(super) struct Aside {
     pub(super) notes: Vec<CaptureNote>,
-    pub(super) secrets: Vec<Secrets>,
+    pub(super) secrets: Vec<DecryptionSecrets>,
     secrets_bytes: usize,
 }
 
 impl Aside {
     pub(super) fn note(&mut self, file: u32, packet: u64, text: String) {
+        self.push(CaptureNote {
+            file,
+            packet,
+            text,
+            unpacked_limit: false,
+        });
+    }
+
+    pub(super) fn push(&mut self, note: CaptureNote) {
         if self.notes.len() < MAX_NOTES {
-            self.notes.push(CaptureNote { file, packet, text });
+            self.notes.push(note);
         }
     }
 
     /// Keeps `bytes`; `false` if all secrets together would be more than is kept.
     pub(super) fn keep_secrets(&mut self, file: u32, kind: SecretsKind, bytes: &[u8]) -> bool {
         // An empty secret costs its entry too, and a file can hold millions of them.
-        let total = self.secrets_bytes + bytes.len() + size_of::<Secrets>();
+        let total = self.secrets_bytes + bytes.len() + size_of::<DecryptionSecrets>();
         if total > MAX_SECRETS_BYTES {
             return false;
         }
         self.secrets_bytes = total;
-        self.secrets.push(Secrets {
+        self.secrets.push(DecryptionSecrets {
             file,
             kind,
             bytes: bytes.to_vec(),

@@ -60,49 +60,49 @@ impl fmt::Display for Timestamp {
 pub struct TimeDelta(i64);
 
 impl TimeDelta {
-    /// No time at all.
+    /// No time at all: the span between a moment and itself.
     pub const ZERO: Self = Self(0);
 
-    /// The longest that can be told.
+    /// The longest span: some 292 years.
     pub const MAX: Self = Self(i64::MAX);
 
-    /// So many nanoseconds.
+    /// A span of this many nanoseconds.
     #[must_use]
     pub const fn from_nanos(nanoseconds: i64) -> Self {
         Self(nanoseconds)
     }
 
-    /// So many microseconds.
+    /// A span of this many microseconds; saturates.
     #[must_use]
     pub const fn from_micros(microseconds: i64) -> Self {
         Self(microseconds.saturating_mul(1_000))
     }
 
-    /// So many milliseconds.
+    /// A span of this many milliseconds; saturates.
     #[must_use]
     pub const fn from_millis(milliseconds: i64) -> Self {
         Self(milliseconds.saturating_mul(1_000_000))
     }
 
-    /// So many seconds.
+    /// A span of this many seconds; saturates.
     #[must_use]
     pub const fn from_secs(seconds: i64) -> Self {
         Self(seconds.saturating_mul(1_000_000_000))
     }
 
-    /// In nanoseconds.
+    /// The span in nanoseconds; negative where it goes backwards.
     #[must_use]
     pub const fn as_nanos(self) -> i64 {
         self.0
     }
 
-    /// In milliseconds with their fraction, as reports give it.
+    /// The span in milliseconds with their fraction, as reports give it.
     #[must_use]
     pub fn as_millis_f64(self) -> f64 {
         self.0 as f64 / 1e6
     }
 
-    /// In seconds with their fraction.
+    /// The span in seconds with their fraction.
     #[must_use]
     pub fn as_secs_f64(self) -> f64 {
         self.0 as f64 / 1e9

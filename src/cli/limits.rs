@@ -3,9 +3,11 @@
 use clap::Args;
 use h2sniff::{decode, inspect};
 
+use super::quantity::size;
+
 /// What an untrusted or very large capture may take.
 #[derive(Args, Debug)]
-pub(crate) struct Limits {
+pub(crate) struct LimitArgs {
     /// Connections followed at a time; beyond it the most silent ones are let go
     #[arg(long, help_heading = "Limits", value_name = "N", value_parser = count, default_value_t = decode::MAX_CONNECTIONS)]
     max_connections: usize,
@@ -16,9 +18,9 @@ pub(crate) struct Limits {
 
 /// The same for a capture in a file.
 #[derive(Args, Debug)]
-pub(crate) struct FileLimits {
+pub(crate) struct FileLimitArgs {
     #[command(flatten)]
-    limits: Limits,
+    limits: LimitArgs,
     /// How much of a compressed capture is unpacked [default: 100 times its size, 1GiB at least]
     #[arg(long, help_heading = "Limits", value_name = "SIZE", value_parser = unpacked)]
     pub(crate) max_unpacked: Option<u64>,
@@ -26,13 +28,13 @@ pub(crate) struct FileLimits {
 
 /// How much a report lists.
 #[derive(Args, Debug)]
-pub(crate) struct ReportLimits {
+pub(crate) struct ReportLimitArgs {
     /// RPCs that are listed; the others are counted
     #[arg(long, help_heading = "Limits", value_name = "N", value_parser = count, default_value_t = inspect::MAX_LISTED_RPCS)]
     max_rpcs: usize,
 }
 
-impl Limits {
+impl LimitArgs {
     pub(crate) const fn decode(&self) -> decode::Limits {
         decode::Limits {
             connections: self.max_connections,
@@ -41,13 +43,13 @@ impl Limits {
     }
 }
 
-impl FileLimits {
+impl FileLimitArgs {
     pub(crate) const fn decode(&self) -> decode::Limits {
         self.limits.decode()
     }
 }
 
-impl ReportLimits {
+impl ReportLimitArgs {
     pub(crate) const fn inspect(&self) -> inspect::Limits {
         inspect::Limits {
             rpcs: self.max_rpcs,
@@ -76,35 +78,9 @@ fn unpacked(text: &str) -> Result<u64, String> {
         .map_err(|_| "that is too large".to_owned())
 }
 
-/// A size such as `64MiB`, `500K` or `1G`; a mere number is bytes, and all units are powers of 1024.
-pub(super) fn size(text: &str) -> Result<usize, String> {
-    let wrong = || "expected a size such as 500K, 64MiB or 1G".to_owned();
-    let digits = text.trim_end_matches(|letter: char| !letter.is_ascii_digit());
-    let number: usize = digits.parse().map_err(|_| wrong())?;
-    let unit = text.get(digits.len()..).unwrap_or_default().trim();
-    let power = match unit.to_ascii_lowercase().as_str() {
-        "" | "b" => 0,
-        "k" | "kb" | "kib" => 10,
-        "m" | "mb" | "mib" => 20,
-        "g" | "gb" | "gib" => 30,
-        _ => return Err(wrong()),
-    };
-    number
-        .checked_mul(1 << power)
-        .ok_or_else(|| "that is too large".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_have_units() {
-        assert_eq!(size("4096"), Ok(4_096));
-        assert_eq!(size("500K"), Ok(512_000));
-        assert_eq!(size("64MiB"), Ok(64 << 20));
-        assert!(size("64 parsecs").is_err() && size("99999999999G").is_err());
-    }
 
     #[test]
     fn limits_that_leave_nothing_are_refused() {

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::limits::size;
-use super::{Limits, Output};
+use super::quantity::{duration, size, small_size};
+use super::{LimitArgs, OutputArgs};
 
 #[derive(Args, Debug)]
-pub(crate) struct Live {
+pub(crate) struct LiveArgs {
     /// Listen on this interface (repeatable, or a list with commas); `any` is all of them
     #[arg(
         short,
@@ -24,7 +24,7 @@ pub(crate) struct Live {
     #[arg(value_name = "FILTER")]
     pub(crate) filter: Vec<String>,
     #[command(flatten)]
-    pub(crate) output: Output,
+    pub(crate) output: OutputArgs,
     /// How to print it
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: LiveFormat,
@@ -53,29 +53,13 @@ pub(crate) struct Live {
     #[arg(long)]
     pub(crate) promiscuous: bool,
     /// Bytes of a packet to capture at most
-    #[arg(long, value_name = "BYTES", default_value_t = 262_144)]
+    #[arg(long, value_name = "SIZE", value_parser = small_size, default_value = "262144")]
     pub(crate) snaplen: u32,
     /// Memory that the kernel keeps packets in until they are read
     #[arg(long, value_name = "SIZE", value_parser = size, default_value = "64MiB")]
     pub(crate) ring: usize,
-    /// Keep the last packets in memory, and write them to this directory when an error is found
-    #[arg(long, value_name = "DIR")]
-    pub(crate) record: Option<PathBuf>,
-    /// How far a recording goes back
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "60s", requires = "record")]
-    pub(crate) record_window: Duration,
-    /// How much memory a recording takes at most
-    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "64MiB", requires = "record")]
-    pub(crate) record_size: usize,
-    /// How far a recording goes on after what was found
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "5s", requires = "record")]
-    pub(crate) record_after: Duration,
-    /// Write on findings of this rule instead of on all errors (repeatable)
-    #[arg(long, value_name = "RULE", requires = "record")]
-    pub(crate) record_on: Vec<String>,
-    /// How many recordings stay
-    #[arg(long, value_name = "N", default_value_t = 20, requires = "record")]
-    pub(crate) record_keep: usize,
+    #[command(flatten)]
+    pub(crate) record: RecordArgs,
     /// Write all packets to this file, as pcapng
     #[arg(short = 'w', long = "write", value_name = "FILE")]
     pub(crate) write: Option<PathBuf>,
@@ -86,7 +70,53 @@ pub(crate) struct Live {
     #[arg(long, value_name = "USER")]
     pub(crate) user: Option<String>,
     #[command(flatten)]
-    pub(crate) limits: Limits,
+    pub(crate) limits: LimitArgs,
+}
+
+/// What is kept in memory of the packets that passed, and when it is written.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RecordArgs {
+    /// Keep the last packets in memory, and write them to this directory when an error is found
+    #[arg(long = "record", value_name = "DIR")]
+    pub(crate) directory: Option<PathBuf>,
+    /// How far a recording goes back
+    #[arg(
+        long = "record-window",
+        value_name = "TIME",
+        value_parser = duration,
+        default_value = "60s",
+        requires = "directory"
+    )]
+    pub(crate) window: Duration,
+    /// How much memory a recording takes at most
+    #[arg(
+        long = "record-size",
+        value_name = "SIZE",
+        value_parser = size,
+        default_value = "64MiB",
+        requires = "directory"
+    )]
+    pub(crate) size: usize,
+    /// How far a recording goes on after what was found
+    #[arg(
+        long = "record-after",
+        value_name = "TIME",
+        value_parser = duration,
+        default_value = "5s",
+        requires = "directory"
+    )]
+    pub(crate) after: Duration,
+    /// Write on findings of this rule instead of on all errors (repeatable)
+    #[arg(long = "record-on", value_name = "RULE", requires = "directory")]
+    pub(crate) on: Vec<String>,
+    /// How many recordings stay
+    #[arg(
+        long = "record-keep",
+        value_name = "N",
+        default_value_t = 20,
+        requires = "directory"
+    )]
+    pub(crate) keep: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -96,18 +126,6 @@ pub(crate) enum LiveFormat {
     Text,
     /// One object a line
     Json,
-}
-
-/// A time such as `500ms`, `90s` or `1h 30m`; a mere number is seconds.
-fn duration(text: &str) -> Result<Duration, String> {
-    if let Ok(seconds) = text.parse() {
-        return Ok(Duration::from_secs(seconds));
-    }
-    let parsed: Result<jiff::SignedDuration, _> = text.parse();
-    let parsed = parsed.map_err(|_| "expected a time such as 500ms, 90s or 5m".to_owned())?;
-    parsed
-        .try_into()
-        .map_err(|_| "a time cannot be negative".to_owned())
 }
 
 /// An address with a port, or a port on loopback: a page about who talks to whom is not for everybody.
@@ -124,14 +142,6 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_have_units() {
-        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
-        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
-        assert!(duration("-5s").is_err() && duration("soon").is_err());
-    }
 
     #[test]
     fn metrics_are_served_on_loopback_unless_said_otherwise() {

@@ -1,5 +1,6 @@
 //! `timeline`: the story of a capture in the form asked for.
 
+use h2sniff::capture::TimeDelta;
 use h2sniff::decode::Transport;
 use h2sniff::inspect::Interest;
 use h2sniff::pipeline;
@@ -7,15 +8,15 @@ use h2sniff::report::ReportFormat;
 use h2sniff::report::timeline::{self, Around, Spans};
 
 use super::{
-    Done, Refusal, colour, decode_options, lower_case, no_http2, open, open_captures, secrets, warn,
+    CommandError, CommandOutcome, colour, decode_options, lower_case, no_http2, open,
+    open_captures, secrets, warn,
 };
-use crate::cli::{Timeline, TimelineFormat};
+use crate::cli::{self, Timeline, TimelineFormat, hints};
 
-pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<Done> {
+pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<CommandOutcome> {
     let secrets = secrets(&options.output);
     let around = options.around.as_deref().map(around).transpose()?;
-    let window = timeline::parse_duration(&options.window)
-        .ok_or_else(|| Refusal::NoSuchWindow(options.window.clone()))?;
+    let window = TimeDelta::from(options.window).as_nanos();
     let mut capture = open_captures(&options.input)?;
     let interest = Interest {
         headers: options
@@ -29,7 +30,8 @@ pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<Done> {
         ..Interest::default()
     };
     let decode = decode_options(&options.input, 0)?;
-    let report = pipeline::analyze(&mut capture, pipeline::Options { decode, interest })?;
+    let mut report = pipeline::analyze(&mut capture, pipeline::Options { decode, interest })?;
+    hints::name_flags(&mut report);
     warn(&report.anomalies)?;
     let connections = &report.analysis.connections;
     let readable = |transport: Transport| transport.is_http2() || transport == Transport::NotHttp2;
@@ -62,13 +64,13 @@ pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<Done> {
     let mut out = open(&options.output)?;
     format.write(&report, &mut out)?;
     out.flush()?;
-    Ok(Done::Well)
+    Ok(CommandOutcome::Success)
 }
 
-fn around(text: &str) -> Result<Around, Refusal> {
-    Around::parse(text).ok_or_else(|| Refusal::NoSuchPlace(text.to_owned()))
+fn around(text: &str) -> Result<Around, CommandError> {
+    cli::around(text).ok_or_else(|| CommandError::NoSuchPlace(text.to_owned()))
 }
 
-fn found(spans: Option<Spans>, asked: &str) -> Result<Spans, Refusal> {
-    spans.ok_or_else(|| Refusal::NotInCapture(asked.to_owned()))
+fn found(spans: Option<Spans>, asked: &str) -> Result<Spans, CommandError> {
+    spans.ok_or_else(|| CommandError::NotInCapture(asked.to_owned()))
 }

@@ -50,6 +50,21 @@ pub struct Anomaly {
     pub connection: Option<u32>,
     /// How often it was seen.
     pub count: u64,
+    /// The limit that was reached, where that is what was odd and the caller can raise it.
+    pub limit: Option<LimitKind>,
+}
+
+/// A limit on what is read or kept, which whoever runs an analysis can raise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LimitKind {
+    /// Connections followed at a time: [`Limits::connections`](super::Limits::connections).
+    Connections,
+    /// Bytes held for all connections: [`Limits::held_bytes`](super::Limits::held_bytes).
+    HeldBytes,
+    /// Calls that a report lists.
+    ListedRpcs,
+    /// Bytes that a compressed capture unpacks to.
+    UnpackedBytes,
 }
 
 /// How many different anomalies are kept; a damaged capture can produce one a packet.
@@ -84,20 +99,22 @@ impl Anomalies {
                 stamp,
                 connection,
                 count: 1,
+                limit: None,
             });
         } else {
             self.left_out += 1;
         }
     }
 
-    /// Notes one that was seen `count` times, wherever that was.
-    pub fn note_many(&mut self, layer: Layer, text: impl Into<String>, count: u64) {
+    /// Notes that a limit was reached `count` times, wherever that was.
+    pub fn note_limit(&mut self, limit: LimitKind, text: impl Into<String>, count: u64) {
         self.kinds.push(Anomaly {
-            layer,
+            layer: Layer::Capture,
             text: text.into(),
             stamp: None,
             connection: None,
             count,
+            limit: Some(limit),
         });
     }
 
@@ -111,6 +128,7 @@ impl Anomalies {
                 stamp: None,
                 connection: None,
                 count: self.left_out,
+                limit: None,
             });
         }
         self.kinds

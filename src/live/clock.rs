@@ -1,4 +1,4 @@
-//! What the operating system tells of time and memory.
+//! The clocks and the memory figure of the operating system, which the library never asks itself.
 
 use std::time::{Instant, SystemTime};
 
@@ -7,7 +7,7 @@ use h2sniff::capture::Timestamp;
 /// The clock that runs evenly.
 #[allow(
     clippy::disallowed_methods,
-    reason = "this is the caller whose clock the stages are told"
+    reason = "this is the caller, which passes time to the stages"
 )]
 pub(super) fn clock() -> Instant {
     Instant::now()
@@ -16,7 +16,7 @@ pub(super) fn clock() -> Instant {
 /// The clock that packets are stamped by.
 #[allow(
     clippy::disallowed_methods,
-    reason = "this is the caller whose clock the stages are told"
+    reason = "this is the caller, which passes time to the stages"
 )]
 pub(super) fn wall() -> Timestamp {
     let since = SystemTime::now()
@@ -25,7 +25,7 @@ pub(super) fn wall() -> Timestamp {
     Timestamp::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }
 
-/// Resident memory in bytes, where the operating system tells (Linux: proc(5)).
+/// Resident memory in bytes, where the operating system gives it (Linux: proc(5)).
 pub(super) fn memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status

@@ -1,17 +1,17 @@
-//! What the main thread, or the analyst, orders the others to do.
+//! What the main thread and the worker tell the other threads to do: stop, hurry, count, write.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use h2sniff::capture::Waker;
 
-pub(super) struct Orders {
+pub(super) struct Control {
     wakers: Vec<Waker>,
     stopped: AtomicBool,
     hurry: AtomicBool,
     write_now: AtomicBool,
 }
 
-impl Orders {
+impl Control {
     pub(super) fn new(wakers: Vec<Waker>) -> Self {
         Self {
             wakers,
@@ -31,7 +31,7 @@ impl Orders {
         self.stopped.load(Ordering::Acquire)
     }
 
-    /// Analyst: leave what is still in the queue.
+    /// Worker: leave what is still in the queue.
     pub(super) fn hurry(&self) {
         self.hurry.store(true, Ordering::Release);
     }
@@ -40,12 +40,12 @@ impl Orders {
         self.hurry.load(Ordering::Acquire)
     }
 
-    /// Listeners: tell what the kernel counted.
+    /// Listeners: ask the kernel for its counts.
     pub(super) fn wake(&self) {
         self.wakers.iter().for_each(Waker::wake);
     }
 
-    /// Analyst: write a recording.
+    /// Worker: write a recording.
     pub(super) fn write_now(&self) {
         self.write_now.store(true, Ordering::Release);
     }

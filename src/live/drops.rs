@@ -1,24 +1,8 @@
-//! What a watch lost or gave up, and what that means for what it says.
+//! What a live capture is and what it lost, as a report lists them.
 
 use h2sniff::capture::{FileSummary, Format, Interface};
 use h2sniff::decode::anomaly::{Anomaly, Layer};
-use h2sniff::inspect::diagnosis::{Confidence, Finding};
-use h2sniff::inspect::report::{Drops, LiveStatus, Report};
-
-/// Where packets were dropped, nothing is certain any more: what is missing may have been there.
-pub(super) fn weaken(findings: &mut [Finding], drops: Drops) {
-    if drops.total() == 0 {
-        return;
-    }
-    for finding in findings {
-        if finding.confidence == Confidence::Certain {
-            finding.confidence = Confidence::Likely;
-            finding
-                .explanation
-                .push_str(" Packets were dropped while capturing, so this is not certain.");
-        }
-    }
-}
+use h2sniff::inspect::report::{LiveStatus, Report};
 
 /// The live capture as a report lists its captures.
 pub(super) fn summary(interfaces: Vec<Interface>, report: &Report) -> FileSummary {
@@ -72,6 +56,7 @@ pub(super) fn losses(status: &LiveStatus) -> Vec<Anomaly> {
         stamp: None,
         connection: None,
         count,
+        limit: None,
     })
     .collect()
 }

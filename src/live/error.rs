@@ -1,11 +1,11 @@
-//! Why a watch could not begin, or go on.
+//! Why a live analysis could not begin, or go on.
 
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Refusal {
+pub(crate) enum LiveError {
     #[error("cannot serve metrics on {address}")]
     Metrics {
         address: SocketAddr,
@@ -18,14 +18,14 @@ pub(crate) enum Refusal {
     #[error("cannot record to {}", path.display())]
     Recorder { path: PathBuf, source: io::Error },
     #[error("cannot write {}", path.display())]
-    Recording { path: PathBuf, source: io::Error },
+    PacketFile { path: PathBuf, source: io::Error },
     #[error("the analysis ended unexpectedly")]
     Died,
     #[error("the end took too long; the report was not finished")]
     Overdue,
 }
 
-impl Refusal {
+impl LiveError {
     pub(crate) fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Metrics { source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
@@ -35,7 +35,7 @@ impl Refusal {
             Self::Recorder { .. } => {
                 Some("the directory must exist, and be writable for the user given with --user")
             }
-            Self::Recording { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+            Self::PacketFile { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 Some("what was written before is complete; make room, or use --record for a ring")
             }
             _ => None,

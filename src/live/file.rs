@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use h2sniff::capture::{Interface, WrittenPacket, interface_block, packet_block, section_block};
 
-use super::Refusal;
+use super::LiveError;
 use super::queue::Batch;
 
 /// Bytes after which what was gathered is written.
@@ -14,7 +14,7 @@ const WRITE_AT: usize = 1 << 20;
 
 /// A file that grows by whole blocks.
 #[derive(Debug)]
-pub(super) struct Recording {
+pub(super) struct PacketFile {
     path: PathBuf,
     file: File,
     gathered: Vec<u8>,
@@ -22,11 +22,11 @@ pub(super) struct Recording {
     written: u64,
 }
 
-impl Recording {
-    pub(super) fn create(path: PathBuf, interfaces: &[Interface]) -> Result<Self, Refusal> {
+impl PacketFile {
+    pub(super) fn create(path: PathBuf, interfaces: &[Interface]) -> Result<Self, LiveError> {
         let file = match File::create(&path) {
             Ok(file) => file,
-            Err(source) => return Err(Refusal::Recording { path, source }),
+            Err(source) => return Err(LiveError::PacketFile { path, source }),
         };
         let mut gathered = Vec::new();
         section_block(&mut gathered);
@@ -43,7 +43,7 @@ impl Recording {
         Ok(recording)
     }
 
-    pub(super) fn push(&mut self, batch: &Batch) -> Result<(), Refusal> {
+    pub(super) fn push(&mut self, batch: &Batch) -> Result<(), LiveError> {
         for (packet, data) in batch.iter() {
             packet_block(&mut self.gathered, written(packet, data), &[]);
             if self.gathered.len() >= WRITE_AT {
@@ -54,7 +54,7 @@ impl Recording {
     }
 
     /// Writes what was gathered. Where that fails, the file ends with the last whole write.
-    pub(super) fn flush(&mut self) -> Result<(), Refusal> {
+    pub(super) fn flush(&mut self) -> Result<(), LiveError> {
         if self.gathered.is_empty() {
             return Ok(());
         }
@@ -69,8 +69,8 @@ impl Recording {
         Ok(())
     }
 
-    fn refuse(&self, source: io::Error) -> Refusal {
-        Refusal::Recording {
+    fn refuse(&self, source: io::Error) -> LiveError {
+        LiveError::PacketFile {
             path: self.path.clone(),
             source,
         }
@@ -78,7 +78,7 @@ impl Recording {
 }
 
 /// A packet from the queue as it is written.
-pub(super) fn written(packet: super::queue::Waiting, data: &[u8]) -> WrittenPacket<'_> {
+pub(super) fn written(packet: super::queue::QueuedPacket, data: &[u8]) -> WrittenPacket<'_> {
     WrittenPacket {
         interface: u32::try_from(packet.interface).unwrap_or_default(),
         time: packet.time,

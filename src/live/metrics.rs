@@ -35,7 +35,7 @@ pub(super) async fn serve(listener: TcpListener, status: Arc<Mutex<LiveStatus>>)
         };
         let status = Arc::clone(&status);
         tokio::spawn(async move {
-            // Whoever asked is gone, or too slow: there is nobody to tell.
+            // Whoever asked is gone, or too slow: there is nobody to answer.
             let _ = timeout(PATIENCE, answer(stream, &status)).await;
             drop(turn);
         });

@@ -1,9 +1,9 @@
 //! `live`: the same analysis on packets as they pass.
 //!
 //! ```text
-//! interface ── listener thread ──► queue ──► analyst thread ──► teller: lines, status
-//! interface ── listener thread ──┘                         ├──► recorder ── writer thread
-//!                                                          └──► numbers ◄── metrics (main thread)
+//! interface ── listener thread ──► queue ──► worker thread ──► output: lines, status
+//! interface ── listener thread ──┘                        ├──► recorder ── writer thread
+//!                                                         └──► numbers ◄── metrics (main thread)
 //! ```
 //!
 //! The main thread waits for signals, timers and those who ask for metrics; it does no work of its own.
@@ -22,27 +22,26 @@ mod recorder;
 mod worker;
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use h2sniff::capture::{LiveCapture, LiveOptions};
 use h2sniff::inspect::report::LiveStatus;
+use h2sniff::inspect::report::Report;
 use h2sniff::pipeline;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use control::Orders;
-pub(crate) use error::Refusal;
-use file::Recording;
-pub(crate) use output::Teller;
+use crate::cli::LiveArgs;
+use control::Control;
+pub(crate) use error::LiveError;
+use file::PacketFile;
+pub(crate) use output::EventWriter;
 use queue::Queue;
 use recorder::Recorder;
-pub(crate) use recorder::RecorderOptions;
-use worker::Analyst;
-pub(crate) use worker::Outcome;
+use worker::{Outputs, Worker};
 
 /// How often the kernel is asked for its counts, which takes waking the listeners.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
@@ -53,64 +52,52 @@ const LOOK_FOR_READER_EVERY: Duration = Duration::from_millis(100);
 /// How long an end may take before it is made an end: whoever asked for it waits at a terminal.
 const END_WITHIN: Duration = Duration::from_millis(900);
 
-/// What to watch, and what to do with it.
-#[derive(Debug)]
-pub(crate) struct Options {
-    pub(crate) interfaces: Vec<LiveOptions>,
-    pub(crate) pipeline: pipeline::Options,
-    pub(crate) duration: Option<Duration>,
-    pub(crate) count: Option<u64>,
-    pub(crate) status_every: Duration,
-    pub(crate) record: Option<RecorderOptions>,
-    pub(crate) write: Option<PathBuf>,
-    pub(crate) metrics: Option<SocketAddr>,
-    pub(crate) user: Option<String>,
-    /// Whether standard output is where it is told; its reader may leave.
-    pub(crate) to_stdout: bool,
-}
-
-/// Watches until it is told to stop.
+/// Captures and analyses until it is told to stop, and gives the report of the whole.
 ///
 /// # Errors
 /// If an interface, a file or a port cannot be opened, or an output cannot be written.
-pub(crate) fn run(options: Options, teller: Teller) -> anyhow::Result<Outcome> {
+pub(crate) fn run(
+    args: &LiveArgs,
+    pipeline: pipeline::Options,
+    events: EventWriter,
+) -> anyhow::Result<Report> {
     // Whatever takes rights is opened first; then they are given up.
-    let captures = options
-        .interfaces
-        .into_iter()
+    let captures = interfaces(args)
         .map(LiveCapture::open)
         .collect::<Result<Vec<_>, _>>()?;
-    let listener = options.metrics.map(listen_at).transpose()?;
-    if let Some(user) = &options.user {
+    let listener = args.metrics.map(listen_at).transpose()?;
+    if let Some(user) = &args.user {
         privileges::become_user(user)?;
     }
     let interfaces: Vec<_> = captures.iter().map(LiveCapture::interface).collect();
-    let recorder = options
-        .record
-        .map(|record| Recorder::new(record, interfaces.clone()))
-        .transpose()?;
-    let recording = options
-        .write
-        .map(|path| Recording::create(path, &interfaces))
-        .transpose()?;
+    let outputs = Outputs {
+        events,
+        recorder: match &args.record.directory {
+            Some(directory) => Some(Recorder::new(directory, &args.record, interfaces.clone())?),
+            None => None,
+        },
+        packet_file: match &args.write {
+            Some(path) => Some(PacketFile::create(path.clone(), &interfaces)?),
+            None => None,
+        },
+    };
 
     let queue = Arc::new(Queue::new(captures.len()));
-    let orders = Arc::new(Orders::new(
+    let control = Arc::new(Control::new(
         captures.iter().map(LiveCapture::waker).collect(),
     ));
     let status: Arc<Mutex<LiveStatus>> = Arc::default();
-    let analyst = Analyst::new(
-        options.pipeline,
+    let worker = Worker::new(
+        args,
+        pipeline,
         interfaces,
-        options.count,
-        options.status_every,
-        Arc::clone(&orders),
+        Arc::clone(&control),
         Arc::clone(&status),
     );
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    // The signals must be caught before anything is told to be ready.
+    // The signals must be caught before anything says that it is ready.
     let signals = {
         let _inside = runtime.enter();
         Signals::catch()?
@@ -121,33 +108,45 @@ pub(crate) fn run(options: Options, teller: Teller) -> anyhow::Result<Outcome> {
             .name("listener".to_owned())
             .spawn(move || listen(capture, number, &queue))?;
     }
-    let (done, outcome) = oneshot::channel();
+    let (done, result) = oneshot::channel();
     thread::Builder::new()
-        .name("analyst".to_owned())
+        .name("worker".to_owned())
         .spawn(move || {
             // Nobody waits for it only if the end was overdue.
-            let _ = done.send(analyst.run(&queue, teller, recorder, recording));
+            let _ = done.send(worker.run(&queue, outputs));
         })?;
     runtime.block_on(attend(
-        Attendance {
-            orders,
+        MainThread {
+            control,
             status,
             signals,
             listener,
-            duration: options.duration,
-            to_stdout: options.to_stdout,
+            duration: args.duration,
+            to_stdout: args.output.file().is_none(),
         },
-        outcome,
+        result,
     ))
 }
 
+/// What to capture on each interface.
+fn interfaces(args: &LiveArgs) -> impl Iterator<Item = LiveOptions> {
+    let filter = (!args.filter.is_empty()).then(|| args.filter.join(" "));
+    args.interfaces.iter().map(move |interface| LiveOptions {
+        interface: interface.clone(),
+        filter: filter.clone(),
+        promiscuous: args.promiscuous,
+        snap_length: args.snaplen,
+        ring: args.ring,
+    })
+}
+
 fn listen(mut capture: LiveCapture, number: usize, queue: &Queue) {
-    capture.listen(&mut |heard| queue.push(number, heard));
+    capture.listen(&mut |event| queue.push(number, event));
     queue.close();
 }
 
-fn listen_at(address: SocketAddr) -> Result<TcpListener, Refusal> {
-    let failed = |source| Refusal::Metrics { address, source };
+fn listen_at(address: SocketAddr) -> Result<TcpListener, LiveError> {
+    let failed = |source| LiveError::Metrics { address, source };
     let listener = TcpListener::bind(address).map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
     Ok(listener)
@@ -172,9 +171,9 @@ impl Signals {
     }
 }
 
-/// What the main thread attends to.
-struct Attendance {
-    orders: Arc<Orders>,
+/// What the main thread waits for, and what it acts on.
+struct MainThread {
+    control: Arc<Control>,
     status: Arc<Mutex<LiveStatus>>,
     signals: Signals,
     listener: Option<TcpListener>,
@@ -183,17 +182,17 @@ struct Attendance {
 }
 
 async fn attend(
-    attendance: Attendance,
-    mut outcome: oneshot::Receiver<anyhow::Result<Outcome>>,
-) -> anyhow::Result<Outcome> {
-    let Attendance {
-        orders,
+    main_thread: MainThread,
+    mut result: oneshot::Receiver<anyhow::Result<Report>>,
+) -> anyhow::Result<Report> {
+    let MainThread {
+        control,
         status,
         mut signals,
         listener,
         duration,
         to_stdout,
-    } = attendance;
+    } = main_thread;
     if let Some(listener) = listener {
         tokio::spawn(metrics::serve(
             tokio::net::TcpListener::from_std(listener)?,
@@ -210,32 +209,32 @@ async fn attend(
     let mut overdue: Option<Instant> = None;
     loop {
         tokio::select! {
-            outcome = &mut outcome => {
-                return outcome.unwrap_or_else(|_| Err(Refusal::Died.into()));
+            finished = &mut result => {
+                return finished.unwrap_or_else(|_| Err(LiveError::Died.into()));
             }
-            _ = signals.interrupt.recv() => overdue = Some(end_now(&orders, overdue)),
-            _ = signals.terminate.recv() => overdue = Some(end_now(&orders, overdue)),
-            _ = signals.hang_up.recv() => overdue = Some(end_now(&orders, overdue)),
-            _ = signals.write_now.recv() => orders.write_now(),
+            _ = signals.interrupt.recv() => overdue = Some(end_now(&control, overdue)),
+            _ = signals.terminate.recv() => overdue = Some(end_now(&control, overdue)),
+            _ = signals.hang_up.recv() => overdue = Some(end_now(&control, overdue)),
+            _ = signals.write_now.recv() => control.write_now(),
             () = until(end.filter(|_| overdue.is_none())) => {
-                overdue = Some(end_now(&orders, None));
+                overdue = Some(end_now(&control, None));
             }
-            () = until(overdue) => return Err(Refusal::Overdue.into()),
-            _ = count.tick() => orders.wake(),
+            () = until(overdue) => return Err(LiveError::Overdue.into()),
+            _ = count.tick() => control.wake(),
             _ = reader.tick() => if to_stdout && output::is_abandoned() {
-                overdue = Some(end_now(&orders, overdue));
+                overdue = Some(end_now(&control, overdue));
             }
         }
     }
 }
 
-/// Orders the end; gives the moment at which it is overdue. Asked twice, it no longer waits for what
+/// Control the end; gives the moment at which it is overdue. Asked twice, it no longer waits for what
 /// is still in the queue.
-fn end_now(orders: &Orders, overdue: Option<Instant>) -> Instant {
+fn end_now(control: &Control, overdue: Option<Instant>) -> Instant {
     if overdue.is_some() {
-        orders.hurry();
+        control.hurry();
     }
-    orders.stop();
+    control.stop();
     overdue.unwrap_or_else(|| Instant::now() + END_WITHIN)
 }
 

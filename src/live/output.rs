@@ -1,4 +1,4 @@
-//! Where the results of `live` go: lines to the output, a status line and notes to standard error.
+//! What is written where: events and findings on the output, a status line and warnings on standard error.
 
 use std::io::{self, IsTerminal as _, Write};
 use std::os::fd::AsFd as _;
@@ -10,28 +10,28 @@ use h2sniff::inspect::report::{LiveStatus, Report};
 use h2sniff::report::live::{LiveFormat, Recorded};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::recorder::Written;
+use super::recorder::RecordingResult;
 
-/// Prints in one format what the analysis says, beside it notes and a status line on standard error.
-pub(crate) struct Teller {
+/// Writes events, findings and the report in one format; beside it notes and a status line on standard error.
+pub(crate) struct EventWriter {
     format: Box<dyn LiveFormat + Send>,
     out: Box<dyn Write + Send>,
     /// What is printed next; kept so that its memory serves again.
     lines: Vec<u8>,
     /// Whether standard error is a terminal.
     has_terminal: bool,
-    /// Whether a status line stands there now.
-    shown: bool,
+    /// Whether the status line is on the screen now.
+    status_line_shown: bool,
 }
 
-impl Teller {
+impl EventWriter {
     pub(crate) fn new(format: Box<dyn LiveFormat + Send>, out: Box<dyn Write + Send>) -> Self {
         Self {
             format,
             out,
             lines: Vec::new(),
             has_terminal: io::stderr().is_terminal(),
-            shown: false,
+            status_line_shown: false,
         }
     }
 
@@ -49,7 +49,7 @@ impl Teller {
         self.out.flush()
     }
 
-    pub(super) fn recording(&mut self, written: &Written) -> io::Result<()> {
+    pub(super) fn recording(&mut self, written: &RecordingResult) -> io::Result<()> {
         let path = written.path.display().to_string();
         let packets = match &written.packets {
             Ok(packets) => *packets,
@@ -77,7 +77,7 @@ impl Teller {
         Ok(())
     }
 
-    /// The numbers, for a person: in one line that is overwritten.
+    /// How the watch is doing, for a person: in one line that is overwritten.
     pub(super) fn status_line(&mut self, status: &LiveStatus) {
         if !self.has_terminal {
             return;
@@ -87,7 +87,7 @@ impl Teller {
         };
         // There is nowhere to say that standard error is gone.
         let _ = write!(io::stderr(), "\r\x1b[2K{line}");
-        self.shown = true;
+        self.status_line_shown = true;
     }
 
     pub(super) fn report(&mut self, time: Timestamp, report: &Report) -> io::Result<()> {
@@ -117,13 +117,13 @@ impl Teller {
     }
 
     fn clear(&mut self) {
-        if std::mem::take(&mut self.shown) {
+        if std::mem::take(&mut self.status_line_shown) {
             let _ = write!(io::stderr(), "\r\x1b[2K");
         }
     }
 }
 
-/// Whether nobody reads standard output any more. A pipe tells that without being written to.
+/// Whether nobody reads standard output any more. A pipe shows that without being written to.
 pub(super) fn is_abandoned() -> bool {
     let stdout = io::stdout();
     let mut asked = [PollFd::new(stdout.as_fd(), PollFlags::empty())];

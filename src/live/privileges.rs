@@ -5,17 +5,17 @@ use std::io;
 
 use nix::unistd::{User, initgroups, setgid, setuid};
 
-use super::Refusal;
+use super::LiveError;
 
 /// Becomes a user, with all of their groups and none of ours, for good.
-pub(super) fn become_user(name: &str) -> Result<(), Refusal> {
-    let failed = |error: nix::Error| Refusal::User {
+pub(super) fn become_user(name: &str) -> Result<(), LiveError> {
+    let failed = |error: nix::Error| LiveError::User {
         user: name.to_owned(),
         source: error.into(),
     };
-    let missing = || Refusal::NoSuchUser(name.to_owned());
+    let missing = || LiveError::NoSuchUser(name.to_owned());
     let user = User::from_name(name).map_err(failed)?.ok_or_else(missing)?;
-    let c_name = CString::new(name).map_err(|error| Refusal::User {
+    let c_name = CString::new(name).map_err(|error| LiveError::User {
         user: name.to_owned(),
         source: io::Error::other(error),
     })?;

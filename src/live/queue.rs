@@ -1,12 +1,12 @@
-//! What listeners heard and the analyst has not taken yet.
+//! Packets that listeners received and the worker has not taken yet.
 //!
-//! A listener holds the lock for as long as it takes to copy a packet, the analyst for as long as it
+//! A listener holds the lock for as long as it takes to copy a packet, the worker for as long as it
 //! takes to swap the whole batch for an empty one: neither waits for the other's work.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use h2sniff::capture::{Heard, KernelCounts, Timestamp};
+use h2sniff::capture::{KernelCounts, LiveEvent, Timestamp};
 
 /// Bytes that may wait, packets and what is noted of each: about a second of 30,000 gRPC calls.
 const MAX_WAITING: usize = 64 << 20;
@@ -19,12 +19,12 @@ const KEEP_CAPACITY: usize = 1 << 20;
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     bytes: Vec<u8>,
-    packets: Vec<Waiting>,
+    packets: Vec<QueuedPacket>,
 }
 
 /// What is noted of a packet.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Waiting {
+pub(super) struct QueuedPacket {
     pub(super) interface: usize,
     pub(super) time: Timestamp,
     pub(super) original_length: u32,
@@ -34,7 +34,7 @@ pub(super) struct Waiting {
 
 impl Batch {
     /// Packets with their bytes.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Waiting, &[u8])> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (QueuedPacket, &[u8])> {
         self.packets.iter().scan(0, |start, packet| {
             let data = self.bytes.get(*start..packet.end).unwrap_or_default();
             *start = packet.end;
@@ -48,7 +48,7 @@ impl Batch {
 
     /// Bytes that it takes.
     pub(super) const fn size(&self) -> usize {
-        self.bytes.len() + self.packets.len() * size_of::<Waiting>()
+        self.bytes.len() + self.packets.len() * size_of::<QueuedPacket>()
     }
 
     /// The time of the last packet.
@@ -67,12 +67,13 @@ impl Batch {
         self.bytes.clear();
         self.packets.clear();
         self.bytes.shrink_to(KEEP_CAPACITY);
-        self.packets.shrink_to(KEEP_CAPACITY / size_of::<Waiting>());
+        self.packets
+            .shrink_to(KEEP_CAPACITY / size_of::<QueuedPacket>());
     }
 
     fn push(&mut self, interface: usize, time: Timestamp, original_length: u32, data: &[u8]) {
         self.bytes.extend_from_slice(data);
-        self.packets.push(Waiting {
+        self.packets.push(QueuedPacket {
             interface,
             time,
             original_length,
@@ -103,12 +104,12 @@ pub(super) struct Taken {
 /// The queue.
 #[derive(Debug)]
 pub(super) struct Queue {
-    inner: Mutex<Inner>,
+    inner: Mutex<QueueState>,
     filled: Condvar,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct QueueState {
     batch: Batch,
     notices: Vec<Notice>,
     counts: Vec<KernelCounts>,
@@ -124,7 +125,7 @@ impl Queue {
     /// A queue for this many listeners.
     pub(super) fn new(listeners: usize) -> Self {
         Self {
-            inner: Mutex::new(Inner {
+            inner: Mutex::new(QueueState {
                 batch: Batch::default(),
                 notices: Vec::new(),
                 counts: vec![KernelCounts::default(); listeners],
@@ -136,11 +137,11 @@ impl Queue {
         }
     }
 
-    /// Takes what a listener heard, or drops it.
-    pub(super) fn push(&self, interface: usize, heard: Heard<'_>) {
+    /// Takes what a listener received, or drops it.
+    pub(super) fn push(&self, interface: usize, event: LiveEvent<'_>) {
         let mut inner = self.lock();
-        match heard {
-            Heard::Packet {
+        match event {
+            LiveEvent::Packet {
                 time,
                 original_length,
                 data,
@@ -156,19 +157,19 @@ impl Queue {
                     return;
                 }
             }
-            Heard::Pause(counts) => {
+            LiveEvent::Pause(counts) => {
                 if let Some(known) = inner.counts.get_mut(interface) {
                     *known = counts;
                 }
                 return;
             }
-            Heard::Gone(detail) => {
+            LiveEvent::Gone(detail) => {
                 if let Some(away) = inner.away.get_mut(interface) {
                     *away = true;
                 }
                 inner.note(Notice::Gone { interface, detail });
             }
-            Heard::Back => inner.see(interface),
+            LiveEvent::Back => inner.see(interface),
         }
         drop(inner);
         self.filled.notify_one();
@@ -207,12 +208,12 @@ impl Queue {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Inner {
+impl QueueState {
     fn note(&mut self, notice: Notice) {
         if self.notices.len() < MAX_NOTICES {
             self.notices.push(notice);
@@ -232,8 +233,8 @@ impl Inner {
 mod tests {
     use super::*;
 
-    fn packet(data: &[u8]) -> Heard<'_> {
-        Heard::Packet {
+    fn packet(data: &[u8]) -> LiveEvent<'_> {
+        LiveEvent::Packet {
             time: Timestamp::from_nanos(7),
             original_length: 9,
             data,

@@ -1,4 +1,4 @@
-//! The flight recorder: the last packets in memory, on disk once something died.
+//! `--record`: the last packets in memory, written to disk once a finding asks for it.
 //!
 //! ```text
 //!             |<------ window ------>|<- after ->|
@@ -16,13 +16,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
-use h2sniff::capture::{Interface, Timestamp, interface_block, packet_block, section_block};
+use h2sniff::capture::{
+    Interface, TimeDelta, Timestamp, interface_block, packet_block, section_block,
+};
+use h2sniff::inspect::diagnosis::{Finding, Severity};
 
-use super::Refusal;
+use super::LiveError;
 use super::file::written;
 use super::queue::Batch;
+use crate::cli::RecordArgs;
 
 /// How many packets may have comments; there are as many only where more is wrong than anybody reads.
 const MAX_COMMENTED: usize = 10_000;
@@ -34,23 +37,9 @@ const MAX_COMMENTS: usize = 8;
 const PREFIX: &str = "h2sniff-";
 const SUFFIX: &str = ".pcapng";
 
-/// What to keep, and when to write it.
-#[derive(Clone, Debug)]
-pub(crate) struct RecorderOptions {
-    pub(crate) directory: PathBuf,
-    pub(crate) window: Duration,
-    /// Bytes kept in memory.
-    pub(crate) size: usize,
-    pub(crate) after: Duration,
-    /// Rules whose findings are written; any finding of severity error if there are none.
-    pub(crate) on: Vec<&'static str>,
-    /// How many recordings stay.
-    pub(crate) keep: usize,
-}
-
 /// A recording that was written, or not.
 #[derive(Debug)]
-pub(super) struct Written {
+pub(super) struct RecordingResult {
     pub(super) path: PathBuf,
     pub(super) reason: String,
     pub(super) time: Timestamp,
@@ -60,19 +49,20 @@ pub(super) struct Written {
 
 /// Keeps the last packets.
 pub(super) struct Recorder {
-    pub(super) options: RecorderOptions,
-    kept: VecDeque<Kept>,
+    directory: PathBuf,
+    args: RecordArgs,
+    kept: VecDeque<RetainedBatch>,
     size: usize,
     comments: BTreeMap<u64, Vec<String>>,
     pending: Option<Pending>,
     jobs: SyncSender<Job>,
-    done: Receiver<Written>,
+    done: Receiver<RecordingResult>,
     writer: JoinHandle<()>,
 }
 
 /// A batch, and the number of its first packet.
 #[derive(Clone, Debug)]
-struct Kept {
+struct RetainedBatch {
     first: u64,
     batch: Arc<Batch>,
 }
@@ -92,35 +82,37 @@ struct Job {
     time: Timestamp,
     from: Timestamp,
     to: Timestamp,
-    kept: Vec<Kept>,
+    kept: Vec<RetainedBatch>,
     comments: BTreeMap<u64, Vec<String>>,
 }
 
 impl Recorder {
     pub(super) fn new(
-        options: RecorderOptions,
+        directory: &Path,
+        args: &RecordArgs,
         interfaces: Vec<Interface>,
-    ) -> Result<Self, Refusal> {
-        let refuse = |source| Refusal::Recorder {
-            path: options.directory.clone(),
+    ) -> Result<Self, LiveError> {
+        let refuse = |source| LiveError::Recorder {
+            path: directory.to_owned(),
             source,
         };
-        fs::create_dir_all(&options.directory).map_err(refuse)?;
-        // Better to fail now than in the hour of need.
-        let trial = options.directory.join(format!(".{PREFIX}trial"));
+        fs::create_dir_all(directory).map_err(refuse)?;
+        // A directory that cannot be written to must fail now, not when there is something to write.
+        let trial = directory.join(format!(".{PREFIX}trial"));
         File::create(&trial).map_err(refuse)?;
         fs::remove_file(&trial).map_err(refuse)?;
 
         // One is written, one waits; a third would hold a third window's memory.
-        let (jobs, orders) = sync_channel(1);
-        let (tell, done) = channel();
-        let (directory, keep) = (options.directory.clone(), options.keep);
+        let (jobs, received) = sync_channel(1);
+        let (results, done) = channel();
+        let (folder, keep) = (directory.to_owned(), args.keep);
         let writer = thread::Builder::new()
             .name("writer".to_owned())
-            .spawn(move || write_all(&orders, &tell, &interfaces, &directory, keep))
+            .spawn(move || write_all(&received, &results, &interfaces, &folder, keep))
             .map_err(refuse)?;
         Ok(Self {
-            options,
+            directory: directory.to_owned(),
+            args: args.clone(),
             kept: VecDeque::new(),
             size: 0,
             comments: BTreeMap::new(),
@@ -136,10 +128,10 @@ impl Recorder {
         batch.shrink();
         self.size += batch.size();
         let batch = Arc::new(batch);
-        self.kept.push_back(Kept { first, batch });
+        self.kept.push_back(RetainedBatch { first, batch });
     }
 
-    /// Says something of a packet, should it be written.
+    /// Comments a packet, should it be written.
     pub(super) fn comment(&mut self, packet: u64, text: &str) {
         if packet == 0 || self.comments.len() >= MAX_COMMENTED {
             return;
@@ -150,9 +142,18 @@ impl Recorder {
         }
     }
 
-    /// Something died: what was before it and comes soon after is to be written.
+    /// Whether a finding is one that makes a recording be written: of any rule that was asked for, or of
+    /// severity error if none was.
+    pub(super) fn wants(&self, finding: &Finding) -> bool {
+        match self.args.on.is_empty() {
+            true => finding.severity == Severity::Error,
+            false => self.args.on.iter().any(|rule| rule == finding.rule),
+        }
+    }
+
+    /// A finding asks for a recording: what came before it and comes soon after is to be written.
     pub(super) fn trigger(&mut self, now: Timestamp, reason: &str) {
-        let due = now.plus(self.options.after);
+        let due = now + TimeDelta::from(self.args.after);
         self.pending.get_or_insert_with(|| Pending {
             reason: reason.to_owned(),
             time: now,
@@ -171,8 +172,8 @@ impl Recorder {
         self.pending = Some(pending);
     }
 
-    /// It is `now`: orders what is due to be written, and forgets what is too old.
-    pub(super) fn tick(&mut self, now: Timestamp) -> Vec<Written> {
+    /// It is `now`: sends what is due to the writer, and forgets what is too old.
+    pub(super) fn tick(&mut self, now: Timestamp) -> Vec<RecordingResult> {
         if let Some(pending) = self.pending.take_if(|pending| pending.due <= now) {
             match self.jobs.try_send(self.job(&pending, now)) {
                 Ok(()) => {}
@@ -185,8 +186,8 @@ impl Recorder {
         self.done.try_iter().collect()
     }
 
-    /// The watch is over: writes what waits to be written.
-    pub(super) fn finish(mut self, now: Timestamp) -> Vec<Written> {
+    /// The analysis is over: writes what waits to be written.
+    pub(super) fn finish(mut self, now: Timestamp) -> Vec<RecordingResult> {
         if let Some(pending) = self.pending.take() {
             let job = self.job(&pending, now);
             // The writer is gone only if it panicked, and then there is nothing to wait for.
@@ -206,7 +207,7 @@ impl Recorder {
         );
         let to = pending.due.max(now);
         Job {
-            path: self.options.directory.join(name),
+            path: self.directory.join(name),
             reason: pending.reason.clone(),
             time: pending.time,
             from: self.window_begins(pending.time),
@@ -222,7 +223,7 @@ impl Recorder {
         let begins = self.window_begins(wanted);
         while let Some(oldest) = self.kept.front() {
             let old = oldest.batch.last().is_none_or(|last| last < begins);
-            let too_much = self.size > self.options.size && self.kept.len() > 1;
+            let too_much = self.size > self.args.size && self.kept.len() > 1;
             if !old && !too_much {
                 break;
             }
@@ -239,30 +240,29 @@ impl Recorder {
     }
 
     fn window_begins(&self, moment: Timestamp) -> Timestamp {
-        let window = i64::try_from(self.options.window.as_nanos()).unwrap_or(i64::MAX);
-        Timestamp::from_nanos(moment.nanos().saturating_sub(window))
+        moment - TimeDelta::from(self.args.window)
     }
 }
 
-/// The writer's whole life.
+/// The writer thread: writes jobs until there are no more.
 fn write_all(
-    orders: &Receiver<Job>,
-    tell: &Sender<Written>,
+    jobs: &Receiver<Job>,
+    results: &Sender<RecordingResult>,
     interfaces: &[Interface],
     directory: &Path,
     keep: usize,
 ) {
-    for job in orders {
+    for job in jobs {
         let packets = write(&job, interfaces);
-        let written = Written {
+        let written = RecordingResult {
             path: job.path,
             reason: job.reason,
             time: job.time,
             packets,
         };
         prune(directory, keep);
-        // The analyst is gone only if the program ends.
-        let _ = tell.send(written);
+        // The worker is gone only if the program ends.
+        let _ = results.send(written);
     }
 }
 

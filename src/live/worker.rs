@@ -1,77 +1,72 @@
-//! The thread that does the work: packets through the pipeline, and what follows to whom it concerns.
+//! The thread that does the work: packets from the queue through the pipeline, results to the outputs.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use h2sniff::capture::{Interface, Packet, Stamp, Timestamp};
-use h2sniff::inspect::diagnosis::{Finding, Severity};
+use h2sniff::capture::{Interface, Packet, Stamp, TimeDelta, Timestamp};
+use h2sniff::inspect::diagnosis::Finding;
 use h2sniff::inspect::report::{Drops, LiveStatus, Report};
 use h2sniff::inspect::{CallId, News};
 use h2sniff::pipeline::{self, Pipeline};
 
 use super::clock::{clock, memory, wall};
-use super::control::Orders;
-use super::drops::{losses, summary, weaken};
-use super::file::Recording;
-use super::output::Teller;
+use super::control::Control;
+use super::drops::{losses, summary};
+use super::file::PacketFile;
+use super::output::EventWriter;
 use super::queue::{Batch, Notice, Queue, Taken};
 use super::recorder::Recorder;
+use crate::cli::{LiveArgs, hints};
 
 /// How long to wait for packets before it is asked what has become certain without any.
 const TICK: Duration = Duration::from_millis(10);
 
 /// On an idle interface it is taken to be this much earlier than it is: packets may be on their way
 /// from the kernel that are older than now.
-const SETTLING: Duration = Duration::from_millis(20);
+const SETTLING: TimeDelta = TimeDelta::from_millis(20);
 
 /// How often findings are looked for at most, and how many times as long as that takes.
 const FINDINGS_EVERY: Duration = Duration::from_millis(50);
 const FINDINGS_SHARE: u32 = 20;
 
-/// How often a finding that has grown is told again.
+/// How often a finding that has grown is written again.
 const GROWN_EVERY: Duration = Duration::from_secs(5);
 
-/// How many findings are remembered to have been told.
-const MAX_TOLD: usize = 10_000;
+/// How many findings are remembered to have been written.
+const MAX_REPORTED: usize = 10_000;
 
 /// How often the numbers are made known, and how often a person sees them.
 const PUBLISH_EVERY: Duration = Duration::from_millis(250);
 const STATUS_LINE_EVERY: Duration = Duration::from_secs(1);
 
-/// How often connections that ended or fell silent are let go while packets come without a pause.
+/// How often connections that ended or fell silent are evicted while packets come without a pause.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(1);
 
 /// How long to go on with what is in the queue after the end was ordered.
 const DRAIN_WITHIN: Duration = Duration::from_millis(400);
 
-/// What came of a watch.
-#[derive(Debug)]
-pub(crate) struct Outcome {
-    pub(crate) report: Report,
-}
-
-pub(super) struct Analyst {
+pub(super) struct Worker {
     pipeline: Pipeline,
     interfaces: Vec<Interface>,
     count: Option<u64>,
     status_every: Duration,
-    orders: Arc<Orders>,
+    control: Arc<Control>,
     published: Arc<Mutex<LiveStatus>>,
     status: LiveStatus,
     /// Packets so far.
     packets: u64,
     now: Timestamp,
-    stirred: bool,
-    told: BTreeMap<(&'static str, u32), Told>,
+    findings_outdated: bool,
+    reported: BTreeMap<(&'static str, u32), ReportedFinding>,
     timers: Timers,
     rate: (Instant, u64),
 }
 
-/// A finding as it was told last.
+/// A finding as it was written last.
 #[derive(Debug)]
-struct Told {
+struct ReportedFinding {
     extent: Extent,
     at: Instant,
 }
@@ -89,35 +84,34 @@ struct Timers {
     housekeeping: Instant,
 }
 
-/// Everything that is told of.
-struct Audience {
-    teller: Teller,
-    recorder: Option<Recorder>,
-    recording: Option<Recording>,
+/// Where the results go.
+pub(super) struct Outputs {
+    pub(super) events: EventWriter,
+    pub(super) recorder: Option<Recorder>,
+    pub(super) packet_file: Option<PacketFile>,
 }
 
-impl Analyst {
+impl Worker {
     pub(super) fn new(
+        args: &LiveArgs,
         options: pipeline::Options,
         interfaces: Vec<Interface>,
-        count: Option<u64>,
-        status_every: Duration,
-        orders: Arc<Orders>,
+        control: Arc<Control>,
         published: Arc<Mutex<LiveStatus>>,
     ) -> Self {
         let begun = clock();
         Self {
             pipeline: Pipeline::watching(options),
             interfaces,
-            count,
-            status_every,
-            orders,
+            count: args.count,
+            status_every: args.interval,
+            control,
             published,
             status: LiveStatus::default(),
             packets: 0,
             now: wall(),
-            stirred: false,
-            told: BTreeMap::new(),
+            findings_outdated: false,
+            reported: BTreeMap::new(),
             timers: Timers {
                 findings: begun,
                 publish: begun,
@@ -130,47 +124,36 @@ impl Analyst {
     }
 
     /// Works until nobody listens any more, then reports.
-    pub(super) fn run(
-        mut self,
-        queue: &Queue,
-        teller: Teller,
-        recorder: Option<Recorder>,
-        recording: Option<Recording>,
-    ) -> anyhow::Result<Outcome> {
-        let mut audience = Audience {
-            teller,
-            recorder,
-            recording,
-        };
-        let orders = Arc::clone(&self.orders);
-        let result = self.work(queue, &mut audience);
+    pub(super) fn run(mut self, queue: &Queue, mut outputs: Outputs) -> anyhow::Result<Report> {
+        let control = Arc::clone(&self.control);
+        let result = self.work(queue, &mut outputs);
         // Should the output have failed, what is kept is written all the same.
-        orders.stop();
-        let outcome = match result {
-            Ok(failed) => self.report(&mut audience).and_then(|outcome| match failed {
+        control.stop();
+        let report = match result {
+            Ok(failed) => self.finish(&mut outputs).and_then(|report| match failed {
                 Some(error) => Err(error.into()),
-                None => Ok(outcome),
+                None => Ok(report),
             }),
             Err(error) => Err(error),
         };
         let now = wall();
-        if let Some(recorder) = audience.recorder {
+        if let Some(recorder) = outputs.recorder {
             for written in recorder.finish(now) {
-                audience.teller.recording(&written)?;
+                outputs.events.recording(&written)?;
             }
         }
-        if let Some(recording) = &mut audience.recording {
-            recording.flush()?;
+        if let Some(file) = &mut outputs.packet_file {
+            file.flush()?;
         }
-        outcome
+        report
     }
 
-    /// Gives why `-w` failed, if it did: that ends the recording, not the watch.
+    /// Gives why `-w` failed, if it did: that ends the file, not the analysis.
     fn work(
         &mut self,
         queue: &Queue,
-        audience: &mut Audience,
-    ) -> anyhow::Result<Option<super::Refusal>> {
+        outputs: &mut Outputs,
+    ) -> anyhow::Result<Option<super::LiveError>> {
         let mut failed = None;
         let mut batch = Batch::default();
         let names: Vec<_> = self
@@ -178,8 +161,8 @@ impl Analyst {
             .iter()
             .filter_map(|of| of.name.clone())
             .collect();
-        audience
-            .teller
+        outputs
+            .events
             .note(&format!("listening on {}", names.join(", ")))?;
         let mut end_by = None;
         loop {
@@ -187,28 +170,28 @@ impl Analyst {
             let quiet = batch.is_empty();
             let first = self.packets + 1;
             self.analyze(&batch);
-            self.note(&taken, &mut audience.teller)?;
+            self.note(&taken, &mut outputs.events)?;
             self.pass_time(quiet);
-            if let Some(recording) = &mut audience.recording {
+            if let Some(file) = &mut outputs.packet_file {
                 let due = self.timers.publish <= clock();
-                let result = recording.push(&batch);
-                let result = result.and_then(|()| if due { recording.flush() } else { Ok(()) });
+                let result = file.push(&batch);
+                let result = result.and_then(|()| if due { file.flush() } else { Ok(()) });
                 if let Err(error) = result {
-                    audience
-                        .teller
+                    outputs
+                        .events
                         .warn(&format!("{error}: no more is recorded"))?;
-                    audience.recording = None;
+                    outputs.packet_file = None;
                     failed = Some(error);
                 }
             }
-            match &mut audience.recorder {
+            match &mut outputs.recorder {
                 Some(recorder) if !quiet => recorder.keep(std::mem::take(&mut batch), first),
                 _ => batch.clear(),
             }
-            self.tell(audience)?;
-            if self.orders.is_stopped() {
+            self.report_changes(outputs)?;
+            if self.control.is_stopped() {
                 let end_by = *end_by.get_or_insert_with(|| clock() + DRAIN_WITHIN);
-                let late = clock() >= end_by || self.orders.is_hurried();
+                let late = clock() >= end_by || self.control.is_hurried();
                 if late || (taken.closed && quiet) {
                     return Ok(failed);
                 }
@@ -219,7 +202,7 @@ impl Analyst {
     fn analyze(&mut self, batch: &Batch) {
         for (waiting, data) in batch.iter() {
             if self.count.is_some_and(|count| self.packets >= count) {
-                self.orders.stop();
+                self.control.stop();
                 return;
             }
             let Some(interface) = self.interfaces.get(waiting.interface) else {
@@ -239,16 +222,14 @@ impl Analyst {
             });
         }
         if self.count.is_some_and(|count| self.packets >= count) {
-            self.orders.stop();
+            self.control.stop();
         }
     }
 
     /// Time passes, packets or not.
     fn pass_time(&mut self, quiet: bool) {
         if quiet {
-            let settling = i64::try_from(SETTLING.as_nanos()).unwrap_or(i64::MAX);
-            let now = Timestamp::from_nanos(wall().nanos().saturating_sub(settling));
-            self.now = self.now.max(now);
+            self.now = self.now.max(wall() - SETTLING);
         }
         let now = clock();
         if quiet || now >= self.timers.housekeeping {
@@ -257,13 +238,14 @@ impl Analyst {
         }
     }
 
-    fn note(&mut self, taken: &Taken, teller: &mut Teller) -> io::Result<()> {
+    fn note(&mut self, taken: &Taken, events: &mut EventWriter) -> io::Result<()> {
         self.status.received = taken.counts.received;
         self.status.drops = Drops {
             kernel: taken.counts.dropped,
             interface: taken.counts.interface_dropped,
             queue: taken.dropped,
         };
+        self.pipeline.note_drops(self.status.drops.total());
         let name = |number: usize| {
             let interface = self.interfaces.get(number);
             interface
@@ -275,33 +257,33 @@ impl Analyst {
                 Notice::Gone { interface, detail } => {
                     self.status.interfaces_away += 1;
                     let name = name(*interface);
-                    teller.warn(&format!("{name}: {detail}; waiting for it to come back"))?;
+                    events.warn(&format!("{name}: {detail}; waiting for it to come back"))?;
                 }
                 Notice::Back { interface } => {
                     self.status.interfaces_away = self.status.interfaces_away.saturating_sub(1);
-                    teller.note(&format!("{} is back", name(*interface)))?;
+                    events.note(&format!("{} is back", name(*interface)))?;
                 }
             }
         }
         Ok(())
     }
 
-    fn tell(&mut self, audience: &mut Audience) -> io::Result<()> {
+    fn report_changes(&mut self, outputs: &mut Outputs) -> io::Result<()> {
         let news = self.pipeline.take_news();
         if !news.is_empty() {
-            self.stirred = true;
-            self.take_in(&news, audience.recorder.as_mut());
-            audience.teller.news(&news)?;
+            self.findings_outdated = true;
+            self.count_news(&news, outputs.recorder.as_mut());
+            outputs.events.news(&news)?;
         }
         let now = clock();
-        if self.stirred && now >= self.timers.findings {
-            self.stirred = false;
-            self.tell_findings(audience)?;
+        if self.findings_outdated && now >= self.timers.findings {
+            self.findings_outdated = false;
+            self.report_findings(outputs)?;
             let took = now.elapsed();
             self.timers.findings = clock() + FINDINGS_EVERY.max(took * FINDINGS_SHARE);
         }
-        if let Some(recorder) = &mut audience.recorder {
-            if self.orders.take_write_now() {
+        if let Some(recorder) = &mut outputs.recorder {
+            if self.control.take_write_now() {
                 recorder.write_now(self.now, "signal");
             }
             for written in recorder.tick(self.now) {
@@ -309,13 +291,13 @@ impl Analyst {
                     Ok(_) => self.status.recordings += 1,
                     Err(_) => self.status.recordings_failed += 1,
                 }
-                audience.teller.recording(&written)?;
+                outputs.events.recording(&written)?;
             }
         }
-        self.tell_status(&mut audience.teller, now)
+        self.publish_status(&mut outputs.events, now)
     }
 
-    fn take_in(&mut self, news: &[News], mut recorder: Option<&mut Recorder>) {
+    fn count_news(&mut self, news: &[News], mut recorder: Option<&mut Recorder>) {
         for news in news {
             match news {
                 News::Connection { .. } => self.status.connections += 1,
@@ -337,40 +319,35 @@ impl Analyst {
         }
     }
 
-    /// Tells findings that are new or have grown. One that has grown too soon is looked at again.
-    fn tell_findings(&mut self, audience: &mut Audience) -> io::Result<()> {
+    /// Writes findings that are new or have grown. One that has grown too soon is looked at again.
+    fn report_findings(&mut self, outputs: &mut Outputs) -> io::Result<()> {
         let mut findings = self.pipeline.findings_so_far();
-        weaken(&mut findings, self.status.drops);
+        hints::name_flags_in_findings(&mut findings);
         let now = clock();
         for finding in &findings {
             let first = finding.connections.first().copied().unwrap_or(u32::MAX);
             let extent = extent(finding);
-            match self.told.get(&(finding.rule, first)) {
-                Some(told) if told.extent == extent => continue,
-                Some(told) if now < told.at + GROWN_EVERY => {
-                    self.stirred = true;
+            match self.reported.get(&(finding.rule, first)) {
+                Some(known) if known.extent == extent => continue,
+                Some(known) if now < known.at + GROWN_EVERY => {
+                    self.findings_outdated = true;
                     continue;
                 }
                 _ => {}
             }
-            if self.told.len() >= MAX_TOLD {
-                self.told.pop_first();
+            if self.reported.len() >= MAX_REPORTED {
+                self.reported.pop_first();
             }
-            self.told
-                .insert((finding.rule, first), Told { extent, at: now });
+            self.reported
+                .insert((finding.rule, first), ReportedFinding { extent, at: now });
             self.status.findings.add(finding);
-            audience.teller.finding(self.now, finding)?;
-            if let Some(recorder) = &mut audience.recorder {
+            outputs.events.finding(self.now, finding)?;
+            if let Some(recorder) = &mut outputs.recorder {
                 for evidence in &finding.evidence {
                     let packet = evidence.stamp.map_or(0, |stamp| stamp.packet);
                     recorder.comment(packet, &format!("{}: {}", finding.rule, evidence.text));
                 }
-                let on = &recorder.options.on;
-                let wanted = match on.is_empty() {
-                    true => finding.severity == Severity::Error,
-                    false => on.contains(&finding.rule),
-                };
-                if wanted {
+                if recorder.wants(finding) {
                     recorder.trigger(self.now, finding.rule);
                 }
             }
@@ -378,7 +355,7 @@ impl Analyst {
         Ok(())
     }
 
-    fn tell_status(&mut self, teller: &mut Teller, now: Instant) -> io::Result<()> {
+    fn publish_status(&mut self, events: &mut EventWriter, now: Instant) -> io::Result<()> {
         if now < self.timers.publish {
             return Ok(());
         }
@@ -387,11 +364,11 @@ impl Analyst {
         if now >= self.timers.status_line {
             self.timers.status_line = now + STATUS_LINE_EVERY;
             self.refresh_rate(now);
-            teller.status_line(&self.status);
+            events.status_line(&self.status);
         }
         if now >= self.timers.status {
             self.timers.status = now + self.status_every;
-            teller.status(&self.status)?;
+            events.status(&self.status)?;
         }
         let mut published = self
             .published
@@ -418,17 +395,17 @@ impl Analyst {
         self.rate = (now, calls);
     }
 
-    /// The end: what is still open is judged and told, then the whole.
-    fn report(mut self, audience: &mut Audience) -> anyhow::Result<Outcome> {
+    /// The end: what is still open is judged and written, then the whole report.
+    fn finish(mut self, outputs: &mut Outputs) -> anyhow::Result<Report> {
         self.pipeline.conclude();
         let news = self.pipeline.take_news();
-        self.take_in(&news, audience.recorder.as_mut());
-        audience.teller.news(&news)?;
-        // Whatever has grown since it was told.
-        self.told.values_mut().for_each(|told| {
-            told.at = told.at.checked_sub(GROWN_EVERY).unwrap_or(told.at);
+        self.count_news(&news, outputs.recorder.as_mut());
+        outputs.events.news(&news)?;
+        // Whatever has grown since it was written.
+        self.reported.values_mut().for_each(|known| {
+            known.at = known.at.checked_sub(GROWN_EVERY).unwrap_or(known.at);
         });
-        self.tell_findings(audience)?;
+        self.report_findings(outputs)?;
         self.refresh();
         let Self {
             pipeline,
@@ -439,9 +416,9 @@ impl Analyst {
         let mut report = pipeline.finish();
         report.files = vec![summary(interfaces, &report)];
         report.anomalies.splice(0..0, losses(&status));
-        weaken(&mut report.analysis.findings, status.drops);
-        audience.teller.report(status.time, &report)?;
-        Ok(Outcome { report })
+        hints::name_flags(&mut report);
+        outputs.events.report(status.time, &report)?;
+        Ok(report)
     }
 }
 

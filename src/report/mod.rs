@@ -24,5 +24,5 @@ mod units;
 
 pub use crate::inspect::report::Report;
 pub use format::ReportFormat;
-pub use no_http2::{instead, instead_hint};
+pub use no_http2::instead;
 pub use redact::SecretDisplay;

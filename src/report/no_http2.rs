@@ -1,7 +1,7 @@
-//! What a capture without HTTP/2 held instead, and what to try.
+//! What a capture without HTTP/2 held instead.
 
 use crate::capture::LinkType;
-use crate::decode::{Tally, Unrelated};
+use crate::decode::Tally;
 
 /// What was found instead, as the rest of a sentence.
 #[must_use]
@@ -42,19 +42,5 @@ pub fn instead(tally: &Tally, tls_with_h2: usize) -> String {
         "it holds no packets".to_owned()
     } else {
         found.join(", ")
-    }
-}
-
-/// What to try.
-#[must_use]
-pub fn instead_hint(tally: &Tally, tls_with_h2: usize) -> String {
-    let tls = tls_with_h2 > 0 || tally.unrelated.contains_key(&Unrelated::Tls);
-    let port = "--port PORT takes a server port for HTTP/2 even if no preface was seen";
-    if tls {
-        format!(
-            "--keylog FILE decrypts TLS with the secrets its client or server wrote (SSLKEYLOGFILE); {port}"
-        )
-    } else {
-        port.to_owned()
     }
 }

@@ -5,8 +5,8 @@ use pcap_parser::{
     parse_interfacedescriptionblock_le,
 };
 
-use super::Order;
-use crate::capture::{Interface, LinkType, Resolution, Timestamp};
+use super::ByteOrder;
+use crate::capture::{Interface, LinkType, Resolution, TimeDelta, Timestamp};
 
 /// How much of an interface's name is kept, in letters. Linux allows 15, Windows' are GUIDs.
 const MAX_NAME_LENGTH: usize = 64;
@@ -19,14 +19,14 @@ pub(super) struct Described {
     pub(super) link_type: LinkType,
     /// 0 for no limit.
     pub(super) snap_length: u32,
-    pub(super) clock: Clock,
+    pub(super) clock: InterfaceClock,
 }
 
 /// Reads one whole block; `None` if it contradicts itself.
-pub(super) fn parse(block: &[u8], order: Order) -> Option<(Described, Interface)> {
+pub(super) fn parse(block: &[u8], order: ByteOrder) -> Option<(Described, Interface)> {
     let parsed = match order {
-        Order::Little => parse_interfacedescriptionblock_le(block),
-        Order::Big => parse_interfacedescriptionblock_be(block),
+        ByteOrder::Little => parse_interfacedescriptionblock_le(block),
+        ByteOrder::Big => parse_interfacedescriptionblock_be(block),
     };
     let (_, block) = parsed.ok()?;
 
@@ -35,7 +35,7 @@ pub(super) fn parse(block: &[u8], order: Order) -> Option<(Described, Interface)
     let described = Described {
         link_type,
         snap_length: block.snaplen,
-        clock: Clock::new(resolution, offset_seconds(&block, order)),
+        clock: InterfaceClock::new(resolution, offset_seconds(&block, order)),
     };
     let name = option(&block, OptionCode::IfName)
         .and_then(|option| option.as_bytes().ok())
@@ -63,12 +63,12 @@ fn option<'a>(
 
 /// The `if_tsoffset` option in the section's byte order; pcap-parser reads it as little-endian
 /// whatever the section is.
-fn offset_seconds(block: &InterfaceDescriptionBlock<'_>, order: Order) -> i64 {
+fn offset_seconds(block: &InterfaceDescriptionBlock<'_>, order: ByteOrder) -> i64 {
     option(block, OptionCode::IfTsoffset)
         .and_then(|option| option.value().first_chunk())
         .map_or(0, |&bytes| match order {
-            Order::Little => i64::from_le_bytes(bytes),
-            Order::Big => i64::from_be_bytes(bytes),
+            ByteOrder::Little => i64::from_le_bytes(bytes),
+            ByteOrder::Big => i64::from_be_bytes(bytes),
         })
 }
 
@@ -82,10 +82,10 @@ const fn resolution(tsresol: u8) -> Resolution {
 
 /// Turns the ticks of an interface into moments.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Clock {
+pub(super) struct InterfaceClock {
     scale: Scale,
-    /// What to add to every time stamp, in nanoseconds.
-    offset: i64,
+    /// What to add to every time stamp.
+    offset: TimeDelta,
 }
 
 /// From ticks to nanoseconds without a division, for all clocks that exist.
@@ -99,7 +99,7 @@ enum Scale {
     Zero,
 }
 
-impl Clock {
+impl InterfaceClock {
     pub(super) fn new(resolution: Resolution, offset_seconds: i64) -> Self {
         let power_of_ten = |power: u8| 10_u64.checked_pow(u32::from(power));
         let scale = match resolution {
@@ -113,7 +113,7 @@ impl Clock {
         };
         Self {
             scale,
-            offset: offset_seconds.saturating_mul(NANOSECONDS.cast_signed()),
+            offset: TimeDelta::from_secs(offset_seconds),
         }
     }
 
@@ -132,7 +132,7 @@ impl Clock {
             Scale::Zero => 0,
         };
         let nanoseconds = i64::try_from(nanoseconds).unwrap_or(i64::MAX);
-        Timestamp::from_nanos(nanoseconds.saturating_add(self.offset))
+        Timestamp::from_nanos(nanoseconds) + self.offset
     }
 }
 
@@ -141,7 +141,9 @@ mod tests {
     use super::*;
 
     fn nanoseconds(tsresol: u8, ticks: u64) -> i64 {
-        Clock::new(resolution(tsresol), 0).moment(ticks).nanos()
+        InterfaceClock::new(resolution(tsresol), 0)
+            .moment(ticks)
+            .nanos()
     }
 
     #[test]
@@ -165,7 +167,7 @@ mod tests {
         for tsresol in 0..=u8::MAX {
             for ticks in [0, 1, u64::MAX] {
                 for offset in [i64::MIN, -1, 0, i64::MAX] {
-                    Clock::new(resolution(tsresol), offset).moment(ticks);
+                    InterfaceClock::new(resolution(tsresol), offset).moment(ticks);
                 }
             }
         }
@@ -173,7 +175,7 @@ mod tests {
 
     #[test]
     fn an_offset_is_added_in_seconds() {
-        let clock = Clock::new(Resolution::PowerOfTen(6), -3600);
+        let clock = InterfaceClock::new(Resolution::PowerOfTen(6), -3600);
         assert_eq!(clock.moment(3_601_000_000).nanos(), 1_000_000_000);
     }
 }

@@ -25,11 +25,11 @@ use std::io;
 use pcap_parser::{BOM_MAGIC, DSB_MAGIC, EPB_MAGIC, IDB_MAGIC, SHB_MAGIC, SPB_MAGIC};
 
 use super::buffer::Buffer;
-use super::record::{Ending, MAX_PACKET, Record, Step};
+use super::record::{FileEnd, MAX_PACKET, NextRecord, PacketRecord};
 use super::summary::{Aside, MAX_SECRETS_BYTES};
 use super::{FileSummary, SecretsKind, Timestamp};
 use interface::Described;
-use packet_block::{PacketBlock, Unreadable};
+use packet_block::{PacketBlock, UnreadablePacket};
 
 /// The obsolete Packet Block (draft-ietf-opsawg-pcapng, appendix A).
 const OBSOLETE_PACKET: u32 = 2;
@@ -53,12 +53,12 @@ const MAX_INTERFACES: usize = 1 << 16;
 
 /// The byte order of a section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Order {
+enum ByteOrder {
     Little,
     Big,
 }
 
-impl Order {
+impl ByteOrder {
     /// The 16 bits at offset `at` of `block`.
     #[inline]
     fn half(self, block: &[u8], at: usize) -> Option<u16> {
@@ -82,7 +82,7 @@ impl Order {
 
 /// A block by its type and length.
 #[derive(Clone, Copy, Debug)]
-struct Frame {
+struct BlockHeader {
     kind: u32,
     /// Of the whole block, a multiple of four.
     length: u32,
@@ -92,7 +92,7 @@ struct Frame {
 #[derive(Debug)]
 pub(super) struct Pcapng {
     file: u32,
-    order: Order,
+    order: ByteOrder,
     /// Of this section; `None` for those whose description could not be read.
     interfaces: Vec<Option<Described>>,
     packets: u64,
@@ -106,7 +106,7 @@ impl Pcapng {
     pub(super) const fn new(file: u32) -> Self {
         Self {
             file,
-            order: Order::Little,
+            order: ByteOrder::Little,
             interfaces: Vec::new(),
             packets: 0,
             unreadable: 0,
@@ -126,7 +126,7 @@ impl Pcapng {
         buffer: &mut Buffer,
         summary: &mut FileSummary,
         aside: &mut Aside,
-    ) -> io::Result<Step> {
+    ) -> io::Result<NextRecord> {
         loop {
             let frame = match self.frame(buffer)? {
                 Ok(frame) => frame,
@@ -144,19 +144,19 @@ impl Pcapng {
             };
             match read {
                 Ok(None) => {}
-                Ok(Some(record)) => return Ok(Step::Packet(record)),
+                Ok(Some(record)) => return Ok(NextRecord::Packet(record)),
                 Err(ending) => return Ok(self.end(ending, aside)),
             }
         }
     }
 
-    /// Looks at the next block's type and length. A section header sets the byte order first.
+    /// FileKind at the next block's type and length. A section header sets the byte order first.
     #[inline]
-    fn frame(&mut self, buffer: &mut Buffer) -> io::Result<Result<Frame, Ending>> {
+    fn frame(&mut self, buffer: &mut Buffer) -> io::Result<Result<BlockHeader, FileEnd>> {
         if !buffer.require(MIN_BLOCK as usize)? {
             let ending = match buffer.waiting() {
-                [] => Ending::Complete,
-                _ => Ending::InsideBlock,
+                [] => FileEnd::Complete,
+                _ => FileEnd::InsideBlock,
             };
             return Ok(Err(ending));
         }
@@ -164,14 +164,14 @@ impl Pcapng {
         // The type of a section header reads the same in both orders, so that it can be known
         // before the order is.
         if self.order.word(waiting, 0) == Some(SHB_MAGIC) {
-            self.order = match Order::Little.word(waiting, 8) {
-                Some(BOM_MAGIC) => Order::Little,
-                Some(mark) if mark.swap_bytes() == BOM_MAGIC => Order::Big,
+            self.order = match ByteOrder::Little.word(waiting, 8) {
+                Some(BOM_MAGIC) => ByteOrder::Little,
+                Some(mark) if mark.swap_bytes() == BOM_MAGIC => ByteOrder::Big,
                 _ => return Ok(Err(damaged("a section has no byte-order mark"))),
             };
         }
         let word = |at| self.order.word(waiting, at).unwrap_or_default();
-        let frame = Frame {
+        let frame = BlockHeader {
             kind: word(0),
             length: word(4),
         };
@@ -188,9 +188,9 @@ impl Pcapng {
     #[inline]
     fn hold<'a>(
         &self,
-        frame: Frame,
+        frame: BlockHeader,
         buffer: &'a mut Buffer,
-    ) -> io::Result<Result<&'a [u8], Ending>> {
+    ) -> io::Result<Result<&'a [u8], FileEnd>> {
         let length = frame.length as usize;
         if !buffer.require(length)? {
             return Ok(Err(inside(frame.kind)));
@@ -205,9 +205,9 @@ impl Pcapng {
     /// Passes a block without holding it.
     fn skip(
         &self,
-        frame: Frame,
+        frame: BlockHeader,
         buffer: &mut Buffer,
-    ) -> io::Result<Result<Option<Record>, Ending>> {
+    ) -> io::Result<Result<Option<PacketRecord>, FileEnd>> {
         if !buffer.skip(u64::from(frame.length) - 4)? || !buffer.require(4)? {
             return Ok(Err(inside(frame.kind)));
         }
@@ -221,14 +221,14 @@ impl Pcapng {
     #[inline]
     fn packet(
         &mut self,
-        frame: Frame,
+        frame: BlockHeader,
         buffer: &mut Buffer,
         aside: &mut Aside,
-    ) -> io::Result<Result<Option<Record>, Ending>> {
+    ) -> io::Result<Result<Option<PacketRecord>, FileEnd>> {
         if frame.length > MAX_PACKET_BLOCK {
             let skipped = self.skip(frame, buffer)?;
             if skipped.is_ok() {
-                self.leave_out(Unreadable::TooLong, aside);
+                self.leave_out(UnreadablePacket::TooLong, aside);
             }
             return Ok(skipped);
         }
@@ -249,7 +249,7 @@ impl Pcapng {
         self.packets += 1;
         self.last_time = packet.time.or(self.last_time);
         let begin = place.start + packet.data.start;
-        Ok(Ok(Some(Record {
+        Ok(Ok(Some(PacketRecord {
             number: self.packets,
             time: self.last_time.unwrap_or_default(),
             timed: packet.time.is_some(),
@@ -261,10 +261,10 @@ impl Pcapng {
 
     fn interface(
         &mut self,
-        frame: Frame,
+        frame: BlockHeader,
         buffer: &mut Buffer,
         summary: &mut FileSummary,
-    ) -> io::Result<Result<Option<Record>, Ending>> {
+    ) -> io::Result<Result<Option<PacketRecord>, FileEnd>> {
         let room = self.interfaces.len() < MAX_INTERFACES;
         if !room || frame.length > MAX_DESCRIPTION {
             if room {
@@ -293,10 +293,10 @@ impl Pcapng {
     /// ```
     fn secrets(
         &mut self,
-        frame: Frame,
+        frame: BlockHeader,
         buffer: &mut Buffer,
         aside: &mut Aside,
-    ) -> io::Result<Result<Option<Record>, Ending>> {
+    ) -> io::Result<Result<Option<PacketRecord>, FileEnd>> {
         if frame.length > MAX_SECRETS_BLOCK {
             self.lose_secrets(aside);
             return self.skip(frame, buffer);
@@ -331,7 +331,7 @@ impl Pcapng {
 
     /// Counts a packet that cannot be read. The first is noted, the number of them at the end.
     #[cold]
-    fn leave_out(&mut self, why: Unreadable, aside: &mut Aside) {
+    fn leave_out(&mut self, why: UnreadablePacket, aside: &mut Aside) {
         self.packets += 1;
         self.unreadable += 1;
         if self.unreadable == 1 {
@@ -342,7 +342,7 @@ impl Pcapng {
     }
 
     #[cold]
-    fn end(&mut self, ending: Ending, aside: &mut Aside) -> Step {
+    fn end(&mut self, ending: FileEnd, aside: &mut Aside) -> NextRecord {
         if self.unreadable > 1 {
             let text = format!(
                 "{} packets cannot be read; they are left out",
@@ -350,24 +350,24 @@ impl Pcapng {
             );
             aside.note(self.file, self.packets, text);
         }
-        Step::End(ending)
+        NextRecord::End(ending)
     }
 }
 
 /// How a file ended that ended in a block of this type.
-fn inside(kind: u32) -> Ending {
+fn inside(kind: u32) -> FileEnd {
     match kind {
-        EPB_MAGIC | SPB_MAGIC | OBSOLETE_PACKET => Ending::InsidePacket,
-        _ => Ending::InsideBlock,
+        EPB_MAGIC | SPB_MAGIC | OBSOLETE_PACKET => FileEnd::InsidePacket,
+        _ => FileEnd::InsideBlock,
     }
 }
 
 #[cold]
-fn contradictory() -> Ending {
+fn contradictory() -> FileEnd {
     damaged("the two lengths of a block differ")
 }
 
 #[cold]
-fn damaged(why: &str) -> Ending {
-    Ending::Damaged(why.to_owned())
+fn damaged(why: &str) -> FileEnd {
+    FileEnd::Damaged(why.to_owned())
 }

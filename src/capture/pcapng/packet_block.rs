@@ -17,7 +17,7 @@ use std::ops::Range;
 use pcap_parser::SPB_MAGIC;
 
 use super::interface::Described;
-use super::{MAX_PACKET, OBSOLETE_PACKET, Order};
+use super::{ByteOrder, MAX_PACKET, OBSOLETE_PACKET};
 use crate::capture::{LinkType, Timestamp};
 
 /// One packet, by the place in its block where it lies.
@@ -32,7 +32,7 @@ pub(super) struct PacketBlock {
 
 /// Why a packet cannot be read, though its block is whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unreadable {
+pub(super) enum UnreadablePacket {
     /// No description of its interface came before it, or none that could be read.
     Interface(u32),
     /// Its length does not fit in its block.
@@ -41,7 +41,7 @@ pub(super) enum Unreadable {
     TooLong,
 }
 
-impl fmt::Display for Unreadable {
+impl fmt::Display for UnreadablePacket {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Interface(id) => write!(formatter, "its interface {id} is not described"),
@@ -57,15 +57,15 @@ impl PacketBlock {
     pub(super) fn parse(
         kind: u32,
         block: &[u8],
-        order: Order,
+        order: ByteOrder,
         interfaces: &[Option<Described>],
-    ) -> Result<Self, Unreadable> {
+    ) -> Result<Self, UnreadablePacket> {
         if kind == SPB_MAGIC {
             return Self::simple(block, order, interfaces);
         }
-        let word = |at| order.word(block, at).ok_or(Unreadable::Length);
+        let word = |at| order.word(block, at).ok_or(UnreadablePacket::Length);
         let id = match kind {
-            OBSOLETE_PACKET => u32::from(order.half(block, 8).ok_or(Unreadable::Length)?),
+            OBSOLETE_PACKET => u32::from(order.half(block, 8).ok_or(UnreadablePacket::Length)?),
             _ => word(8)?,
         };
         let interface = described(interfaces, id)?;
@@ -82,11 +82,11 @@ impl PacketBlock {
     /// it was captured.
     fn simple(
         block: &[u8],
-        order: Order,
+        order: ByteOrder,
         interfaces: &[Option<Described>],
-    ) -> Result<Self, Unreadable> {
+    ) -> Result<Self, UnreadablePacket> {
         let interface = described(interfaces, 0)?;
-        let original_length = order.word(block, 8).ok_or(Unreadable::Length)?;
+        let original_length = order.word(block, 8).ok_or(UnreadablePacket::Length)?;
         let captured_length = match interface.snap_length {
             0 => original_length,
             limit => original_length.min(limit),
@@ -101,22 +101,22 @@ impl PacketBlock {
 }
 
 #[inline]
-fn described(interfaces: &[Option<Described>], id: u32) -> Result<&Described, Unreadable> {
+fn described(interfaces: &[Option<Described>], id: u32) -> Result<&Described, UnreadablePacket> {
     interfaces
         .get(id as usize)
         .and_then(Option::as_ref)
-        .ok_or(Unreadable::Interface(id))
+        .ok_or(UnreadablePacket::Interface(id))
 }
 
 /// Where the `length` bytes at offset `begin` lie, if they end before the block's second length.
 #[inline]
-fn place(block: &[u8], begin: usize, length: u32) -> Result<Range<usize>, Unreadable> {
+fn place(block: &[u8], begin: usize, length: u32) -> Result<Range<usize>, UnreadablePacket> {
     let end = begin.saturating_add(length as usize);
     if end > block.len().saturating_sub(4) {
-        return Err(Unreadable::Length);
+        return Err(UnreadablePacket::Length);
     }
     if length as usize > MAX_PACKET {
-        return Err(Unreadable::TooLong);
+        return Err(UnreadablePacket::TooLong);
     }
     Ok(begin..end)
 }

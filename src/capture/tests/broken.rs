@@ -150,11 +150,9 @@ fn what_is_no_capture_is_named() {
         "file 0 is not a capture but gzip data with nothing inside"
     );
     assert!(message(&gzip(b"hello")[..7]).contains("cut off"));
-    assert!(
-        error(b"PK\x03\x04....")
-            .hint()
-            .unwrap()
-            .contains("unzip -p file 0")
+    assert_eq!(
+        message(b"PK\x03\x04...."),
+        "file 0 is not a capture but zip data"
     );
 }
 
@@ -197,7 +195,6 @@ fn paths_that_cannot_be_captures_are_refused_by_name() {
         "/no/such/file does not exist"
     );
     assert_eq!(open(&["/"]).to_string(), "/ is a directory");
-    assert!(open(&["/"]).hint().is_some());
     assert!(matches!(
         open(&["-", "-"]),
         CaptureError::StandardInputTwice

@@ -5,7 +5,7 @@
 
 use super::{Decision, Decoder, detect_context, output};
 use crate::decode::Carrier;
-use crate::decode::anomaly::Layer;
+use crate::decode::anomaly::LimitKind;
 use crate::decode::connection::Connection;
 use crate::decode::limits::human;
 use crate::decode::listener::Listener;
@@ -89,33 +89,38 @@ impl<C> Decoder<C> {
             sessions,
         } = self.given_up;
         let most = limits.connections;
-        let crowded = format!("more than {most} connections at a time (--max-connections)");
+        let crowded = format!("more than {most} connections at a time");
         let bytes = human(limits.held_bytes);
-        let heavy = format!("more than {bytes} held at a time (--max-held)");
+        let heavy = format!("more than {bytes} held at a time");
         let all = [
             (
+                LimitKind::Connections,
                 connections,
                 format!("{crowded}: the most silent were let go, with what they had open"),
             ),
             (
+                LimitKind::Connections,
                 others,
                 format!("{crowded}: the most silent that showed no HTTP/2 were let go"),
             ),
             (
+                LimitKind::HeldBytes,
                 holes,
                 format!("{heavy}: missing bytes were given up before their time"),
             ),
             (
+                LimitKind::HeldBytes,
                 undecided,
                 format!("{heavy}: connections were judged before they had shown what they speak"),
             ),
             (
+                LimitKind::HeldBytes,
                 sessions,
                 format!("{heavy}: frames and header tables of silent connections were given up"),
             ),
         ];
-        for (count, text) in all.into_iter().filter(|(count, _)| *count > 0) {
-            self.anomalies.note_many(Layer::Capture, text, count);
+        for (limit, count, text) in all.into_iter().filter(|(_, count, _)| *count > 0) {
+            self.anomalies.note_limit(limit, text, count);
         }
     }
 }

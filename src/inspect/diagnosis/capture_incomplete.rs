@@ -5,6 +5,10 @@ use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::capture::Stamp;
 use crate::inspect::{ConnectionRecord, Lack, Verdict};
 
+/// The advice where a limit was reached; whoever runs the analysis knows how it is raised.
+pub const RAISE_LIMITS: &str =
+    "h2sniff: allow more connections and more held bytes, or filter the capture";
+
 pub(super) const RULE: Rule = Rule {
     name: "capture-incomplete",
     meaning: "the capture lacks packets or the beginning of connections, which weakens verdicts",
@@ -211,10 +215,7 @@ impl Costs {
             advice.push("Capture: begin before the connections do, if headers matter".into());
         }
         if self.given_up > 0 {
-            advice.push(
-                "h2sniff: allow more with --max-connections and --max-held, or filter the capture"
-                    .into(),
-            );
+            advice.push(RAISE_LIMITS.into());
         }
         advice
     }

@@ -14,6 +14,7 @@ mod connect_failed;
 mod connection_error;
 mod continuation_flood;
 mod deadline_exceeded;
+pub(crate) mod drops;
 mod empty_data_flood;
 mod finding;
 mod flow_control_stall;
@@ -39,6 +40,7 @@ mod tests;
 mod too_many_pings;
 mod uneven_load;
 
+pub use capture_incomplete::RAISE_LIMITS;
 pub use finding::{Confidence, Evidence, Finding, Severity};
 pub use server_view::Case;
 

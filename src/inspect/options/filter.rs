@@ -1,6 +1,6 @@
 //! Which connections and calls are asked for.
 
-use crate::capture::Timestamp;
+use crate::capture::{TimeDelta, Timestamp};
 
 /// A moment as a user names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,18 +9,34 @@ pub enum Moment {
     Absolute(Timestamp),
     /// Nanoseconds after the capture's first packet.
     Elapsed(i64),
+    /// A time of day in UTC, since midnight: on the day of the capture's first packet, or on the next
+    /// where that would be more than twelve hours before the first packet.
+    TimeOfDay(TimeDelta),
 }
 
 impl Moment {
     /// The point in time; `epoch` is the capture's first packet.
     #[must_use]
-    pub const fn resolve(self, epoch: Timestamp) -> Timestamp {
+    pub fn resolve(self, epoch: Timestamp) -> Timestamp {
         match self {
             Self::Absolute(time) => time,
             Self::Elapsed(nanos) => Timestamp::from_nanos(epoch.nanos().saturating_add(nanos)),
+            Self::TimeOfDay(time) => {
+                let midnight = epoch
+                    .nanos()
+                    .saturating_sub(epoch.nanos().rem_euclid(DAY.as_nanos()));
+                let same_day = Timestamp::from_nanos(midnight) + time;
+                match epoch - same_day > DAY / 2 {
+                    true => same_day + DAY,
+                    false => same_day,
+                }
+            }
         }
     }
 }
+
+/// As long as a day is in UTC without leap seconds, as captures count.
+const DAY: TimeDelta = TimeDelta::from_secs(86_400);
 
 /// What is asked for; everything by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -100,6 +116,23 @@ fn matches(glob: &[u8], text: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_of_day_lies_in_or_after_the_capture() {
+        let at = |text: &str| Timestamp::parse(text).unwrap();
+        let half_past_noon = Moment::TimeOfDay(TimeDelta::from_secs(45_000));
+        for (first, moment) in [
+            ("2026-11-22T12:29:00Z", "2026-11-22T12:30:00Z"),
+            ("2026-11-22T12:30:07Z", "2026-11-22T12:30:00Z"),
+            ("2026-11-22T00:00:00Z", "2026-11-22T12:30:00Z"),
+            ("2026-11-22T23:59:59Z", "2026-11-22T12:30:00Z"),
+        ] {
+            assert_eq!(half_past_noon.resolve(at(first)), at(moment), "{first}");
+        }
+        let past_midnight = Moment::TimeOfDay(TimeDelta::from_secs(600));
+        let next_day = at("2026-11-23T00:10:00Z");
+        assert_eq!(past_midnight.resolve(at("2026-11-22T23:50:00Z")), next_day);
+    }
 
     #[test]
     fn globs_match_whole_methods() {

@@ -21,4 +21,4 @@ mod text;
 pub use html::Html;
 pub use mermaid::Mermaid;
 pub use text::Text;
-pub use window::{Around, Spans, parse_duration};
+pub use window::{Around, Spans};

@@ -1,10 +1,8 @@
-//! `--around`: which part of the story is told.
+//! Which part of the story is told: around a finding, a moment or a call.
 
 use std::ops::RangeInclusive;
 
 use super::clock::Clock;
-use crate::capture::Timestamp;
-use crate::inspect::diagnosis::RULES;
 use crate::inspect::report::Report;
 use crate::inspect::{CallId, Moment};
 
@@ -23,23 +21,6 @@ pub enum Around {
 pub type Spans = Vec<RangeInclusive<i64>>;
 
 impl Around {
-    /// Reads a rule's name, a time (`+31.5s`, `500ms`, RFC 3339) or `CONN:STREAM`.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        if let Some(rule) = RULES.iter().find(|rule| rule.name == text) {
-            return Some(Self::Rule(rule.name));
-        }
-        if let Some((connection, stream)) = text.split_once(':')
-            && let (Ok(connection), Ok(stream)) = (connection.parse(), stream.parse())
-        {
-            return Some(Self::Call(CallId { connection, stream }));
-        }
-        if let Some(nanos) = parse_duration(text.strip_prefix('+').unwrap_or(text)) {
-            return Some(Self::Time(Moment::Elapsed(nanos)));
-        }
-        Some(Self::Time(Moment::Absolute(Timestamp::parse(text)?)))
-    }
-
     /// The spans of the story, each `window` nanoseconds wider on both sides; `None` where the
     /// capture has no such thing.
     #[must_use]
@@ -86,67 +67,11 @@ impl Around {
     }
 }
 
-/// Nanoseconds of `200ms`, `1.5s`, `2m`; without a unit they are seconds.
-#[must_use]
-pub fn parse_duration(text: &str) -> Option<i64> {
-    const UNITS: [(&str, f64); 6] = [
-        ("ns", 1.0),
-        ("us", 1e3),
-        ("µs", 1e3),
-        ("ms", 1e6),
-        ("s", 1e9),
-        ("m", 60e9),
-    ];
-    let unit = UNITS
-        .iter()
-        .find_map(|(unit, nanos)| Some((text.strip_suffix(unit)?, *nanos)));
-    let (number, nanos) = unit.unwrap_or((text, 1e9));
-    let number: f64 = number.trim().parse().ok()?;
-    // Some 292 years are the most that fits.
-    let total = number * nanos;
-    #[allow(clippy::cast_possible_truncation, reason = "the range was checked")]
-    (0.0..9.2e18).contains(&total).then_some(total as i64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capture::Stamp;
+    use crate::capture::{Stamp, Timestamp};
     use crate::inspect::diagnosis::{Confidence, Evidence, Finding, Severity};
-
-    #[test]
-    fn durations_have_units() {
-        assert_eq!(parse_duration("200ms"), Some(200_000_000));
-        assert_eq!(parse_duration("1.5 s"), Some(1_500_000_000));
-        assert_eq!(parse_duration("2m"), Some(120_000_000_000));
-        assert_eq!(parse_duration("3"), Some(3_000_000_000));
-        for wrong in ["", "s", "-1s", "1h", "inf", "NaN", "1e30"] {
-            assert_eq!(parse_duration(wrong), None, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn rules_times_and_calls_are_told_apart() {
-        let call = CallId {
-            connection: 0,
-            stream: 2121,
-        };
-        assert_eq!(Around::parse("0:2121"), Some(Around::Call(call)));
-        assert_eq!(
-            Around::parse("goaway-race"),
-            Some(Around::Rule("goaway-race"))
-        );
-        assert_eq!(
-            Around::parse("+31.5s"),
-            Some(Around::Time(Moment::Elapsed(31_500_000_000)))
-        );
-        let moment = Timestamp::from_nanos(1_500_000_000);
-        assert_eq!(
-            Around::parse("1970-01-01T00:00:01.5Z"),
-            Some(Around::Time(Moment::Absolute(moment)))
-        );
-        assert_eq!(Around::parse("no-such-rule"), None);
-    }
 
     #[test]
     fn windows_that_touch_become_one() {

@@ -278,6 +278,7 @@ pub(in crate::report) fn hostile() -> Report {
         stamp: Some(at(9, 9)),
         connection: Some(0),
         count: 1_000,
+        limit: None,
     });
     report
 }

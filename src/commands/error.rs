@@ -1,0 +1,70 @@
+//! Why a command could not do its work, beside what the library says, and what to try instead.
+
+use std::io;
+use std::path::PathBuf;
+
+use h2sniff::capture::CaptureError;
+
+use crate::cli::hints;
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CommandError {
+    #[error("no HTTP/2 found in {captures}: {instead}")]
+    NoHttp2 {
+        captures: String,
+        instead: String,
+        hint: String,
+    },
+    #[error("--fail-on {0}: no such rule or severity")]
+    NoSuchRule(String),
+    #[error("no rule is called {0}")]
+    UnknownRule(String),
+    #[error("--around {0}: neither a rule, nor a time, nor CONN:STREAM")]
+    NoSuchPlace(String),
+    #[error("--around {0}: the capture has no such thing")]
+    NotInCapture(String),
+    #[cfg(feature = "tls")]
+    #[error("cannot read the key log {}", path.display())]
+    KeyLog { path: PathBuf, source: io::Error },
+    #[cfg(feature = "live")]
+    #[error("--record-on {0}: no such rule")]
+    NoSuchRuleToRecord(String),
+    #[error("cannot write {}", path.display())]
+    Output { path: PathBuf, source: io::Error },
+}
+
+impl CommandError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoHttp2 { hint, .. } => Some(hint.clone()),
+            Self::NoSuchPlace(_) => Some(
+                "for example goaway-race, +31.5s, 12:30:05, 2026-11-22T07:00:31Z or 0:2121"
+                    .to_owned(),
+            ),
+            Self::NotInCapture(_) => Some("h2sniff analyze lists findings and RPCs".to_owned()),
+            Self::UnknownRule(_) => Some("h2sniff explain lists the rules".to_owned()),
+            #[cfg(feature = "tls")]
+            Self::KeyLog { .. } => None,
+            Self::NoSuchRule(_) => Some(format!(
+                "severities: error, warning, info; {}",
+                hints::rules()
+            )),
+            #[cfg(feature = "live")]
+            Self::NoSuchRuleToRecord(_) => Some(hints::rules()),
+            Self::Output { .. } => None,
+        }
+    }
+}
+
+/// What to try instead.
+pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
+    if let Some(error) = error.downcast_ref::<CaptureError>() {
+        return hints::capture(error);
+    }
+    #[cfg(feature = "live")]
+    if let Some(error) = error.downcast_ref::<crate::live::LiveError>() {
+        return error.hint().map(str::to_owned);
+    }
+    error.downcast_ref::<CommandError>()?.hint()
+}
