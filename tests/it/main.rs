@@ -1,0 +1,29 @@
+//! What the crate and the program do, a module a subject, in one binary: what takes long about tests is
+//! linking them.
+//!
+//! Apart are [`limits`](../limits/main.rs), which measures processes; `timeline`, which needs a
+//! browser; `live`, which needs network namespaces; and `layers`, which needs nothing of the crate.
+
+mod capture_files;
+mod cli;
+mod copies;
+mod corpus_frames;
+mod diagnosis_causes;
+mod diagnosis_wire;
+mod findings;
+mod godebug;
+mod holes;
+mod hpack;
+mod http2_frame_cases;
+mod lab;
+mod node;
+mod properties;
+mod real_peer;
+mod retries;
+mod tls;
+mod words;
+mod wrapping;
+
+mod shared_material;
+#[path = "../../src/testing/wire.rs"]
+mod wire;
