@@ -1,10 +1,5 @@
 //! The command line: help, errors, exit statuses, pipes, several files.
 
-#![allow(
-    clippy::indexing_slicing,
-    reason = "a test that indexes wrongly should fail"
-)]
-
 #[cfg(test)]
 use std::fs;
 use std::io::{Read as _, Write as _};

@@ -4,11 +4,6 @@
 //! In: the lab's captures, taken at both ends. Both ends must tell the same causes, and nothing that
 //! the recording's README does not bear out.
 
-#![allow(
-    clippy::indexing_slicing,
-    reason = "what is not there fails the test, as it should"
-)]
-
 use std::path::Path;
 
 use serde_json::Value;

@@ -1,12 +1,6 @@
 //! What the wire itself did to calls, in recordings of real peers: packets lost, windows full, slots
 //! taken; and that none of it is found where it did not happen.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test may panic"
-)]
-
 use std::path::{Path, PathBuf};
 
 use crate::shared_material::{Run, folder};

@@ -1,9 +1,6 @@
 //! What each recording must be diagnosed as, at both ends, and that nothing else is an error or a
 //! warning.
 
-// Failing is what a test is for, and these helpers are the test.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
-
 use std::path::Path;
 
 use crate::shared_material::{self, Run};

@@ -8,11 +8,6 @@
 //! The log decodes the headers that a peer received; the program also those that it sent. These are
 //! judged by the other peer's log, for which they are received ones.
 
-#![allow(
-    clippy::indexing_slicing,
-    reason = "what is not there fails the test, as it should"
-)]
-
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,9 +1,6 @@
 //! Captures with holes: begun in the middle of connections, with packets missing. What is still
 //! shown is shown right; what is not is unknown, and never wrong.
 
-// Failing is what a test is for, and these helpers are the test.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
-
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

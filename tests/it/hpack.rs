@@ -1,13 +1,6 @@
 //! Every story of the public HPACK test cases: blocks that other encoders made, decoded field by
 //! field.
 
-#![allow(
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    clippy::unwrap_used,
-    reason = "a test may panic and print, its helpers too"
-)]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 

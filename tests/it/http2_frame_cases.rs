@@ -4,11 +4,6 @@
 //! A peer must refuse the illegal ones; a sniffer must show them, for they are what one looks for. The
 //! table below says for each what is shown, and why that is enough.
 
-#![allow(
-    clippy::indexing_slicing,
-    reason = "a test that indexes wrongly should fail"
-)]
-
 #[cfg(test)]
 use std::collections::BTreeMap;
 use std::fs;

@@ -2,11 +2,6 @@
 //! packet of a pod passes five times, under two addresses and once in VXLAN, must tell what the pod's
 //! own capture tells.
 
-#![allow(
-    clippy::indexing_slicing,
-    reason = "what is not there fails the test, as it should"
-)]
-
 use std::process::Command;
 
 use serde_json::{Value, json};

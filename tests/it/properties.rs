@@ -1,10 +1,5 @@
 //! Whatever the network and the capture do, the same frames; whatever the bytes, no panic.
 
-#![allow(
-    clippy::indexing_slicing,
-    reason = "a test that indexes wrongly should fail"
-)]
-
 use crate::wire::{self, End, Peers, Talk};
 #[cfg(test)]
 use h2sniff::capture::{LinkType, Packet, Stamp, Timestamp};

@@ -3,11 +3,6 @@
 //! Both run here over a pipe in memory; what each writes is recorded, wrapped into packets and
 //! decoded. Our reading must be what the peers meant.
 
-#![allow(
-    clippy::indexing_slicing,
-    reason = "a test that indexes wrongly should fail"
-)]
-
 #[cfg(test)]
 use std::io::{self, Cursor};
 use std::pin::Pin;

@@ -1,9 +1,6 @@
 //! Retries are linked, and only retries: what the recordings say was hidden by a retry is what is
 //! found recovered, with the recorder's own request ids left out of account.
 
-// Failing is what a test is for, and these helpers are the test.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
-
 use std::collections::BTreeSet;
 use std::path::Path;
 

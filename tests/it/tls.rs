@@ -5,12 +5,6 @@
 //! nothing is missing is judged with all other scenarios, in `lab` and `corpus_frames`.
 
 #![cfg(feature = "tls")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "what is not there fails the test, as it should"
-)]
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -4,11 +4,6 @@
 //! other networks and capture tools would have it, written to a file, and given to the program. The
 //! report must be that of the bare capture, with the same packet numbers where no packet was cut up.
 
-#![allow(
-    clippy::indexing_slicing,
-    reason = "what is not there fails the test, as it should"
-)]
-
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;

@@ -68,7 +68,7 @@ fn declared(
     for item in items {
         let Item::Mod(item) = item else { continue };
         let name = item.ident.to_string();
-        let path = [module, &[name.clone()]].concat();
+        let path = [module, std::slice::from_ref(&name)].concat();
         let inner = joined(below, &name);
         if let Some((_, items)) = &item.content {
             declared(items, &inner, &inner, &path, found);

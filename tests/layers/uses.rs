@@ -102,7 +102,7 @@ impl Uses {
         let mut at = 0;
         while at < tokens.len() {
             match &tokens[at] {
-                TokenTree::Ident(_) => at += self.path_among(&tokens[at..], &[], strings),
+                TokenTree::Ident(_) => at += self.path_among(&tokens[at..], &[]),
                 TokenTree::Group(group) => {
                     self.tokens(group.stream(), strings);
                     at += 1;
@@ -119,7 +119,7 @@ impl Uses {
     }
 
     /// Reads the path that `tokens` begin with, its groups too; gives its length in tokens.
-    fn path_among(&mut self, tokens: &[TokenTree], before: &[String], strings: bool) -> usize {
+    fn path_among(&mut self, tokens: &[TokenTree], before: &[String]) -> usize {
         let mut parts = before.to_vec();
         let mut at = 0;
         while let Some(TokenTree::Ident(ident)) = tokens.get(at) {
@@ -134,7 +134,7 @@ impl Uses {
             {
                 let members: Vec<_> = group.stream().into_iter().collect();
                 for member in members.split(is_comma).filter(|member| !member.is_empty()) {
-                    self.path_among(member, &parts, strings);
+                    self.path_among(member, &parts);
                 }
                 return at + 1;
             }

@@ -1,9 +1,6 @@
 //! The same traffic as another capture would show it: packets twice, out of order, from both ends.
 //! What is told of it must be the same, or less, and never wrong.
 
-// Failing is what a test is for, and these helpers are the test.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stderr)]
-
 mod account;
 mod recording;
 mod ways;

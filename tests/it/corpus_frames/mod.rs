@@ -5,11 +5,6 @@
 //! two lists must be the same. Where TShark is wrong, [`DIFFERENCES`] says so with the bytes that
 //! prove it, and an entry that no longer explains anything is a failure too.
 
-#![allow(
-    clippy::indexing_slicing,
-    reason = "what is not there fails the test, as it should"
-)]
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

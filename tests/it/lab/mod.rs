@@ -6,11 +6,6 @@
 //! cannot know it, [`DIFFERENCES`] says what it must tell instead, and why. Packet numbers are the
 //! client's, so only the client's capture is held to them.
 
-#![allow(
-    clippy::indexing_slicing,
-    reason = "what is not there fails the test, as it should"
-)]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;

@@ -3,25 +3,24 @@
 //! In: command lines. Out: a [`Deed`] each, and [`Figures`] over all of them. What never happens here:
 //! a guess. Time and memory are the kernel's own account of each process (`wait4(2)`).
 //!
-//! Linux lets a process begin with the peak of the one that started it: a child that shares its
-//! parent's memory until `exec` inherits that peak. So no figure here is below what this test itself
-//! holds, which [`Figures`] shows as the floor: a run is never found smaller than it was.
+//! Each run is started by a [`Launcher`], so that no figure is of this test itself; what the launcher
+//! holds is shown as the floor.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
-use std::os::unix::process::ExitStatusExt as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-use nix::unistd::Pid;
 use wait4::Wait4 as _;
+
+use crate::launcher::{DEADLINE, Launcher};
 
 /// What a run may take of a processor. A hundred times what an unharmed fixture takes.
 const MAX_BUSY: Duration = Duration::from_secs(2);
@@ -29,12 +28,6 @@ const MAX_BUSY: Duration = Duration::from_secs(2);
 /// What a run may hold at once, in bytes: the bar for captures of a gigabyte, far above what these
 /// small ones need.
 const MAX_PEAK: u64 = 64 << 20;
-
-/// After this time by the clock a run hangs, however busy the machine is with others.
-const DEADLINE: Duration = Duration::from_secs(30);
-
-/// How often a run is asked whether it has ended.
-const PATIENCE: Duration = Duration::from_micros(500);
 
 /// How many runs go on at once: as many as small machines have processors.
 const AT_ONCE: usize = 2;
@@ -44,6 +37,7 @@ const MAX_TOLD: usize = 600;
 
 /// Watches one run at a time; each has files of its own for what the program prints.
 pub(crate) struct Witness {
+    launcher: RefCell<Launcher>,
     output: PathBuf,
     complaints: PathBuf,
 }
@@ -54,6 +48,7 @@ impl Witness {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         Self {
+            launcher: RefCell::new(Launcher::start()),
             output: file(&format!("{number}.out")),
             complaints: file(&format!("{number}.err")),
         }
@@ -61,41 +56,26 @@ impl Witness {
 
     /// Runs the program under test to its end, or to [`DEADLINE`].
     pub(crate) fn watch<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Deed {
-        let create = |path: &Path| File::create(path).expect("the folder for tests can be written");
         let program: OsString =
             env::var_os("H2SNIFF_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_h2sniff").into());
-        let mut command = Command::new(program);
-        command
-            .args(arguments)
-            // A backtrace takes ten times what led to it.
-            .env("RUST_BACKTRACE", "0")
-            .stdin(Stdio::null())
-            .stdout(create(&self.output))
-            .stderr(create(&self.complaints));
-        #[allow(
-            clippy::disallowed_methods,
-            reason = "how long a run takes is the question"
-        )]
-        let begun = Instant::now();
-        let mut child = command.spawn().expect("the program can be started");
-        let mut overdue = false;
-        while !has_ended(child.id()) {
-            if begun.elapsed() > DEADLINE {
-                overdue = true;
-                child.kill().expect("an own process can be killed");
-                break;
-            }
-            thread::sleep(PATIENCE);
-        }
-        let used = child.wait4().expect("an own process can be waited for");
+        let mut command = vec![program];
+        command.extend(
+            arguments
+                .iter()
+                .map(|argument| argument.as_ref().to_owned()),
+        );
+        let run = self
+            .launcher
+            .borrow_mut()
+            .run(&command, &self.output, &self.complaints);
         Deed {
-            command: format!("{command:?}"),
-            status: used.status.code(),
-            signal: used.status.signal(),
-            overdue,
-            elapsed: begun.elapsed(),
-            busy: used.rusage.utime + used.rusage.stime,
-            peak: used.rusage.maxrss,
+            command: run.command,
+            status: run.status,
+            signal: run.signal,
+            overdue: run.overdue,
+            elapsed: run.elapsed,
+            busy: run.busy,
+            peak: run.peak,
             printed: fs::metadata(&self.output).expect("it was created").len(),
             output: self.output.clone(),
             complaints: String::from_utf8_lossy(
@@ -140,14 +120,6 @@ pub(crate) fn file(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("hostile");
     fs::create_dir_all(&folder).expect("the folder for tests can be written");
     folder.join(format!("{}-{name}", process::id()))
-}
-
-/// Whether the process has ended; it is left to be waited for, so that its number stays its own.
-fn has_ended(process: u32) -> bool {
-    let process = Pid::from_raw(process.cast_signed());
-    let asked = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-    let status = waitid(Id::Pid(process), asked).expect("an own process can be asked about");
-    status != WaitStatus::StillAlive
 }
 
 /// One run of the program, after it.

@@ -1,11 +1,10 @@
 //! What a run of the real binary took of memory at most.
 
-use std::fs::File;
+use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
-use wait4::Wait4 as _;
+use crate::launcher::Launcher;
 
 /// What a run said and took.
 pub(crate) struct Run {
@@ -23,27 +22,21 @@ pub(crate) fn run(what: &str, arguments: &[&str], capture: &Path) -> Run {
         path.push(format!(".{}.{kind}", arguments.concat().replace('/', "_")));
         PathBuf::from(path)
     });
-    let create = |path: &Path| File::create(path).expect("the folder for tests can be written");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_h2sniff"))
-        .args(arguments)
-        .arg(capture)
-        .stdin(Stdio::null())
-        .stdout(create(&output))
-        .stderr(create(&complaints))
-        .spawn()
-        .expect("the binary can be run");
-    let used = child.wait4().expect("it can be waited for");
+    let mut command: Vec<OsString> = vec![env!("CARGO_BIN_EXE_h2sniff").into()];
+    command.extend(arguments.iter().map(OsString::from));
+    command.push(capture.into());
+    let used = Launcher::start().run(&command, &output, &complaints);
     let read = |path: &Path| std::fs::read_to_string(path).expect("what was just written");
     let run = Run {
-        status: used.status.code(),
+        status: used.status,
         output: read(&output),
         complaints: read(&complaints),
-        peak: used.rusage.maxrss,
+        peak: used.peak,
     };
     for path in [output, complaints] {
         std::fs::remove_file(path).expect("it was just written");
     }
-    let seconds = (used.rusage.utime + used.rusage.stime).as_secs_f64();
+    let seconds = used.busy.as_secs_f64();
     let size = capture.metadata().map_or(0, |of| of.len()) >> 20;
     let peak = run.peak >> 20;
     let told = format!("{what:<44} {peak:>4} MiB, {seconds:>4.1} s, capture {size} MiB");
