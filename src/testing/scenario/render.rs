@@ -1,4 +1,4 @@
-//! What is made of a story, a line a call and a line a finding.
+//! The outcome of a scenario, a line a call and a line a finding.
 
 use std::fmt::Write as _;
 

@@ -1,8 +1,8 @@
-//! The one helper for tests of verdicts and rules: a story in, what is made of it out.
+//! The one helper for tests of verdicts and rules: a scenario in, its outcome out.
 //!
-//! In: a story, an event a line. Out: a line a call and a line a finding, for an inline snapshot. What
-//! never happens here: a shortcut. The story becomes frames, TCP segments and IP packets, and these
-//! go through the real decoder and the real inspector, so a new rule needs no new helper.
+//! In: a scenario, an event a line. Out: a line a call and a line a finding, for an inline snapshot. The
+//! scenario becomes frames, TCP segments and IP packets, and these go through the real decoder and the
+//! real inspector, so a new rule needs no new helper.
 //!
 //! ```text
 //! C 0.000 HEADERS 1 :path=/a grpc-timeout=1S     the client opens stream 1
@@ -15,7 +15,7 @@
 //!
 //! Who: `C` or `S`, with a number where there are several connections. When: seconds; the first event
 //! of a connection comes at the end of its handshake, which takes 10 ms, and of both prefaces. Events
-//! are told in order of time.
+//! are sent in order of time.
 //!
 //! | event | meaning |
 //! |---|---|
@@ -29,29 +29,29 @@
 //!
 //! Any event takes `ack=all` (the default: everything the peer sent so far), `ack=before` (all but the
 //! peer's latest segment), `ack=goaway` (up to the end of the peer's latest GOAWAY), `ack=N` (the
-//! peer's first N segments of the story) or `ack=none` (no acknowledgement number at all); `lost` (it
-//! was sent, but not captured), `again` (the segment that the same words told before, once more) and
+//! peer's first N segments of the scenario) or `ack=none` (no acknowledgement number at all); `lost` (it
+//! was sent, but not captured), `again` (the segment that the same words sent before, once more) and
 //! `cut=N` (only N bytes of its payload were captured).
 //!
 //! Lines without a sender: `mid-connection` (no handshake, no prefaces), `upgrade` (the client asks
 //! for stream 1 in HTTP/1.1), `end T` (the capture goes on until then).
 
+mod recording;
 mod render;
-mod teller;
 
-use teller::Teller;
+use recording::Recording;
 
 use crate::capture::{LinkType, Packet, Stamp, Timestamp};
 use crate::decode::{self, Decoder};
 use crate::inspect::{Analysis, Inspector, Interest};
 use crate::testing::wire::{self, BEGINNING, End};
 
-/// What is made of a story: a line a call, then a line a finding.
-pub(crate) fn story(text: &str) -> String {
+/// The outcome of a scenario: a line a call, then a line a finding.
+pub(crate) fn outcome(text: &str) -> String {
     render::lines(&analysis(text))
 }
 
-/// What became of a story's calls, a line each: for tests of verdicts, which no rule concerns.
+/// What became of a scenario's calls, a line each: for tests of verdicts, which no rule concerns.
 pub(crate) fn calls(text: &str) -> String {
     let mut lines = String::new();
     for rpc in &analysis(text).rpcs {
@@ -60,7 +60,7 @@ pub(crate) fn calls(text: &str) -> String {
     lines
 }
 
-/// What is made of a story, as plain data.
+/// The outcome of a scenario, as plain data.
 pub(crate) fn analysis(text: &str) -> Analysis {
     let (mut decoder, mut inspector) = (
         Decoder::new(decode::Options::default()),
@@ -80,7 +80,7 @@ pub(crate) fn analysis(text: &str) -> Analysis {
     inspector.finish()
 }
 
-/// A packet of a story.
+/// A packet of a scenario.
 #[derive(Debug)]
 pub(crate) struct Captured {
     nanos: i64,
@@ -104,24 +104,24 @@ impl Captured {
     }
 }
 
-/// The packets that tell a story.
+/// The packets of a scenario, in order of time.
 pub(crate) fn packets(text: &str) -> Vec<Captured> {
-    let mut teller = Teller::default();
+    let mut recording = Recording::default();
     let mut lines = Vec::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         match line.split_once(' ') {
-            None if line == "mid-connection" => teller.mid_connection = true,
-            None if line == "upgrade" => teller.upgrade = true,
-            Some(("end", time)) => teller.record(nanos(time), wire::datagram(), 0),
+            None if line == "mid-connection" => recording.mid_connection = true,
+            None if line == "upgrade" => recording.upgrade = true,
+            Some(("end", time)) => recording.record(nanos(time), wire::datagram(), 0),
             _ => lines.push(Line::parse(line)),
         }
     }
     lines.sort_by_key(|line| line.nanos);
     for line in &lines {
-        teller.tell(line);
+        recording.add(line);
     }
-    teller.captured.sort_by_key(|captured| captured.nanos);
-    teller.captured
+    recording.captured.sort_by_key(|captured| captured.nanos);
+    recording.captured
 }
 
 /// One event as it was written.

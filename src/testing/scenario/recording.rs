@@ -1,4 +1,4 @@
-//! A story's events to the packets that tell it.
+//! A scenario's events to the packets that a capture of it holds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,28 +6,28 @@ use super::{Captured, Line};
 use crate::decode::http2::{ErrorCode, SettingId};
 use crate::testing::wire::{self, End, Peers};
 
-/// How long a story's handshake takes, in nanoseconds.
+/// How long a scenario's handshake takes, in nanoseconds.
 const ROUND_TRIP_NANOS: i64 = 10_000_000;
 
 /// An empty gRPC message.
 const MESSAGE: &[u8] = &[0; 5];
 
-/// Turns events into packets.
+/// The packets so far, and the state of each connection by its number.
 #[derive(Debug, Default)]
-pub(super) struct Teller {
+pub(super) struct Recording {
     pub(super) mid_connection: bool,
     pub(super) upgrade: bool,
-    connections: BTreeMap<u16, Told>,
+    connections: BTreeMap<u16, Connection>,
     pub(super) captured: Vec<Captured>,
 }
 
-/// What was told of a connection.
+/// A connection: what was sent on it.
 #[derive(Debug)]
-struct Told {
+struct Connection {
     peers: Peers,
     client: Sent,
     server: Sent,
-    /// Streams whose request was told.
+    /// Streams whose request was sent.
     requested: BTreeSet<u32>,
 }
 
@@ -35,10 +35,10 @@ struct Told {
 #[derive(Clone, Debug)]
 struct Sent {
     next: u32,
-    /// Where each segment of the story ended; the first entry is the end of the opening.
+    /// Where each segment of the scenario ended; the first entry is the end of the opening.
     ends: Vec<u32>,
     goaway: Option<u32>,
-    /// Where each segment stood and what it held, by the words that told it.
+    /// Where each segment stood and what it held, by the words of its line.
     segments: BTreeMap<String, (u32, Vec<u8>)>,
 }
 
@@ -65,20 +65,21 @@ impl Sent {
     }
 }
 
-impl Teller {
-    pub(super) fn tell(&mut self, line: &Line) {
-        let mut told = match self.connections.remove(&line.connection) {
-            Some(told) => told,
+impl Recording {
+    /// Records the packet of one event, behind those of the handshake if it is a connection's first.
+    pub(super) fn add(&mut self, line: &Line) {
+        let mut connection = match self.connections.remove(&line.connection) {
+            Some(connection) => connection,
             None => self.open(line),
         };
         let (payload, flags, goaway) = if line.again {
             Default::default()
         } else {
-            told.segment(line)
+            connection.segment(line)
         };
         let (own, peer) = match line.from {
-            End::Client => (&mut told.client, &told.server),
-            End::Server => (&mut told.server, &told.client),
+            End::Client => (&mut connection.client, &connection.server),
+            End::Server => (&mut connection.server, &connection.client),
         };
         let key = line.parts.concat().join(" ");
         let (sequence, payload) = if line.again {
@@ -97,18 +98,20 @@ impl Teller {
             "goaway" => Some(peer.goaway.expect("a GOAWAY to acknowledge")),
             segments => Some(peer.ends[segments.parse::<usize>().unwrap()]),
         };
-        let packet = told.peers.packet(line.from, sequence, ack, flags, &payload);
+        let packet = connection
+            .peers
+            .packet(line.from, sequence, ack, flags, &payload);
         let cut = line.cut.map_or(0, |kept| payload.len() - kept);
         if !line.lost {
             self.record(line.nanos, packet, cut);
         }
-        self.connections.insert(line.connection, told);
+        self.connections.insert(line.connection, connection);
     }
 
-    /// The handshake and both prefaces, told before a connection's first event.
-    fn open(&mut self, line: &Line) -> Told {
+    /// The handshake and both prefaces, recorded before a connection's first event.
+    fn open(&mut self, line: &Line) -> Connection {
         let peers = Peers::new(40_000 + line.connection, 50_051);
-        let mut told = Told {
+        let mut connection = Connection {
             peers,
             client: Sent::default(),
             server: Sent::default(),
@@ -124,7 +127,7 @@ impl Teller {
             let mut from_client = Vec::new();
             let mut from_server = Vec::new();
             if self.upgrade {
-                told.requested.insert(1);
+                connection.requested.insert(1);
                 from_client.extend(
                     b"GET /upgraded HTTP/1.1\r\nhost: a\r\nconnection: Upgrade, HTTP2-Settings\r\n\
                       upgrade: h2c\r\nhttp2-settings: AAMAAABkAAQAAP__\r\n\r\n",
@@ -137,26 +140,26 @@ impl Teller {
                 from_client.extend(wire::settings(&[]));
             }
             from_server.extend(wire::settings(&[]));
-            told.client.add(from_client.len());
+            connection.client.add(from_client.len());
             opening.push(peers.packet(End::Client, 1, Some(1), 0, &from_client));
-            told.server.add(from_server.len());
-            let acknowledged = Some(told.client.next);
+            connection.server.add(from_server.len());
+            let acknowledged = Some(connection.client.next);
             opening.push(peers.packet(End::Server, 1, acknowledged, 0, &from_server));
             if self.upgrade {
                 let mut rest = wire::PREFACE.to_vec();
                 rest.extend(wire::settings(&[]));
-                let at = told.client.next;
-                opening.push(peers.packet(End::Client, at, Some(told.server.next), 0, &rest));
-                told.client.add(rest.len());
+                let at = connection.client.next;
+                opening.push(peers.packet(End::Client, at, Some(connection.server.next), 0, &rest));
+                connection.client.add(rest.len());
             }
         }
-        told.client.ends = vec![told.client.next];
-        told.server.ends = vec![told.server.next];
+        connection.client.ends = vec![connection.client.next];
+        connection.server.ends = vec![connection.server.next];
         let steps = [ROUND_TRIP_NANOS, ROUND_TRIP_NANOS / 2, 0, 0, 0, 0];
         for (packet, before) in opening.into_iter().zip(steps) {
             self.record(line.nanos - before, packet, 0);
         }
-        told
+        connection
     }
 
     pub(super) fn record(&mut self, nanos: i64, data: Vec<u8>, cut: usize) {
@@ -164,7 +167,7 @@ impl Teller {
     }
 }
 
-impl Told {
+impl Connection {
     /// A new segment's payload, its flags, and where in the payload a GOAWAY ends.
     fn segment(&mut self, line: &Line) -> (Vec<u8>, u8, Option<usize>) {
         let (mut payload, mut flags, mut goaway) = (Vec::new(), 0, None);
@@ -281,7 +284,7 @@ impl Told {
     }
 }
 
-/// A gRPC request's fields, where the story does not say otherwise; an empty value leaves one out.
+/// A gRPC request's fields, where the scenario does not say otherwise; an empty value leaves one out.
 fn with_defaults<'a>(fields: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     let defaults = [
         (":method", "POST"),
