@@ -1,4 +1,4 @@
-//! What tests are told with: packets built by hand, and connections as stories.
+//! What tests are written with: packets built by hand, and connections as scenarios.
 
-pub(crate) mod story;
+pub(crate) mod scenario;
 pub(crate) mod wire;

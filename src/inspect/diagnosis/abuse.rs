@@ -85,7 +85,7 @@ fn sender(record: &ConnectionRecord, burst: &Burst) -> IpAddr {
 mod tests {
     use std::fmt::Write as _;
 
-    use crate::testing::story::analysis;
+    use crate::testing::scenario::analysis;
 
     /// The rules of abuse that fire on an opening event followed by many of the same kind, one a millisecond.
     fn fired(count: usize, event: impl Fn(usize) -> String) -> Vec<&'static str> {

@@ -224,7 +224,7 @@ impl Costs {
 #[cfg(test)]
 mod tests {
     use crate::inspect::{Doubt, Verdict};
-    use crate::testing::story::analysis;
+    use crate::testing::scenario::analysis;
 
     #[test]
     fn what_holes_cost_is_told_of_the_connection_and_at_each_call() {

@@ -131,11 +131,11 @@ fn explanation(hits: &[(&ConnectionRecord, AtLimit)], refills: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::story::story;
+    use crate::testing::scenario::outcome;
 
     #[test]
     fn a_client_that_only_touches_the_limit_is_not_told() {
-        let told = story(
+        let told = outcome(
             "S 0.000 SETTINGS MAX_CONCURRENT_STREAMS=2
              C 0.010 HEADERS 1
              C 0.020 HEADERS 3
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_client_that_sits_there_is() {
-        let told = story(
+        let told = outcome(
             "S 0.000 SETTINGS MAX_CONCURRENT_STREAMS=2
              C 0.010 HEADERS 1
              C 0.020 HEADERS 3

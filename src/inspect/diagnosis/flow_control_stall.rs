@@ -275,9 +275,9 @@ fn setting(hit: &Hit<'_>) -> &'static str {
 #[cfg(test)]
 mod tests {
     use crate::inspect::diagnosis::Finding;
-    use crate::testing::story::analysis;
+    use crate::testing::scenario::analysis;
 
-    /// What the rule makes of a story in which the client first fills a window of 65,535 bytes.
+    /// What the rule makes of a scenario in which the client first fills a window of 65,535 bytes.
     fn found(rest: &str) -> Option<Finding> {
         let mut told = "C 0.000 HEADERS 1\n".to_owned();
         for part in 1..=4 {

@@ -1,10 +1,10 @@
 //! Each rule where it fires, and where it must stay silent.
 
-use crate::testing::story::story;
+use crate::testing::scenario::outcome;
 
 #[test]
 fn goaway_race_is_silent_where_nothing_is_beyond() {
-    let told = story(
+    let told = outcome(
         r#"
         C 0.000 HEADERS 1
         S 0.010 GOAWAY last=2147483647 NO_ERROR
@@ -19,7 +19,7 @@ fn goaway_race_is_silent_where_nothing_is_beyond() {
 
 #[test]
 fn goaway_race_names_every_connection() {
-    let told = story(
+    let told = outcome(
         r#"
         C1 0.000 HEADERS 1
         S1 0.010 GOAWAY last=0 NO_ERROR
@@ -37,7 +37,7 @@ fn goaway_race_names_every_connection() {
 
 #[test]
 fn late_open_allows_100_ms() {
-    let told = story(
+    let told = outcome(
         r#"
         C 0.000 HEADERS 1
         S 0.010 GOAWAY last=0 NO_ERROR
@@ -55,7 +55,7 @@ fn late_open_allows_100_ms() {
 
 #[test]
 fn late_open_fires_beyond_100_ms() {
-    let told = story(
+    let told = outcome(
         r#"
         C 0.000 HEADERS 1
         S 0.010 GOAWAY last=0 NO_ERROR
@@ -76,7 +76,7 @@ fn late_open_fires_beyond_100_ms() {
 
 #[test]
 fn single_goaway_fires_without_a_warning() {
-    let told = story(
+    let told = outcome(
         r#"
         C 0.000 HEADERS 1
         S 0.010 ANSWER 1 + GOAWAY last=1 NO_ERROR
@@ -92,7 +92,7 @@ fn single_goaway_fires_without_a_warning() {
 #[test]
 fn single_goaway_fires_where_the_warning_came_too_late() {
     // The handshake took 10 ms: that is a round trip.
-    let told = story(
+    let told = outcome(
         r#"
         C 0.000 HEADERS 1
         S 0.010 ANSWER 1 + GOAWAY last=2147483647 NO_ERROR + GOAWAY last=1 NO_ERROR
@@ -107,7 +107,7 @@ fn single_goaway_fires_where_the_warning_came_too_late() {
 
 #[test]
 fn single_goaway_is_silent_after_a_round_trip() {
-    let told = story(
+    let told = outcome(
         r#"
         C 0.000 HEADERS 1
         S 0.010 ANSWER 1 + GOAWAY last=2147483647 NO_ERROR
@@ -121,7 +121,7 @@ fn single_goaway_is_silent_after_a_round_trip() {
 #[test]
 fn single_goaway_is_silent_after_an_answered_ping() {
     // Captured at the server: the acknowledgement of the PING is a round trip, whatever the clock says.
-    let told = story(
+    let told = outcome(
         r#"
         C 0.000 HEADERS 1
         S 0.010 ANSWER 1 + GOAWAY last=2147483647 NO_ERROR + PING 7
@@ -136,7 +136,7 @@ fn single_goaway_is_silent_after_an_answered_ping() {
 #[test]
 fn single_goaway_is_silent_mid_connection() {
     // What the server announced before the capture began is not known.
-    let told = story(
+    let told = outcome(
         r#"
         mid-connection
         C 0.000 HEADERS 1
@@ -152,7 +152,7 @@ fn single_goaway_is_silent_mid_connection() {
 
 #[test]
 fn single_goaway_is_silent_where_an_error_ends_the_connection() {
-    let told = story(
+    let told = outcome(
         r#"
         C 0.000 HEADERS 1
         S 0.010 ANSWER 1 + GOAWAY last=1 PROTOCOL_ERROR
@@ -167,7 +167,7 @@ fn single_goaway_is_silent_where_an_error_ends_the_connection() {
 
 #[test]
 fn grace_expired_fires_where_accepted_calls_are_cut() {
-    let told = story(
+    let told = outcome(
         r#"
         C 0.000 HEADERS 1
         C 0.000 HEADERS 3
@@ -188,7 +188,7 @@ fn grace_expired_fires_where_accepted_calls_are_cut() {
 
 #[test]
 fn grace_expired_is_silent_where_the_client_closes() {
-    let told = story(
+    let told = outcome(
         r#"
         C 0.000 HEADERS 1
         S 0.010 GOAWAY last=2147483647 NO_ERROR
@@ -200,7 +200,7 @@ fn grace_expired_is_silent_where_the_client_closes() {
 
 #[test]
 fn grace_expired_is_silent_where_the_goaway_was_an_error() {
-    let told = story(
+    let told = outcome(
         r#"
         C 0.000 HEADERS 1
         S 0.010 GOAWAY last=1 INTERNAL_ERROR
@@ -215,7 +215,7 @@ fn grace_expired_is_silent_where_the_goaway_was_an_error() {
 
 #[test]
 fn grace_expired_is_silent_where_all_were_answered() {
-    let told = story(
+    let told = outcome(
         r#"
         C 0.000 HEADERS 1
         S 0.010 GOAWAY last=2147483647 NO_ERROR
@@ -228,7 +228,7 @@ fn grace_expired_is_silent_where_all_were_answered() {
 
 #[test]
 fn abrupt_close_is_silent_where_nothing_was_open() {
-    let told = story(
+    let told = outcome(
         r#"
         C 0.000 HEADERS 1
         S 0.010 ANSWER 1
@@ -240,7 +240,7 @@ fn abrupt_close_is_silent_where_nothing_was_open() {
 
 #[test]
 fn abrupt_close_is_silent_after_a_goaway() {
-    let told = story(
+    let told = outcome(
         r#"
         C 0.000 HEADERS 1
         S 0.010 GOAWAY last=2147483647 NO_ERROR
@@ -255,7 +255,7 @@ fn abrupt_close_is_silent_after_a_goaway() {
 
 #[test]
 fn abrupt_close_fires_on_a_reset() {
-    let told = story(
+    let told = outcome(
         r#"
         C 0.000 HEADERS 1
         S 0.500 TCP_RST
@@ -270,7 +270,7 @@ fn abrupt_close_fires_on_a_reset() {
 #[test]
 fn abrupt_close_is_silent_where_the_client_said_goaway() {
     // The contract asks for a close without any GOAWAY, whoever would have sent it.
-    let told = story(
+    let told = outcome(
         r#"
         C 0.000 HEADERS 1
         C 0.010 GOAWAY last=0 NO_ERROR
@@ -282,7 +282,7 @@ fn abrupt_close_is_silent_where_the_client_said_goaway() {
 
 #[test]
 fn capture_incomplete_fires_on_a_gap() {
-    let told = story(
+    let told = outcome(
         r#"
         C 0.000 HEADERS 1 + DATA 1
         C 0.001 DATA 1 END_STREAM bytes=9 lost
@@ -300,7 +300,7 @@ fn capture_incomplete_fires_on_a_gap() {
 
 #[test]
 fn capture_incomplete_is_silent_where_the_lost_came_again() {
-    let told = story(
+    let told = outcome(
         r#"
         C 0.000 HEADERS 1 + DATA 1
         C 0.001 DATA 1 END_STREAM bytes=9 lost

@@ -1,6 +1,6 @@
 //! Verdicts on answers, resets and closes: the rows of the verdict table, and what crosses what.
 
-use crate::testing::story::calls;
+use crate::testing::scenario::calls;
 
 #[test]
 fn a_call_answered_to_the_end_is_ok() {

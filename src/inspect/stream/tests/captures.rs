@@ -1,6 +1,6 @@
 //! Verdicts where the capture lacks bytes or its beginning.
 
-use crate::testing::story::calls;
+use crate::testing::scenario::calls;
 
 #[test]
 fn an_answer_that_was_not_captured_is_unknown() {

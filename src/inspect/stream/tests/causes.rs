@@ -1,7 +1,7 @@
 //! Rules about why servers and clients ended things: each where it fires, and where it must not.
 
 use crate::inspect::diagnosis::{Confidence, Finding};
-use crate::testing::story::{analysis, story};
+use crate::testing::scenario::{analysis, outcome};
 
 /// The finding of a rule in a story.
 fn finding(rule: &str, text: &str) -> Option<Finding> {
@@ -162,7 +162,7 @@ fn refused_streams_and_their_limit() {
         "{}",
         found.explanation
     );
-    insta::assert_snapshot!(story(text), @r"
+    insta::assert_snapshot!(outcome(text), @r"
     0:1 ok at 0.020 processed=yes grpc=0
     0:3 refused at 0.010 processed=no error=REFUSED_STREAM
     error refused-stream rpcs=0:3
@@ -178,7 +178,7 @@ fn resets_are_grouped_by_side_and_code() {
     "#;
     let found = finding("stream-reset", text).unwrap();
     insta::assert_snapshot!(found.title, @"3 RPCs to 192.0.2.2:50051 reset: 1 by the client with CANCEL, 2 by the server with INTERNAL_ERROR");
-    insta::assert_snapshot!(story(text), @r"
+    insta::assert_snapshot!(outcome(text), @r"
     0:1 reset_by_server at 0.010 processed=maybe error=INTERNAL_ERROR
     0:3 reset_by_server at 0.010 processed=maybe error=INTERNAL_ERROR
     0:5 reset_by_client at 0.020 processed=maybe error=CANCEL

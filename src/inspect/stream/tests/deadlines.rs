@@ -1,6 +1,6 @@
 //! Verdicts on calls with a deadline.
 
-use crate::testing::story::calls;
+use crate::testing::scenario::calls;
 
 #[test]
 fn given_up_at_the_deadline_or_up_to_50_ms_before() {

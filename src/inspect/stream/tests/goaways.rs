@@ -1,6 +1,6 @@
 //! Verdicts on streams that a GOAWAY met.
 
-use crate::testing::story::calls;
+use crate::testing::scenario::calls;
 
 #[test]
 fn beyond_the_last_stream_id_in_flight() {

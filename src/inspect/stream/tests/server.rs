@@ -2,7 +2,7 @@
 
 use crate::inspect::diagnosis::Confidence;
 use crate::inspect::{Cause, Estimate, Inferred};
-use crate::testing::story::analysis;
+use crate::testing::scenario::analysis;
 
 fn inferred(text: &str) -> Inferred {
     let servers = analysis(text).servers;

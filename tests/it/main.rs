@@ -1,0 +1,41 @@
+//! What the crate and the program do, a module a subject, in one binary: what takes long about tests is
+//! linking them.
+//!
+//! Apart are `timeline`, which needs a browser; `live`, which needs network namespaces; and `layers`,
+//! which needs nothing of the crate.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "what is not there fails the test, and figures are for whoever runs it"
+)]
+
+mod bombs;
+mod bounds;
+mod capture_files;
+mod cli;
+mod copies;
+mod corpus_frames;
+mod diagnosis_causes;
+mod diagnosis_wire;
+mod findings;
+mod godebug;
+mod holes;
+mod hostile;
+mod hpack;
+mod http2_frame_cases;
+mod lab;
+mod node;
+mod properties;
+mod real_peer;
+mod retries;
+mod tls;
+mod words;
+mod wrapping;
+
+mod launcher;
+mod shared_material;
+#[path = "../../src/testing/wire.rs"]
+mod wire;
+mod witness;

@@ -1,0 +1,71 @@
+//! The dependency rule, and what else holds for every file: a stage uses only what stands before it.
+//!
+//! In: every file in `src`, parsed. Out: a failure that names file, line and rule. The checker reads
+//! paths, not types: the method of a type above that is called on a value that came from there is
+//! nothing it can see.
+
+#![allow(
+    clippy::indexing_slicing,
+    reason = "a test that indexes wrongly should fail"
+)]
+
+mod check;
+mod homonyms;
+mod known;
+mod names;
+mod rules;
+mod source;
+mod tree;
+mod uses;
+
+mod breaches;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use check::{Breach, check};
+use known::{HOMONYMS, KNOWN, KNOWN_HOMONYMS};
+
+#[test]
+fn every_file_keeps_the_rules() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut paths = Vec::new();
+    collect(&root, &mut paths);
+    paths.sort();
+    assert!(paths.len() > 50, "only {} files found", paths.len());
+    let files: Vec<_> = paths.iter().map(|path| read(&root, path)).collect();
+    let files = files
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()));
+    let broken: Vec<_> = check(files)
+        .into_iter()
+        .filter(|breach| !is_excused(breach))
+        .map(|breach| breach.to_string())
+        .collect();
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+}
+
+fn is_excused(breach: &Breach) -> bool {
+    let Breach { file, what, .. } = breach;
+    let named = |name: &str| what.starts_with(&format!("{name} is defined "));
+    KNOWN.contains(&format!("{file}: {what}").as_str())
+        || HOMONYMS.iter().any(|(name, _)| named(name))
+        || KNOWN_HOMONYMS.iter().any(|name| named(name))
+}
+
+fn read(root: &Path, path: &Path) -> (String, String) {
+    let name = path.strip_prefix(root).expect("it lies below");
+    let name = name.to_str().expect("a plain name").replace('\\', "/");
+    (name, fs::read_to_string(path).expect("a readable file"))
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a readable folder") {
+        let path = entry.expect("a readable entry").path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}

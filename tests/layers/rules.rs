@@ -1,0 +1,171 @@
+//! The rules as tables: which stage, which room of a stage and which crate may be used where.
+
+/// The stages of the library in the order of the data, each with those it may use. `units` is a leaf:
+/// numbers with their units in words. Whoever is not named here is the program itself (`main`, `cli`,
+/// `commands`, `live`), which sees everything and which nothing sees.
+const STAGES: [(&str, &[&str]); 6] = [
+    ("capture", &[]),
+    ("units", &["capture"]),
+    ("decode", &["capture"]),
+    ("inspect", &["capture", "decode", "units"]),
+    ("report", &["capture", "decode", "inspect", "units"]),
+    (
+        "pipeline",
+        &["capture", "decode", "inspect", "report", "units"],
+    ),
+];
+
+/// Modules at the same height of a stage.
+enum Tier {
+    /// They may use each other: leaves that say something together.
+    Together(&'static [&'static str]),
+    /// They may not.
+    Apart(&'static [&'static str]),
+}
+
+use Tier::{Apart, Together};
+
+impl Tier {
+    fn holds(&self, module: &str) -> bool {
+        let (Together(modules) | Apart(modules)) = self;
+        modules.contains(&module)
+    }
+}
+
+/// The modules of each stage, lowest first: a module uses those of lower tiers. Every module must be
+/// here; the stage's own `mod.rs` only declares and re-exports them.
+const ROOMS: [(&str, &[Tier]); 3] = [
+    (
+        "decode",
+        &[
+            Together(&["anomaly", "carrier", "direction", "durations", "limits"]),
+            Apart(&["link"]),
+            Apart(&["tcp"]),
+            Apart(&["tls"]),
+            Apart(&["http2"]),
+            Apart(&["grpc"]),
+            // What the drivers say with what the layers give them.
+            Apart(&["network"]),
+            Apart(&["event"]),
+            Apart(&["capture_quality"]),
+            Apart(&["detect"]),
+            Apart(&["listener"]),
+            Apart(&["connection"]),
+            Apart(&["decoder"]),
+        ],
+    ),
+    (
+        "inspect",
+        &[
+            Apart(&["confidence"]),
+            Apart(&["options"]),
+            Apart(&["stream"]),
+            Apart(&["traffic"]),
+            Apart(&["connection"]),
+            Apart(&["retry"]),
+            Apart(&["peer"]),
+            Apart(&["server"]),
+            Apart(&["diagnosis"]),
+            Apart(&["live"]),
+            Apart(&["report"]),
+            Apart(&["inspector"]),
+        ],
+    ),
+    (
+        "report",
+        &[
+            Together(&[
+                "display_width",
+                "escape",
+                "format",
+                "redact",
+                "units",
+                "words",
+            ]),
+            Apart(&["view"]),
+            Apart(&["explain", "frames", "live", "markdown", "no_http2", "text"]),
+            // The same for machines, frames and live status too; the timeline's page is fed with it.
+            Apart(&["json"]),
+            Apart(&["timeline"]),
+        ],
+    ),
+];
+
+/// Crates that only these files may use.
+const FENCES: [(&str, &[&str]); 14] = [
+    ("pcap", &["capture"]),
+    ("pcap_parser", &["capture"]),
+    ("flate2", &["capture"]),
+    ("zstd", &["capture"]),
+    ("etherparse", &["decode/link"]),
+    ("ring", &["decode/tls"]),
+    ("serde", &["report"]),
+    ("serde_json", &["report", "commands", "main", "live"]),
+    ("clap", &["main", "cli", "commands"]),
+    ("clap_complete", &["main", "cli", "commands"]),
+    ("anyhow", &["main", "cli", "commands", "live"]),
+    ("colored", &["report", "commands"]),
+    ("nix", &["live"]),
+    ("tokio", &["live"]),
+];
+
+/// Whether a module belongs to the library, which knows no command line.
+pub(crate) fn is_library(module: &[String]) -> bool {
+    stage(module).is_some()
+}
+
+/// The rule that a use of `target` in `module` breaks. A target begins with `crate`, or with another
+/// crate's name.
+pub(crate) fn broken_by(module: &[String], target: &[String]) -> Option<String> {
+    let first = target.first()?;
+    if first != "crate" {
+        return beyond_its_fence(module, first);
+    }
+    let (stage, below) = stage(module)?;
+    let used = target.get(1)?;
+    if used == "*" {
+        return Some("hides what it uses: name the parts".to_owned());
+    }
+    if used != stage {
+        let allowed = below.contains(&used.as_str());
+        return (!allowed).then(|| format!("is not below {stage}"));
+    }
+    let (_, tiers) = ROOMS.iter().find(|(name, _)| *name == stage)?;
+    not_below(tiers, stage, module.get(1)?, target.get(2)?)
+}
+
+fn stage(module: &[String]) -> Option<(&'static str, &'static [&'static str])> {
+    let name = module.first()?;
+    STAGES.into_iter().find(|(stage, _)| stage == name)
+}
+
+fn beyond_its_fence(module: &[String], used: &str) -> Option<String> {
+    let (_, allowed) = FENCES.iter().find(|(name, _)| *name == used)?;
+    let here = match module {
+        [] => "main".to_owned(),
+        parts => parts.join("/"),
+    };
+    let inside = |place: &&str| here == **place || here.starts_with(&format!("{place}/"));
+    let fenced = !allowed.iter().any(inside);
+    fenced.then(|| format!("may be used in {} alone", allowed.join(", ")))
+}
+
+fn not_below(tiers: &[Tier], stage: &str, own: &str, used: &str) -> Option<String> {
+    if own == used {
+        return None;
+    }
+    if used == "*" {
+        return Some("hides what it uses: name the parts".to_owned());
+    }
+    let height = |module: &str| tiers.iter().position(|tier| tier.holds(module));
+    let Some(here) = height(own) else {
+        return Some(format!(
+            "is used by {stage}::{own}, which has no place in the order of {stage}"
+        ));
+    };
+    let Some(there) = height(used) else {
+        return Some(format!("has no place in the order of {stage}"));
+    };
+    let together = here == there && matches!(tiers.get(here), Some(Together(_)));
+    (there >= here && !together).then(|| format!("is not below {stage}::{own}"))
+}
