@@ -29,7 +29,7 @@ const STAGES: [(&str, &[&str]); 4] = [
 const LAYERS: [&str; 5] = ["link", "tcp", "tls", "http2", "grpc"];
 
 /// What every layer of `decode` may use: the plain words that events are told in.
-const SHARED_GROUND: [&str; 11] = [
+const SHARED_GROUND: [&str; 13] = [
     "anomaly",
     "carrier",
     "durations",
@@ -39,8 +39,10 @@ const SHARED_GROUND: [&str; 11] = [
     "Carrier",
     "Direction",
     "Durations",
+    "PerSide",
     "StreamPart",
     "TlsRecordSpan",
+    "keep_longest",
 ];
 
 /// Crates that only these files may use.
