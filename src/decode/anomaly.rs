@@ -40,7 +40,7 @@ impl Layer {
 /// One oddity. Equal ones on a connection are counted, not repeated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Anomaly {
-    /// Who noticed.
+    /// The layer that noticed it.
     pub layer: Layer,
     /// What was odd and how decoding went on, as a sentence without a full stop.
     pub text: String,
@@ -78,7 +78,7 @@ pub struct Anomalies {
 }
 
 impl Anomalies {
-    /// Notes one.
+    /// Notes one; an equal one of the same connection is counted instead.
     pub fn note(
         &mut self,
         layer: Layer,

@@ -1,4 +1,7 @@
-//! What was odd about how the capture was made, over all of its connections: told once.
+//! What was odd about how the capture was made, over all of its connections.
+//!
+//! In: packets' stamps, and connections that are over. Out: at most one [`Anomaly`](super::anomaly::Anomaly)
+//! of each kind, once the capture has ended.
 
 use super::anomaly::{Anomalies, Layer};
 use super::tcp::Flow;
@@ -49,7 +52,7 @@ impl CaptureQuality {
         self.first_shared = earlier(self.first_shared, duplicates.elsewhere);
     }
 
-    /// Says what was found.
+    /// Emits what was found.
     pub(super) fn note(self, anomalies: &mut Anomalies) {
         if self.behind > 0 {
             let packets = match self.behind {

@@ -12,7 +12,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// The other way.
+    /// The way that the other side sends.
     #[must_use]
     pub const fn reverse(self) -> Self {
         match self {
@@ -21,7 +21,7 @@ impl Direction {
         }
     }
 
-    /// `c2s` or `s2c`.
+    /// `c2s` or `s2c`, as machine-readable output has it.
     #[must_use]
     pub const fn short(self) -> &'static str {
         match self {

@@ -1,7 +1,7 @@
 //! gRPC over HTTP/2: messages, status and deadline (grpc/grpc, doc/PROTOCOL-HTTP2.md).
 //!
 //! In: the bytes of one direction of one stream's DATA, and header values. Out: how many messages,
-//! how large; what status; what deadline. What never happens here: keeping a message.
+//! how large; what status; what deadline. Messages are counted, never kept.
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
-//! What a connection shows of the network below it.
+//! What a connection shows of the network path below it.
 //!
-//! In: the [`PathStats`] of both sides. Out: figures of the whole path. What never happens here: blame.
+//! In: the [`PathStats`] of both sides. Out: figures of the whole path.
 
 use super::tcp::{AckSilence, PathStats, Reset};
 use super::{Direction, PerSide};
@@ -11,14 +11,14 @@ use crate::capture::{Stamp, TimeDelta};
 pub struct NetworkPath {
     /// How well each side's bytes did.
     pub sides: PerSide<PathStats>,
-    /// The connection's last segment.
+    /// Where the connection's last segment was seen.
     pub last_seen: Stamp,
 }
 
 /// A round trip over the whole path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RoundTrip {
-    /// The shortest.
+    /// The shortest that was seen.
     pub least: TimeDelta,
     /// About the middle one.
     pub median: TimeDelta,

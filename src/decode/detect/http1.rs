@@ -12,7 +12,7 @@ pub(super) enum Upgrade {
     Pending,
     /// HTTP/1, and it stays that.
     Refused,
-    /// No HTTP/1 request.
+    /// The client's bytes are no HTTP/1 request.
     NotHttp1,
 }
 

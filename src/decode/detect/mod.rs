@@ -1,7 +1,6 @@
-//! What a connection opens with: enough of its first bytes to tell HTTP/2 from the rest.
+//! Which protocol a connection speaks, by its first bytes.
 //!
-//! In: the first bytes of both sides. Out: a [`Detection`]. What never happens here: keeping a
-//! connection in doubt for ever; the caller bounds the bytes.
+//! In: the first bytes of both sides, as many as the caller chooses to keep. Out: a [`Detection`].
 
 mod http1;
 mod proxy;
@@ -30,22 +29,22 @@ pub struct Prefix<'a> {
 /// What the first bytes say.
 #[derive(Clone, Debug)]
 pub enum Detection {
-    /// Nothing yet.
+    /// Too few bytes to tell.
     Undecided,
-    /// HTTP/2.
+    /// HTTP/2, by its preface, an upgrade or convincing frames.
     Http2(Http2),
     /// TLS, begun by `client`.
     Tls {
-        /// Who sent the hello.
+        /// The side that sent the ClientHello.
         client: Side,
-        /// What it offered.
+        /// What its ClientHello offered.
         hello: ClientHello,
     },
     /// TLS whose handshake was not captured.
     TlsUnderWay,
     /// HTTP/1.x, and no upgrade.
     Http1,
-    /// Nothing known here.
+    /// None of these protocols.
     Other,
 }
 
@@ -75,7 +74,7 @@ impl Http2 {
     }
 }
 
-/// Judges the first bytes of the first and the second side.
+/// Detects the protocol by the first bytes of the first and the second side.
 #[must_use]
 pub fn detect(sides: [Prefix<'_>; 2]) -> Detection {
     let [first, second] = sides;

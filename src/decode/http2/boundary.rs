@@ -1,8 +1,8 @@
 //! Finding a frame boundary where none is known: after a gap, or where the capture begins.
 //!
 //! In: bytes of one direction. Out: the offset of a frame header, if a chain of headers that HTTP/2
-//! allows leads from there to the end of the bytes. What never happens here: a guess from a single
-//! header in the middle of a segment.
+//! allows leads from there to the end of the bytes. A single header in the middle of a segment
+//! convinces nobody.
 
 use super::frame::{Flags, FrameHeader, FrameType, StreamId};
 

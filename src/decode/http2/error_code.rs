@@ -7,13 +7,13 @@ use std::fmt;
 pub struct ErrorCode(pub u32);
 
 impl ErrorCode {
-    /// The graceful end.
+    /// No error: a connection or stream ends gracefully.
     pub const NO_ERROR: Self = Self(0x0);
-    /// Unspecific protocol error.
+    /// The peer broke the protocol in a way that no other code names.
     pub const PROTOCOL_ERROR: Self = Self(0x1);
     /// Not processed at all: safe to retry (RFC 9113, section 8.7).
     pub const REFUSED_STREAM: Self = Self(0x7);
-    /// No longer needed.
+    /// The sender no longer needs the stream.
     pub const CANCEL: Self = Self(0x8);
     /// The peer generates excessive load.
     pub const ENHANCE_YOUR_CALM: Self = Self(0xb);

@@ -14,7 +14,7 @@ use crate::decode::Direction;
 pub struct StreamId(pub u32);
 
 impl StreamId {
-    /// The connection itself.
+    /// Stream 0, the connection itself.
     pub const CONNECTION: Self = Self(0);
     /// 2^31-1: as a GOAWAY's last stream id it announces and condemns nothing.
     pub const MAX: Self = Self(0x7fff_ffff);
@@ -148,13 +148,13 @@ impl Flags {
 pub struct FrameHeader {
     /// Length of the payload in bytes, padding included.
     pub length: u32,
-    /// Type.
+    /// What the frame is, such as HEADERS.
     pub kind: FrameType,
-    /// Flags.
+    /// Its flags, whose meaning depends on the type.
     pub flags: Flags,
     /// The reserved bit; an honest peer sends it unset.
     pub reserved: bool,
-    /// Stream.
+    /// The stream it belongs to.
     pub stream: StreamId,
 }
 
@@ -162,7 +162,7 @@ impl FrameHeader {
     /// Its length in bytes.
     pub const LENGTH: usize = 9;
 
-    /// Reads a header.
+    /// Reads a header; every nine bytes are one.
     #[must_use]
     pub fn parse(bytes: &[u8; Self::LENGTH]) -> Self {
         let [l0, l1, l2, kind, flags, s0, s1, s2, s3] = *bytes;
@@ -198,23 +198,23 @@ pub enum Payload<'a> {
         /// The first bytes of it, as far as kept and captured.
         prefix: &'a [u8],
     },
-    /// HEADERS.
+    /// HEADERS (RFC 9113, section 6.2).
     Headers {
         /// Its priority fields, where it has them.
         priority: Option<Priority>,
         /// The decoded block, on the frame that ends it.
         block: Option<&'a HeaderBlock>,
     },
-    /// PRIORITY.
+    /// PRIORITY (RFC 9113, section 6.3).
     Priority(Priority),
-    /// RST_STREAM.
+    /// RST_STREAM (RFC 9113, section 6.4).
     ResetStream {
-        /// Why.
+        /// Why its sender ended the stream.
         error: ErrorCode,
     },
     /// SETTINGS; empty on an acknowledgement.
     Settings(Settings<'a>),
-    /// PUSH_PROMISE.
+    /// PUSH_PROMISE (RFC 9113, section 6.6).
     PushPromise {
         /// The stream the promised answer will come on.
         promised: StreamId,
@@ -223,21 +223,21 @@ pub enum Payload<'a> {
     },
     /// PING and its acknowledgement.
     Ping([u8; 8]),
-    /// GOAWAY.
+    /// GOAWAY (RFC 9113, section 6.8).
     GoAway {
         /// The highest stream its sender may have processed.
         last_stream_id: StreamId,
-        /// Why.
+        /// Why its sender ends the connection.
         error: ErrorCode,
         /// Opaque bytes for humans.
         debug_data: &'a [u8],
     },
-    /// WINDOW_UPDATE.
+    /// WINDOW_UPDATE (RFC 9113, section 6.9).
     WindowUpdate {
         /// Bytes more that its receiver may send.
         increment: u32,
     },
-    /// CONTINUATION.
+    /// CONTINUATION (RFC 9113, section 6.10).
     Continuation {
         /// The decoded block, on the frame that ends it.
         block: Option<EndedBlock<'a>>,
@@ -255,7 +255,7 @@ pub struct EndedBlock<'a> {
     pub kind: FrameType,
     /// That frame's flags: END_STREAM takes effect with the block.
     pub flags: Flags,
-    /// The decoded block.
+    /// The decoded block, of all its frames.
     pub block: &'a HeaderBlock,
 }
 
@@ -288,15 +288,15 @@ impl Malformation {
 /// One frame, where it was seen and what it says.
 #[derive(Clone, Debug)]
 pub struct Frame<'a> {
-    /// Who sent it.
+    /// Which way it went.
     pub direction: Direction,
-    /// Its header.
+    /// The nine bytes that it begins with.
     pub header: FrameHeader,
-    /// Its payload.
+    /// What is behind the header, as far as it can be read.
     pub payload: Payload<'a>,
     /// What first carried its first byte.
     pub began: Carrier,
-    /// What completed it.
+    /// What carried its last byte, or the end of the TLS record that its last byte was in.
     pub completed: Carrier,
     /// Its place in the sender's TCP stream, header included; of a frame that was encrypted the
     /// place of the records that carried it.

@@ -1,45 +1,45 @@
-//! What a [`FrameReader`](super::FrameReader) gives.
+//! What a [`FrameReader`](super::FrameReader) emits.
 
 use super::frame::{Frame, StreamId};
 use super::hpack;
 use crate::decode::Carrier;
 
-/// What a reader gives.
+/// What a reader makes of the next part of a stream.
 #[derive(Debug)]
 pub enum ReaderItem<'a> {
-    /// A frame, complete.
+    /// A frame that is complete or will never be.
     Frame(Frame<'a>),
     /// A part of a DATA frame's payload, padding left out, as it passes.
     Data {
-        /// Its stream.
+        /// The stream it belongs to.
         stream: StreamId,
-        /// The bytes.
+        /// The bytes; never empty.
         bytes: &'a [u8],
     },
     /// A part of a DATA frame's payload that was not captured.
     DataMissing {
-        /// Its stream.
+        /// The stream it belongs to.
         stream: StreamId,
-        /// How many bytes.
+        /// Its length in bytes.
         length: u64,
     },
     /// The reader no longer knows where frames begin.
     Lost {
-        /// Why.
+        /// What made it lose them.
         cause: Loss,
-        /// Where.
+        /// What carried the first byte that cannot be placed.
         carrier: Carrier,
     },
     /// A boundary was found again after [`ReaderItem::Lost`].
     Found {
-        /// Where.
+        /// What carried the boundary.
         carrier: Carrier,
     },
     /// A header block could not be read; header values may be unknown from here on.
     Undecodable {
         /// What was wrong with it.
         fault: hpack::Fault,
-        /// Where.
+        /// What completed the block.
         carrier: Carrier,
     },
 }

@@ -1,8 +1,7 @@
 //! Payload bytes to what they say.
 //!
 //! In: a frame's header and its whole payload. Out: a [`Payload`], or where it holds a part of a
-//! header block, that [`HeaderBlockFragment`]. What never happens here: decoding header blocks, which takes
-//! the state of a direction.
+//! header block, that [`HeaderBlockFragment`]; decoding the block takes the state of a direction.
 
 use super::error_code::ErrorCode;
 use super::frame::{Flags, FrameHeader, FrameType, Malformation, Payload, Priority, StreamId};

@@ -1,6 +1,7 @@
 //! A packet to the TCP segment in it: link layers, VLAN tags, tunnels, IP and its fragments.
 //!
-//! In: one [`Packet`] after the other. Out: its [`Segment`], or by name what was found instead.
+//! In: one [`Packet`] after the other. Out: its [`Segment`], or a [`Stop`] that names what was
+//! found instead.
 //! Headers are peeled one at a time, each telling what the bytes behind it are:
 //!
 //! ```text
@@ -15,9 +16,9 @@
 //!                      │     TCP ─► Segment
 //! ```
 //!
-//! What never happens here: a checksum verified (offloading leaves them wrong on the sending host),
-//! link-layer padding taken for payload, a tunnel believed for its port alone, and, but for
-//! fragments, an allocation or state kept from packet to packet.
+//! Checksums are not verified: offloading leaves them wrong on the sending host. Link-layer padding is
+//! no payload, and no tunnel is believed for its port alone. But for fragments nothing is allocated,
+//! and no state is kept from packet to packet.
 
 mod ethernet;
 mod fragment;
@@ -120,7 +121,7 @@ impl Memory {
                     captured: buffer,
                     length,
                 },
-                around: around,
+                around,
             };
             match layer.descend(stamp)? {
                 Innermost::Segment(segment) => return Ok(segment),

@@ -1,8 +1,8 @@
 //! Fragments to the IP packets they were cut from (RFC 791, section 3.2; RFC 8200, section 4.5).
 //!
 //! In: fragments in capture order, each with its network and time. Out: the whole packet, at the
-//! fragment that completes it. What never happens here: growth beyond the bounds below, and a packet
-//! made of fragments that contradict each other.
+//! fragment that completes it. What waits is bounded, and fragments that contradict each other never
+//! make a packet.
 
 use std::collections::BTreeMap;
 

@@ -11,11 +11,11 @@ pub struct TcpFlags(pub u8);
 impl TcpFlags {
     /// No more data from the sender.
     pub const FIN: Self = Self(0x01);
-    /// Synchronise sequence numbers.
+    /// Opens a connection: synchronise sequence numbers.
     pub const SYN: Self = Self(0x02);
-    /// Reset the connection.
+    /// Ends the connection at once.
     pub const RST: Self = Self(0x04);
-    /// Push.
+    /// The receiver is to pass on what it has.
     pub const PSH: Self = Self(0x08);
     /// The acknowledgement number counts.
     pub const ACK: Self = Self(0x10);
@@ -32,9 +32,9 @@ impl TcpFlags {
 pub struct Segment<'a> {
     /// Which packet carried it.
     pub stamp: Stamp,
-    /// The sender.
+    /// The sender's address and port.
     pub source: SocketAddr,
-    /// The receiver.
+    /// The receiver's address and port.
     pub destination: SocketAddr,
     /// Which network the addresses belong to: 0 without VLAN tags or tunnels, else a value that
     /// differs where the tags or tunnel identifiers differ. Equal addresses in two scopes are two
@@ -47,7 +47,7 @@ pub struct Segment<'a> {
     pub sequence: u32,
     /// Acknowledgement number, where the ACK bit is set.
     pub acknowledgement: Option<u32>,
-    /// Control bits.
+    /// The control bits: SYN, ACK, FIN, RST and so on.
     pub flags: TcpFlags,
     /// Window as sent, unscaled.
     pub window: u16,

@@ -1,4 +1,4 @@
-//! What a packet turned out to hold, each alternative with the name that a report counts it by.
+//! Why a packet gives no TCP segment, each reason with the name that a report counts it by.
 
 use std::fmt;
 
@@ -9,19 +9,19 @@ use crate::capture::LinkType;
 /// Displayed with its number where it has one, so that the report names what to look up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Other {
-    /// A UDP datagram.
+    /// A UDP datagram that is no known tunnel.
     Udp,
-    /// ICMP or ICMPv6.
+    /// An ICMP or ICMPv6 message.
     Icmp,
     /// Another protocol over IP, by its number in the IANA registry.
     IpProtocol(u8),
     /// A fragment of an IP packet without the others.
     Fragment,
-    /// Packets within packets.
+    /// Packets within packets that cannot be opened.
     Tunnel(Tunnel),
-    /// Address resolution.
+    /// An address resolution packet (RFC 826).
     Arp,
-    /// Another EtherType.
+    /// A frame of another EtherType, by its number in the IANA registry.
     EtherType(u16),
     /// An IEEE 802.3 frame: a length where Ethernet II has its EtherType.
     LengthFrame,

@@ -2,7 +2,7 @@
 //!
 //! In: pieces of the byte stream at their positions. Out: [`Chunk`]s, each byte once and in order,
 //! with what first carried it. In-order bytes are passed on where they lie; only what came too
-//! early is copied. What never happens here: guessing the content of a gap.
+//! early is copied.
 //!
 //! Where two copies of a byte differ the one captured first counts, as it is the one its receiver
 //! most likely kept.
@@ -13,7 +13,7 @@ use super::sequence::ORIGIN;
 use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::{Carrier, StreamPart};
 
-/// Bytes held behind a hole before the hole is given up. Above the 3 MiB that a fast path with
+/// Bytes held behind a hole before the hole is skipped. Above the 3 MiB that a fast path with
 /// default Linux buffers keeps in flight, so that a retransmission still finds its hole.
 pub const MAX_HELD_BYTES: usize = 4 << 20;
 
@@ -24,7 +24,7 @@ const HELD_OVERHEAD: usize = 192;
 /// What the first node of the tree takes, however few pieces it has.
 const FIRST_NODE: usize = 1_024;
 
-/// How many pieces may follow an acknowledged hole before it is given up. The receiver has the
+/// How many pieces may follow an acknowledged hole before it is skipped. The receiver has the
 /// bytes, so only a capture that shows packets out of order can still bring them; such disorder
 /// spans a few packets.
 const PATIENCE_PIECES: u32 = 64;
@@ -50,14 +50,14 @@ pub enum Chunk<'a> {
         position: u64,
         /// The bytes; never empty.
         data: &'a [u8],
-        /// What carried them.
+        /// The segment that first carried them.
         carrier: Carrier,
     },
     /// Bytes that the capture does not hold.
     Gap {
         /// Position of the first one.
         position: u64,
-        /// How many.
+        /// How many; at least one.
         length: u64,
         /// What showed that they are missing.
         carrier: Carrier,
@@ -96,11 +96,11 @@ impl<'a> From<Chunk<'a>> for StreamPart<'a> {
 pub struct SegmentData<'a> {
     /// Position of its first byte.
     pub position: u64,
-    /// The captured bytes.
+    /// The bytes of it that were captured.
     pub data: &'a [u8],
     /// How many bytes were on the wire: more than `data` holds where the snap length cut them.
     pub length: u64,
-    /// The segment.
+    /// The segment that carried it.
     pub carrier: Carrier,
     /// Whether it is known to have been sent again, although it comes in order.
     pub sent_again: bool,
@@ -236,7 +236,7 @@ impl Assembler {
             .hole
             .is_some_and(|hole| piece.carrier.stamp.time - hole.since > RETRANSMISSION);
         if outlived || self.held_bytes > MAX_HELD_BYTES {
-            self.give_up(sink);
+            self.skip_hole(sink);
         }
     }
 
@@ -261,7 +261,7 @@ impl Assembler {
         });
         patience.pieces += 1;
         if patience.pieces > PATIENCE_PIECES || now - patience.since > PATIENCE {
-            self.give_up(sink);
+            self.skip_hole(sink);
         }
     }
 
@@ -273,7 +273,7 @@ impl Assembler {
         shown_by: Carrier,
         sink: &mut impl FnMut(Chunk<'_>),
     ) {
-        self.give_up_all(sink);
+        self.skip_all_holes(sink);
         if let Some(end) = end.filter(|end| self.begun && *end > self.next) {
             self.skip_to(end, shown_by, sink);
         }
@@ -289,9 +289,9 @@ impl Assembler {
     }
 
     /// Declares every hole a gap.
-    pub fn give_up_all(&mut self, sink: &mut impl FnMut(Chunk<'_>)) {
+    pub fn skip_all_holes(&mut self, sink: &mut impl FnMut(Chunk<'_>)) {
         while !self.held.is_empty() {
-            self.give_up(sink);
+            self.skip_hole(sink);
         }
     }
 
@@ -407,7 +407,7 @@ impl Assembler {
     }
 
     /// Declares the lowest hole a gap.
-    fn give_up(&mut self, sink: &mut impl FnMut(Chunk<'_>)) {
+    fn skip_hole(&mut self, sink: &mut impl FnMut(Chunk<'_>)) {
         if let Some((position, held)) = self.held.first_key_value() {
             let (position, carrier) = (*position, held.carrier);
             self.skip_to(position, carrier, sink);

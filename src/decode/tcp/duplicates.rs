@@ -1,9 +1,8 @@
 //! Duplicates: segments that were captured more than once, and that were sent once.
 //!
 //! In: the segments of a connection, both ways. Out: which of them the capture has shown before, so
-//! that they are left out as if never captured. What never happens here: a copy taken for a
-//! retransmission because it came late, or a retransmission for a copy because it came soon, where
-//! their sender marked them.
+//! that they are left out as if never captured. Where their sender marked them, time decides nothing:
+//! a copy may come late, and a retransmission soon.
 //!
 //! ```text
 //!   client ── eth0 ── bridge ── veth ── server      capture on `any`: each segment three times
@@ -62,7 +61,7 @@ const MAX_ELSEWHERE: usize = 64;
 /// What was left out of a connection because it had been captured before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DuplicateStats {
-    /// Segments captured again.
+    /// How many segments were captured again.
     pub segments: u64,
     /// The first of them.
     pub first: Option<Stamp>,

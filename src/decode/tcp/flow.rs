@@ -20,7 +20,7 @@ use crate::decode::link::{Segment, TcpFlags};
 /// A moment after which nothing is waited for.
 const NEVER: Timestamp = Timestamp::from_nanos(i64::MAX);
 
-/// One TCP connection.
+/// One TCP connection, from its first segment to its end.
 #[derive(Debug)]
 pub struct Flow {
     /// Wireshark's `tcp.stream`.
@@ -57,13 +57,13 @@ impl Flow {
         }
     }
 
-    /// Wireshark's `tcp.stream` index.
+    /// The how many-th connection of the capture it is, from 0: Wireshark's `tcp.stream`.
     #[must_use]
     pub const fn index(&self) -> u32 {
         self.index
     }
 
-    /// A side's address.
+    /// A side's IP address and port.
     #[must_use]
     pub fn address(&self, side: Side) -> SocketAddr {
         self.addresses[side]
@@ -75,7 +75,7 @@ impl Flow {
         self.opened_by
     }
 
-    /// The first SYN.
+    /// Where the first SYN was seen, if it was captured.
     #[must_use]
     pub const fn opened(&self) -> Option<Stamp> {
         self.opened
@@ -335,7 +335,7 @@ impl Flow {
     fn measure(&mut self, from: Side, segment: &Segment<'_>) {
         let path_stats = &mut self.halves[from].path_stats;
         if !segment.flags.contains(TcpFlags::RST) {
-            path_stats.heard(segment.hop_limit, segment.window, segment.stamp);
+            path_stats.saw_segment(segment.hop_limit, segment.window, segment.stamp);
             return;
         }
         path_stats.sent_reset(segment.hop_limit, segment.stamp);

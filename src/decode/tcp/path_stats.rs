@@ -1,8 +1,8 @@
 //! How well one side's bytes got across: what tells a bad network from a bad peer.
 //!
 //! In: what that side sent and what was acknowledged, as [`Flow`](super::Flow) sees it. Out: counts,
-//! times and the packets to cite. What never happens here: a guess at what happened beyond the point
-//! of capture. A time is always one between two captured packets.
+//! times and the packets to cite. A time is always one between two captured packets, never a guess at
+//! what happened beyond the point of capture.
 //!
 //! ```text
 //!   client ----------- capture ---------------------------- server
@@ -41,7 +41,7 @@ pub struct AckSilence {
 /// A RST, and whether its sender's own kernel can have sent it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reset {
-    /// The segment.
+    /// Where the segment was seen.
     pub stamp: Stamp,
     /// Its time to live or hop limit.
     pub hop_limit: u8,
@@ -73,11 +73,11 @@ pub struct PathStats {
     pub round_trips: Durations,
     /// How often this side's receive window closed.
     pub zero_windows: u64,
-    /// The first time.
+    /// The segment that closed it first.
     pub first_zero_window: Option<Stamp>,
     /// The longest times in which this side's data went unacknowledged, in order of time.
     pub silences: Vec<AckSilence>,
-    /// Its first RST.
+    /// The first RST in this side's name.
     pub reset: Option<Reset>,
     hop_limits: Option<(u8, u8)>,
     window_closed: bool,
@@ -126,8 +126,8 @@ impl PathStats {
         self.waiting = (upto < highest).then_some(stamp);
     }
 
-    /// What every segment of this side tells.
-    pub(super) fn heard(&mut self, hop_limit: u8, window: u16, stamp: Stamp) {
+    /// Every segment that this side sent and the capture shows.
+    pub(super) fn saw_segment(&mut self, hop_limit: u8, window: u16, stamp: Stamp) {
         let (least, most) = self.hop_limits.unwrap_or((hop_limit, hop_limit));
         self.hop_limits = Some((least.min(hop_limit), most.max(hop_limit)));
         let closed = window == 0;
@@ -245,11 +245,11 @@ mod tests {
     #[test]
     fn a_reset_with_another_hop_limit_is_foreign() {
         let mut path_stats = PathStats::default();
-        path_stats.heard(64, 100, at(0));
+        path_stats.saw_segment(64, 100, at(0));
         path_stats.sent_reset(61, at(1));
         assert!(path_stats.reset.unwrap().is_foreign());
         let mut own = PathStats::default();
-        own.heard(64, 100, at(0));
+        own.saw_segment(64, 100, at(0));
         own.sent_reset(64, at(1));
         assert!(!own.reset.unwrap().is_foreign());
     }
@@ -258,7 +258,7 @@ mod tests {
     fn a_window_that_stays_closed_closed_once() {
         let mut path_stats = PathStats::default();
         for window in [10, 0, 0, 5, 0] {
-            path_stats.heard(64, window, at(0));
+            path_stats.saw_segment(64, window, at(0));
         }
         assert_eq!(path_stats.zero_windows, 2);
     }

@@ -1,8 +1,8 @@
 //! Segments that were captured before what must have come before them.
 //!
 //! In: segments in capture order. Out: each once what its sender had sent before it, and what it
-//! acknowledges, has passed, or patience is spent. What never happens here: a look at the clock of
-//! the capture to tell which of two segments was first. Captures of several queues or interfaces show
+//! acknowledges, has passed, or patience is spent. The clock of the capture does not decide which of two
+//! segments was first: captures of several queues or interfaces show
 //! packets in an order that is off by milliseconds, with stamps that are off as well; sequence and
 //! acknowledgement numbers are never off.
 //!
@@ -173,8 +173,8 @@ impl ReorderQueue {
         )
     }
 
-    /// Gives up waiting for what the segment that waited longest lacks.
-    pub(super) fn give_up(&mut self, awaited: impl Fn(Side, &Segment<'_>) -> Awaited) {
+    /// Waits no more for what the segment that waited longest lacks.
+    pub(super) fn stop_awaiting(&mut self, awaited: impl Fn(Side, &Segment<'_>) -> Awaited) {
         let Some(first) = self.waiting.first() else {
             return;
         };

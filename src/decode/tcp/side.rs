@@ -12,7 +12,7 @@ pub enum Side {
 }
 
 impl Side {
-    /// The other end.
+    /// The other one of the two.
     #[must_use]
     pub const fn peer(self) -> Self {
         match self {

@@ -10,7 +10,7 @@ use crate::decode::Carrier;
 pub enum Ending {
     /// FIN: in order, after all of its bytes.
     Fin,
-    /// RST: at once.
+    /// RST: at once, whatever is under way.
     Rst,
 }
 
@@ -22,9 +22,9 @@ pub type Signal<'a> = SignalOf<Chunk<'a>>;
 pub enum SignalOf<C> {
     /// The next part of what `from` sent.
     Chunk {
-        /// The sender.
+        /// The side that sent it.
         from: Side,
-        /// The part.
+        /// Bytes, or what is missing of them.
         chunk: C,
     },
     /// `by` has received more of the other's bytes than it had acknowledged before.

@@ -1,8 +1,7 @@
 //! The flow table: which segment belongs to which connection.
 //!
-//! In: segments. Out: what they brought, with their connection's attachment. What never happens here:
-//! growing unasked; how many connections stay, and what they may hold, is for the caller to say, and
-//! whom that costs is for [`bounds`].
+//! In: segments. Out: what they brought, with their connection's attachment. How many connections stay,
+//! and what they may hold, is for the caller to say; whom that costs is for [`bounds`].
 
 mod bounds;
 
@@ -40,7 +39,7 @@ const DISORDER: TimeDelta = TimeDelta::from_millis(100);
 /// All connections of a capture, each with an attachment for the stage above.
 #[derive(Debug)]
 pub struct Flows<T> {
-    /// The current connection of each pair of addresses; `None` once it is finished and let go.
+    /// The current connection of each pair of addresses; `None` once it is finished and gone.
     slots: FxHashMap<FlowKey, Option<FlowSlot>>,
     entries: Vec<Option<FlowEntry<T>>>,
     free: Vec<FlowSlot>,
@@ -70,10 +69,10 @@ struct FlowEntry<T> {
     flow: Flow,
     attachment: T,
     over: bool,
-    /// What it holds, in bytes, as [`Flows::charge`] was told last.
+    /// What it holds, in bytes, as [`Flows::charge`] was given last.
     held: usize,
     /// The how many-th segment of all was its last one: times can be false.
-    heard: u64,
+    last_segment: u64,
 }
 
 impl<T> FlowEntry<T> {
@@ -151,14 +150,14 @@ impl<T: Default> Flows<T> {
             aliases,
             flow,
             attachment,
-            heard,
+            last_segment,
             ..
         } = entry;
-        *heard = self.segments;
-        let tell = &mut |signal: Signal<'_>| sink(attachment, signal);
+        *last_segment = self.segments;
+        let emit = &mut |signal: Signal<'_>| sink(attachment, signal);
         let fresh = match aliases.as_slice() {
-            [] => flow.push(segment, tell),
-            aliases => flow.push(&as_first_seen(segment, aliases, flow), tell),
+            [] => flow.push(segment, emit),
+            aliases => flow.push(&as_first_seen(segment, aliases, flow), emit),
         };
         if !fresh {
             return None;
@@ -273,7 +272,7 @@ impl<T: Default> Flows<T> {
         let key = FlowKey::of(segment);
         match self.slots.get(&key) {
             Some(Some(slot)) => return Some(*slot),
-            // A stray packet of a connection that is finished and let go.
+            // A stray packet of a connection that is finished and gone.
             Some(None) if !opens(segment) => return None,
             _ => {}
         }
@@ -293,7 +292,7 @@ impl<T: Default> Flows<T> {
             attachment: T::default(),
             over: false,
             held: 0,
-            heard: self.segments,
+            last_segment: self.segments,
         });
         let slot = match self.free.pop() {
             Some(slot) => {

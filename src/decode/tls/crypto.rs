@@ -1,7 +1,7 @@
 //! All of the cryptography: keys from secrets, and records opened with them.
 //!
-//! In: a secret and a suite, or a protected record. Out: keys, or what the record protected. What
-//! never happens here: bytes given out that the key's tag does not prove.
+//! In: a secret and a suite, or a protected record. Out: keys, or what the record protected, if its tag
+//! proves it.
 
 use std::fmt;
 

@@ -1,7 +1,6 @@
 //! What a side says in the clear before its records are protected.
 //!
-//! In: the first bytes of a side, from its first one to a gap. Out: the ServerHello, an alert. What
-//! never happens here: a guess behind a gap.
+//! In: the first bytes of a side, from its first one to a gap. Out: the ServerHello, an alert.
 
 use super::alert::Alert;
 use super::hello::{SERVER_HELLO, ServerHello, split_message};

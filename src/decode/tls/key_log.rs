@@ -1,7 +1,7 @@
 //! Key logs: the secrets that peers wrote down, as `SSLKEYLOGFILE` has them.
 //!
-//! In: the text of an NSS key log. Out: the secrets of a connection by its client random. What never
-//! happens here: I/O, or a secret in any output; `Debug` says how many there are.
+//! In: the text of an NSS key log. Out: the secrets of a connection by its client random. No secret is
+//! ever in an output: `Debug` says how many there are.
 
 use std::fmt;
 

@@ -5,9 +5,8 @@
 //! ```
 //!
 //! In: the parts of both directions' streams and a [`KeyLog`]. Out: the parts of what was protected, each
-//! with the place of its record on the line of TCP positions. Cryptography stands in `crypto` alone,
-//! which the feature `tls` brings; hellos and alerts are read without it. What never happens here:
-//! I/O, a check of certificates, a secret printed.
+//! with the place of its record in the TCP stream. Cryptography stands in `crypto` alone, which the
+//! feature `tls` brings; hellos and alerts are read without it. Certificates are not checked.
 
 mod alert;
 mod cipher_suite;

@@ -2,7 +2,7 @@
 //!
 //! In: protected records in order, and how much was lost between them. Out: what they protected. A
 //! record does not say its number, nor which of a direction's keys protects it; both are found by
-//! trying, and the tag proves them. What never happens here: a number guessed without that proof.
+//! trying, and the tag proves them.
 //!
 //! ```text
 //! TLS 1.2   (in the clear) --ChangeCipherSpec--> data

@@ -3,7 +3,7 @@
 //! In: the parts of the TCP stream. Out: [`Part`]s: records, each with what carried it, and what was
 //! lost between them. Where the next record begins after a gap is not known unless the gap lies inside
 //! one whose header was read. Then every offset that looks like a header is tried, and only a record
-//! that opens is believed. What never happens here: cryptography; the caller says what opens.
+//! that opens is believed; the caller says what opens.
 //!
 //! ```text
 //!            +--- gap inside a record ---> Skip --- its end ---+

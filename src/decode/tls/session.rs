@@ -1,8 +1,7 @@
 //! Both directions of a TLS connection whose secrets are known.
 //!
 //! In: the parts of its TCP streams, from the first byte on. Out: [`TlsOutput`]s: the text that its
-//! records protect, alerts, and what was odd. What never happens here: text of another protocol
-//! judged; whether it is HTTP/2 is for the caller to see.
+//! records protect, alerts, and what was odd. Whether the text is HTTP/2 is for the caller to see.
 
 use super::Facts;
 use super::alert::Alert;
@@ -56,7 +55,7 @@ pub(in crate::decode) struct Session {
     version: Version,
 }
 
-/// One direction.
+/// What one side sends: its records, its keys, and what became of them.
 #[derive(Debug)]
 struct TlsDirection {
     records: RecordReader,
@@ -75,7 +74,7 @@ struct TlsDirection {
 }
 
 impl<'a> Hellos<'a> {
-    /// What they say.
+    /// What both say of the connection.
     pub(in crate::decode) fn facts(self) -> Facts {
         Facts {
             version: Some(self.server.version),

@@ -7,9 +7,9 @@ use std::fmt;
 pub struct Version(pub u16);
 
 impl Version {
-    /// RFC 5246.
+    /// TLS 1.2 (RFC 5246).
     pub const TLS_1_2: Self = Self(0x0303);
-    /// RFC 8446.
+    /// TLS 1.3 (RFC 8446).
     pub const TLS_1_3: Self = Self(0x0304);
 }
 

@@ -81,12 +81,7 @@ impl FrameFormat for AllForms {
         self.log.data_bytes()
     }
 
-    fn write(
-        &self,
-        frame: &Frame<'_>,
-        context: &FrameContext,
-        _: &mut Vec<u8>,
-    ) -> io::Result<()> {
+    fn write(&self, frame: &Frame<'_>, context: &FrameContext, _: &mut Vec<u8>) -> io::Result<()> {
         let mut lines = Vec::new();
         self.text.write(frame, context, &mut lines)?;
         self.log.write(frame, context, &mut lines)?;

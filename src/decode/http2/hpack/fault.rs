@@ -6,7 +6,7 @@
 pub struct Fault {
     /// Where, in bytes from the beginning of the block.
     pub at: usize,
-    /// What.
+    /// What the block got wrong there.
     pub kind: FaultKind,
 }
 
@@ -25,7 +25,7 @@ pub enum FaultKind {
     /// An index that no table in use here can have (section 2.3.3).
     #[error("index {index} lies beyond both tables")]
     IndexBeyondTables {
-        /// The index.
+        /// The index that the block named.
         index: u32,
     },
     /// A Huffman-coded string contains the end-of-string symbol (section 5.2).

@@ -1,10 +1,9 @@
 //! One direction's bytes to frames.
 //!
-//! In: [`StreamPart`]s. Out: [`ReaderItem`]s: each frame once it is complete, and the bytes of DATA as they
-//! pass. A frame that lies in one part is read where it lies; only what straddles is gathered, and
+//! In: [`StreamPart`]s. Out: [`ReaderItem`]s: each frame once it is complete, and the bytes of DATA as
+//! they pass. A frame that lies in one part is read where it lies; only what straddles is gathered, and
 //! DATA never is. A gap inside a payload costs that frame alone, since its header said where the
-//! next one begins; any other gap costs the frames up to the next recognisable boundary. What never
-//! happens here: dropping a connection.
+//! next one begins; any other gap costs the frames up to the next recognisable boundary.
 //!
 //! ```text
 //!            +--------- header complete, type DATA ---------+
@@ -39,7 +38,7 @@ const PROBATION: u8 = 8;
 /// connections few need a large one at a time.
 const MAX_SPARE: usize = 4 << 10;
 
-/// Reads one direction.
+/// Reads the frames that one side sends.
 #[derive(Debug)]
 pub struct FrameReader {
     direction: Direction,
@@ -48,7 +47,7 @@ pub struct FrameReader {
     /// What carried the first gathered byte, and the latest one.
     began: Carrier,
     latest: Carrier,
-    /// Where on the line of TCP positions the frame begins.
+    /// Position in the TCP stream at which the frame begins.
     begins: u64,
     /// The TLS record that the latest bytes were in.
     record: Option<TlsRecordSpan>,

@@ -49,7 +49,7 @@ impl Flow {
             } else if self.reorder.is_patient(now) {
                 return;
             } else {
-                self.reorder.give_up(awaited);
+                self.reorder.stop_awaiting(awaited);
             }
         }
     }
@@ -66,7 +66,7 @@ impl Flow {
         self.release(NEVER, sink);
         for from in [Side::First, Side::Second] {
             let assembler = &mut self.halves[from].assembler;
-            assembler.give_up_all(&mut |chunk| sink(Signal::Chunk { from, chunk }));
+            assembler.skip_all_holes(&mut |chunk| sink(Signal::Chunk { from, chunk }));
         }
     }
 }

@@ -1,14 +1,14 @@
 //! Whom it costs when there are too many connections, or when they hold too much.
 //!
-//! In: bounds. Out: the connections that go, or that must give up what they hold. What never happens
-//! here: a look at all connections for every packet. Each look makes room for as many packets as it
-//! looked at connections, give or take a constant, whatever the packets are.
+//! In: bounds. Out: the connections that are evicted, or that must give up what they hold. Each look at
+//! all connections makes room for as many packets as it looked at connections, give or take a constant,
+//! whatever the packets are; so the cost per packet is constant.
 
 use super::{FlowSlot, Flows};
 use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::tcp::Flow;
 
-/// How long nothing is heard of a connection that matters until it is let go. Clients ping idle ones
+/// How long a connection that matters may be silent until it is evicted. Clients ping idle ones
 /// every few minutes or hours (gRPC's own bound is two hours); their state is small.
 const IDLE: TimeDelta = TimeDelta::from_secs(2 * 60 * 60);
 
@@ -27,7 +27,7 @@ const SHARE: usize = 10;
 const MAX_STALE: usize = 1_024;
 
 impl<T: Default> Flows<T> {
-    /// Takes out connections of which nothing was heard for long: two hours where `counts`, else
+    /// Takes out connections that have been silent for long: two hours where `counts`, else
     /// a minute. Should one of them speak again, it is a new one.
     pub fn take_idle(&mut self, now: Timestamp, counts: impl Fn(&T) -> bool) -> Vec<(Flow, T)> {
         let since = self.swept.get_or_insert(now);
@@ -61,18 +61,18 @@ impl<T: Default> Flows<T> {
         let (mut over, mut unrelated, mut counting) = (Vec::new(), Vec::new(), Vec::new());
         for (slot, entry) in (0..).zip(&self.entries) {
             let Some(entry) = entry else { continue };
-            let age = (entry.heard, FlowSlot(slot));
+            let age = (entry.last_segment, FlowSlot(slot));
             match () {
                 () if entry.over => over.push(age),
                 () if counts(&entry.attachment) => counting.push(age),
                 () => unrelated.push(age),
             }
         }
-        over.sort_unstable_by_key(|(heard, _)| *heard);
-        unrelated.sort_unstable_by_key(|(heard, _)| *heard);
+        over.sort_unstable_by_key(|(last_segment, _)| *last_segment);
+        unrelated.sort_unstable_by_key(|(last_segment, _)| *last_segment);
         let spared = (most / SHARE).max(1).min(unrelated.len());
         counting.extend(unrelated.split_off(unrelated.len() - spared));
-        counting.sort_unstable_by_key(|(heard, _)| *heard);
+        counting.sort_unstable_by_key(|(last_segment, _)| *last_segment);
         let going: Vec<_> = [over, unrelated, counting]
             .into_iter()
             .flatten()
@@ -114,10 +114,10 @@ impl<T: Default> Flows<T> {
             let entry = entry
                 .as_ref()
                 .filter(|entry| entry.held > 0 && entry.held >= share)?;
-            Some((entry.heard, entry.held, FlowSlot(slot)))
+            Some((entry.last_segment, entry.held, FlowSlot(slot)))
         });
         let mut holders: Vec<_> = holders.collect();
-        holders.sort_unstable_by_key(|(heard, ..)| *heard);
+        holders.sort_unstable_by_key(|(last_segment, ..)| *last_segment);
         let mut left = self.held;
         let goal = most - most / 4;
         holders
