@@ -26,7 +26,10 @@ pub(crate) fn moment(text: &str) -> Result<Moment, String> {
         Some(size) => (true, size.trim_start()),
         None => (false, text),
     };
-    if let Ok(size) = duration(size) {
+    // With colons it could only be a wrong time of day: not hours, minutes and seconds of a duration.
+    if !size.contains(':')
+        && let Ok(size) = duration(size)
+    {
         let size = TimeDelta::from(size).as_nanos();
         return Ok(Moment::Elapsed(if before { -size } else { size }));
     }
@@ -62,7 +65,7 @@ fn time_of_day(text: &str) -> Option<TimeDelta> {
         (part.len() <= 2 && number <= most).then_some(number)
     };
     let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, "0"));
-    if parts.next().is_some() || fraction.len() > 9 {
+    if parts.next().is_some() || !(1..=9).contains(&fraction.len()) {
         return None;
     }
     let nanos: i64 = format!("{:0<9}", Some(fraction).filter(plain)?)
