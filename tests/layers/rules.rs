@@ -38,7 +38,14 @@ const ROOMS: [(&str, &[Tier]); 3] = [
     (
         "decode",
         &[
-            Together(&["anomaly", "carrier", "direction", "durations", "limits"]),
+            Together(&[
+                "anomaly",
+                "carrier",
+                "direction",
+                "durations",
+                "limits",
+                "stream_part",
+            ]),
             Apart(&["link"]),
             Apart(&["tcp"]),
             Apart(&["tls"]),

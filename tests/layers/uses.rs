@@ -3,7 +3,7 @@
 //! Paths stand in `use`, in expressions, types and attributes, and among the tokens of macros. A group
 //! in braces is one path a member.
 
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 use syn::{
     Attribute, Field, ImplItem, Item, ItemMod, ItemUse, Lit, Local, Macro, Path, UseTree, Variant,
@@ -67,6 +67,10 @@ impl Uses {
 
     fn tree(&mut self, before: &[String], tree: &UseTree) {
         let with = |part: String| [before, &[part]].concat();
+        let named = |ident: &Ident| match ident.to_string() {
+            part if part == "self" => before.to_vec(),
+            part => with(part),
+        };
         match tree {
             UseTree::Path(path) => self.tree(&with(path.ident.to_string()), &path.tree),
             UseTree::Group(group) => group.items.iter().for_each(|tree| self.tree(before, tree)),
@@ -75,23 +79,14 @@ impl Uses {
                 self.path(line, with("*".to_owned()), None);
             }
             UseTree::Name(name) => {
-                let (line, part) = (name.ident.span().start().line, name.ident.to_string());
-                let parts = if part == "self" {
-                    before.to_vec()
-                } else {
-                    with(part)
-                };
+                let parts = named(&name.ident);
                 let alias = parts.last().cloned();
-                self.path(line, parts, alias);
+                self.path(name.ident.span().start().line, parts, alias);
             }
             UseTree::Rename(renamed) => {
-                let (line, part) = (renamed.ident.span().start().line, renamed.ident.to_string());
-                let parts = if part == "self" {
-                    before.to_vec()
-                } else {
-                    with(part)
-                };
-                self.path(line, parts, Some(renamed.rename.to_string()));
+                let alias = Some(renamed.rename.to_string());
+                let line = renamed.ident.span().start().line;
+                self.path(line, named(&renamed.ident), alias);
             }
         }
     }
