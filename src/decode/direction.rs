@@ -58,6 +58,14 @@ impl<T> PerSide<T> {
         }
     }
 
+    /// That of `side`, and that of the other one.
+    pub const fn split_mut(&mut self, side: Direction) -> (&mut T, &mut T) {
+        match side {
+            Direction::ClientToServer => (&mut self.client, &mut self.server),
+            Direction::ServerToClient => (&mut self.server, &mut self.client),
+        }
+    }
+
     /// Both, the client's first.
     pub fn iter(&self) -> impl Iterator<Item = (Direction, &T)> {
         [

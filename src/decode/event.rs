@@ -6,7 +6,7 @@ use super::Carrier;
 use super::Direction;
 use super::http2::hpack::HeaderBlock;
 use super::http2::{Frame, Loss, StreamId};
-use super::tcp::{Ending, FlowSlot, Handshake};
+use super::tcp::{Acknowledged, Ended, FlowSlot, Handshake};
 use super::tls::{Alert, Facts};
 use crate::capture::Stamp;
 
@@ -138,17 +138,8 @@ pub enum Event<'a> {
         /// The bytes, or how many were not captured.
         bytes: Result<&'a [u8], u64>,
     },
-    /// `by` has received more of the other's bytes than before.
-    Acknowledged {
-        /// The receiver.
-        by: Direction,
-        /// Position in the other's stream, exclusive.
-        upto: u64,
-        /// The segment that said so.
-        stamp: Stamp,
-        /// Whether all that `by` sent before that segment was seen.
-        whole: bool,
-    },
+    /// A side has received more of the other's bytes.
+    Acknowledged(Acknowledged<Direction>),
     /// Bytes are missing from the capture.
     Gap {
         /// Who sent them.
@@ -175,14 +166,5 @@ pub enum Event<'a> {
         carrier: Carrier,
     },
     /// A side ended its half.
-    Ended {
-        /// Who.
-        by: Direction,
-        /// How.
-        ending: Ending,
-        /// Position in its own stream after its last byte.
-        position: u64,
-        /// The segment.
-        carrier: Carrier,
-    },
+    Ended(Ended<Direction>),
 }

@@ -38,4 +38,4 @@ pub use event::{Event, Guess, Instead, Place, Recognition, Transport};
 pub use limits::{Limits, MAX_CONNECTIONS, MAX_HELD_IN_ALL};
 pub use listener::{EachEvent, Listener};
 pub use network::{NetworkPath, RoundTrip};
-pub use stream_part::{StreamPart, TlsRecordSpan};
+pub use stream_part::{StreamPart, StreamPartOf, TlsRecordSpan};

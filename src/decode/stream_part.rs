@@ -2,15 +2,15 @@
 
 use super::Carrier;
 
-/// What comes next in a byte stream, whatever carries the stream.
+/// What comes next in a byte stream, whatever carries the stream, with its bytes as a `B`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StreamPart<'a> {
+pub enum StreamPartOf<B> {
     /// Bytes, and the segment that first carried them.
     Bytes {
         /// Position of the first one in the stream.
         position: u64,
-        /// The bytes; never empty.
-        data: &'a [u8],
+        /// The bytes; never none.
+        data: B,
         /// What carried the first one: of bytes out of a TLS record, the record's first byte.
         carrier: Carrier,
         /// The TLS record they were protected in, if any; then `position` counts the bytes that were
@@ -37,7 +37,46 @@ pub enum StreamPart<'a> {
     },
 }
 
-impl StreamPart<'_> {
+/// What comes next in a byte stream, with its bytes where they lie.
+pub type StreamPart<'a> = StreamPartOf<&'a [u8]>;
+
+impl<B> StreamPartOf<B> {
+    /// The same from `bytes` bytes further on, where its bytes were cut at the front.
+    #[must_use]
+    pub(super) fn advanced_by(mut self, bytes: usize) -> Self {
+        if let Self::Bytes { position, .. } = &mut self {
+            *position += bytes as u64;
+        }
+        self
+    }
+
+    /// The same with its bytes as `convert` makes them, if it holds any.
+    pub fn map<D>(self, convert: impl FnOnce(B) -> D) -> StreamPartOf<D> {
+        match self {
+            Self::Bytes {
+                position,
+                data,
+                carrier,
+                record,
+            } => StreamPartOf::Bytes {
+                position,
+                data: convert(data),
+                carrier,
+                record,
+            },
+            Self::Gap {
+                position,
+                length,
+                carrier,
+            } => StreamPartOf::Gap {
+                position,
+                length,
+                carrier,
+            },
+            Self::Break { missing, carrier } => StreamPartOf::Break { missing, carrier },
+        }
+    }
+
     /// What carried it, or showed that it is missing.
     #[must_use]
     pub const fn carrier(&self) -> Carrier {

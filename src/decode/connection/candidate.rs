@@ -7,9 +7,9 @@ use crate::decode::anomaly::Layer;
 use crate::decode::detect::Http2;
 use crate::decode::event::{Event, Instead, Place, Recognition, Transport};
 use crate::decode::listener::Listener;
-use crate::decode::tcp::{Flow, Side};
+use crate::decode::tcp::{Flow, PerEnd, Side};
 use crate::decode::tls;
-use crate::decode::{Carrier, Direction};
+use crate::decode::{Carrier, Direction, PerSide};
 
 /// A connection that is about to count, with what it takes to emit its events from the beginning.
 pub(super) struct Candidate {
@@ -85,7 +85,7 @@ impl<C> Connection<C> {
             });
         }
         let Some(http2) = reading else {
-            undecided.replay([None, None], |signal| {
+            undecided.replay(PerEnd::default(), |signal| {
                 emit(signal, client, None, &mut emitter);
             });
             self.state = State::Unread(counted);
@@ -95,11 +95,12 @@ impl<C> Connection<C> {
             let carrier = undecided.first_carrier(client);
             emitter.event(&Event::Upgraded { request, carrier });
         }
-        let [first, second] = http2.frames_at.map(|at| at.is_some());
-        let begun = match client {
-            _ if !http2.preface && http2.upgraded.is_none() => [false, false],
-            Side::First => [first, second],
-            Side::Second => [second, first],
+        let begun = match http2.preface || http2.upgraded.is_some() {
+            true => PerSide {
+                client: http2.frames_at[client].is_some(),
+                server: http2.frames_at[client.peer()].is_some(),
+            },
+            false => PerSide::default(),
         };
         let mut events = Box::new(Http2Events::new(begun, keep));
         undecided.replay(http2.frames_at, |signal| {

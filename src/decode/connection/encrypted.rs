@@ -16,7 +16,7 @@ use super::{ConnectionSink, Http2Events, direction};
 use crate::decode::anomaly::Layer;
 use crate::decode::detect::{self, Detection, Http2, Prefix};
 use crate::decode::event::{Event, Guess, Instead, Transport};
-use crate::decode::tcp::{Flow, Side};
+use crate::decode::tcp::{Flow, PerEnd, Side};
 use crate::decode::tls::{
     self, ClientHello, Facts, Hellos, ServerFlight, TlsOutput, Undecryptable,
 };
@@ -89,7 +89,7 @@ impl<C> Connection<C> {
     fn negotiate(&mut self, client: Side, counts: bool, session: tls::Session) {
         let mut negotiation = Negotiation::new(client, counts, session);
         self.take_undecided()
-            .replay([None, None], |signal| negotiation.take(signal));
+            .replay(PerEnd::default(), |signal| negotiation.take(signal));
         self.state = State::Negotiating(Box::new(negotiation));
     }
 

@@ -10,7 +10,7 @@ use crate::decode::http2::{
     Flags, Frame, FrameHeader, FrameReader, FrameType, Loss, Payload, ReaderItem, SettingId,
     boundary,
 };
-use crate::decode::{Carrier, Direction, StreamPart};
+use crate::decode::{Carrier, Direction, PerSide, StreamPart};
 
 /// Takes what is decoded of one connection.
 pub trait ConnectionSink {
@@ -31,44 +31,43 @@ pub struct Keep {
 /// One HTTP/2 connection.
 #[derive(Debug)]
 pub struct Http2Events {
-    client: FrameReader,
-    server: FrameReader,
+    readers: PerSide<FrameReader>,
     /// The server's first bytes, a frame header's length at most, until they tell what it speaks;
     /// `None` once they did, or where they were not captured.
     server_first: Option<Vec<u8>>,
     /// The server turned out to speak something else: its bytes are no frames.
     server_failed: bool,
-    /// Whether what the client, and the server, sent was given up and is not found again yet.
-    given_up: [bool; 2],
+    /// Whether what a side sent was given up and no frame of it was found since.
+    given_up: PerSide<bool>,
     keep: Keep,
 }
 
 impl Http2Events {
-    /// A connection; `begun` says of client and server whether its first frame was captured.
+    /// A connection; `begun` says of each side whether its first frame was captured.
     #[must_use]
-    pub fn new(begun: [bool; 2], keep: Keep) -> Self {
-        let [client_begun, server_begun] = begun;
+    pub fn new(begun: PerSide<bool>, keep: Keep) -> Self {
         Self {
-            client: reader(Direction::ClientToServer, client_begun, keep),
-            server: reader(Direction::ServerToClient, server_begun, keep),
-            server_first: server_begun.then(Vec::new),
+            readers: readers(begun, keep),
+            server_first: begun.server.then(Vec::new),
             server_failed: false,
-            given_up: [false; 2],
+            given_up: PerSide::default(),
             keep,
         }
     }
 
     /// How many bytes of memory it takes to read on.
     pub(super) fn held(&self) -> usize {
-        self.client.held() + self.server.held()
+        self.readers.client.held() + self.readers.server.held()
     }
 
     /// Gives up frames begun and header tables, to stay within bounds: as if the capture began in the
     /// middle of the connection with what comes next.
     pub(super) fn shed(&mut self, carrier: Carrier, sink: &mut impl ConnectionSink) {
-        self.client = reader(Direction::ClientToServer, false, self.keep);
-        self.server = reader(Direction::ServerToClient, false, self.keep);
-        self.given_up = [true; 2];
+        self.readers = readers(PerSide::default(), self.keep);
+        self.given_up = PerSide {
+            client: true,
+            server: true,
+        };
         for direction in [Direction::ClientToServer, Direction::ServerToClient] {
             let cause = Loss::GivenUp;
             sink.event(&Event::Lost {
@@ -103,11 +102,8 @@ impl Http2Events {
         if direction == Direction::ServerToClient && !self.hear_server(chunk, sink) {
             return;
         }
-        let [client_given_up, server_given_up] = &mut self.given_up;
-        let (reader, peer, given_up) = match direction {
-            Direction::ClientToServer => (&mut self.client, &mut self.server, client_given_up),
-            Direction::ServerToClient => (&mut self.server, &mut self.client, server_given_up),
-        };
+        let given_up = &mut self.given_up[direction];
+        let (reader, peer) = self.readers.split_mut(direction);
         reader.push(chunk, &mut |item| match item {
             ReaderItem::Frame(frame) => {
                 // A reader that begins on a boundary has itself lost nothing.
@@ -180,13 +176,19 @@ impl Http2Events {
     }
 }
 
-fn reader(direction: Direction, begun: bool, keep: Keep) -> FrameReader {
-    let mut reader = match begun {
-        true => FrameReader::new(direction),
-        false => FrameReader::mid_connection(direction),
+fn readers(begun: PerSide<bool>, keep: Keep) -> PerSide<FrameReader> {
+    let reader = |direction| {
+        let mut reader = match begun[direction] {
+            true => FrameReader::new(direction),
+            false => FrameReader::mid_connection(direction),
+        };
+        reader.keep_data(keep.data);
+        reader
     };
-    reader.keep_data(keep.data);
-    reader
+    PerSide {
+        client: reader(Direction::ClientToServer),
+        server: reader(Direction::ServerToClient),
+    }
 }
 
 /// What one side's SETTINGS allow the other to send (RFC 9113, section 6.5.2).
@@ -272,7 +274,13 @@ mod tests {
 
     /// What is told of a server that sends `parts`; `None` is a gap.
     fn told(parts: &[Option<&[u8]>]) -> Vec<String> {
-        let mut events = Http2Events::new([true, true], Keep::default());
+        let mut events = Http2Events::new(
+            PerSide {
+                client: true,
+                server: true,
+            },
+            Keep::default(),
+        );
         let mut told = Told::default();
         let mut position = 0;
         for part in parts {

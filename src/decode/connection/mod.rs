@@ -133,7 +133,7 @@ impl<C> Connection<C> {
         signal: tcp::Signal<'_>,
         out: &mut Output<'_, L>,
     ) {
-        let signal: Signal<'_> = signal.convert();
+        let signal: Signal<'_> = signal.map(|_, chunk| chunk.into());
         match &mut self.state {
             State::Undecided(undecided) => undecided.keep(signal),
             State::Negotiating(negotiation) => negotiation.take(signal),
@@ -398,27 +398,13 @@ fn emit(
                 events.push(direction(from, client), chunk, sink);
             }
         }
-        Signal::Acknowledged {
-            by,
-            upto,
-            stamp,
-            whole,
-        } => sink.event(&Event::Acknowledged {
-            by: direction(by, client),
-            upto,
-            stamp,
-            whole,
-        }),
-        Signal::Ended {
-            by,
-            ending,
-            position,
-            carrier,
-        } => sink.event(&Event::Ended {
-            by: direction(by, client),
-            ending,
-            position,
-            carrier,
-        }),
+        Signal::Acknowledged(acknowledged) => {
+            let acknowledged = acknowledged.map(|by| direction(by, client));
+            sink.event(&Event::Acknowledged(acknowledged));
+        }
+        Signal::Ended(ended) => {
+            let ended = ended.map(|by| direction(by, client));
+            sink.event(&Event::Ended(ended));
+        }
     }
 }

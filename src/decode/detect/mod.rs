@@ -9,7 +9,7 @@ use super::event::Instead;
 use super::http2::boundary::{self, Chain};
 use super::http2::hpack::HeaderBlock;
 use super::http2::{FrameHeader, FrameType, StreamId};
-use super::tcp::Side;
+use super::tcp::{PerEnd, Side};
 use super::tls::{self, ClientHello};
 
 /// What a client begins with (RFC 9113, section 3.4).
@@ -54,7 +54,7 @@ pub struct Http2 {
     /// Who the client is, if that could be told.
     pub client: Option<Side>,
     /// Offset of the first frame of the first and the second side; `None` where it must be searched.
-    pub frames_at: [Option<usize>; 2],
+    pub frames_at: PerEnd<Option<usize>>,
     /// Whether the client's preface was seen.
     pub preface: bool,
     /// The request of stream 1, if it came as HTTP/1.1.
@@ -67,7 +67,10 @@ impl Http2 {
     pub const fn unplaced(client: Side) -> Self {
         Self {
             client: Some(client),
-            frames_at: [None, None],
+            frames_at: PerEnd {
+                first: None,
+                second: None,
+            },
             preface: false,
             upgraded: None,
         }
@@ -129,17 +132,20 @@ pub fn detect(sides: [Prefix<'_>; 2]) -> Detection {
 }
 
 /// Offsets for the client's and the server's frames, in the order of sides.
-const fn place(client: Side, of_client: usize, of_server: usize) -> [Option<usize>; 2] {
-    match client {
-        Side::First => [Some(of_client), Some(of_server)],
-        Side::Second => [Some(of_server), Some(of_client)],
-    }
+fn place(client: Side, of_client: usize, of_server: usize) -> PerEnd<Option<usize>> {
+    let mut frames_at = PerEnd::default();
+    frames_at[client] = Some(of_client);
+    frames_at[client.peer()] = Some(of_server);
+    frames_at
 }
 
 /// Looks for frames where the beginning was not captured.
 fn mid_connection(sides: [Prefix<'_>; 2]) -> Detection {
     let [first, second] = sides;
-    let frames_at = [frames_begin(first), frames_begin(second)];
+    let frames_at = PerEnd {
+        first: frames_begin(first),
+        second: frames_begin(second),
+    };
     if frames_at.iter().all(Option::is_none) {
         if [first, second].into_iter().any(is_tls_under_way) {
             return Detection::TlsUnderWay;
@@ -151,10 +157,9 @@ fn mid_connection(sides: [Prefix<'_>; 2]) -> Detection {
             Detection::Undecided
         };
     }
-    let [at_first, at_second] = frames_at;
-    let client = role(first, at_first)
+    let client = role(first, frames_at.first)
         .map(|role| role.side(Side::First))
-        .or_else(|| role(second, at_second).map(|role| role.side(Side::Second)));
+        .or_else(|| role(second, frames_at.second).map(|role| role.side(Side::Second)));
     Detection::Http2(Http2 {
         client,
         frames_at,

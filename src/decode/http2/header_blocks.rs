@@ -31,7 +31,7 @@ struct Unfinished {
 }
 
 /// How a block ended.
-pub(super) struct Ended {
+pub(super) struct CompletedHeaders {
     /// Type and flags of the frame that began it.
     pub(super) kind: FrameType,
     pub(super) flags: Flags,
@@ -66,7 +66,7 @@ impl HeaderBlocks {
     }
 
     /// Adds a fragment to its block, and decodes that on its last one.
-    pub(super) fn add(&mut self, header: FrameHeader, bytes: &[u8]) -> Option<Ended> {
+    pub(super) fn add(&mut self, header: FrameHeader, bytes: &[u8]) -> Option<CompletedHeaders> {
         let ends = header.flags.contains(Flags::END_HEADERS);
         if header.kind == FrameType::CONTINUATION {
             return self.go_on(header.stream, bytes, ends);
@@ -87,7 +87,7 @@ impl HeaderBlocks {
         None
     }
 
-    fn go_on(&mut self, stream: StreamId, bytes: &[u8], ends: bool) -> Option<Ended> {
+    fn go_on(&mut self, stream: StreamId, bytes: &[u8], ends: bool) -> Option<CompletedHeaders> {
         let Some(unfinished) = &mut self.unfinished else {
             self.decoder.forget();
             return None;
@@ -119,10 +119,10 @@ impl HeaderBlocks {
         Some(self.decode(kind, flags, &fragments))
     }
 
-    fn decode(&mut self, kind: FrameType, flags: Flags, bytes: &[u8]) -> Ended {
+    fn decode(&mut self, kind: FrameType, flags: Flags, bytes: &[u8]) -> CompletedHeaders {
         self.block.clear();
         let fault = self.decoder.decode(bytes, &mut self.block);
-        Ended { kind, flags, fault }
+        CompletedHeaders { kind, flags, fault }
     }
 
     /// How many bytes of memory it holds: the header table, the latest block, and the unfinished one.

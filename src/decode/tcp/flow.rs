@@ -12,7 +12,7 @@ use super::path_stats::PathStats;
 use super::reorder::{Overtaken, ReorderQueue};
 use super::sequence::SequenceSpace;
 use super::side::{PerEnd, Side};
-use super::signal::{Ending, Signal};
+use super::signal::{Acknowledged, Ended, Ending, Signal};
 use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::Carrier;
 use crate::decode::link::{Segment, TcpFlags};
@@ -252,23 +252,23 @@ impl Flow {
         let end = self.carry(from, segment, carrier, sent_again, sink);
         if segment.flags.contains(TcpFlags::FIN) && self.halves[from].fin.is_none() {
             self.halves[from].fin = Some(end);
-            sink(Signal::Ended {
+            sink(Signal::Ended(Ended {
                 by: from,
                 ending: Ending::Fin,
                 position: end,
                 carrier,
-            });
+            }));
         }
         if segment.flags.contains(TcpFlags::RST) && !self.halves[from].reset {
             self.halves[from].reset = true;
             // It may answer something old with an old number; its sender's bytes went before it.
             let end = end.max(self.halves[from].assembler.highest());
-            sink(Signal::Ended {
+            sink(Signal::Ended(Ended {
                 by: from,
                 ending: Ending::Rst,
                 position: end,
                 carrier,
-            });
+            }));
         }
     }
 
@@ -393,12 +393,12 @@ impl Flow {
             let peer = &mut self.halves[by.peer()];
             let highest = peer.assembler.highest();
             peer.path_stats.acknowledged(upto, highest, stamp);
-            sink(Signal::Acknowledged {
+            sink(Signal::Acknowledged(Acknowledged {
                 by,
                 upto,
                 stamp,
                 whole,
-            });
+            }));
         }
         let from = by.peer();
         let assembler = &mut self.halves[from].assembler;

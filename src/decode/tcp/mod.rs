@@ -45,5 +45,5 @@ pub use key::FlowSlot;
 pub use path_stats::{AckSilence, PathStats, Reset};
 pub use sequence::{ORIGIN, SequenceSpace};
 pub use side::{PerEnd, Side};
-pub use signal::{Ending, Signal, SignalOf};
+pub use signal::{Acknowledged, Ended, Ending, Signal, SignalOf};
 pub use table::Flows;

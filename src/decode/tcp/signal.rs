@@ -22,66 +22,93 @@ pub type Signal<'a> = SignalOf<Chunk<'a>>;
 pub enum SignalOf<C> {
     /// The next part of what `from` sent.
     Chunk {
-        /// The side that sent it.
+        /// The sender.
         from: Side,
-        /// Bytes, or what is missing of them.
+        /// The part.
         chunk: C,
     },
-    /// `by` has received more of the other's bytes than it had acknowledged before.
-    Acknowledged {
-        /// The receiver of the bytes.
-        by: Side,
-        /// Position in the other's stream, exclusive.
-        upto: u64,
-        /// The segment that said so.
-        stamp: Stamp,
-        /// Whether all that `by` sent before that segment was seen.
-        whole: bool,
-    },
-    /// `by` ended its half; emitted once for each way of ending it.
-    Ended {
-        /// The side that ended its half.
-        by: Side,
-        /// By a FIN or a RST.
-        ending: Ending,
-        /// Position in its own stream after the last byte that came before.
-        position: u64,
-        /// The segment with the FIN or RST.
-        carrier: Carrier,
-    },
+    /// A side has received more of the other's bytes.
+    Acknowledged(Acknowledged<Side>),
+    /// A side ended its half.
+    Ended(Ended<Side>),
+}
+
+/// `by` has received more of the other's bytes than it had acknowledged before. `S` says who: an end of
+/// the flow, or client and server once that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Acknowledged<S> {
+    /// The receiver of the bytes.
+    pub by: S,
+    /// Position in the other's stream, exclusive.
+    pub upto: u64,
+    /// The segment that said so.
+    pub stamp: Stamp,
+    /// Whether all that `by` sent before that segment was captured.
+    pub whole: bool,
+}
+
+/// `by` ended its half; once for each way of ending it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended<S> {
+    /// The side that ended its half.
+    pub by: S,
+    /// By a FIN or a RST.
+    pub ending: Ending,
+    /// Position in its own stream after the last byte that came before.
+    pub position: u64,
+    /// The segment with the FIN or RST.
+    pub carrier: Carrier,
+}
+
+impl<S> Acknowledged<S> {
+    /// The same, with who it is in other terms.
+    #[must_use]
+    pub fn map<T>(self, name: impl FnOnce(S) -> T) -> Acknowledged<T> {
+        let Self {
+            by,
+            upto,
+            stamp,
+            whole,
+        } = self;
+        Acknowledged {
+            by: name(by),
+            upto,
+            stamp,
+            whole,
+        }
+    }
+}
+
+impl<S> Ended<S> {
+    /// The same, with who it is in other terms.
+    #[must_use]
+    pub fn map<T>(self, name: impl FnOnce(S) -> T) -> Ended<T> {
+        let Self {
+            by,
+            ending,
+            position,
+            carrier,
+        } = self;
+        Ended {
+            by: name(by),
+            ending,
+            position,
+            carrier,
+        }
+    }
 }
 
 impl<C> SignalOf<C> {
-    /// The same with the part of a byte stream as another type.
+    /// The same with the part of a byte stream as `convert` makes it.
     #[inline]
-    pub fn convert<D: From<C>>(self) -> SignalOf<D> {
+    pub fn map<D>(self, convert: impl FnOnce(Side, C) -> D) -> SignalOf<D> {
         match self {
             Self::Chunk { from, chunk } => SignalOf::Chunk {
                 from,
-                chunk: chunk.into(),
+                chunk: convert(from, chunk),
             },
-            Self::Acknowledged {
-                by,
-                upto,
-                stamp,
-                whole,
-            } => SignalOf::Acknowledged {
-                by,
-                upto,
-                stamp,
-                whole,
-            },
-            Self::Ended {
-                by,
-                ending,
-                position,
-                carrier,
-            } => SignalOf::Ended {
-                by,
-                ending,
-                position,
-                carrier,
-            },
+            Self::Acknowledged(acknowledged) => SignalOf::Acknowledged(acknowledged),
+            Self::Ended(ended) => SignalOf::Ended(ended),
         }
     }
 }

@@ -34,6 +34,7 @@ use crate::capture::Timestamp;
 use crate::decode::http2::{
     Flags, Frame, FrameType, Loss, Malformation, Payload, SettingId, Settings, StreamId,
 };
+use crate::decode::tcp::Acknowledged;
 use crate::decode::{Direction, Event, NetworkPath, Place, Recognition, Transport};
 use control_frames::{Passage, Passing};
 use goaway::{GoAway, GoAways};
@@ -124,12 +125,12 @@ impl Connection {
             } => {
                 self.count_message(*direction, *stream, *bytes);
             }
-            Event::Acknowledged {
+            Event::Acknowledged(Acknowledged {
                 by: Direction::ClientToServer,
                 upto,
                 stamp,
                 whole,
-            } => {
+            }) => {
                 self.received_by_client = self.received_by_client.max(Some(*upto));
                 self.ack_stalls
                     .acknowledged(Direction::ServerToClient, *upto, *stamp);
@@ -141,12 +142,12 @@ impl Connection {
                     self.settle(*upto, interest);
                 }
             }
-            Event::Acknowledged {
+            Event::Acknowledged(Acknowledged {
                 by: Direction::ServerToClient,
                 upto,
                 stamp,
                 ..
-            } => {
+            }) => {
                 self.ack_stalls
                     .acknowledged(Direction::ClientToServer, *upto, *stamp);
                 self.goaways
@@ -179,14 +180,7 @@ impl Connection {
             Event::Found { direction, carrier } => {
                 self.context.gaps.end(*direction, carrier.stamp);
             }
-            Event::Ended {
-                by,
-                ending,
-                position,
-                carrier,
-            } => {
-                self.close(*by, *ending, *position, *carrier);
-            }
+            Event::Ended(ended) => self.close(*ended),
         }
     }
 

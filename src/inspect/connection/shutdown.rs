@@ -2,7 +2,7 @@
 
 use super::Connection;
 use crate::decode::http2::{ErrorCode, Frame};
-use crate::decode::tcp::Ending;
+use crate::decode::tcp::Ended;
 use crate::decode::{Carrier, Direction};
 use crate::inspect::connection::goaway::GoAway;
 use crate::inspect::connection::record::Close;
@@ -56,7 +56,13 @@ impl Connection {
         })
     }
 
-    pub(super) fn close(&mut self, by: Direction, ending: Ending, position: u64, carrier: Carrier) {
+    pub(super) fn close(&mut self, ended: Ended<Direction>) {
+        let Ended {
+            by,
+            ending,
+            position,
+            carrier,
+        } = ended;
         let stamp = carrier.stamp;
         if self.record.close.is_none() {
             self.record.close = Some(Close { by, ending, stamp });

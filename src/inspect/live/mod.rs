@@ -93,10 +93,10 @@ impl Watch {
     pub(super) fn after(&mut self, open: &mut Connection, event: &Event<'_>, now: Timestamp) {
         match event {
             Event::Frame(frame) => self.after_frame(open, frame, now),
-            Event::Ended { by, position, .. } if open.has_read(*by, *position) => {
+            Event::Ended(ended) if open.has_read(ended.by, ended.position) => {
                 self.tell_lost(open, now);
             }
-            Event::Ended { .. } => self.look_again(open, now.plus(GRACE)),
+            Event::Ended(_) => self.look_again(open, now.plus(GRACE)),
             _ => {}
         }
         self.take_settled(open, now);

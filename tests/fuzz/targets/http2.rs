@@ -20,7 +20,7 @@
 use h2sniff::decode::anomaly::Layer;
 use h2sniff::decode::http2::{Flags, Frame, FrameType, Payload};
 use h2sniff::decode::tcp::ORIGIN;
-use h2sniff::decode::{Carrier, ConnectionSink, Direction, Event, Http2Events, Keep, StreamPart};
+use h2sniff::decode::{Carrier, ConnectionSink, Direction, Event, Http2Events, Keep, PerSide, StreamPart};
 use h2sniff_fuzz::{Script, stamp};
 use libfuzzer_sys::fuzz_target;
 
@@ -105,7 +105,8 @@ fn listen<'a>(
     keep: Keep,
     parts: impl Iterator<Item = (Direction, Part<'a>)>,
 ) -> Vec<String> {
-    let mut events = Http2Events::new(begun, keep);
+    let [client, server] = begun;
+    let mut events = Http2Events::new(PerSide { client, server }, keep);
     let mut sides = begun.map(Listener::new);
     let mut told = Told::default();
     for (number, (from, part)) in (1..).zip(parts) {

@@ -20,7 +20,7 @@ mod passing;
 
 use super::boundary;
 use super::frame::{EndedBlock, Flags, Frame, FrameHeader, FrameType, Malformation, Payload};
-use super::header_blocks::{Ended, HeaderBlocks};
+use super::header_blocks::{CompletedHeaders, HeaderBlocks};
 use super::hpack;
 use super::item::{Loss, ReaderItem};
 use super::payload::{HeaderBlockFragment, simple_payload};
@@ -358,7 +358,11 @@ impl FrameReader {
                 block: whole,
             },
             _ => Payload::Continuation {
-                block: ended.map(|Ended { kind, flags, .. }| EndedBlock { kind, flags, block }),
+                block: ended.map(|CompletedHeaders { kind, flags, .. }| EndedBlock {
+                    kind,
+                    flags,
+                    block,
+                }),
             },
         };
         sink(ReaderItem::Frame(self.frame(header, payload, start)));

@@ -8,7 +8,7 @@ mod stories;
 
 use std::fmt::Write as _;
 
-use super::{Chunk, Ending, Flows, ORIGIN, Side, Signal};
+use super::{Chunk, Ended, Ending, Flows, ORIGIN, Side, Signal};
 use crate::capture::{LinkType, Packet, Stamp, Timestamp};
 use crate::decode::link;
 use crate::testing::wire::{End, FIN, Peers, RST, SYN};
@@ -149,13 +149,13 @@ fn tell(told: &mut String, signal: Signal<'_>) {
         } => {
             writeln!(told, "{} {} {length} missing", name(from), place(position))
         }
-        Signal::Acknowledged { .. } => Ok(()),
-        Signal::Ended {
+        Signal::Acknowledged(_) => Ok(()),
+        Signal::Ended(Ended {
             by,
             ending,
             position,
             carrier,
-        } => {
+        }) => {
             let how = match ending {
                 Ending::Fin => "FIN",
                 Ending::Rst => "RST",
