@@ -17,7 +17,7 @@ pub mod timeline;
 mod escape;
 pub mod json;
 mod redact;
-mod units;
+mod words;
 
 pub use crate::inspect::report::Report;
 pub use json::{Files, connection, finding, report as to_json, rpc, write as write_json};

@@ -1,9 +1,11 @@
 //! `keepalive-timeout`: a side that closed because it no longer heard the other.
 
-use super::server_view::{Case, Proof, plural, time};
+use super::server_view::{Case, Proof};
 use super::{Check, Confidence, Finding, Rule, Severity};
+use crate::capture::TimeDelta;
 use crate::decode::Direction;
 use crate::inspect::{Close, ConnectionRecord, Finished, Overdue, Purpose, Unanswered};
+use crate::units::{counted, duration, was};
 
 /// No keepalive timeout is shorter than this, in nanoseconds; a PING that is younger when its sender
 /// closes is on its way, not unanswered.
@@ -59,10 +61,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         confidence: confidence.max()?,
         title: format!(
             "{} to {} fell silent and {} given up, with {} in flight",
-            plural(hits.len(), "connection"),
+            counted(hits.len(), "connection"),
             case.server,
-            if hits.len() == 1 { "was" } else { "were" },
-            plural(rpcs.len(), "RPC"),
+            was(hits.len()),
+            counted(rpcs.len(), "RPC"),
         ),
         connections: hits
             .iter()
@@ -133,7 +135,7 @@ fn evidence(case: &Case<'_>, hits: &[(&Finished, Close, Silence)]) -> Vec<super:
                     unanswered.by.sender(),
                 );
                 proof.cite(Some(unanswered.ping.stamp), text);
-                let waited = time(unanswered.waited);
+                let waited = duration(TimeDelta::from_nanos(unanswered.waited));
                 let text = format!(
                     "conn {number}: the {} closes {waited} later",
                     close.by.sender()
@@ -144,11 +146,11 @@ fn evidence(case: &Case<'_>, hits: &[(&Finished, Close, Silence)]) -> Vec<super:
                 let text = format!(
                     "conn {number}: from here on nothing the {} sends is acknowledged for {}",
                     of.sender(),
-                    time(stall.nanos()),
+                    duration(TimeDelta::from_nanos(stall.nanos())),
                 );
                 proof.cite(Some(stall.from), text);
                 if let Some((other, opened)) = successor(case, record, stall) {
-                    let after = time(opened.time.nanos_since(stall.from.time));
+                    let after = duration(opened.time - stall.from.time);
                     let text = format!("conn {other}: the client connects anew {after} after that");
                     proof.cite(Some(opened), text);
                 }
@@ -187,7 +189,7 @@ fn explanation(hits: &[(&Finished, Close, Silence)]) -> String {
         let received = pings().filter(|unanswered| unanswered.received).count();
         text.push_str(&format!(
             "{} went unanswered, and nothing else was heard, until its sender closed. ",
-            plural(count, "PING"),
+            counted(count, "PING"),
         ));
         text.push_str(match received {
             0 => {

@@ -1,8 +1,9 @@
 //! Whether the network is to blame: what `network-loss` judges by, and the words that acquit it.
 
-use super::server_view::time;
+use crate::capture::TimeDelta;
 use crate::decode::{Network, RoundTrip};
 use crate::inspect::ConnectionRecord;
+use crate::units::{count, counted, duration};
 
 /// With fewer segments that carry data, nothing is said of the network.
 const MIN_SEGMENTS: u64 = 10;
@@ -58,11 +59,10 @@ pub(super) fn acquittal(records: &[&ConnectionRecord]) -> Option<String> {
         "the network ({} of {} segments with data, round trip {}, at worst {})",
         match sum.retransmissions {
             0 => "no retransmission".to_owned(),
-            1 => "1 retransmission".to_owned(),
-            many => format!("{many} retransmissions"),
+            some => counted(some, "retransmission"),
         },
-        sum.segments,
-        time(round_trip.median),
-        time(round_trip.most),
+        count(sum.segments),
+        duration(TimeDelta::from_nanos(round_trip.median)),
+        duration(TimeDelta::from_nanos(round_trip.most)),
     ))
 }

@@ -11,9 +11,9 @@ mod tests;
 
 use super::escape::{markdown as sentence, markdown_code};
 use super::redact::Secrets;
-use super::units::count;
 use super::view::{Story, packet};
 use crate::inspect::report::Report;
+use crate::units::count;
 
 /// Columns of what a peer sent: methods are shorter, and a table of longer ones cannot be read.
 const MAX_COLUMNS: usize = 120;

@@ -17,10 +17,10 @@ use colored::Colorize as _;
 use super::display_width::width;
 use super::escape;
 use super::redact::Secrets;
-use super::units::{count, counted};
 use super::view::{Fate, Next, Story, Toll, label, packet};
 use crate::inspect::Processed;
 use crate::inspect::report::Report;
+use crate::units::{count, counted};
 use layout::{Page, WIDTH, wrapped};
 
 /// How to print it.

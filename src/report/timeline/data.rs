@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value, json};
 
 use super::clock::Clock;
+use super::labels;
 use super::sample::thin;
 use super::window::Spans;
 use crate::capture::Stamp;
@@ -41,6 +42,7 @@ pub(super) fn page(report: &Report, spans: Option<&Spans>, secrets: Secrets) -> 
         "around": spans.and_then(|spans| spans.first()).map(|span| [span.start() / 1_000, span.end() / 1_000]),
         "counts": Verdict::ALL.map(|verdict| analysis.verdicts.of(verdict)),
         "verdicts": Verdict::ALL.map(Verdict::name),
+        "words": labels::for_page(),
         "deaths": Verdict::ALL.map(Verdict::is_death),
         "thinned": { "of": drawn.healthy, "drawn": drawn.healthy_drawn },
         "connections": analysis.connections.iter().map(|record| connection(record, clock)).collect::<Vec<_>>(),
