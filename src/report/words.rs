@@ -40,7 +40,7 @@ pub(super) const fn retry(processed: Processed) -> &'static str {
     match processed {
         Processed::No => "not processed: safe to retry",
         Processed::Maybe => "may have run: retry only if idempotent",
-        Processed::Yes => "has run: a retry would run it twice",
+        Processed::Yes => "the server did the work: a retry runs it twice",
     }
 }
 

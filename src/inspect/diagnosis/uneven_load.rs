@@ -213,7 +213,7 @@ mod tests {
         ];
         assert_eq!(
             found(&connections),
-            ["client 10.0.0.1 put 960 of 1000 RPCs on 1 of 3 servers"]
+            ["client 10.0.0.1 put 960 of 1,000 RPCs on 1 of 3 servers"]
         );
     }
 
@@ -242,7 +242,7 @@ mod tests {
         ];
         assert_eq!(
             found(&connections),
-            ["client 10.0.0.1 put 980 of 1000 RPCs on 1 of 2 servers"]
+            ["client 10.0.0.1 put 980 of 1,000 RPCs on 1 of 2 servers"]
         );
     }
 }

@@ -338,7 +338,10 @@ fn moments_count_from_the_capture_where_an_opening_is_missing() {
     let chapter = &story.chapters[0];
     assert!(!chapter.since_opening);
     assert_eq!(chapter.victims[0].opened, Some(TimeDelta::from_millis(600)));
-    assert_eq!(chapter.witnesses[0].goaway, Some(TimeDelta::from_millis(2_100)));
+    assert_eq!(
+        chapter.witnesses[0].goaway,
+        Some(TimeDelta::from_millis(2_100))
+    );
 }
 
 #[test]
