@@ -16,5 +16,7 @@ pub mod report;
 
 pub mod pipeline;
 
+pub(crate) mod units;
+
 #[cfg(test)]
 pub(crate) mod testing;

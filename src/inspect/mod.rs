@@ -31,7 +31,7 @@ pub use options::filter::{Filter, Moment};
 pub use options::limits::{
     Limits, MAX_FOLLOWED_STREAMS, MAX_LISTED_CONNECTIONS, MAX_LISTED_RPCS, MAX_OPEN_STREAMS,
 };
-pub use peer::server::Stack;
+pub use peer::server::{ServerStack, Stack};
 pub use server::goaway_cause::{Cause, Goodbye};
 pub use server::{Estimate, Inferred, Server};
 pub use stream::rpc::{

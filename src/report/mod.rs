@@ -20,7 +20,7 @@ pub mod timeline;
 mod escape;
 pub mod json;
 mod redact;
-mod units;
+mod words;
 
 pub use crate::inspect::report::Report;
 pub use format::ReportFormat;

@@ -2,37 +2,31 @@
 
 use crate::capture::LinkType;
 use crate::decode::Tally;
+use crate::units::{count, counted};
 
 /// What was found instead, as the rest of a sentence.
 #[must_use]
 pub fn instead(tally: &Tally, tls_with_h2: usize) -> String {
     let mut found = Vec::new();
-    let count = |count: u64, one: &str| {
-        if count == 1 {
-            format!("1 {one}")
-        } else {
-            format!("{count} {one}s")
-        }
-    };
     if tally.tcp_connections > 0 {
         let mut kinds = Vec::new();
         if tls_with_h2 > 0 {
-            kinds.push(format!("{tls_with_h2} TLS that offers h2"));
+            kinds.push(format!("{} TLS that offers h2", count(tls_with_h2)));
         }
         kinds.extend(
             tally
                 .unrelated
                 .iter()
-                .map(|(kind, count)| format!("{count} {}", kind.name())),
+                .map(|(kind, number)| format!("{} {}", count(*number), kind.name())),
         );
-        let connections = count(tally.tcp_connections.into(), "TCP connection");
+        let connections = counted(tally.tcp_connections, "TCP connection");
         found.push(format!("{connections} ({})", kinds.join(", ")));
     }
     for (name, packets) in &tally.not_tcp {
-        found.push(count(*packets, &format!("{name} packet")));
+        found.push(counted(*packets, &format!("{name} packet")));
     }
     for (number, packets) in &tally.unknown_links {
-        let packets = count(*packets, "packet");
+        let packets = counted(*packets, "packet");
         found.push(format!(
             "{packets} of link type {}, which is not supported",
             LinkType(*number)

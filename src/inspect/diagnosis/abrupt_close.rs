@@ -1,11 +1,12 @@
 //! `abrupt-close`: a connection that ended under its calls without any GOAWAY.
 
-use super::server_view::{self, Case, Hits, Proof, plural, time};
+use super::server_view::{self, Case, Hits, Proof};
 use super::{Check, Confidence, Finding, Rule, Severity, keepalive_timeout};
-use crate::capture::Timestamp;
+use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::Direction;
 use crate::decode::tcp::Ending;
-use crate::inspect::{Close, ConnectionRecord, Verdict};
+use crate::inspect::{Close, ConnectionRecord, ServerStack, Verdict};
+use crate::units::{count, counted, exact_duration};
 
 /// Closes within this time are one event, in nanoseconds.
 const AT_ONCE_NANOS: i64 = 1_000_000_000;
@@ -43,9 +44,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         },
         title: format!(
             "{} to {} ended without GOAWAY, with {} in flight",
-            plural(hits.len(), "connection"),
+            counted(hits.len(), "connection"),
             case.server,
-            plural(server_view::count(&hits), "RPC"),
+            counted(server_view::count(&hits), "RPC"),
         ),
         connections: server_view::numbers(&hits),
         rpcs: server_view::calls(&hits),
@@ -65,7 +66,7 @@ fn evidence(hits: &Hits<'_>) -> Vec<super::Evidence> {
             record.number,
             how(close),
             close.by.sender(),
-            plural(rpcs.len(), "RPC"),
+            counted(rpcs.len(), "RPC"),
         );
         proof.cite(Some(close.stamp), text);
     }
@@ -96,15 +97,16 @@ fn explanation(hits: &Hits<'_>) -> String {
             .to_owned(),
         _ => format!(
             "The server's end closed {}, the client's end {}, without a word of HTTP/2.",
-            plural(by_server, "connection"),
-            plural(by_client, "connection"),
+            counted(by_server, "connection"),
+            counted(by_client, "connection"),
         ),
     };
-    if let Some(count) = at_once(hits) {
+    if let Some(together) = at_once(hits) {
         text.push_str(&format!(
-            " {count} of them were closed within {}: the server as a whole went, as in a rollout or a \
+            " {} of them were closed within {}: the server as a whole went, as in a rollout or a \
              kill.",
-            time(AT_ONCE_NANOS),
+            count(together),
+            exact_duration(TimeDelta::from_nanos(AT_ONCE_NANOS)),
         ));
     }
     text.push_str(" Without a last stream id every call in flight may have run.");
@@ -135,14 +137,11 @@ fn advice(case: &Case<'_>, hits: &Hits<'_>) -> Vec<String> {
             })
         })
     };
-    let graceful = if case.inferred.is_stack("grpc-go") {
-        "GracefulStop instead of Stop, with a timeout"
-    } else if case.inferred.is_stack("grpc-java") {
-        "shutdown and awaitTermination instead of shutdownNow"
-    } else if case.inferred.is_stack("grpc-js") {
-        "tryShutdown instead of forceShutdown"
-    } else {
-        "GOAWAY first, then wait for open calls (grpc-go: GracefulStop instead of Stop)"
+    let graceful = match case.inferred.server_stack() {
+        ServerStack::GrpcGo => "GracefulStop instead of Stop, with a timeout",
+        ServerStack::GrpcJava => "shutdown and awaitTermination instead of shutdownNow",
+        ServerStack::GrpcJs => "tryShutdown instead of forceShutdown",
+        _ => "GOAWAY first, then wait for open calls (grpc-go: GracefulStop instead of Stop)",
     };
     if by_server(Ending::Fin) {
         advice.push(format!(

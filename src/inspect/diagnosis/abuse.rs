@@ -3,10 +3,11 @@
 
 use std::net::IpAddr;
 
-use super::server_view::{Case, Proof, plural};
+use super::server_view::{Case, Proof};
 use super::{Confidence, Finding, Severity};
 use crate::decode::Direction;
 use crate::inspect::{Burst, ConnectionRecord, FloodKind};
+use crate::units::{count, counted};
 
 /// How a rule tells its pattern.
 pub(super) struct Pattern {
@@ -37,10 +38,10 @@ pub(super) fn find(
         let text = format!(
             "conn {}: the first of {} {} of the {}; {} in all",
             record.number,
-            burst.most,
+            count(burst.most),
             pattern.what,
             burst.by.sender(),
-            burst.total,
+            count(burst.total),
         );
         proof.cite(Some(burst.since), text);
     }
@@ -57,9 +58,9 @@ pub(super) fn find(
                 Direction::ClientToServer => case.server.to_string(),
                 Direction::ServerToClient => "its clients".to_owned(),
             },
-            worst.most,
+            count(worst.most),
             pattern.what,
-            plural(connections.len(), "connection"),
+            counted(connections.len(), "connection"),
         ),
         connections,
         rpcs: Vec::new(),
@@ -67,7 +68,7 @@ pub(super) fn find(
         explanation: format!(
             "{} Honest peers stay below {}. An attack does this, and so does a broken library.",
             pattern.explanation,
-            pattern.abuse.threshold(),
+            count(pattern.abuse.threshold()),
         ),
         ruled_out: Vec::new(),
         advice: vec![pattern.advice.into()],

@@ -1,9 +1,10 @@
 //! `capture-incomplete`: what the capture lacks, and which verdicts that weakens.
 
-use super::server_view::{Case, Proof, plural};
+use super::server_view::{Case, Proof};
 use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::capture::Stamp;
 use crate::inspect::{ConnectionRecord, Lack, Verdict};
+use crate::units::{counted, was};
 
 /// The advice where a limit was reached; whoever runs the analysis knows how it is raised.
 pub const RAISE_LIMITS: &str =
@@ -38,7 +39,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         confidence: Confidence::Certain,
         title: format!(
             "the capture of {} to {} is not complete: {}",
-            plural(incomplete.len(), "connection"),
+            counted(incomplete.len(), "connection"),
             case.server,
             costs.summary(),
         ),
@@ -101,12 +102,13 @@ fn cite(proof: &mut Proof, record: &ConnectionRecord) {
 
 /// What is missing of one side, told where it first shows.
 fn in_words(lack: Lack, sender: &str) -> String {
-    let bytes = plural(usize::try_from(lack.bytes).unwrap_or(usize::MAX), "byte");
+    let bytes = counted(lack.bytes, "byte");
     match lack.holes {
         1 => format!("{bytes} of the {sender} are missing before this"),
-        holes => {
-            format!("{bytes} of the {sender} are missing in {holes} places, the first before this")
-        }
+        holes => format!(
+            "{bytes} of the {sender} are missing in {}, the first before this",
+            counted(holes, "place")
+        ),
     }
 }
 
@@ -120,7 +122,7 @@ fn cost(record: &ConnectionRecord) -> String {
     match record.missing.methods {
         0 => {}
         1 => costs.push("1 method is unknown".to_owned()),
-        methods => costs.push(format!("{methods} methods are unknown")),
+        several => costs.push(format!("{} are unknown", counted(several, "method"))),
     }
     if costs.is_empty() {
         return "it costs no verdict".to_owned();
@@ -129,7 +131,7 @@ fn cost(record: &ConnectionRecord) -> String {
 }
 
 fn rpcs(count: u64) -> String {
-    plural(usize::try_from(count).unwrap_or(usize::MAX), "RPC")
+    counted(count, "RPC")
 }
 
 /// What all connections together lack, and what that costs.
@@ -159,7 +161,7 @@ impl Costs {
             0 if self.given_up > 0 => "some was given up".to_owned(),
             0 => "it begins too late".to_owned(),
             bytes => {
-                let bytes = plural(usize::try_from(bytes).unwrap_or(usize::MAX), "byte");
+                let bytes = counted(bytes, "byte");
                 format!("{bytes} missing")
             }
         };
@@ -175,20 +177,21 @@ impl Costs {
             text.push_str(&format!(
                 "{} began before the capture: headers that refer to what was sent then cannot be \
                  known, and streams opened then may be missing. ",
-                plural(self.begun_late, "connection"),
+                counted(self.begun_late, "connection"),
             ));
         }
         if self.with_holes > 0 {
             text.push_str(&format!(
-                "{} bytes of {} were not captured. ",
-                self.bytes,
-                plural(self.with_holes, "connection"),
+                "{} of {} {} not captured. ",
+                counted(self.bytes, "byte"),
+                counted(self.with_holes, "connection"),
+                was(self.bytes),
             ));
         }
         if self.given_up > 0 {
             text.push_str(&format!(
                 "Frames or streams of {} were given up to stay within bounds. ",
-                plural(self.given_up, "connection"),
+                counted(self.given_up, "connection"),
             ));
         }
         text.push_str(&match self.unjudged {

@@ -1,8 +1,10 @@
 //! `concurrency-limit`: the client sat at the peer's MAX_CONCURRENT_STREAMS.
 
-use super::server_view::{Case, Proof, plural, time};
+use super::server_view::{Case, Proof};
 use super::{Check, Confidence, Finding, Rule, Severity};
+use crate::capture::TimeDelta;
 use crate::inspect::{AtLimit, ConnectionRecord, Verdict};
+use crate::units::{count, counted, duration};
 
 /// A connection that is at its limit for less than this in all, in nanoseconds, only touched it: a
 /// burst of calls may do so.
@@ -48,10 +50,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         },
         title: format!(
             "{} sat at the limit of {} concurrent streams of {}, up to {} at a time",
-            plural(hits.len(), "connection"),
+            counted(hits.len(), "connection"),
             longest.limit,
             case.server,
-            time(longest.longest_nanos),
+            duration(TimeDelta::from_nanos(longest.longest_nanos)),
         ),
         connections: hits.iter().map(|(record, _)| record.number).collect(),
         rpcs: Vec::new(),
@@ -75,7 +77,7 @@ fn cite(proof: &mut Proof, record: &ConnectionRecord, at_limit: &AtLimit) {
     let text = format!("conn {number}: these HEADERS take the last of {limit} slots");
     proof.cite(Some(at_limit.longest_since), text);
     if at_limit.longest_until.packet > 0 {
-        let after = time(at_limit.longest_nanos);
+        let after = duration(TimeDelta::from_nanos(at_limit.longest_nanos));
         let text = format!("conn {number}: a slot is free and stays free, {after} later");
         proof.cite(Some(at_limit.longest_until), text);
     }
@@ -91,8 +93,8 @@ fn explanation(hits: &[(&ConnectionRecord, AtLimit)], refills: u64) -> String {
                  and {} at a time.",
                 record.number,
                 at_limit.limit,
-                time(at_limit.nanos),
-                time(at_limit.longest_nanos),
+                duration(TimeDelta::from_nanos(at_limit.nanos)),
+                duration(TimeDelta::from_nanos(at_limit.longest_nanos)),
             )
         })
         .collect();
@@ -104,8 +106,9 @@ fn explanation(hits: &[(&ConnectionRecord, AtLimit)], refills: u64) -> String {
         }
         1 => "A slot that became free was taken again at once.".to_owned(),
         many => format!(
-            "{many} times a slot that became free was taken again at once: calls were \
-             waiting for it."
+            "{} a slot that became free was taken again at once: calls were \
+             waiting for it.",
+            counted(many, "time"),
         ),
     });
     let given_up: u64 = hits
@@ -117,8 +120,9 @@ fn explanation(hits: &[(&ConnectionRecord, AtLimit)], refills: u64) -> String {
         .sum();
     if given_up > 0 {
         sentences.push(format!(
-            "The client gave up {given_up} of the calls that it had sent; their deadlines may have begun \
-             to run before they had a slot."
+            "The client gave up {} of the calls that it had sent; their deadlines may have begun to run \
+             before they had a slot.",
+            count(given_up),
         ));
     }
     sentences.push(

@@ -1,11 +1,12 @@
 //! `connect-failed`: connects to a server of HTTP/2 that came to nothing.
 
-use super::server_view::{Case, Proof, plural, time};
+use super::server_view::{Case, Proof};
 use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::tcp::Ending;
 use crate::decode::{Direction, Transport};
 use crate::inspect::ConnectionRecord;
+use crate::units::{count, counted, duration};
 
 /// How long a SYN must have gone unanswered, in nanoseconds: the time after which it is first
 /// repeated (RFC 6298, section 2.1). A younger one may still be answered after the capture ends.
@@ -50,7 +51,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         (_, 0) => "refused".to_owned(),
         (0, _) => "never answered".to_owned(),
         (refused, unanswered) => {
-            format!("came to nothing, {refused} refused, {unanswered} not answered")
+            format!(
+                "came to nothing, {} refused, {} not answered",
+                count(refused),
+                count(unanswered)
+            )
         }
     };
     let verb = match (refused, hits.len()) {
@@ -64,7 +69,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         confidence: Confidence::Certain,
         title: format!(
             "{} to {} {verb}{what}",
-            plural(hits.len(), "connect"),
+            counted(hits.len(), "connect"),
             case.server
         ),
         connections: hits.iter().map(|(record, _)| record.number).collect(),
@@ -103,7 +108,7 @@ fn evidence(hits: &[(&ConnectionRecord, Failure)]) -> Vec<super::Evidence> {
             Failure::Unanswered => {
                 let repeated = match record.network.retransmissions() {
                     0 => String::new(),
-                    count => format!(" (repeated {count} times)"),
+                    times => format!(" (repeated {})", counted(times, "time")),
                 };
                 let text = format!("conn {number}: SYN{repeated}, no answer");
                 proof.cite(record.opened, text);
@@ -131,18 +136,18 @@ fn explanation(case: &Case<'_>, hits: &[(&ConnectionRecord, Failure)], refused: 
         if hits.len() > 1 {
             text.push_str(&format!(
                 "The first and the last were {} apart. ",
-                time(last.time.nanos_since(first.time)),
+                duration(last.time - first.time),
             ));
         }
         if let Some((number, close)) = closed_before(case, first) {
-            let after = time(first.time.nanos_since(close.time));
+            let after = duration(first.time - close.time);
             text.push_str(&format!(
                 "The first came {after} after the server's end had closed conn {number}: the server \
                  had stopped. ",
             ));
         }
         if let Some(next) = accepted_after(case, last) {
-            let after = time(next.time.nanos_since(first.time));
+            let after = duration(next.time - first.time);
             text.push_str(&format!(
                 "A connect {after} after the first was accepted again. "
             ));

@@ -1,11 +1,12 @@
 //! `connection-error`: a connection that one side declared broken, or whose bytes are no HTTP/2.
 
-use super::server_view::{Case, Proof, plural};
+use super::server_view::{Case, Proof};
 use super::{Check, Confidence, Finding, Rule, Severity, too_many_pings};
 use crate::capture::Stamp;
 use crate::decode::Direction;
 use crate::decode::http2::ErrorCode;
 use crate::inspect::{ConnectionRecord, Finished, GoAway};
+use crate::units::counted;
 
 pub(super) const RULE: Rule = Rule {
     name: "connection-error",
@@ -52,7 +53,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         },
         title: format!(
             "{} to {} broken: {}",
-            plural(hits.len(), "connection"),
+            counted(hits.len(), "connection"),
             case.server,
             kinds.join(", "),
         ),
@@ -135,8 +136,7 @@ fn explanation(hits: &[(&Finished, Error<'_>)], victims: usize) -> String {
     let mut text = meanings.join(" ");
     text.push_str(&match victims {
         0 => " No RPC died of it.".to_owned(),
-        1 => " 1 RPC died with it.".to_owned(),
-        many => format!(" {many} RPCs died with it."),
+        some => format!(" {} died with it.", counted(some, "RPC")),
     });
     if hits.iter().any(|(_, error)| {
         matches!(error, Error::Declared(goaway) if !goaway.from_client() && goaway.last_stream_id.0 == 0)

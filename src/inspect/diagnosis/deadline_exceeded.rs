@@ -1,8 +1,10 @@
 //! `deadline-exceeded`: calls whose time ran out, and where it went.
 
-use super::server_view::{self, Case, Hits, Proof, plural, time, times};
+use super::server_view::{self, Case, Hits, Proof};
 use super::{Check, Confidence, Finding, Rule, Severity};
+use crate::capture::TimeDelta;
 use crate::inspect::{ConnectionRecord, Processed, Rpc, Verdict};
+use crate::units::{count, counted, duration, exact_duration, spread};
 
 pub(super) const RULE: Rule = Rule {
     name: "deadline-exceeded",
@@ -34,24 +36,27 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let given_up = calls(&hits).filter(|(_, rpc)| rpc.error.is_some()).count();
-    let count = server_view::count(&hits);
+    let total = server_view::count(&hits);
     Some(Finding {
         rule: RULE.name,
         severity: Severity::Error,
-        confidence: if given_up == count {
+        confidence: if given_up == total {
             Confidence::Certain
         } else {
             Confidence::Likely
         },
         title: format!(
             "{} to {} ran out of time: {}",
-            plural(count, "RPC"),
+            counted(total, "RPC"),
             case.server,
-            match (given_up, count - given_up) {
+            match (given_up, total - given_up) {
                 (_, 0) => "given up by the client at the deadline".to_owned(),
                 (0, _) => "the deadline passed without an answer".to_owned(),
-                (some, rest) =>
-                    format!("{some} given up at the deadline, {rest} without an answer"),
+                (some, rest) => format!(
+                    "{} given up at the deadline, {} without an answer",
+                    count(some),
+                    count(rest)
+                ),
             },
         ),
         connections: server_view::numbers(&hits),
@@ -91,11 +96,15 @@ fn evidence(hits: &Hits<'_>) -> Vec<super::Evidence> {
     let mut proof = Proof::default();
     for (record, rpc) in calls(hits) {
         let (number, stream) = (record.number, rpc.id.stream);
-        let timeout = rpc.timeout.map(nanos).map_or_else(|| "?".to_owned(), time);
+        let timeout = rpc
+            .timeout
+            .map_or_else(|| "?".to_owned(), |timeout| exact_duration(timeout.into()));
         let text = format!("stream {number}:{stream}: HEADERS with a timeout of {timeout}");
         proof.cite(rpc.opened, text);
         if rpc.error.is_some() {
-            let after = time(rpc.duration_nanos().unwrap_or_default());
+            let after = duration(TimeDelta::from_nanos(
+                rpc.duration_nanos().unwrap_or_default(),
+            ));
             let text =
                 format!("stream {number}:{stream}: RST_STREAM CANCEL of the client {after} later");
             proof.cite(rpc.ended, text);
@@ -104,24 +113,19 @@ fn evidence(hits: &Hits<'_>) -> Vec<super::Evidence> {
     proof.into_vec()
 }
 
-fn nanos(duration: std::time::Duration) -> i64 {
-    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
-}
-
-fn count(hits: &Hits<'_>, of: Spent) -> usize {
+fn spent_so(hits: &Hits<'_>, of: Spent) -> usize {
     calls(hits)
         .filter(|(record, rpc)| spent(record, rpc) == of)
         .count()
 }
 
 fn explanation(hits: &Hits<'_>) -> String {
-    let timeouts: Vec<_> = calls(hits)
+    let timeouts = calls(hits)
         .filter_map(|(_, rpc)| rpc.timeout)
-        .map(nanos)
-        .collect();
+        .map(TimeDelta::from);
     let mut text = format!(
         "When they were sent these calls had {} left. Where it went:",
-        times(&timeouts),
+        spread(timeouts).unwrap_or_default(),
     );
     for (of, meaning) in [
         (
@@ -142,9 +146,9 @@ fn explanation(hits: &Hits<'_>) -> String {
             "the server answered to the end, but too late: it did the work",
         ),
     ] {
-        let count = count(hits, of);
-        if count > 0 {
-            text.push_str(&format!(" {count} {meaning}."));
+        let calls = spent_so(hits, of);
+        if calls > 0 {
+            text.push_str(&format!(" {} {meaning}.", count(calls)));
         }
     }
     text.push_str(
@@ -174,6 +178,6 @@ fn advice(hits: &Hits<'_>) -> Vec<String> {
             "Client: do not retry these blindly; the server has done the work",
         ),
     ];
-    let advice = advice.iter().filter(|(of, _)| count(hits, *of) > 0);
+    let advice = advice.iter().filter(|(of, _)| spent_so(hits, *of) > 0);
     advice.map(|(_, advice)| (*advice).to_owned()).collect()
 }

@@ -1,10 +1,13 @@
 //! `flow-control-stall`: a sender had a full window and waited.
 
-use super::server_view::{Case, Proof, plural, time};
+use super::super::peer::client::Client;
+use super::server_view::{Case, Proof};
 use super::{Check, Confidence, Finding, Rule, Severity};
+use crate::capture::TimeDelta;
 use crate::decode::Direction;
 use crate::decode::http2::SettingId;
 use crate::inspect::{CallId, ConnectionRecord, Stall, Waits, Window};
+use crate::units::{counted, duration};
 
 /// A shorter wait, in nanoseconds, is not worth a word by itself.
 const LONG_NANOS: i64 = 100_000_000;
@@ -70,9 +73,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         title: format!(
             "the {} waited {} before a full {} window on {} to {}",
             worst.sender.sender(),
-            time(worst.nanos),
+            duration(TimeDelta::from_nanos(worst.nanos)),
             name(worst.window),
-            plural(connections.len(), "connection"),
+            counted(connections.len(), "connection"),
             case.server,
         ),
         connections,
@@ -157,7 +160,7 @@ fn evidence(hits: &[Hit<'_>]) -> Vec<super::Evidence> {
         let number = hit.record.number;
         for stall in hit.notable() {
             let (stream, window) = (stall.stream, name(stall.window));
-            let waited = time(stall.nanos);
+            let waited = duration(TimeDelta::from_nanos(stall.nanos));
             let text = format!(
                 "conn {number}: DATA of stream {stream} leaves nothing of the {window}'s window"
             );
@@ -186,8 +189,8 @@ fn explanation(hits: &[Hit<'_>]) -> String {
         let number = hit.record.number;
         let whose = match window {
             Window::Stream => format!(
-                "stream {stream}'s window ({} bytes to begin with)",
-                hit.initial_window()
+                "stream {stream}'s window ({} to begin with)",
+                counted(hit.initial_window(), "byte")
             ),
             Window::Connection => format!("the connection's window (filled by stream {stream})"),
         };
@@ -198,10 +201,13 @@ fn explanation(hits: &[Hit<'_>]) -> String {
             } else {
                 "got no more of it for"
             },
-            time(nanos),
+            duration(TimeDelta::from_nanos(nanos)),
         );
         if hit.round_trip > 0 {
-            text.push_str(&format!("; a round trip takes {}", time(hit.round_trip)));
+            text.push_str(&format!(
+                "; a round trip takes {}",
+                duration(TimeDelta::from_nanos(hit.round_trip))
+            ));
         }
         text.push_str(&match hit.is_unread() {
             true => format!(": the {receiver}'s application did not read what it had."),
@@ -210,15 +216,19 @@ fn explanation(hits: &[Hit<'_>]) -> String {
         let Waits { count, nanos, .. } = *hit.waits;
         if count > 1 {
             text.push_str(&format!(
-                " In all it waited {count} times, {}.",
-                time(nanos)
+                " In all it waited {}, {}.",
+                counted(count, "time"),
+                duration(TimeDelta::from_nanos(nanos))
             ));
         }
         text
     });
     let mut sentences: Vec<_> = sentences.collect();
     if hits.len() > 3 {
-        sentences.push(format!("So it was {} more times.", hits.len() - 3));
+        sentences.push(format!(
+            "So it was {}.",
+            counted(hits.len() - 3, "more time")
+        ));
     }
     sentences.join(" ")
 }
@@ -252,23 +262,16 @@ fn advice(hits: &[Hit<'_>]) -> Vec<String> {
 
 /// What raises a window, for the stack that receives.
 fn setting(hit: &Hit<'_>) -> &'static str {
-    let agent = hit.record.user_agent.as_deref().unwrap_or_default();
-    let go = agent.starts_with(b"grpc-go/");
-    let java = agent.starts_with(b"grpc-java");
+    let client = Client::of(hit.record).stack;
     match (hit.worst.sender, hit.worst.window) {
-        // Nothing on the wire names a gRPC server's stack.
         (Direction::ClientToServer, Window::Stream) => {
             "grpc-go: grpc.InitialWindowSize; grpc-java: NettyServerBuilder.flowControlWindow"
         }
         (Direction::ClientToServer, Window::Connection) => {
             "grpc-go: grpc.InitialConnWindowSize; grpc-java: NettyServerBuilder.flowControlWindow"
         }
-        (Direction::ServerToClient, Window::Stream) if go => "grpc.WithInitialWindowSize",
-        (Direction::ServerToClient, Window::Connection) if go => "grpc.WithInitialConnWindowSize",
-        (Direction::ServerToClient, _) if java => "NettyChannelBuilder.flowControlWindow",
-        (Direction::ServerToClient, _) => {
-            "INITIAL_WINDOW_SIZE for streams, WINDOW_UPDATE on stream 0 for the connection"
-        }
+        (Direction::ServerToClient, Window::Stream) => client.stream_window(),
+        (Direction::ServerToClient, Window::Connection) => client.connection_window(),
     }
 }
 

@@ -1,8 +1,9 @@
 //! `goaway-race`: calls opened beyond the last stream id (RFC 9113, section 6.8).
 
-use super::server_view::{self, Case, Hits, Proof, plural};
+use super::server_view::{self, Case, Hits, Proof};
 use super::{Check, Confidence, Finding, Rule};
 use crate::inspect::{Outcome, Processed, Race, Verdict};
+use crate::units::{count, counted, was};
 
 pub(super) const RULE: Rule = Rule {
     name: "goaway-race",
@@ -21,16 +22,15 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if hits.is_empty() {
         return None;
     }
+    let total = server_view::count(&hits);
     Some(Finding {
         rule: RULE.name,
         severity: server_view::severity_unless_recovered(&hits),
         confidence: Confidence::Certain,
         title: format!(
-            "{} beyond the last stream id of server {}, and thrown away",
-            match server_view::count(&hits) {
-                1 => "1 RPC was opened".to_owned(),
-                many => format!("{many} RPCs were opened"),
-            },
+            "{} {} opened beyond the last stream id of server {}, and thrown away",
+            counted(total, "RPC"),
+            was(total),
             case.server,
         ),
         connections: server_view::numbers(&hits),
@@ -48,7 +48,7 @@ fn evidence(hits: &Hits<'_>) -> Vec<super::Evidence> {
     for (index, (record, rpcs)) in hits.iter().enumerate() {
         let number = record.number;
         if let Some(goaway) = record.final_goaway() {
-            let beyond = plural(rpcs.len(), "unanswered stream");
+            let beyond = counted(rpcs.len(), "unanswered stream");
             let (last, error) = (goaway.last_stream_id, goaway.error);
             proof.cite(
                 Some(goaway.stamp),
@@ -82,13 +82,10 @@ fn explanation(hits: &Hits<'_>) -> String {
     let with = |race| rpcs().filter(|rpc| rpc.race == Some(race)).count();
     let total = rpcs().count();
     let mut text = format!(
-        "The server's final GOAWAY named the last stream it would process; {} above it. A server \
+        "The server's final GOAWAY named the last stream it would process; {} {} above it. A server \
          drops such streams in silence.",
-        if total == 1 {
-            "1 RPC was".into()
-        } else {
-            format!("{total} RPCs were")
-        },
+        counted(total, "RPC"),
+        was(total),
     );
     for (race, meaning) in [
         (
@@ -107,8 +104,8 @@ fn explanation(hits: &Hits<'_>) -> String {
     ] {
         match with(race) {
             0 => {}
-            count if count == total => text.push_str(&format!(" All {meaning}.")),
-            count => text.push_str(&format!(" {count} {meaning}.")),
+            all if all == total => text.push_str(&format!(" All {meaning}.")),
+            some => text.push_str(&format!(" {} {meaning}.", count(some))),
         }
     }
     let unprocessed = rpcs().filter(|rpc| rpc.processed == Processed::No).count();
@@ -118,7 +115,11 @@ fn explanation(hits: &Hits<'_>) -> String {
     match recovered {
         0 => {}
         all if all == total => text.push_str(" Every one was recovered by a retry."),
-        some => text.push_str(&format!(" {some} were recovered by a retry.")),
+        some => text.push_str(&format!(
+            " {} {} recovered by a retry.",
+            count(some),
+            was(some)
+        )),
     }
     if unprocessed == total {
         text.push_str(
@@ -138,7 +139,11 @@ fn advice(hits: &Hits<'_>) -> Vec<String> {
         let these = if unprocessed == rpcs().count() {
             "these calls".to_owned()
         } else {
-            format!("the {unprocessed} that were not processed")
+            format!(
+                "the {} that {} not processed",
+                count(unprocessed),
+                was(unprocessed)
+            )
         };
         advice.push(format!(
             "Client: retry {these} on a new connection, even non-idempotent ones; gRPC clients do so \
@@ -147,8 +152,8 @@ fn advice(hits: &Hits<'_>) -> Vec<String> {
     }
     if answered > 0 {
         advice.push(format!(
-            "Client: do not retry the {answered} that the server answered all the same; it did the \
-             work",
+            "Client: do not retry the {} that the server answered all the same; it did the work",
+            count(answered),
         ));
     }
     if hits.iter().any(|(record, _)| record.warned != Some(true)) {

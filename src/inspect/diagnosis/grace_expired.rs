@@ -1,12 +1,13 @@
 //! `grace-expired`: accepted calls cut by the close that followed a graceful GOAWAY.
 
-use super::server_view::{self, Case, Hits, Proof, plural, time, times};
+use super::server_view::{self, Case, Hits, Proof};
 use super::{Check, Confidence, Finding, Rule, Severity};
-use crate::capture::Stamp;
+use crate::capture::{Stamp, TimeDelta};
 use crate::decode::Direction;
 use crate::decode::http2::ErrorCode;
 use crate::decode::tcp::Ending;
-use crate::inspect::{Cause, ConnectionRecord, GoAway, Rpc, Verdict};
+use crate::inspect::{Cause, ConnectionRecord, GoAway, Rpc, ServerStack, Verdict};
+use crate::units::{counted, duration, exact_seconds, spread, was};
 
 pub(super) const RULE: Rule = Rule {
     name: "grace-expired",
@@ -34,8 +35,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         title: format!(
             "server {} closed {} on {} it had accepted",
             case.server,
-            plural(hits.len(), "connection"),
-            plural(count, "RPC"),
+            counted(hits.len(), "connection"),
+            counted(count, "RPC"),
         ),
         connections: server_view::numbers(&hits),
         rpcs: server_view::calls(&hits),
@@ -74,8 +75,8 @@ fn evidence(hits: &Hits<'_>) -> Vec<super::Evidence> {
             Some(Ending::Rst) => "RST",
             _ => "FIN",
         };
-        let waited = time(closed.time.nanos_since(goaway.stamp.time));
-        let cut = plural(rpcs.len(), "RPC");
+        let waited = duration(closed.time - goaway.stamp.time);
+        let cut = counted(rpcs.len(), "RPC");
         let text = format!("conn {number}: {how} of the server {waited} later, {cut} unanswered");
         proof.cite(Some(closed), text);
     }
@@ -86,31 +87,32 @@ fn explanation(hits: &Hits<'_>) -> String {
     let graces: Vec<_> = hits
         .iter()
         .filter_map(|(record, _)| closed_after_grace(record))
-        .map(|(goaway, closed)| closed.time.nanos_since(goaway.stamp.time))
+        .map(|(goaway, closed)| closed.time - goaway.stamp.time)
         .collect();
     let ages: Vec<_> = hits
         .iter()
         .filter_map(|(record, _)| {
             let (goaway, _) = closed_after_grace(record)?;
-            Some(goaway.stamp.time.nanos_since(record.opened?.time))
+            Some(goaway.stamp.time - record.opened?.time)
         })
         .collect();
     let mut text = String::new();
     let who = match hits.len() {
         1 => "The connection".to_owned(),
         2 => "Both connections".to_owned(),
-        many => format!("All {many} connections"),
+        many => format!("All {}", counted(many, "connection")),
     };
-    if ages.len() == hits.len() {
-        text.push_str(&format!("{who} got GOAWAY at an age of {}", times(&ages)));
-    } else {
-        text.push_str(&format!("{who} got GOAWAY"));
+    text.push_str(&format!("{who} got GOAWAY"));
+    if ages.len() == hits.len()
+        && let Some(ages) = spread(ages)
+    {
+        text.push_str(&format!(" at an age of {ages}"));
     }
     text.push_str(&format!(
         " and {} closed {} later, while calls that the server had accepted were still \
          unanswered: the grace period ran out. These calls may have run, in part or to the end.",
-        if hits.len() == 1 { "was" } else { "were" },
-        times(&graces),
+        was(hits.len()),
+        spread(graces).unwrap_or_default(),
     ));
     text
 }
@@ -125,25 +127,24 @@ fn advice(case: &Case<'_>, hits: &Hits<'_>) -> Vec<String> {
         .iter()
         .all(|(record, _)| case.inferred.cause(record.number) == Some(Cause::Stop));
     let grace = match case.inferred.max_connection_age_grace {
-        Some(grace) => format!(", {} s now,", grace.value),
+        Some(grace) => format!(", {} now,", exact_seconds(grace.value)),
         None => String::new(),
     };
     let setting = if stopped {
         "the time between its graceful stop and its end (Kubernetes: terminationGracePeriodSeconds)"
-    } else if case.inferred.is_stack("grpc-go") {
-        "keepalive.ServerParameters.MaxConnectionAgeGrace"
-    } else if case.inferred.is_stack("grpc-java") {
-        "maxConnectionAgeGrace"
-    } else if case.inferred.is_stack("grpc-js") {
-        "grpc.max_connection_age_grace_ms"
     } else {
-        "the grace (grpc-go: MaxConnectionAgeGrace)"
+        match case.inferred.server_stack() {
+            ServerStack::GrpcGo => "keepalive.ServerParameters.MaxConnectionAgeGrace",
+            ServerStack::GrpcJava => "maxConnectionAgeGrace",
+            ServerStack::GrpcJs => "grpc.max_connection_age_grace_ms",
+            _ => "the grace (grpc-go: MaxConnectionAgeGrace)",
+        }
     };
     vec![
         format!(
             "Server: make {setting}{grace} longer than the slowest call (these had waited up to {} \
              unanswered), or let connections live longer",
-            time(slowest),
+            duration(TimeDelta::from_nanos(slowest)),
         ),
         "Client: do not retry these blindly; the server may have done the work".into(),
     ]

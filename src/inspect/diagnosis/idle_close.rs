@@ -1,8 +1,10 @@
 //! `idle-close`: a server that ends connections on which nothing has been open for a while.
 
-use super::server_view::{Case, Proof, plural, time};
+use super::server_view::{Case, Proof};
 use super::{Check, Finding, Rule, Severity};
+use crate::capture::TimeDelta;
 use crate::inspect::Cause;
+use crate::units::{counted, duration, exact_seconds};
 
 pub(super) const RULE: Rule = Rule {
     name: "idle-close",
@@ -29,7 +31,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             Some(nanos) => format!(
                 "conn {}: GOAWAY {} after the last stream had ended",
                 record.number,
-                time(nanos),
+                duration(TimeDelta::from_nanos(nanos)),
             ),
             None => format!(
                 "conn {}: GOAWAY, its debug data says max_idle",
@@ -43,18 +45,19 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         severity: Severity::Info,
         confidence: idle.confidence,
         title: format!(
-            "server {} ends connections that are idle for {} s: {} so far",
+            "server {} ends connections that are idle for {}: {} so far",
             case.server,
-            idle.value,
-            plural(connections.len(), "connection"),
+            exact_seconds(idle.value),
+            counted(connections.len(), "connection"),
         ),
         connections,
         rpcs: Vec::new(),
         evidence: proof.into_vec(),
         explanation: format!(
-            "Each GOAWAY came the same time after the last stream had ended, {:.3} s to {:.3} s, with \
-             none open: that is MaxConnectionIdle at work.",
-            idle.min, idle.max,
+            "Each GOAWAY came the same time after the last stream had ended, {} to {}, with none \
+             open: that is MaxConnectionIdle at work.",
+            exact_seconds(idle.min),
+            exact_seconds(idle.max),
         ),
         advice: vec![
             "Nothing to do, unless calls that come just then matter: then make the idle time longer \

@@ -1,10 +1,11 @@
 //! `keepalive-timeout`: a side that closed because it no longer heard the other.
 
-use super::server_view::{Case, Proof, plural, time};
+use super::server_view::{Case, Proof};
 use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::capture::TimeDelta;
 use crate::decode::Direction;
 use crate::inspect::{AckStall, Close, ConnectionRecord, Finished, Purpose, Unanswered};
+use crate::units::{counted, duration, was};
 
 /// No keepalive timeout is shorter than this, in nanoseconds; a PING that is younger when its sender
 /// closes is on its way, not unanswered.
@@ -60,10 +61,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         confidence: confidence.max()?,
         title: format!(
             "{} to {} fell silent and {} given up, with {} in flight",
-            plural(hits.len(), "connection"),
+            counted(hits.len(), "connection"),
             case.server,
-            if hits.len() == 1 { "was" } else { "were" },
-            plural(rpcs.len(), "RPC"),
+            was(hits.len()),
+            counted(rpcs.len(), "RPC"),
         ),
         connections: hits
             .iter()
@@ -134,7 +135,7 @@ fn evidence(case: &Case<'_>, hits: &[(&Finished, Close, Silence)]) -> Vec<super:
                     unanswered.by.sender(),
                 );
                 proof.cite(Some(unanswered.ping.stamp), text);
-                let waited = time(unanswered.waited.as_nanos());
+                let waited = duration(unanswered.waited);
                 let text = format!(
                     "conn {number}: the {} closes {waited} later",
                     close.by.sender()
@@ -145,11 +146,11 @@ fn evidence(case: &Case<'_>, hits: &[(&Finished, Close, Silence)]) -> Vec<super:
                 let text = format!(
                     "conn {number}: from here on nothing the {} sends is acknowledged for {}",
                     of.sender(),
-                    time(stall.duration().as_nanos()),
+                    duration(stall.duration()),
                 );
                 proof.cite(Some(stall.from), text);
                 if let Some((other, opened)) = successor(case, record, stall) {
-                    let after = time(opened.time.nanos_since(stall.from.time));
+                    let after = duration(opened.time - stall.from.time);
                     let text = format!("conn {other}: the client connects anew {after} after that");
                     proof.cite(Some(opened), text);
                 }
@@ -188,7 +189,7 @@ fn explanation(hits: &[(&Finished, Close, Silence)]) -> String {
         let received = pings().filter(|unanswered| unanswered.received).count();
         text.push_str(&format!(
             "{} went unanswered, and nothing else was heard, until its sender closed. ",
-            plural(count, "PING"),
+            counted(count, "PING"),
         ));
         text.push_str(match received {
             0 => {

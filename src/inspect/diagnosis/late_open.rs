@@ -1,7 +1,9 @@
 //! `late-open`: streams opened long after the client's kernel had the GOAWAY.
 
-use super::server_view::{self, Case, Proof, plural, time};
+use super::server_view::{self, Case, Proof};
 use super::{Check, Confidence, Finding, Rule, Severity};
+use crate::capture::TimeDelta;
+use crate::units::{counted, duration, exact_duration};
 
 /// Beyond this a client is late by itself, in nanoseconds. Honest clients under load open streams up
 /// to 44 ms after the GOAWAY reached their kernel, with bytes held back in the socket.
@@ -38,7 +40,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             proof.cite(Some(received), text);
         }
         if let Some(rpc) = rpcs.iter().max_by_key(|rpc| rpc.late_by_nanos) {
-            let late = time(rpc.late_by_nanos.unwrap_or_default());
+            let late = duration(TimeDelta::from_nanos(rpc.late_by_nanos.unwrap_or_default()));
             let text = format!(
                 "stream {}:{} opened {late} later",
                 record.number, rpc.id.stream
@@ -54,8 +56,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         title: format!(
             "clients of {} opened {} up to {} after they had received the GOAWAY",
             case.server,
-            plural(count, "stream"),
-            time(latest),
+            counted(count, "stream"),
+            duration(TimeDelta::from_nanos(latest)),
         ),
         connections: server_view::numbers(&hits),
         rpcs: server_view::calls(&hits),
@@ -65,7 +67,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             "A client that has received GOAWAY must not open streams (RFC 9113, section 6.8). The \
              segments that carried these HEADERS acknowledge the whole GOAWAY, which their kernel \
              had had for {} or more: longer than a busy client takes to read it.",
-            time(LATE_NANOS),
+            exact_duration(TimeDelta::from_nanos(LATE_NANOS)),
         ),
         advice: vec![
             "Client: look for a library that ignores GOAWAY, or a process that stalls (garbage \

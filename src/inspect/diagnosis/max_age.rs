@@ -1,8 +1,10 @@
 //! `max-age`: a server that ends connections at an age.
 
-use super::server_view::{Case, Proof, plural, time};
+use super::server_view::{Case, Proof};
 use super::{Check, Finding, Rule, Severity};
+use crate::capture::TimeDelta;
 use crate::inspect::Cause;
+use crate::units::{counted, duration, exact_seconds};
 
 pub(super) const RULE: Rule = Rule {
     name: "max-age",
@@ -33,7 +35,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .server_goaways()
             .any(|goaway| *goaway.debug_data == *b"max_age");
         let mut text = match old {
-            Some(nanos) => format!("conn {number}: GOAWAY at an age of {}", time(nanos)),
+            Some(nanos) => format!(
+                "conn {number}: GOAWAY at an age of {}",
+                duration(TimeDelta::from_nanos(nanos))
+            ),
             None => format!("conn {number}: GOAWAY"),
         };
         if said {
@@ -43,13 +48,15 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let mut explanation = format!(
         "The GOAWAYs came at ages that one setting explains with its jitter of 10 % (gRFC A9): \
-         MaxConnectionAge = {} s; anything from {:.3} s to {:.3} s fits.",
-        age.value, age.min, age.max,
+         MaxConnectionAge = {}; anything from {} to {} fits.",
+        exact_seconds(age.value),
+        exact_seconds(age.min),
+        exact_seconds(age.max),
     );
     if let Some(grace) = case.inferred.max_connection_age_grace {
         explanation.push_str(&format!(
-            " Calls still open {} s later were cut: MaxConnectionAgeGrace.",
-            grace.value,
+            " Calls still open {} later were cut: MaxConnectionAgeGrace.",
+            exact_seconds(grace.value),
         ));
     }
     Some(Finding {
@@ -57,10 +64,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         severity: Severity::Info,
         confidence: age.confidence,
         title: format!(
-            "server {} ends connections at an age of {} s: {} so far",
+            "server {} ends connections at an age of {}: {} so far",
             case.server,
-            age.value,
-            plural(connections.len(), "connection"),
+            exact_seconds(age.value),
+            counted(connections.len(), "connection"),
         ),
         connections,
         rpcs: Vec::new(),

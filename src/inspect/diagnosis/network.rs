@@ -1,8 +1,8 @@
 //! Whether the network is to blame: what `network-loss` judges by, and the words that acquit it.
 
-use super::server_view::time;
 use crate::decode::{NetworkPath, RoundTrip};
 use crate::inspect::ConnectionRecord;
+use crate::units::{count, counted, duration};
 
 /// With fewer segments that carry data, nothing is said of the network.
 const MIN_SEGMENTS: u64 = 10;
@@ -58,11 +58,10 @@ pub(super) fn acquittal(records: &[&ConnectionRecord]) -> Option<String> {
         "the network ({} of {} segments with data, round trip {}, at worst {})",
         match sum.retransmissions {
             0 => "no retransmission".to_owned(),
-            1 => "1 retransmission".to_owned(),
-            many => format!("{many} retransmissions"),
+            some => counted(some, "retransmission"),
         },
-        sum.segments,
-        time(round_trip.median.as_nanos()),
-        time(round_trip.most.as_nanos()),
+        count(sum.segments),
+        duration(round_trip.median),
+        duration(round_trip.most),
     ))
 }

@@ -1,12 +1,13 @@
 //! `network-loss`: a path that loses packets, goes silent, or resets connections by itself.
 
 use super::network::Sum;
-use super::server_view::{self, Case, Hits, Proof, plural, time};
+use super::server_view::{self, Case, Hits, Proof};
 use super::{Check, Confidence, Finding, Rule, Severity};
-use crate::capture::{Stamp, Timestamp};
+use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::NetworkPath;
 use crate::decode::tcp::AckSilence;
 use crate::inspect::{ConnectionRecord, Rpc, Verdict};
+use crate::units::{count, counted, duration, share};
 
 /// From so many in a hundred segments sent again on, calls get noticeably slower: each costs a round
 /// trip at least, and 200 ms (Linux) where nothing follows it. Clean paths show none, paths of the
@@ -121,9 +122,9 @@ fn title(case: &Case<'_>, sum: &Sum, ill: &[&ConnectionRecord], lossy: bool) -> 
     if lossy {
         return format!(
             "the network to {server} loses packets: {} of {} segments with data were sent again ({})",
-            sum.retransmissions,
-            sum.segments,
-            share(sum),
+            count(sum.retransmissions),
+            count(sum.segments),
+            lost(sum),
         );
     }
     match ill
@@ -134,21 +135,17 @@ fn title(case: &Case<'_>, sum: &Sum, ill: &[&ConnectionRecord], lossy: bool) -> 
     {
         Some(longest) => format!(
             "nothing got through to or from {server} for {}",
-            time(longest)
+            duration(TimeDelta::from_nanos(longest))
         ),
         None => format!(
             "something between the ends reset {} to {server}",
-            plural(ill.len(), "connection"),
+            counted(ill.len(), "connection"),
         ),
     }
 }
 
-#[allow(clippy::cast_precision_loss)]
-fn share(sum: &Sum) -> String {
-    format!(
-        "{:.1} %",
-        sum.retransmissions as f64 * 100.0 / sum.segments.max(1) as f64
-    )
+fn lost(sum: &Sum) -> String {
+    share(sum.retransmissions, sum.segments)
 }
 
 fn evidence(ill: &[&ConnectionRecord]) -> Vec<super::Evidence> {
@@ -160,19 +157,16 @@ fn evidence(ill: &[&ConnectionRecord]) -> Vec<super::Evidence> {
             ("server", &network.sides.server),
         ] {
             if let Some(first) = vitals.first_retransmission {
-                let count = plural(
-                    usize::try_from(vitals.retransmissions).unwrap_or(usize::MAX),
-                    "retransmission",
-                );
-                let segments = vitals.segments;
+                let count = counted(vitals.retransmissions, "retransmission");
                 let text = format!(
-                    "conn {number}: the first of {count} of the {of}, in {segments} segments with data"
+                    "conn {number}: the first of {count} of the {of}, in {} with data",
+                    counted(vitals.segments, "segment"),
                 );
                 proof.cite(Some(first), text);
             }
         }
         if let Some((of, silence)) = network.longest_silence() {
-            let (of, lasted) = (of.sender(), time(silence.lasted.as_nanos()));
+            let (of, lasted) = (of.sender(), duration(silence.lasted));
             let text = format!(
                 "conn {number}: from here on nothing that the {of} sent is acknowledged for {lasted}"
             );
@@ -195,16 +189,16 @@ fn explanation(sum: &Sum, ill: &[&ConnectionRecord], hits: &Hits<'_>, lossy: boo
     if lossy {
         sentences.push(format!(
             "{} of {} segments with data had to be sent again ({}): packets were lost on the way.",
-            sum.retransmissions,
-            sum.segments,
-            share(sum),
+            count(sum.retransmissions),
+            count(sum.segments),
+            lost(sum),
         ));
     }
     if let Some(round_trip) = sum.round_trip {
         sentences.push(format!(
             "A round trip takes {}; {} was the longest.",
-            time(round_trip.least.as_nanos()),
-            time(round_trip.most.as_nanos()),
+            duration(round_trip.least),
+            duration(round_trip.most),
         ));
     }
     let silence = ill
@@ -215,7 +209,7 @@ fn explanation(sum: &Sum, ill: &[&ConnectionRecord], hits: &Hits<'_>, lossy: boo
         sentences.push(format!(
             "The longest time in which nothing that the {} had sent was acknowledged is {}{}.",
             of.sender(),
-            time(silence.lasted.as_nanos()),
+            duration(silence.lasted),
             if outage {
                 ": the path, or the whole machine at its other end, was gone"
             } else {
@@ -228,14 +222,17 @@ fn explanation(sum: &Sum, ill: &[&ConnectionRecord], hits: &Hits<'_>, lossy: boo
         sentences.push(format!(
             "The RST of {} has another hop limit than its supposed sender's segments: something \
              between the ends sent it, such as a firewall or a load balancer.",
-            plural(cut, "connection"),
+            counted(cut, "connection"),
         ));
     }
     sentences.push(match server_view::count(hits) {
         0 => "No RPC failed of it, as far as seen; those whose packets were lost only took longer."
             .to_owned(),
         1 => "1 RPC failed while it waited for that.".to_owned(),
-        failed => format!("{failed} RPCs failed while they waited for that."),
+        failed => format!(
+            "{} failed while they waited for that.",
+            counted(failed, "RPC")
+        ),
     });
     sentences.join(" ")
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::server_view::{Case, Proof, plural};
+use super::server_view::{Case, Proof};
 use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::capture::Stamp;
 use crate::decode::{Instead, Transport};
 use crate::inspect::ConnectionRecord;
+use crate::units::counted;
 
 pub(super) const RULE: Rule = Rule {
     name: "not-http2",
@@ -72,7 +73,7 @@ fn met(record: &ConnectionRecord) -> Option<(Met, Stamp)> {
 
 fn title(case: &Case<'_>, count: usize, met: Met, spoke_http2: usize) -> String {
     let server = case.server;
-    let clients = plural(count, "connection");
+    let clients = counted(count, "connection");
     match met {
         Met::Spoken(Instead::Alert(alert)) => {
             format!(
@@ -153,7 +154,7 @@ fn explanation(kinds: &BTreeMap<Met, usize>, spoke_http2: usize) -> String {
         text.push_str(&format!(
             " {} to the same address did speak HTTP/2: where the server closed without a byte it may \
              have been about to stop, full, or a proxy without a backend.",
-            plural(spoke_http2, "other connection"),
+            counted(spoke_http2, "other connection"),
         ));
     }
     text

@@ -1,9 +1,10 @@
 //! `refused-stream`: calls that the server refused to begin.
 
-use super::server_view::{self, Case, Hits, Proof, plural};
+use super::server_view::{self, Case, Hits, Proof};
 use super::{Check, Confidence, Finding, Rule};
 use crate::decode::http2::SettingId;
 use crate::inspect::{ConnectionRecord, Verdict};
+use crate::units::counted;
 
 pub(super) const RULE: Rule = Rule {
     name: "refused-stream",
@@ -28,8 +29,8 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         title: format!(
             "server {} refused {} on {}",
             case.server,
-            plural(server_view::count(&hits), "RPC"),
-            plural(hits.len(), "connection"),
+            counted(server_view::count(&hits), "RPC"),
+            counted(hits.len(), "connection"),
         ),
         connections: server_view::numbers(&hits),
         rpcs: server_view::calls(&hits),
@@ -70,9 +71,9 @@ fn explanation(hits: &Hits<'_>) -> String {
         .find_map(|(record, _)| Some((record, exceeded(record)?)));
     let why = match limit {
         Some((record, limit)) => format!(
-            "The client had {} streams open at the same time, more than the server's \
+            "The client had {} open at the same time, more than the server's \
              MAX_CONCURRENT_STREAMS of {limit} allows.",
-            record.most_open,
+            counted(record.most_open, "stream"),
         ),
         None => {
             let most = hits.iter().map(|(record, _)| record.most_open).max();
@@ -80,11 +81,7 @@ fn explanation(hits: &Hits<'_>) -> String {
                 "No limit that the server had announced was exceeded ({} open at the same time at \
                  most): the server refused by its own choice, because it sheds load, is full, or is \
                  about to stop.",
-                plural(
-                    most.and_then(|most| usize::try_from(most).ok())
-                        .unwrap_or_default(),
-                    "stream"
-                ),
+                counted(most.unwrap_or_default(), "stream"),
             )
         }
     };

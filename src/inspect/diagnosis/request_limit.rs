@@ -1,8 +1,9 @@
 //! `request-limit`: a server that takes a number of requests on a connection.
 
-use super::server_view::{Case, Proof, plural};
+use super::server_view::{Case, Proof};
 use super::{Check, Finding, Rule, Severity};
-use crate::inspect::Cause;
+use crate::inspect::{Cause, ServerStack};
+use crate::units::counted;
 
 pub(super) const RULE: Rule = Rule {
     name: "request-limit",
@@ -43,7 +44,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             "server {} takes {} requests on a connection: {} ended by that",
             case.server,
             limit.value,
-            plural(connections.len(), "connection"),
+            counted(connections.len(), "connection"),
         ),
         connections,
         rpcs: Vec::new(),
@@ -53,7 +54,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
              number their streams 1, 3, 5 …, so that this is request {} of the connection.",
             limit.value,
         ),
-        advice: vec![if case.inferred.is_stack("nginx") {
+        advice: vec![if case.inferred.server_stack() == ServerStack::Nginx {
             format!(
                 "nginx: raise keepalive_requests (now {}) far above what a connection carries in its \
                  life; each time it is reached, calls on their way are thrown away",

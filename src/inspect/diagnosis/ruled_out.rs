@@ -6,9 +6,10 @@ use rustc_hash::FxHashSet;
 
 use super::finding::Finding;
 use super::network;
-use super::server_view::{Case, plural};
+use super::server_view::Case;
 use crate::decode::http2::ErrorCode;
 use crate::inspect::ConnectionRecord;
+use crate::units::counted;
 
 /// Clears suspects for a finding about calls that died; `fired` are the rules that fired at the same
 /// server.
@@ -54,7 +55,7 @@ fn keepalive(records: &[&ConnectionRecord]) -> Option<String> {
     Some(match sent.sum() {
         0 => "keepalive (no PING was sent)".to_owned(),
         1 => "keepalive (the only PING was answered)".to_owned(),
-        sent => format!("keepalive (all {sent} PINGs were answered)"),
+        sent => format!("keepalive (all {} were answered)", counted(sent, "PING")),
     })
 }
 
@@ -77,6 +78,6 @@ fn id_race(records: &[&ConnectionRecord]) -> Option<String> {
     finals.peek()?;
     let none = finals.all(|goaway| goaway.streams_beyond == 0);
     let streams: u64 = records.iter().map(|record| record.streams_opened).sum();
-    let streams = plural(usize::try_from(streams).unwrap_or(usize::MAX), "stream");
+    let streams = counted(streams, "stream");
     none.then(|| format!("the id race (none of {streams} was beyond the last stream id)"))
 }

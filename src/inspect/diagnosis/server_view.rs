@@ -1,7 +1,6 @@
 //! What a rule looks at: one server, its connections and their calls.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use super::finding::{Evidence, Severity};
 use crate::capture::{Stamp, Timestamp};
@@ -102,42 +101,5 @@ impl Proof {
 
     pub(super) fn into_vec(self) -> Vec<Evidence> {
         self.0
-    }
-}
-
-/// `1 RPC`, `2 RPCs`.
-pub(super) fn plural(count: usize, one: &str) -> String {
-    if count == 1 {
-        format!("1 {one}")
-    } else {
-        format!("{count} {one}s")
-    }
-}
-
-/// A duration with a unit and three figures that mean something: `5.00 s`, `71.2 ms`.
-pub(super) fn time(nanos: i64) -> String {
-    let duration = Duration::from_nanos(nanos.unsigned_abs());
-    let sign = if nanos < 0 { "−" } else { "" };
-    let seconds = duration.as_secs_f64();
-    let (value, unit) = match seconds {
-        1.0.. => (seconds, "s"),
-        0.001..1.0 => (seconds * 1e3, "ms"),
-        _ => (seconds * 1e6, "µs"),
-    };
-    let decimals = match value {
-        100.0.. => 0,
-        10.0..100.0 => 1,
-        _ => 2,
-    };
-    format!("{sign}{value:.decimals$} {unit}")
-}
-
-/// `5.00 s`, or `4.98 s to 5.02 s` where they differ.
-pub(super) fn times(nanos: &[i64]) -> String {
-    let shortest = nanos.iter().min().copied().unwrap_or_default();
-    let longest = nanos.iter().max().copied().unwrap_or_default();
-    match (time(shortest), time(longest)) {
-        (one, other) if one == other => one,
-        (one, other) => format!("{one} to {other}"),
     }
 }

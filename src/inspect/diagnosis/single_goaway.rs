@@ -1,8 +1,9 @@
 //! `single-goaway`: a server that names its last stream id without a round trip's warning.
 
-use super::server_view::{Case, Proof, plural};
+use super::server_view::{Case, Proof};
 use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::decode::http2::ErrorCode;
+use crate::units::counted;
 
 pub(super) const RULE: Rule = Rule {
     name: "single-goaway",
@@ -52,7 +53,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         title: format!(
             "server {} gave no warning before GOAWAY on {}",
             case.server,
-            plural(connections.len(), "connection"),
+            counted(connections.len(), "connection"),
         ),
         connections,
         rpcs: Vec::new(),

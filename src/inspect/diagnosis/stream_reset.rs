@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::server_view::{self, Case, Proof, plural, times};
+use super::super::peer::client::Client;
+use super::server_view::{self, Case, Proof};
 use super::{Check, Confidence, Finding, Rule, Severity};
+use crate::capture::TimeDelta;
 use crate::decode::Direction;
 use crate::decode::http2::{ErrorCode, SettingId};
 use crate::inspect::{Cause, ConnectionRecord, Rpc, Verdict};
+use crate::units::{count, counted, spread};
 
 /// A reset this long before the close belongs to the end of the connection, in nanoseconds.
 const AT_THE_END_NANOS: i64 = 250_000_000;
@@ -44,18 +47,18 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     if groups.is_empty() {
         return None;
     }
-    let counted = groups
+    let by_code = groups
         .iter()
-        .map(|((by, code), of)| format!("{} by the {by} with {code}", of.len()));
+        .map(|((by, code), of)| format!("{} by the {by} with {code}", count(of.len())));
     Some(Finding {
         rule: RULE.name,
         severity: Severity::Error,
         confidence: Confidence::Certain,
         title: format!(
             "{} to {} reset: {}",
-            plural(server_view::count(&hits), "RPC"),
+            counted(server_view::count(&hits), "RPC"),
             case.server,
-            counted.collect::<Vec<_>>().join(", "),
+            by_code.collect::<Vec<_>>().join(", "),
         ),
         connections: server_view::numbers(&hits),
         rpcs: server_view::calls(&hits),
@@ -94,15 +97,16 @@ fn evidence(groups: &Groups<'_>) -> Vec<super::Evidence> {
 fn explanation(case: &Case<'_>, groups: &Groups<'_>) -> String {
     let told = groups.iter().map(|((by, code), of)| {
         let begun = of.iter().filter(|(_, rpc)| rpc.answer_begun).count();
-        let waited: Vec<_> = of.iter().filter_map(|(_, rpc)| rpc.duration_nanos()).collect();
+        let waited = of.iter().filter_map(|(_, rpc)| rpc.duration_nanos());
+        let waited = waited.map(TimeDelta::from_nanos);
         let mut text = format!(
             "{} by the {by} with {code}, {} after the call was opened{}: {}.",
-            of.len(),
-            times(&waited),
+            count(of.len()),
+            spread(waited).unwrap_or_default(),
             match begun {
                 0 => " and before any answer".to_owned(),
                 all if all == of.len() => " and in the midst of the answer".to_owned(),
-                some => format!(" ({some} in the midst of the answer)"),
+                some => format!(" ({} in the midst of the answer)", count(some)),
             },
             meaning(by, *code),
         );
@@ -146,8 +150,10 @@ fn cancelled(of: &[(&ConnectionRecord, &Rpc)]) -> String {
     if with_deadline == 0 {
         return " None of them carried a deadline.".into();
     }
-    let mut text =
-        format!(" {with_deadline} carried a deadline (grpc-timeout), which had not come yet.");
+    let mut text = format!(
+        " {} carried a deadline (grpc-timeout), which had not come yet.",
+        count(with_deadline)
+    );
     if let Some(limit) = limit_reached(of) {
         text.push_str(&format!(
             " But the client had as many streams open as the server's MAX_CONCURRENT_STREAMS ({limit}) \
@@ -227,10 +233,9 @@ fn advice(by: &str, code: ErrorCode, of: &[(&ConnectionRecord, &Rpc)]) -> String
         (_, ErrorCode(0x3)) => "a bug in one of the two libraries: upgrade both",
         _ => "a bug in one of the two, or in a proxy between: look in both logs, upgrade both",
     };
-    let grpc = of.iter().any(|(record, _)| {
-        let agent = record.user_agent.as_deref().unwrap_or_default();
-        agent.windows(4).any(|window| window == b"grpc")
-    });
+    let grpc = of
+        .iter()
+        .any(|(record, _)| Client::of(record).stack.is_grpc());
     if grpc && by == "server" {
         return format!(
             "{code} by the server (the application sees {}): {what}",

@@ -1,10 +1,12 @@
 //! `too-many-pings`: a server that ended connections because their clients pinged too often.
 
-use super::super::peer::client::ClientStack;
-use super::server_view::{Case, Proof, plural, time, times};
+use super::super::peer::client::Client;
+use super::server_view::{Case, Proof};
 use super::{Check, Confidence, Finding, Rule, Severity};
+use crate::capture::TimeDelta;
 use crate::decode::http2::ErrorCode;
-use crate::inspect::{CallId, ConnectionRecord, Finished, GoAway, Ping, Purpose};
+use crate::inspect::{CallId, ConnectionRecord, Finished, GoAway, Ping, Purpose, ServerStack};
+use crate::units::{counted, duration, exact_seconds, spread};
 
 /// A gRPC server ends a connection when its client has this many strikes (gRFC A8).
 const STRIKES: usize = 3;
@@ -43,9 +45,9 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         title: format!(
             "server {} ended {} because of too many PINGs, and with {} {}",
             case.server,
-            plural(hits.len(), "connection"),
+            counted(hits.len(), "connection"),
             if hits.len() == 1 { "it" } else { "them" },
-            plural(rpcs.len(), "RPC"),
+            counted(rpcs.len(), "RPC"),
         ),
         connections: records().map(|record| record.number).collect(),
         evidence: evidence(&hits),
@@ -115,7 +117,7 @@ fn tell(ping: &Ping, strikes: &mut usize) -> String {
     let Some(since) = ping.since_previous else {
         return format!("first {what}: the next is measured from it");
     };
-    let since = time(since.as_nanos());
+    let since = duration(since);
     if ping.forgiven {
         *strikes = 0;
         return format!(
@@ -149,14 +151,14 @@ fn explanation(case: &Case<'_>, hits: &[(&Finished, &GoAway)], victims: usize) -
         text.push_str(&format!(
             " The PINGs that were strikes came {} after the one before, so that the server's minimum \
              must be above {} (grpc-go's default is 5 minutes).",
-            times(&intervals),
-            time(*longest),
+            spread(intervals.iter().copied().map(TimeDelta::from_nanos)).unwrap_or_default(),
+            duration(TimeDelta::from_nanos(*longest)),
         ));
     }
     if let Some(keepalive) = case.inferred.client_keepalive_time {
         text.push_str(&format!(
-            " The client pinged when it had heard nothing for {:.3} s: that is its keepalive time.",
-            keepalive.min,
+            " The client pinged when it had heard nothing for {}: that is its keepalive time.",
+            exact_seconds(keepalive.min),
         ));
     }
     let pings = || {
@@ -168,22 +170,25 @@ fn explanation(case: &Case<'_>, hits: &[(&Finished, &GoAway)], victims: usize) -
         0 => {}
         count => text.push_str(&format!(
             " {} measured the way and were no keepalive; a server counts them all the same.",
-            plural(count, "PING"),
+            counted(count, "PING"),
         )),
     }
     if victims > 0 {
         text.push_str(&format!(
             " {} died with it, though nothing was wrong with the server or the network.",
-            plural(victims, "RPC"),
+            counted(victims, "RPC"),
         ));
     }
     text
 }
 
 fn advice(record: &ConnectionRecord, case: &Case<'_>) -> Vec<String> {
-    let client = ClientStack::of(record);
+    let client = Client::of(record).stack;
     let observed = intervals(record).into_iter().min();
-    let observed = observed.map_or_else(|| "what the client uses".to_owned(), time);
+    let observed = observed.map_or_else(
+        || "what the client uses".to_owned(),
+        |nanos| duration(TimeDelta::from_nanos(nanos)),
+    );
     let mut advice = vec![
         format!(
             "Client: raise {} (seen: a PING every {observed}) to at least the minimum the server \
@@ -192,13 +197,13 @@ fn advice(record: &ConnectionRecord, case: &Case<'_>) -> Vec<String> {
         ),
         format!(
             "Server: or allow it: {} below {observed}",
-            if case.inferred.is_stack("grpc-java") {
-                "permitKeepAliveTime"
-            } else if case.inferred.is_stack("grpc-go") {
-                "keepalive.EnforcementPolicy.MinTime"
-            } else {
-                "its minimum time between PINGs (grpc-go: EnforcementPolicy.MinTime; grpc-java: \
-                 permitKeepAliveTime; C-core: grpc.http2.min_ping_interval_without_data_ms)"
+            match case.inferred.server_stack() {
+                ServerStack::GrpcJava => "permitKeepAliveTime",
+                ServerStack::GrpcGo => "keepalive.EnforcementPolicy.MinTime",
+                _ => {
+                    "its minimum time between PINGs (grpc-go: EnforcementPolicy.MinTime; grpc-java: \
+                     permitKeepAliveTime; C-core: grpc.http2.min_ping_interval_without_data_ms)"
+                }
             },
         ),
     ];

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use super::server_view::{Case, Proof, plural};
+use super::server_view::{Case, Proof};
 use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::capture::Timestamp;
 use crate::inspect::ConnectionRecord;
+use crate::units::{count, counted};
 
 /// Fewer RPCs of a client may fall anywhere.
 const MIN_RPCS: u64 = 200;
@@ -89,7 +90,12 @@ fn judge(client: IpAddr, mut shares: Vec<Share<'_>>) -> Option<Finding> {
     }
     let mut proof = Proof::default();
     for share in &shares {
-        let text = format!("{} got {} of {all} RPCs", share.server, share.rpcs);
+        let text = format!(
+            "{} got {} of {}",
+            share.server,
+            count(share.rpcs),
+            counted(all, "RPC")
+        );
         proof.cite(share.records.first().map(|record| record.recognised), text);
     }
     let mut connections: Vec<_> = shares
@@ -102,8 +108,10 @@ fn judge(client: IpAddr, mut shares: Vec<Share<'_>>) -> Option<Finding> {
         severity: Severity::Warning,
         confidence: Confidence::Possible,
         title: format!(
-            "client {client} put {most} of {all} RPCs on {few} of {}",
-            plural(shares.len(), "server"),
+            "client {client} put {} of {} on {few} of {}",
+            count(most),
+            counted(all, "RPC"),
+            counted(shares.len(), "server"),
         ),
         connections,
         rpcs: Vec::new(),
@@ -207,7 +215,7 @@ mod tests {
         ];
         assert_eq!(
             found(&connections),
-            ["client 10.0.0.1 put 960 of 1000 RPCs on 1 of 3 servers"]
+            ["client 10.0.0.1 put 960 of 1,000 RPCs on 1 of 3 servers"]
         );
     }
 
@@ -236,7 +244,7 @@ mod tests {
         ];
         assert_eq!(
             found(&connections),
-            ["client 10.0.0.1 put 980 of 1000 RPCs on 1 of 2 servers"]
+            ["client 10.0.0.1 put 980 of 1,000 RPCs on 1 of 2 servers"]
         );
     }
 }

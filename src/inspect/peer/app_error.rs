@@ -6,6 +6,7 @@
 
 use super::super::connection::record::{Close, ConnectionRecord};
 use super::super::stream::rpc::{Outcome, Rpc, Verdict};
+use super::client::{Client, ClientStack, Version};
 use crate::decode::Direction;
 use crate::decode::http2::ErrorCode;
 use crate::decode::tcp::Ending;
@@ -31,49 +32,27 @@ const CODES: [&str; 17] = [
     "Unauthenticated",
 ];
 
-/// A client library whose errors are known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Library {
-    /// grpc-go, with its major and minor version.
-    Go(u32, u32),
-    /// gRPC C-core and what wraps it: C++, Python, Ruby, PHP.
-    Core,
-    /// grpc-js.
-    Node,
-}
-
 /// The first version of grpc-go that says why a transport closed.
-const GO_SAYS_WHY: (u32, u32) = (1, 38);
+const GO_SAYS_WHY: Version = Version {
+    major: 1,
+    minor: 38,
+};
 
 /// What the application was told of a call that failed in this attempt.
 pub(crate) fn predict(rpc: &Rpc, record: &ConnectionRecord) -> Option<String> {
     if matches!(rpc.outcome, Outcome::Recovered | Outcome::Ok) {
         return None;
     }
-    match library(record.user_agent.as_deref()?)? {
-        Library::Go(major, minor) => go(rpc, record, (major, minor)),
-        Library::Core => core(rpc, record),
-        Library::Node => node(rpc),
+    let client = Client::of(record);
+    match client.stack {
+        ClientStack::GrpcGo => go(rpc, record, client.version?),
+        ClientStack::Core => core(rpc, record),
+        ClientStack::GrpcJs => node(rpc),
+        _ => None,
     }
 }
 
-/// The library by its `user-agent`, in which the application may have put words of its own first.
-fn library(user_agent: &[u8]) -> Option<Library> {
-    let text = std::str::from_utf8(user_agent).ok()?;
-    text.split_ascii_whitespace().find_map(|word| {
-        if let Some(version) = word.strip_prefix("grpc-go/") {
-            let mut numbers = version.split(['.', '-']);
-            let major = numbers.next()?.parse().ok()?;
-            return Some(Library::Go(major, numbers.next()?.parse().ok()?));
-        }
-        if word.starts_with("grpc-node-js/") {
-            return Some(Library::Node);
-        }
-        word.starts_with("grpc-c/").then_some(Library::Core)
-    })
-}
-
-fn go(rpc: &Rpc, record: &ConnectionRecord, version: (u32, u32)) -> Option<String> {
+fn go(rpc: &Rpc, record: &ConnectionRecord, version: Version) -> Option<String> {
     let told = |code: &str, text: &str| Some(format!("rpc error: code = {code} desc = {text}"));
     match rpc.verdict {
         Verdict::Status => {
@@ -164,26 +143,5 @@ fn node(rpc: &Rpc) -> Option<String> {
             Some("14 UNAVAILABLE: Stream refused by server".to_owned())
         }
         _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn libraries_are_known_behind_an_applications_own_words() {
-        assert_eq!(
-            library(b"lab-go-client grpc-go/1.33.3"),
-            Some(Library::Go(1, 33))
-        );
-        assert_eq!(library(b"grpc-go/1.64.0-dev"), Some(Library::Go(1, 64)));
-        assert_eq!(
-            library(b"grpc-python-asyncio/1.85.1 grpc-c/58.0.0 (linux; chttp2)"),
-            Some(Library::Core)
-        );
-        assert_eq!(library(b"grpc-node-js/1.14.7"), Some(Library::Node));
-        assert_eq!(library(b"curl/8.5.0"), None);
-        assert_eq!(library(b"grpc-go/x.y"), None);
     }
 }

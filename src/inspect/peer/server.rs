@@ -8,9 +8,40 @@ use crate::decode::http2::ErrorCode;
 /// How much of a `server` header is repeated, in characters.
 const MAX_HEADER: usize = 64;
 
-/// The software.
+/// Software that rules know the settings of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerStack {
+    /// grpc-go.
+    GrpcGo,
+    /// grpc-java on Netty or OkHttp.
+    GrpcJava,
+    /// grpc-js (Node).
+    GrpcJs,
+    /// nginx, before whatever it passes calls on to.
+    Nginx,
+    /// Anything else, and what shows nothing of itself.
+    Other,
+}
+
+impl ServerStack {
+    /// The software whose name this is, as [`Stack::name`] words it or a `server` header begins.
+    fn named(name: &str) -> Self {
+        let known = [
+            ("grpc-go", Self::GrpcGo),
+            ("grpc-java", Self::GrpcJava),
+            ("grpc-js", Self::GrpcJs),
+            ("nginx", Self::Nginx),
+        ];
+        let known = known.iter().find(|(known, _)| name.starts_with(known));
+        known.map_or(Self::Other, |(_, stack)| *stack)
+    }
+}
+
+/// The software a server shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stack {
+    /// Which it is of those that rules know.
+    pub kind: ServerStack,
     /// Its name, with versions as far as they can be told: `grpc-go < 1.56`.
     pub name: String,
     /// How many connections showed it.
@@ -39,6 +70,7 @@ pub(crate) fn of(connections: &[&Finished]) -> Option<Stack> {
     let same = || shown.iter().filter(|other| other.product == best.product);
     let version = same().find_map(|one| one.version);
     Some(Stack {
+        kind: ServerStack::named(&best.product),
         name: [best.product.as_str(), version.unwrap_or_default()].concat(),
         samples: samples as u64,
         confidence: same().map(|one| one.confidence).min()?,
@@ -105,4 +137,23 @@ fn shown_by(record: &ConnectionRecord) -> Option<Shown> {
         return shown("grpc-js", None, Confidence::Likely);
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_rules_know_is_told_by_its_name() {
+        for (name, stack) in [
+            ("grpc-go < 1.56", ServerStack::GrpcGo),
+            ("grpc-java (Netty)", ServerStack::GrpcJava),
+            ("grpc-js", ServerStack::GrpcJs),
+            ("nginx 1.25.3", ServerStack::Nginx),
+            ("Rust h2 (hyper, tonic)", ServerStack::Other),
+            ("envoy", ServerStack::Other),
+        ] {
+            assert_eq!(ServerStack::named(name), stack, "{name}");
+        }
+    }
 }

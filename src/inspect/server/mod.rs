@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 
 use super::connection::record::{ConnectionRecord, Finished};
 use super::diagnosis::Confidence;
-use super::peer::server::{self as stack, Stack};
+use super::peer::server::{self as stack, ServerStack, Stack};
 use super::stream::rpc::Verdict;
 use super::traffic::ping::keepalive::PingWaits;
 use crate::decode::Direction;
@@ -116,12 +116,12 @@ impl Inferred {
         Some(goodbye.cause)
     }
 
-    /// Whether the server's stack is one whose name begins so.
+    /// Which software it is, of those that rules know.
     #[must_use]
-    pub fn is_stack(&self, name: &str) -> bool {
+    pub fn server_stack(&self) -> ServerStack {
         self.stack
             .as_ref()
-            .is_some_and(|stack| stack.name.starts_with(name))
+            .map_or(ServerStack::Other, |stack| stack.kind)
     }
 }
 

@@ -8,10 +8,12 @@ use super::LiveFormat;
 use crate::capture::Timestamp;
 use crate::inspect::diagnosis::{Finding, Severity};
 use crate::inspect::report::{LiveStatus, Report};
-use crate::inspect::{News, Processed, Race, Rpc};
+use crate::inspect::{News, Race, Rpc};
 use crate::report::escape;
 use crate::report::redact::SecretDisplay;
 use crate::report::text::Text;
+use crate::report::words;
+use crate::units::{count, counted};
 
 impl LiveFormat for Text {
     fn news(&self, news: &News, out: &mut dyn Write) -> io::Result<()> {
@@ -59,8 +61,7 @@ fn news(news: &News, secrets: SecretDisplay) -> Option<String> {
             };
             let beyond = match goaway.streams_beyond {
                 0 => String::new(),
-                1 => ", 1 stream beyond".to_owned(),
-                count => format!(", {count} streams beyond"),
+                some => format!(", {} beyond", counted(some, "stream")),
             };
             Some(format!(
                 "{}  {}  conn {connection}, {sender}: {what} {}{debug}{beyond}",
@@ -112,18 +113,20 @@ fn finding(time: Timestamp, finding: &Finding) -> String {
 fn status(status: &LiveStatus) -> String {
     let calls = status.progress.methods.total();
     let mut line = format!(
-        "{} connections, {:.0} RPCs/s, {} RPCs, {} died, {} packets",
-        status.progress.open_connections,
+        "{}, {:.0} RPCs/s, {}, {} died, {}",
+        counted(status.progress.open_connections, "connection"),
         status.rpcs_per_second,
-        calls.total(),
-        calls.deaths(),
-        status.progress.packets,
+        counted(calls.total(), "RPC"),
+        count(calls.deaths()),
+        counted(status.progress.packets, "packet"),
     );
     if status.drops.total() > 0 {
         let drops = &status.drops;
         line.push_str(&format!(
             ", dropped: {} kernel, {} interface, {} own queue",
-            drops.kernel, drops.interface, drops.queue
+            count(drops.kernel),
+            count(drops.interface),
+            count(drops.queue)
         ));
     }
     if status.interfaces_away > 0 {
@@ -134,11 +137,9 @@ fn status(status: &LiveStatus) -> String {
 
 /// How a call ended, in a few words.
 fn end(rpc: &Rpc) -> String {
-    let mut text = rpc.verdict.name().to_owned();
-    match rpc.race {
-        Some(Race::InFlight) => text.push_str(" (crossed the GOAWAY in flight)"),
-        Some(Race::AfterReceipt) => text.push_str(" (sent after the GOAWAY had arrived)"),
-        Some(Race::Unknown) | None => {}
+    let mut text = words::verdict(rpc.verdict).to_owned();
+    if let Some(race) = rpc.race.filter(|race| *race != Race::Unknown) {
+        text.push_str(&format!(" ({})", words::race(race)));
     }
     if let Some(status) = rpc.grpc_status.as_deref() {
         text.push_str(&format!(", grpc-status {}", escape::terminal(status)));
@@ -148,11 +149,7 @@ fn end(rpc: &Rpc) -> String {
     if let Some(error) = rpc.error {
         text.push_str(&format!(", {error}"));
     }
-    text.push_str(match rpc.processed {
-        Processed::No => "; not processed, safe to retry",
-        Processed::Maybe => "; possibly processed",
-        Processed::Yes => "; processed",
-    });
+    text.push_str(&format!("; {}", words::retry(rpc.processed)));
     text
 }
 

@@ -14,9 +14,9 @@ use std::io::{self, Write};
 use super::escape::{markdown as sentence, markdown_code};
 use super::format::ReportFormat;
 use super::redact::SecretDisplay;
-use super::units::count;
 use super::view::{Story, packet};
 use crate::inspect::report::Report;
+use crate::units::count;
 
 /// Columns of what a peer sent: methods are shorter, and a table of longer ones cannot be read.
 const MAX_COLUMNS: usize = 120;

@@ -1,8 +1,8 @@
 //! One thing that went wrong: a heading, two tables, and what they mean.
 
 use super::{code, line, list, more, sentence};
-use crate::report::units::{count, counted};
 use crate::report::view::{Cell, Chapter, Grid, Story, Subject, Victim, packet};
+use crate::units::{count, counted};
 
 /// Writes a chapter under its heading.
 pub(super) fn write(out: &mut String, told: &Chapter<'_>, story: &Story<'_>) {

@@ -5,7 +5,7 @@ use colored::Colorize as _;
 use textwrap::{Options, WordSplitter};
 
 use crate::report::display_width::width;
-use crate::report::units::count;
+use crate::units::count;
 
 /// Columns of a line: what a terminal has that nobody has widened, and what a ticket shows.
 pub(super) const WIDTH: usize = 80;

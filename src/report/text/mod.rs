@@ -20,10 +20,10 @@ use super::display_width::width;
 use super::escape;
 use super::format::ReportFormat;
 use super::redact::SecretDisplay;
-use super::units::{count, counted};
 use super::view::{Fate, Next, Story, Toll, label, packet};
 use crate::inspect::Processed;
 use crate::inspect::report::Report;
+use crate::units::{count, counted};
 use layout::{Page, WIDTH, wrapped};
 
 /// How to print it.

@@ -8,8 +8,8 @@ use crate::inspect::diagnosis::Severity;
 use crate::inspect::report::Files;
 use crate::report::display_width::{shortened, width};
 use crate::report::escape;
-use crate::report::units::{count, counted};
 use crate::report::view::{Cell, Chapter, Column, Grid, Subject, Victim, packet};
+use crate::units::{count, counted};
 
 /// Writes a chapter after an empty line.
 pub(super) fn write(page: &mut Page, chapter: &Chapter<'_>, files: Files) {

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::calls::CallsJson;
 use super::clock::Clock;
+use super::labels;
 use super::sample::thin;
 use super::window::Spans;
 use crate::capture::{FileSummary, Stamp};
@@ -37,6 +38,7 @@ pub(super) struct PageJson<'a> {
     around: Option<[i64; 2]>,
     counts: [u64; VERDICTS],
     verdicts: [&'static str; VERDICTS],
+    words: labels::PageWords,
     deaths: [bool; VERDICTS],
     thinned: Thinned,
     connections: Each<'a, ConnectionRecord, Clock, ConnectionOnPage<'a>>,
@@ -62,6 +64,7 @@ impl<'a> PageJson<'a> {
                 .map(|span| [span.start() / 1_000, span.end() / 1_000]),
             counts: counts(&analysis.verdicts),
             verdicts: Verdict::ALL.map(Verdict::name),
+            words: labels::PageWords::new(),
             deaths: Verdict::ALL.map(Verdict::is_death),
             thinned: Thinned {
                 of: drawn.healthy,

@@ -1,7 +1,7 @@
 //! What happened, beat by beat: the plain order that lines and diagrams are made from.
 
 use super::clock::Clock;
-use crate::capture::Stamp;
+use crate::capture::{Stamp, TimeDelta};
 use crate::decode::Direction;
 use crate::inspect::report::Report;
 use crate::inspect::{Close, ConnectionRecord, GoAway, Passing, Rpc, Verdict};
@@ -9,8 +9,8 @@ use crate::inspect::{Close, ConnectionRecord, GoAway, Passing, Rpc, Verdict};
 /// One thing that happened.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Beat<'a> {
-    /// Nanoseconds since the capture's first packet.
-    pub(super) nanos: i64,
+    /// Since the capture's first packet.
+    pub(super) elapsed: TimeDelta,
     /// Where it was seen.
     pub(super) stamp: Stamp,
     /// On which connection.
@@ -72,9 +72,9 @@ pub(super) fn beats(report: &Report) -> Vec<Beat<'_>> {
         let (of_this, rest) = calls.split_at_checked(mine).unwrap_or((calls, &[]));
         calls = rest;
         let mut tell = |stamp: Stamp, what| {
-            let nanos = clock.nanos(stamp.time);
+            let elapsed = clock.since_start(stamp.time);
             beats.push(Beat {
-                nanos,
+                elapsed,
                 stamp,
                 record,
                 what,
@@ -103,7 +103,7 @@ pub(super) fn beats(report: &Report) -> Vec<Beat<'_>> {
     }
     beats.sort_by_key(|beat| {
         (
-            beat.nanos,
+            beat.elapsed,
             beat.stamp.file,
             beat.stamp.packet,
             beat.what.rank(),

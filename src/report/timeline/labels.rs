@@ -1,35 +1,15 @@
 //! How lines and diagrams name things.
 
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::capture::TimeDelta;
 use crate::decode::http2::StreamId;
-use crate::inspect::{GoAway, Processed, Rpc, Verdict};
+use crate::inspect::{GoAway, Processed, Race, Rpc, Verdict};
 use crate::report::escape;
 use crate::report::redact::SecretDisplay;
-use crate::report::units::duration;
-
-/// What became of a call, to follow its name.
-pub(super) const fn fate(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Ok => "ok",
-        Verdict::Status => "answered with an error status",
-        Verdict::BeyondLastStreamId => "beyond the last stream id",
-        Verdict::CutByClose => "cut by the close",
-        Verdict::Refused => "refused",
-        Verdict::ResetByServer => "reset by the server",
-        Verdict::ResetByClient => "reset by the client",
-        Verdict::DeadlineExceeded => "out of time",
-        Verdict::Unanswered => "not answered before the capture ends",
-        Verdict::Unknown => "not known",
-    }
-}
-
-/// Whether a retry is safe.
-pub(super) const fn safety(processed: Processed) -> &'static str {
-    match processed {
-        Processed::No => "not processed, safe to retry",
-        Processed::Maybe => "may have run",
-        Processed::Yes => "the server had answered, a retry runs it twice",
-    }
-}
+use crate::report::words;
 
 /// `0:2121`.
 pub(super) fn call(rpc: &Rpc) -> String {
@@ -70,13 +50,34 @@ pub(super) fn goaway(goaway: &GoAway) -> String {
     words
 }
 
-/// `5.74 s`, or `5.74 s to 6.67 s` where they differ.
-pub(super) fn spread(nanos: impl Iterator<Item = i64> + Clone) -> Option<String> {
-    let (shortest, longest) = (nanos.clone().min()?, nanos.max()?);
-    let (shortest, longest) = (duration(shortest), duration(longest));
-    Some(if shortest == longest {
-        shortest
-    } else {
-        format!("{shortest} to {longest}")
-    })
+/// How long a call took; `None` where its end is not after its beginning, or not known.
+pub(super) fn took(rpc: &Rpc) -> Option<TimeDelta> {
+    let took = TimeDelta::from_nanos(rpc.duration_nanos()?);
+    (took > TimeDelta::ZERO).then_some(took)
+}
+
+/// The words of all reports for what the page's data holds by name, and of verdicts in their order.
+#[derive(Debug, Serialize)]
+pub(super) struct PageWords {
+    verdicts: [&'static str; VERDICTS],
+    meanings: [&'static str; VERDICTS],
+    retry: BTreeMap<&'static str, &'static str>,
+    race: BTreeMap<&'static str, &'static str>,
+}
+
+const VERDICTS: usize = Verdict::ALL.len();
+
+impl PageWords {
+    pub(super) fn new() -> Self {
+        let retry = [Processed::No, Processed::Maybe, Processed::Yes];
+        let race = [Race::InFlight, Race::AfterReceipt, Race::Unknown];
+        Self {
+            verdicts: Verdict::ALL.map(words::verdict),
+            meanings: Verdict::ALL.map(words::verdict_meaning),
+            retry: BTreeMap::from(
+                retry.map(|processed| (processed.name(), words::retry(processed))),
+            ),
+            race: BTreeMap::from(race.map(|race| (race.name(), words::race(race)))),
+        }
+    }
 }

@@ -5,16 +5,17 @@
 
 use colored::Colorize as _;
 
-use super::clock::elapsed;
 use super::events::{Beat, What};
 use super::labels;
 use super::text::Text;
+use crate::capture::TimeDelta;
 use crate::decode::Direction;
 use crate::decode::tcp::Ending;
 use crate::inspect::report::{Files, Report};
 use crate::inspect::{Close, ConnectionRecord, GoAway, Rpc, Verdict};
 use crate::report::escape;
-use crate::report::units::{count, counted, duration};
+use crate::report::words;
+use crate::units::{count, counted, duration, moment_in_millis, spread};
 
 /// Tells one chapter: gathers what can be summed up until something happens that divides it.
 pub(super) struct Teller<'a> {
@@ -26,7 +27,7 @@ pub(super) struct Teller<'a> {
     groups: Vec<Group<'a>>,
     skipped: u64,
     /// When the server's first GOAWAY was seen, by connection told last.
-    goaway: Option<(u32, i64)>,
+    goaway: Option<(u32, TimeDelta)>,
 }
 
 /// What is only counted.
@@ -65,7 +66,7 @@ impl<'a> Teller<'a> {
                 .goaway
                 .is_none_or(|(connection, _)| connection != beat.record.number)
         {
-            self.goaway = Some((beat.record.number, beat.nanos));
+            self.goaway = Some((beat.record.number, beat.elapsed));
         }
         if !self.style.is_told(&beat) {
             self.flush();
@@ -123,10 +124,10 @@ impl<'a> Teller<'a> {
         let Quiet { ok, unknown, pings } = std::mem::take(&mut self.quiet);
         let mut counts = Vec::new();
         if ok > 0 {
-            counts.push(format!("{} ok", counted(ok, "RPC")));
+            counts.push(with_verdict(ok, Verdict::Ok));
         }
         if unknown > 0 {
-            counts.push(format!("{} not known", counted(unknown, "RPC")));
+            counts.push(with_verdict(unknown, Verdict::Unknown));
         }
         if pings > 0 {
             counts.push(counted(pings, "ping"));
@@ -157,14 +158,14 @@ impl<'a> Teller<'a> {
         if !ended {
             return format!("{name} opened{}", labels::headers(rpc, secrets));
         }
-        let mut text = format!("{name} {}", labels::fate(rpc.verdict).red());
-        if let Some(nanos) = rpc.duration_nanos().filter(|nanos| *nanos > 0) {
-            text.push_str(&format!(" after {}", duration(nanos)));
+        let mut text = format!("{name} {}", words::verdict(rpc.verdict).red());
+        if let Some(took) = labels::took(rpc) {
+            text.push_str(&format!(" after {}", duration(took)));
         }
         for word in answer(rpc) {
             text.push_str(&format!(", {word}"));
         }
-        text.push_str(&format!(", {}", labels::safety(rpc.processed)));
+        text.push_str(&format!(", {}", words::retry(rpc.processed)));
         if let Some(link) = &rpc.retried_as {
             text.push_str(&format!(
                 ", retried as {}:{}",
@@ -187,15 +188,12 @@ impl<'a> Teller<'a> {
             text.push_str(&format!("{} ", labels::method(rpc, self.style.secrets)));
         }
         if group.ended {
-            text.push_str(&labels::fate(group.verdict).red().to_string());
-            let waits = calls()
-                .filter_map(Rpc::duration_nanos)
-                .filter(|nanos| *nanos > 0);
-            if let Some(waits) = labels::spread(waits) {
+            text.push_str(&words::verdict(group.verdict).red().to_string());
+            if let Some(waits) = spread(calls().filter_map(labels::took)) {
                 text.push_str(&format!(" after {waits}"));
             }
             if calls().all(|other| other.processed == rpc.processed) {
-                text.push_str(&format!(", {}", labels::safety(rpc.processed)));
+                text.push_str(&format!(", {}", words::retry(rpc.processed)));
             }
             let retried = calls().filter(|rpc| rpc.retried_as.is_some()).count();
             if retried > 0 {
@@ -205,27 +203,26 @@ impl<'a> Teller<'a> {
             let last = group
                 .beats
                 .last()
-                .map_or(first.nanos, |(beat, _)| beat.nanos);
-            let over = duration(last - first.nanos);
+                .map_or(first.elapsed, |(beat, _)| beat.elapsed);
+            let over = duration(last - first.elapsed);
             text.push_str(&format!(
                 "opened over {over}, later {}",
-                labels::fate(group.verdict)
+                words::verdict(group.verdict)
             ));
         }
         let rest = group.beats.len().saturating_sub(named.len());
-        text.push_str(&format!(": {}", named.join(", ")));
-        if rest > 0 {
-            text.push_str(&format!(" … {} more", count(rest as u64)));
-        }
+        let rest = match rest {
+            0 => String::new(),
+            rest => format!(" … {} more", count(rest)),
+        };
+        text.push_str(&format!(" ({}{rest})", named.join(", ")));
         self.line(first, mark(group.ended), &text);
     }
 
     /// Something that divides the story.
     fn hinge(&mut self, beat: &Beat<'a>) {
         let record = beat.record;
-        let age = record
-            .opened
-            .map(|opened| beat.stamp.time.nanos_since(opened.time));
+        let age = record.opened.map(|opened| beat.stamp.time - opened.time);
         match beat.what {
             What::Opened => {
                 let text = match record.opened {
@@ -249,13 +246,13 @@ impl<'a> Teller<'a> {
             }
             What::Acknowledged(goaway) => {
                 let by = goaway.from.reverse().sender();
-                let nanos = beat.stamp.time.nanos_since(goaway.stamp.time);
+                let after = beat.stamp.time - goaway.stamp.time;
                 self.line(
                     beat,
                     "✓",
                     &format!(
                         "the {by} acknowledges the GOAWAY, {} later",
-                        duration(nanos)
+                        duration(after)
                     ),
                 );
             }
@@ -263,7 +260,7 @@ impl<'a> Teller<'a> {
                 let since = self
                     .goaway
                     .filter(|(connection, _)| *connection == record.number);
-                let text = closed(close, since.map(|(_, nanos)| beat.nanos - nanos));
+                let text = closed(close, since.map(|(_, first)| beat.elapsed - first));
                 self.line(beat, "■", &text);
             }
             What::Ok | What::Unknown | What::Ping | What::Began(_) | What::Ended(_) => {}
@@ -282,12 +279,17 @@ impl<'a> Teller<'a> {
             String::new()
         };
         let place = format!("packet {}{file}", beat.stamp.packet);
-        let elapsed = elapsed(beat.nanos);
+        let elapsed = moment_in_millis(beat.elapsed);
         self.out.push_str(&format!(
             "{elapsed:>12}  {connection}{mark} {text}  {}\n",
             place.dimmed()
         ));
     }
+}
+
+/// A number of calls of which the same became.
+fn with_verdict(calls: u64, verdict: Verdict) -> String {
+    format!("{} {}", counted(calls, "RPC"), words::verdict(verdict))
 }
 
 const fn mark(ended: bool) -> &'static str {
@@ -316,7 +318,7 @@ fn settings(record: &ConnectionRecord, from: Direction) -> String {
     known.map(|(id, value)| format!(" {id}={value}")).collect()
 }
 
-fn go_away(goaway: &GoAway, age: Option<i64>) -> String {
+fn go_away(goaway: &GoAway, age: Option<TimeDelta>) -> String {
     let mut text = format!(
         "GOAWAY of the {}: {}",
         goaway.from.sender(),
@@ -334,13 +336,13 @@ fn go_away(goaway: &GoAway, age: Option<i64>) -> String {
     text
 }
 
-fn closed(close: Close, since_goaway: Option<i64>) -> String {
+fn closed(close: Close, since_goaway: Option<TimeDelta>) -> String {
     let how = match close.ending {
         Ending::Fin => "FIN",
         Ending::Rst => "RST",
     };
     let since = match since_goaway {
-        Some(nanos) => format!(", {} after the first GOAWAY", duration(nanos)),
+        Some(after) => format!(", {} after the first GOAWAY", duration(after)),
         None => ", no GOAWAY before".to_owned(),
     };
     format!("{} {how}{since}", close.by.sender())

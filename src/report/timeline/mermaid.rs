@@ -5,7 +5,6 @@
 
 use std::io::{self, Write};
 
-use super::clock::elapsed;
 use super::events::{self, Beat, What};
 use super::labels;
 use super::window::{Around, Spans};
@@ -13,10 +12,11 @@ use crate::decode::Direction;
 use crate::decode::tcp::Ending;
 use crate::inspect::diagnosis::Finding;
 use crate::inspect::report::Report;
-use crate::inspect::{ConnectionRecord, Rpc};
+use crate::inspect::{ConnectionRecord, Rpc, Verdict};
 use crate::report::format::ReportFormat;
 use crate::report::redact::SecretDisplay;
-use crate::report::units::{count, counted};
+use crate::report::words;
+use crate::units::{count, counted, moment_in_millis, spread};
 
 /// How many victims a diagram names; more make it too long to read.
 const MAX_VICTIMS: usize = 3;
@@ -48,9 +48,11 @@ impl Mermaid {
         };
         let beats = events::beats(report);
         let within = |beat: &Beat<'_>| {
-            self.spans
-                .as_ref()
-                .is_none_or(|spans| spans.iter().any(|span| span.contains(&beat.nanos)))
+            self.spans.as_ref().is_none_or(|spans| {
+                spans
+                    .iter()
+                    .any(|span| span.contains(&beat.elapsed.as_nanos()))
+            })
         };
         let chosen = match (finding, &self.around) {
             (Some(finding), _) => finding.connections.first().copied(),
@@ -136,7 +138,7 @@ impl<'a> Diagram<'a> {
     }
 
     fn tell(&mut self, beat: &'a Beat<'a>) {
-        let time = elapsed(beat.nanos);
+        let time = moment_in_millis(beat.elapsed);
         match beat.what {
             What::Ok => self.quiet += 1,
             What::Opened => {
@@ -204,7 +206,11 @@ impl<'a> Diagram<'a> {
         }
         let quiet = std::mem::take(&mut self.quiet);
         if quiet > 0 {
-            self.write(&format!("Note over C,S: … {} ok …", counted(quiet, "RPC")));
+            self.write(&format!(
+                "Note over C,S: … {} {} …",
+                counted(quiet, "RPC"),
+                words::verdict(Verdict::Ok)
+            ));
         }
     }
 
@@ -218,17 +224,13 @@ impl<'a> Diagram<'a> {
             let mut text = format!(
                 "{} {}",
                 counted(group.len() as u64, "RPC"),
-                labels::fate(first.verdict)
+                words::verdict(first.verdict)
             );
-            let waits = group
-                .iter()
-                .filter_map(|rpc| rpc.duration_nanos())
-                .filter(|nanos| *nanos > 0);
-            if let Some(waits) = labels::spread(waits) {
+            if let Some(waits) = spread(group.iter().filter_map(|rpc| labels::took(rpc))) {
                 text.push_str(&format!(" after {waits}"));
             }
             if group.iter().all(|rpc| rpc.processed == first.processed) {
-                text.push_str(&format!(", {}", labels::safety(first.processed)));
+                text.push_str(&format!(", {}", words::retry(first.processed)));
             }
             let retried = group.iter().filter(|rpc| rpc.retried_as.is_some()).count();
             if retried > 0 {

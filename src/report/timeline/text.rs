@@ -18,7 +18,7 @@ use crate::inspect::{ConnectionRecord, Outcome, Rpc};
 use crate::report::escape;
 use crate::report::format::ReportFormat;
 use crate::report::redact::SecretDisplay;
-use crate::report::units::{count, counted, duration};
+use crate::units::{count, counted, duration};
 
 /// How many connections are told one by one even if nothing happened to them; where there are more,
 /// only those that have a story are.
@@ -82,7 +82,11 @@ impl Text {
 
     pub(super) fn is_told(&self, beat: &Beat<'_>) -> bool {
         let spans = self.spans.as_deref();
-        spans.is_none_or(|spans| spans.iter().any(|span| span.contains(&beat.nanos)))
+        spans.is_none_or(|spans| {
+            spans
+                .iter()
+                .any(|span| span.contains(&beat.elapsed.as_nanos()))
+        })
     }
 }
 
@@ -129,7 +133,7 @@ fn head(report: &Report) -> String {
         .map(|file| escape::terminal(file.path.as_bytes()));
     let mut parts = vec![names.collect::<Vec<_>>().join(", ")];
     if let Some(last) = report.last_packet {
-        parts.push(duration(Clock::of(report).nanos(last)));
+        parts.push(duration(Clock::of(report).since_start(last)));
     }
     parts.push(counted(report.packets, "packet"));
     parts.push(counted(analysis.connections.len() as u64, "connection"));

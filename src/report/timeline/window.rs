@@ -26,15 +26,16 @@ impl Around {
     #[must_use]
     pub fn spans(&self, report: &Report, window: i64) -> Option<Spans> {
         let clock = Clock::of(report);
+        let nanos = |time| clock.since_start(time).as_nanos();
         let mut cores: Vec<(i64, i64)> = match self {
             Self::Time(moment) => {
                 let time = moment.resolve(report.first_packet.unwrap_or_default());
-                vec![(clock.nanos(time), clock.nanos(time))]
+                vec![(nanos(time), nanos(time))]
             }
             Self::Call(id) => {
                 let rpc = report.analysis.rpcs.iter().find(|rpc| rpc.id == *id)?;
                 let known = [rpc.opened, rpc.ended];
-                let times = known.iter().flatten().map(|stamp| clock.nanos(stamp.time));
+                let times = known.iter().flatten().map(|stamp| nanos(stamp.time));
                 let (first, last) = (times.clone().min()?, times.max()?);
                 vec![(first, last)]
             }
@@ -47,7 +48,7 @@ impl Around {
                 let proofs = findings.flat_map(|found| found.evidence.iter());
                 let stamps = proofs.filter_map(|proof| proof.stamp);
                 stamps
-                    .map(|stamp| clock.nanos(stamp.time))
+                    .map(|stamp| nanos(stamp.time))
                     .map(|nanos| (nanos, nanos))
                     .collect()
             }

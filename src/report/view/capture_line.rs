@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use crate::capture::TimeDelta;
 use crate::decode::Transport;
 use crate::inspect::ConnectionRecord;
 use crate::inspect::report::Report;
-use crate::report::units::{count, counted, duration};
+use crate::units::{count, counted, duration};
 
 /// What was looked at.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,7 +14,7 @@ pub(in crate::report) struct Scope {
     /// The name of the first file, without its folder.
     pub(in crate::report) name: String,
     other_files: u64,
-    duration: Option<i64>,
+    duration: Option<TimeDelta>,
     packets: u64,
     h2c: u64,
     tls: u64,
@@ -53,7 +54,7 @@ impl Scope {
             duration: report
                 .last_packet
                 .zip(report.first_packet)
-                .map(|(last, first)| last.nanos_since(first)),
+                .map(|(last, first)| last - first),
             packets: report.packets,
             h2c: with(Transport::H2c),
             tls: with(Transport::Tls),
@@ -105,7 +106,11 @@ impl Scope {
             (0, _) => "0 PINGs".to_owned(),
             (pings, 0) => format!("{} (all answered)", counted(pings, "PING")),
             (pings, unanswered) => {
-                format!("{} ({unanswered} not answered)", counted(pings, "PING"))
+                format!(
+                    "{} ({} not answered)",
+                    counted(pings, "PING"),
+                    count(unanswered)
+                )
             }
         };
         vec![

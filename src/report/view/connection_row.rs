@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::Index;
-use crate::capture::{Stamp, Timestamp};
+use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::Direction;
 use crate::decode::http2::ErrorCode;
 use crate::decode::tcp::Ending;
@@ -15,8 +15,8 @@ use crate::inspect::ConnectionRecord;
 pub(in crate::report) struct Witness<'a> {
     /// The connection.
     pub(in crate::report) record: &'a ConnectionRecord,
-    /// When its server first said GOAWAY, in nanoseconds.
-    pub(in crate::report) goaway: Option<i64>,
+    /// When its server first sent GOAWAY, since what the section counts from.
+    pub(in crate::report) goaway: Option<TimeDelta>,
     /// The last stream id of the final one.
     pub(in crate::report) last_stream_id: Option<u32>,
     /// Who closed it, and when.
@@ -32,22 +32,22 @@ pub(in crate::report) struct Closed {
     pub(in crate::report) by: Direction,
     /// How.
     pub(in crate::report) ending: Ending,
-    /// Nanoseconds since the GOAWAY, where there was one before.
-    pub(in crate::report) after_goaway: Option<i64>,
-    /// When, in nanoseconds.
-    pub(in crate::report) at: i64,
+    /// How long after the GOAWAY, where there was one before.
+    pub(in crate::report) after_goaway: Option<TimeDelta>,
+    /// When, since what the section counts from.
+    pub(in crate::report) at: TimeDelta,
 }
 
 impl<'a> Witness<'a> {
     pub(super) fn of(record: &'a ConnectionRecord, victims: u64, begin: Option<Timestamp>) -> Self {
-        let since = |stamp: Stamp| begin.map(|begin| stamp.time.nanos_since(begin));
+        let since = |stamp: Stamp| begin.map(|begin| stamp.time - begin);
         let first = record.server_goaways().next();
         let closed = record.close.and_then(|close| {
-            let after_goaway = first.map(|goaway| close.stamp.time.nanos_since(goaway.stamp.time));
+            let after_goaway = first.map(|goaway| close.stamp.time - goaway.stamp.time);
             Some(Closed {
                 by: close.by,
                 ending: close.ending,
-                after_goaway: after_goaway.filter(|nanos| *nanos >= 0),
+                after_goaway: after_goaway.filter(|after| !after.is_negative()),
                 at: since(close.stamp)?,
             })
         });

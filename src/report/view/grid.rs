@@ -4,12 +4,12 @@
 use std::borrow::Cow;
 
 use super::{Chapter, Closed, Victim, Witness};
-use crate::capture::Stamp;
+use crate::capture::{Stamp, TimeDelta};
 use crate::decode::http2::StreamId;
 use crate::decode::tcp::Ending;
 use crate::inspect::report::Files;
 use crate::inspect::{Outcome, Race, Rpc};
-use crate::report::units::{count, duration, moment};
+use crate::units::{count, duration, moment};
 
 /// One column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,7 +181,7 @@ fn closed_by(closed: Closed) -> String {
         Ending::Rst => " RST",
     };
     match closed.after_goaway {
-        Some(nanos) => format!("{by}{how} {} later", duration(nanos)),
+        Some(after) => format!("{by}{how} {} later", duration(after)),
         None => format!("{by}{how} {}", moment(closed.at)),
     }
 }
@@ -192,12 +192,16 @@ fn of_victim(victim: &Victim<'_>, column: Column, files: Files) -> String {
         Column::Stream => Some(format!("{}:{}", rpc.id.connection, rpc.id.stream)),
         Column::Opened => victim.opened.map(moment),
         Column::Waited => victim.waited.map(duration),
-        Column::Race => rpc.race.map(|race| match (race, rpc.late_by_nanos) {
-            (Race::InFlight, _) => "before GOAWAY came".to_owned(),
-            (Race::AfterReceipt, Some(late)) => format!("{} after GOAWAY", duration(late)),
-            (Race::AfterReceipt, None) => "after GOAWAY came".to_owned(),
-            (Race::Unknown, _) => "cannot be said".to_owned(),
-        }),
+        Column::Race => {
+            rpc.race.map(
+                |race| match (race, rpc.late_by_nanos.map(TimeDelta::from_nanos)) {
+                    (Race::InFlight, _) => "before GOAWAY came".to_owned(),
+                    (Race::AfterReceipt, Some(late)) => format!("{} after GOAWAY", duration(late)),
+                    (Race::AfterReceipt, None) => "after GOAWAY came".to_owned(),
+                    (Race::Unknown, _) => "cannot be said".to_owned(),
+                },
+            )
+        }
         Column::Error => rpc.error.map(|error| error.to_string()),
         Column::Processed => Some(rpc.processed.name().to_owned()),
         Column::RetriedAs => rpc.retried_as.as_ref().map(|link| {

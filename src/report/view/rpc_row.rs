@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::Manner;
-use crate::capture::Timestamp;
+use crate::capture::{TimeDelta, Timestamp};
 use crate::inspect::{ConnectionRecord, Rpc, Verdict};
 
 /// One call that died.
@@ -15,10 +15,10 @@ pub(in crate::report) struct Victim<'a> {
     pub(in crate::report) tcp_stream: Option<u32>,
     /// Its method without what is secret in it, if it is known.
     pub(in crate::report) method: Option<Cow<'a, [u8]>>,
-    /// When it was opened, in nanoseconds since what the chapter says.
-    pub(in crate::report) opened: Option<i64>,
-    /// How long it waited, in nanoseconds; nothing waits for an answer beyond the last stream id.
-    pub(in crate::report) waited: Option<i64>,
+    /// When it was opened, since what the section counts from.
+    pub(in crate::report) opened: Option<TimeDelta>,
+    /// How long it waited; nothing waits for an answer beyond the last stream id.
+    pub(in crate::report) waited: Option<TimeDelta>,
     /// The headers that were asked for, without what is secret in them.
     pub(in crate::report) headers: Vec<Header<'a>>,
 }
@@ -49,8 +49,11 @@ impl<'a> Victim<'a> {
             opened: rpc
                 .opened
                 .zip(begin)
-                .map(|(stamp, begin)| stamp.time.nanos_since(begin)),
-            waited: rpc.duration_nanos().filter(|nanos| waits && *nanos >= 0),
+                .map(|(stamp, begin)| stamp.time - begin),
+            waited: rpc
+                .duration_nanos()
+                .map(TimeDelta::from_nanos)
+                .filter(|waited| waits && !waited.is_negative()),
             headers: headers.collect(),
         }
     }

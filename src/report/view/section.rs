@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use super::connection_row::{beginning, said};
-use super::totals::death;
 use super::{Index, Manner, Told, Victim, Witness, beyond};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -14,7 +13,8 @@ use crate::capture::Stamp;
 use crate::decode::http2::ErrorCode;
 use crate::inspect::diagnosis::{Confidence, Evidence, Finding, Severity};
 use crate::inspect::{CallId, Outcome, Rpc, Verdict};
-use crate::report::units::{counted, length};
+use crate::report::words;
+use crate::units::counted;
 
 /// How many codes are counted in words: as many as have a name (RFC 9113, section 7).
 const MAX_CODES: usize = 14;
@@ -146,7 +146,7 @@ impl<'a> Chapter<'a> {
                 return Cow::Owned(format!("{} ({doubt})", finding.title));
             }
         };
-        let connections = length(&self.witnesses).saturating_add(self.witnesses_left);
+        let connections = (self.witnesses.len() as u64).saturating_add(self.witnesses_left);
         let to = match (server, servers) {
             (Some(server), 1) => format!(" to {server}"),
             _ => format!(" to {}", counted(servers, "server")),
@@ -154,7 +154,7 @@ impl<'a> Chapter<'a> {
         Cow::Owned(format!(
             "{} {} on {}{to}; no rule here says why",
             counted(count, "RPC"),
-            death(verdict),
+            words::verdict(verdict),
             counted(connections, "connection"),
         ))
     }
@@ -176,7 +176,7 @@ impl<'a> Chapter<'a> {
     ) -> Self {
         let mut carried = BTreeMap::new();
         count_by_connection(dead.iter().map(|rpc| rpc.id), &mut carried);
-        let count = length(dead);
+        let count = dead.len() as u64;
         let records = carried
             .keys()
             .filter_map(|number| index.connections.get(number));

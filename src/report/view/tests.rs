@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::*;
-use crate::capture::{FileSummary, Format};
+use crate::capture::{FileSummary, Format, TimeDelta};
 use crate::decode::http2::{ErrorCode, StreamId};
 use crate::decode::tcp::Ending;
 use crate::decode::{Direction, Instead, Recognition, Transport};
@@ -340,8 +340,11 @@ fn moments_count_from_the_capture_where_an_opening_is_missing() {
     let story = Story::of(&report, 3, SecretDisplay::Redacted);
     let chapter = &story.chapters[0];
     assert!(!chapter.since_opening);
-    assert_eq!(chapter.victims[0].opened, Some(600_000_000));
-    assert_eq!(chapter.witnesses[0].goaway, Some(2_100_000_000));
+    assert_eq!(chapter.victims[0].opened, Some(TimeDelta::from_millis(600)));
+    assert_eq!(
+        chapter.witnesses[0].goaway,
+        Some(TimeDelta::from_millis(2_100))
+    );
 }
 
 #[test]

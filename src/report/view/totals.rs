@@ -9,7 +9,8 @@ use super::beyond;
 use super::status::Status;
 use crate::inspect::report::Report;
 use crate::inspect::{Outcome, Processed, Verdict};
-use crate::report::units::{self, counted};
+use crate::report::words;
+use crate::units::{self, counted, was};
 
 /// What became of the calls.
 #[derive(Debug, PartialEq, Eq)]
@@ -157,13 +158,9 @@ impl Toll {
     /// Calls that were answered with a failure, in words; `escape` makes of a peer's bytes what may
     /// be printed.
     pub(in crate::report) fn failed(&self, escape: fn(&[u8]) -> String) -> Option<String> {
-        let more = if self.died > 0 { " more" } else { "" };
-        let were = if self.failed == 1 {
-            "RPC was"
-        } else {
-            "RPCs were"
-        };
-        let failed = units::count(self.failed);
+        let more = if self.died > 0 { "more " } else { "" };
+        let failed = counted(self.failed, &format!("{more}RPC"));
+        let were = was(self.failed);
         if self.failed == 0 {
             return None;
         }
@@ -183,44 +180,25 @@ impl Toll {
             ));
         }
         Some(format!(
-            "{failed}{more} {were} answered with an error: {}",
+            "{failed} {were} answered with an error: {}",
             words.join(", ")
         ))
     }
 }
 
 impl Fate {
-    /// How they died.
+    /// What became of them.
     pub(in crate::report) const fn what(&self) -> &'static str {
-        death(self.verdict)
+        words::verdict(self.verdict)
     }
 
-    /// What that means for a retry.
+    /// What that means for a retry, or what the retry that recovered them did.
     pub(in crate::report) const fn retry(&self) -> &'static str {
-        match (self.recovered, self.processed) {
-            (false, Processed::Yes) => "the server did the work: a retry runs it twice",
-            (false, Processed::Maybe) => "may have run: retry only if idempotent",
-            (false, Processed::No) => "not processed: safe to retry",
-            (true, Processed::Yes) => "recovered by a retry: it ran twice",
-            (true, Processed::Maybe) => "recovered by a retry: may have run twice",
-            (true, Processed::No) => "recovered by a retry, nothing ran twice",
+        if self.recovered {
+            words::recovered(self.processed)
+        } else {
+            words::retry(self.processed)
         }
-    }
-}
-
-/// How a call died, in a few words.
-pub(in crate::report) const fn death(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::BeyondLastStreamId => "lost to the GOAWAY race",
-        Verdict::CutByClose => "cut by the close",
-        Verdict::Refused => "refused by the server",
-        Verdict::ResetByServer => "reset by the server",
-        Verdict::ResetByClient => "cancelled by the client",
-        Verdict::DeadlineExceeded => "deadline exceeded",
-        Verdict::Unanswered => "unanswered at the end",
-        Verdict::Ok => "succeeded",
-        Verdict::Status => "answered with an error",
-        Verdict::Unknown => "cannot be judged",
     }
 }
 

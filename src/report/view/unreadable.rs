@@ -7,6 +7,7 @@ use crate::decode::tcp::Ending;
 use crate::decode::{Direction, Instead, Transport};
 use crate::inspect::ConnectionRecord;
 use crate::inspect::report::Report;
+use crate::units::{counted, was};
 
 /// Why nothing can be told of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,7 +62,7 @@ impl Silence {
 
     /// How many connections to where.
     pub(in crate::report) fn who(&self) -> String {
-        let connections = crate::report::units::counted(
+        let connections = counted(
             self.count,
             match self.why {
                 Why::Refused | Why::NeverAnswered => "connect",
@@ -70,18 +71,16 @@ impl Silence {
         );
         match self.servers {
             1 => format!("{connections} to {}", self.server),
-            2 => format!("{connections} to {} and another server", self.server),
             many => format!(
-                "{connections} to {} and {} other servers",
+                "{connections} to {} and {}",
                 self.server,
-                many - 1
+                counted(many - 1, "other server")
             ),
         }
     }
 
     /// What is to be told of them, after [`Self::who`].
     pub(in crate::report) fn what(&self) -> String {
-        let one = self.count == 1;
         match self.why {
             Why::Answered(instead) => {
                 format!(
@@ -93,12 +92,10 @@ impl Silence {
                 "never spoke HTTP/2: the server closed on the client's preface without a byte"
                     .into()
             }
-            Why::Refused => format!("{} refused (RST)", if one { "was" } else { "were" }),
-            Why::NeverAnswered => {
-                format!("{} never answered", if one { "was" } else { "were" })
-            }
+            Why::Refused => format!("{} refused (RST)", was(self.count)),
+            Why::NeverAnswered => format!("{} never answered", was(self.count)),
             Why::Encrypted => {
-                let are = if one { "is" } else { "are" };
+                let are = if self.count == 1 { "is" } else { "are" };
                 format!("{are} TLS and not decrypted: the calls inside cannot be told")
             }
         }

@@ -54,18 +54,6 @@ function filterLine(filter) {
   return make('div', { class: 'copy' }, code, button);
 }
 
-const SAFETY = {
-  no: 'not processed: safe to retry',
-  maybe: 'may have run: retry only if idempotent',
-  yes: 'the server answered it: a retry would run it twice',
-};
-
-const RACES = {
-  in_flight: 'crossed the GOAWAY in flight: its HEADERS do not acknowledge it',
-  after_receipt: 'its HEADERS acknowledge the GOAWAY: the client had it',
-  unknown: 'no acknowledgement to judge by',
-};
-
 function showCall(call) {
   const verdict = verdicts[calls.verdict[call]];
   const fate = calls.fate(call);
@@ -85,8 +73,8 @@ function showCall(call) {
       ['Took', Number.isNaN(opened) || Number.isNaN(ended) ? null : duration(ended - opened)],
       ['Wire', status && wire(status)],
       ['Message', fate.grpcMessage && wire(fate.grpcMessage)],
-      ['Retry', verdict.number === OK ? null : SAFETY[fate.processed]],
-      ['Race', RACES[fate.race]],
+      ['Retry', verdict.number === OK ? null : data.words.retry[fate.processed]],
+      ['Race', data.words.race[fate.race]],
       ['Late by', at('late') === null ? null : duration(at('late'))],
       ['Outcome', fate.outcome === 'unknown' ? null : fate.outcome],
       ['App saw', fate.appError && wire(fate.appError)],

@@ -13,30 +13,30 @@ const SHAPES = {
   unknown: { path: 'M-4 0H-2M-1 0H1M2 0H4', fill: false },
 };
 
-/** By the program's names: the colour's name in the style, and the words. */
-const VERDICT_WORDS = {
-  ok: ['ok', 'ok', 'answered to the end, and well'],
-  status: ['status', 'error status', 'answered to the end with an error status'],
-  beyond_last_stream_id: ['beyond', 'beyond the last stream id', 'opened above the last stream id of the final GOAWAY'],
-  cut_by_close: ['cut', 'cut by the close', 'the connection ended before the answer did'],
-  refused: ['refused', 'refused', 'RST_STREAM REFUSED_STREAM from the server'],
-  reset_by_server: ['reset-server', 'reset by the server', 'RST_STREAM from the server'],
-  reset_by_client: ['reset-client', 'reset by the client', 'RST_STREAM from the client'],
-  deadline_exceeded: ['deadline', 'deadline exceeded', 'given up at its deadline'],
-  unanswered: ['unanswered', 'unanswered', 'the capture ends before its answer'],
-  unknown: ['unknown', 'unknown', 'the capture cannot say'],
+/** By the program's names: the colour's name in the style, and that of the shape. */
+const COLOURS = {
+  ok: 'ok',
+  status: 'status',
+  beyond_last_stream_id: 'beyond',
+  cut_by_close: 'cut',
+  refused: 'refused',
+  reset_by_server: 'reset-server',
+  reset_by_client: 'reset-client',
+  deadline_exceeded: 'deadline',
+  unanswered: 'unanswered',
+  unknown: 'unknown',
 };
 
 /** In the order of the numbers in the data. */
 const verdicts = data.verdicts.map((name, number) => {
-  const [colour, words, meaning] = VERDICT_WORDS[name];
+  const colour = COLOURS[name];
   const shape = SHAPES[colour];
   return {
     name,
     number,
     colour,
-    words,
-    meaning,
+    words: data.words.verdicts[number],
+    meaning: data.words.meanings[number],
     dies: data.deaths[number],
     count: data.counts[number],
     shape: shape && { ...shape, drawn: new Path2D(shape.path) },

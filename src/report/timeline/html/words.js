@@ -21,19 +21,29 @@ const grouped = (number) => number.toLocaleString('en-US');
 /** `1 RPC`, `2 RPCs`. */
 const plural = (count, one) => `${grouped(count)} ${one}${count === 1 ? '' : 's'}`;
 
-/** Microseconds as a duration with three figures: `5.00 s`, `71.2 ms`. */
+/** Microseconds as a duration with three figures, as the program's other reports word them: `5.00 s`, `71.2 ms`, `2 h 13 min`. */
 function duration(micros) {
   const size = Math.abs(micros);
-  const [value, unit] = size >= 1e6 ? [micros / 1e6, 's'] : size >= 1e3 ? [micros / 1e3, 'ms'] : [micros, 'µs'];
-  const decimals = unit === 'µs' || Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
-  return `${value.toFixed(decimals)} ${unit}`;
+  const sign = micros < 0 ? '−' : '';
+  if (size < 1) return '0 s';
+  if (size < 999.5) return `${sign}${threeFigures(size)} µs`;
+  if (size < 999.5e3) return `${sign}${threeFigures(size / 1e3)} ms`;
+  if (size < 99.95e6) return `${sign}${threeFigures(size / 1e6)} s`;
+  if (size < 3599.5e6) return `${sign}${grouped(Math.round(size / 1e6))} s`;
+  const minutes = Math.round(size / 60e6);
+  return `${sign}${grouped(Math.floor(minutes / 60))} h ${minutes % 60} min`;
+}
+
+function threeFigures(value) {
+  return value.toFixed(value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2);
 }
 
 /** Microseconds since the start, as fine as `step` needs: `+31.58 s`. */
 function elapsed(micros, step = 1000) {
   const decimals = Math.max(0, Math.min(6, Math.ceil(6 - Math.log10(Math.max(step, 1)))));
   const sign = micros < 0 ? '−' : '+';
-  return `${sign}${(Math.abs(micros) / 1e6).toFixed(decimals)} s`;
+  const [seconds, fraction] = (Math.abs(micros) / 1e6).toFixed(decimals).split('.');
+  return `${sign}${grouped(Number(seconds))}${fraction ? `.${fraction}` : ''} s`;
 }
 
 /** The time of day of a moment, in UTC to the millisecond. */
