@@ -48,8 +48,8 @@ impl FileLimits {
 }
 
 impl ReportLimits {
-    pub(crate) const fn inspect(&self) -> inspect::Limits {
-        inspect::Limits {
+    pub(crate) const fn inspect(&self) -> inspect::ReportLimits {
+        inspect::ReportLimits {
             rpcs: self.max_rpcs,
         }
     }

@@ -3,7 +3,7 @@
 use super::server_view::{Case, Proof, plural};
 use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::capture::Stamp;
-use crate::inspect::{ConnectionRecord, Lack, Verdict};
+use crate::inspect::{ConnectionRecord, GapCount, Verdict};
 
 pub(super) const RULE: Rule = Rule {
     name: "capture-incomplete",
@@ -96,7 +96,7 @@ fn cite(proof: &mut Proof, record: &ConnectionRecord) {
 }
 
 /// What is missing of one side, told where it first shows.
-fn in_words(lack: Lack, sender: &str) -> String {
+fn in_words(lack: GapCount, sender: &str) -> String {
     let bytes = plural(usize::try_from(lack.bytes).unwrap_or(usize::MAX), "byte");
     match lack.holes {
         1 => format!("{bytes} of the {sender} are missing before this"),

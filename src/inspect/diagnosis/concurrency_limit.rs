@@ -27,12 +27,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let hits: Vec<_> = records
         .filter_map(|record| {
             let at_limit = record.traffic.at_limit?;
-            (at_limit.nanos >= SAT_NANOS).then_some((record, at_limit))
+            (at_limit.total.as_nanos() >= SAT_NANOS).then_some((record, at_limit))
         })
         .collect();
-    let (_, longest) = hits
-        .iter()
-        .max_by_key(|(_, at_limit)| at_limit.longest_nanos)?;
+    let (_, longest) = hits.iter().max_by_key(|(_, at_limit)| at_limit.longest)?;
     let refills: u64 = hits.iter().map(|(_, at_limit)| at_limit.refills).sum();
     let mut proof = Proof::default();
     for (record, at_limit) in &hits {
@@ -51,7 +49,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             plural(hits.len(), "connection"),
             longest.limit,
             case.server,
-            time(longest.longest_nanos),
+            time(longest.longest.as_nanos()),
         ),
         connections: hits.iter().map(|(record, _)| record.number).collect(),
         rpcs: Vec::new(),
@@ -75,7 +73,7 @@ fn cite(proof: &mut Proof, record: &ConnectionRecord, at_limit: &AtLimit) {
     let text = format!("conn {number}: these HEADERS take the last of {limit} slots");
     proof.cite(Some(at_limit.longest_since), text);
     if at_limit.longest_until.packet > 0 {
-        let after = time(at_limit.longest_nanos);
+        let after = time(at_limit.longest.as_nanos());
         let text = format!("conn {number}: a slot is free and stays free, {after} later");
         proof.cite(Some(at_limit.longest_until), text);
     }
@@ -91,8 +89,8 @@ fn explanation(hits: &[(&ConnectionRecord, AtLimit)], refills: u64) -> String {
                  and {} at a time.",
                 record.number,
                 at_limit.limit,
-                time(at_limit.nanos),
-                time(at_limit.longest_nanos),
+                time(at_limit.total.as_nanos()),
+                time(at_limit.longest.as_nanos()),
             )
         })
         .collect();

@@ -7,6 +7,8 @@
 use std::hash::{DefaultHasher, Hasher as _};
 use std::time::Duration;
 
+use crate::capture::{TimeDelta, Timestamp};
+
 /// How much of a request's body is compared, in bytes: enough to tell calls apart, little enough
 /// that uploads cost nothing.
 const MAX_COMPARED: u64 = 16 << 10;
@@ -130,8 +132,8 @@ impl Fingerprint {
     }
 }
 
-/// When a call's deadline runs out, in nanoseconds since the epoch.
-pub(crate) fn deadline(opened_nanos: i64, timeout: Option<Duration>) -> Option<i64> {
+/// When a call's deadline runs out; `None` where that is centuries away.
+pub(crate) fn deadline(opened: Timestamp, timeout: Option<Duration>) -> Option<Timestamp> {
     let timeout = i64::try_from(timeout?.as_nanos()).ok()?;
-    Some(opened_nanos.saturating_add(timeout))
+    Some(opened + TimeDelta::from_nanos(timeout))
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{Files, milliseconds, with_packet};
 use crate::decode::Durations;
 use crate::decode::tcp::{Reset, Vitals};
-use crate::inspect::{ConnectionRecord, Lack, Traffic, Verdict, Waits};
+use crate::inspect::{ConnectionRecord, GapCount, Traffic, Verdict, Waits};
 
 /// One of `connections[].tcp`. `rtt_ms` is of the whole path, the sides' `rtt_ms` of the part of it
 /// beyond the point of capture, as seen by what that side sent.
@@ -42,7 +42,7 @@ pub(super) fn tcp(record: &ConnectionRecord, files: Files) -> Value {
 /// One of `connections[].missing`: what was not captured, where it first shows, and what that costs.
 pub(super) fn missing(record: &ConnectionRecord, files: Files) -> Value {
     let missing = &record.missing;
-    let lack = |lack: Lack| {
+    let lack = |lack: GapCount| {
         let value = json!({ "holes": lack.holes, "bytes": lack.bytes });
         with_packet(value, "packet", lack.first, files)
     };
@@ -82,8 +82,8 @@ pub(super) fn concurrency(traffic: &Traffic) -> Value {
     };
     json!({
         "limit": at_limit.limit,
-        "at_limit_ms": milliseconds(at_limit.nanos),
-        "longest_ms": milliseconds(at_limit.longest_nanos),
+        "at_limit_ms": milliseconds(at_limit.total.as_nanos()),
+        "longest_ms": milliseconds(at_limit.longest.as_nanos()),
         "stays": at_limit.stays,
         "refills": at_limit.refills,
     })

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::capture::Timestamp;
 use crate::decode::http2::ErrorCode;
 use crate::inspect::diagnosis::{Finding, Severity};
-use crate::inspect::{GivenUp, GoAway, Methods};
+use crate::inspect::{GoAway, Methods, Unlisted};
 
 /// Packets that were not analysed, by the place that lost them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,7 +85,7 @@ pub struct Progress {
     /// Calls by method.
     pub methods: Methods,
     /// What was given up to stay small.
-    pub given_up: GivenUp,
+    pub given_up: Unlisted,
 }
 
 /// How a watch is doing.

@@ -16,7 +16,9 @@ use crate::decode::Direction;
 use crate::decode::tcp::Ending;
 use crate::inspect::diagnosis::{Evidence, Finding};
 use crate::inspect::report::Report;
-use crate::inspect::{CallId, ConnectionRecord, GoAway, Link, Passage, Passing, Rpc, Verdict};
+use crate::inspect::{
+    CallId, ConnectionRecord, ControlFrame, ControlFrameKind, GoAway, Link, Rpc, Verdict,
+};
 use crate::report::redact::Secrets;
 use crate::report::{escape, json};
 
@@ -229,7 +231,7 @@ fn connection(record: &ConnectionRecord, clock: Clock) -> Value {
             "seen": seen(close.stamp),
         })
     });
-    let passages = record.passages.kept().iter();
+    let passages = record.control_frames.kept().iter();
     json!({
         "number": record.number,
         "tcpStream": record.tcp_stream,
@@ -247,7 +249,7 @@ fn connection(record: &ConnectionRecord, clock: Clock) -> Value {
         },
         "pings": [record.pings.client, record.pings.server, record.pings.unanswered],
         "passages": passages.map(|passage| passing(passage, clock)).collect::<Vec<_>>(),
-        "passagesLeftOut": record.passages.left_out(),
+        "passagesLeftOut": record.control_frames.left_out(),
         "roundTrip": record.handshake.map(|handshake| handshake.nanos / 1_000),
         "retransmissions": record.network.retransmissions(),
         "missingBytes": record.missing.bytes,
@@ -291,12 +293,12 @@ fn go_away(record: &ConnectionRecord, goaway: &GoAway, clock: Clock) -> Value {
 }
 
 /// Microseconds, packet, and whether the server sent it; then which it was, and a ping's payload.
-fn passing(passage: &Passage, clock: Clock) -> Value {
-    let (kind, payload) = match passage.passing {
-        Passing::Settings => ("settings", None),
-        Passing::SettingsAck => ("settings ack", None),
-        Passing::Ping(payload) => ("ping", Some(payload)),
-        Passing::PingAck(payload) => ("ping ack", Some(payload)),
+fn passing(passage: &ControlFrame, clock: Clock) -> Value {
+    let (kind, payload) = match passage.kind {
+        ControlFrameKind::Settings => ("settings", None),
+        ControlFrameKind::SettingsAck => ("settings ack", None),
+        ControlFrameKind::Ping(payload) => ("ping", Some(payload)),
+        ControlFrameKind::PingAck(payload) => ("ping ack", Some(payload)),
     };
     let payload = payload.map(|payload| payload.map(|byte| format!("{byte:02x}")).concat());
     let micros = clock.micros(passage.stamp.time);
