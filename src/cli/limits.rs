@@ -48,8 +48,8 @@ impl FileLimits {
 }
 
 impl ReportLimits {
-    pub(crate) const fn inspect(&self) -> inspect::ReportLimits {
-        inspect::ReportLimits {
+    pub(crate) const fn inspect(&self) -> inspect::ListLimits {
+        inspect::ListLimits {
             rpcs: self.max_rpcs,
         }
     }

@@ -31,7 +31,7 @@ pub use live::{News, Unlisted};
 pub use options::Interest;
 pub use options::filter::{Filter, Moment};
 pub use options::limits::{
-    MAX_FOLLOWED_STREAMS, MAX_LISTED_CONNECTIONS, MAX_LISTED_RPCS, MAX_OPEN_STREAMS, ReportLimits,
+    ListLimits, MAX_FOLLOWED_STREAMS, MAX_LISTED_CONNECTIONS, MAX_LISTED_RPCS, MAX_OPEN_STREAMS,
 };
 pub use peer::server::Stack;
 pub use server::goaway_cause::{Cause, GoAwayCause};

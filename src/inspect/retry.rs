@@ -13,8 +13,8 @@ use std::collections::VecDeque;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::connection::record::Finished;
-use super::stream::fingerprint::Identity;
-use super::stream::rpc::{CallId, Link, Outcome, Rpc, Verdict};
+use super::stream::attempt::Attempt;
+use super::stream::rpc::{CallId, Link, Outcome, Verdict};
 use crate::capture::{TimeDelta, Timestamp};
 
 /// How many attempts are remembered, so that a retry of a call that is found dead later can still be
@@ -44,18 +44,6 @@ const ABANDONED_AFTER: TimeDelta = TimeDelta::from_secs(5);
 
 /// Without an id or a deadline to compare, a body must have this many bytes to be distinctive.
 const DISTINCTIVE_BODY: u64 = 16;
-
-/// One attempt.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Attempt {
-    pub(crate) call: CallId,
-    pub(crate) identity: Identity,
-    pub(crate) opened: Timestamp,
-    /// When the client can have known that it was lost; `None` if it was not.
-    pub(crate) lost: Option<Timestamp>,
-    pub(crate) deadline: Option<Timestamp>,
-    pub(crate) verdict: Verdict,
-}
 
 /// Remembers attempts and links them.
 #[derive(Debug, Default)]
@@ -257,23 +245,10 @@ fn outcome(last: &Attempt, given_up: &FxHashSet<CallId>) -> Outcome {
     }
 }
 
-/// When the client can have known that a call was lost and worth repeating.
-pub(crate) fn lost_at(rpc: &Rpc) -> Option<Timestamp> {
-    let repeatable = matches!(
-        rpc.verdict,
-        Verdict::BeyondLastStreamId
-            | Verdict::CutByClose
-            | Verdict::Refused
-            | Verdict::ResetByServer
-            | Verdict::Status
-    );
-    let (opened, ended) = rpc.opened.zip(rpc.ended)?;
-    repeatable.then(|| ended.max(opened).time)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inspect::stream::fingerprint::Identity;
 
     fn at(milliseconds: i64) -> Timestamp {
         Timestamp::from_nanos(milliseconds * 1_000_000)

@@ -9,9 +9,9 @@ use rustc_hash::FxHashMap;
 
 use super::Connection;
 use crate::inspect::options::Interest;
-use crate::inspect::retry::{self, Attempt};
 use crate::inspect::stream::Stream;
-use crate::inspect::stream::fingerprint::{self, Identity};
+use crate::inspect::stream::attempt::Attempt;
+use crate::inspect::stream::fingerprint::Identity;
 use crate::inspect::stream::rpc::{CallId, Outcome, Rpc, Verdict};
 use crate::inspect::stream::verdict::{self, VerdictDetails};
 
@@ -80,16 +80,8 @@ impl Connection {
         identity: Option<Identity>,
         timeout: Option<Duration>,
     ) {
-        if let Some((identity, opened)) = identity.zip(rpc.opened) {
-            self.attempts.push(Attempt {
-                call: rpc.id,
-                identity,
-                opened: opened.time,
-                lost: retry::lost_at(rpc),
-                deadline: fingerprint::deadline(opened.time, timeout),
-                verdict: rpc.verdict,
-            });
-        }
+        let attempt = identity.and_then(|identity| Attempt::of(rpc, identity, timeout));
+        self.attempts.extend(attempt);
     }
 
     /// The attempts that ended since this was last asked.

@@ -18,7 +18,7 @@ mod streams;
 use std::sync::Arc;
 
 use super::options::Interest;
-use super::retry::Attempt;
+use super::stream::attempt::Attempt;
 use super::stream::id_set::StreamIdSet;
 use super::stream::inferred_path::Shape;
 use super::stream::request::RequestReader;
@@ -49,7 +49,7 @@ const MAX_SETTINGS: usize = 64;
 /// A call that was settled: its method and what became of it.
 pub(super) type CountedCall = (Option<Arc<[u8]>>, Verdict);
 
-/// One connection.
+/// What is known of one connection so far, and of its calls.
 #[derive(Clone, Debug)]
 pub struct Connection {
     record: ConnectionRecord,
@@ -103,7 +103,7 @@ impl Connection {
         }
     }
 
-    /// Takes the next event.
+    /// Takes the next event of this connection.
     pub fn push(&mut self, event: &Event<'_>, interest: &Interest) {
         match event {
             Event::Recognised(_) => {}

@@ -90,25 +90,25 @@ impl CaptureGaps {
         self.given_up += u32::from(cause == Loss::GivenUp);
     }
 
-    /// A call was judged.
+    /// The verdict on a call was found.
     pub(crate) fn count(&mut self, rpc: &Rpc) {
         self.methods += u64::from(rpc.method.is_none());
     }
 }
 
-/// Calls by verdict.
+/// How many calls had each verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct VerdictCounts([u64; Verdict::ALL.len()]);
 
 impl VerdictCounts {
-    /// Counts one.
+    /// Counts one more call with this verdict.
     pub fn add(&mut self, verdict: Verdict) {
         if let Some(count) = self.0.get_mut(verdict as usize) {
             *count += 1;
         }
     }
 
-    /// Adds another's counts.
+    /// Adds the counts of other calls.
     pub fn merge(&mut self, other: &Self) {
         for (sum, count) in self.0.iter_mut().zip(other.0) {
             *sum += count;
@@ -121,7 +121,7 @@ impl VerdictCounts {
         self.0.get(verdict as usize).copied().unwrap_or_default()
     }
 
-    /// How many died.
+    /// How many calls [died](Verdict::is_death).
     #[must_use]
     pub fn deaths(&self) -> u64 {
         Verdict::ALL
@@ -131,7 +131,7 @@ impl VerdictCounts {
             .sum()
     }
 
-    /// How many there were.
+    /// How many calls there were in all.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.0.iter().sum()
@@ -149,7 +149,7 @@ pub struct ConnectionRecord {
     pub client: SocketAddr,
     /// The side that accepted it.
     pub server: SocketAddr,
-    /// What it speaks.
+    /// The protocol below HTTP/2, or that it turned out to be none.
     pub transport: Transport,
     /// What its server spoke instead of HTTP/2, and where.
     pub instead: Option<(Instead, Stamp)>,
@@ -159,7 +159,7 @@ pub struct ConnectionRecord {
     pub guess: Option<Guess>,
     /// What its TLS agreed on.
     pub tls: Option<Facts>,
-    /// Its SYN.
+    /// The SYN of the client; `None` where it was not captured.
     pub opened: Option<Stamp>,
     /// The packet that gave it away.
     pub recognised: Stamp,
@@ -200,7 +200,7 @@ pub struct ConnectionRecord {
     pub control_frames: ControlFrameLog,
     /// What the capture lacks of it.
     pub missing: CaptureGaps,
-    /// Calls by verdict.
+    /// How many of its calls had each verdict, listed or not.
     pub verdicts: VerdictCounts,
     /// The first `user-agent` seen.
     pub user_agent: Option<Arc<[u8]>>,
@@ -286,7 +286,7 @@ impl ConnectionRecord {
 /// A connection and those of its calls that are to be reported.
 #[derive(Clone, Debug)]
 pub struct Finished {
-    /// The connection.
+    /// What is known of the connection.
     pub record: ConnectionRecord,
     /// Its calls, by stream.
     pub rpcs: Vec<Rpc>,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::capture::Timestamp;
 use filter::Filter;
-use limits::ReportLimits;
+use limits::ListLimits;
 
 /// What to keep of calls.
 #[derive(Clone, Debug, Default)]
@@ -26,5 +26,5 @@ pub struct Interest {
     /// The capture's first packet.
     pub epoch: Timestamp,
     /// How much of it to keep.
-    pub limits: ReportLimits,
+    pub limits: ListLimits,
 }

@@ -5,9 +5,6 @@
 //! at which its deadline runs out.
 
 use std::hash::{DefaultHasher, Hasher as _};
-use std::time::Duration;
-
-use crate::capture::{TimeDelta, Timestamp};
 
 /// How much of a request's body is compared, in bytes: enough to tell calls apart, little enough
 /// that uploads cost nothing.
@@ -130,10 +127,4 @@ impl Fingerprint {
             *first = kind;
         }
     }
-}
-
-/// When a call's deadline runs out; `None` where that is centuries away.
-pub(crate) fn deadline(opened: Timestamp, timeout: Option<Duration>) -> Option<Timestamp> {
-    let timeout = i64::try_from(timeout?.as_nanos()).ok()?;
-    Some(opened + TimeDelta::from_nanos(timeout))
 }
