@@ -50,8 +50,8 @@ impl FileLimitArgs {
 }
 
 impl ReportLimitArgs {
-    pub(crate) const fn inspect(&self) -> inspect::Limits {
-        inspect::Limits {
+    pub(crate) const fn inspect(&self) -> inspect::ListLimits {
+        inspect::ListLimits {
             rpcs: self.max_rpcs,
         }
     }

@@ -15,14 +15,14 @@ use super::connection::record::{ConnectionRecord, Finished, VerdictCounts};
 use super::connection::{Connection, Load};
 use super::diagnosis::{self, Case, Finding};
 use super::live::methods::Methods;
-use super::live::{GivenUp, News, Watch};
+use super::live::{News, Unlisted, Watch};
 use super::options::Interest;
 use super::options::limits::{MAX_FOLLOWED_STREAMS, MAX_LISTED_CONNECTIONS};
 use super::peer::app_error;
 use super::retry::Attempts;
 use super::server::{Inferred, Server};
 use super::stream::rpc::{CallId, Rpc, Verdict};
-use crate::capture::{Stamp, Timestamp};
+use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::{Decoder, Event, Listener, NetworkPath, Recognition};
 
 /// What a capture shows.
@@ -39,7 +39,7 @@ pub struct Analysis {
     /// All calls by verdict.
     pub verdicts: VerdictCounts,
     /// What is not listed, to stay within bounds.
-    pub given_up: GivenUp,
+    pub given_up: Unlisted,
 }
 
 /// How long an analysis that goes on can link a call to its retry: a call may be known for dead only
@@ -61,7 +61,7 @@ pub struct Inspector {
     watch: Option<Box<Watch>>,
     /// What all connections together keep.
     load: Load,
-    given_up: GivenUp,
+    given_up: Unlisted,
     /// Calls of connections that are not listed.
     unlisted: VerdictCounts,
 }
@@ -127,9 +127,7 @@ impl Inspector {
         let (findings, _) = understand(&mut finished, &self.attempts, self.last_moment);
         watch.keep_links(&finished);
         if let Some(now) = self.last_moment {
-            let horizon = i64::try_from(LINKABLE.as_nanos()).unwrap_or(i64::MAX);
-            self.attempts
-                .forget_before(now.nanos().saturating_sub(horizon));
+            self.attempts.forget_before(now - TimeDelta::from(LINKABLE));
         }
         findings
     }
@@ -142,7 +140,7 @@ impl Inspector {
 
     /// What was given up to stay small.
     #[must_use]
-    pub fn given_up(&self) -> GivenUp {
+    pub fn given_up(&self) -> Unlisted {
         let watch = self.watch.as_ref();
         watch.map_or(self.given_up, |watch| watch.given_up())
     }

@@ -18,21 +18,23 @@ mod stream;
 mod traffic;
 
 pub use connection::Connection;
-pub use connection::control_frames::{Passage, Passages, Passing};
+pub use connection::control_frames::{ControlFrame, ControlFrameKind, ControlFrameLog};
 pub use connection::goaway::GoAway;
-pub use connection::record::{Close, ConnectionRecord, Finished, Lack, Missing, VerdictCounts};
-pub use connection::sparse::{Blank, Seldom};
+pub use connection::record::{
+    CaptureGaps, Close, ConnectionRecord, Ends, Finished, GapCount, VerdictCounts,
+};
+pub use connection::sparse::{Sparse, SparseDefault};
 pub use inspector::{Analysis, Connections, Inspector};
 pub use live::methods::{MAX_METHODS, Method, Methods};
-pub use live::recent::MAX_KEPT;
-pub use live::{Ends, GivenUp, News};
+pub use live::recent::MAX_RECENT;
+pub use live::{News, Unlisted};
 pub use options::Interest;
 pub use options::filter::{Filter, Moment};
 pub use options::limits::{
-    Limits, MAX_FOLLOWED_STREAMS, MAX_LISTED_CONNECTIONS, MAX_LISTED_RPCS, MAX_OPEN_STREAMS,
+    ListLimits, MAX_FOLLOWED_STREAMS, MAX_LISTED_CONNECTIONS, MAX_LISTED_RPCS, MAX_OPEN_STREAMS,
 };
 pub use peer::server::{ServerStack, Stack};
-pub use server::goaway_cause::{Cause, Goodbye};
+pub use server::goaway_cause::{Cause, GoAwayCause};
 pub use server::{Estimate, Inferred, Server};
 pub use stream::rpc::{
     CallId, Doubt, Link, Outcome, Processed, Race, RequestedHeader, Rpc, Verdict,
@@ -42,7 +44,7 @@ pub use traffic::ack_stall::AckStall;
 pub use traffic::concurrency::AtLimit;
 pub use traffic::floods::{Burst, FloodKind};
 pub use traffic::flow_control::{Stall, Waits, Window};
-pub use traffic::idle::Farewell;
+pub use traffic::idle::FirstGoAway;
 pub use traffic::ping::PingCounts;
 pub use traffic::ping::keepalive::{KeepaliveRecord, Ping, PingWaits, Unanswered};
 pub use traffic::ping::kind::{PingKind, PingKinds, Purpose};

@@ -8,7 +8,7 @@ mod live_status;
 use crate::capture::{FileSummary, Timestamp};
 use crate::decode::anomaly::Anomaly;
 use crate::decode::{self, Tally};
-use crate::inspect::{Analysis, GivenUp, Methods};
+use crate::inspect::{Analysis, Methods, Unlisted};
 
 pub use live_status::{Drops, FindingCounts, GoAwayCounts, LiveStatus};
 
@@ -70,5 +70,5 @@ pub struct Progress {
     /// Calls that ended, by method.
     pub methods: Methods,
     /// What is counted but no longer listed, to bound memory.
-    pub given_up: GivenUp,
+    pub given_up: Unlisted,
 }

@@ -1,7 +1,7 @@
 //! Attempts of one call, linked across connections.
 //!
-//! In: every call's identity, as it ends. Out: which attempt followed which. What never happens here:
-//! a link between what could be two equal calls.
+//! In: every call's identity, as it ends. Out: which attempt followed which. What could be two equal calls
+//! is not linked.
 //!
 //! Client libraries repeat a call that a GOAWAY, a refusal or a close took from them, mostly without a
 //! mark. Two requests are taken for attempts of one call if the first had died when the second was
@@ -13,49 +13,37 @@ use std::collections::VecDeque;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::connection::record::Finished;
-use super::stream::fingerprint::Identity;
-use super::stream::rpc::{CallId, Link, Outcome, Rpc, Verdict};
-use crate::capture::Timestamp;
+use super::stream::attempt::Attempt;
+use super::stream::rpc::{CallId, Link, Outcome, Verdict};
+use crate::capture::{TimeDelta, Timestamp};
 
 /// How many attempts are remembered, so that a retry of a call that is found dead later can still be
 /// linked to it: half a minute at 8,000 calls a second.
 const MAX_REMEMBERED: usize = 1 << 18;
 
 /// How many attempts equal to a dead call are kept beyond that.
-const MAX_KEPT: usize = 1 << 16;
+const MAX_EQUAL_TO_LOST: usize = 1 << 16;
 
 /// How many identities of lost attempts are kept until those are dropped whose attempts are no longer
 /// remembered: twice as many as can be.
-const MAX_LOST: usize = 2 * (MAX_REMEMBERED + MAX_KEPT);
+const MAX_LOST: usize = 2 * (MAX_REMEMBERED + MAX_EQUAL_TO_LOST);
 
-/// Attempts further apart than this, in nanoseconds, are not linked.
-const WINDOW_NANOS: i64 = 30_000_000_000;
+/// Attempts further apart than this are not linked.
+const LINKED_WITHIN: TimeDelta = TimeDelta::from_secs(30);
 
-/// Two attempts of one call share its deadline to within this, in nanoseconds: the time that bytes
-/// wait in sockets, and for a lost packet to be sent again.
-const DEADLINE_NANOS: i64 = 300_000_000;
+/// Two attempts of one call share its deadline to within this: the time that bytes wait in sockets, and
+/// for a lost packet to be sent again.
+const SAME_DEADLINE: TimeDelta = TimeDelta::from_millis(300);
 
-/// Without a deadline to compare, a retry must follow this soon, in nanoseconds: gRPC's first backoff.
-const PROMPT_NANOS: i64 = 1_000_000_000;
+/// Without a deadline to compare, a retry must follow this soon: gRPC's first backoff.
+const PROMPT: TimeDelta = TimeDelta::from_secs(1);
 
-/// A call without a retry this long after it was lost, in nanoseconds, was given up: far longer than
-/// the first attempts of every client library wait.
-const GIVEN_UP_NANOS: i64 = 5_000_000_000;
+/// A call without a retry this long after it was lost was abandoned: far longer than the first attempts
+/// of every client library wait.
+const ABANDONED_AFTER: TimeDelta = TimeDelta::from_secs(5);
 
 /// Without an id or a deadline to compare, a body must have this many bytes to be distinctive.
 const DISTINCTIVE_BODY: u64 = 16;
-
-/// One attempt.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Attempt {
-    pub(crate) call: CallId,
-    pub(crate) identity: Identity,
-    pub(crate) opened_nanos: i64,
-    /// When the client can have known that it was lost; `None` if it was not.
-    pub(crate) lost_nanos: Option<i64>,
-    pub(crate) deadline_nanos: Option<i64>,
-    pub(crate) verdict: Verdict,
-}
 
 /// Remembers attempts and links them.
 #[derive(Debug, Default)]
@@ -68,13 +56,13 @@ pub(crate) struct Attempts {
 
 impl Attempts {
     pub(crate) fn push(&mut self, attempt: Attempt) {
-        if attempt.lost_nanos.is_some() {
+        if attempt.lost.is_some() {
             self.lost.insert(attempt.identity.request);
         }
         if self.recent.len() >= MAX_REMEMBERED
             && let Some(oldest) = self.recent.pop_front()
             && self.lost.contains(&oldest.identity.request)
-            && self.kept.len() < MAX_KEPT
+            && self.kept.len() < MAX_EQUAL_TO_LOST
         {
             self.kept.push(oldest);
         }
@@ -87,17 +75,17 @@ impl Attempts {
     /// Keeps the identities only of what is remembered.
     fn forget_lost(&mut self) {
         let remembered = self.kept.iter().chain(&self.recent);
-        let lost = remembered.filter(|attempt| attempt.lost_nanos.is_some());
+        let lost = remembered.filter(|attempt| attempt.lost.is_some());
         self.lost = lost.map(|attempt| attempt.identity.request).collect();
     }
 
     /// Forgets attempts that began before a moment. What is linked among them has to be linked before.
-    pub(crate) fn forget_before(&mut self, nanos: i64) {
-        let old = |attempt: &Attempt| attempt.opened_nanos < nanos;
+    pub(crate) fn forget_before(&mut self, moment: Timestamp) {
+        let old = |attempt: &Attempt| attempt.opened < moment;
         while self.recent.front().is_some_and(old) {
             self.recent.pop_front();
         }
-        self.kept.retain(|attempt| attempt.opened_nanos >= nanos);
+        self.kept.retain(|attempt| attempt.opened >= moment);
         self.forget_lost();
     }
 
@@ -116,7 +104,7 @@ impl Attempts {
         let mut links: FxHashMap<CallId, (Attempt, String)> = FxHashMap::default();
         let mut given_up = FxHashSet::default();
         for mut group in groups.into_values() {
-            group.sort_by_key(|attempt| (attempt.opened_nanos, attempt.call));
+            group.sort_by_key(|attempt| (attempt.opened, attempt.call));
             link_group(&group, &mut links);
             if let Some(last) = group.last().filter(|last| was_given_up(last, capture_end)) {
                 given_up.insert(last.call);
@@ -159,8 +147,8 @@ fn link_chain(chain: &[Attempt], links: &mut FxHashMap<CallId, (Attempt, String)
 
 /// By what two attempts are known for the same call, if they are.
 fn same_call(lost: &Attempt, next: &Attempt) -> Option<String> {
-    let since = next.opened_nanos.saturating_sub(lost.lost_nanos?);
-    if !(0..=WINDOW_NANOS).contains(&since) {
+    let since = next.opened - lost.lost?;
+    if !(TimeDelta::ZERO..=LINKED_WITHIN).contains(&since) {
         return None;
     }
     let body = format!("equal request of {} bytes", next.identity.body_length);
@@ -174,13 +162,13 @@ fn same_call(lost: &Attempt, next: &Attempt) -> Option<String> {
     if next.identity.is_retry {
         return Some(format!("grpc-previous-rpc-attempts, {body}"));
     }
-    match lost.deadline_nanos.zip(next.deadline_nanos) {
-        Some((one, other)) if one.saturating_sub(other).saturating_abs() <= DEADLINE_NANOS => {
+    match lost.deadline.zip(next.deadline) {
+        Some((one, other)) if (one - other).abs() <= SAME_DEADLINE => {
             Some(format!("{body}, same deadline"))
         }
         Some(_) => None,
-        None if since <= PROMPT_NANOS && next.identity.body_length >= DISTINCTIVE_BODY => {
-            Some(format!("{body}, {} ms later", since / 1_000_000))
+        None if since <= PROMPT && next.identity.body_length >= DISTINCTIVE_BODY => {
+            Some(format!("{body}, {} ms later", since.as_nanos() / 1_000_000))
         }
         None => None,
     }
@@ -189,10 +177,10 @@ fn same_call(lost: &Attempt, next: &Attempt) -> Option<String> {
 /// Whether the last of equal requests was lost, and the capture goes on long enough to show a retry
 /// if there had been one.
 fn was_given_up(last: &Attempt, capture_end: Option<Timestamp>) -> bool {
-    let (Some(lost), Some(end)) = (last.lost_nanos, capture_end) else {
+    let (Some(lost), Some(end)) = (last.lost, capture_end) else {
         return false;
     };
-    end.nanos().saturating_sub(lost) >= GIVEN_UP_NANOS
+    end - lost >= ABANDONED_AFTER
 }
 
 fn apply(
@@ -257,25 +245,14 @@ fn outcome(last: &Attempt, given_up: &FxHashSet<CallId>) -> Outcome {
     }
 }
 
-/// When the client can have known that a call was lost and worth repeating, in nanoseconds.
-pub(crate) fn lost_at(rpc: &Rpc) -> Option<i64> {
-    let repeatable = matches!(
-        rpc.verdict,
-        Verdict::BeyondLastStreamId
-            | Verdict::CutByClose
-            | Verdict::Refused
-            | Verdict::ResetByServer
-            | Verdict::Status
-    );
-    let (opened, ended) = rpc.opened.zip(rpc.ended)?;
-    repeatable.then(|| ended.max(opened).time.nanos())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inspect::stream::fingerprint::Identity;
 
-    const MILLISECOND: i64 = 1_000_000;
+    fn at(milliseconds: i64) -> Timestamp {
+        Timestamp::from_nanos(milliseconds * 1_000_000)
+    }
 
     /// An attempt of one request at these milliseconds, lost or not.
     fn attempt(stream: u32, opened: i64, lost: Option<i64>) -> Attempt {
@@ -290,9 +267,9 @@ mod tests {
                 body_length: 40,
                 is_retry: false,
             },
-            opened_nanos: opened * MILLISECOND,
-            lost_nanos: lost.map(|lost| lost * MILLISECOND),
-            deadline_nanos: None,
+            opened: at(opened),
+            lost: lost.map(at),
+            deadline: None,
             verdict: if lost.is_some() {
                 Verdict::BeyondLastStreamId
             } else {
@@ -303,7 +280,7 @@ mod tests {
 
     fn with_deadline(attempt: Attempt, milliseconds: i64) -> Attempt {
         Attempt {
-            deadline_nanos: Some(milliseconds * MILLISECOND),
+            deadline: Some(at(milliseconds)),
             ..attempt
         }
     }
@@ -385,18 +362,18 @@ mod tests {
     #[test]
     fn moments_centuries_apart_are_compared_and_not_linked() {
         let long_ago = Attempt {
-            lost_nanos: Some(i64::MIN),
-            deadline_nanos: Some(i64::MIN),
+            lost: Some(Timestamp::from_nanos(i64::MIN)),
+            deadline: Some(Timestamp::from_nanos(i64::MIN)),
             ..attempt(1, 0, None)
         };
         let at_last = Attempt {
-            opened_nanos: i64::MAX,
-            deadline_nanos: Some(i64::MAX),
+            opened: Timestamp::from_nanos(i64::MAX),
+            deadline: Some(Timestamp::from_nanos(i64::MAX)),
             ..attempt(3, 0, None)
         };
         assert_eq!(linked(&[long_ago, at_last]), []);
         let prompt = Attempt {
-            opened_nanos: i64::MIN,
+            opened: Timestamp::from_nanos(i64::MIN),
             ..at_last
         };
         assert_eq!(linked(&[long_ago, prompt]), [], "another deadline");

@@ -1,7 +1,6 @@
-//! How a connection gives up what it follows, when all together follow too much.
+//! How a connection sheds what it follows, when all connections together follow too much.
 //!
-//! In: how much may stay. Out: calls that cannot be judged any more, told like others. What never
-//! happens here: a call forgotten uncounted.
+//! In: how much may stay. Out: calls whose verdict cannot be known any more; each is counted like any other.
 
 use super::{Connection, Interest};
 use crate::capture::Stamp;

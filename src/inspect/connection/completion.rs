@@ -1,7 +1,7 @@
-//! Streams that are over: judged, counted, and told.
+//! Streams that are over: their verdict is found, they are counted, and the record of the call is made.
 //!
-//! Answered ones are told once the client has acknowledged the answer; the others when the connection
-//! ends.
+//! Those that were answered are over once the client has acknowledged the answer; the others when the
+//! connection ends.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use rustc_hash::FxHashMap;
 
 use super::Connection;
 use crate::inspect::options::Interest;
-use crate::inspect::retry::{self, Attempt};
 use crate::inspect::stream::Stream;
-use crate::inspect::stream::fingerprint::{self, Identity};
+use crate::inspect::stream::attempt::Attempt;
+use crate::inspect::stream::fingerprint::Identity;
 use crate::inspect::stream::rpc::{CallId, Outcome, Rpc, Verdict};
-use crate::inspect::stream::verdict::{Judgement, judge};
+use crate::inspect::stream::verdict::{self, VerdictDetails};
 
 impl Connection {
     /// The client has received everything up to `upto`: answers that end before are delivered.
@@ -25,12 +25,12 @@ impl Connection {
 
     pub(super) fn report(&mut self, id: u32, stream: Stream, interest: &Interest) {
         self.context.final_goaway = self.goaways.final_of_server();
-        let judgement = judge(id, &stream, &self.context);
-        let silent = matches!(judgement.verdict, Verdict::Ok | Verdict::Unknown);
+        let details = verdict::of(id, &stream, &self.context);
+        let silent = matches!(details.verdict, Verdict::Ok | Verdict::Unknown);
         let told = stream.told;
         if interest.methods && !told {
             self.counted
-                .push((stream.request.method.clone(), judgement.verdict));
+                .push((stream.request.method.clone(), details.verdict));
         }
         let identity = stream.request.fingerprint.identity();
         let timeout = stream.request.timeout;
@@ -41,12 +41,12 @@ impl Connection {
                 stream: id,
             },
             stream,
-            judgement,
+            details,
         );
         if !told {
             self.note_attempt(&rpc, identity, timeout);
         }
-        if !interest.wants(&rpc) {
+        if !is_asked_for(&rpc, interest) {
             return;
         }
         self.record.verdicts.add(rpc.verdict);
@@ -80,17 +80,8 @@ impl Connection {
         identity: Option<Identity>,
         timeout: Option<Duration>,
     ) {
-        if let Some((identity, opened)) = identity.zip(rpc.opened) {
-            let opened_nanos = opened.time.nanos();
-            self.attempts.push(Attempt {
-                call: rpc.id,
-                identity,
-                opened_nanos,
-                lost_nanos: retry::lost_at(rpc),
-                deadline_nanos: fingerprint::deadline(opened_nanos, timeout),
-                verdict: rpc.verdict,
-            });
-        }
+        let attempt = identity.and_then(|identity| Attempt::of(rpc, identity, timeout));
+        self.attempts.extend(attempt);
     }
 
     /// The attempts that ended since this was last asked.
@@ -99,15 +90,15 @@ impl Connection {
     }
 }
 
-pub(super) fn tell(id: CallId, stream: Stream, judgement: Judgement) -> Rpc {
-    let Judgement {
+pub(super) fn tell(id: CallId, stream: Stream, details: VerdictDetails) -> Rpc {
+    let VerdictDetails {
         verdict,
         ended,
         error,
         race,
         late_by_nanos,
         processed,
-    } = judgement;
+    } = details;
     let Stream {
         opened,
         request,
@@ -146,4 +137,13 @@ pub(super) fn tell(id: CallId, stream: Stream, judgement: Judgement) -> Rpc {
         request_messages: (request.messages.count, request.messages.bytes),
         response_messages: (answer.messages.count, answer.messages.bytes),
     }
+}
+
+/// Whether a call is among those that are asked for.
+fn is_asked_for(rpc: &Rpc, interest: &Interest) -> bool {
+    let filter = &interest.filter;
+    let opened = rpc.opened.or(rpc.ended);
+    filter.wants_stream(rpc.id.stream)
+        && filter.wants_method(rpc.method.as_deref())
+        && opened.is_none_or(|opened| filter.wants_time(opened.time, interest.epoch))
 }

@@ -1,16 +1,16 @@
-//! What passed on a connection beside its calls: settings and pings, each where it was seen.
+//! SETTINGS and PINGs of a connection one by one, each where it was seen: what a timeline shows beside calls.
 
 use crate::capture::Stamp;
 use crate::decode::Direction;
 
-/// How many passages of a connection are kept, where they are asked for. A busy gRPC connection makes
+/// How many control frames of a connection are kept, where they are asked for. A busy gRPC connection makes
 /// some fifty a second while it probes its bandwidth, so that this is a minute and a half of them,
 /// in 200 KB.
-const MAX_PASSAGES: usize = 4_096;
+const MAX_CONTROL_FRAMES: usize = 4_096;
 
-/// What passed.
+/// Which control frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Passing {
+pub enum ControlFrameKind {
     /// SETTINGS.
     Settings,
     /// SETTINGS with ACK.
@@ -21,28 +21,28 @@ pub enum Passing {
     PingAck([u8; 8]),
 }
 
-/// One of them.
+/// A control frame that is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Passage {
+pub struct ControlFrame {
     /// The packet that completed it.
     pub stamp: Stamp,
-    /// Who sent it.
+    /// The way it went.
     pub from: Direction,
-    /// What it was.
-    pub passing: Passing,
+    /// Its type, and the payload of a PING.
+    pub kind: ControlFrameKind,
 }
 
-/// The passages of a connection, up to the bound; beyond it they are only counted.
+/// The control frames of a connection, up to the bound; beyond it they are only counted.
 #[derive(Clone, Debug, Default)]
-pub struct Passages {
-    kept: Vec<Passage>,
+pub struct ControlFrameLog {
+    kept: Vec<ControlFrame>,
     left_out: u64,
 }
 
-impl Passages {
-    pub(crate) fn push(&mut self, passage: Passage) {
-        if self.kept.len() < MAX_PASSAGES {
-            self.kept.push(passage);
+impl ControlFrameLog {
+    pub(crate) fn push(&mut self, frame: ControlFrame) {
+        if self.kept.len() < MAX_CONTROL_FRAMES {
+            self.kept.push(frame);
         } else {
             self.left_out += 1;
         }
@@ -50,11 +50,11 @@ impl Passages {
 
     /// Those that were kept: the first ones, in order.
     #[must_use]
-    pub fn kept(&self) -> &[Passage] {
+    pub fn kept(&self) -> &[ControlFrame] {
         &self.kept
     }
 
-    /// How many later ones were not.
+    /// How many came after those, and are only counted.
     #[must_use]
     pub const fn left_out(&self) -> u64 {
         self.left_out
@@ -67,15 +67,15 @@ mod tests {
 
     #[test]
     fn a_flood_is_counted_not_kept() {
-        let mut passages = Passages::default();
-        for _ in 0..MAX_PASSAGES + 7 {
-            passages.push(Passage {
+        let mut log = ControlFrameLog::default();
+        for _ in 0..MAX_CONTROL_FRAMES + 7 {
+            log.push(ControlFrame {
                 stamp: Stamp::default(),
                 from: Direction::ClientToServer,
-                passing: Passing::Ping([0; 8]),
+                kind: ControlFrameKind::Ping([0; 8]),
             });
         }
-        assert_eq!(passages.kept().len(), MAX_PASSAGES);
-        assert_eq!(passages.left_out(), 7);
+        assert_eq!(log.kept().len(), MAX_CONTROL_FRAMES);
+        assert_eq!(log.left_out(), 7);
     }
 }

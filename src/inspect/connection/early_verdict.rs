@@ -1,6 +1,6 @@
 //! What is certain of a connection that has not ended: the calls that are lost already.
 //!
-//! Verdicts are those of [`judge`]; here it is only known when one can be told before
+//! Verdicts are those of [`verdict::of`]; here it is only known when one can be told before
 //! the connection ends. The answers that may still overtake a verdict are those on the way:
 //!
 //! ```text
@@ -15,14 +15,14 @@ use std::time::Duration;
 
 use super::Connection;
 use super::completion::tell;
+use super::record::Ends;
 use crate::capture::Timestamp;
 use crate::decode::http2::{Frame, StreamId};
 use crate::decode::{Direction, Place};
 use crate::inspect::connection::goaway::GoAway;
-use crate::inspect::live::Ends;
 use crate::inspect::stream::Stream;
 use crate::inspect::stream::rpc::{CallId, Rpc, Verdict};
-use crate::inspect::stream::verdict::{Judgement, judge};
+use crate::inspect::stream::verdict::{self, VerdictDetails};
 
 /// How long after the final GOAWAY a stream above its last stream id may still be answered: a server
 /// that ran the call all the same has answered by then, or takes longer than anybody waits to be told.
@@ -43,8 +43,8 @@ impl Connection {
         self.context.final_goaway = self.goaways.final_of_server();
         let stream = self.streams.call_mut(StreamId(id))?;
         let reset = stream.reset_by_client.is_some() || stream.reset_by_server.is_some();
-        let judgement = judge(id, stream, &self.context);
-        if stream.told || !self.is_certain(&judgement, reset, now) {
+        let details = verdict::of(id, stream, &self.context);
+        if stream.told || !self.is_certain(&details, reset, now) {
             return None;
         }
         let stream = self.streams.call_mut(StreamId(id))?;
@@ -55,14 +55,14 @@ impl Connection {
             connection: self.record.number,
             stream: id,
         };
-        let rpc = tell(call, Stream::clone(stream), judgement);
+        let rpc = tell(call, Stream::clone(stream), details);
         self.note_attempt(&rpc, identity, timeout);
         Some(rpc)
     }
 
-    fn is_certain(&self, judgement: &Judgement, reset: bool, now: Timestamp) -> bool {
+    fn is_certain(&self, details: &VerdictDetails, reset: bool, now: Timestamp) -> bool {
         let over = reset || self.is_closed();
-        match judgement.verdict {
+        match details.verdict {
             // Told when the answer is delivered, or never.
             Verdict::Ok | Verdict::Status | Verdict::Unknown | Verdict::Unanswered => false,
             _ => over || self.grace_ends().is_some_and(|ends| now >= ends),
@@ -123,7 +123,7 @@ impl Connection {
     }
 
     /// Methods and verdicts of all calls settled since the last time.
-    pub(in crate::inspect) fn take_counted(&mut self) -> Vec<super::Counted> {
+    pub(in crate::inspect) fn take_counted(&mut self) -> Vec<super::CountedCall> {
         std::mem::take(&mut self.counted)
     }
 }

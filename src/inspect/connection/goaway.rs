@@ -18,15 +18,15 @@ const MAX_GOAWAYS: usize = 64;
 /// One GOAWAY (RFC 9113, section 6.8).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GoAway {
-    /// Who sent it.
+    /// The side that sent it.
     pub from: Direction,
     /// The packet that completed it.
     pub stamp: Stamp,
     /// The highest stream its sender may have processed.
     pub last_stream_id: StreamId,
-    /// Why.
+    /// Its error code; NO_ERROR where it ends the connection gracefully.
     pub error: ErrorCode,
-    /// Opaque bytes for humans.
+    /// Opaque bytes for humans; only the first ones are kept.
     pub debug_data: Box<[u8]>,
     /// How many streams its receiver had opened, or opened later, above the last stream id.
     pub streams_beyond: u64,

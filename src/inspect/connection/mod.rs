@@ -18,7 +18,7 @@ mod streams;
 use std::sync::Arc;
 
 use super::options::Interest;
-use super::retry::Attempt;
+use super::stream::attempt::Attempt;
 use super::stream::id_set::StreamIdSet;
 use super::stream::inferred_path::Shape;
 use super::stream::request::RequestReader;
@@ -36,7 +36,7 @@ use crate::decode::http2::{
 };
 use crate::decode::tcp::Acknowledged;
 use crate::decode::{Direction, Event, NetworkPath, Place, Recognition, Transport};
-use control_frames::{Passage, Passing};
+use control_frames::{ControlFrame, ControlFrameKind};
 use goaway::{GoAway, GoAways};
 use record::{ConnectionRecord, Finished};
 use streams::Block;
@@ -48,9 +48,9 @@ pub(super) use early_verdict::GRACE;
 const MAX_SETTINGS: usize = 64;
 
 /// A call that was settled: its method and what became of it.
-pub(super) type Counted = (Option<Arc<[u8]>>, Verdict);
+pub(super) type CountedCall = (Option<Arc<[u8]>>, Verdict);
 
-/// One connection.
+/// What is known of one connection so far, and of its calls.
 #[derive(Clone, Debug)]
 pub struct Connection {
     record: ConnectionRecord,
@@ -74,7 +74,7 @@ pub struct Connection {
     /// Settled calls whose method was not read.
     unnamed: Vec<(u32, Shape)>,
     traffic: TrafficTracker,
-    counted: Vec<Counted>,
+    counted: Vec<CountedCall>,
     attempts: Vec<Attempt>,
 }
 
@@ -107,7 +107,7 @@ impl Connection {
         }
     }
 
-    /// Takes the next event.
+    /// Takes the next event of this connection.
     pub fn push(&mut self, event: &Event<'_>, interest: &Interest) {
         match event {
             Event::Failed {
@@ -265,21 +265,21 @@ impl Connection {
                 self.pushed.insert(promised.0);
             }
             Payload::Settings(_) if acknowledges => {
-                self.note(frame, Passing::SettingsAck, interest)
+                self.note(frame, ControlFrameKind::SettingsAck, interest)
             }
             Payload::Settings(settings) => {
-                self.note(frame, Passing::Settings, interest);
+                self.note(frame, ControlFrameKind::Settings, interest);
                 self.learn_settings(by, *settings);
                 self.traffic.count(FloodKind::Settings, frame);
                 self.traffic.apply(&mut self.streams, frame, *settings);
             }
             Payload::Ping(payload) if acknowledges => {
-                self.note(frame, Passing::PingAck(*payload), interest);
+                self.note(frame, ControlFrameKind::PingAck(*payload), interest);
                 let round_trip = self.record.round_trip();
                 self.pings.acknowledged(by, *payload, stamp, round_trip);
             }
             Payload::Ping(payload) => {
-                self.note(frame, Passing::Ping(*payload), interest);
+                self.note(frame, ControlFrameKind::Ping(*payload), interest);
                 if self.pings.sent(by, *payload, stamp, frame.span.end) {
                     self.traffic.count(FloodKind::Ping, frame);
                 }
@@ -293,7 +293,7 @@ impl Connection {
                 if *last_stream_id != StreamId::MAX {
                     self.traffic.last_stream_named(stamp);
                 }
-                self.say_goodbye(frame, *error);
+                self.note_first_goaway(frame, *error);
                 self.go_away(GoAway {
                     from: by,
                     stamp,
@@ -334,12 +334,12 @@ impl Connection {
     }
 
     /// Keeps what a timeline shows between calls.
-    fn note(&mut self, frame: &Frame<'_>, passing: Passing, interest: &Interest) {
+    fn note(&mut self, frame: &Frame<'_>, kind: ControlFrameKind, interest: &Interest) {
         if interest.all {
-            self.record.passages.push(Passage {
+            self.record.control_frames.push(ControlFrame {
                 stamp: frame.completed.stamp,
                 from: frame.direction,
-                passing,
+                kind,
             });
         }
     }

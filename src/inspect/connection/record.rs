@@ -1,4 +1,4 @@
-//! A connection as reports tell it.
+//! A connection as reports show it: plain data.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,32 +6,41 @@ use std::sync::Arc;
 use super::super::stream::rpc::{Doubt, Rpc, Verdict};
 use super::super::traffic::Traffic;
 use super::super::traffic::ack_stall::AckStall;
-use super::super::traffic::idle::Farewell;
+use super::super::traffic::idle::FirstGoAway;
 use super::super::traffic::ping::PingCounts;
 use super::super::traffic::ping::keepalive::KeepaliveRecord;
-use super::control_frames::Passages;
+use super::control_frames::ControlFrameLog;
 use super::goaway::GoAway;
-use super::sparse::Seldom;
+use super::sparse::Sparse;
 use crate::capture::{Stamp, TimeDelta};
 use crate::decode::http2::{Loss, SettingId};
 use crate::decode::tcp::{Ending, Handshake};
 use crate::decode::tls::Facts;
 use crate::decode::{Direction, Guess, Instead, NetworkPath, PerSide, Recognition, Transport};
 
-/// Who ended a connection, how and where.
+/// The first FIN or RST of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Close {
-    /// Who.
+    /// The side that sent it.
     pub by: Direction,
-    /// How.
+    /// FIN or RST.
     pub ending: Ending,
-    /// The segment.
+    /// The segment that carried it.
     pub stamp: Stamp,
 }
 
-/// What is missing of a connection, and what that cost.
+/// The two ends of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// The side that opened it.
+    pub client: SocketAddr,
+    /// The side that accepted it.
+    pub server: SocketAddr,
+}
+
+/// What the capture lacks of a connection, and what that cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Missing {
+pub struct CaptureGaps {
     /// Bytes of TCP payload that were not captured, both ways.
     pub bytes: u64,
     /// How often frames could not be told apart because of that.
@@ -39,9 +48,9 @@ pub struct Missing {
     /// Where bytes were first found missing.
     pub first: Option<Stamp>,
     /// What is missing of what the client sent.
-    pub from_client: Lack,
+    pub from_client: GapCount,
     /// What is missing of what the server sent.
-    pub from_server: Lack,
+    pub from_server: GapCount,
     /// How often frames and header tables were given up, to stay within bounds.
     pub given_up: u32,
     /// Streams that were followed no longer, to stay within bounds.
@@ -52,27 +61,27 @@ pub struct Missing {
 
 /// What is missing of what one side sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Lack {
-    /// In how many places.
+pub struct GapCount {
+    /// In how many places bytes are missing.
     pub holes: u32,
-    /// How many bytes.
+    /// How many bytes are missing there in all.
     pub bytes: u64,
-    /// What showed the first of them.
+    /// The packet that showed the first of them.
     pub first: Option<Stamp>,
 }
 
-impl Missing {
+impl CaptureGaps {
     /// Bytes that a side sent are missing.
     pub(crate) fn add(&mut self, from: Direction, bytes: u64, shown_by: Stamp) {
         self.bytes = self.bytes.saturating_add(bytes);
         self.first.get_or_insert(shown_by);
-        let lack = match from {
+        let count = match from {
             Direction::ClientToServer => &mut self.from_client,
             Direction::ServerToClient => &mut self.from_server,
         };
-        lack.holes = lack.holes.saturating_add(1);
-        lack.bytes = lack.bytes.saturating_add(bytes);
-        lack.first.get_or_insert(shown_by);
+        count.holes = count.holes.saturating_add(1);
+        count.bytes = count.bytes.saturating_add(bytes);
+        count.first.get_or_insert(shown_by);
     }
 
     /// Frames could not be told apart.
@@ -81,25 +90,25 @@ impl Missing {
         self.given_up += u32::from(cause == Loss::GivenUp);
     }
 
-    /// A call was judged.
+    /// The verdict on a call was found.
     pub(crate) fn count(&mut self, rpc: &Rpc) {
         self.methods += u64::from(rpc.method.is_none());
     }
 }
 
-/// Calls by verdict.
+/// How many calls had each verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct VerdictCounts([u64; Verdict::ALL.len()]);
 
 impl VerdictCounts {
-    /// Counts one.
+    /// Counts one more call with this verdict.
     pub fn add(&mut self, verdict: Verdict) {
         if let Some(count) = self.0.get_mut(verdict as usize) {
             *count += 1;
         }
     }
 
-    /// Adds another's counts.
+    /// Adds the counts of other calls.
     pub fn merge(&mut self, other: &Self) {
         for (sum, count) in self.0.iter_mut().zip(other.0) {
             *sum += count;
@@ -112,7 +121,7 @@ impl VerdictCounts {
         self.0.get(verdict as usize).copied().unwrap_or_default()
     }
 
-    /// How many died.
+    /// How many calls [died](Verdict::is_death).
     #[must_use]
     pub fn deaths(&self) -> u64 {
         Verdict::ALL
@@ -122,7 +131,7 @@ impl VerdictCounts {
             .sum()
     }
 
-    /// How many there were.
+    /// How many calls there were in all.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.0.iter().sum()
@@ -140,7 +149,7 @@ pub struct ConnectionRecord {
     pub client: SocketAddr,
     /// The side that accepted it.
     pub server: SocketAddr,
-    /// What it speaks.
+    /// The protocol below HTTP/2, or that it turned out to be none.
     pub transport: Transport,
     /// What its server spoke instead of HTTP/2, and where.
     pub instead: Option<(Instead, Stamp)>,
@@ -150,7 +159,7 @@ pub struct ConnectionRecord {
     pub guess: Option<Guess>,
     /// What its TLS agreed on.
     pub tls: Option<Facts>,
-    /// Its SYN.
+    /// The SYN of the client; `None` where it was not captured.
     pub opened: Option<Stamp>,
     /// The packet that gave it away.
     pub recognised: Stamp,
@@ -169,18 +178,18 @@ pub struct ConnectionRecord {
     pub warned: Option<bool>,
     /// The client's settings, the latest value of each; `None` if none were seen.
     pub client_settings: Option<Vec<(SettingId, u32)>>,
-    /// The server's settings.
+    /// The server's settings, the latest value of each; `None` if none were seen.
     pub server_settings: Option<Vec<(SettingId, u32)>>,
-    /// PINGs.
-    pub pings: Seldom<PingCounts>,
+    /// How many PINGs there were, and how long their acknowledgements took.
+    pub pings: Sparse<PingCounts>,
     /// What PINGs say of keepalive.
-    pub keepalive: Seldom<KeepaliveRecord>,
+    pub keepalive: Sparse<KeepaliveRecord>,
     /// The server's first GOAWAY, and how busy it was then.
-    pub farewell: Option<Farewell>,
+    pub first_goaway: Option<FirstGoAway>,
     /// How many streams were open at the same time at most.
     pub most_open: u64,
     /// The latest time in which what each side had sent stayed unacknowledged.
-    pub ack_stalls: Seldom<PerSide<Option<AckStall>>>,
+    pub ack_stalls: Sparse<PerSide<Option<AckStall>>>,
     /// Who first sent bytes that are not valid HTTP/2, though nothing of them is missing, and where.
     pub nonsense: Option<(Direction, Stamp)>,
     /// What it shows of the network below it.
@@ -188,10 +197,10 @@ pub struct ConnectionRecord {
     /// Windows, limits and floods.
     pub traffic: Traffic,
     /// Settings and pings one by one; empty unless all calls were asked for.
-    pub passages: Passages,
-    /// What is missing.
-    pub missing: Missing,
-    /// Calls by verdict.
+    pub control_frames: ControlFrameLog,
+    /// What the capture lacks of it.
+    pub missing: CaptureGaps,
+    /// How many of its calls had each verdict, listed or not.
     pub verdicts: VerdictCounts,
     /// The first `user-agent` seen.
     pub user_agent: Option<Arc<[u8]>>,
@@ -222,16 +231,16 @@ impl ConnectionRecord {
             warned: None,
             client_settings: None,
             server_settings: None,
-            pings: Seldom::default(),
-            keepalive: Seldom::default(),
-            farewell: None,
+            pings: Sparse::default(),
+            keepalive: Sparse::default(),
+            first_goaway: None,
             most_open: 0,
-            ack_stalls: Seldom::default(),
+            ack_stalls: Sparse::default(),
             nonsense: None,
             network: NetworkPath::default(),
             traffic: Traffic::default(),
-            passages: Passages::default(),
-            missing: Missing::default(),
+            control_frames: ControlFrameLog::default(),
+            missing: CaptureGaps::default(),
             verdicts: VerdictCounts::default(),
             user_agent: None,
             server_header: None,
@@ -277,7 +286,7 @@ impl ConnectionRecord {
 /// A connection and those of its calls that are to be reported.
 #[derive(Clone, Debug)]
 pub struct Finished {
-    /// The connection.
+    /// What is known of the connection.
     pub record: ConnectionRecord,
     /// Its calls, by stream.
     pub rpcs: Vec<Rpc>,

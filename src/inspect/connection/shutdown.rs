@@ -1,4 +1,5 @@
-//! How a connection ends, and what its sides say of it: GOAWAY, and the close.
+//! How a connection ends: GOAWAY, FIN and RST of either side come in, and what both ends knew by then goes
+//! into the record and into the context of verdicts.
 
 use super::Connection;
 use crate::decode::http2::{ErrorCode, Frame};
@@ -10,15 +11,15 @@ use crate::inspect::stream::{FromClient, FromServer};
 
 impl Connection {
     /// What a GOAWAY of the server says of its settings.
-    pub(super) fn say_goodbye(&mut self, frame: &Frame<'_>, error: ErrorCode) {
+    pub(super) fn note_first_goaway(&mut self, frame: &Frame<'_>, error: ErrorCode) {
         if frame.direction == Direction::ClientToServer {
             return;
         }
         if error == ErrorCode::ENHANCE_YOUR_CALM {
             self.pings.calmed();
         }
-        let farewell = self.idleness.farewell(frame.completed);
-        self.record.farewell.get_or_insert(farewell);
+        let first_goaway = self.idleness.first_goaway(frame.completed);
+        self.record.first_goaway.get_or_insert(first_goaway);
     }
 
     pub(super) fn go_away(&mut self, mut goaway: GoAway) {

@@ -1,4 +1,5 @@
-//! What few connections have: kept in a place of its own, so that the records of the others stay small.
+//! Parts of a record that few connections have: allocated only where there is something to record, so that
+//! the records of all others stay small.
 
 use std::ops::Deref;
 use std::sync::LazyLock;
@@ -8,53 +9,53 @@ use super::super::traffic::ping::PingCounts;
 use super::super::traffic::ping::keepalive::KeepaliveRecord;
 use crate::decode::PerSide;
 
-/// A part of a record that is mostly blank, and then takes no memory.
+/// A part of a record that mostly is the default, and then is not allocated.
 #[derive(Clone, Debug, Default)]
-pub struct Seldom<T>(Option<Box<T>>);
+pub struct Sparse<T>(Option<Box<T>>);
 
-/// What a record's part is where there is nothing to record.
-pub trait Blank: Default + PartialEq + 'static {
-    /// The one that all blank parts share.
-    fn blank() -> &'static Self;
+/// A part whose default all records share that have none of their own.
+pub trait SparseDefault: Default + PartialEq + 'static {
+    /// The default that is shared.
+    fn shared() -> &'static Self;
 }
 
-impl<T: Blank> From<T> for Seldom<T> {
+impl<T: SparseDefault> From<T> for Sparse<T> {
     fn from(part: T) -> Self {
-        Self((part != *T::blank()).then(|| Box::new(part)))
+        Self((part != *T::shared()).then(|| Box::new(part)))
     }
 }
 
-impl<T: Blank> Deref for Seldom<T> {
+impl<T: SparseDefault> Deref for Sparse<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        self.0.as_deref().unwrap_or_else(|| T::blank())
+        self.0.as_deref().unwrap_or_else(|| T::shared())
     }
 }
 
-macro_rules! blank {
+macro_rules! sparse {
     ($($part:ty),+) => {
-        $(impl Blank for $part {
-            fn blank() -> &'static Self {
-                static BLANK: LazyLock<$part> = LazyLock::new(Default::default);
-                &BLANK
+        $(impl SparseDefault for $part {
+            fn shared() -> &'static Self {
+                static SHARED: LazyLock<$part> = LazyLock::new(Default::default);
+                &SHARED
             }
         })+
     };
 }
 
-blank!(PingCounts, KeepaliveRecord, PerSide<Option<AckStall>>);
+sparse!(PingCounts, KeepaliveRecord, PerSide<Option<AckStall>>);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_blank_part_takes_no_memory_and_reads_like_any_other() {
-        let blank = Seldom::from(PingCounts::default());
-        assert!(blank.0.is_none());
-        assert_eq!(blank.unanswered, 0);
-        let pinged = Seldom::from(PingCounts {
+    fn a_default_part_takes_no_memory_and_reads_like_any_other() {
+        let none = Sparse::from(PingCounts::default());
+        assert!(none.0.is_none());
+        assert_eq!(none.unanswered, 0);
+        let pinged = Sparse::from(PingCounts {
             unanswered: 2,
             ..PingCounts::default()
         });

@@ -3,7 +3,7 @@
 use super::server_view::{Case, Proof};
 use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::capture::Stamp;
-use crate::inspect::{ConnectionRecord, Lack, Verdict};
+use crate::inspect::{ConnectionRecord, GapCount, Verdict};
 use crate::units::{counted, was};
 
 /// The advice where a limit was reached; whoever runs the analysis knows how it is raised.
@@ -101,7 +101,7 @@ fn cite(proof: &mut Proof, record: &ConnectionRecord) {
 }
 
 /// What is missing of one side, told where it first shows.
-fn in_words(lack: Lack, sender: &str) -> String {
+fn in_words(lack: GapCount, sender: &str) -> String {
     let bytes = counted(lack.bytes, "byte");
     match lack.holes {
         1 => format!("{bytes} of the {sender} are missing before this"),

@@ -2,7 +2,6 @@
 
 use super::server_view::{Case, Proof};
 use super::{Check, Confidence, Finding, Rule, Severity};
-use crate::capture::TimeDelta;
 use crate::inspect::{AtLimit, ConnectionRecord, Verdict};
 use crate::units::{count, counted, duration};
 
@@ -29,12 +28,10 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let hits: Vec<_> = records
         .filter_map(|record| {
             let at_limit = record.traffic.at_limit?;
-            (at_limit.nanos >= SAT_NANOS).then_some((record, at_limit))
+            (at_limit.total.as_nanos() >= SAT_NANOS).then_some((record, at_limit))
         })
         .collect();
-    let (_, longest) = hits
-        .iter()
-        .max_by_key(|(_, at_limit)| at_limit.longest_nanos)?;
+    let (_, longest) = hits.iter().max_by_key(|(_, at_limit)| at_limit.longest)?;
     let refills: u64 = hits.iter().map(|(_, at_limit)| at_limit.refills).sum();
     let mut proof = Proof::default();
     for (record, at_limit) in &hits {
@@ -53,7 +50,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             counted(hits.len(), "connection"),
             longest.limit,
             case.server,
-            duration(TimeDelta::from_nanos(longest.longest_nanos)),
+            duration(longest.longest),
         ),
         connections: hits.iter().map(|(record, _)| record.number).collect(),
         rpcs: Vec::new(),
@@ -77,7 +74,7 @@ fn cite(proof: &mut Proof, record: &ConnectionRecord, at_limit: &AtLimit) {
     let text = format!("conn {number}: these HEADERS take the last of {limit} slots");
     proof.cite(Some(at_limit.longest_since), text);
     if at_limit.longest_until.packet > 0 {
-        let after = duration(TimeDelta::from_nanos(at_limit.longest_nanos));
+        let after = duration(at_limit.longest);
         let text = format!("conn {number}: a slot is free and stays free, {after} later");
         proof.cite(Some(at_limit.longest_until), text);
     }
@@ -93,8 +90,8 @@ fn explanation(hits: &[(&ConnectionRecord, AtLimit)], refills: u64) -> String {
                  and {} at a time.",
                 record.number,
                 at_limit.limit,
-                duration(TimeDelta::from_nanos(at_limit.nanos)),
-                duration(TimeDelta::from_nanos(at_limit.longest_nanos)),
+                duration(at_limit.total),
+                duration(at_limit.longest),
             )
         })
         .collect();

@@ -20,14 +20,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let mut connections = Vec::new();
     for finished in case.connections() {
         let record = &finished.record;
-        let Some(farewell) = record.farewell else {
+        let Some(first_goaway) = record.first_goaway else {
             continue;
         };
         if case.inferred.cause(record.number) != Some(Cause::Idle) {
             continue;
         }
         connections.push(record.number);
-        let text = match farewell.idle_nanos {
+        let text = match first_goaway.idle.map(|idle| idle.as_nanos()) {
             Some(nanos) => format!(
                 "conn {}: GOAWAY {} after the last stream had ended",
                 record.number,
@@ -38,7 +38,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
                 record.number
             ),
         };
-        proof.cite(Some(farewell.stamp), text);
+        proof.cite(Some(first_goaway.stamp), text);
     }
     Some(Finding {
         rule: RULE.name,

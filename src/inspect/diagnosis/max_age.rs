@@ -20,7 +20,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let mut connections = Vec::new();
     for finished in case.connections() {
         let record = &finished.record;
-        let Some(farewell) = record.farewell else {
+        let Some(first_goaway) = record.first_goaway else {
             continue;
         };
         if case.inferred.cause(record.number) != Some(Cause::Age) {
@@ -30,7 +30,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         let number = record.number;
         let old = record
             .opened
-            .map(|opened| farewell.stamp.time.nanos_since(opened.time));
+            .map(|opened| first_goaway.stamp.time.nanos_since(opened.time));
         let said = record
             .server_goaways()
             .any(|goaway| *goaway.debug_data == *b"max_age");
@@ -44,7 +44,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         if said {
             text.push_str(", its debug data says max_age");
         }
-        proof.cite(Some(farewell.stamp), text);
+        proof.cite(Some(first_goaway.stamp), text);
     }
     let mut explanation = format!(
         "The GOAWAYs came at ages that one setting explains with its jitter of 10 % (gRFC A9): \

@@ -131,14 +131,14 @@ fn explanation(case: &Case<'_>, groups: &Groups<'_>) -> String {
 
 /// Whether the resets of a group on a connection came just before its server closed it after GOAWAY.
 fn ends_with(record: &ConnectionRecord, of: &[(&ConnectionRecord, &Rpc)]) -> bool {
-    let (Some(close), Some(farewell)) = (record.close, record.farewell) else {
+    let (Some(close), Some(first_goaway)) = (record.close, record.first_goaway) else {
         return false;
     };
     let mut of_this = of.iter().filter(|(other, _)| other.number == record.number);
     close.by == Direction::ServerToClient
         && of_this.all(|(_, rpc)| {
             rpc.ended.is_some_and(|ended| {
-                ended >= farewell.stamp
+                ended >= first_goaway.stamp
                     && close.stamp.time.nanos_since(ended.time) <= AT_THE_END_NANOS
             })
         })

@@ -207,7 +207,9 @@ fn advice(record: &ConnectionRecord, case: &Case<'_>) -> Vec<String> {
             },
         ),
     ];
-    let idle = record.farewell.is_some_and(|farewell| farewell.open == 0);
+    let idle = record
+        .first_goaway
+        .is_some_and(|first_goaway| first_goaway.open == 0);
     if idle {
         advice.push(format!(
             "No call was open: switch {} off in the client, or permit it in the server (grpc-go: \

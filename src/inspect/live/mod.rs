@@ -1,33 +1,23 @@
-//! What an analysis that goes on tells on the way, and how it stays small.
+//! What is certain before a capture ends, and the little that is kept meanwhile.
 //!
-//! In: connections after each event, and moments. Out: [`News`], each told once, as soon as it is
-//! certain. What never happens here: growing with time. Ended connections and lost calls are kept for
-//! rules that look across them, the latest [`MAX_KEPT`](super::MAX_KEPT) of each; older ones live on in counts.
+//! In: connections after each event, and moments. Out: [`News`], each emitted once, as soon as it is
+//! certain. Memory does not grow with time: ended connections and lost calls are kept for rules that look
+//! across them, the latest [`MAX_RECENT`](super::MAX_RECENT) of each; older ones live on in counts.
 
 pub(in crate::inspect) mod methods;
 pub(in crate::inspect) mod recent;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
 use super::connection::goaway::GoAway;
-use super::connection::record::{ConnectionRecord, Finished, VerdictCounts};
+use super::connection::record::{ConnectionRecord, Ends, Finished, VerdictCounts};
 use super::connection::{Connection, GRACE};
 use super::stream::rpc::Rpc;
 use crate::capture::Timestamp;
 use crate::decode::http2::{Frame, FrameType, Payload};
 use crate::decode::{Direction, Event, Place, Recognition};
 use methods::Methods;
-use recent::Kept;
-
-/// The two ends of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ends {
-    /// The side that opened it.
-    pub client: SocketAddr,
-    /// The side that accepted it.
-    pub server: SocketAddr,
-}
+use recent::RecentMap;
 
 /// Something that became certain.
 #[derive(Clone, Debug)]
@@ -59,9 +49,9 @@ pub enum News {
     },
 }
 
-/// What was given up to stay small.
+/// What a report does not list, to stay within bounds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct GivenUp {
+pub struct Unlisted {
     /// Ended connections that a report no longer lists.
     pub connections: u64,
     /// Lost calls that a report no longer lists.
@@ -74,8 +64,8 @@ pub(super) struct Watch {
     news: Vec<News>,
     /// When to look at a connection again, though nothing happens on it.
     due: BTreeMap<(Timestamp, u32), Place>,
-    ended: Kept<u32, ConnectionRecord>,
-    lost: Kept<super::CallId, Rpc>,
+    ended: RecentMap<u32, ConnectionRecord>,
+    lost: RecentMap<super::CallId, Rpc>,
     /// Calls of connections that are no longer kept.
     verdicts: VerdictCounts,
     pub(super) methods: Methods,
@@ -160,10 +150,10 @@ impl Watch {
         std::mem::take(&mut self.news)
     }
 
-    pub(super) fn given_up(&self) -> GivenUp {
-        GivenUp {
-            connections: self.ended.given_up(),
-            rpcs: self.lost.given_up(),
+    pub(super) fn given_up(&self) -> Unlisted {
+        Unlisted {
+            connections: self.ended.evicted(),
+            rpcs: self.lost.evicted(),
         }
     }
 

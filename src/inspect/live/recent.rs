@@ -1,4 +1,4 @@
-//! The latest things of a kind, up to a bound.
+//! A map that keeps its latest entries, up to a bound, and counts those that were evicted.
 
 use std::collections::VecDeque;
 use std::hash::Hash;
@@ -7,43 +7,43 @@ use rustc_hash::FxHashMap;
 
 /// How many ended connections, and how many lost calls, are kept: enough for any report that a person
 /// reads, and some ten megabytes.
-pub const MAX_KEPT: usize = 10_000;
+pub const MAX_RECENT: usize = 10_000;
 
-/// The latest [`MAX_KEPT`] things, found by key; what came before is counted.
+/// The latest [`MAX_RECENT`] things, found by key; what came before is counted.
 #[derive(Debug)]
-pub(in crate::inspect) struct Kept<K, T> {
+pub(in crate::inspect) struct RecentMap<K, T> {
     /// In order of arrival; a hole where one was taken out.
     all: VecDeque<Option<(K, T)>>,
     /// How many have left at the front, so that a place is an arrival's number less this.
     left: u64,
     arrivals: FxHashMap<K, u64>,
-    given_up: u64,
+    evicted: u64,
 }
 
-impl<K, T> Default for Kept<K, T> {
+impl<K, T> Default for RecentMap<K, T> {
     fn default() -> Self {
         Self {
             all: VecDeque::new(),
             left: 0,
             arrivals: FxHashMap::default(),
-            given_up: 0,
+            evicted: 0,
         }
     }
 }
 
-impl<K: Copy + Eq + Hash, T> Kept<K, T> {
-    /// Adds one; gives the oldest, if it had to go.
+impl<K: Copy + Eq + Hash, T> RecentMap<K, T> {
+    /// Adds one; gives the oldest, if that was evicted.
     pub(in crate::inspect) fn push(&mut self, key: K, thing: T) -> Option<T> {
         let arrival = self.left + self.all.len() as u64;
         self.arrivals.insert(key, arrival);
         self.all.push_back(Some((key, thing)));
-        if self.all.len() <= MAX_KEPT {
+        if self.all.len() <= MAX_RECENT {
             return None;
         }
         self.left += 1;
         let (key, oldest) = self.all.pop_front()??;
         self.arrivals.remove(&key);
-        self.given_up += 1;
+        self.evicted += 1;
         Some(oldest)
     }
 
@@ -69,9 +69,9 @@ impl<K: Copy + Eq + Hash, T> Kept<K, T> {
         self.all.iter().flatten().map(|(_, thing)| thing)
     }
 
-    /// How many had to go.
-    pub(in crate::inspect) const fn given_up(&self) -> u64 {
-        self.given_up
+    /// How many were evicted.
+    pub(in crate::inspect) const fn evicted(&self) -> u64 {
+        self.evicted
     }
 }
 
@@ -81,18 +81,18 @@ mod tests {
 
     #[test]
     fn the_oldest_goes_and_is_counted_and_the_others_are_still_found() {
-        let mut kept = Kept::default();
-        for number in 0..MAX_KEPT {
-            assert_eq!(kept.push(number, number * 2), None);
+        let mut map = RecentMap::default();
+        for number in 0..MAX_RECENT {
+            assert_eq!(map.push(number, number * 2), None);
         }
-        kept.remove(&1);
-        assert_eq!(kept.push(MAX_KEPT, 7), Some(0));
-        assert_eq!(kept.get_mut(&0), None);
-        assert_eq!(kept.get_mut(&1), None);
-        assert_eq!(kept.get_mut(&2), Some(&mut 4));
-        assert_eq!(kept.get_mut(&MAX_KEPT), Some(&mut 7));
-        assert_eq!(kept.push(MAX_KEPT + 1, 9), None, "the hole made room");
-        assert_eq!(kept.given_up(), 1);
-        assert_eq!(kept.iter().count(), MAX_KEPT);
+        map.remove(&1);
+        assert_eq!(map.push(MAX_RECENT, 7), Some(0));
+        assert_eq!(map.get_mut(&0), None);
+        assert_eq!(map.get_mut(&1), None);
+        assert_eq!(map.get_mut(&2), Some(&mut 4));
+        assert_eq!(map.get_mut(&MAX_RECENT), Some(&mut 7));
+        assert_eq!(map.push(MAX_RECENT + 1, 9), None, "the hole made room");
+        assert_eq!(map.evicted(), 1);
+        assert_eq!(map.iter().count(), MAX_RECENT);
     }
 }

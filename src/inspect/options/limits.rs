@@ -17,12 +17,12 @@ pub const MAX_LISTED_CONNECTIONS: usize = 100_000;
 
 /// How much inspection keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct ListLimits {
     /// Calls that a report lists; the first ones.
     pub rpcs: usize,
 }
 
-impl Default for Limits {
+impl Default for ListLimits {
     fn default() -> Self {
         Self {
             rpcs: MAX_LISTED_RPCS,

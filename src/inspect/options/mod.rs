@@ -5,10 +5,9 @@ pub(in crate::inspect) mod limits;
 
 use std::sync::Arc;
 
-use super::stream::rpc::Rpc;
 use crate::capture::Timestamp;
 use filter::Filter;
-use limits::Limits;
+use limits::ListLimits;
 
 /// What to keep of calls.
 #[derive(Clone, Debug, Default)]
@@ -27,15 +26,5 @@ pub struct Interest {
     /// The capture's first packet.
     pub epoch: Timestamp,
     /// How much of it to keep.
-    pub limits: Limits,
-}
-
-impl Interest {
-    pub(super) fn wants(&self, rpc: &Rpc) -> bool {
-        let filter = &self.filter;
-        let opened = rpc.opened.or(rpc.ended);
-        filter.wants_stream(rpc.id.stream)
-            && filter.wants_method(rpc.method.as_deref())
-            && opened.is_none_or(|opened| filter.wants_time(opened.time, self.epoch))
-    }
+    pub limits: ListLimits,
 }

@@ -1,19 +1,19 @@
-//! Why a server said goodbye: an age, an idleness, a number of requests, or because it stopped.
+//! Why a server sent GOAWAY: an age, an idleness, a number of requests, or because it stopped.
 //!
 //! In: the records of one server's connections. Out: a [`Cause`] for each graceful GOAWAY whose
-//! debug data says it, or whose timing fits no other. What never happens here: a cause from a single
-//! connection's timing; any single figure is a coincidence.
+//! debug data says it, or whose timing fits no other. A single connection's
+//! timing never gives a cause; it may be a coincidence.
 
 use super::super::connection::record::{ConnectionRecord, Finished};
 use super::super::diagnosis::Confidence;
-use crate::capture::TimeDelta;
+use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::http2::ErrorCode;
 
 /// How far an age may be from its setting, as a share of it (gRFC A9).
 const JITTER: f64 = 0.1;
 
-/// Goodbyes on several connections within this time are one act of the server, in nanoseconds.
-const SAME_MOMENT_NANOS: i64 = 250_000_000;
+/// GOAWAYs on several connections within this time are one act of the server.
+const SAME_MOMENT: TimeDelta = TimeDelta::from_millis(250);
 
 /// Ages that differ by more than this ratio are not one setting with its jitter, which makes 1.22 at
 /// most.
@@ -25,7 +25,7 @@ const SAME_IDLE: (f64, f64) = (0.02, 0.02);
 /// The fewest requests that are taken for a limit: a few calls a connection are a habit of clients.
 const MIN_REQUESTS: u32 = 10;
 
-/// Why a server said goodbye.
+/// Why a server sent a graceful GOAWAY.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// The connection's age.
@@ -38,54 +38,54 @@ pub enum Cause {
     Stop,
 }
 
-/// A connection's goodbye, and why it came.
+/// Why the server sent GOAWAY on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Goodbye {
+pub struct GoAwayCause {
     /// The connection's number.
     pub connection: u32,
-    /// Why.
+    /// What made the server end it.
     pub cause: Cause,
-    /// How sure.
+    /// How sure that is.
     pub confidence: Confidence,
 }
 
-/// A graceful goodbye that is to be explained.
+/// A graceful GOAWAY that is to be explained.
 #[derive(Clone, Copy, Debug)]
 struct Unexplained<'a> {
     record: &'a ConnectionRecord,
-    /// When.
-    nanos: i64,
+    /// When it was sent.
+    at: Timestamp,
     /// The connection's age then, as far as known: from and to, in seconds.
     age: Option<(f64, f64)>,
     /// For how long none had been open, in seconds.
     idle: Option<f64>,
 }
 
-/// Explains the graceful goodbyes of a server.
-pub(crate) fn explain(connections: &[&Finished]) -> Vec<Goodbye> {
+/// Explains the graceful GOAWAYs of a server.
+pub(crate) fn explain(connections: &[&Finished]) -> Vec<GoAwayCause> {
     let records = connections.iter().map(|finished| &finished.record);
     let mut explained = Vec::new();
     let mut left: Vec<_> = records.filter_map(Unexplained::of).collect();
-    left.retain(|goodbye| match said(goodbye.record) {
+    left.retain(|goaway| match said(goaway.record) {
         Some(cause) => {
-            explained.push(goodbye.because(cause, Confidence::Certain));
+            explained.push(goaway.because(cause, Confidence::Certain));
             false
         }
         None => true,
     });
     for step in [by_requests, by_idleness, by_moment, by_age] {
         let found = step(&left);
-        let known = |number: u32| found.iter().any(|goodbye| goodbye.connection == number);
-        left.retain(|goodbye| !known(goodbye.record.number));
+        let known = |number: u32| found.iter().any(|goaway| goaway.connection == number);
+        left.retain(|goaway| !known(goaway.record.number));
         explained.extend(found);
     }
-    explained.sort_by_key(|goodbye| goodbye.connection);
+    explained.sort_by_key(|goaway| goaway.connection);
     explained
 }
 
 impl<'a> Unexplained<'a> {
     fn of(record: &'a ConnectionRecord) -> Option<Self> {
-        let farewell = record.farewell?;
+        let first_goaway = record.first_goaway?;
         if record
             .server_goaways()
             .any(|goaway| goaway.error != ErrorCode::NO_ERROR)
@@ -95,17 +95,17 @@ impl<'a> Unexplained<'a> {
         // A connection that begins before the capture, or has holes, hides streams that were open.
         let whole = record.preface_seen && record.missing.losses == 0;
         let used = record.streams_opened > 0;
-        let idle = farewell.idle_nanos.filter(|_| whole && used);
+        let idle = first_goaway.idle.filter(|_| whole && used);
         Some(Self {
             record,
-            nanos: farewell.stamp.time.nanos(),
+            at: first_goaway.stamp.time,
             age: age(record),
-            idle: idle.map(seconds),
+            idle: idle.map(TimeDelta::as_secs_f64),
         })
     }
 
-    const fn because(&self, cause: Cause, confidence: Confidence) -> Goodbye {
-        Goodbye {
+    const fn because(&self, cause: Cause, confidence: Confidence) -> GoAwayCause {
+        GoAwayCause {
             connection: self.record.number,
             cause,
             confidence,
@@ -130,7 +130,7 @@ impl<'a> Unexplained<'a> {
 /// the handshake and the preface are through, up to a round trip and a half after the SYN was sent,
 /// and the GOAWAY is seen up to half a round trip after it was sent.
 pub(crate) fn age(record: &ConnectionRecord) -> Option<(f64, f64)> {
-    let seen = record.farewell?.stamp.time - record.opened?.time;
+    let seen = record.first_goaway?.stamp.time - record.opened?.time;
     let hidden = record.round_trip().unwrap_or_default().max(TimeDelta::ZERO) * 2;
     let least = (seen - hidden).max(TimeDelta::ZERO);
     Some((least.as_secs_f64(), seen.as_secs_f64()))
@@ -148,10 +148,10 @@ fn said(record: &ConnectionRecord) -> Option<Cause> {
 }
 
 /// A server that counts requests names the same last stream id each time, in the midst of work.
-fn by_requests(left: &[Unexplained<'_>]) -> Vec<Goodbye> {
+fn by_requests(left: &[Unexplained<'_>]) -> Vec<GoAwayCause> {
     let counted: Vec<_> = left
         .iter()
-        .filter_map(|goodbye| Some((goodbye, goodbye.unannounced()?)))
+        .filter_map(|goaway| Some((goaway, goaway.unannounced()?)))
         .filter(|(_, last)| last % 2 == 1 && *last >= 2 * MIN_REQUESTS - 1)
         .collect();
     let count = |last: u32| counted.iter().filter(|(_, other)| *other == last).count();
@@ -162,33 +162,33 @@ fn by_requests(left: &[Unexplained<'_>]) -> Vec<Goodbye> {
     else {
         return Vec::new();
     };
-    let busy = counted.iter().any(|(goodbye, last)| {
+    let busy = counted.iter().any(|(goaway, last)| {
         *last == most
-            && goodbye
+            && goaway
                 .record
-                .farewell
-                .is_some_and(|farewell| farewell.open > 0)
+                .first_goaway
+                .is_some_and(|first_goaway| first_goaway.open > 0)
     });
     if often < 2 || often * 2 <= counted.len() || !busy {
         return Vec::new();
     }
     let of_limit = counted.iter().filter(|(_, last)| *last == most);
     of_limit
-        .map(|(goodbye, _)| goodbye.because(Cause::Requests, Confidence::Likely))
+        .map(|(goaway, _)| goaway.because(Cause::Requests, Confidence::Likely))
         .collect()
 }
 
 /// A server that waits for idleness has been idle for the same time each time.
-fn by_idleness(left: &[Unexplained<'_>]) -> Vec<Goodbye> {
+fn by_idleness(left: &[Unexplained<'_>]) -> Vec<GoAwayCause> {
     let idle = || {
         left.iter()
-            .filter_map(|goodbye| Some((goodbye, goodbye.idle?)))
+            .filter_map(|goaway| Some((goaway, goaway.idle?)))
     };
     let around = |middle: f64| {
         let reach = SAME_IDLE.0.max(middle * SAME_IDLE.1);
         idle()
             .filter(move |(_, other)| (other - middle).abs() <= reach)
-            .map(|(goodbye, _)| goodbye)
+            .map(|(goaway, _)| goaway)
     };
     let best = idle().max_by_key(|(_, middle)| around(*middle).count());
     let Some((_, middle)) = best.filter(|(_, middle)| *middle > SAME_IDLE.0 * 2.0) else {
@@ -199,39 +199,39 @@ fn by_idleness(left: &[Unexplained<'_>]) -> Vec<Goodbye> {
         return Vec::new();
     }
     same.iter()
-        .map(|goodbye| goodbye.because(Cause::Idle, Confidence::Likely))
+        .map(|goaway| goaway.because(Cause::Idle, Confidence::Likely))
         .collect()
 }
 
-/// A server that stops says goodbye to connections of any age at the same moment.
-fn by_moment(left: &[Unexplained<'_>]) -> Vec<Goodbye> {
+/// A server that stops sends GOAWAY to connections of any age at the same moment.
+fn by_moment(left: &[Unexplained<'_>]) -> Vec<GoAwayCause> {
     let mut stopped = Vec::new();
-    for goodbye in left {
-        let together = left.iter().filter(|other| {
-            goodbye.nanos.abs_diff(other.nanos) <= SAME_MOMENT_NANOS.unsigned_abs()
-        });
+    for goaway in left {
+        let together = left
+            .iter()
+            .filter(|other| (goaway.at - other.at).abs() <= SAME_MOMENT);
         let ages = together.filter_map(|other| Some(other.age?.1));
         let (youngest, oldest) = ages.fold((f64::MAX, 0.0_f64), |(low, high), age| {
             (low.min(age), high.max(age))
         });
         if oldest > youngest * AGES_DIFFER {
-            stopped.push(goodbye.because(Cause::Stop, Confidence::Likely));
+            stopped.push(goaway.because(Cause::Stop, Confidence::Likely));
         }
     }
     stopped
 }
 
 /// A server that limits ages lets every connection live as long, give or take the jitter.
-fn by_age(left: &[Unexplained<'_>]) -> Vec<Goodbye> {
+fn by_age(left: &[Unexplained<'_>]) -> Vec<GoAwayCause> {
     let aged = || {
         left.iter()
-            .filter_map(|goodbye| Some((goodbye, setting(goodbye.age?))))
+            .filter_map(|goaway| Some((goaway, setting(goaway.age?))))
     };
     // The point that most intervals share is the beginning of one of them.
     let sharing = |point: f64| {
         aged()
             .filter(move |(_, (low, high))| (*low..=*high).contains(&point))
-            .map(|(goodbye, _)| goodbye)
+            .map(|(goaway, _)| goaway)
     };
     let best = aged()
         .map(|(_, (low, _))| low)
@@ -249,7 +249,7 @@ fn by_age(left: &[Unexplained<'_>]) -> Vec<Goodbye> {
         _ => Confidence::Likely,
     };
     same.iter()
-        .map(|goodbye| goodbye.because(Cause::Age, confidence))
+        .map(|goaway| goaway.because(Cause::Age, confidence))
         .collect()
 }
 
@@ -259,15 +259,9 @@ pub(crate) fn setting((from, to): (f64, f64)) -> (f64, f64) {
 }
 
 /// How many different moments these are.
-fn moments<'a>(goodbyes: impl Iterator<Item = &'a Unexplained<'a>>) -> usize {
-    let mut moments: Vec<_> = goodbyes.map(|goodbye| goodbye.nanos).collect();
+fn moments<'a>(goaways: impl Iterator<Item = &'a Unexplained<'a>>) -> usize {
+    let mut moments: Vec<_> = goaways.map(|goaway| goaway.at).collect();
     moments.sort_unstable();
-    moments.dedup_by(|later, earlier| later.abs_diff(*earlier) <= SAME_MOMENT_NANOS.unsigned_abs());
+    moments.dedup_by(|later, earlier| (*later - *earlier).abs() <= SAME_MOMENT);
     moments.len()
-}
-
-/// Nanoseconds in seconds.
-#[allow(clippy::cast_precision_loss, reason = "far finer than any timer")]
-pub(crate) const fn seconds(nanos: i64) -> f64 {
-    nanos as f64 / 1e9
 }

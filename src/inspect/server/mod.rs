@@ -1,7 +1,7 @@
 //! What a server's configuration must be, from its behaviour on the wire alone.
 //!
 //! In: the records of its connections. Out: [`Inferred`], in which `None` says that the capture
-//! cannot tell. What never happens here: a default taken from documentation.
+//! cannot tell; defaults from documentation are not filled in.
 
 pub(in crate::inspect) mod goaway_cause;
 pub(in crate::inspect) mod nominal;
@@ -13,9 +13,10 @@ use super::diagnosis::Confidence;
 use super::peer::server::{self as stack, ServerStack, Stack};
 use super::stream::rpc::Verdict;
 use super::traffic::ping::keepalive::PingWaits;
+use crate::capture::TimeDelta;
 use crate::decode::Direction;
 use crate::decode::http2::ErrorCode;
-use goaway_cause::{Cause, Goodbye, seconds};
+use goaway_cause::{Cause, GoAwayCause};
 
 /// What is known of one server address.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,25 +61,25 @@ pub struct Inferred {
     pub requests_per_connection: Option<Estimate>,
     /// Its software.
     pub stack: Option<Stack>,
-    /// Why it said goodbye, where that can be told, by connection.
-    pub goodbyes: Vec<Goodbye>,
+    /// Why it sent GOAWAY, where that can be told, by connection.
+    pub goaway_causes: Vec<GoAwayCause>,
 }
 
 impl Inferred {
     /// Infers a server's settings from its connections.
     #[must_use]
     pub fn of(connections: &[&Finished]) -> Self {
-        let goodbyes = goaway_cause::explain(connections);
+        let goaway_causes = goaway_cause::explain(connections);
         let because = |cause: Cause| -> Vec<_> {
-            let of_cause = goodbyes
+            let of_cause = goaway_causes
                 .iter()
-                .filter(move |goodbye| goodbye.cause == cause);
-            let record = |goodbye: &Goodbye| {
+                .filter(move |goaway| goaway.cause == cause);
+            let record = |goaway: &GoAwayCause| {
                 let mut records = connections.iter().map(|finished| &finished.record);
-                records.find(|record| record.number == goodbye.connection)
+                records.find(|record| record.number == goaway.connection)
             };
             of_cause
-                .filter_map(|goodbye| Some((record(goodbye)?, goodbye.confidence)))
+                .filter_map(|goaway| Some((record(goaway)?, goaway.confidence)))
                 .collect()
         };
         let waits = |by: Direction| {
@@ -86,10 +87,10 @@ impl Inferred {
             keepalive_time(waits.filter_map(move |finished| finished.record.keepalive.waits[by]))
         };
         let stopped = |record: &ConnectionRecord| {
-            let stop = |goodbye: &Goodbye| {
-                goodbye.connection == record.number && goodbye.cause == Cause::Stop
+            let stop = |goaway: &GoAwayCause| {
+                goaway.connection == record.number && goaway.cause == Cause::Stop
             };
-            goodbyes.iter().any(stop)
+            goaway_causes.iter().any(stop)
         };
         let graces = connections.iter().map(|finished| &finished.record);
         let graces = graces
@@ -104,16 +105,16 @@ impl Inferred {
             client_keepalive_time: waits(Direction::ClientToServer),
             requests_per_connection: requests(&because(Cause::Requests)),
             stack: stack::of(connections),
-            goodbyes,
+            goaway_causes,
         }
     }
 
-    /// Why the server said goodbye on a connection.
+    /// Why the server sent GOAWAY on a connection.
     #[must_use]
     pub fn cause(&self, connection: u32) -> Option<Cause> {
-        let mut goodbyes = self.goodbyes.iter();
-        let goodbye = goodbyes.find(|goodbye| goodbye.connection == connection)?;
-        Some(goodbye.cause)
+        let mut goaway_causes = self.goaway_causes.iter();
+        let goaway = goaway_causes.find(|goaway| goaway.connection == connection)?;
+        Some(goaway.cause)
     }
 
     /// Which software it is, of those that rules know.
@@ -159,8 +160,8 @@ fn age(aged: &[(&ConnectionRecord, Confidence)]) -> Option<Estimate> {
 fn idle(idle: &[(&ConnectionRecord, Confidence)]) -> Option<Estimate> {
     let times = idle
         .iter()
-        .filter_map(|(record, _)| record.farewell?.idle_nanos);
-    let estimate = exact(times.map(seconds).collect())?;
+        .filter_map(|(record, _)| record.first_goaway?.idle);
+    let estimate = exact(times.map(TimeDelta::as_secs_f64).collect())?;
     let confidence = surest(idle)?;
     Some(Estimate {
         confidence,
@@ -178,8 +179,8 @@ fn grace(record: &ConnectionRecord) -> Option<f64> {
         .close
         .filter(|close| close.by == Direction::ServerToClient)?;
     let cut = record.verdicts.of(Verdict::CutByClose) > 0;
-    let waited = close.stamp.time.nanos_since(first.stamp.time);
-    (graceful && cut && waited > 0).then(|| seconds(waited))
+    let waited = close.stamp.time - first.stamp.time;
+    (graceful && cut && waited > TimeDelta::ZERO).then(|| waited.as_secs_f64())
 }
 
 /// What exact timers were set to: the figure behind most of the times measured, if most agree.

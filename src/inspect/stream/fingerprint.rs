@@ -5,7 +5,6 @@
 //! at which its deadline runs out.
 
 use std::hash::{DefaultHasher, Hasher as _};
-use std::time::Duration;
 
 /// How much of a request's body is compared, in bytes: enough to tell calls apart, little enough
 /// that uploads cost nothing.
@@ -128,10 +127,4 @@ impl Fingerprint {
             *first = kind;
         }
     }
-}
-
-/// When a call's deadline runs out, in nanoseconds since the epoch.
-pub(crate) fn deadline(opened_nanos: i64, timeout: Option<Duration>) -> Option<i64> {
-    let timeout = i64::try_from(timeout?.as_nanos()).ok()?;
-    Some(opened_nanos.saturating_add(timeout))
 }

@@ -12,6 +12,7 @@
 //!      +-------------+----------> past its deadline
 //! ```
 
+pub(in crate::inspect) mod attempt;
 pub(in crate::inspect) mod fingerprint;
 pub(in crate::inspect) mod frame_gaps;
 pub(in crate::inspect) mod id_set;

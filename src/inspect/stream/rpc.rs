@@ -27,7 +27,7 @@ pub enum Verdict {
     DeadlineExceeded,
     /// The capture ends before anything else is known.
     Unanswered,
-    /// The capture cannot say.
+    /// The capture does not show what became of it.
     Unknown,
 }
 
@@ -125,9 +125,9 @@ impl Processed {
 /// What became of the call as a whole, retries included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// It succeeded.
+    /// This attempt succeeded.
     Ok,
-    /// It failed.
+    /// It failed, and no retry of it was seen to succeed.
     Failed,
     /// A retry of it succeeded.
     Recovered,
@@ -182,14 +182,14 @@ impl Doubt {
 pub struct CallId {
     /// The connection's number in this analysis.
     pub connection: u32,
-    /// The stream's identifier.
+    /// The stream identifier (RFC 9113, section 5.1.1).
     pub stream: u32,
 }
 
 /// Another attempt of the same call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
-    /// The attempt.
+    /// The other attempt, which may be on another connection.
     pub call: CallId,
     /// By what the two were recognised as one call.
     pub by: String,
@@ -207,7 +207,7 @@ pub struct RequestedHeader {
 /// One call. Texts are bytes as the wire had them, not yet fit to print.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rpc {
-    /// Which.
+    /// Its connection and stream.
     pub id: CallId,
     /// `:path`; `None` if it cannot be known.
     pub method: Option<Arc<[u8]>>,
@@ -225,7 +225,7 @@ pub struct Rpc {
     pub answer_begun: bool,
     /// The event that decided the verdict.
     pub ended: Option<Stamp>,
-    /// What became of it.
+    /// What became of it: the first event that the client's end saw decides.
     pub verdict: Verdict,
     /// For [`Verdict::BeyondLastStreamId`]: how it got there.
     pub race: Option<Race>,

@@ -1,7 +1,7 @@
 //! What became of a stream: the contract's tables as one function of what was seen.
 //!
-//! In: a stream, and what is known of its connection. Out: a [`Judgement`]. What never happens here:
-//! a comparison of two clocks, except for deadlines, which are time.
+//! In: a stream, and what is known of its connection. Out: its verdict, in [`VerdictDetails`]. Two clocks
+//! are never compared, except for deadlines, which are time.
 //!
 //! Everything that can end a stream is put on one line, the server's byte stream as the client's end
 //! received it. What the server sent stands where its last byte stands. What the client sent stands
@@ -62,7 +62,7 @@ pub(crate) struct ConnectionContext {
 
 /// What became of a stream, and what decided it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Judgement {
+pub(crate) struct VerdictDetails {
     pub(crate) verdict: Verdict,
     pub(crate) ended: Option<Stamp>,
     pub(crate) error: Option<ErrorCode>,
@@ -73,10 +73,10 @@ pub(crate) struct Judgement {
 
 /// Something that can end a stream, and its place on the line.
 #[derive(Clone, Copy, Debug)]
-struct Event {
+struct EndingEvent {
     place: (u64, Rank),
     stamp: Stamp,
-    what: What,
+    by: EndedBy,
 }
 
 /// What comes first of events at the same byte.
@@ -89,7 +89,7 @@ enum Rank {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum What {
+enum EndedBy {
     Answered,
     ResetByServer(ErrorCode),
     ResetByClient(ErrorCode),
@@ -97,15 +97,15 @@ enum What {
     Closed,
 }
 
-/// Judges a stream by what was seen so far.
-pub(crate) fn judge(id: u32, stream: &Stream, connection: &ConnectionContext) -> Judgement {
+/// What became of a stream, as far as was seen so far.
+pub(crate) fn of(id: u32, stream: &Stream, connection: &ConnectionContext) -> VerdictDetails {
     let condemning = connection
         .final_goaway
         .filter(|last_word| last_word.condemns(id));
     let first = first_event(stream, connection, condemning);
     let deadline = Deadline::of(stream);
-    let mut doubt = Doubt::of(stream, connection);
-    let mut judgement = Judgement {
+    let mut uncertainty = Uncertainty::of(stream, connection);
+    let mut details = VerdictDetails {
         verdict: Verdict::Unanswered,
         ended: None,
         error: None,
@@ -117,57 +117,59 @@ pub(crate) fn judge(id: u32, stream: &Stream, connection: &ConnectionContext) ->
         let passed = deadline
             .zip(connection.capture_end)
             .is_some_and(|(deadline, end)| end >= deadline.passes);
-        judgement.verdict = match passed {
-            _ if doubt.of_client || doubt.of_server || stream.opened.is_none() => Verdict::Unknown,
+        details.verdict = match passed {
+            _ if uncertainty.of_client || uncertainty.of_server || stream.opened.is_none() => {
+                Verdict::Unknown
+            }
             true => Verdict::DeadlineExceeded,
             false => Verdict::Unanswered,
         };
-        return judgement;
+        return details;
     };
     // What the server sent later cannot have come before.
-    doubt.of_server &= !connection.gaps.is_whole_to(event.place.0);
-    judgement.ended = Some(event.stamp);
-    judgement.verdict = match event.what {
-        What::Answered => answered(stream),
-        What::ResetByServer(ErrorCode::REFUSED_STREAM) => Verdict::Refused,
-        What::ResetByServer(_) => Verdict::ResetByServer,
-        What::ResetByClient(_) => Verdict::ResetByClient,
-        What::Condemned => Verdict::BeyondLastStreamId,
-        What::Closed => Verdict::CutByClose,
+    uncertainty.of_server &= !connection.gaps.is_whole_to(event.place.0);
+    details.ended = Some(event.stamp);
+    details.verdict = match event.by {
+        EndedBy::Answered => answered(stream),
+        EndedBy::ResetByServer(ErrorCode::REFUSED_STREAM) => Verdict::Refused,
+        EndedBy::ResetByServer(_) => Verdict::ResetByServer,
+        EndedBy::ResetByClient(_) => Verdict::ResetByClient,
+        EndedBy::Condemned => Verdict::BeyondLastStreamId,
+        EndedBy::Closed => Verdict::CutByClose,
     };
-    if let What::ResetByServer(code) | What::ResetByClient(code) = event.what {
-        judgement.error = Some(code);
+    if let EndedBy::ResetByServer(code) | EndedBy::ResetByClient(code) = event.by {
+        details.error = Some(code);
     }
-    if event.what != What::Answered
+    if event.by != EndedBy::Answered
         && let Some(deadline) = deadline
         && deadline.comes_before(&event)
     {
-        judgement.verdict = Verdict::DeadlineExceeded;
-        if !matches!(event.what, What::ResetByClient(ErrorCode::CANCEL)) {
-            judgement.ended = None;
-            judgement.error = None;
+        details.verdict = Verdict::DeadlineExceeded;
+        if !matches!(event.by, EndedBy::ResetByClient(ErrorCode::CANCEL)) {
+            details.ended = None;
+            details.error = None;
         }
     }
-    if doubt.shakes(event.what, stream) {
-        judgement.verdict = Verdict::Unknown;
+    if uncertainty.shakes(event.by, stream) {
+        details.verdict = Verdict::Unknown;
     }
-    if judgement.verdict == Verdict::BeyondLastStreamId
+    if details.verdict == Verdict::BeyondLastStreamId
         && let Some(last_word) = condemning
     {
-        (judgement.race, judgement.late_by_nanos) = race(stream, &last_word);
+        (details.race, details.late_by_nanos) = race(stream, &last_word);
     }
-    judgement
+    details
 }
 
 /// Whether something that would have decided may hide among frames that were lost in a stream's time.
 #[derive(Clone, Copy, Debug)]
-struct Doubt {
+struct Uncertainty {
     of_client: bool,
     of_server: bool,
     of_deadline: bool,
 }
 
-impl Doubt {
+impl Uncertainty {
     fn of(stream: &Stream, connection: &ConnectionContext) -> Self {
         let gaps = &connection.gaps;
         let Some(opened) = stream.opened else {
@@ -186,19 +188,22 @@ impl Doubt {
         }
     }
 
-    const fn shakes(self, what: What, stream: &Stream) -> bool {
-        match what {
+    const fn shakes(self, by: EndedBy, stream: &Stream) -> bool {
+        match by {
             // The deadline may have passed before, if there was one among what was lost.
-            What::Closed if self.of_deadline => true,
+            EndedBy::Closed if self.of_deadline => true,
             // It may have been answered before the capture began.
-            What::ResetByServer(_) | What::ResetByClient(_) if stream.opened.is_none() => true,
+            EndedBy::ResetByServer(_) | EndedBy::ResetByClient(_) if stream.opened.is_none() => {
+                true
+            }
             // A RST_STREAM of the client may have come before; after a whole answer the server has
             // nothing to add.
-            What::Answered => self.of_client,
+            EndedBy::Answered => self.of_client,
             // The answer, or the other side's reset, may have come before.
-            What::ResetByServer(_) | What::ResetByClient(_) | What::Condemned | What::Closed => {
-                self.of_client || self.of_server
-            }
+            EndedBy::ResetByServer(_)
+            | EndedBy::ResetByClient(_)
+            | EndedBy::Condemned
+            | EndedBy::Closed => self.of_client || self.of_server,
         }
     }
 }
@@ -208,24 +213,24 @@ fn first_event(
     stream: &Stream,
     connection: &ConnectionContext,
     condemning: Option<FinalGoAway>,
-) -> Option<Event> {
+) -> Option<EndingEvent> {
     let answered = stream
         .answer
         .ended
-        .map(|answer| by_server(answer, What::Answered));
+        .map(|answer| by_server(answer, EndedBy::Answered));
     let others = [
         stream
             .reset_by_server
-            .map(|(reset, code)| by_server(reset, What::ResetByServer(code))),
+            .map(|(reset, code)| by_server(reset, EndedBy::ResetByServer(code))),
         stream
             .reset_by_client
-            .map(|(reset, code)| by_client(reset, What::ResetByClient(code))),
+            .map(|(reset, code)| by_client(reset, EndedBy::ResetByClient(code))),
         connection
             .closed_by_server
-            .map(|close| by_server(after_all(close), What::Closed)),
+            .map(|close| by_server(after_all(close), EndedBy::Closed)),
         connection
             .closed_by_client
-            .map(|close| by_client(close, What::Closed)),
+            .map(|close| by_client(close, EndedBy::Closed)),
     ];
     let other = others.into_iter().flatten().min_by_key(|event| event.place);
     let decisive = match (answered, other) {
@@ -235,33 +240,33 @@ fn first_event(
     };
     if matches!(
         decisive,
-        Some(Event {
-            what: What::Answered,
+        Some(EndingEvent {
+            by: EndedBy::Answered,
             ..
         })
     ) {
         return decisive;
     }
-    let condemned = condemning.map(|last_word| by_server(last_word.goaway, What::Condemned));
+    let condemned = condemning.map(|last_word| by_server(last_word.goaway, EndedBy::Condemned));
     [condemned, decisive]
         .into_iter()
         .flatten()
         .min_by_key(|event| event.place)
 }
 
-const fn by_server(event: FromServer, what: What) -> Event {
-    Event {
+const fn by_server(event: FromServer, by: EndedBy) -> EndingEvent {
+    EndingEvent {
         place: (event.end, Rank::Server),
         stamp: event.stamp,
-        what,
+        by,
     }
 }
 
-const fn by_client(event: FromClient, what: What) -> Event {
-    Event {
+const fn by_client(event: FromClient, by: EndedBy) -> EndingEvent {
+    EndingEvent {
         place: (event.received, Rank::Client),
         stamp: event.stamp,
-        what,
+        by,
     }
 }
 
@@ -288,10 +293,10 @@ impl Deadline {
         })
     }
 
-    fn comes_before(self, event: &Event) -> bool {
+    fn comes_before(self, event: &EndingEvent) -> bool {
         let after = event.stamp.time.nanos_since(self.passes);
-        match event.what {
-            What::ResetByClient(ErrorCode::CANCEL) => after >= -DEADLINE_TOLERANCE_NANOS,
+        match event.by {
+            EndedBy::ResetByClient(ErrorCode::CANCEL) => after >= -DEADLINE_TOLERANCE_NANOS,
             _ => after > 0,
         }
     }

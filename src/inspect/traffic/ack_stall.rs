@@ -26,7 +26,7 @@ pub struct AckStall {
 }
 
 impl AckStall {
-    /// How long it lasted.
+    /// How long it lasted, at the point of capture.
     #[must_use]
     pub fn duration(&self) -> TimeDelta {
         self.until.time - self.from.time

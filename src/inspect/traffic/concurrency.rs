@@ -1,14 +1,14 @@
 //! How long a client sat at the limit of streams it may have open (RFC 9113, section 5.1.2).
 //!
-//! In: how many streams are open to the client after each change, and the server's MAX_CONCURRENT_STREAMS. Out: the
-//! time at the limit. What never happens here: a guess at calls that waited inside the client; they
-//! never reached the wire. What shows is that a slot which becomes free is taken again at once.
+//! In: how many streams are open to the client after each change, and the server's MAX_CONCURRENT_STREAMS.
+//! Out: the time at the limit. Calls that waited inside the client never reached the wire; what shows is that
+//! a slot which becomes free is taken again at once.
 
-use crate::capture::Stamp;
+use crate::capture::{Stamp, TimeDelta};
 
-/// A client that waits for a slot takes it this soon, in nanoseconds, after it has learned that one is
-/// free, even where its kernel acknowledged that before its application could write.
-const REFILL_NANOS: i64 = 20_000_000;
+/// A client that waits for a slot takes it this soon after it has learned that one is free, even where
+/// its kernel acknowledged that before its application could write.
+const REFILL: TimeDelta = TimeDelta::from_millis(20);
 
 /// The time at the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,10 +19,10 @@ pub struct AtLimit {
     pub stays: u64,
     /// How often a slot that became free was taken again at once.
     pub refills: u64,
-    /// How long in all, in nanoseconds, those moments between included.
-    pub nanos: i64,
+    /// How long in all, those moments between included.
+    pub total: TimeDelta,
     /// How long the longest stay was.
-    pub longest_nanos: i64,
+    pub longest: TimeDelta,
     /// Where that began: the HEADERS that took the last slot.
     pub longest_since: Stamp,
     /// Where that ended.
@@ -61,7 +61,7 @@ impl Concurrency {
         }
         if let Some(stay) = &mut self.stay {
             let Some(left) = stay.left else { return };
-            if stamp.time.nanos_since(left.time) <= REFILL_NANOS {
+            if stamp.time - left.time <= REFILL {
                 stay.left = None;
                 stay.refills += 1;
                 return;
@@ -91,22 +91,22 @@ impl Concurrency {
             return;
         };
         let until = stay.left.unwrap_or(stamp);
-        let nanos = until.time.nanos_since(stay.since.time).max(0);
+        let stayed = (until.time - stay.since.time).max(TimeDelta::ZERO);
         let seen = self.seen.get_or_insert(AtLimit {
             limit,
             stays: 0,
             refills: 0,
-            nanos: 0,
-            longest_nanos: 0,
+            total: TimeDelta::ZERO,
+            longest: TimeDelta::ZERO,
             longest_since: stay.since,
             longest_until: until,
         });
         seen.limit = limit;
         seen.stays += 1;
         seen.refills += stay.refills;
-        seen.nanos = seen.nanos.saturating_add(nanos);
-        if nanos > seen.longest_nanos {
-            seen.longest_nanos = nanos;
+        seen.total += stayed;
+        if stayed > seen.longest {
+            seen.longest = stayed;
             seen.longest_since = stay.since;
             seen.longest_until = until;
         }
@@ -149,7 +149,7 @@ mod tests {
         concurrency.end(at(2_100));
         let seen = concurrency.seen().unwrap();
         assert_eq!((seen.stays, seen.refills), (2, 1));
-        assert_eq!(seen.nanos, (880 + 100) * 1_000_000);
+        assert_eq!(seen.total, TimeDelta::from_millis(880 + 100));
         assert_eq!((seen.longest_since, seen.longest_until), (at(20), at(900)));
     }
 

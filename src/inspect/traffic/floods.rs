@@ -25,7 +25,7 @@ pub enum FloodKind {
 }
 
 impl FloodKind {
-    /// All of them.
+    /// All kinds, in the order in which reports name them.
     pub const ALL: [Self; 5] = [
         Self::RapidReset,
         Self::Continuation,
@@ -59,15 +59,15 @@ impl FloodKind {
 /// The densest second of a kind of frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Burst {
-    /// The kind.
+    /// The kind of frame.
     pub kind: FloodKind,
-    /// Who sent them.
+    /// The side that sent them.
     pub by: Direction,
     /// How many in that second (of CONTINUATION: in that header block).
     pub most: u32,
-    /// The first of them.
+    /// The packet that completed the first of them.
     pub since: Stamp,
-    /// How many in all.
+    /// How many there were on the connection in all.
     pub total: u64,
 }
 

@@ -41,7 +41,7 @@ pub enum Window {
 /// A sender waited before a full window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stall {
-    /// Who waited.
+    /// The side that waited.
     pub sender: Direction,
     /// Which window was full.
     pub window: Window,
@@ -59,7 +59,7 @@ pub struct Stall {
 /// What one sender waited.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Waits {
-    /// How often.
+    /// How often it waited.
     pub count: u64,
     /// How long in all, in nanoseconds.
     pub nanos: i64,

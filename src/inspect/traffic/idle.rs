@@ -1,4 +1,4 @@
-//! How many streams a server had open when it said goodbye, and for how long it had had none.
+//! How many streams a server had open when it sent its first GOAWAY, and for how long it had had none.
 //!
 //! A server's idle timer runs from the end of its last stream. A capture made at the client shows
 //! HEADERS that the server had not received by then; the acknowledgement number of the segment that
@@ -9,18 +9,18 @@
 //! what the server saw    |------ idle ---------------------------|
 //! ```
 
-use crate::capture::Stamp;
+use crate::capture::{Stamp, TimeDelta};
 use crate::decode::Carrier;
 
 /// A server's first GOAWAY, and how busy it was then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Farewell {
-    /// The GOAWAY.
+pub struct FirstGoAway {
+    /// The packet that completed the GOAWAY.
     pub stamp: Stamp,
     /// Streams that were open then, as the server knew.
     pub open: u64,
-    /// Nanoseconds since the last stream had ended; `None` where one was open, or none had been.
-    pub idle_nanos: Option<i64>,
+    /// The time since the last stream had ended; `None` where one was open, or none had been.
+    pub idle: Option<TimeDelta>,
 }
 
 /// Follows how many streams are open.
@@ -59,17 +59,17 @@ impl Idleness {
         self.most
     }
 
-    /// The server says goodbye.
-    pub(crate) fn farewell(&self, goaway: Carrier) -> Farewell {
+    /// The server sends its first GOAWAY.
+    pub(crate) fn first_goaway(&self, goaway: Carrier) -> FirstGoAway {
         let unheard = goaway
             .acknowledged
             .is_some_and(|received| received < self.woken);
         let open = if unheard { 0 } else { self.open };
         let quiet_since = self.quiet_since.filter(|_| open == 0);
-        Farewell {
+        FirstGoAway {
             stamp: goaway.stamp,
             open,
-            idle_nanos: quiet_since.map(|since| goaway.stamp.time.nanos_since(since.time)),
+            idle: quiet_since.map(|since| goaway.stamp.time - since.time),
         }
     }
 }
@@ -98,15 +98,21 @@ mod tests {
     fn a_request_on_its_way_does_not_end_the_idleness_that_the_server_saw() {
         let mut idleness = Idleness::default();
         idleness.opened(100);
-        assert_eq!(idleness.farewell(goaway(1, 100)).open, 1);
+        assert_eq!(idleness.first_goaway(goaway(1, 100)).open, 1);
         idleness.ended(at(10));
-        assert_eq!(idleness.farewell(goaway(60, 100)).idle_nanos, Some(50));
+        assert_eq!(
+            idleness.first_goaway(goaway(60, 100)).idle,
+            Some(TimeDelta::from_nanos(50))
+        );
         idleness.opened(150);
         idleness.opened(200);
-        let crossed = idleness.farewell(goaway(60, 100));
-        assert_eq!((crossed.open, crossed.idle_nanos), (0, Some(50)));
-        let heard = idleness.farewell(goaway(60, 150));
-        assert_eq!((heard.open, heard.idle_nanos), (2, None));
+        let crossed = idleness.first_goaway(goaway(60, 100));
+        assert_eq!(
+            (crossed.open, crossed.idle),
+            (0, Some(TimeDelta::from_nanos(50)))
+        );
+        let heard = idleness.first_goaway(goaway(60, 150));
+        assert_eq!((heard.open, heard.idle), (2, None));
         assert_eq!(idleness.most(), 2);
     }
 }

@@ -33,12 +33,12 @@ const MAX_CLOSING: usize = MAX_OPEN_STREAMS;
 /// one does so a few times; a flood of SETTINGS over many open streams would take hours.
 const MAX_RESIZED: usize = 1 << 24;
 
-/// What both sides sent.
+/// What both sides sent, as far as it matters for windows, limits and floods.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// What the client waited before full windows; `None` if the windows could not be followed.
     pub client_waits: Option<Waits>,
-    /// What the server waited.
+    /// What the server waited before full windows; `None` if the windows could not be followed.
     pub server_waits: Option<Waits>,
     /// The time at the server's limit of concurrent streams, if it was ever reached.
     pub at_limit: Option<AtLimit>,

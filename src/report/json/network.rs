@@ -7,7 +7,7 @@ use super::value::{BothSides, PacketNumber, milliseconds};
 use crate::decode::tcp::{PathStats, Reset};
 use crate::decode::{Durations, NetworkPath};
 use crate::inspect::report::Files;
-use crate::inspect::{AtLimit, ConnectionRecord, Lack, Traffic, Verdict, Waits};
+use crate::inspect::{AtLimit, ConnectionRecord, GapCount, Traffic, Verdict, Waits};
 
 /// `connections[].tcp`. `rtt_ms` is of the whole path, the sides' `rtt_ms` of the part of it beyond the
 /// point of capture, as seen by what that side sent.
@@ -148,7 +148,7 @@ struct GapJson {
 }
 
 impl GapJson {
-    fn new(lack: Lack, files: Files) -> Self {
+    fn new(lack: GapCount, files: Files) -> Self {
         Self {
             holes: lack.holes,
             bytes: lack.bytes,
@@ -206,8 +206,8 @@ impl From<AtLimit> for ConcurrencyJson {
     fn from(at_limit: AtLimit) -> Self {
         Self {
             limit: at_limit.limit,
-            at_limit_ms: milliseconds(at_limit.nanos),
-            longest_ms: milliseconds(at_limit.longest_nanos),
+            at_limit_ms: at_limit.total.as_millis_f64(),
+            longest_ms: at_limit.longest.as_millis_f64(),
             stays: at_limit.stays,
             refills: at_limit.refills,
         }

@@ -20,7 +20,7 @@ use crate::decode::tcp::Ending;
 use crate::inspect::diagnosis::{Evidence, Finding};
 use crate::inspect::report::Report;
 use crate::inspect::{
-    CallId, Close, ConnectionRecord, GoAway, Passage, Passing, Verdict, VerdictCounts,
+    CallId, Close, ConnectionRecord, ControlFrame, ControlFrameKind, GoAway, Verdict, VerdictCounts,
 };
 use crate::report::escape;
 use crate::report::json::{BothSides, Each, Hex, SettingsJson, Shown, settings, transport};
@@ -109,7 +109,7 @@ struct ConnectionOnPage<'a> {
     settings: BothSides<Option<SettingsJson<'a>>>,
     /// The client's, the server's, and those of both that were not answered.
     pings: [u64; 3],
-    passages: Each<'a, Passage, Clock, PassageOnPage>,
+    passages: Each<'a, ControlFrame, Clock, ControlFrameOnPage>,
     passages_left_out: u64,
     round_trip: Option<i64>,
     retransmissions: u64,
@@ -142,8 +142,8 @@ impl<'a> ConnectionOnPage<'a> {
                 record.pings.server,
                 record.pings.unanswered,
             ],
-            passages: Each::new(record.passages.kept(), clock, passage),
-            passages_left_out: record.passages.left_out(),
+            passages: Each::new(record.control_frames.kept(), clock, control_frame),
+            passages_left_out: record.control_frames.left_out(),
             round_trip: record
                 .handshake
                 .map(|handshake| handshake.round_trip.as_nanos() / 1_000),
@@ -221,19 +221,19 @@ impl GoAwayOnPage {
 
 /// Microseconds, packet, and whether the server sent it (1) or the client (0); then which it was, and a
 /// ping's payload.
-type PassageOnPage = (i64, u64, u8, &'static str, Option<String>);
+type ControlFrameOnPage = (i64, u64, u8, &'static str, Option<String>);
 
-fn passage(passage: &Passage, clock: Clock) -> PassageOnPage {
-    let (kind, payload) = match passage.passing {
-        Passing::Settings => ("settings", None),
-        Passing::SettingsAck => ("settings ack", None),
-        Passing::Ping(payload) => ("ping", Some(payload)),
-        Passing::PingAck(payload) => ("ping ack", Some(payload)),
+fn control_frame(frame: &ControlFrame, clock: Clock) -> ControlFrameOnPage {
+    let (kind, payload) = match frame.kind {
+        ControlFrameKind::Settings => ("settings", None),
+        ControlFrameKind::SettingsAck => ("settings ack", None),
+        ControlFrameKind::Ping(payload) => ("ping", Some(payload)),
+        ControlFrameKind::PingAck(payload) => ("ping ack", Some(payload)),
     };
     (
-        clock.micros(passage.stamp.time),
-        passage.stamp.packet,
-        u8::from(passage.from == Direction::ServerToClient),
+        clock.micros(frame.stamp.time),
+        frame.stamp.packet,
+        u8::from(frame.from == Direction::ServerToClient),
         kind,
         payload.map(|payload| Hex(&payload).to_string()),
     )

@@ -4,7 +4,7 @@ use super::clock::Clock;
 use crate::capture::{Stamp, TimeDelta};
 use crate::decode::Direction;
 use crate::inspect::report::Report;
-use crate::inspect::{Close, ConnectionRecord, GoAway, Passing, Rpc, Verdict};
+use crate::inspect::{Close, ConnectionRecord, ControlFrameKind, GoAway, Rpc, Verdict};
 
 /// One thing that happened.
 #[derive(Clone, Copy, Debug)]
@@ -81,11 +81,11 @@ pub(super) fn beats(report: &Report) -> Vec<Beat<'_>> {
             });
         };
         tell(record.opened.unwrap_or(record.recognised), What::Opened);
-        for passage in record.passages.kept() {
-            match passage.passing {
-                Passing::Settings => tell(passage.stamp, What::Settings(passage.from)),
-                Passing::Ping(_) => tell(passage.stamp, What::Ping),
-                Passing::SettingsAck | Passing::PingAck(_) => {}
+        for passage in record.control_frames.kept() {
+            match passage.kind {
+                ControlFrameKind::Settings => tell(passage.stamp, What::Settings(passage.from)),
+                ControlFrameKind::Ping(_) => tell(passage.stamp, What::Ping),
+                ControlFrameKind::SettingsAck | ControlFrameKind::PingAck(_) => {}
             }
         }
         for goaway in &record.goaways {

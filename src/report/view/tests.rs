@@ -9,8 +9,8 @@ use crate::decode::tcp::Ending;
 use crate::decode::{Direction, Instead, Recognition, Transport};
 use crate::inspect::diagnosis::{Confidence, Evidence};
 use crate::inspect::{
-    Close, Connection, GoAway, Interest, Link, Missing, Outcome, Processed, Race, RequestedHeader,
-    VerdictCounts,
+    CaptureGaps, Close, Connection, GoAway, Interest, Link, Outcome, Processed, Race,
+    RequestedHeader, VerdictCounts,
 };
 
 pub(in crate::report) fn at(packet: u64, milliseconds: i64) -> Stamp {
@@ -225,10 +225,10 @@ pub(in crate::report) fn mixed() -> Report {
         &[reset, cancelled, failed, odd, rpc(1, 9, Verdict::Unknown)],
     ];
     let mut other = connection(1);
-    other.missing = Missing {
+    other.missing = CaptureGaps {
         bytes: 1_448,
         losses: 1,
-        ..Missing::default()
+        ..CaptureGaps::default()
     };
     let mut not_http2 = connection(2);
     not_http2.transport = Transport::NotHttp2;

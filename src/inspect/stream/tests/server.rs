@@ -66,7 +66,7 @@ fn ages_that_no_setting_explains_are_left_alone() {
         busy(2, 50.0, 200.0),
     ]));
     assert_eq!(value(seen.max_connection_age), None);
-    assert!(seen.goodbyes.is_empty());
+    assert!(seen.goaway_causes.is_empty());
 }
 
 #[test]
@@ -111,7 +111,11 @@ fn a_stop_says_goodbye_to_connections_of_any_age() {
         busy(1, 12.0, 30.0),
         busy(2, 25.0, 30.01),
     ]));
-    let causes: Vec<_> = seen.goodbyes.iter().map(|goodbye| goodbye.cause).collect();
+    let causes: Vec<_> = seen
+        .goaway_causes
+        .iter()
+        .map(|goodbye| goodbye.cause)
+        .collect();
     assert_eq!(causes, [Cause::Stop; 3]);
     assert_eq!(value(seen.max_connection_age), None);
 }

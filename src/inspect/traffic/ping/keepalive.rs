@@ -8,7 +8,7 @@ use crate::decode::{Direction, PerSide};
 /// Waits this close to the shortest one are the same setting at work: a span of time, and percent.
 const SAME_WAIT: (TimeDelta, i64) = (TimeDelta::from_millis(20), 5);
 
-/// One PING.
+/// One PING, as far as keepalive policies look at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ping {
     /// The packet that completed it.
@@ -31,11 +31,11 @@ pub struct Ping {
 /// How long a side waits without hearing anything before it sends a keepalive PING.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PingWaits {
-    /// The shortest wait.
+    /// The shortest wait before a PING.
     pub shortest: TimeDelta,
     /// The longest of those that are alike.
     pub longest: TimeDelta,
-    /// How many are alike.
+    /// How many waits are alike.
     pub count: u64,
 }
 
@@ -44,7 +44,7 @@ pub struct PingWaits {
 pub struct KeepaliveRecord {
     /// Kinds of the PINGs that each side sent.
     pub kinds: PerSide<PingKinds>,
-    /// Each side's keepalive.
+    /// How long each side waits before a keepalive PING, where it sent any.
     pub waits: PerSide<Option<PingWaits>>,
     /// The client's latest PINGs that the server had answered when it sent its first GOAWAY with
     /// ENHANCE_YOUR_CALM.
@@ -58,7 +58,7 @@ pub struct KeepaliveRecord {
 pub struct Unanswered {
     /// The side that sent it.
     pub by: Direction,
-    /// The PING.
+    /// The PING that stayed unanswered.
     pub ping: Ping,
     /// The time from the PING to the close.
     pub waited: TimeDelta,

@@ -37,7 +37,7 @@ pub enum PingKind {
 pub enum Purpose {
     /// To find out when the client has read the announcement of a GOAWAY.
     Drain,
-    /// To measure the way.
+    /// To measure round trips, or the bandwidth of the path.
     Probe,
     /// To find out whether the other end is alive.
     Keepalive,
@@ -49,7 +49,7 @@ pub enum Purpose {
 const DOT_NET_PROBES: u64 = 1 << 20;
 
 impl PingKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 12] = [
         Self::GoDrain,
         Self::GoProbe,
@@ -65,7 +65,7 @@ impl PingKind {
         Self::Unknown,
     ];
 
-    /// Reads a payload.
+    /// The kind that a payload gives away.
     #[must_use]
     pub const fn of(payload: [u8; 8]) -> Self {
         match u64::from_be_bytes(payload) {
@@ -86,7 +86,7 @@ impl PingKind {
         }
     }
 
-    /// What it is for.
+    /// What PINGs of this kind are for.
     #[must_use]
     pub const fn purpose(self) -> Purpose {
         match self {
@@ -116,12 +116,12 @@ impl PingKind {
 pub struct PingKinds(u16);
 
 impl PingKinds {
-    /// Adds one.
+    /// Adds a kind that was sent.
     pub const fn add(&mut self, kind: PingKind) {
         self.0 |= 1 << kind as u16;
     }
 
-    /// Whether it was sent.
+    /// Whether PINGs of this kind were sent.
     #[must_use]
     pub const fn contains(self, kind: PingKind) -> bool {
         self.0 & (1 << kind as u16) != 0

@@ -230,15 +230,15 @@ fn push_bounded<T>(items: &mut VecDeque<T>, item: T, most: usize) {
 /// unanswered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PingCounts {
-    /// The client's.
+    /// How many PINGs the client sent.
     pub client: u64,
-    /// The server's.
+    /// How many PINGs the server sent.
     pub server: u64,
     /// Those of both that were not acknowledged.
     pub unanswered: u64,
-    /// Times from the client's to their acknowledgement, at the point of capture.
+    /// Times from the client's PINGs to their acknowledgement, at the point of capture.
     pub client_round_trips: Durations,
-    /// Times from the server's.
+    /// Times from the server's PINGs to their acknowledgement, at the point of capture.
     pub server_round_trips: Durations,
 }
 

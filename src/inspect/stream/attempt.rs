@@ -1,0 +1,54 @@
+//! One attempt of a call: what of it is compared with others, once it is over.
+
+use std::time::Duration;
+
+use super::fingerprint::Identity;
+use super::rpc::{CallId, Rpc, Verdict};
+use crate::capture::{TimeDelta, Timestamp};
+
+/// One attempt of a call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attempt {
+    pub(crate) call: CallId,
+    pub(crate) identity: Identity,
+    pub(crate) opened: Timestamp,
+    /// When the client can have known that it was lost; `None` if it was not.
+    pub(crate) lost: Option<Timestamp>,
+    pub(crate) deadline: Option<Timestamp>,
+    pub(crate) verdict: Verdict,
+}
+
+impl Attempt {
+    /// Of a call that is over; `None` where its beginning was not captured.
+    pub(crate) fn of(rpc: &Rpc, identity: Identity, timeout: Option<Duration>) -> Option<Self> {
+        let opened = rpc.opened?.time;
+        Some(Self {
+            call: rpc.id,
+            identity,
+            opened,
+            lost: lost_at(rpc),
+            deadline: deadline(opened, timeout),
+            verdict: rpc.verdict,
+        })
+    }
+}
+
+/// When the client can have known that a call was lost and worth repeating.
+fn lost_at(rpc: &Rpc) -> Option<Timestamp> {
+    let repeatable = matches!(
+        rpc.verdict,
+        Verdict::BeyondLastStreamId
+            | Verdict::CutByClose
+            | Verdict::Refused
+            | Verdict::ResetByServer
+            | Verdict::Status
+    );
+    let (opened, ended) = rpc.opened.zip(rpc.ended)?;
+    repeatable.then(|| ended.max(opened).time)
+}
+
+/// When a call's deadline runs out; `None` where that is centuries away.
+fn deadline(opened: Timestamp, timeout: Option<Duration>) -> Option<Timestamp> {
+    let timeout = i64::try_from(timeout?.as_nanos()).ok()?;
+    Some(opened + TimeDelta::from_nanos(timeout))
+}
