@@ -29,7 +29,7 @@ pub(crate) fn live(options: &Live) -> anyhow::Result<Done> {
         snap_length: options.snaplen,
         ring: options.ring,
     });
-    let format: Box<dyn report::live::LiveFormat + Send> = match options.format {
+    let format: Box<dyn report::live::EventFormat + Send> = match options.format {
         LiveFormat::Json => Box::new(report::json::Json { secrets }),
         LiveFormat::Text => Box::new(report::text::Text {
             limit: options.limit,

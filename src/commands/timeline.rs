@@ -52,7 +52,7 @@ pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<Done> {
             spans,
             secrets,
         }),
-        TimelineFormat::Text => Box::new(timeline::Text {
+        TimelineFormat::Text => Box::new(timeline::TimelineText {
             limit: options.limit,
             secrets,
             merged: options.merged,

@@ -8,7 +8,7 @@ use colored::Colorize as _;
 use super::clock::elapsed;
 use super::events::{Beat, What};
 use super::labels;
-use super::text::Text;
+use super::text::TimelineText;
 use crate::decode::Direction;
 use crate::decode::tcp::Ending;
 use crate::inspect::report::{Files, Report};
@@ -18,7 +18,7 @@ use crate::report::units::{count, counted, duration};
 
 /// Tells one chapter: gathers what can be summed up until something happens that divides it.
 pub(super) struct Teller<'a> {
-    style: &'a Text,
+    style: &'a TimelineText,
     several_files: bool,
     merged: bool,
     out: String,
@@ -45,7 +45,7 @@ struct Group<'a> {
 }
 
 impl<'a> Teller<'a> {
-    pub(super) fn new(style: &'a Text, report: &Report, merged: bool) -> Self {
+    pub(super) fn new(style: &'a TimelineText, report: &Report, merged: bool) -> Self {
         Self {
             style,
             several_files: Files::of(&report.files) == Files::Several,

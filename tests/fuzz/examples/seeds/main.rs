@@ -15,10 +15,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use h2sniff::capture::{
-    Capture, Interface, Packet, Resolution, WrittenPacket, interface_block, packet_block,
-    section_block,
-};
+use h2sniff::capture::{Capture, Interface, Packet, Resolution, WrittenPacket, interface_block, packet_block, section_block};
 use h2sniff::decode::link::{Content, Decoder};
 use h2sniff::decode::tcp::{Flows, Side};
 use h2sniff_fuzz::LINK_TYPES;
