@@ -14,7 +14,7 @@ pub(crate) fn live(options: &LiveArgs) -> anyhow::Result<CommandOutcome> {
     options.record.on.iter().try_for_each(|name| rule(name))?;
     let secrets = secrets(&options.output);
     colour(&options.output);
-    let format: Box<dyn report::live::LiveFormat + Send> = match options.format {
+    let format: Box<dyn report::live::EventFormat + Send> = match options.format {
         LiveFormat::Json => Box::new(report::json::Json { secrets }),
         LiveFormat::Text => Box::new(report::text::Text {
             limit: options.limit,

@@ -54,7 +54,7 @@ pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<CommandOutcome> {
             spans,
             secrets,
         }),
-        TimelineFormat::Text => Box::new(timeline::Text {
+        TimelineFormat::Text => Box::new(timeline::TimelineText {
             limit: options.limit,
             secrets,
             merged: options.merged,

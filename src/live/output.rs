@@ -7,14 +7,14 @@ use h2sniff::capture::Timestamp;
 use h2sniff::inspect::News;
 use h2sniff::inspect::diagnosis::Finding;
 use h2sniff::inspect::report::{LiveStatus, Report};
-use h2sniff::report::live::{LiveFormat, Recorded};
+use h2sniff::report::live::{EventFormat, WrittenRecording};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::recorder::RecordingResult;
 
 /// Writes events, findings and the report in one format; beside it notes and a status line on standard error.
 pub(crate) struct EventWriter {
-    format: Box<dyn LiveFormat + Send>,
+    format: Box<dyn EventFormat + Send>,
     out: Box<dyn Write + Send>,
     /// What is printed next; kept so that its memory serves again.
     lines: Vec<u8>,
@@ -25,7 +25,7 @@ pub(crate) struct EventWriter {
 }
 
 impl EventWriter {
-    pub(crate) fn new(format: Box<dyn LiveFormat + Send>, out: Box<dyn Write + Send>) -> Self {
+    pub(crate) fn new(format: Box<dyn EventFormat + Send>, out: Box<dyn Write + Send>) -> Self {
         Self {
             format,
             out,
@@ -55,7 +55,7 @@ impl EventWriter {
             Ok(packets) => *packets,
             Err(error) => return self.warn(&format!("cannot write {path}: {error}")),
         };
-        let recorded = Recorded {
+        let recorded = WrittenRecording {
             time: written.time,
             path: &path,
             reason: &written.reason,

@@ -13,7 +13,7 @@ use crate::inspect::report::Report;
 /// [`timeline`](super::timeline).
 ///
 /// Frames are printed as they pass, by a [`FrameFormat`](super::frames::FrameFormat), and what becomes
-/// certain during a live capture by a [`LiveFormat`](super::live::LiveFormat).
+/// certain during a live capture by a [`EventFormat`](super::live::EventFormat).
 pub trait ReportFormat {
     /// Writes `report`, with a line feed at its end.
     ///

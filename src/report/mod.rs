@@ -2,7 +2,7 @@
 //!
 //! In: a [`Report`] of plain data, frames as they pass, or what becomes certain meanwhile. Out: text for a
 //! terminal, Markdown, JSON, and what else there is to read. Each way to print is one type that implements
-//! [`ReportFormat`], [`frames::FrameFormat`] or [`live::LiveFormat`]. Nothing is decided here: a format
+//! [`ReportFormat`], [`frames::FrameFormat`] or [`live::EventFormat`]. Nothing is decided here: a format
 //! prints what the data has.
 
 mod display_width;

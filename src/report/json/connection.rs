@@ -7,7 +7,9 @@ use serde::Serialize;
 use super::network::{
     ConcurrencyJson, DurationsJson, FlowControlJson, GapsJson, TcpJson, durations,
 };
-use super::value::{BothSides, Each, PacketNumber, SettingsJson, Shown, Text, time, transport};
+use super::value::{
+    BothSides, Displayed, Each, PacketNumber, PeerText, SettingsJson, time, transport,
+};
 use crate::capture::Timestamp;
 use crate::decode::http2::ErrorCode;
 use crate::decode::tcp::Ending;
@@ -27,8 +29,8 @@ pub(super) struct ConnectionJson<'a> {
     transport: &'static str,
     preface_seen: bool,
     recognition: Option<RecognisedBy>,
-    opened: Option<Shown<Timestamp>>,
-    closed: Option<Shown<Timestamp>>,
+    opened: Option<Displayed<Timestamp>>,
+    closed: Option<Displayed<Timestamp>>,
     close: Option<CloseJson>,
     streams: StreamCounts,
     goaways: Each<'a, GoAway, Files, GoAwayJson<'a>>,
@@ -38,8 +40,8 @@ pub(super) struct ConnectionJson<'a> {
     missing: GapsJson,
     flow_control: Option<FlowControlJson>,
     concurrency: Option<ConcurrencyJson>,
-    client_stack: Option<Text<'a>>,
-    server_stack: Option<Text<'a>>,
+    client_stack: Option<PeerText<'a>>,
+    server_stack: Option<PeerText<'a>>,
     tls: Option<TlsJson<'a>>,
 }
 
@@ -67,8 +69,8 @@ impl<'a> ConnectionJson<'a> {
             missing: GapsJson::new(record, files),
             flow_control: FlowControlJson::new(&record.traffic),
             concurrency: record.traffic.at_limit.map(ConcurrencyJson::from),
-            client_stack: record.user_agent.as_deref().map(Text::from),
-            server_stack: record.server_header.as_deref().map(Text::from),
+            client_stack: record.user_agent.as_deref().map(PeerText::from),
+            server_stack: record.server_header.as_deref().map(PeerText::from),
             tls: record.tls.as_ref().map(TlsJson::new),
         }
     }
@@ -93,7 +95,7 @@ pub(super) struct NewConnectionJson {
     server: SocketAddr,
     transport: &'static str,
     preface_seen: bool,
-    opened: Option<Shown<Timestamp>>,
+    opened: Option<Displayed<Timestamp>>,
 }
 
 impl NewConnectionJson {
@@ -163,10 +165,10 @@ pub(super) struct GoAwayJson<'a> {
     from: &'static str,
     /// Left out of a live event, whose own time it is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    time: Option<Shown<Timestamp>>,
+    time: Option<Displayed<Timestamp>>,
     last_stream_id: u32,
-    error: Shown<ErrorCode>,
-    debug_data: Text<'a>,
+    error: Displayed<ErrorCode>,
+    debug_data: PeerText<'a>,
     streams_beyond: u64,
     #[serde(flatten)]
     packet: PacketNumber,
@@ -178,8 +180,8 @@ impl<'a> GoAwayJson<'a> {
             from: goaway.from.sender(),
             time: time(Some(goaway.stamp)),
             last_stream_id: goaway.last_stream_id.0,
-            error: Shown(goaway.error),
-            debug_data: Text::from(&*goaway.debug_data),
+            error: Displayed(goaway.error),
+            debug_data: PeerText::from(&*goaway.debug_data),
             streams_beyond: goaway.streams_beyond,
             packet: PacketNumber::new(Some(goaway.stamp), files),
         }
@@ -214,18 +216,18 @@ impl PingsJson {
 
 #[derive(Serialize, Debug)]
 struct TlsJson<'a> {
-    version: Option<Shown<Version>>,
-    cipher: Option<Shown<CipherSuite>>,
-    alpn: Option<Text<'a>>,
+    version: Option<Displayed<Version>>,
+    cipher: Option<Displayed<CipherSuite>>,
+    alpn: Option<PeerText<'a>>,
     server_name: Option<&'a str>,
 }
 
 impl<'a> TlsJson<'a> {
     fn new(facts: &'a Facts) -> Self {
         Self {
-            version: facts.version.map(Shown),
-            cipher: facts.cipher.map(Shown),
-            alpn: facts.alpn.as_deref().map(Text::from),
+            version: facts.version.map(Displayed),
+            cipher: facts.cipher.map(Displayed),
+            alpn: facts.alpn.as_deref().map(PeerText::from),
             server_name: facts.server_name.as_deref(),
         }
     }

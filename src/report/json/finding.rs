@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
-use super::value::{CallJson, Each, PacketNumber, Shown, time};
+use super::value::{CallJson, Displayed, Each, PacketNumber, time};
 use crate::capture::Timestamp;
 use crate::inspect::diagnosis::{Evidence, Finding};
 use crate::inspect::report::Files;
@@ -58,7 +58,7 @@ fn explanation(finding: &Finding) -> Cow<'_, str> {
 
 #[derive(Serialize, Debug)]
 struct EvidenceJson<'a> {
-    time: Option<Shown<Timestamp>>,
+    time: Option<Displayed<Timestamp>>,
     text: &'a str,
     #[serde(flatten)]
     packet: PacketNumber,

@@ -7,7 +7,7 @@ use std::io;
 use serde::Serialize;
 use serde::ser::Serializer;
 
-use super::value::{Hex, SettingsJson, Shown, Text};
+use super::value::{Displayed, Hex, PeerText, SettingsJson};
 use crate::capture::Timestamp;
 use crate::decode::http2::hpack::HeaderBlock;
 use crate::decode::http2::{
@@ -45,7 +45,7 @@ struct FrameObject<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<u32>,
     packet: u64,
-    time: Shown<Timestamp>,
+    time: Displayed<Timestamp>,
     /// Seconds since the capture's first packet.
     elapsed: f64,
     conn: u32,
@@ -53,7 +53,7 @@ struct FrameObject<'a> {
     dir: &'static str,
     stream: u32,
     #[serde(rename = "type")]
-    kind: Shown<FrameType>,
+    kind: Displayed<FrameType>,
     flags: FlagNames,
     length: u32,
     #[serde(flatten)]
@@ -66,13 +66,13 @@ impl<'a> FrameObject<'a> {
         Self {
             file: (format.files == Files::Several).then_some(stamp.file),
             packet: stamp.packet,
-            time: Shown(stamp.time),
+            time: Displayed(stamp.time),
             elapsed: (stamp.time - context.epoch).as_secs_f64(),
             conn: context.connection,
             tcp_stream: context.tcp_stream,
             dir: frame.direction.short(),
             stream: frame.header.stream.0,
-            kind: Shown(frame.header.kind),
+            kind: Displayed(frame.header.kind),
             flags: FlagNames(frame.header.flags, frame.header.kind),
             length: frame.header.length,
             payload: PayloadFields::new(&frame.payload, format.secrets),
@@ -99,15 +99,15 @@ enum PayloadFields<'a> {
         increment: u32,
     },
     Ping {
-        ping: Shown<Hex<'a>>,
+        ping: Displayed<Hex<'a>>,
     },
     ResetStream {
-        error: Shown<ErrorCode>,
+        error: Displayed<ErrorCode>,
     },
     GoAway {
         last_stream_id: u32,
-        error: Shown<ErrorCode>,
-        debug_data: Text<'a>,
+        error: Displayed<ErrorCode>,
+        debug_data: PeerText<'a>,
     },
     Priority {
         priority: PriorityJson,
@@ -141,10 +141,10 @@ impl<'a> PayloadFields<'a> {
                 increment: *increment,
             },
             Payload::Ping(payload) => Self::Ping {
-                ping: Shown(Hex(payload)),
+                ping: Displayed(Hex(payload)),
             },
             Payload::ResetStream { error } => Self::ResetStream {
-                error: Shown(*error),
+                error: Displayed(*error),
             },
             Payload::GoAway {
                 last_stream_id,
@@ -152,8 +152,8 @@ impl<'a> PayloadFields<'a> {
                 debug_data,
             } => Self::GoAway {
                 last_stream_id: last_stream_id.0,
-                error: Shown(*error),
-                debug_data: Text(Cow::Borrowed(debug_data)),
+                error: Displayed(*error),
+                debug_data: PeerText(Cow::Borrowed(debug_data)),
             },
             Payload::Priority(priority)
             | Payload::Headers {
@@ -196,10 +196,10 @@ impl Serialize for FieldsJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.block.fields().map(|field| {
             let value = field.value.map(|value| match field.name {
-                Some(name) => Text(self.secrets.value(name, value)),
-                None => Text(self.secrets.unnamed(value)),
+                Some(name) => PeerText(self.secrets.value(name, value)),
+                None => PeerText(self.secrets.unnamed(value)),
             });
-            (field.name.map(Text::from), value)
+            (field.name.map(PeerText::from), value)
         }))
     }
 }

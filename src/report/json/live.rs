@@ -10,16 +10,16 @@ use serde::Serialize;
 use super::connection::{GoAwayJson, NewConnectionJson};
 use super::finding::FindingJson;
 use super::rpc::RpcJson;
-use super::value::{BothSides, Shown};
+use super::value::{BothSides, Displayed};
 use super::{Json, ReportJson};
 use crate::capture::Timestamp;
 use crate::inspect::News;
 use crate::inspect::diagnosis::Finding;
 use crate::inspect::report::{Files, LiveStatus, Report};
-use crate::report::live::{LiveFormat, Recorded};
+use crate::report::live::{EventFormat, WrittenRecording};
 use std::net::SocketAddr;
 
-impl LiveFormat for Json {
+impl EventFormat for Json {
     fn news(&self, news: &News, out: &mut dyn Write) -> io::Result<()> {
         match news {
             News::Connection {
@@ -56,7 +56,7 @@ impl LiveFormat for Json {
         line("finding", time, FindingJson::new(finding, Files::One), out)
     }
 
-    fn recorded(&self, recorded: &Recorded<'_>, out: &mut dyn Write) -> io::Result<()> {
+    fn recorded(&self, recorded: &WrittenRecording<'_>, out: &mut dyn Write) -> io::Result<()> {
         let body = RecordingEvent {
             path: recorded.path,
             reason: recorded.reason,
@@ -83,7 +83,7 @@ fn line(
 ) -> io::Result<()> {
     let event = EventJson {
         event,
-        time: Shown(time),
+        time: Displayed(time),
         body,
     };
     serde_json::to_writer(&mut *out, &event)?;
@@ -93,7 +93,7 @@ fn line(
 #[derive(Serialize)]
 struct EventJson<B> {
     event: &'static str,
-    time: Shown<Timestamp>,
+    time: Displayed<Timestamp>,
     #[serde(flatten)]
     body: B,
 }

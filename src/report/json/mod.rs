@@ -28,7 +28,7 @@ pub(super) use connection::settings;
 use finding::{FindingJson, ServerJson};
 use rpc::RpcJson;
 use value::PacketNumber;
-pub(super) use value::{BothSides, Each, Hex, SettingsJson, Shown, transport};
+pub(super) use value::{BothSides, Displayed, Each, Hex, SettingsJson, transport};
 
 /// JSON: of a report one indented object, of a live capture an object a line.
 #[derive(Clone, Copy, Debug, Default)]
@@ -83,8 +83,8 @@ impl<'a> ReportJson<'a> {
                 files: Each::new(&report.files, (), |file, ()| FileJson::new(file)),
                 packets: report.packets,
                 bytes: report.bytes,
-                first_packet: report.first_packet.map(Shown),
-                last_packet: report.last_packet.map(Shown),
+                first_packet: report.first_packet.map(Displayed),
+                last_packet: report.last_packet.map(Displayed),
             },
             connections: Each::new(&analysis.connections, files, ConnectionJson::new),
             rpcs: Each::new(&analysis.rpcs, (files, secrets), RpcJson::new),
@@ -107,8 +107,8 @@ struct CaptureJson<'a> {
     files: Each<'a, FileSummary, (), FileJson<'a>>,
     packets: u64,
     bytes: u64,
-    first_packet: Option<Shown<Timestamp>>,
-    last_packet: Option<Shown<Timestamp>>,
+    first_packet: Option<Displayed<Timestamp>>,
+    last_packet: Option<Displayed<Timestamp>>,
 }
 
 /// The twin of [`FileSummary`].
@@ -119,8 +119,8 @@ struct FileJson<'a> {
     compression: Option<&'static str>,
     packets: u64,
     bytes: u64,
-    first_packet: Option<Shown<Timestamp>>,
-    last_packet: Option<Shown<Timestamp>>,
+    first_packet: Option<Displayed<Timestamp>>,
+    last_packet: Option<Displayed<Timestamp>>,
     interfaces: Each<'a, Interface, (), InterfaceJson<'a>>,
 }
 
@@ -132,11 +132,11 @@ impl<'a> FileJson<'a> {
             compression: file.compression.map(|compression| compression.name()),
             packets: file.packets,
             bytes: file.bytes,
-            first_packet: file.first.map(Shown),
-            last_packet: file.last.map(Shown),
+            first_packet: file.first.map(Displayed),
+            last_packet: file.last.map(Displayed),
             interfaces: Each::new(&file.interfaces, (), |interface, ()| InterfaceJson {
                 name: interface.name.as_deref(),
-                link_type: Shown(interface.link_type),
+                link_type: Displayed(interface.link_type),
             }),
         }
     }
@@ -145,7 +145,7 @@ impl<'a> FileJson<'a> {
 #[derive(Serialize, Debug)]
 struct InterfaceJson<'a> {
     name: Option<&'a str>,
-    link_type: Shown<LinkType>,
+    link_type: Displayed<LinkType>,
 }
 
 /// The twin of [`Anomaly`].

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::ser::Serializer;
 
-use super::value::{CallJson, Shown, Text, milliseconds, time};
+use super::value::{CallJson, Displayed, PeerText, milliseconds, time};
 use crate::capture::Timestamp;
 use crate::decode::http2::ErrorCode;
 use crate::inspect::report::Files;
@@ -15,11 +15,11 @@ use crate::report::redact::SecretDisplay;
 pub(super) struct RpcJson<'a> {
     #[serde(flatten)]
     id: CallJson,
-    method: Option<Text<'a>>,
+    method: Option<PeerText<'a>>,
     method_inferred: bool,
-    authority: Option<Text<'a>>,
-    opened: Option<Shown<Timestamp>>,
-    ended: Option<Shown<Timestamp>>,
+    authority: Option<PeerText<'a>>,
+    opened: Option<Displayed<Timestamp>>,
+    ended: Option<Displayed<Timestamp>>,
     duration_ms: Option<f64>,
     packets: CallPackets,
     verdict: &'static str,
@@ -27,10 +27,10 @@ pub(super) struct RpcJson<'a> {
     race: Option<&'static str>,
     late_by_ms: Option<f64>,
     processed: &'static str,
-    grpc_status: Option<Text<'a>>,
-    grpc_message: Option<Text<'a>>,
+    grpc_status: Option<PeerText<'a>>,
+    grpc_message: Option<PeerText<'a>>,
     http_status: Option<u16>,
-    error: Option<Shown<ErrorCode>>,
+    error: Option<Displayed<ErrorCode>>,
     retried_as: Option<LinkJson<'a>>,
     retry_of: Option<LinkJson<'a>>,
     outcome: &'static str,
@@ -43,9 +43,12 @@ impl<'a> RpcJson<'a> {
     pub(super) fn new(rpc: &'a Rpc, (files, secrets): (Files, SecretDisplay)) -> Self {
         Self {
             id: rpc.id.into(),
-            method: rpc.method.as_deref().map(|path| Text(secrets.path(path))),
+            method: rpc
+                .method
+                .as_deref()
+                .map(|path| PeerText(secrets.path(path))),
             method_inferred: rpc.method_inferred,
-            authority: rpc.authority.as_deref().map(Text::from),
+            authority: rpc.authority.as_deref().map(PeerText::from),
             opened: time(rpc.opened),
             ended: time(rpc.ended),
             duration_ms: rpc.duration_nanos().map(milliseconds),
@@ -55,10 +58,10 @@ impl<'a> RpcJson<'a> {
             race: rpc.race.map(Race::name),
             late_by_ms: rpc.late_by_nanos.map(milliseconds),
             processed: rpc.processed.name(),
-            grpc_status: rpc.grpc_status.as_deref().map(Text::from),
-            grpc_message: rpc.grpc_message.as_deref().map(Text::from),
+            grpc_status: rpc.grpc_status.as_deref().map(PeerText::from),
+            grpc_message: rpc.grpc_message.as_deref().map(PeerText::from),
             http_status: rpc.http_status,
-            error: rpc.error.map(Shown),
+            error: rpc.error.map(Displayed),
             retried_as: rpc.retried_as.as_ref().map(LinkJson::new),
             retry_of: rpc.retry_of.as_ref().map(LinkJson::new),
             outcome: rpc.outcome.name(),
@@ -131,7 +134,7 @@ impl Serialize for HeadersJson<'_> {
         let secrets = self.secrets;
         serializer.collect_map(once.map(|(_, header)| {
             let values = HeaderValues { header, secrets };
-            (Text::from(&*header.name), values)
+            (PeerText::from(&*header.name), values)
         }))
     }
 }
@@ -146,7 +149,7 @@ impl Serialize for HeaderValues<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.header.values.iter().map(|value| {
             let value = value.as_deref();
-            value.map(|value| Text(self.secrets.value(&self.header.name, value)))
+            value.map(|value| PeerText(self.secrets.value(&self.header.name, value)))
         }))
     }
 }

@@ -17,17 +17,17 @@ use crate::report::escape;
 
 /// A string that is formatted while it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(in crate::report) struct Shown<T>(pub(in crate::report) T);
+pub(in crate::report) struct Displayed<T>(pub(in crate::report) T);
 
-impl<T: Display> Serialize for Shown<T> {
+impl<T: Display> Serialize for Displayed<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.0)
     }
 }
 
 /// The time of a packet, where there is one.
-pub(super) fn time(stamp: Option<Stamp>) -> Option<Shown<Timestamp>> {
-    stamp.map(|stamp| Shown(stamp.time))
+pub(super) fn time(stamp: Option<Stamp>) -> Option<Displayed<Timestamp>> {
+    stamp.map(|stamp| Displayed(stamp.time))
 }
 
 /// Milliseconds with their fraction, of so many nanoseconds.
@@ -37,15 +37,15 @@ pub(super) fn milliseconds(nanos: i64) -> f64 {
 
 /// Bytes of a peer: what is not UTF-8 stands as `\xNN`.
 #[derive(Debug)]
-pub(super) struct Text<'a>(pub(super) Cow<'a, [u8]>);
+pub(super) struct PeerText<'a>(pub(super) Cow<'a, [u8]>);
 
-impl<'a> From<&'a [u8]> for Text<'a> {
+impl<'a> From<&'a [u8]> for PeerText<'a> {
     fn from(bytes: &'a [u8]) -> Self {
         Self(Cow::Borrowed(bytes))
     }
 }
 
-impl Serialize for Text<'_> {
+impl Serialize for PeerText<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&escape::text(&self.0))
     }
@@ -118,7 +118,7 @@ pub(in crate::report) struct SettingsJson<'a>(pub(in crate::report) &'a [(Settin
 
 impl Serialize for SettingsJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(id, value)| (Shown(id), value)))
+        serializer.collect_map(self.0.iter().map(|(id, value)| (Displayed(id), value)))
     }
 }
 

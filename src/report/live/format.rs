@@ -11,7 +11,7 @@ use crate::inspect::report::{LiveStatus, Report};
 /// [`Json`](crate::report::json::Json).
 ///
 /// Each method writes whole lines, or nothing where the format does not print such a thing.
-pub trait LiveFormat {
+pub trait EventFormat {
     /// Something became certain of a connection or a call.
     ///
     /// # Errors
@@ -31,7 +31,7 @@ pub trait LiveFormat {
     /// # Errors
     ///
     /// Those of `out`.
-    fn recorded(&self, _recorded: &Recorded<'_>, _out: &mut dyn Write) -> io::Result<()> {
+    fn recorded(&self, _recorded: &WrittenRecording<'_>, _out: &mut dyn Write) -> io::Result<()> {
         Ok(())
     }
 
@@ -60,7 +60,7 @@ pub trait LiveFormat {
 
 /// A recording that was written.
 #[derive(Clone, Copy, Debug)]
-pub struct Recorded<'a> {
+pub struct WrittenRecording<'a> {
     /// When it was triggered.
     pub time: Timestamp,
     /// The file.

@@ -1,11 +1,11 @@
 //! `live`: what became certain, as it becomes certain, and the numbers of a capture that goes on.
 //!
 //! In: [`News`](crate::inspect::News), findings, a [`LiveStatus`](crate::inspect::report::LiveStatus).
-//! Out: lines in a [`LiveFormat`], and all numbers for Prometheus ([`prometheus`]), whose labels have a
+//! Out: lines in a [`EventFormat`], and all numbers for Prometheus ([`prometheus`]), whose labels have a
 //! bounded number of values.
 
 mod format;
 pub mod prometheus;
 mod text;
 
-pub use format::{LiveFormat, Recorded};
+pub use format::{EventFormat, WrittenRecording};

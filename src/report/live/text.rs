@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use colored::Colorize as _;
 
-use super::LiveFormat;
+use super::EventFormat;
 use crate::capture::Timestamp;
 use crate::inspect::diagnosis::{Finding, Severity};
 use crate::inspect::report::{LiveStatus, Report};
@@ -15,7 +15,7 @@ use crate::report::text::Text;
 use crate::report::words;
 use crate::units::{count, counted};
 
-impl LiveFormat for Text {
+impl EventFormat for Text {
     fn news(&self, news: &News, out: &mut dyn Write) -> io::Result<()> {
         match self::news(news, self.secrets) {
             Some(line) => writeln!(out, "{line}"),

@@ -13,7 +13,7 @@ use crate::capture::Stamp;
 use crate::decode::http2::ErrorCode;
 use crate::inspect::{Outcome, Processed, Race, RequestedHeader, Rpc};
 use crate::report::escape;
-use crate::report::json::Shown;
+use crate::report::json::Displayed;
 use crate::report::redact::SecretDisplay;
 
 /// All calls that are drawn.
@@ -21,8 +21,8 @@ use crate::report::redact::SecretDisplay;
 pub(super) struct CallsJson<'a> {
     count: usize,
     /// Methods and authorities.
-    texts: Table<String>,
-    fates: Table<EndOnPage>,
+    texts: SharedValues<String>,
+    fates: SharedValues<EndOnPage>,
     columns: Columns<'a>,
     headers: Vec<HeaderColumn<'a>>,
     retries: Vec<RetryOnPage>,
@@ -34,8 +34,8 @@ type RetryOnPage = (usize, u32, u32, String);
 
 impl<'a> CallsJson<'a> {
     pub(super) fn new(calls: Vec<&'a Rpc>, clock: Clock, secrets: SecretDisplay) -> Self {
-        let mut texts = Table::default();
-        let mut fates = Table::default();
+        let mut texts = SharedValues::default();
+        let mut fates = SharedValues::default();
         let shared = calls.iter().map(|rpc| {
             let method = secrets.method(rpc);
             Shared {
@@ -120,22 +120,22 @@ impl<'a> Columns<'a> {
     fn of_calls<T>(
         &self,
         value: impl Fn(&'a Rpc) -> T + Clone,
-    ) -> Column<impl Iterator<Item = T> + Clone> {
-        Column(self.calls.iter().copied().map(value))
+    ) -> CallColumn<impl Iterator<Item = T> + Clone> {
+        CallColumn(self.calls.iter().copied().map(value))
     }
 
     fn of_shared<T>(
         &self,
         value: impl Fn(&Shared) -> T + Clone,
-    ) -> Column<impl Iterator<Item = T> + Clone> {
-        Column(self.shared.iter().map(value))
+    ) -> CallColumn<impl Iterator<Item = T> + Clone> {
+        CallColumn(self.shared.iter().map(value))
     }
 }
 
 /// The values of all calls; one value that all of them have stands there once.
-struct Column<I>(I);
+struct CallColumn<I>(I);
 
-impl<I: Iterator<Item: Serialize + PartialEq> + Clone> Serialize for Column<I> {
+impl<I: Iterator<Item: Serialize + PartialEq> + Clone> Serialize for CallColumn<I> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut values = self.0.clone();
         match values.next() {
@@ -206,7 +206,7 @@ struct EndOnPage {
     #[serde(skip_serializing_if = "Option::is_none")]
     http_status: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<Shown<ErrorCode>>,
+    error: Option<Displayed<ErrorCode>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     app_error: Option<String>,
 }
@@ -220,7 +220,7 @@ impl EndOnPage {
             grpc_status: rpc.grpc_status.as_deref().map(escape::terminal),
             grpc_message: rpc.grpc_message.as_deref().map(escape::terminal),
             http_status: rpc.http_status,
-            error: rpc.error.map(Shown),
+            error: rpc.error.map(Displayed),
             app_error: rpc
                 .app_error
                 .as_deref()
@@ -230,12 +230,12 @@ impl EndOnPage {
 }
 
 /// Values that many calls share, each of which stands there once.
-struct Table<T> {
+struct SharedValues<T> {
     values: Vec<T>,
     places: HashMap<T, usize>,
 }
 
-impl<T> Default for Table<T> {
+impl<T> Default for SharedValues<T> {
     fn default() -> Self {
         Self {
             values: Vec::new(),
@@ -244,7 +244,7 @@ impl<T> Default for Table<T> {
     }
 }
 
-impl<T: Clone + Eq + Hash> Table<T> {
+impl<T: Clone + Eq + Hash> SharedValues<T> {
     fn place(&mut self, value: T) -> usize {
         if let Some(place) = self.places.get(&value) {
             return *place;
@@ -256,7 +256,7 @@ impl<T: Clone + Eq + Hash> Table<T> {
     }
 }
 
-impl<T: Serialize> Serialize for Table<T> {
+impl<T: Serialize> Serialize for SharedValues<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.values.serialize(serializer)
     }

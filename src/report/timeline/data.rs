@@ -23,7 +23,7 @@ use crate::inspect::{
     CallId, Close, ConnectionRecord, ControlFrame, ControlFrameKind, GoAway, Verdict, VerdictCounts,
 };
 use crate::report::escape;
-use crate::report::json::{BothSides, Each, Hex, SettingsJson, Shown, settings, transport};
+use crate::report::json::{BothSides, Displayed, Each, Hex, SettingsJson, settings, transport};
 use crate::report::redact::SecretDisplay;
 
 /// How many verdicts there are: a count for each.
@@ -187,7 +187,7 @@ struct GoAwayOnPage {
     announcement: bool,
     #[serde(rename = "final")]
     is_final: bool,
-    error: Shown<ErrorCode>,
+    error: Displayed<ErrorCode>,
     debug: String,
     beyond: u64,
 }
@@ -212,7 +212,7 @@ impl GoAwayOnPage {
             last: goaway.last_stream_id.0,
             announcement: goaway.is_announcement(),
             is_final: record.final_goaway() == Some(goaway),
-            error: Shown(goaway.error),
+            error: Displayed(goaway.error),
             debug: escape::terminal(&goaway.debug_data),
             beyond: goaway.streams_beyond,
         }

@@ -7,7 +7,7 @@ use colored::Colorize as _;
 
 use super::events::{Beat, What};
 use super::labels;
-use super::text::Text;
+use super::text::TimelineText;
 use crate::capture::TimeDelta;
 use crate::decode::Direction;
 use crate::decode::tcp::Ending;
@@ -19,7 +19,7 @@ use crate::units::{count, counted, duration, moment_in_millis, spread};
 
 /// Tells one chapter: gathers what can be summed up until something happens that divides it.
 pub(super) struct Teller<'a> {
-    style: &'a Text,
+    style: &'a TimelineText,
     several_files: bool,
     merged: bool,
     out: String,
@@ -46,7 +46,7 @@ struct Group<'a> {
 }
 
 impl<'a> Teller<'a> {
-    pub(super) fn new(style: &'a Text, report: &Report, merged: bool) -> Self {
+    pub(super) fn new(style: &'a TimelineText, report: &Report, merged: bool) -> Self {
         Self {
             style,
             several_files: Files::of(&report.files) == Files::Several,

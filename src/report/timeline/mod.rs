@@ -20,5 +20,5 @@ mod text;
 
 pub use html::Html;
 pub use mermaid::Mermaid;
-pub use text::Text;
+pub use text::TimelineText;
 pub use window::{Around, Spans};

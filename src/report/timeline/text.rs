@@ -26,7 +26,7 @@ const MAX_UNEVENTFUL: usize = 10;
 
 /// How to print it.
 #[derive(Clone, Debug)]
-pub struct Text {
+pub struct TimelineText {
     /// How many victims of a kind are named.
     pub limit: usize,
     /// Whether secrets are shown.
@@ -37,7 +37,7 @@ pub struct Text {
     pub spans: Option<Spans>,
 }
 
-impl Text {
+impl TimelineText {
     /// The story.
     #[must_use]
     pub fn render(&self, report: &Report) -> String {
@@ -90,7 +90,7 @@ impl Text {
     }
 }
 
-impl ReportFormat for Text {
+impl ReportFormat for TimelineText {
     fn write(&self, report: &Report, out: &mut dyn Write) -> io::Result<()> {
         out.write_all(self.render(report).as_bytes())
     }

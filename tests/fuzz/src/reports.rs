@@ -8,7 +8,7 @@ use h2sniff::inspect::Interest;
 use h2sniff::inspect::report::LiveStatus;
 use h2sniff::pipeline::{Options, Pipeline};
 use h2sniff::report::json::Json;
-use h2sniff::report::live::{LiveFormat, prometheus};
+use h2sniff::report::live::{EventFormat, prometheus};
 use h2sniff::report::markdown::Markdown;
 use h2sniff::report::text::Text;
 use h2sniff::report::{Report, ReportFormat, SecretDisplay, timeline};
@@ -66,7 +66,7 @@ fn words(report: &Report) -> [(&'static str, String); 5] {
         limit: LIMIT,
         secrets,
     };
-    let timeline = |merged| timeline::Text {
+    let timeline = |merged| timeline::TimelineText {
         limit: LIMIT,
         secrets,
         merged,
@@ -122,7 +122,7 @@ fn tags(report: &Report) -> usize {
 }
 
 /// Writes something in both formats of `live`.
-fn assert_lines(what: &str, write: impl Fn(&dyn LiveFormat, &mut dyn Write) -> io::Result<()>) {
+fn assert_lines(what: &str, write: impl Fn(&dyn EventFormat, &mut dyn Write) -> io::Result<()>) {
     let mut text = Vec::new();
     write(&TEXT, &mut text).expect("memory takes all");
     assert_harmless(what, &String::from_utf8(text).expect("text is UTF-8"));
