@@ -4,8 +4,8 @@
 //! debug data says it, or whose timing fits no other. What never happens here: a cause from a single
 //! connection's timing; any single figure is a coincidence.
 
+use super::super::confidence::Confidence;
 use super::super::connection::record::{ConnectionRecord, Finished};
-use super::super::diagnosis::Confidence;
 use crate::decode::http2::ErrorCode;
 
 /// How far an age may be from its setting, as a share of it (gRFC A9).
