@@ -1,7 +1,7 @@
 //! Understanding to words and pictures.
 //!
 //! In: a [`Report`] of plain data, or frames as they pass. Out: text for a terminal, Markdown, JSON,
-//! and what else there is to read. What never happens here: a decision; what is not in the data is not said.
+//! and other formats. Nothing is decided here: what the data does not hold is not printed.
 
 mod display_width;
 pub mod explain;

@@ -8,9 +8,9 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
-use super::clock::Clock;
+use super::clock::CaptureClock;
 use super::labels;
-use super::sample::thin;
+use super::sample::sample;
 use super::window::Spans;
 use crate::capture::Stamp;
 use crate::decode::Direction;
@@ -23,9 +23,9 @@ use crate::report::{escape, json};
 
 /// Everything the page shows.
 pub(super) fn page(report: &Report, spans: Option<&Spans>, secrets: Secrets) -> Value {
-    let clock = Clock::of(report);
+    let clock = CaptureClock::of(report);
     let analysis = &report.analysis;
-    let drawn = thin(&analysis.rpcs);
+    let drawn = sample(&analysis.rpcs);
     let mut columns = Columns::new(clock, secrets);
     for rpc in &drawn.calls {
         columns.push(rpc);
@@ -53,7 +53,7 @@ pub(super) fn page(report: &Report, spans: Option<&Spans>, secrets: Secrets) -> 
 
 /// The calls, a list for each thing known of them; what many calls share is listed once.
 struct Columns {
-    clock: Clock,
+    clock: CaptureClock,
     secrets: Secrets,
     texts: Interned,
     fates: Interned,
@@ -66,7 +66,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn new(clock: Clock, secrets: Secrets) -> Self {
+    fn new(clock: CaptureClock, secrets: Secrets) -> Self {
         Self {
             clock,
             secrets,
@@ -221,7 +221,7 @@ fn retry(place: usize, link: &Link) -> Value {
     json!([place, link.call.connection, link.call.stream, by])
 }
 
-fn connection(record: &ConnectionRecord, clock: Clock) -> Value {
+fn connection(record: &ConnectionRecord, clock: CaptureClock) -> Value {
     let seen = |stamp: Stamp| seen(stamp, clock);
     let text = |bytes: &[u8]| escape::terminal(bytes);
     let close = record.close.map(|close| {
@@ -259,7 +259,7 @@ fn connection(record: &ConnectionRecord, clock: Clock) -> Value {
     })
 }
 
-fn go_away(record: &ConnectionRecord, goaway: &GoAway, clock: Clock) -> Value {
+fn go_away(record: &ConnectionRecord, goaway: &GoAway, clock: CaptureClock) -> Value {
     let at = clock.micros(goaway.stamp.time);
     // The handshake tells how far the capture was from either end, so when it left and arrived.
     let share = |nanos: Option<i64>| nanos.map(|nanos| nanos / 1_000);
@@ -293,7 +293,7 @@ fn go_away(record: &ConnectionRecord, goaway: &GoAway, clock: Clock) -> Value {
 }
 
 /// Microseconds, packet, and whether the server sent it; then which it was, and a ping's payload.
-fn passing(passage: &Passage, clock: Clock) -> Value {
+fn passing(passage: &Passage, clock: CaptureClock) -> Value {
     let (kind, payload) = match passage.passing {
         Passing::Settings => ("settings", None),
         Passing::SettingsAck => ("settings ack", None),
@@ -306,7 +306,7 @@ fn passing(passage: &Passage, clock: Clock) -> Value {
     json!([micros, passage.stamp.packet, server, kind, payload])
 }
 
-fn finding(finding: &Finding, clock: Clock) -> Value {
+fn finding(finding: &Finding, clock: CaptureClock) -> Value {
     let plain = |text: &str| escape::terminal(text.as_bytes());
     let evidence = |proof: &Evidence| json!({ "seen": proof.stamp.map(|stamp| seen(stamp, clock)), "text": plain(&proof.text) });
     let call = |call: &CallId| json!([call.connection, call.stream]);
@@ -325,7 +325,7 @@ fn finding(finding: &Finding, clock: Clock) -> Value {
 }
 
 /// Where and when: microseconds, packet, file.
-fn seen(stamp: Stamp, clock: Clock) -> Value {
+fn seen(stamp: Stamp, clock: CaptureClock) -> Value {
     json!([clock.micros(stamp.time), stamp.packet, stamp.file])
 }
 

@@ -4,7 +4,7 @@
 //! What never happens here: a character from the wire that the diagram's language would take for its
 //! own; those are written as entity codes.
 
-use super::events::{self, Beat, What};
+use super::events::{self, EventKind, TimelineEvent};
 use super::labels;
 use super::window::{Around, Spans};
 use crate::decode::Direction;
@@ -38,7 +38,7 @@ pub fn mermaid(
         Some(_) => None,
     };
     let beats = events::beats(report);
-    let within = |beat: &Beat<'_>| {
+    let within = |beat: &TimelineEvent<'_>| {
         spans.is_none_or(|spans| {
             spans
                 .iter()
@@ -121,11 +121,11 @@ impl<'a> Diagram<'a> {
         self.out.push_str(&format!("    {line}\n"));
     }
 
-    fn tell(&mut self, beat: &'a Beat<'a>) {
+    fn tell(&mut self, beat: &'a TimelineEvent<'a>) {
         let time = moment_in_millis(beat.elapsed);
         match beat.what {
-            What::Ok => self.quiet += 1,
-            What::Opened => {
+            EventKind::Ok => self.quiet += 1,
+            EventKind::Opened => {
                 let number = beat.record.number;
                 let how = if beat.record.opened.is_some() {
                     "opened"
@@ -134,7 +134,7 @@ impl<'a> Diagram<'a> {
                 };
                 self.write(&format!("Note over C,S: {time} conn {number} {how}"));
             }
-            What::Began(rpc) if self.is_about(rpc) => {
+            EventKind::Began(rpc) if self.is_about(rpc) => {
                 if self.named == MAX_VICTIMS {
                     self.unnamed += 1;
                     return;
@@ -145,8 +145,8 @@ impl<'a> Diagram<'a> {
                 let text = label(&format!("{time} HEADERS {} {method}", rpc.id.stream));
                 self.write(&format!("C->>S: {text}"));
             }
-            What::Ended(rpc) if self.is_about(rpc) => self.ended.push(rpc),
-            What::GoAway(goaway) => {
+            EventKind::Ended(rpc) if self.is_about(rpc) => self.ended.push(rpc),
+            EventKind::GoAway(goaway) => {
                 self.sum_up();
                 let (from, to) = ends(goaway.from);
                 let text = label(&format!("{time} GOAWAY {}", labels::goaway(goaway)));
@@ -156,11 +156,11 @@ impl<'a> Diagram<'a> {
                     self.write(&format!("Note over C,S: {beyond} beyond it"));
                 }
             }
-            What::Acknowledged(goaway) => {
+            EventKind::Acknowledged(goaway) => {
                 let (from, _) = ends(goaway.from.reverse());
                 self.write(&format!("Note over {from}: {time} acknowledges the GOAWAY"));
             }
-            What::Closed(close) => {
+            EventKind::Closed(close) => {
                 self.sum_up();
                 let how = if close.ending == Ending::Rst {
                     "RST"
@@ -170,7 +170,11 @@ impl<'a> Diagram<'a> {
                 let (from, to) = ends(close.by);
                 self.write(&format!("{from}-x{to}: {time} {how}"));
             }
-            What::Began(_) | What::Ended(_) | What::Unknown | What::Ping | What::Settings(_) => {}
+            EventKind::Began(_)
+            | EventKind::Ended(_)
+            | EventKind::Unknown
+            | EventKind::Ping
+            | EventKind::Settings(_) => {}
         }
     }
 

@@ -1,7 +1,7 @@
 //! `timeline`: what happened when, for a postmortem.
 //!
-//! In: a [`Report`](super::Report) with all calls. Out: a page for a browser, the story in lines, or
-//! a diagram of one finding. What never happens here: a judgement; a call is drawn as it was judged.
+//! In: a [`Report`](super::Report) with all calls. Out: a page for a browser, lines of text, or a
+//! diagram of one finding.
 
 mod events;
 mod labels;
