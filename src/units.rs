@@ -47,7 +47,7 @@ pub(crate) fn duration(span: TimeDelta) -> String {
     let size = span.as_nanos().unsigned_abs();
     let text = match size {
         0 => "0 s".to_owned(),
-        ..999_500 => three_figures(size, MICROSECOND, "µs"),
+        1..999_500 => three_figures(size, MICROSECOND, "µs"),
         999_500..999_500_000 => three_figures(size, MILLISECOND, "ms"),
         999_500_000..99_950_000_000 => three_figures(size, SECOND, "s"),
         99_950_000_000..3_599_500_000_000 => format!("{} s", count(rounded(size, SECOND))),

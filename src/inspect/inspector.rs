@@ -13,7 +13,7 @@ use rustc_hash::FxHashMap;
 
 use super::connection::record::{ConnectionRecord, Finished, VerdictCounts};
 use super::connection::{Connection, Load};
-use super::diagnosis::{self, Case, Finding};
+use super::diagnosis::{self, Finding, ServerView};
 use super::live::methods::Methods;
 use super::live::{News, Unlisted, Watch};
 use super::options::Interest;
@@ -310,7 +310,7 @@ fn understand(
     let cases: Vec<_> = known
         .iter()
         .zip(servers.into_values())
-        .map(|(server, connections)| Case::new(server, connections, last_moment))
+        .map(|(server, connections)| ServerView::new(server, connections, last_moment))
         .collect();
     let findings = diagnosis::diagnose(&cases);
     drop(cases);

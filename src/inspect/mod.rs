@@ -3,6 +3,7 @@
 //! In: [`Event`](crate::decode::Event)s, each with the number of its connection. Out: an [`Analysis`]
 //! of plain data. What never happens here: a word fit to print, or a byte from the wire unread.
 
+mod confidence;
 mod inspector;
 mod live;
 mod options;

@@ -1,7 +1,7 @@
 //! `abrupt-close`: a connection that ended under its calls without any GOAWAY.
 
-use super::server_view::{self, Case, Hits, Proof};
-use super::{Check, Confidence, Finding, Rule, Severity, keepalive_timeout};
+use super::server_view::{self, Affected, EvidenceList, ServerView};
+use super::{Check, Confidence, Finding, Rule, keepalive_timeout};
 use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::Direction;
 use crate::decode::tcp::Ending;
@@ -23,8 +23,8 @@ pub(super) const RULE: Rule = Rule {
     check: Check::Server(check),
 };
 
-fn check(case: &Case<'_>) -> Option<Finding> {
-    let hits = case.hit(|record, rpc| {
+fn check(view: &ServerView<'_>) -> Option<Finding> {
+    let hits = view.affected(|record, rpc| {
         // A side that no longer heard the other is another story, told elsewhere.
         rpc.verdict == Verdict::CutByClose
             && record.goaways.is_empty()
@@ -35,8 +35,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let complete = hits.iter().all(|(record, _)| record.missing.losses == 0);
     Some(Finding {
-        rule: RULE.name,
-        severity: Severity::Error,
         confidence: if complete {
             Confidence::Certain
         } else {
@@ -45,20 +43,18 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         title: format!(
             "{} to {} ended without GOAWAY, with {} in flight",
             counted(hits.len(), "connection"),
-            case.server,
+            view.server,
             counted(server_view::count(&hits), "RPC"),
         ),
-        connections: server_view::numbers(&hits),
-        rpcs: server_view::calls(&hits),
         evidence: evidence(&hits),
-        ruled_out: Vec::new(),
         explanation: explanation(&hits),
-        advice: advice(case, &hits),
+        advice: advice(view, &hits),
+        ..server_view::finding(RULE.name, &hits)
     })
 }
 
-fn evidence(hits: &Hits<'_>) -> Vec<super::Evidence> {
-    let mut proof = Proof::default();
+fn evidence(hits: &Affected<'_>) -> Vec<super::Evidence> {
+    let mut proof = EvidenceList::default();
     for (record, rpcs) in hits {
         let Some(close) = record.close else { continue };
         let text = format!(
@@ -80,12 +76,12 @@ const fn how(close: Close) -> &'static str {
     }
 }
 
-fn closed_by(hits: &Hits<'_>, by: Direction) -> usize {
+fn closed_by(hits: &Affected<'_>, by: Direction) -> usize {
     let closed = |record: &ConnectionRecord| record.close.is_some_and(|close| close.by == by);
     hits.iter().filter(|(record, _)| closed(record)).count()
 }
 
-fn explanation(hits: &Hits<'_>) -> String {
+fn explanation(hits: &Affected<'_>) -> String {
     let by_server = closed_by(hits, Direction::ServerToClient);
     let by_client = closed_by(hits, Direction::ClientToServer);
     let mut text = match (by_server, by_client) {
@@ -114,7 +110,7 @@ fn explanation(hits: &Hits<'_>) -> String {
 }
 
 /// How many connections the server's end closed at the same moment, if several.
-fn at_once(hits: &Hits<'_>) -> Option<usize> {
+fn at_once(hits: &Affected<'_>) -> Option<usize> {
     let closes = hits.iter().filter_map(|(record, _)| record.close);
     let by_server = closes.filter(|close| close.by == Direction::ServerToClient);
     let moments: Vec<_> = by_server.map(|close| close.stamp.time).collect();
@@ -127,7 +123,7 @@ fn at_once(hits: &Hits<'_>) -> Option<usize> {
     most.filter(|count| *count > 1)
 }
 
-fn advice(case: &Case<'_>, hits: &Hits<'_>) -> Vec<String> {
+fn advice(view: &ServerView<'_>, hits: &Affected<'_>) -> Vec<String> {
     let mut advice = Vec::new();
     let by_server = |ending| {
         hits.iter().any(|(record, _)| {
@@ -137,7 +133,7 @@ fn advice(case: &Case<'_>, hits: &Hits<'_>) -> Vec<String> {
             })
         })
     };
-    let graceful = match case.inferred.server_stack() {
+    let graceful = match view.inferred.server_stack() {
         ServerStack::GrpcGo => "GracefulStop instead of Stop, with a timeout",
         ServerStack::GrpcJava => "shutdown and awaitTermination instead of shutdownNow",
         ServerStack::GrpcJs => "tryShutdown instead of forceShutdown",

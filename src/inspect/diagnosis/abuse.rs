@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::server_view::{Case, Proof};
+use super::server_view::{EvidenceList, ServerView};
 use super::{Confidence, Finding, Severity};
 use crate::decode::Direction;
 use crate::inspect::{Burst, ConnectionRecord, FloodKind};
@@ -21,19 +21,19 @@ pub(super) struct Pattern {
 
 /// The finding of a pattern, where `counts` agrees to each of its bursts.
 pub(super) fn find(
-    case: &Case<'_>,
+    view: &ServerView<'_>,
     pattern: &Pattern,
     counts: impl Fn(&ConnectionRecord, &Burst) -> bool,
 ) -> Option<Finding> {
     let mut hits: Vec<(&ConnectionRecord, Burst)> = Vec::new();
-    for connection in case.connections() {
+    for connection in view.connections() {
         let record = &connection.record;
         let bursts = record.traffic.bursts.iter();
         let bursts = bursts.filter(|burst| burst.kind == pattern.abuse && counts(record, burst));
         hits.extend(bursts.map(|burst| (record, *burst)));
     }
     let (record, worst) = hits.iter().max_by_key(|(_, burst)| burst.most)?;
-    let mut proof = Proof::default();
+    let mut proof = EvidenceList::default();
     for (record, burst) in &hits {
         let text = format!(
             "conn {}: the first of {} {} of the {}; {} in all",
@@ -48,14 +48,13 @@ pub(super) fn find(
     let mut connections: Vec<_> = hits.iter().map(|(record, _)| record.number).collect();
     connections.dedup();
     Some(Finding {
-        rule: pattern.rule,
         severity: Severity::Warning,
         confidence: Confidence::Likely,
         title: format!(
             "{} sent {} up to {} {} on {}",
             sender(record, worst),
             match worst.by {
-                Direction::ClientToServer => case.server.to_string(),
+                Direction::ClientToServer => view.server.to_string(),
                 Direction::ServerToClient => "its clients".to_owned(),
             },
             count(worst.most),
@@ -63,15 +62,14 @@ pub(super) fn find(
             counted(connections.len(), "connection"),
         ),
         connections,
-        rpcs: Vec::new(),
         evidence: proof.into_vec(),
         explanation: format!(
             "{} Honest peers stay below {}. An attack does this, and so does a broken library.",
             pattern.explanation,
             count(pattern.abuse.threshold()),
         ),
-        ruled_out: Vec::new(),
         advice: vec![pattern.advice.into()],
+        ..Finding::of_rule(pattern.rule)
     })
 }
 

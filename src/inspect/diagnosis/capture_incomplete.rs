@@ -1,7 +1,7 @@
 //! `capture-incomplete`: what the capture lacks, and which verdicts that weakens.
 
-use super::server_view::{Case, Proof};
-use super::{Check, Confidence, Finding, Rule, Severity};
+use super::server_view::{EvidenceList, ServerView};
+use super::{Check, Finding, Rule, Severity};
 use crate::capture::Stamp;
 use crate::inspect::{ConnectionRecord, GapCount, Verdict};
 use crate::units::{counted, was};
@@ -21,34 +21,31 @@ pub(super) const RULE: Rule = Rule {
     check: Check::Server(check),
 };
 
-fn check(case: &Case<'_>) -> Option<Finding> {
-    let records = case.connections().map(|connection| &connection.record);
+fn check(view: &ServerView<'_>) -> Option<Finding> {
+    let records = view.connections().map(|connection| &connection.record);
     let incomplete: Vec<_> = records.filter(|record| is_incomplete(record)).collect();
     if incomplete.is_empty() {
         return None;
     }
-    let mut proof = Proof::default();
+    let mut proof = EvidenceList::default();
     let mut costs = Costs::default();
     for record in &incomplete {
         costs.add(record);
         cite(&mut proof, record);
     }
     Some(Finding {
-        rule: RULE.name,
         severity: Severity::Warning,
-        confidence: Confidence::Certain,
         title: format!(
             "the capture of {} to {} is not complete: {}",
             counted(incomplete.len(), "connection"),
-            case.server,
+            view.server,
             costs.summary(),
         ),
         connections: incomplete.iter().map(|record| record.number).collect(),
-        rpcs: Vec::new(),
         evidence: proof.into_vec(),
-        ruled_out: Vec::new(),
         explanation: costs.explanation(),
         advice: costs.advice(),
+        ..Finding::of_rule(RULE.name)
     })
 }
 
@@ -66,7 +63,7 @@ const fn was_given_up(record: &ConnectionRecord) -> bool {
 
 /// Says of a connection what it lacks, each with its packet, and with the last of it what all that
 /// costs.
-fn cite(proof: &mut Proof, record: &ConnectionRecord) {
+fn cite(proof: &mut EvidenceList, record: &ConnectionRecord) {
     let missing = &record.missing;
     let mut lacks: Vec<(Option<Stamp>, String)> = Vec::new();
     if begins_late(record) {

@@ -1,6 +1,6 @@
 //! `concurrency-limit`: the client sat at the peer's MAX_CONCURRENT_STREAMS.
 
-use super::server_view::{Case, Proof};
+use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::inspect::{AtLimit, ConnectionRecord, Verdict};
 use crate::units::{count, counted, duration};
@@ -23,8 +23,8 @@ pub(super) const RULE: Rule = Rule {
     check: Check::Server(check),
 };
 
-fn check(case: &Case<'_>) -> Option<Finding> {
-    let records = case.connections().map(|connection| &connection.record);
+fn check(view: &ServerView<'_>) -> Option<Finding> {
+    let records = view.connections().map(|connection| &connection.record);
     let hits: Vec<_> = records
         .filter_map(|record| {
             let at_limit = record.traffic.at_limit?;
@@ -33,12 +33,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .collect();
     let (_, longest) = hits.iter().max_by_key(|(_, at_limit)| at_limit.longest)?;
     let refills: u64 = hits.iter().map(|(_, at_limit)| at_limit.refills).sum();
-    let mut proof = Proof::default();
+    let mut proof = EvidenceList::default();
     for (record, at_limit) in &hits {
         cite(&mut proof, record, at_limit);
     }
     Some(Finding {
-        rule: RULE.name,
         severity: Severity::Warning,
         confidence: if refills >= MIN_REFILLS {
             Confidence::Likely
@@ -49,14 +48,12 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             "{} sat at the limit of {} concurrent streams of {}, up to {} at a time",
             counted(hits.len(), "connection"),
             longest.limit,
-            case.server,
+            view.server,
             duration(longest.longest),
         ),
         connections: hits.iter().map(|(record, _)| record.number).collect(),
-        rpcs: Vec::new(),
         evidence: proof.into_vec(),
         explanation: explanation(&hits, refills),
-        ruled_out: Vec::new(),
         advice: vec![
             "Server: raise MAX_CONCURRENT_STREAMS (grpc-go: MaxConcurrentStreams; grpc-java: \
              maxConcurrentCallsPerConnection; nginx: http2_max_concurrent_streams), or make its \
@@ -66,10 +63,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
              fail early rather than wait"
                 .into(),
         ],
+        ..Finding::of_rule(RULE.name)
     })
 }
 
-fn cite(proof: &mut Proof, record: &ConnectionRecord, at_limit: &AtLimit) {
+fn cite(proof: &mut EvidenceList, record: &ConnectionRecord, at_limit: &AtLimit) {
     let (number, limit) = (record.number, at_limit.limit);
     let text = format!("conn {number}: these HEADERS take the last of {limit} slots");
     proof.cite(Some(at_limit.longest_since), text);

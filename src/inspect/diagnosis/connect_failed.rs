@@ -1,7 +1,7 @@
 //! `connect-failed`: connects to a server of HTTP/2 that came to nothing.
 
-use super::server_view::{Case, Proof};
-use super::{Check, Confidence, Finding, Rule, Severity};
+use super::server_view::{EvidenceList, ServerView};
+use super::{Check, Finding, Rule};
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::tcp::Ending;
 use crate::decode::{Direction, Transport};
@@ -35,10 +35,10 @@ enum Failure {
     Unanswered,
 }
 
-fn check(case: &Case<'_>) -> Option<Finding> {
-    let records = case.connections().map(|finished| &finished.record);
+fn check(view: &ServerView<'_>) -> Option<Finding> {
+    let records = view.connections().map(|finished| &finished.record);
     let hits: Vec<_> = records
-        .filter_map(|record| Some((record, failure(record, case.capture_end)?)))
+        .filter_map(|record| Some((record, failure(record, view.capture_end)?)))
         .collect();
     if hits.is_empty() {
         return None;
@@ -64,20 +64,16 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         _ => "were ",
     };
     Some(Finding {
-        rule: RULE.name,
-        severity: Severity::Error,
-        confidence: Confidence::Certain,
         title: format!(
             "{} to {} {verb}{what}",
             counted(hits.len(), "connect"),
-            case.server
+            view.server
         ),
         connections: hits.iter().map(|(record, _)| record.number).collect(),
-        rpcs: Vec::new(),
         evidence: evidence(&hits),
-        explanation: explanation(case, &hits, refused),
+        explanation: explanation(view, &hits, refused),
         advice: advice(refused, hits.len() - refused),
-        ruled_out: Vec::new(),
+        ..Finding::of_rule(RULE.name)
     })
 }
 
@@ -97,7 +93,7 @@ fn failure(record: &ConnectionRecord, capture_end: Option<Timestamp>) -> Option<
 }
 
 fn evidence(hits: &[(&ConnectionRecord, Failure)]) -> Vec<super::Evidence> {
-    let mut proof = Proof::default();
+    let mut proof = EvidenceList::default();
     for (record, failure) in hits {
         let number = record.number;
         match failure {
@@ -118,7 +114,11 @@ fn evidence(hits: &[(&ConnectionRecord, Failure)]) -> Vec<super::Evidence> {
     proof.into_vec()
 }
 
-fn explanation(case: &Case<'_>, hits: &[(&ConnectionRecord, Failure)], refused: usize) -> String {
+fn explanation(
+    view: &ServerView<'_>,
+    hits: &[(&ConnectionRecord, Failure)],
+    refused: usize,
+) -> String {
     let mut text = String::new();
     if refused > 0 {
         text.push_str(
@@ -139,14 +139,14 @@ fn explanation(case: &Case<'_>, hits: &[(&ConnectionRecord, Failure)], refused: 
                 duration(last.time - first.time),
             ));
         }
-        if let Some((number, close)) = closed_before(case, first) {
+        if let Some((number, close)) = closed_before(view, first) {
             let after = duration(first.time - close.time);
             text.push_str(&format!(
                 "The first came {after} after the server's end had closed conn {number}: the server \
                  had stopped. ",
             ));
         }
-        if let Some(next) = accepted_after(case, last) {
+        if let Some(next) = accepted_after(view, last) {
             let after = duration(next.time - first.time);
             text.push_str(&format!(
                 "A connect {after} after the first was accepted again. "
@@ -161,8 +161,8 @@ fn explanation(case: &Case<'_>, hits: &[(&ConnectionRecord, Failure)], refused: 
 }
 
 /// The connection that the server's end closed last before a moment.
-fn closed_before(case: &Case<'_>, moment: Stamp) -> Option<(u32, Stamp)> {
-    let records = case.connections().map(|finished| &finished.record);
+fn closed_before(view: &ServerView<'_>, moment: Stamp) -> Option<(u32, Stamp)> {
+    let records = view.connections().map(|finished| &finished.record);
     let closes = records.filter_map(|record| {
         let close = record.close?;
         let ended = record.transport != Transport::None && close.by == Direction::ServerToClient;
@@ -176,8 +176,8 @@ fn closed_before(case: &Case<'_>, moment: Stamp) -> Option<(u32, Stamp)> {
 }
 
 /// The first connect after a moment that was not in vain.
-fn accepted_after(case: &Case<'_>, moment: Stamp) -> Option<Stamp> {
-    let records = case.connections().map(|finished| &finished.record);
+fn accepted_after(view: &ServerView<'_>, moment: Stamp) -> Option<Stamp> {
+    let records = view.connections().map(|finished| &finished.record);
     let accepted = records.filter(|record| record.transport != Transport::None);
     let opened = accepted.filter_map(|record| record.opened);
     opened.filter(|opened| *opened > moment).min()

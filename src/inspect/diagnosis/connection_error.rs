@@ -1,7 +1,7 @@
 //! `connection-error`: a connection that one side declared broken, or whose bytes are no HTTP/2.
 
-use super::server_view::{Case, Proof};
-use super::{Check, Confidence, Finding, Rule, Severity, too_many_pings};
+use super::server_view::{EvidenceList, ServerView};
+use super::{Check, Confidence, Finding, Rule, too_many_pings};
 use crate::capture::Stamp;
 use crate::decode::Direction;
 use crate::decode::http2::ErrorCode;
@@ -24,8 +24,8 @@ enum Error<'a> {
     Nonsense(Direction, Stamp),
 }
 
-fn check(case: &Case<'_>) -> Option<Finding> {
-    let hits: Vec<_> = case
+fn check(view: &ServerView<'_>) -> Option<Finding> {
+    let hits: Vec<_> = view
         .connections()
         .filter_map(|finished| Some((finished, error(&finished.record)?)))
         .collect();
@@ -44,8 +44,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .map(|rpc| rpc.id)
         .collect();
     Some(Finding {
-        rule: RULE.name,
-        severity: Severity::Error,
         confidence: if declared {
             Confidence::Certain
         } else {
@@ -54,7 +52,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         title: format!(
             "{} to {} broken: {}",
             counted(hits.len(), "connection"),
-            case.server,
+            view.server,
             kinds.join(", "),
         ),
         connections: hits
@@ -65,7 +63,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         explanation: explanation(&hits, rpcs.len()),
         rpcs,
         advice: advice(&hits),
-        ruled_out: Vec::new(),
+        ..Finding::of_rule(RULE.name)
     })
 }
 
@@ -102,7 +100,7 @@ fn kind(error: Error<'_>) -> String {
 }
 
 fn evidence(hits: &[(&Finished, Error<'_>)]) -> Vec<super::Evidence> {
-    let mut proof = Proof::default();
+    let mut proof = EvidenceList::default();
     for (finished, error) in hits {
         let number = finished.record.number;
         let (stamp, last) = match error {

@@ -1,7 +1,7 @@
 //! `deadline-exceeded`: calls whose time ran out, and where it went.
 
-use super::server_view::{self, Case, Hits, Proof};
-use super::{Check, Confidence, Finding, Rule, Severity};
+use super::server_view::{self, Affected, EvidenceList, ServerView};
+use super::{Check, Confidence, Finding, Rule};
 use crate::capture::TimeDelta;
 use crate::inspect::{ConnectionRecord, Processed, Rpc, Verdict};
 use crate::units::{count, counted, duration, exact_duration, spread};
@@ -30,16 +30,14 @@ enum Spent {
     Delivery,
 }
 
-fn check(case: &Case<'_>) -> Option<Finding> {
-    let hits = case.hit(|_, rpc| rpc.verdict == Verdict::DeadlineExceeded);
+fn check(view: &ServerView<'_>) -> Option<Finding> {
+    let hits = view.affected(|_, rpc| rpc.verdict == Verdict::DeadlineExceeded);
     if hits.is_empty() {
         return None;
     }
     let given_up = calls(&hits).filter(|(_, rpc)| rpc.error.is_some()).count();
     let total = server_view::count(&hits);
     Some(Finding {
-        rule: RULE.name,
-        severity: Severity::Error,
         confidence: if given_up == total {
             Confidence::Certain
         } else {
@@ -48,7 +46,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         title: format!(
             "{} to {} ran out of time: {}",
             counted(total, "RPC"),
-            case.server,
+            view.server,
             match (given_up, total - given_up) {
                 (_, 0) => "given up by the client at the deadline".to_owned(),
                 (0, _) => "the deadline passed without an answer".to_owned(),
@@ -59,16 +57,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
                 ),
             },
         ),
-        connections: server_view::numbers(&hits),
-        rpcs: server_view::calls(&hits),
         evidence: evidence(&hits),
         explanation: explanation(&hits),
         advice: advice(&hits),
-        ruled_out: Vec::new(),
+        ..server_view::finding(RULE.name, &hits)
     })
 }
 
-fn calls<'a>(hits: &Hits<'a>) -> impl Iterator<Item = (&'a ConnectionRecord, &'a Rpc)> {
+fn calls<'a>(hits: &Affected<'a>) -> impl Iterator<Item = (&'a ConnectionRecord, &'a Rpc)> {
     hits.iter()
         .flat_map(|(record, rpcs)| rpcs.iter().map(|rpc| (*record, *rpc)))
 }
@@ -92,8 +88,8 @@ fn spent(record: &ConnectionRecord, rpc: &Rpc) -> Spent {
     }
 }
 
-fn evidence(hits: &Hits<'_>) -> Vec<super::Evidence> {
-    let mut proof = Proof::default();
+fn evidence(hits: &Affected<'_>) -> Vec<super::Evidence> {
+    let mut proof = EvidenceList::default();
     for (record, rpc) in calls(hits) {
         let (number, stream) = (record.number, rpc.id.stream);
         let timeout = rpc
@@ -113,13 +109,13 @@ fn evidence(hits: &Hits<'_>) -> Vec<super::Evidence> {
     proof.into_vec()
 }
 
-fn spent_so(hits: &Hits<'_>, of: Spent) -> usize {
+fn spent_so(hits: &Affected<'_>, of: Spent) -> usize {
     calls(hits)
         .filter(|(record, rpc)| spent(record, rpc) == of)
         .count()
 }
 
-fn explanation(hits: &Hits<'_>) -> String {
+fn explanation(hits: &Affected<'_>) -> String {
     let timeouts = calls(hits)
         .filter_map(|(_, rpc)| rpc.timeout)
         .map(TimeDelta::from);
@@ -157,7 +153,7 @@ fn explanation(hits: &Hits<'_>) -> String {
     text
 }
 
-fn advice(hits: &Hits<'_>) -> Vec<String> {
+fn advice(hits: &Affected<'_>) -> Vec<String> {
     let advice = [
         (
             Spent::Silence,

@@ -2,6 +2,7 @@
 
 use crate::capture::Stamp;
 use crate::inspect::CallId;
+use crate::inspect::confidence::Confidence;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,29 +23,6 @@ impl Severity {
             Self::Error => "error",
             Self::Warning => "warning",
             Self::Info => "info",
-        }
-    }
-}
-
-/// How sure it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Confidence {
-    /// The wire proves it.
-    Certain,
-    /// Everything seen fits, and nothing else does.
-    Likely,
-    /// It fits, and something else may too.
-    Possible,
-}
-
-impl Confidence {
-    /// Its name in reports.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Certain => "certain",
-            Self::Likely => "likely",
-            Self::Possible => "possible",
         }
     }
 }
@@ -81,4 +59,22 @@ pub struct Finding {
     pub ruled_out: Vec<String>,
     /// What to do about it, most useful first.
     pub advice: Vec<String>,
+}
+
+impl Finding {
+    /// A finding that says no more yet than which rule speaks: certain, of an error, and of nobody.
+    pub(super) const fn of_rule(rule: &'static str) -> Self {
+        Self {
+            rule,
+            severity: Severity::Error,
+            confidence: Confidence::Certain,
+            title: String::new(),
+            connections: Vec::new(),
+            rpcs: Vec::new(),
+            evidence: Vec::new(),
+            explanation: String::new(),
+            ruled_out: Vec::new(),
+            advice: Vec::new(),
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! `flow-control-stall`: a sender had a full window and waited.
 
 use super::super::peer::client::Client;
-use super::server_view::{Case, Proof};
+use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::capture::TimeDelta;
 use crate::decode::Direction;
@@ -46,8 +46,8 @@ struct Hit<'a> {
     round_trip: i64,
 }
 
-fn check(case: &Case<'_>) -> Option<Finding> {
-    let records = case.connections().map(|connection| &connection.record);
+fn check(view: &ServerView<'_>) -> Option<Finding> {
+    let records = view.connections().map(|connection| &connection.record);
     let mut hits: Vec<_> = records
         .flat_map(|record| {
             let traffic = &record.traffic;
@@ -64,7 +64,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     connections.sort_unstable();
     connections.dedup();
     Some(Finding {
-        rule: RULE.name,
         severity: Severity::Warning,
         confidence: match worst.opened {
             Some(_) => Confidence::Certain,
@@ -76,14 +75,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             duration(TimeDelta::from_nanos(worst.nanos)),
             name(worst.window),
             counted(connections.len(), "connection"),
-            case.server,
+            view.server,
         ),
         connections,
         rpcs: calls(&hits),
         evidence: evidence(&hits),
         explanation: explanation(&hits),
-        ruled_out: Vec::new(),
         advice: advice(&hits),
+        ..Finding::of_rule(RULE.name)
     })
 }
 
@@ -155,7 +154,7 @@ fn calls(hits: &[Hit<'_>]) -> Vec<CallId> {
 }
 
 fn evidence(hits: &[Hit<'_>]) -> Vec<super::Evidence> {
-    let mut proof = Proof::default();
+    let mut proof = EvidenceList::default();
     for hit in hits {
         let number = hit.record.number;
         for stall in hit.notable() {

@@ -1,7 +1,7 @@
 //! `goaway-race`: calls opened beyond the last stream id (RFC 9113, section 6.8).
 
-use super::server_view::{self, Case, Hits, Proof};
-use super::{Check, Confidence, Finding, Rule};
+use super::server_view::{self, Affected, EvidenceList, ServerView};
+use super::{Check, Finding, Rule};
 use crate::inspect::{Outcome, Processed, Race, Verdict};
 use crate::units::{count, counted, was};
 
@@ -17,34 +17,30 @@ pub(super) const RULE: Rule = Rule {
     check: Check::Server(check),
 };
 
-fn check(case: &Case<'_>) -> Option<Finding> {
-    let hits = case.hit(|_, rpc| rpc.verdict == Verdict::BeyondLastStreamId);
+fn check(view: &ServerView<'_>) -> Option<Finding> {
+    let hits = view.affected(|_, rpc| rpc.verdict == Verdict::BeyondLastStreamId);
     if hits.is_empty() {
         return None;
     }
     let total = server_view::count(&hits);
     Some(Finding {
-        rule: RULE.name,
         severity: server_view::severity_unless_recovered(&hits),
-        confidence: Confidence::Certain,
         title: format!(
             "{} {} opened beyond the last stream id of server {}, and thrown away",
             counted(total, "RPC"),
             was(total),
-            case.server,
+            view.server,
         ),
-        connections: server_view::numbers(&hits),
-        rpcs: server_view::calls(&hits),
         evidence: evidence(&hits),
-        ruled_out: Vec::new(),
         explanation: explanation(&hits),
         advice: advice(&hits),
+        ..server_view::finding(RULE.name, &hits)
     })
 }
 
 /// One connection's whole proof first, then the GOAWAYs of the others.
-fn evidence(hits: &Hits<'_>) -> Vec<super::Evidence> {
-    let mut proof = Proof::default();
+fn evidence(hits: &Affected<'_>) -> Vec<super::Evidence> {
+    let mut proof = EvidenceList::default();
     for (index, (record, rpcs)) in hits.iter().enumerate() {
         let number = record.number;
         if let Some(goaway) = record.final_goaway() {
@@ -77,7 +73,7 @@ fn evidence(hits: &Hits<'_>) -> Vec<super::Evidence> {
     proof.into_vec()
 }
 
-fn explanation(hits: &Hits<'_>) -> String {
+fn explanation(hits: &Affected<'_>) -> String {
     let rpcs = || hits.iter().flat_map(|(_, rpcs)| rpcs.iter());
     let with = |race| rpcs().filter(|rpc| rpc.race == Some(race)).count();
     let total = rpcs().count();
@@ -130,7 +126,7 @@ fn explanation(hits: &Hits<'_>) -> String {
     text
 }
 
-fn advice(hits: &Hits<'_>) -> Vec<String> {
+fn advice(hits: &Affected<'_>) -> Vec<String> {
     let rpcs = || hits.iter().flat_map(|(_, rpcs)| rpcs.iter());
     let mut advice = Vec::new();
     let unprocessed = rpcs().filter(|rpc| rpc.processed == Processed::No).count();

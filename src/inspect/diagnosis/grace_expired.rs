@@ -1,7 +1,7 @@
 //! `grace-expired`: accepted calls cut by the close that followed a graceful GOAWAY.
 
-use super::server_view::{self, Case, Hits, Proof};
-use super::{Check, Confidence, Finding, Rule, Severity};
+use super::server_view::{self, Affected, EvidenceList, ServerView};
+use super::{Check, Finding, Rule};
 use crate::capture::{Stamp, TimeDelta};
 use crate::decode::Direction;
 use crate::decode::http2::ErrorCode;
@@ -20,8 +20,8 @@ pub(super) const RULE: Rule = Rule {
     check: Check::Server(check),
 };
 
-fn check(case: &Case<'_>) -> Option<Finding> {
-    let hits = case.hit(|record, rpc| {
+fn check(view: &ServerView<'_>) -> Option<Finding> {
+    let hits = view.affected(|record, rpc| {
         rpc.verdict == Verdict::CutByClose && closed_after_grace(record).is_some()
     });
     if hits.is_empty() {
@@ -29,21 +29,16 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let count = server_view::count(&hits);
     Some(Finding {
-        rule: RULE.name,
-        severity: Severity::Error,
-        confidence: Confidence::Certain,
         title: format!(
             "server {} closed {} on {} it had accepted",
-            case.server,
+            view.server,
             counted(hits.len(), "connection"),
             counted(count, "RPC"),
         ),
-        connections: server_view::numbers(&hits),
-        rpcs: server_view::calls(&hits),
         evidence: evidence(&hits),
-        ruled_out: Vec::new(),
         explanation: explanation(&hits),
-        advice: advice(case, &hits),
+        advice: advice(view, &hits),
+        ..server_view::finding(RULE.name, &hits)
     })
 }
 
@@ -59,8 +54,8 @@ fn closed_after_grace(record: &ConnectionRecord) -> Option<(&GoAway, Stamp)> {
     (graceful && close.stamp >= first.stamp).then_some((first, close.stamp))
 }
 
-fn evidence(hits: &Hits<'_>) -> Vec<super::Evidence> {
-    let mut proof = Proof::default();
+fn evidence(hits: &Affected<'_>) -> Vec<super::Evidence> {
+    let mut proof = EvidenceList::default();
     for (record, rpcs) in hits {
         let Some((goaway, closed)) = closed_after_grace(record) else {
             continue;
@@ -83,7 +78,7 @@ fn evidence(hits: &Hits<'_>) -> Vec<super::Evidence> {
     proof.into_vec()
 }
 
-fn explanation(hits: &Hits<'_>) -> String {
+fn explanation(hits: &Affected<'_>) -> String {
     let graces: Vec<_> = hits
         .iter()
         .filter_map(|(record, _)| closed_after_grace(record))
@@ -117,7 +112,7 @@ fn explanation(hits: &Hits<'_>) -> String {
     text
 }
 
-fn advice(case: &Case<'_>, hits: &Hits<'_>) -> Vec<String> {
+fn advice(view: &ServerView<'_>, hits: &Affected<'_>) -> Vec<String> {
     let slowest = hits
         .iter()
         .flat_map(|(_, rpcs)| rpcs.iter())
@@ -125,15 +120,15 @@ fn advice(case: &Case<'_>, hits: &Hits<'_>) -> Vec<String> {
     let slowest = slowest.max().unwrap_or_default();
     let stopped = hits
         .iter()
-        .all(|(record, _)| case.inferred.cause(record.number) == Some(Cause::Stop));
-    let grace = match case.inferred.max_connection_age_grace {
+        .all(|(record, _)| view.inferred.cause(record.number) == Some(Cause::Stop));
+    let grace = match view.inferred.max_connection_age_grace {
         Some(grace) => format!(", {} now,", exact_seconds(grace.value)),
         None => String::new(),
     };
     let setting = if stopped {
         "the time between its graceful stop and its end (Kubernetes: terminationGracePeriodSeconds)"
     } else {
-        match case.inferred.server_stack() {
+        match view.inferred.server_stack() {
             ServerStack::GrpcGo => "keepalive.ServerParameters.MaxConnectionAgeGrace",
             ServerStack::GrpcJava => "maxConnectionAgeGrace",
             ServerStack::GrpcJs => "grpc.max_connection_age_grace_ms",

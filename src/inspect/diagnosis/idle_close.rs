@@ -1,6 +1,6 @@
 //! `idle-close`: a server that ends connections on which nothing has been open for a while.
 
-use super::server_view::{Case, Proof};
+use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Finding, Rule, Severity};
 use crate::capture::TimeDelta;
 use crate::inspect::Cause;
@@ -14,16 +14,16 @@ pub(super) const RULE: Rule = Rule {
     check: Check::Server(check),
 };
 
-fn check(case: &Case<'_>) -> Option<Finding> {
-    let idle = case.inferred.max_connection_idle?;
-    let mut proof = Proof::default();
+fn check(view: &ServerView<'_>) -> Option<Finding> {
+    let idle = view.inferred.max_connection_idle?;
+    let mut proof = EvidenceList::default();
     let mut connections = Vec::new();
-    for finished in case.connections() {
+    for finished in view.connections() {
         let record = &finished.record;
         let Some(first_goaway) = record.first_goaway else {
             continue;
         };
-        if case.inferred.cause(record.number) != Some(Cause::Idle) {
+        if view.inferred.cause(record.number) != Some(Cause::Idle) {
             continue;
         }
         connections.push(record.number);
@@ -41,17 +41,15 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         proof.cite(Some(first_goaway.stamp), text);
     }
     Some(Finding {
-        rule: RULE.name,
         severity: Severity::Info,
         confidence: idle.confidence,
         title: format!(
             "server {} ends connections that are idle for {}: {} so far",
-            case.server,
+            view.server,
             exact_seconds(idle.value),
             counted(connections.len(), "connection"),
         ),
         connections,
-        rpcs: Vec::new(),
         evidence: proof.into_vec(),
         explanation: format!(
             "Each GOAWAY came the same time after the last stream had ended, {} to {}, with none \
@@ -64,6 +62,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
              than the pauses between calls"
                 .into(),
         ],
-        ruled_out: Vec::new(),
+        ..Finding::of_rule(RULE.name)
     })
 }

@@ -1,7 +1,7 @@
 //! `keepalive-timeout`: a side that closed because it no longer heard the other.
 
-use super::server_view::{Case, Proof};
-use super::{Check, Confidence, Finding, Rule, Severity};
+use super::server_view::{EvidenceList, ServerView};
+use super::{Check, Confidence, Finding, Rule};
 use crate::capture::TimeDelta;
 use crate::decode::Direction;
 use crate::inspect::{AckStall, Close, ConnectionRecord, Finished, Purpose, Unanswered};
@@ -31,13 +31,13 @@ pub(super) const RULE: Rule = Rule {
 
 /// Why a side gave the other up.
 #[derive(Clone, Copy, Debug)]
-enum Silence {
+enum LostContact {
     Ping(Unanswered),
     Data(Direction, AckStall),
 }
 
-fn check(case: &Case<'_>) -> Option<Finding> {
-    let hits: Vec<_> = case
+fn check(view: &ServerView<'_>) -> Option<Finding> {
+    let hits: Vec<_> = view
         .connections()
         .filter_map(|finished| {
             let close = finished.record.close?;
@@ -56,13 +56,11 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .iter()
         .map(|(finished, _, silence)| confidence(&finished.record, silence));
     Some(Finding {
-        rule: RULE.name,
-        severity: Severity::Error,
         confidence: confidence.max()?,
         title: format!(
             "{} to {} fell silent and {} given up, with {} in flight",
             counted(hits.len(), "connection"),
-            case.server,
+            view.server,
             was(hits.len()),
             counted(rpcs.len(), "RPC"),
         ),
@@ -71,18 +69,18 @@ fn check(case: &Case<'_>) -> Option<Finding> {
             .map(|(finished, ..)| finished.record.number)
             .collect(),
         rpcs,
-        evidence: evidence(case, &hits),
+        evidence: evidence(view, &hits),
         explanation: explanation(&hits),
         advice: advice(&hits),
-        ruled_out: Vec::new(),
+        ..Finding::of_rule(RULE.name)
     })
 }
 
 /// Whether a connection was closed because a PING was not answered, or nothing was heard.
-fn silence(finished: &Finished, close: Close) -> Option<Silence> {
+fn silence(finished: &Finished, close: Close) -> Option<LostContact> {
     let record = &finished.record;
     if let Some(unanswered) = timed_out(record) {
-        return Some(Silence::Ping(unanswered));
+        return Some(LostContact::Ping(unanswered));
     }
     let died = finished.rpcs.iter().any(|rpc| rpc.verdict.is_death());
     if !died || record.missing.bytes > 0 || !record.goaways.is_empty() {
@@ -100,7 +98,7 @@ fn silence(finished: &Finished, close: Close) -> Option<Silence> {
         let heard = *of != close.by && stall.acknowledged;
         !heard && close.stamp.time.nanos_since(stall.until.time) <= CLOSE_AFTER_STALL_NANOS
     });
-    stall.next().map(|(of, stall)| Silence::Data(of, stall))
+    stall.next().map(|(of, stall)| LostContact::Data(of, stall))
 }
 
 /// The PING whose sender waited in vain and closed.
@@ -111,24 +109,27 @@ pub(super) fn timed_out(record: &ConnectionRecord) -> Option<Unanswered> {
     (unanswered.waited >= patient).then_some(unanswered)
 }
 
-fn confidence(record: &ConnectionRecord, silence: &Silence) -> Confidence {
+fn confidence(record: &ConnectionRecord, silence: &LostContact) -> Confidence {
     match silence {
-        Silence::Ping(_) if record.missing.bytes > 0 => Confidence::Possible,
-        Silence::Ping(unanswered) => match unanswered.ping.kind.purpose() {
+        LostContact::Ping(_) if record.missing.bytes > 0 => Confidence::Possible,
+        LostContact::Ping(unanswered) => match unanswered.ping.kind.purpose() {
             Purpose::Keepalive => Confidence::Certain,
             _ => Confidence::Likely,
         },
-        Silence::Data(..) => Confidence::Possible,
+        LostContact::Data(..) => Confidence::Possible,
     }
 }
 
-fn evidence(case: &Case<'_>, hits: &[(&Finished, Close, Silence)]) -> Vec<super::Evidence> {
-    let mut proof = Proof::default();
+fn evidence(
+    view: &ServerView<'_>,
+    hits: &[(&Finished, Close, LostContact)],
+) -> Vec<super::Evidence> {
+    let mut proof = EvidenceList::default();
     for (finished, close, silence) in hits {
         let record = &finished.record;
         let number = record.number;
         match silence {
-            Silence::Ping(unanswered) => {
+            LostContact::Ping(unanswered) => {
                 let text = format!(
                     "conn {number}: {} of the {}, never answered",
                     unanswered.ping.kind.name(),
@@ -142,14 +143,14 @@ fn evidence(case: &Case<'_>, hits: &[(&Finished, Close, Silence)]) -> Vec<super:
                 );
                 proof.cite(Some(close.stamp), text);
             }
-            Silence::Data(of, stall) => {
+            LostContact::Data(of, stall) => {
                 let text = format!(
                     "conn {number}: from here on nothing the {} sends is acknowledged for {}",
                     of.sender(),
                     duration(stall.duration()),
                 );
                 proof.cite(Some(stall.from), text);
-                if let Some((other, opened)) = successor(case, record, stall) {
+                if let Some((other, opened)) = successor(view, record, stall) {
                     let after = duration(opened.time - stall.from.time);
                     let text = format!("conn {other}: the client connects anew {after} after that");
                     proof.cite(Some(opened), text);
@@ -164,11 +165,11 @@ fn evidence(case: &Case<'_>, hits: &[(&Finished, Close, Silence)]) -> Vec<super:
 
 /// The connection that the same client opened during a stall: by then it had given this one up.
 fn successor(
-    case: &Case<'_>,
+    view: &ServerView<'_>,
     record: &ConnectionRecord,
     stall: &AckStall,
 ) -> Option<(u32, crate::capture::Stamp)> {
-    let others = case.connections().map(|finished| &finished.record);
+    let others = view.connections().map(|finished| &finished.record);
     let others = others.filter(|other| other.client.ip() == record.client.ip());
     let opened = others.filter_map(|other| Some((other.number, other.opened?)));
     opened
@@ -176,11 +177,11 @@ fn successor(
         .min_by_key(|(_, opened)| *opened)
 }
 
-fn explanation(hits: &[(&Finished, Close, Silence)]) -> String {
+fn explanation(hits: &[(&Finished, Close, LostContact)]) -> String {
     let pings = || {
         hits.iter().filter_map(|(_, _, silence)| match silence {
-            Silence::Ping(unanswered) => Some(unanswered),
-            Silence::Data(..) => None,
+            LostContact::Ping(unanswered) => Some(unanswered),
+            LostContact::Data(..) => None,
         })
     };
     let mut text = String::new();
@@ -204,7 +205,7 @@ fn explanation(hits: &[(&Finished, Close, Silence)]) -> String {
     }
     let stalls = hits
         .iter()
-        .filter(|(_, _, silence)| matches!(silence, Silence::Data(..)));
+        .filter(|(_, _, silence)| matches!(silence, LostContact::Data(..)));
     if stalls.count() > 0 {
         text.push_str(
             "What was sent was no longer acknowledged, not even by the other kernel: the way was \
@@ -217,10 +218,10 @@ fn explanation(hits: &[(&Finished, Close, Silence)]) -> String {
     text
 }
 
-fn advice(hits: &[(&Finished, Close, Silence)]) -> Vec<String> {
-    let stood_still = hits
-        .iter()
-        .any(|(_, _, silence)| matches!(silence, Silence::Ping(unanswered) if unanswered.received));
+fn advice(hits: &[(&Finished, Close, LostContact)]) -> Vec<String> {
+    let stood_still = hits.iter().any(
+        |(_, _, silence)| matches!(silence, LostContact::Ping(unanswered) if unanswered.received),
+    );
     let mut advice = Vec::new();
     if stood_still {
         advice.push(

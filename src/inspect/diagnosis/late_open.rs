@@ -1,7 +1,7 @@
 //! `late-open`: streams opened long after the client's kernel had the GOAWAY.
 
-use super::server_view::{self, Case, Proof};
-use super::{Check, Confidence, Finding, Rule, Severity};
+use super::server_view::{self, EvidenceList, ServerView};
+use super::{Check, Finding, Rule, Severity};
 use crate::capture::TimeDelta;
 use crate::units::{counted, duration, exact_duration};
 
@@ -20,8 +20,8 @@ pub(super) const RULE: Rule = Rule {
     check: Check::Server(check),
 };
 
-fn check(case: &Case<'_>) -> Option<Finding> {
-    let hits = case.hit(|_, rpc| rpc.late_by_nanos.is_some_and(|late| late > LATE_NANOS));
+fn check(view: &ServerView<'_>) -> Option<Finding> {
+    let hits = view.affected(|_, rpc| rpc.late_by_nanos.is_some_and(|late| late > LATE_NANOS));
     if hits.is_empty() {
         return None;
     }
@@ -30,7 +30,7 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .filter_map(|rpc| rpc.late_by_nanos)
         .max()
         .unwrap_or_default();
-    let mut proof = Proof::default();
+    let mut proof = EvidenceList::default();
     for (record, rpcs) in &hits {
         if let Some(received) = record.final_goaway().and_then(|goaway| goaway.received) {
             let text = format!(
@@ -50,19 +50,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let count = server_view::count(&hits);
     Some(Finding {
-        rule: RULE.name,
         severity: Severity::Warning,
-        confidence: Confidence::Certain,
         title: format!(
             "clients of {} opened {} up to {} after they had received the GOAWAY",
-            case.server,
+            view.server,
             counted(count, "stream"),
             duration(TimeDelta::from_nanos(latest)),
         ),
-        connections: server_view::numbers(&hits),
-        rpcs: server_view::calls(&hits),
         evidence: proof.into_vec(),
-        ruled_out: Vec::new(),
         explanation: format!(
             "A client that has received GOAWAY must not open streams (RFC 9113, section 6.8). The \
              segments that carried these HEADERS acknowledge the whole GOAWAY, which their kernel \
@@ -74,5 +69,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
              collection, CPU limits) before it reads its sockets"
                 .into(),
         ],
+        ..server_view::finding(RULE.name, &hits)
     })
 }

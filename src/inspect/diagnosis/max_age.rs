@@ -1,6 +1,6 @@
 //! `max-age`: a server that ends connections at an age.
 
-use super::server_view::{Case, Proof};
+use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Finding, Rule, Severity};
 use crate::capture::TimeDelta;
 use crate::inspect::Cause;
@@ -14,16 +14,16 @@ pub(super) const RULE: Rule = Rule {
     check: Check::Server(check),
 };
 
-fn check(case: &Case<'_>) -> Option<Finding> {
-    let age = case.inferred.max_connection_age?;
-    let mut proof = Proof::default();
+fn check(view: &ServerView<'_>) -> Option<Finding> {
+    let age = view.inferred.max_connection_age?;
+    let mut proof = EvidenceList::default();
     let mut connections = Vec::new();
-    for finished in case.connections() {
+    for finished in view.connections() {
         let record = &finished.record;
         let Some(first_goaway) = record.first_goaway else {
             continue;
         };
-        if case.inferred.cause(record.number) != Some(Cause::Age) {
+        if view.inferred.cause(record.number) != Some(Cause::Age) {
             continue;
         }
         connections.push(record.number);
@@ -53,24 +53,22 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         exact_seconds(age.min),
         exact_seconds(age.max),
     );
-    if let Some(grace) = case.inferred.max_connection_age_grace {
+    if let Some(grace) = view.inferred.max_connection_age_grace {
         explanation.push_str(&format!(
             " Calls still open {} later were cut: MaxConnectionAgeGrace.",
             exact_seconds(grace.value),
         ));
     }
     Some(Finding {
-        rule: RULE.name,
         severity: Severity::Info,
         confidence: age.confidence,
         title: format!(
             "server {} ends connections at an age of {}: {} so far",
-            case.server,
+            view.server,
             exact_seconds(age.value),
             counted(connections.len(), "connection"),
         ),
         connections,
-        rpcs: Vec::new(),
         evidence: proof.into_vec(),
         explanation,
         advice: vec![
@@ -78,6 +76,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
              the age longer, and the grace longer than the slowest call"
                 .into(),
         ],
-        ruled_out: Vec::new(),
+        ..Finding::of_rule(RULE.name)
     })
 }

@@ -1,8 +1,8 @@
 //! Why calls died: rules over what became of connections and calls.
 //!
 //! In: the records of all connections. Out: [`Finding`]s. A rule is a file of this folder with a
-//! constant `RULE`, its `mod` line, and its place in [`RULES`]. What never happens here: a verdict on a single
-//! call; that was given before.
+//! constant `RULE`, its `mod` line, and its place in [`RULES`]. The verdict on each call was given
+//! before; rules only explain it.
 
 mod server_view;
 
@@ -41,8 +41,10 @@ mod too_many_pings;
 mod uneven_load;
 
 pub use capture_incomplete::RAISE_LIMITS;
-pub use finding::{Confidence, Evidence, Finding, Severity};
-pub use server_view::Case;
+pub use finding::{Evidence, Finding, Severity};
+pub use server_view::ServerView;
+
+pub use super::confidence::Confidence;
 
 /// One rule.
 #[derive(Clone, Copy, Debug)]
@@ -63,9 +65,9 @@ pub struct Rule {
 #[derive(Clone, Copy, Debug)]
 pub enum Check {
     /// One server, with its connections and calls: at most one finding.
-    Server(fn(&Case<'_>) -> Option<Finding>),
+    Server(fn(&ServerView<'_>) -> Option<Finding>),
     /// All servers at once.
-    AllServers(fn(&[Case<'_>]) -> Vec<Finding>),
+    AllServers(fn(&[ServerView<'_>]) -> Vec<Finding>),
 }
 
 /// All rules; among findings of equal severity the order here is the order of reports.
@@ -100,11 +102,11 @@ pub const RULES: &[Rule] = &[
 
 /// Runs all rules over the servers; the most severe findings come first.
 #[must_use]
-pub fn diagnose(cases: &[Case<'_>]) -> Vec<Finding> {
-    let mut findings: Vec<_> = cases.iter().flat_map(diagnose_server).collect();
+pub fn diagnose(views: &[ServerView<'_>]) -> Vec<Finding> {
+    let mut findings: Vec<_> = views.iter().flat_map(diagnose_server).collect();
     for rule in RULES {
         if let Check::AllServers(check) = rule.check {
-            findings.extend(check(cases));
+            findings.extend(check(views));
         }
     }
     findings.sort_by_key(|finding| finding.severity);
@@ -112,15 +114,15 @@ pub fn diagnose(cases: &[Case<'_>]) -> Vec<Finding> {
 }
 
 /// Runs the rules for one server over one, and says of each finding what it was not.
-fn diagnose_server(case: &Case<'_>) -> Vec<Finding> {
+fn diagnose_server(view: &ServerView<'_>) -> Vec<Finding> {
     let found = RULES.iter().filter_map(|rule| match rule.check {
-        Check::Server(check) => check(case),
+        Check::Server(check) => check(view),
         Check::AllServers(_) => None,
     });
     let mut findings: Vec<_> = found.collect();
     let fired: Vec<_> = findings.iter().map(|finding| finding.rule).collect();
     for finding in &mut findings {
-        finding.ruled_out = ruled_out::suspects(case, finding, &fired);
+        finding.ruled_out = ruled_out::others(view, finding, &fired);
     }
     findings
 }

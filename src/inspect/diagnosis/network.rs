@@ -44,7 +44,7 @@ fn widest(one: Option<RoundTrip>, other: Option<RoundTrip>) -> Option<RoundTrip>
 
 /// The network as a suspect that these connections clear, with the figures that show it; `None` where
 /// the capture does not show that.
-pub(super) fn acquittal(records: &[&ConnectionRecord]) -> Option<String> {
+pub(super) fn cleared(records: &[&ConnectionRecord]) -> Option<String> {
     let networks = || records.iter().map(|record| &record.network);
     let sum = Sum::of(networks());
     let clean = sum.segments >= MIN_SEGMENTS

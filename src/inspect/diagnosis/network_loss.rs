@@ -1,7 +1,7 @@
 //! `network-loss`: a path that loses packets, goes silent, or resets connections by itself.
 
 use super::network::Sum;
-use super::server_view::{self, Case, Hits, Proof};
+use super::server_view::{self, Affected, EvidenceList, ServerView};
 use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::NetworkPath;
@@ -35,38 +35,37 @@ pub(super) const RULE: Rule = Rule {
     check: Check::Server(check),
 };
 
-fn check(case: &Case<'_>) -> Option<Finding> {
+fn check(view: &ServerView<'_>) -> Option<Finding> {
     let networks = || {
-        case.connections()
+        view.connections()
             .map(|connection| &connection.record.network)
     };
     let sum = Sum::of(networks());
     let lossy = sum.retransmissions >= MIN_RETRANSMISSIONS
         && sum.retransmissions * 100 >= sum.segments * LOSSY_PER_CENT
         && sum.retransmissions * 100 < sum.segments * DOUBLED_PER_CENT;
-    let hits = case.hit(|record, rpc| is_explained(record, rpc, lossy));
+    let hits = view.affected(|record, rpc| is_explained(record, rpc, lossy));
     if !lossy && hits.is_empty() {
         return None;
     }
-    let connections = case.connections().map(|connection| &connection.record);
+    let connections = view.connections().map(|connection| &connection.record);
     let ill: Vec<_> = connections
         .filter(|record| is_ill(&record.network, lossy))
         .collect();
     Some(Finding {
-        rule: RULE.name,
         severity: Severity::Warning,
         confidence: if lossy {
             Confidence::Certain
         } else {
             Confidence::Likely
         },
-        title: title(case, &sum, &ill, lossy),
+        title: title(view, &sum, &ill, lossy),
         connections: ill.iter().map(|record| record.number).collect(),
         rpcs: server_view::calls(&hits),
         evidence: evidence(&ill),
         explanation: explanation(&sum, &ill, &hits, lossy),
-        ruled_out: Vec::new(),
         advice: advice(&ill, &hits, lossy),
+        ..Finding::of_rule(RULE.name)
     })
 }
 
@@ -117,8 +116,8 @@ fn overlaps(silence: &AckSilence, rpc: &Rpc, last_seen: Stamp) -> bool {
     silence.since < ended && opened.time <= Timestamp::from_nanos(silent_until)
 }
 
-fn title(case: &Case<'_>, sum: &Sum, ill: &[&ConnectionRecord], lossy: bool) -> String {
-    let server = case.server;
+fn title(view: &ServerView<'_>, sum: &Sum, ill: &[&ConnectionRecord], lossy: bool) -> String {
+    let server = view.server;
     if lossy {
         return format!(
             "the network to {server} loses packets: {} of {} segments with data were sent again ({})",
@@ -149,7 +148,7 @@ fn lost(sum: &Sum) -> String {
 }
 
 fn evidence(ill: &[&ConnectionRecord]) -> Vec<super::Evidence> {
-    let mut proof = Proof::default();
+    let mut proof = EvidenceList::default();
     for record in ill {
         let (number, network) = (record.number, &record.network);
         for (of, vitals) in [
@@ -184,7 +183,7 @@ fn evidence(ill: &[&ConnectionRecord]) -> Vec<super::Evidence> {
     proof.into_vec()
 }
 
-fn explanation(sum: &Sum, ill: &[&ConnectionRecord], hits: &Hits<'_>, lossy: bool) -> String {
+fn explanation(sum: &Sum, ill: &[&ConnectionRecord], hits: &Affected<'_>, lossy: bool) -> String {
     let mut sentences = Vec::new();
     if lossy {
         sentences.push(format!(
@@ -237,7 +236,7 @@ fn explanation(sum: &Sum, ill: &[&ConnectionRecord], hits: &Hits<'_>, lossy: boo
     sentences.join(" ")
 }
 
-fn advice(ill: &[&ConnectionRecord], hits: &Hits<'_>, lossy: bool) -> Vec<String> {
+fn advice(ill: &[&ConnectionRecord], hits: &Affected<'_>, lossy: bool) -> Vec<String> {
     let mut advice = Vec::new();
     if lossy {
         advice.push(

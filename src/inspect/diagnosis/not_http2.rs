@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::server_view::{Case, Proof};
-use super::{Check, Confidence, Finding, Rule, Severity};
+use super::server_view::{EvidenceList, ServerView};
+use super::{Check, Confidence, Finding, Rule};
 use crate::capture::Stamp;
 use crate::decode::{Instead, Transport};
 use crate::inspect::ConnectionRecord;
@@ -27,8 +27,8 @@ enum Met {
     Nothing,
 }
 
-fn check(case: &Case<'_>) -> Option<Finding> {
-    let records = case.connections().map(|finished| &finished.record);
+fn check(view: &ServerView<'_>) -> Option<Finding> {
+    let records = view.connections().map(|finished| &finished.record);
     let hits: Vec<_> = records
         .filter_map(|record| Some((record, met(record)?)))
         .collect();
@@ -38,26 +38,23 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let (main, _) = kinds.iter().max_by_key(|(_, count)| **count)?;
     let spoken = kinds.keys().all(|met| matches!(met, Met::Spoken(_)));
-    let spoke_http2 = case
+    let spoke_http2 = view
         .connections()
         .filter(|finished| finished.record.transport.is_http2())
         .count();
     Some(Finding {
-        rule: RULE.name,
-        severity: Severity::Error,
         confidence: match (spoken, spoke_http2) {
             (true, _) => Confidence::Certain,
             (false, 0) => Confidence::Likely,
             // A server that speaks HTTP/2 to others can close for other reasons.
             (false, _) => Confidence::Possible,
         },
-        title: title(case, hits.len(), *main, spoke_http2),
+        title: title(view, hits.len(), *main, spoke_http2),
         connections: hits.iter().map(|(record, _)| record.number).collect(),
-        rpcs: Vec::new(),
         evidence: evidence(&hits),
         explanation: explanation(&kinds, spoke_http2),
         advice: advice(&kinds),
-        ruled_out: Vec::new(),
+        ..Finding::of_rule(RULE.name)
     })
 }
 
@@ -71,8 +68,8 @@ fn met(record: &ConnectionRecord) -> Option<(Met, Stamp)> {
     Some((Met::Nothing, record.close?.stamp))
 }
 
-fn title(case: &Case<'_>, count: usize, met: Met, spoke_http2: usize) -> String {
-    let server = case.server;
+fn title(view: &ServerView<'_>, count: usize, met: Met, spoke_http2: usize) -> String {
+    let server = view.server;
     let clients = counted(count, "connection");
     match met {
         Met::Spoken(Instead::Alert(alert)) => {
@@ -103,7 +100,7 @@ fn title(case: &Case<'_>, count: usize, met: Met, spoke_http2: usize) -> String 
 }
 
 fn evidence(hits: &[(&ConnectionRecord, (Met, Stamp))]) -> Vec<super::Evidence> {
-    let mut proof = Proof::default();
+    let mut proof = EvidenceList::default();
     for (record, (met, stamp)) in hits {
         let number = record.number;
         let text = match met {

@@ -1,7 +1,7 @@
 //! `rapid-reset`: a client opened many streams and reset each at once (CVE-2023-44487).
 
 use super::abuse::{self, Pattern};
-use super::server_view::Case;
+use super::server_view::ServerView;
 use super::{Check, Finding, Rule};
 use crate::inspect::FloodKind;
 
@@ -21,9 +21,9 @@ pub(super) const RULE: Rule = Rule {
     check: Check::Server(check),
 };
 
-fn check(case: &Case<'_>) -> Option<Finding> {
+fn check(view: &ServerView<'_>) -> Option<Finding> {
     // Where most calls go on, those that end at once are the losers of hedged requests.
-    abuse::find(case, &PATTERN, |record, burst| {
+    abuse::find(view, &PATTERN, |record, burst| {
         burst.total * 2 >= record.streams_opened
     })
 }

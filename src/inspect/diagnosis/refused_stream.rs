@@ -1,7 +1,7 @@
 //! `refused-stream`: calls that the server refused to begin.
 
-use super::server_view::{self, Case, Hits, Proof};
-use super::{Check, Confidence, Finding, Rule};
+use super::server_view::{self, Affected, EvidenceList, ServerView};
+use super::{Check, Finding, Rule};
 use crate::decode::http2::SettingId;
 use crate::inspect::{ConnectionRecord, Verdict};
 use crate::units::counted;
@@ -17,32 +17,28 @@ pub(super) const RULE: Rule = Rule {
     check: Check::Server(check),
 };
 
-fn check(case: &Case<'_>) -> Option<Finding> {
-    let hits = case.hit(|_, rpc| rpc.verdict == Verdict::Refused);
+fn check(view: &ServerView<'_>) -> Option<Finding> {
+    let hits = view.affected(|_, rpc| rpc.verdict == Verdict::Refused);
     if hits.is_empty() {
         return None;
     }
     Some(Finding {
-        rule: RULE.name,
         severity: server_view::severity_unless_recovered(&hits),
-        confidence: Confidence::Certain,
         title: format!(
             "server {} refused {} on {}",
-            case.server,
+            view.server,
             counted(server_view::count(&hits), "RPC"),
             counted(hits.len(), "connection"),
         ),
-        connections: server_view::numbers(&hits),
-        rpcs: server_view::calls(&hits),
         evidence: evidence(&hits),
         explanation: explanation(&hits),
         advice: advice(&hits),
-        ruled_out: Vec::new(),
+        ..server_view::finding(RULE.name, &hits)
     })
 }
 
-fn evidence(hits: &Hits<'_>) -> Vec<super::Evidence> {
-    let mut proof = Proof::default();
+fn evidence(hits: &Affected<'_>) -> Vec<super::Evidence> {
+    let mut proof = EvidenceList::default();
     for (record, rpcs) in hits {
         for rpc in rpcs {
             let text = format!(
@@ -65,7 +61,7 @@ fn exceeded(record: &ConnectionRecord) -> Option<u32> {
     (record.most_open > u64::from(limit)).then_some(limit)
 }
 
-fn explanation(hits: &Hits<'_>) -> String {
+fn explanation(hits: &Affected<'_>) -> String {
     let limit = hits
         .iter()
         .find_map(|(record, _)| Some((record, exceeded(record)?)));
@@ -91,7 +87,7 @@ fn explanation(hits: &Hits<'_>) -> String {
     )
 }
 
-fn advice(hits: &Hits<'_>) -> Vec<String> {
+fn advice(hits: &Affected<'_>) -> Vec<String> {
     let exceeded = hits.iter().any(|(record, _)| exceeded(record).is_some());
     let server = if exceeded {
         "Client: it opened streams before it had read the server's SETTINGS, or ignores them; spread \

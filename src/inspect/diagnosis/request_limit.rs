@@ -1,6 +1,6 @@
 //! `request-limit`: a server that takes a number of requests on a connection.
 
-use super::server_view::{Case, Proof};
+use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Finding, Rule, Severity};
 use crate::inspect::{Cause, ServerStack};
 use crate::units::counted;
@@ -15,16 +15,16 @@ pub(super) const RULE: Rule = Rule {
     check: Check::Server(check),
 };
 
-fn check(case: &Case<'_>) -> Option<Finding> {
-    let limit = case.inferred.requests_per_connection?;
-    let mut proof = Proof::default();
+fn check(view: &ServerView<'_>) -> Option<Finding> {
+    let limit = view.inferred.requests_per_connection?;
+    let mut proof = EvidenceList::default();
     let mut connections = Vec::new();
-    for finished in case.connections() {
+    for finished in view.connections() {
         let record = &finished.record;
         let Some(goaway) = record.final_goaway() else {
             continue;
         };
-        if case.inferred.cause(record.number) != Some(Cause::Requests) {
+        if view.inferred.cause(record.number) != Some(Cause::Requests) {
             continue;
         }
         connections.push(record.number);
@@ -37,24 +37,22 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     }
     let last = limit.value.mul_add(2.0, -1.0);
     Some(Finding {
-        rule: RULE.name,
         severity: Severity::Info,
         confidence: limit.confidence,
         title: format!(
             "server {} takes {} requests on a connection: {} ended by that",
-            case.server,
+            view.server,
             limit.value,
             counted(connections.len(), "connection"),
         ),
         connections,
-        rpcs: Vec::new(),
         evidence: proof.into_vec(),
         explanation: format!(
             "Each GOAWAY named the same last stream id, {last}, while requests were open. Clients \
              number their streams 1, 3, 5 …, so that this is request {} of the connection.",
             limit.value,
         ),
-        advice: vec![if case.inferred.server_stack() == ServerStack::Nginx {
+        advice: vec![if view.inferred.server_stack() == ServerStack::Nginx {
             format!(
                 "nginx: raise keepalive_requests (now {}) far above what a connection carries in its \
                  life; each time it is reached, calls on their way are thrown away",
@@ -65,6 +63,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
              Envoy: max_requests_per_connection)"
                 .into()
         }],
-        ruled_out: Vec::new(),
+        ..Finding::of_rule(RULE.name)
     })
 }

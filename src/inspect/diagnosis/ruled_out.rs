@@ -1,4 +1,4 @@
-//! What a finding was not: the suspects that the same packets clear.
+//! What a finding was not: the others that the same packets clear.
 //!
 //! People spend days on these, so they are said with figures. Only what can be shown is said.
 
@@ -6,16 +6,16 @@ use rustc_hash::FxHashSet;
 
 use super::finding::Finding;
 use super::network;
-use super::server_view::Case;
+use super::server_view::ServerView;
 use crate::decode::http2::ErrorCode;
 use crate::inspect::ConnectionRecord;
 use crate::units::counted;
 
-/// Clears suspects for a finding about calls that died; `fired` are the rules that fired at the same
+/// Clears others for a finding about calls that died; `fired` are the rules that fired at the same
 /// server.
-pub(super) fn suspects(case: &Case<'_>, finding: &Finding, fired: &[&str]) -> Vec<String> {
+pub(super) fn others(view: &ServerView<'_>, finding: &Finding, fired: &[&str]) -> Vec<String> {
     let connections: FxHashSet<_> = finding.connections.iter().copied().collect();
-    let records: Vec<_> = case
+    let records: Vec<_> = view
         .connections()
         .map(|connection| &connection.record)
         .filter(|record| connections.contains(&record.number))
@@ -23,21 +23,21 @@ pub(super) fn suspects(case: &Case<'_>, finding: &Finding, fired: &[&str]) -> Ve
     if records.is_empty() || finding.rpcs.is_empty() {
         return Vec::new();
     }
-    let suspects: [(&[&str], Suspect); 4] = [
+    let others: [(&[&str], OtherCause); 4] = [
         (&["too-many-pings", "keepalive-timeout"], keepalive),
         (&["abrupt-close"], crash),
         (&["goaway-race", "late-open"], id_race),
-        (&["network-loss"], network::acquittal),
+        (&["network-loss"], network::cleared),
     ];
     let unsuspected = |rules: &[&str]| rules.iter().all(|rule| !fired.contains(rule));
-    suspects
+    others
         .iter()
         .filter(|(rules, _)| unsuspected(rules))
         .filter_map(|(_, suspect)| suspect(&records))
         .collect()
 }
 
-type Suspect = fn(&[&ConnectionRecord]) -> Option<String>;
+type OtherCause = fn(&[&ConnectionRecord]) -> Option<String>;
 
 /// Keepalive, if every PING was answered and nobody complained of them.
 fn keepalive(records: &[&ConnectionRecord]) -> Option<String> {

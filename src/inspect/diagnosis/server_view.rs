@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::finding::{Evidence, Severity};
+use super::finding::{Evidence, Finding, Severity};
 use crate::capture::{Stamp, Timestamp};
 use crate::inspect::{CallId, ConnectionRecord, Finished, Inferred, Outcome, Rpc, Server};
 
@@ -11,7 +11,7 @@ const MAX_EVIDENCE: usize = 20;
 
 /// One server with all that was seen of it.
 #[derive(Debug)]
-pub struct Case<'a> {
+pub struct ServerView<'a> {
     /// The server's address.
     pub server: SocketAddr,
     /// What its settings must be.
@@ -21,7 +21,7 @@ pub struct Case<'a> {
     connections: Vec<&'a Finished>,
 }
 
-impl<'a> Case<'a> {
+impl<'a> ServerView<'a> {
     /// A server's connections, by number.
     #[must_use]
     pub const fn new(
@@ -43,7 +43,7 @@ impl<'a> Case<'a> {
     }
 
     /// Those connections on which `which` picks calls, with the calls it picks.
-    pub fn hit(
+    pub fn affected(
         &self,
         which: impl Fn(&ConnectionRecord, &Rpc) -> bool,
     ) -> Vec<(&'a ConnectionRecord, Vec<&'a Rpc>)> {
@@ -55,28 +55,37 @@ impl<'a> Case<'a> {
     }
 }
 
-/// Calls grouped by connection, as [`Case::hit`] gives them.
-pub(super) type Hits<'a> = [(&'a ConnectionRecord, Vec<&'a Rpc>)];
+/// Calls grouped by connection, as [`ServerView::affected`] gives them.
+pub(super) type Affected<'a> = [(&'a ConnectionRecord, Vec<&'a Rpc>)];
+
+/// What a rule finds about these calls, with their connections; the rule says the rest.
+pub(super) fn finding(rule: &'static str, hits: &Affected<'_>) -> Finding {
+    Finding {
+        connections: numbers(hits),
+        rpcs: calls(hits),
+        ..Finding::of_rule(rule)
+    }
+}
 
 /// The numbers of the connections.
-pub(super) fn numbers(hits: &Hits<'_>) -> Vec<u32> {
+pub(super) fn numbers(hits: &Affected<'_>) -> Vec<u32> {
     hits.iter().map(|(record, _)| record.number).collect()
 }
 
 /// The calls.
-pub(super) fn calls(hits: &Hits<'_>) -> Vec<CallId> {
+pub(super) fn calls(hits: &Affected<'_>) -> Vec<CallId> {
     hits.iter()
         .flat_map(|(_, rpcs)| rpcs.iter().map(|rpc| rpc.id))
         .collect()
 }
 
 /// How many calls.
-pub(super) fn count(hits: &Hits<'_>) -> usize {
+pub(super) fn count(hits: &Affected<'_>) -> usize {
     hits.iter().map(|(_, rpcs)| rpcs.len()).sum()
 }
 
 /// An error, or a warning where a retry recovered every call.
-pub(super) fn severity_unless_recovered(hits: &Hits<'_>) -> Severity {
+pub(super) fn severity_unless_recovered(hits: &Affected<'_>) -> Severity {
     let mut rpcs = hits.iter().flat_map(|(_, rpcs)| rpcs);
     if rpcs.all(|rpc| rpc.outcome == Outcome::Recovered) {
         Severity::Warning
@@ -87,9 +96,9 @@ pub(super) fn severity_unless_recovered(hits: &Hits<'_>) -> Severity {
 
 /// Collects evidence up to the bound, in the order given.
 #[derive(Debug, Default)]
-pub(super) struct Proof(Vec<Evidence>);
+pub(super) struct EvidenceList(Vec<Evidence>);
 
-impl Proof {
+impl EvidenceList {
     pub(super) fn cite(&mut self, stamp: Option<Stamp>, text: impl Into<String>) {
         if self.0.len() < MAX_EVIDENCE {
             self.0.push(Evidence {

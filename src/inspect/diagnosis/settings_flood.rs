@@ -1,7 +1,7 @@
 //! `settings-flood`: one side sent many SETTINGS (CVE-2019-9515).
 
 use super::abuse::{self, Pattern};
-use super::server_view::Case;
+use super::server_view::ServerView;
 use super::{Check, Finding, Rule};
 use crate::inspect::FloodKind;
 
@@ -21,6 +21,6 @@ pub(super) const RULE: Rule = Rule {
     check: Check::Server(check),
 };
 
-fn check(case: &Case<'_>) -> Option<Finding> {
-    abuse::find(case, &PATTERN, |_, _| true)
+fn check(view: &ServerView<'_>) -> Option<Finding> {
+    abuse::find(view, &PATTERN, |_, _| true)
 }

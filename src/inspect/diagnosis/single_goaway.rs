@@ -1,7 +1,7 @@
 //! `single-goaway`: a server that names its last stream id without a round trip's warning.
 
-use super::server_view::{Case, Proof};
-use super::{Check, Confidence, Finding, Rule, Severity};
+use super::server_view::{EvidenceList, ServerView};
+use super::{Check, Finding, Rule, Severity};
 use crate::decode::http2::ErrorCode;
 use crate::units::counted;
 
@@ -17,11 +17,11 @@ pub(super) const RULE: Rule = Rule {
     check: Check::Server(check),
 };
 
-fn check(case: &Case<'_>) -> Option<Finding> {
-    let mut proof = Proof::default();
+fn check(view: &ServerView<'_>) -> Option<Finding> {
+    let mut proof = EvidenceList::default();
     let mut connections = Vec::new();
     let mut announced = false;
-    for connection in case.connections() {
+    for connection in view.connections() {
         let record = &connection.record;
         let unwarned = record.warned == Some(false);
         let Some(goaway) = record.final_goaway().filter(|_| unwarned) else {
@@ -47,18 +47,14 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         "sent the real last stream id at once, without GOAWAY 2^31-1 before"
     };
     Some(Finding {
-        rule: RULE.name,
         severity: Severity::Warning,
-        confidence: Confidence::Certain,
         title: format!(
             "server {} gave no warning before GOAWAY on {}",
-            case.server,
+            view.server,
             counted(connections.len(), "connection"),
         ),
         connections,
-        rpcs: Vec::new(),
         evidence: proof.into_vec(),
-        ruled_out: Vec::new(),
         explanation: format!(
             "The server {how}. Whatever the client sends within that round trip is above the last \
              stream id and thrown away. RFC 9113, section 6.8 asks for the warning first."
@@ -68,5 +64,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
              end connections less often (nginx: keepalive_requests, keepalive_time)"
                 .into(),
         ],
+        ..Finding::of_rule(RULE.name)
     })
 }

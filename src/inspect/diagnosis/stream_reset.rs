@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::super::peer::client::Client;
-use super::server_view::{self, Case, Proof};
-use super::{Check, Confidence, Finding, Rule, Severity};
+use super::server_view::{self, EvidenceList, ServerView};
+use super::{Check, Finding, Rule};
 use crate::capture::TimeDelta;
 use crate::decode::Direction;
 use crate::decode::http2::{ErrorCode, SettingId};
@@ -30,8 +30,8 @@ pub(super) const RULE: Rule = Rule {
 /// Resets by the same side with the same code.
 type Groups<'a> = BTreeMap<(&'static str, ErrorCode), Vec<(&'a ConnectionRecord, &'a Rpc)>>;
 
-fn check(case: &Case<'_>) -> Option<Finding> {
-    let hits = case.hit(|_, rpc| who(rpc).is_some());
+fn check(view: &ServerView<'_>) -> Option<Finding> {
+    let hits = view.affected(|_, rpc| who(rpc).is_some());
     let mut groups = Groups::new();
     for (record, rpcs) in &hits {
         for rpc in rpcs {
@@ -51,24 +51,19 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         .iter()
         .map(|((by, code), of)| format!("{} by the {by} with {code}", count(of.len())));
     Some(Finding {
-        rule: RULE.name,
-        severity: Severity::Error,
-        confidence: Confidence::Certain,
         title: format!(
             "{} to {} reset: {}",
             counted(server_view::count(&hits), "RPC"),
-            case.server,
+            view.server,
             by_code.collect::<Vec<_>>().join(", "),
         ),
-        connections: server_view::numbers(&hits),
-        rpcs: server_view::calls(&hits),
         evidence: evidence(&groups),
-        explanation: explanation(case, &groups),
+        explanation: explanation(view, &groups),
         advice: groups
             .iter()
             .map(|((by, code), of)| advice(by, *code, of))
             .collect(),
-        ruled_out: Vec::new(),
+        ..server_view::finding(RULE.name, &hits)
     })
 }
 
@@ -81,7 +76,7 @@ const fn who(rpc: &Rpc) -> Option<Direction> {
 }
 
 fn evidence(groups: &Groups<'_>) -> Vec<super::Evidence> {
-    let mut proof = Proof::default();
+    let mut proof = EvidenceList::default();
     for ((by, code), of) in groups {
         for (record, rpc) in of.iter().take(CITED_OF_GROUP) {
             let text = format!(
@@ -94,7 +89,7 @@ fn evidence(groups: &Groups<'_>) -> Vec<super::Evidence> {
     proof.into_vec()
 }
 
-fn explanation(case: &Case<'_>, groups: &Groups<'_>) -> String {
+fn explanation(view: &ServerView<'_>, groups: &Groups<'_>) -> String {
     let told = groups.iter().map(|((by, code), of)| {
         let begun = of.iter().filter(|(_, rpc)| rpc.answer_begun).count();
         let waited = of.iter().filter_map(|(_, rpc)| rpc.duration_nanos());
@@ -112,7 +107,7 @@ fn explanation(case: &Case<'_>, groups: &Groups<'_>) -> String {
         );
         let at_end = of.iter().filter(|(record, _)| ends_with(record, of)).count();
         if *by == "server" && at_end == of.len() {
-            let cause = of.first().and_then(|(record, _)| case.inferred.cause(record.number));
+            let cause = of.first().and_then(|(record, _)| view.inferred.cause(record.number));
             text.push_str(match cause {
                 Some(Cause::Age) => {
                     " All came at the end of the grace after GOAWAY, just before the server closed: \

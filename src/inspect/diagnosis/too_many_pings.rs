@@ -1,8 +1,8 @@
 //! `too-many-pings`: a server that ended connections because their clients pinged too often.
 
 use super::super::peer::client::Client;
-use super::server_view::{Case, Proof};
-use super::{Check, Confidence, Finding, Rule, Severity};
+use super::server_view::{EvidenceList, ServerView};
+use super::{Check, Confidence, Finding, Rule};
 use crate::capture::TimeDelta;
 use crate::decode::http2::ErrorCode;
 use crate::inspect::{CallId, ConnectionRecord, Finished, GoAway, Ping, Purpose, ServerStack};
@@ -25,8 +25,8 @@ pub(super) const RULE: Rule = Rule {
     check: Check::Server(check),
 };
 
-fn check(case: &Case<'_>) -> Option<Finding> {
-    let hits: Vec<_> = case
+fn check(view: &ServerView<'_>) -> Option<Finding> {
+    let hits: Vec<_> = view
         .connections()
         .filter_map(|finished| Some((finished, calmed(&finished.record)?)))
         .collect();
@@ -35,8 +35,6 @@ fn check(case: &Case<'_>) -> Option<Finding> {
     let rpcs = victims(hits.iter().map(|(finished, _)| *finished));
     let first = records().next()?;
     Some(Finding {
-        rule: RULE.name,
-        severity: Severity::Error,
         confidence: if said {
             Confidence::Certain
         } else {
@@ -44,17 +42,17 @@ fn check(case: &Case<'_>) -> Option<Finding> {
         },
         title: format!(
             "server {} ended {} because of too many PINGs, and with {} {}",
-            case.server,
+            view.server,
             counted(hits.len(), "connection"),
             if hits.len() == 1 { "it" } else { "them" },
             counted(rpcs.len(), "RPC"),
         ),
         connections: records().map(|record| record.number).collect(),
         evidence: evidence(&hits),
-        explanation: explanation(case, &hits, rpcs.len()),
+        explanation: explanation(view, &hits, rpcs.len()),
         rpcs,
-        advice: advice(first, case),
-        ruled_out: Vec::new(),
+        advice: advice(first, view),
+        ..Finding::of_rule(RULE.name)
     })
 }
 
@@ -89,7 +87,7 @@ fn victims<'a>(connections: impl Iterator<Item = &'a Finished>) -> Vec<CallId> {
 }
 
 fn evidence(hits: &[(&Finished, &GoAway)]) -> Vec<super::Evidence> {
-    let mut proof = Proof::default();
+    let mut proof = EvidenceList::default();
     for (finished, goaway) in hits {
         let record = &finished.record;
         let pings = &record.keepalive.before_calm;
@@ -138,7 +136,7 @@ fn intervals(record: &ConnectionRecord) -> Vec<i64> {
         .collect()
 }
 
-fn explanation(case: &Case<'_>, hits: &[(&Finished, &GoAway)], victims: usize) -> String {
+fn explanation(view: &ServerView<'_>, hits: &[(&Finished, &GoAway)], victims: usize) -> String {
     let mut text = "A gRPC server takes a PING that comes sooner after the one before than its policy \
                     allows for a strike, forgives the strikes when it has sent HEADERS or DATA, and \
                     ends the connection at the third (gRFC A8)."
@@ -155,7 +153,7 @@ fn explanation(case: &Case<'_>, hits: &[(&Finished, &GoAway)], victims: usize) -
             duration(TimeDelta::from_nanos(*longest)),
         ));
     }
-    if let Some(keepalive) = case.inferred.client_keepalive_time {
+    if let Some(keepalive) = view.inferred.client_keepalive_time {
         text.push_str(&format!(
             " The client pinged when it had heard nothing for {}: that is its keepalive time.",
             exact_seconds(keepalive.min),
@@ -182,7 +180,7 @@ fn explanation(case: &Case<'_>, hits: &[(&Finished, &GoAway)], victims: usize) -
     text
 }
 
-fn advice(record: &ConnectionRecord, case: &Case<'_>) -> Vec<String> {
+fn advice(record: &ConnectionRecord, view: &ServerView<'_>) -> Vec<String> {
     let client = Client::of(record).stack;
     let observed = intervals(record).into_iter().min();
     let observed = observed.map_or_else(
@@ -197,7 +195,7 @@ fn advice(record: &ConnectionRecord, case: &Case<'_>) -> Vec<String> {
         ),
         format!(
             "Server: or allow it: {} below {observed}",
-            match case.inferred.server_stack() {
+            match view.inferred.server_stack() {
                 ServerStack::GrpcJava => "permitKeepAliveTime",
                 ServerStack::GrpcGo => "keepalive.EnforcementPolicy.MinTime",
                 _ => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
-use super::server_view::{Case, Proof};
+use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::capture::Timestamp;
 use crate::inspect::ConnectionRecord;
@@ -41,15 +41,15 @@ struct Share<'a> {
     rpcs: u64,
 }
 
-fn check(cases: &[Case<'_>]) -> Vec<Finding> {
+fn check(views: &[ServerView<'_>]) -> Vec<Finding> {
     // Servers of one port are taken for replicas of one service.
     let mut clients: BTreeMap<(IpAddr, u16), Vec<Share<'_>>> = BTreeMap::new();
-    for case in cases {
+    for view in views {
         let mut shares: BTreeMap<IpAddr, Share<'_>> = BTreeMap::new();
-        let records = case.connections().map(|connection| &connection.record);
+        let records = view.connections().map(|connection| &connection.record);
         for record in records.filter(|record| record.transport.is_http2()) {
             let share = shares.entry(record.client.ip()).or_insert_with(|| Share {
-                server: case.server,
+                server: view.server,
                 records: Vec::new(),
                 rpcs: 0,
             });
@@ -58,7 +58,7 @@ fn check(cases: &[Case<'_>]) -> Vec<Finding> {
         }
         for (client, share) in shares {
             clients
-                .entry((client, case.server.port()))
+                .entry((client, view.server.port()))
                 .or_default()
                 .push(share);
         }
@@ -88,7 +88,7 @@ fn judge(client: IpAddr, mut shares: Vec<Share<'_>>) -> Option<Finding> {
     if shares.len() < 2 || all < MIN_RPCS || most * 100 < all * MOST_PER_CENT {
         return None;
     }
-    let mut proof = Proof::default();
+    let mut proof = EvidenceList::default();
     for share in &shares {
         let text = format!(
             "{} got {} of {}",
@@ -104,7 +104,6 @@ fn judge(client: IpAddr, mut shares: Vec<Share<'_>>) -> Option<Finding> {
         .collect();
     connections.sort_unstable();
     Some(Finding {
-        rule: RULE.name,
         severity: Severity::Warning,
         confidence: Confidence::Possible,
         title: format!(
@@ -114,7 +113,6 @@ fn judge(client: IpAddr, mut shares: Vec<Share<'_>>) -> Option<Finding> {
             counted(shares.len(), "server"),
         ),
         connections,
-        rpcs: Vec::new(),
         evidence: proof.into_vec(),
         explanation: format!(
             "The client was connected to all {} servers for most of the time, and {few} of them got \
@@ -123,13 +121,13 @@ fn judge(client: IpAddr, mut shares: Vec<Share<'_>>) -> Option<Finding> {
             shares.len(),
             most * 100 / all,
         ),
-        ruled_out: Vec::new(),
         advice: vec![
             "Client: choose a server for each call, not for each connection (gRPC: the round_robin \
              policy over all addresses instead of pick_first)"
                 .into(),
             "Server: a MaxConnectionAge makes clients choose again from time to time".into(),
         ],
+        ..Finding::of_rule(RULE.name)
     })
 }
 
@@ -197,11 +195,11 @@ mod tests {
             inferred: Inferred::of(of),
         });
         let servers: Vec<_> = servers.collect();
-        let cases = servers.iter().zip(of.into_values());
-        let cases: Vec<_> = cases
-            .map(|(server, of)| Case::new(server, of, None))
+        let views = servers.iter().zip(of.into_values());
+        let views: Vec<_> = views
+            .map(|(server, of)| ServerView::new(server, of, None))
             .collect();
-        let findings = diagnose(&cases).into_iter();
+        let findings = diagnose(&views).into_iter();
         let uneven = findings.filter(|finding| finding.rule == RULE.name);
         uneven.map(|finding| finding.title).collect()
     }

@@ -1,12 +1,11 @@
-//! What the client library will have told the application.
+//! The error that the client library has shown to the application.
 //!
 //! In: a call that failed, and its connection. Out: the error as that library words it, where its
-//! version is on the wire and its words are known. What never happens here: a guess at what a library
-//! says whose words were not read from its own source.
+//! version is on the wire. Only libraries are covered whose own source the words were read from.
 
 use super::super::connection::record::{Close, ConnectionRecord};
 use super::super::stream::rpc::{Outcome, Rpc, Verdict};
-use super::client::{Client, ClientStack, Version};
+use super::client::{Client, ClientStack, LibraryVersion};
 use crate::decode::Direction;
 use crate::decode::http2::ErrorCode;
 use crate::decode::tcp::Ending;
@@ -33,7 +32,7 @@ const CODES: [&str; 17] = [
 ];
 
 /// The first version of grpc-go that says why a transport closed.
-const GO_SAYS_WHY: Version = Version {
+const GO_SAYS_WHY: LibraryVersion = LibraryVersion {
     major: 1,
     minor: 38,
 };
@@ -52,7 +51,7 @@ pub(crate) fn predict(rpc: &Rpc, record: &ConnectionRecord) -> Option<String> {
     }
 }
 
-fn go(rpc: &Rpc, record: &ConnectionRecord, version: Version) -> Option<String> {
+fn go(rpc: &Rpc, record: &ConnectionRecord, version: LibraryVersion) -> Option<String> {
     let told = |code: &str, text: &str| Some(format!("rpc error: code = {code} desc = {text}"));
     match rpc.verdict {
         Verdict::Status => {

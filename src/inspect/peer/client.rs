@@ -6,7 +6,7 @@ use super::super::connection::record::ConnectionRecord;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::inspect) struct Client {
     pub(in crate::inspect) stack: ClientStack,
-    pub(in crate::inspect) version: Option<Version>,
+    pub(in crate::inspect) version: Option<LibraryVersion>,
 }
 
 /// A client library.
@@ -27,7 +27,7 @@ pub(in crate::inspect) enum ClientStack {
 
 /// The first two numbers of a version: `1.33` of `1.33.3`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::inspect) struct Version {
+pub(in crate::inspect) struct LibraryVersion {
     pub(in crate::inspect) major: u32,
     pub(in crate::inspect) minor: u32,
 }
@@ -60,7 +60,7 @@ impl Client {
             let version = word.split_once('/').map(|(_, version)| version);
             Some(Self {
                 stack: *stack,
-                version: version.and_then(Version::parse),
+                version: version.and_then(LibraryVersion::parse),
             })
         });
         named.unwrap_or(Self {
@@ -74,7 +74,7 @@ impl Client {
     }
 }
 
-impl Version {
+impl LibraryVersion {
     fn parse(text: &str) -> Option<Self> {
         let mut numbers = text.split(['.', '-']);
         Some(Self {
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn versions_compare_by_number() {
-        let version = |text| Version::parse(text).unwrap();
+        let version = |text| LibraryVersion::parse(text).unwrap();
         assert!(version("1.9.0") < version("1.38.0"));
         assert!(version("2.0") > version("1.38"));
     }

@@ -1,7 +1,7 @@
 //! Which software a server is: from its `server` header, its PINGs, and how it says goodbye.
 
+use super::super::confidence::Confidence;
 use super::super::connection::record::{ConnectionRecord, Finished};
-use super::super::diagnosis::Confidence;
 use super::super::traffic::ping::kind::{PingKind, Purpose};
 use crate::decode::http2::ErrorCode;
 

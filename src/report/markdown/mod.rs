@@ -1,8 +1,7 @@
 //! `analyze --format markdown`: the answer for a ticket or a postmortem.
 //!
-//! In: a [`Report`]. Out: Markdown as GitHub has it. What a peer sent stands in code spans, where no
-//! letter is markup, a link or a mention. What never happens here: a figure that the terminal's text
-//! would not tell.
+//! In: a [`Report`]. Out: Markdown as GitHub has it, with the same figures as the terminal's text. What
+//! a peer sent stands in code spans, where no letter is markup, a link or a mention.
 
 mod section;
 
@@ -14,7 +13,7 @@ use std::io::{self, Write};
 use super::escape::{markdown as sentence, markdown_code};
 use super::format::ReportFormat;
 use super::redact::SecretDisplay;
-use super::view::{Story, packet};
+use super::view::{Outline, packet};
 use crate::inspect::report::Report;
 use crate::units::count;
 
@@ -34,16 +33,16 @@ impl Markdown {
     /// The report as Markdown.
     #[must_use]
     pub fn render(&self, report: &Report) -> String {
-        let story = Story::of(report, self.limit, self.secrets);
+        let outline = Outline::of(report, self.limit, self.secrets);
         let mut out = String::new();
-        heading(&mut out, &story);
-        toll(&mut out, &story);
-        findings(&mut out, &story);
-        for told in &story.chapters {
-            section::write(&mut out, told, &story);
+        heading(&mut out, &outline);
+        totals(&mut out, &outline);
+        findings(&mut out, &outline);
+        for told in &outline.sections {
+            section::write(&mut out, told, &outline);
         }
-        oddities(&mut out, &story);
-        let command = format!("{} {}", story.next.command, story.next.options);
+        oddities(&mut out, &outline);
+        let command = format!("{} {}", outline.next.command, outline.next.options);
         line(
             &mut out,
             &format!(
@@ -72,32 +71,32 @@ fn line(out: &mut String, text: &str) {
     out.push('\n');
 }
 
-fn heading(out: &mut String, story: &Story<'_>) {
-    let rest = match (story.toll.share(), story.toll.well()) {
-        (Some(share), _) => format!(" ({share} of {})", count(story.toll.total)),
+fn heading(out: &mut String, outline: &Outline<'_>) {
+    let rest = match (outline.totals.share(), outline.totals.well()) {
+        (Some(share), _) => format!(" ({share} of {})", count(outline.totals.total)),
         (None, Some(well)) => format!(": {well}"),
         (None, None) => String::new(),
     };
     line(
         out,
-        &format!("# {}{}\n", story.toll.headline(), sentence(&rest)),
+        &format!("# {}{}\n", outline.totals.headline(), sentence(&rest)),
     );
-    let figures = story.scope.figures().join(" · ");
-    let name = code(story.scope.name.as_bytes());
+    let figures = outline.scope.figures().join(" · ");
+    let name = code(outline.scope.name.as_bytes());
     line(
         out,
-        &format!("{name}{} · {figures}\n", story.scope.others()),
+        &format!("{name}{} · {figures}\n", outline.scope.others()),
     );
 }
 
-fn toll(out: &mut String, story: &Story<'_>) {
-    let toll = &story.toll;
-    if !toll.fates.is_empty() {
+fn totals(out: &mut String, outline: &Outline<'_>) {
+    let totals = &outline.totals;
+    if !totals.fates.is_empty() {
         line(
             out,
             "| RPCs | what became of them | retry |\n|---:|---|---|",
         );
-        for fate in &toll.fates {
+        for fate in &totals.fates {
             line(
                 out,
                 &format!(
@@ -111,19 +110,22 @@ fn toll(out: &mut String, story: &Story<'_>) {
         out.push('\n');
     }
     let mut items = Vec::new();
-    if toll.unlisted > 0 {
+    if totals.unlisted > 0 {
         items.push(format!(
             "{} more died and were counted only",
-            count(toll.unlisted)
+            count(totals.unlisted)
         ));
     }
-    items.extend(toll.failed(code));
-    items.extend(toll.unjudged.map(|unjudged| sentence(&unjudged.words())));
-    for silence in &story.silences {
+    items.extend(totals.failed(code));
+    items.extend(totals.unjudged.map(|unjudged| sentence(&unjudged.words())));
+    for silence in &outline.silences {
         items.push(sentence(&format!("{} {}", silence.who(), silence.what())));
     }
-    if story.is_quiet() {
-        items.push(format!("Looked at {}", story.scope.looked_at().join(", ")));
+    if outline.is_quiet() {
+        items.push(format!(
+            "Looked at {}",
+            outline.scope.looked_at().join(", ")
+        ));
     }
     list(out, items);
 }
@@ -139,22 +141,22 @@ fn list(out: &mut String, items: Vec<String>) {
 }
 
 /// All findings, a row each; info has no other place.
-fn findings(out: &mut String, story: &Story<'_>) {
-    if story.chapters.is_empty() && story.notes.is_empty() {
+fn findings(out: &mut String, outline: &Outline<'_>) {
+    if outline.sections.is_empty() && outline.notes.is_empty() {
         return;
     }
     line(out, "## Findings\n");
     line(out, "| severity | finding | what happened |\n|---|---|---|");
-    for told in &story.chapters {
+    for told in &outline.sections {
         let (rule, severity) = told.rule();
         row(out, severity.name(), rule, &told.title());
     }
-    for note in &story.notes {
+    for note in &outline.notes {
         row(out, note.severity.name(), note.rule, &note.title);
     }
     out.push('\n');
     let mut left = Vec::new();
-    for untold in &story.untold {
+    for untold in &outline.untold {
         let servers: Vec<_> = untold.servers.iter().map(ToString::to_string).collect();
         let servers = sentence(&servers.join(", "));
         left.push(format!(
@@ -163,8 +165,8 @@ fn findings(out: &mut String, story: &Story<'_>) {
             untold.rule
         ));
     }
-    if story.notes_left > 0 {
-        left.push(more(story.notes_left));
+    if outline.notes_left > 0 {
+        left.push(more(outline.notes_left));
     }
     list(out, left);
 }
@@ -176,27 +178,27 @@ fn row(out: &mut String, severity: &str, rule: &str, title: &str) {
     );
 }
 
-fn oddities(out: &mut String, story: &Story<'_>) {
-    if story.oddities.is_empty() {
+fn oddities(out: &mut String, outline: &Outline<'_>) {
+    if outline.oddities.is_empty() {
         return;
     }
     line(out, "## Odd about the capture\n");
     let mut items = Vec::new();
-    for anomaly in &story.oddities {
+    for anomaly in &outline.oddities {
         let mut text = sentence(&anomaly.text);
         if let Some(connection) = anomaly.connection {
             text = format!("conn {connection}: {text}");
         }
         if let Some(stamp) = anomaly.stamp {
-            text = format!("packet {}: {text}", packet(stamp, story.files));
+            text = format!("packet {}: {text}", packet(stamp, outline.files));
         }
         if anomaly.count > 1 {
             text.push_str(&format!(" ({} times)", count(anomaly.count)));
         }
         items.push(text);
     }
-    if story.oddities_left > 0 {
-        items.push(more(story.oddities_left));
+    if outline.oddities_left > 0 {
+        items.push(more(outline.oddities_left));
     }
     list(out, items);
 }

@@ -1,11 +1,11 @@
 //! One thing that went wrong: a heading, two tables, and what they mean.
 
 use super::{code, line, list, more, sentence};
-use crate::report::view::{Cell, Chapter, Grid, Story, Subject, Victim, packet};
+use crate::report::view::{Cell, Grid, Outline, RpcRow, Section, Subject, packet};
 use crate::units::{count, counted};
 
-/// Writes a chapter under its heading.
-pub(super) fn write(out: &mut String, told: &Chapter<'_>, story: &Story<'_>) {
+/// Writes a section under its heading.
+pub(super) fn write(out: &mut String, told: &Section<'_>, outline: &Outline<'_>) {
     line(
         out,
         &format!("## {}\n\n{}\n", told.label(), sentence(&told.title())),
@@ -16,14 +16,19 @@ pub(super) fn write(out: &mut String, told: &Chapter<'_>, story: &Story<'_>) {
             .iter()
             .map(|witness| filter(witness.record.tcp_stream, None));
         let extra = filters.map(|filter| vec![filter]).collect();
-        table(out, &told.witness_grid(), &["Wireshark".to_owned()], extra);
+        table(
+            out,
+            &told.connection_grid(),
+            &["Wireshark".to_owned()],
+            extra,
+        );
         list(out, said(told));
     }
     if !told.victims.is_empty() {
         let mut titles = header_names(told);
         titles.push("Wireshark".to_owned());
         let extra = told.victims.iter().map(extra_cells).collect();
-        table(out, &told.victim_grid(story.files), &titles, extra);
+        table(out, &told.rpc_grid(outline.files), &titles, extra);
     }
     let mut rest = Vec::new();
     if told.victims_left > 0 {
@@ -44,7 +49,7 @@ pub(super) fn write(out: &mut String, told: &Chapter<'_>, story: &Story<'_>) {
     for proof in &told.evidence {
         let text = sentence(&proof.text);
         rest.push(match proof.stamp {
-            Some(stamp) => format!("packet {}: {text}", packet(stamp, story.files)),
+            Some(stamp) => format!("packet {}: {text}", packet(stamp, outline.files)),
             None => text,
         });
     }
@@ -88,7 +93,7 @@ pub(super) fn write(out: &mut String, told: &Chapter<'_>, story: &Story<'_>) {
 }
 
 /// Connections beyond the limit, and what the GOAWAYs said.
-fn said(told: &Chapter<'_>) -> Vec<String> {
+fn said(told: &Section<'_>) -> Vec<String> {
     let mut items = Vec::new();
     if told.witnesses_left > 0 {
         items.push(more(told.witnesses_left));
@@ -110,7 +115,7 @@ fn said(told: &Chapter<'_>) -> Vec<String> {
 }
 
 /// The headers that were asked for, which are the same for each victim.
-fn header_names(told: &Chapter<'_>) -> Vec<String> {
+fn header_names(told: &Section<'_>) -> Vec<String> {
     let headers = told.victims.first().map(|victim| victim.headers.as_slice());
     headers
         .unwrap_or_default()
@@ -120,7 +125,7 @@ fn header_names(told: &Chapter<'_>) -> Vec<String> {
 }
 
 /// The values of the headers that were asked for, and the call's display filter.
-fn extra_cells(victim: &Victim<'_>) -> Vec<String> {
+fn extra_cells(victim: &RpcRow<'_>) -> Vec<String> {
     let values = victim.headers.iter().map(|(_, values)| {
         let values = values
             .iter()

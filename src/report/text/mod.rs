@@ -1,8 +1,7 @@
 //! `analyze`: the answer for someone with ten minutes, on a terminal of 80 columns.
 //!
 //! In: a [`Report`]. Out: text; the first lines are the answer, the last one is what to type next.
-//! What never happens here: a colour that means what no word says, or a width measured on anything
-//! but the plain text.
+//! Colours only repeat what a word says, and widths are measured on the plain text.
 
 mod section;
 
@@ -20,7 +19,7 @@ use super::display_width::width;
 use super::escape;
 use super::format::ReportFormat;
 use super::redact::SecretDisplay;
-use super::view::{Fate, Next, Story, Toll, label, packet};
+use super::view::{Outline, Suggestion, Totals, VerdictCount, label, packet};
 use crate::inspect::Processed;
 use crate::inspect::report::Report;
 use crate::units::{count, counted};
@@ -39,24 +38,24 @@ impl Text {
     /// The report as text.
     #[must_use]
     pub fn render(&self, report: &Report) -> String {
-        let story = Story::of(report, self.limit, self.secrets);
+        let outline = Outline::of(report, self.limit, self.secrets);
         let mut page = Page::default();
-        scope(&mut page, &story);
-        toll(&mut page, &story.toll);
-        silences(&mut page, &story);
-        if story.is_quiet() {
-            let looked_at = story.scope.looked_at().join(", ");
+        scope(&mut page, &outline);
+        totals(&mut page, &outline.totals);
+        silences(&mut page, &outline);
+        if outline.is_quiet() {
+            let looked_at = outline.scope.looked_at().join(", ");
             page.paragraph("  ", "  ", &format!("Looked at {looked_at}."), |text| {
                 text.dimmed()
             });
         }
-        for told in &story.chapters {
-            section::write(&mut page, told, story.files);
+        for told in &outline.sections {
+            section::write(&mut page, told, outline.files);
         }
-        untold(&mut page, &story);
-        notes(&mut page, &story);
-        oddities(&mut page, &story);
-        next(&mut page, &story.next);
+        untold(&mut page, &outline);
+        notes(&mut page, &outline);
+        oddities(&mut page, &outline);
+        next(&mut page, &outline.next);
         page.into_text()
     }
 }
@@ -67,20 +66,20 @@ impl ReportFormat for Text {
     }
 }
 
-fn scope(page: &mut Page, story: &Story<'_>) {
-    let name = escape::terminal(story.scope.name.as_bytes());
-    let mut parts = vec![format!("{name}{}", story.scope.others())];
-    parts.extend(story.scope.figures());
+fn scope(page: &mut Page, outline: &Outline<'_>) {
+    let name = escape::terminal(outline.scope.name.as_bytes());
+    let mut parts = vec![format!("{name}{}", outline.scope.others())];
+    parts.extend(outline.scope.figures());
     for line in wrapped("", "  ", &parts.join(" · ")) {
         page.line(line);
     }
     page.blank();
 }
 
-fn toll(page: &mut Page, toll: &Toll) {
-    let headline = toll.headline();
-    let lost = toll.died.saturating_sub(toll.recovered);
-    match toll.share() {
+fn totals(page: &mut Page, totals: &Totals) {
+    let headline = totals.headline();
+    let lost = totals.died.saturating_sub(totals.recovered);
+    match totals.share() {
         Some(share) => {
             let gap = WIDTH
                 .saturating_sub(width(&headline) + width(&share))
@@ -92,24 +91,24 @@ fn toll(page: &mut Page, toll: &Toll) {
             };
             page.line(format!("{}{}{share}", headline.bold(), " ".repeat(gap)));
         }
-        None if toll.total == 0 => page.line(headline.bold().to_string()),
+        None if totals.total == 0 => page.line(headline.bold().to_string()),
         None => {
-            let rest = toll
+            let rest = totals
                 .well()
                 .map(|well| format!(": {well}"))
                 .unwrap_or_default();
             page.line(format!("{} {}{rest}", "✓".green(), headline.bold()));
         }
     }
-    let number = |fate: &Fate| width(&count(fate.count));
-    let numbers = toll.fates.iter().map(number).max().unwrap_or_default();
-    let what = toll
+    let number = |fate: &VerdictCount| width(&count(fate.count));
+    let numbers = totals.fates.iter().map(number).max().unwrap_or_default();
+    let what = totals
         .fates
         .iter()
         .map(|fate| width(fate.what()))
         .max()
         .unwrap_or_default();
-    for fate in &toll.fates {
+    for fate in &totals.fates {
         let mark = if fate.recovered {
             "✓".green()
         } else {
@@ -129,33 +128,33 @@ fn toll(page: &mut Page, toll: &Toll) {
             page.line(format!("    {:numbers$}  {retry}", ""));
         }
     }
-    if toll.unlisted > 0 {
+    if totals.unlisted > 0 {
         page.line(format!(
             "    and {} more, counted only",
-            count(toll.unlisted)
+            count(totals.unlisted)
         ));
     }
-    if let Some(failed) = toll.failed(escape::terminal) {
+    if let Some(failed) = totals.failed(escape::terminal) {
         page.paragraph("  ! ", "    ", &failed, |text| text.normal());
     }
-    if let Some(unjudged) = toll.unjudged {
+    if let Some(unjudged) = totals.unjudged {
         page.paragraph("  ? ", "    ", &unjudged.words(), |text| text.normal());
     }
 }
 
-fn silences(page: &mut Page, story: &Story<'_>) {
-    for silence in &story.silences {
+fn silences(page: &mut Page, outline: &Outline<'_>) {
+    for silence in &outline.silences {
         let text = format!("{} {}", silence.who(), silence.what());
         page.paragraph("  ! ", "    ", &text, |text| text.normal());
     }
 }
 
-fn untold(page: &mut Page, story: &Story<'_>) {
-    if story.untold.is_empty() {
+fn untold(page: &mut Page, outline: &Outline<'_>) {
+    if outline.untold.is_empty() {
         return;
     }
     page.blank();
-    for untold in &story.untold {
+    for untold in &outline.untold {
         let servers: Vec<_> = untold.servers.iter().map(ToString::to_string).collect();
         let text = format!(
             "{} {} of other servers: {}, … (--limit)",
@@ -167,48 +166,48 @@ fn untold(page: &mut Page, story: &Story<'_>) {
     }
 }
 
-fn notes(page: &mut Page, story: &Story<'_>) {
-    if story.notes.is_empty() {
+fn notes(page: &mut Page, outline: &Outline<'_>) {
+    if outline.notes.is_empty() {
         return;
     }
     page.blank();
-    for note in &story.notes {
+    for note in &outline.notes {
         let title = escape::terminal(note.title.as_bytes());
         let label = label(note.rule);
         page.labelled("·", &label, &title, |text| text.bold());
     }
-    page.more(story.notes_left);
+    page.more(outline.notes_left);
 }
 
-fn oddities(page: &mut Page, story: &Story<'_>) {
-    if story.oddities.is_empty() {
+fn oddities(page: &mut Page, outline: &Outline<'_>) {
+    if outline.oddities.is_empty() {
         return;
     }
     page.blank();
-    let kinds = story.oddities.len() as u64 + story.oddities_left;
+    let kinds = outline.oddities.len() as u64 + outline.oddities_left;
     page.line(format!(
         "Odd about the capture: {}",
         counted(kinds, "thing")
     ));
-    for anomaly in &story.oddities {
+    for anomaly in &outline.oddities {
         let mut text = escape::terminal(anomaly.text.as_bytes());
         if let Some(connection) = anomaly.connection {
             text = format!("conn {connection}: {text}");
         }
         if let Some(stamp) = anomaly.stamp {
-            text = format!("packet {}: {text}", packet(stamp, story.files));
+            text = format!("packet {}: {text}", packet(stamp, outline.files));
         }
         if anomaly.count > 1 {
             text.push_str(&format!(" ({} times)", count(anomaly.count)));
         }
         page.paragraph("  ~ ", "    ", &text, |text| text.normal());
     }
-    page.more(story.oddities_left);
+    page.more(outline.oddities_left);
 }
 
-fn next(page: &mut Page, next: &Next) {
+fn next(page: &mut Page, next: &Suggestion) {
     page.blank();
-    let Next { command, options } = next;
+    let Suggestion { command, options } = next;
     let line = format!("See more: {command} {options}");
     if width(&line) <= WIDTH {
         page.line(line);

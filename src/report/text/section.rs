@@ -8,21 +8,21 @@ use crate::inspect::diagnosis::Severity;
 use crate::inspect::report::Files;
 use crate::report::display_width::{shortened, width};
 use crate::report::escape;
-use crate::report::view::{Cell, Chapter, Column, Grid, Subject, Victim, packet};
+use crate::report::view::{Cell, Column, Grid, RpcRow, Section, Subject, packet};
 use crate::units::{count, counted};
 
-/// Writes a chapter after an empty line.
-pub(super) fn write(page: &mut Page, chapter: &Chapter<'_>, files: Files) {
+/// Writes a section after an empty line.
+pub(super) fn write(page: &mut Page, section: &Section<'_>, files: Files) {
     page.blank();
-    heading(page, chapter);
-    witnesses(page, chapter);
-    victims(page, chapter, files);
-    let Subject::Finding(finding) = chapter.subject else {
+    heading(page, section);
+    witnesses(page, section);
+    victims(page, section, files);
+    let Subject::Finding(finding) = section.subject else {
         return;
     };
     page.blank();
     aside(page, "why", &finding.explanation);
-    for (place, (text, calls)) in chapter.heard.iter().enumerate() {
+    for (place, (text, calls)) in section.heard.iter().enumerate() {
         let text = format!("{text} ({})", counted(*calls, "call"));
         aside(page, if place == 0 { "saw" } else { "" }, &text);
     }
@@ -32,32 +32,32 @@ pub(super) fn write(page: &mut Page, chapter: &Chapter<'_>, files: Files) {
     for (place, suspect) in finding.ruled_out.iter().enumerate() {
         aside(page, if place == 0 { "not" } else { "" }, suspect);
     }
-    look(page, chapter, files);
+    look(page, section, files);
 }
 
-fn heading(page: &mut Page, chapter: &Chapter<'_>) {
-    let title = escape::terminal(chapter.title().as_bytes());
-    let (_, severity) = chapter.rule();
+fn heading(page: &mut Page, section: &Section<'_>) {
+    let title = escape::terminal(section.title().as_bytes());
+    let (_, severity) = section.rule();
     let (mark, paint): (_, Paint) = match severity {
         Severity::Error => ("✗", |text| text.red().bold()),
         Severity::Warning => ("⚠", |text| text.yellow().bold()),
         Severity::Info => ("·", |text| text.bold()),
     };
-    page.labelled(mark, &chapter.label(), &title, paint);
+    page.labelled(mark, &section.label(), &title, paint);
 }
 
-fn witnesses(page: &mut Page, chapter: &Chapter<'_>) {
-    if chapter.witnesses.is_empty() {
+fn witnesses(page: &mut Page, section: &Section<'_>) {
+    if section.witnesses.is_empty() {
         return;
     }
     page.blank();
-    let (header, rows) = table(&chapter.witness_grid()).lines();
+    let (header, rows) = table(&section.connection_grid()).lines();
     page.line(header.dimmed().to_string());
     for line in rows.iter().flatten() {
         page.line(line);
     }
-    page.more(chapter.witnesses_left);
-    for (error, text, connections) in &chapter.said {
+    page.more(section.witnesses_left);
+    for (error, text, connections) in &section.said {
         let mut words = format!("GOAWAY says {error}");
         if !text.is_empty() {
             words.push_str(&format!(" \"{}\"", escape::terminal(text)));
@@ -67,51 +67,51 @@ fn witnesses(page: &mut Page, chapter: &Chapter<'_>) {
         }
         page.line(format!("    {}", shortened(&words, WIDTH - 4)));
     }
-    if chapter.said_left > 0 {
+    if section.said_left > 0 {
         page.line(format!(
             "    and {} (--limit)",
-            counted(chapter.said_left, "other text")
+            counted(section.said_left, "other text")
         ));
     }
 }
 
-fn victims(page: &mut Page, chapter: &Chapter<'_>, files: Files) {
-    if !chapter.victims.is_empty() {
+fn victims(page: &mut Page, section: &Section<'_>, files: Files) {
+    if !section.victims.is_empty() {
         page.blank();
-        let (header, rows) = table(&chapter.victim_grid(files)).lines();
+        let (header, rows) = table(&section.rpc_grid(files)).lines();
         page.line(header.dimmed().to_string());
-        for (lines, victim) in rows.iter().zip(&chapter.victims) {
+        for (lines, victim) in rows.iter().zip(&section.victims) {
             for line in lines {
                 page.line(line);
             }
             headers(page, victim);
         }
     }
-    if chapter.victims.is_empty() && chapter.witnesses.is_empty() {
+    if section.victims.is_empty() && section.witnesses.is_empty() {
         return;
     }
-    codes(page, chapter);
-    let since = chapter.since().dimmed();
-    if chapter.victims_left == 0 {
+    codes(page, section);
+    let since = section.since().dimmed();
+    if section.victims_left == 0 {
         page.line(format!("    {since}"));
         return;
     }
-    let left = more(chapter.victims_left);
-    let taken = 4 + width(&left) + width(chapter.since());
+    let left = more(section.victims_left);
+    let taken = 4 + width(&left) + width(section.since());
     match WIDTH.checked_sub(taken).filter(|gap| *gap > 1) {
         Some(gap) => page.line(format!("    {}{}{since}", left.dimmed(), " ".repeat(gap))),
         None => {
-            page.more(chapter.victims_left);
+            page.more(section.victims_left);
             page.line(format!("    {since}"));
         }
     }
 }
 
-fn codes(page: &mut Page, chapter: &Chapter<'_>) {
-    if chapter.codes.is_empty() {
+fn codes(page: &mut Page, section: &Section<'_>) {
+    if section.codes.is_empty() {
         return;
     }
-    let codes = chapter.codes.iter();
+    let codes = section.codes.iter();
     let codes: Vec<_> = codes
         .map(|(code, number)| format!("{} × {code}", count(*number)))
         .collect();
@@ -119,7 +119,7 @@ fn codes(page: &mut Page, chapter: &Chapter<'_>) {
 }
 
 /// The headers that were asked for, in one line if it is long enough.
-fn headers(page: &mut Page, victim: &Victim<'_>) {
+fn headers(page: &mut Page, victim: &RpcRow<'_>) {
     let headers = victim.headers.iter().map(|(name, values)| {
         let values: Vec<_> = values
             .iter()
@@ -175,15 +175,15 @@ fn aside(page: &mut Page, label: &str, text: &str) {
     page.labelled(" ", &format!("{label:<4}"), &text, |label| label.bold());
 }
 
-fn look(page: &mut Page, chapter: &Chapter<'_>, files: Files) {
-    for (place, evidence) in chapter.evidence.iter().enumerate() {
+fn look(page: &mut Page, section: &Section<'_>, files: Files) {
+    for (place, evidence) in section.evidence.iter().enumerate() {
         let text = match evidence.stamp {
             Some(stamp) => format!("packet {}: {}", packet(stamp, files), evidence.text),
             None => evidence.text.clone(),
         };
         aside(page, if place == 0 { "look" } else { "" }, &text);
     }
-    if chapter.evidence_left > 0 && !chapter.evidence.is_empty() {
-        aside(page, "", &more(chapter.evidence_left));
+    if section.evidence_left > 0 && !section.evidence.is_empty() {
+        aside(page, "", &more(section.evidence_left));
     }
 }

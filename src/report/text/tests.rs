@@ -72,7 +72,7 @@ fn ten_thousand_victims_are_still_few_lines() {
     let text = text(&report);
     assert_fits(&text);
     assert!(text.lines().count() < 80, "{text}");
-    // As one server's story it is a screen.
+    // As one server's outline it is a screen.
     report.analysis.findings = vec![finding(
         "grace-expired",
         Severity::Error,

@@ -8,7 +8,7 @@ use std::iter;
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 
-use super::clock::Clock;
+use super::clock::CaptureClock;
 use crate::capture::Stamp;
 use crate::decode::http2::ErrorCode;
 use crate::inspect::{Outcome, Processed, Race, RequestedHeader, Rpc};
@@ -33,7 +33,7 @@ pub(super) struct CallsJson<'a> {
 type RetryOnPage = (usize, u32, u32, String);
 
 impl<'a> CallsJson<'a> {
-    pub(super) fn new(calls: Vec<&'a Rpc>, clock: Clock, secrets: SecretDisplay) -> Self {
+    pub(super) fn new(calls: Vec<&'a Rpc>, clock: CaptureClock, secrets: SecretDisplay) -> Self {
         let mut texts = SharedValues::default();
         let mut fates = SharedValues::default();
         let shared = calls.iter().map(|rpc| {
@@ -79,7 +79,7 @@ struct Shared {
 struct Columns<'a> {
     calls: Vec<&'a Rpc>,
     shared: Vec<Shared>,
-    clock: Clock,
+    clock: CaptureClock,
 }
 
 impl Serialize for Columns<'_> {

@@ -5,11 +5,11 @@ use crate::inspect::report::Report;
 
 /// When the timeline begins.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Clock {
+pub(super) struct CaptureClock {
     start: Timestamp,
 }
 
-impl Clock {
+impl CaptureClock {
     pub(super) fn of(report: &Report) -> Self {
         Self {
             start: report.first_packet.unwrap_or_default(),

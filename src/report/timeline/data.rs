@@ -9,9 +9,9 @@ use std::net::SocketAddr;
 use serde::Serialize;
 
 use super::calls::CallsJson;
-use super::clock::Clock;
+use super::clock::CaptureClock;
 use super::labels;
-use super::sample::thin;
+use super::sample::sample;
 use super::window::Spans;
 use crate::capture::{FileSummary, Stamp};
 use crate::decode::Direction;
@@ -34,23 +34,23 @@ const VERDICTS: usize = Verdict::ALL.len();
 pub(super) struct PageJson<'a> {
     tool: &'static str,
     capture: CaptureOnPage<'a>,
-    /// The first part of the story that was asked for.
+    /// The first part of the outline that was asked for.
     around: Option<[i64; 2]>,
     counts: [u64; VERDICTS],
     verdicts: [&'static str; VERDICTS],
     words: labels::PageWords,
     deaths: [bool; VERDICTS],
     thinned: Thinned,
-    connections: Each<'a, ConnectionRecord, Clock, ConnectionOnPage<'a>>,
+    connections: Each<'a, ConnectionRecord, CaptureClock, ConnectionOnPage<'a>>,
     calls: CallsJson<'a>,
-    findings: Each<'a, Finding, Clock, FindingOnPage<'a>>,
+    findings: Each<'a, Finding, CaptureClock, FindingOnPage<'a>>,
 }
 
 impl<'a> PageJson<'a> {
     pub(super) fn new(report: &'a Report, spans: Option<&Spans>, secrets: SecretDisplay) -> Self {
-        let clock = Clock::of(report);
+        let clock = CaptureClock::of(report);
         let analysis = &report.analysis;
-        let drawn = thin(&analysis.rpcs);
+        let drawn = sample(&analysis.rpcs);
         Self {
             tool: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
             capture: CaptureOnPage {
@@ -109,7 +109,7 @@ struct ConnectionOnPage<'a> {
     settings: BothSides<Option<SettingsJson<'a>>>,
     /// The client's, the server's, and those of both that were not answered.
     pings: [u64; 3],
-    passages: Each<'a, ControlFrame, Clock, ControlFrameOnPage>,
+    passages: Each<'a, ControlFrame, CaptureClock, ControlFrameOnPage>,
     passages_left_out: u64,
     round_trip: Option<i64>,
     retransmissions: u64,
@@ -120,7 +120,7 @@ struct ConnectionOnPage<'a> {
 }
 
 impl<'a> ConnectionOnPage<'a> {
-    fn new(record: &'a ConnectionRecord, clock: Clock) -> Self {
+    fn new(record: &'a ConnectionRecord, clock: CaptureClock) -> Self {
         let seen = |stamp: Stamp| seen(stamp, clock);
         let goaways = record.goaways.iter();
         Self {
@@ -164,7 +164,7 @@ struct CloseOnPage {
 }
 
 impl CloseOnPage {
-    fn new(close: Close, clock: Clock) -> Self {
+    fn new(close: Close, clock: CaptureClock) -> Self {
         Self {
             by: close.by.sender(),
             how: match close.ending {
@@ -193,7 +193,7 @@ struct GoAwayOnPage {
 }
 
 impl GoAwayOnPage {
-    fn new(record: &ConnectionRecord, goaway: &GoAway, clock: Clock) -> Self {
+    fn new(record: &ConnectionRecord, goaway: &GoAway, clock: CaptureClock) -> Self {
         let at = clock.micros(goaway.stamp.time);
         // The handshake shows how far the capture was from either end, so when it left and arrived.
         let handshake = record.handshake;
@@ -223,7 +223,7 @@ impl GoAwayOnPage {
 /// ping's payload.
 type ControlFrameOnPage = (i64, u64, u8, &'static str, Option<String>);
 
-fn control_frame(frame: &ControlFrame, clock: Clock) -> ControlFrameOnPage {
+fn control_frame(frame: &ControlFrame, clock: CaptureClock) -> ControlFrameOnPage {
     let (kind, payload) = match frame.kind {
         ControlFrameKind::Settings => ("settings", None),
         ControlFrameKind::SettingsAck => ("settings ack", None),
@@ -248,14 +248,14 @@ struct FindingOnPage<'a> {
     title: String,
     connections: &'a [u32],
     calls: Each<'a, CallId, (), (u32, u32)>,
-    evidence: Each<'a, Evidence, Clock, EvidenceOnPage>,
+    evidence: Each<'a, Evidence, CaptureClock, EvidenceOnPage>,
     explanation: String,
     ruled_out: Each<'a, String, (), String>,
     advice: Each<'a, String, (), String>,
 }
 
 impl<'a> FindingOnPage<'a> {
-    fn new(finding: &'a Finding, clock: Clock) -> Self {
+    fn new(finding: &'a Finding, clock: CaptureClock) -> Self {
         Self {
             rule: finding.rule,
             severity: finding.severity.name(),
@@ -291,7 +291,7 @@ fn counts(verdicts: &VerdictCounts) -> [u64; VERDICTS] {
 /// When and where: microseconds, packet, file.
 type Seen = (i64, u64, u32);
 
-fn seen(stamp: Stamp, clock: Clock) -> Seen {
+fn seen(stamp: Stamp, clock: CaptureClock) -> Seen {
     (clock.micros(stamp.time), stamp.packet, stamp.file)
 }
 

@@ -1,6 +1,6 @@
-//! What happened, beat by beat: the plain order that lines and diagrams are made from.
+//! What happened in order of time: events that lines and diagrams are made from.
 
-use super::clock::Clock;
+use super::clock::CaptureClock;
 use crate::capture::{Stamp, TimeDelta};
 use crate::decode::Direction;
 use crate::inspect::report::Report;
@@ -8,7 +8,7 @@ use crate::inspect::{Close, ConnectionRecord, ControlFrameKind, GoAway, Rpc, Ver
 
 /// One thing that happened.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Beat<'a> {
+pub(super) struct TimelineEvent<'a> {
     /// Since the capture's first packet.
     pub(super) elapsed: TimeDelta,
     /// Where it was seen.
@@ -16,12 +16,12 @@ pub(super) struct Beat<'a> {
     /// On which connection.
     pub(super) record: &'a ConnectionRecord,
     /// What it was.
-    pub(super) what: What<'a>,
+    pub(super) what: EventKind<'a>,
 }
 
 /// What happened; of things in one packet the earlier here is told first.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum What<'a> {
+pub(super) enum EventKind<'a> {
     /// The connection was opened, or first seen where its SYN was not captured.
     Opened,
     /// SETTINGS.
@@ -44,7 +44,7 @@ pub(super) enum What<'a> {
     Ended(&'a Rpc),
 }
 
-impl What<'_> {
+impl EventKind<'_> {
     const fn rank(&self) -> u8 {
         match self {
             Self::Opened => 0,
@@ -62,8 +62,8 @@ impl What<'_> {
 }
 
 /// All beats in order.
-pub(super) fn beats(report: &Report) -> Vec<Beat<'_>> {
-    let clock = Clock::of(report);
+pub(super) fn beats(report: &Report) -> Vec<TimelineEvent<'_>> {
+    let clock = CaptureClock::of(report);
     let mut beats = Vec::new();
     let mut calls = report.analysis.rpcs.as_slice();
     for record in &report.analysis.connections {
@@ -73,32 +73,37 @@ pub(super) fn beats(report: &Report) -> Vec<Beat<'_>> {
         calls = rest;
         let mut tell = |stamp: Stamp, what| {
             let elapsed = clock.since_start(stamp.time);
-            beats.push(Beat {
+            beats.push(TimelineEvent {
                 elapsed,
                 stamp,
                 record,
                 what,
             });
         };
-        tell(record.opened.unwrap_or(record.recognised), What::Opened);
+        tell(
+            record.opened.unwrap_or(record.recognised),
+            EventKind::Opened,
+        );
         for passage in record.control_frames.kept() {
             match passage.kind {
-                ControlFrameKind::Settings => tell(passage.stamp, What::Settings(passage.from)),
-                ControlFrameKind::Ping(_) => tell(passage.stamp, What::Ping),
+                ControlFrameKind::Settings => {
+                    tell(passage.stamp, EventKind::Settings(passage.from))
+                }
+                ControlFrameKind::Ping(_) => tell(passage.stamp, EventKind::Ping),
                 ControlFrameKind::SettingsAck | ControlFrameKind::PingAck(_) => {}
             }
         }
         for goaway in &record.goaways {
-            tell(goaway.stamp, What::GoAway(goaway));
+            tell(goaway.stamp, EventKind::GoAway(goaway));
             if let Some(received) = goaway.received {
-                tell(received, What::Acknowledged(goaway));
+                tell(received, EventKind::Acknowledged(goaway));
             }
         }
         for rpc in of_this {
             tell_call(rpc, &mut tell);
         }
         if let Some(close) = record.close {
-            tell(close.stamp, What::Closed(close));
+            tell(close.stamp, EventKind::Closed(close));
         }
     }
     beats.sort_by_key(|beat| {
@@ -112,10 +117,10 @@ pub(super) fn beats(report: &Report) -> Vec<Beat<'_>> {
     beats
 }
 
-fn tell_call<'a>(rpc: &'a Rpc, tell: &mut impl FnMut(Stamp, What<'a>)) {
+fn tell_call<'a>(rpc: &'a Rpc, tell: &mut impl FnMut(Stamp, EventKind<'a>)) {
     let quiet = match rpc.verdict {
-        Verdict::Ok => Some(What::Ok),
-        Verdict::Unknown => Some(What::Unknown),
+        Verdict::Ok => Some(EventKind::Ok),
+        Verdict::Unknown => Some(EventKind::Unknown),
         _ => None,
     };
     if let Some(quiet) = quiet {
@@ -125,13 +130,13 @@ fn tell_call<'a>(rpc: &'a Rpc, tell: &mut impl FnMut(Stamp, What<'a>)) {
         return;
     }
     if let Some(opened) = rpc.opened {
-        tell(opened, What::Began(rpc));
+        tell(opened, EventKind::Began(rpc));
     }
     // A call opened after the GOAWAY that condemned it was over before it began.
     let over = rpc
         .ended
         .map(|ended| rpc.opened.map_or(ended, |opened| opened.max(ended)));
     if let Some(over) = over {
-        tell(over, What::Ended(rpc));
+        tell(over, EventKind::Ended(rpc));
     }
 }

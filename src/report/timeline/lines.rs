@@ -1,11 +1,11 @@
-//! One chapter of the story: beats in, lines out.
+//! The events of a connection, or of all, as lines of text.
 //!
-//! What divides the story (a GOAWAY, a close) has a line of its own; what lies between is gathered and
-//! summed up. What never happens here: an order of its own; beats come in theirs.
+//! A GOAWAY or a close has a line of its own; what lies between is gathered and summed up. Events come
+//! in order.
 
 use colored::Colorize as _;
 
-use super::events::{Beat, What};
+use super::events::{EventKind, TimelineEvent};
 use super::labels;
 use super::text::TimelineText;
 use crate::capture::TimeDelta;
@@ -18,7 +18,7 @@ use crate::report::words;
 use crate::units::{count, counted, duration, moment_in_millis, spread};
 
 /// Tells one chapter: gathers what can be summed up until something happens that divides it.
-pub(super) struct Teller<'a> {
+pub(super) struct LineWriter<'a> {
     style: &'a TimelineText,
     several_files: bool,
     merged: bool,
@@ -42,10 +42,10 @@ struct Quiet {
 struct Group<'a> {
     verdict: Verdict,
     ended: bool,
-    beats: Vec<(Beat<'a>, &'a Rpc)>,
+    beats: Vec<(TimelineEvent<'a>, &'a Rpc)>,
 }
 
-impl<'a> Teller<'a> {
+impl<'a> LineWriter<'a> {
     pub(super) fn new(style: &'a TimelineText, report: &Report, merged: bool) -> Self {
         Self {
             style,
@@ -59,8 +59,8 @@ impl<'a> Teller<'a> {
         }
     }
 
-    pub(super) fn tell(&mut self, beat: Beat<'a>) {
-        if let What::GoAway(goaway) = beat.what
+    pub(super) fn tell(&mut self, beat: TimelineEvent<'a>) {
+        if let EventKind::GoAway(goaway) = beat.what
             && !goaway.from_client()
             && self
                 .goaway
@@ -75,16 +75,16 @@ impl<'a> Teller<'a> {
         }
         self.end_gap();
         match beat.what {
-            What::Ok => self.quiet.ok += 1,
-            What::Unknown => self.quiet.unknown += 1,
-            What::Ping => self.quiet.pings += 1,
-            What::Began(rpc) => self.gather(beat, rpc, false),
-            What::Ended(rpc) => self.gather(beat, rpc, true),
-            What::Opened
-            | What::Settings(_)
-            | What::GoAway(_)
-            | What::Acknowledged(_)
-            | What::Closed(_) => {
+            EventKind::Ok => self.quiet.ok += 1,
+            EventKind::Unknown => self.quiet.unknown += 1,
+            EventKind::Ping => self.quiet.pings += 1,
+            EventKind::Began(rpc) => self.gather(beat, rpc, false),
+            EventKind::Ended(rpc) => self.gather(beat, rpc, true),
+            EventKind::Opened
+            | EventKind::Settings(_)
+            | EventKind::GoAway(_)
+            | EventKind::Acknowledged(_)
+            | EventKind::Closed(_) => {
                 self.flush();
                 self.hinge(&beat);
             }
@@ -97,7 +97,7 @@ impl<'a> Teller<'a> {
         self.out
     }
 
-    fn gather(&mut self, beat: Beat<'a>, rpc: &'a Rpc, ended: bool) {
+    fn gather(&mut self, beat: TimelineEvent<'a>, rpc: &'a Rpc, ended: bool) {
         let known = self.groups.iter_mut();
         let mut same = known.filter(|group| group.verdict == rpc.verdict && group.ended == ended);
         if let Some(group) = same.next() {
@@ -220,18 +220,18 @@ impl<'a> Teller<'a> {
     }
 
     /// Something that divides the story.
-    fn hinge(&mut self, beat: &Beat<'a>) {
+    fn hinge(&mut self, beat: &TimelineEvent<'a>) {
         let record = beat.record;
         let age = record.opened.map(|opened| beat.stamp.time - opened.time);
         match beat.what {
-            What::Opened => {
+            EventKind::Opened => {
                 let text = match record.opened {
                     Some(_) => format!("opened by {}", record.client),
                     None => "first seen; its beginning was not captured".to_owned(),
                 };
                 self.line(beat, "○", &text);
             }
-            What::Settings(from) => self.line(
+            EventKind::Settings(from) => self.line(
                 beat,
                 "·",
                 &format!(
@@ -240,11 +240,11 @@ impl<'a> Teller<'a> {
                     settings(record, from)
                 ),
             ),
-            What::GoAway(goaway) => {
+            EventKind::GoAway(goaway) => {
                 let text = go_away(goaway, age);
                 self.line(beat, "⚑", &text.bold().to_string());
             }
-            What::Acknowledged(goaway) => {
+            EventKind::Acknowledged(goaway) => {
                 let by = goaway.from.reverse().sender();
                 let after = beat.stamp.time - goaway.stamp.time;
                 self.line(
@@ -256,18 +256,22 @@ impl<'a> Teller<'a> {
                     ),
                 );
             }
-            What::Closed(close) => {
+            EventKind::Closed(close) => {
                 let since = self
                     .goaway
                     .filter(|(connection, _)| *connection == record.number);
                 let text = closed(close, since.map(|(_, first)| beat.elapsed - first));
                 self.line(beat, "■", &text);
             }
-            What::Ok | What::Unknown | What::Ping | What::Began(_) | What::Ended(_) => {}
+            EventKind::Ok
+            | EventKind::Unknown
+            | EventKind::Ping
+            | EventKind::Began(_)
+            | EventKind::Ended(_) => {}
         }
     }
 
-    fn line(&mut self, beat: &Beat<'_>, mark: &str, text: &str) {
+    fn line(&mut self, beat: &TimelineEvent<'_>, mark: &str, text: &str) {
         let connection = if self.merged {
             format!("conn {:<3} ", beat.record.number)
         } else {

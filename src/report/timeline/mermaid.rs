@@ -5,7 +5,7 @@
 
 use std::io::{self, Write};
 
-use super::events::{self, Beat, What};
+use super::events::{self, EventKind, TimelineEvent};
 use super::labels;
 use super::window::{Around, Spans};
 use crate::decode::Direction;
@@ -28,9 +28,9 @@ const MAX_LABEL: usize = 120;
 /// time, of what `spans` has.
 #[derive(Clone, Debug, Default)]
 pub struct Mermaid {
-    /// What was asked for.
+    /// EventKind was asked for.
     pub around: Option<Around>,
-    /// The part of the story that is drawn; all of it if `None`.
+    /// The part of the outline that is drawn; all of it if `None`.
     pub spans: Option<Spans>,
     /// How secrets are printed.
     pub secrets: SecretDisplay,
@@ -47,7 +47,7 @@ impl Mermaid {
             Some(_) => None,
         };
         let beats = events::beats(report);
-        let within = |beat: &Beat<'_>| {
+        let within = |beat: &TimelineEvent<'_>| {
             self.spans.as_ref().is_none_or(|spans| {
                 spans
                     .iter()
@@ -137,11 +137,11 @@ impl<'a> Diagram<'a> {
         self.out.push_str(&format!("    {line}\n"));
     }
 
-    fn tell(&mut self, beat: &'a Beat<'a>) {
+    fn tell(&mut self, beat: &'a TimelineEvent<'a>) {
         let time = moment_in_millis(beat.elapsed);
         match beat.what {
-            What::Ok => self.quiet += 1,
-            What::Opened => {
+            EventKind::Ok => self.quiet += 1,
+            EventKind::Opened => {
                 let number = beat.record.number;
                 let how = if beat.record.opened.is_some() {
                     "opened"
@@ -150,7 +150,7 @@ impl<'a> Diagram<'a> {
                 };
                 self.write(&format!("Note over C,S: {time} conn {number} {how}"));
             }
-            What::Began(rpc) if self.is_about(rpc) => {
+            EventKind::Began(rpc) if self.is_about(rpc) => {
                 if self.named == MAX_VICTIMS {
                     self.unnamed += 1;
                     return;
@@ -161,8 +161,8 @@ impl<'a> Diagram<'a> {
                 let text = label(&format!("{time} HEADERS {} {method}", rpc.id.stream));
                 self.write(&format!("C->>S: {text}"));
             }
-            What::Ended(rpc) if self.is_about(rpc) => self.ended.push(rpc),
-            What::GoAway(goaway) => {
+            EventKind::Ended(rpc) if self.is_about(rpc) => self.ended.push(rpc),
+            EventKind::GoAway(goaway) => {
                 self.sum_up();
                 let (from, to) = ends(goaway.from);
                 let text = label(&format!("{time} GOAWAY {}", labels::goaway(goaway)));
@@ -172,11 +172,11 @@ impl<'a> Diagram<'a> {
                     self.write(&format!("Note over C,S: {beyond} beyond it"));
                 }
             }
-            What::Acknowledged(goaway) => {
+            EventKind::Acknowledged(goaway) => {
                 let (from, _) = ends(goaway.from.reverse());
                 self.write(&format!("Note over {from}: {time} acknowledges the GOAWAY"));
             }
-            What::Closed(close) => {
+            EventKind::Closed(close) => {
                 self.sum_up();
                 let how = if close.ending == Ending::Rst {
                     "RST"
@@ -186,7 +186,11 @@ impl<'a> Diagram<'a> {
                 let (from, to) = ends(close.by);
                 self.write(&format!("{from}-x{to}: {time} {how}"));
             }
-            What::Began(_) | What::Ended(_) | What::Unknown | What::Ping | What::Settings(_) => {}
+            EventKind::Began(_)
+            | EventKind::Ended(_)
+            | EventKind::Unknown
+            | EventKind::Ping
+            | EventKind::Settings(_) => {}
         }
     }
 
@@ -214,7 +218,7 @@ impl<'a> Diagram<'a> {
         }
     }
 
-    /// What became of the victims.
+    /// EventKind became of the victims.
     fn tail(&mut self) {
         self.sum_up();
         let mut ended = std::mem::take(&mut self.ended);

@@ -19,7 +19,7 @@ pub(super) struct Drawn<'a> {
 
 /// Keeps all calls that died, failed or were attempted again, and of the others as many as fit,
 /// evenly.
-pub(super) fn thin(calls: &[Rpc]) -> Drawn<'_> {
+pub(super) fn sample(calls: &[Rpc]) -> Drawn<'_> {
     let healthy = calls.iter().filter(|rpc| is_healthy(rpc)).count();
     let room = MAX_DRAWN.saturating_sub(calls.len() - healthy).min(healthy);
     let mut met = 0;
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn few_calls_are_all_drawn() {
         let calls: Vec<_> = (0..50).map(|stream| call(stream, Verdict::Ok)).collect();
-        let drawn = thin(&calls);
+        let drawn = sample(&calls);
         assert_eq!(
             (drawn.calls.len(), drawn.healthy, drawn.healthy_drawn),
             (50, 50, 50)
@@ -103,7 +103,7 @@ mod tests {
         let calls: Vec<_> = (0..250_000)
             .map(|stream| call(stream, verdict(stream)))
             .collect();
-        let drawn = thin(&calls);
+        let drawn = sample(&calls);
         let dead = drawn
             .calls
             .iter()
@@ -126,6 +126,6 @@ mod tests {
         let calls: Vec<_> = (0..120_000)
             .map(|stream| call(stream, Verdict::Refused))
             .collect();
-        assert_eq!(thin(&calls).calls.len(), 120_000);
+        assert_eq!(sample(&calls).calls.len(), 120_000);
     }
 }

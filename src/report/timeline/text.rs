@@ -1,15 +1,15 @@
-//! `timeline`: the story in lines, for a terminal or a message.
+//! `timeline`: what happened in lines, for a terminal or a message.
 //!
-//! In: the beats of a [`Report`]. Out: a line for each that matters, with the time elapsed since the
-//! capture's first packet; the healthy are summed up, and victims of one kind share a line.
+//! In: the events of a [`Report`]. Out: a line for each that matters, with the time elapsed since the
+//! capture's first packet; calls that went well are summed up, and calls that died alike share a line.
 
 use std::io::{self, Write};
 
 use colored::Colorize as _;
 
-use super::clock::Clock;
-use super::events::{self, Beat, What};
-use super::lines::Teller;
+use super::clock::CaptureClock;
+use super::events::{self, EventKind, TimelineEvent};
+use super::lines::LineWriter;
 use super::window::Spans;
 use crate::decode::Direction;
 use crate::decode::tcp::Ending;
@@ -33,7 +33,7 @@ pub struct TimelineText {
     pub secrets: SecretDisplay,
     /// Whether all connections are told in one story.
     pub merged: bool,
-    /// What part of the story is told; all of it if `None`.
+    /// EventKind part of the story is told; all of it if `None`.
     pub spans: Option<Spans>,
 }
 
@@ -44,16 +44,16 @@ impl TimelineText {
         let mut out = head(report);
         let beats = events::beats(report);
         if self.merged {
-            let mut teller = Teller::new(self, report, true);
+            let mut writer = LineWriter::new(self, report, true);
             for beat in &beats {
-                teller.tell(*beat);
+                writer.tell(*beat);
             }
             out.push('\n');
-            out.push_str(&teller.finish());
+            out.push_str(&writer.finish());
             return out;
         }
         let records = &report.analysis.connections;
-        let mut chapters: Vec<Vec<Beat<'_>>> = vec![Vec::new(); records.len()];
+        let mut chapters: Vec<Vec<TimelineEvent<'_>>> = vec![Vec::new(); records.len()];
         for beat in beats {
             let place = records.partition_point(|record| record.number < beat.record.number);
             if let Some(chapter) = chapters.get_mut(place) {
@@ -70,17 +70,17 @@ impl TimelineText {
             }
             out.push('\n');
             out.push_str(&chapter_head(record));
-            let mut teller = Teller::new(self, report, false);
+            let mut writer = LineWriter::new(self, report, false);
             for beat in chapter {
-                teller.tell(beat);
+                writer.tell(beat);
             }
-            out.push_str(&teller.finish());
+            out.push_str(&writer.finish());
         }
         out.push_str(&left_out.line());
         out
     }
 
-    pub(super) fn is_told(&self, beat: &Beat<'_>) -> bool {
+    pub(super) fn is_told(&self, beat: &TimelineEvent<'_>) -> bool {
         let spans = self.spans.as_deref();
         spans.is_none_or(|spans| {
             spans
@@ -133,7 +133,7 @@ fn head(report: &Report) -> String {
         .map(|file| escape::terminal(file.path.as_bytes()));
     let mut parts = vec![names.collect::<Vec<_>>().join(", ")];
     if let Some(last) = report.last_packet {
-        parts.push(duration(Clock::of(report).since_start(last)));
+        parts.push(duration(CaptureClock::of(report).since_start(last)));
     }
     parts.push(counted(report.packets, "packet"));
     parts.push(counted(analysis.connections.len() as u64, "connection"));
@@ -172,15 +172,17 @@ fn chapter_head(record: &ConnectionRecord) -> String {
 }
 
 /// Whether a beat makes a connection worth a chapter where there are many.
-fn is_eventful(beat: &Beat<'_>) -> bool {
+fn is_eventful(beat: &TimelineEvent<'_>) -> bool {
     match beat.what {
-        What::GoAway(_) | What::Began(_) | What::Ended(_) => true,
-        What::Closed(close) => close.by == Direction::ServerToClient || close.ending == Ending::Rst,
-        What::Opened
-        | What::Settings(_)
-        | What::Ping
-        | What::Ok
-        | What::Unknown
-        | What::Acknowledged(_) => false,
+        EventKind::GoAway(_) | EventKind::Began(_) | EventKind::Ended(_) => true,
+        EventKind::Closed(close) => {
+            close.by == Direction::ServerToClient || close.ending == Ending::Rst
+        }
+        EventKind::Opened
+        | EventKind::Settings(_)
+        | EventKind::Ping
+        | EventKind::Ok
+        | EventKind::Unknown
+        | EventKind::Acknowledged(_) => false,
     }
 }

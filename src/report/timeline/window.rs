@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::clock::Clock;
+use super::clock::CaptureClock;
 use crate::inspect::report::Report;
 use crate::inspect::{CallId, Moment};
 
@@ -25,7 +25,7 @@ impl Around {
     /// capture has no such thing.
     #[must_use]
     pub fn spans(&self, report: &Report, window: i64) -> Option<Spans> {
-        let clock = Clock::of(report);
+        let clock = CaptureClock::of(report);
         let nanos = |time| clock.since_start(time).as_nanos();
         let mut cores: Vec<(i64, i64)> = match self {
             Self::Time(moment) => {

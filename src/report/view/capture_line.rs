@@ -10,7 +10,7 @@ use crate::units::{count, counted, duration};
 
 /// What was looked at.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::report) struct Scope {
+pub(in crate::report) struct CaptureLine {
     /// The name of the first file, without its folder.
     pub(in crate::report) name: String,
     other_files: u64,
@@ -29,7 +29,7 @@ pub(in crate::report) struct Scope {
     missing_bytes: u64,
 }
 
-impl Scope {
+impl CaptureLine {
     pub(super) fn of(report: &Report) -> Self {
         let connections = &report.analysis.connections;
         let with = |transport| {

@@ -12,7 +12,7 @@ use crate::inspect::ConnectionRecord;
 
 /// A connection that shows what happened.
 #[derive(Debug)]
-pub(in crate::report) struct Witness<'a> {
+pub(in crate::report) struct ConnectionRow<'a> {
     /// The connection.
     pub(in crate::report) record: &'a ConnectionRecord,
     /// When its server first sent GOAWAY, since what the section counts from.
@@ -21,7 +21,7 @@ pub(in crate::report) struct Witness<'a> {
     pub(in crate::report) last_stream_id: Option<u32>,
     /// Who closed it, and when.
     pub(in crate::report) closed: Option<Closed>,
-    /// How many of the chapter's victims it carried.
+    /// How many of the section's victims it carried.
     pub(in crate::report) victims: u64,
 }
 
@@ -38,7 +38,7 @@ pub(in crate::report) struct Closed {
     pub(in crate::report) at: TimeDelta,
 }
 
-impl<'a> Witness<'a> {
+impl<'a> ConnectionRow<'a> {
     pub(super) fn of(record: &'a ConnectionRecord, victims: u64, begin: Option<Timestamp>) -> Self {
         let since = |stamp: Stamp| begin.map(|begin| stamp.time - begin);
         let first = record.server_goaways().next();

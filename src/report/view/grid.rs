@@ -1,9 +1,9 @@
-//! The two tables of a chapter, as columns and cells: which columns there are follows from what is
+//! The two tables of a section, as columns and cells: which columns there are follows from what is
 //! known.
 
 use std::borrow::Cow;
 
-use super::{Chapter, Closed, Victim, Witness};
+use super::{Closed, ConnectionRow, RpcRow, Section};
 use crate::capture::{Stamp, TimeDelta};
 use crate::decode::http2::StreamId;
 use crate::decode::tcp::Ending;
@@ -90,9 +90,9 @@ impl Column {
     }
 }
 
-impl Chapter<'_> {
+impl Section<'_> {
     /// Its connections as a table.
-    pub(in crate::report) fn witness_grid(&self) -> Grid<'_> {
+    pub(in crate::report) fn connection_grid(&self) -> Grid<'_> {
         let all = &self.witnesses;
         let with_goaway = all.iter().any(|witness| witness.goaway.is_some());
         let with_victims = all.iter().any(|witness| witness.victims > 0);
@@ -110,7 +110,7 @@ impl Chapter<'_> {
     }
 
     /// Its victims as a table.
-    pub(in crate::report) fn victim_grid(&self, files: Files) -> Grid<'_> {
+    pub(in crate::report) fn rpc_grid(&self, files: Files) -> Grid<'_> {
         let any = |is: fn(&Rpc) -> bool| self.victims.iter().any(|victim| is(victim.rpc));
         let waited = self.victims.iter().any(|victim| victim.waited.is_some());
         let columns = [
@@ -150,7 +150,7 @@ impl<'a> Grid<'a> {
     }
 }
 
-fn of_witness(witness: &Witness<'_>, column: Column) -> String {
+fn of_witness(witness: &ConnectionRow<'_>, column: Column) -> String {
     let record = witness.record;
     let known = match column {
         Column::Connection => Some(record.number.to_string()),
@@ -186,7 +186,7 @@ fn closed_by(closed: Closed) -> String {
     }
 }
 
-fn of_victim(victim: &Victim<'_>, column: Column, files: Files) -> String {
+fn of_victim(victim: &RpcRow<'_>, column: Column, files: Files) -> String {
     let rpc = victim.rpc;
     let known = match column {
         Column::Stream => Some(format!("{}:{}", rpc.id.connection, rpc.id.stream)),

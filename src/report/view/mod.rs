@@ -1,9 +1,8 @@
-//! What a report tells, in the order it is told, before it is words.
+//! What a report shows, in the order in which it is shown, before it is words.
 //!
-//! In: a [`Report`], how many of a kind to tell one by one, and whether secrets are shown. Out: a
-//! [`Story`], which the terminal's text and the Markdown put into words, so that they group, count
-//! and leave out alike. What never happens here: a verdict, a reason or an advice that the report
-//! does not hold.
+//! In: a [`Report`], how many of a kind to show one by one, and whether secrets are shown. Out: an
+//! [`Outline`], which the terminal's text and the Markdown put into words, so that they group, count
+//! and leave out alike. Verdicts, reasons and advice are the report's own.
 //!
 //! Bytes from the wire are still bytes here, with secrets taken out: each format has an escape of its
 //! own.
@@ -25,14 +24,14 @@ use std::net::SocketAddr;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-pub(super) use capture_line::Scope;
-pub(super) use connection_row::{Closed, Witness};
+pub(super) use capture_line::CaptureLine;
+pub(super) use connection_row::{Closed, ConnectionRow};
 pub(super) use grid::{Cell, Column, Grid, packet};
-pub(super) use rpc_row::Victim;
-pub(super) use section::{Chapter, Subject, label};
-pub(super) use suggestion::Next;
-pub(super) use totals::{Fate, Toll};
-pub(super) use unreadable::Silence;
+pub(super) use rpc_row::RpcRow;
+pub(super) use section::{Section, Subject, label};
+pub(super) use suggestion::Suggestion;
+pub(super) use totals::{Totals, VerdictCount};
+pub(super) use unreadable::UnreadableConnections;
 
 use super::redact::SecretDisplay;
 use crate::capture::{Stamp, Timestamp};
@@ -41,45 +40,45 @@ use crate::inspect::diagnosis::{Finding, Severity};
 use crate::inspect::report::{Files, Report};
 use crate::inspect::{CallId, ConnectionRecord, Rpc, Verdict};
 
-/// How a story is told.
+/// How much of a report is shown.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Manner {
+pub(super) struct Detail {
     /// How many of a kind are told one by one.
     pub(super) limit: usize,
     /// Whether secrets are shown.
     pub(super) secrets: SecretDisplay,
 }
 
-/// What a report tells.
+/// What a report shows, section by section.
 #[derive(Debug)]
-pub(super) struct Story<'a> {
+pub(super) struct Outline<'a> {
     /// Whether packets need their file named.
     pub(super) files: Files,
     /// What was looked at.
-    pub(super) scope: Scope,
+    pub(super) scope: CaptureLine,
     /// What became of the calls.
-    pub(super) toll: Toll,
+    pub(super) totals: Totals,
     /// What went wrong, most severe first.
-    pub(super) chapters: Vec<Chapter<'a>>,
+    pub(super) sections: Vec<Section<'a>>,
     /// Findings of kinds that were told often enough.
-    pub(super) untold: Vec<Untold>,
+    pub(super) untold: Vec<OmittedFindings>,
     /// What is worth knowing.
     pub(super) notes: Vec<&'a Finding>,
     /// Notes beyond the limit.
     pub(super) notes_left: u64,
     /// Connections without a readable call, a kind each.
-    pub(super) silences: Vec<Silence>,
+    pub(super) silences: Vec<UnreadableConnections>,
     /// What was odd about the capture, the first ones.
     pub(super) oddities: Vec<&'a Anomaly>,
     /// Oddities beyond the limit.
     pub(super) oddities_left: u64,
     /// What to type next.
-    pub(super) next: Next,
+    pub(super) next: Suggestion,
 }
 
 /// Findings of one rule that are not told: there are too many alike.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Untold {
+pub(super) struct OmittedFindings {
     /// The rule.
     pub(super) rule: &'static str,
     /// How many.
@@ -88,16 +87,16 @@ pub(super) struct Untold {
     pub(super) servers: Vec<SocketAddr>,
 }
 
-impl<'a> Story<'a> {
-    /// The story of a report.
+impl<'a> Outline<'a> {
+    /// The outline of a report.
     pub(super) fn of(report: &'a Report, limit: usize, secrets: SecretDisplay) -> Self {
-        let manner = Manner { limit, secrets };
+        let detail = Detail { limit, secrets };
         let index = Index::of(report);
-        let mut teller = Teller {
-            manner,
+        let mut builder = SectionBuilder {
+            detail,
             index: &index,
-            told: Told::default(),
-            chapters: Vec::new(),
+            told: AlreadyShown::default(),
+            sections: Vec::new(),
             untold: BTreeMap::new(),
         };
         let findings = |severity| {
@@ -105,23 +104,23 @@ impl<'a> Story<'a> {
             all.filter(move |finding| finding.severity == severity)
         };
         for finding in findings(Severity::Error) {
-            teller.tell(finding);
+            builder.tell(finding);
         }
-        teller.tell_unexplained(report);
+        builder.tell_unexplained(report);
         for finding in findings(Severity::Warning) {
-            teller.tell(finding);
+            builder.tell(finding);
         }
         let notes: Vec<_> = findings(Severity::Info).collect();
-        let silences = Silence::all_of(report);
-        let Teller {
-            chapters, untold, ..
-        } = teller;
+        let silences = UnreadableConnections::all_of(report);
+        let SectionBuilder {
+            sections, untold, ..
+        } = builder;
         Self {
             files: Files::of(&report.files),
-            scope: Scope::of(report),
-            toll: Toll::of(report, limit),
-            next: Next::of(report, &chapters, silences.first()),
-            chapters,
+            scope: CaptureLine::of(report),
+            totals: Totals::of(report, limit),
+            next: Suggestion::of(report, &sections, silences.first()),
+            sections,
             untold: untold.into_values().collect(),
             notes_left: beyond(notes.len(), limit.max(1)),
             notes: notes.into_iter().take(limit.max(1)).collect(),
@@ -132,10 +131,10 @@ impl<'a> Story<'a> {
     }
 }
 
-impl Story<'_> {
+impl Outline<'_> {
     /// Whether calls were seen and there is nothing to say of them.
     pub(super) fn is_quiet(&self) -> bool {
-        let nothing_wrong = self.toll.died == 0 && self.chapters.is_empty();
+        let nothing_wrong = self.totals.died == 0 && self.sections.is_empty();
         nothing_wrong && self.silences.is_empty()
     }
 }
@@ -165,42 +164,42 @@ impl<'a> Index<'a> {
     }
 }
 
-/// What earlier chapters have told already.
+/// What earlier sections have shown already.
 #[derive(Debug, Default)]
-struct Told {
+struct AlreadyShown {
     connections: FxHashSet<u32>,
     rpcs: FxHashSet<CallId>,
     packets: FxHashSet<Stamp>,
     rules: BTreeMap<&'static str, usize>,
 }
 
-/// Puts chapters together; what was told is not told again.
+/// Puts sections together; what one has shown is not shown again.
 #[derive(Debug)]
-struct Teller<'a, 'b> {
-    manner: Manner,
+struct SectionBuilder<'a, 'b> {
+    detail: Detail,
     index: &'b Index<'a>,
-    told: Told,
-    chapters: Vec<Chapter<'a>>,
-    untold: BTreeMap<&'static str, Untold>,
+    told: AlreadyShown,
+    sections: Vec<Section<'a>>,
+    untold: BTreeMap<&'static str, OmittedFindings>,
 }
 
-impl<'a> Teller<'a, '_> {
+impl<'a> SectionBuilder<'a, '_> {
     fn tell(&mut self, finding: &'a Finding) {
         let times = self.told.rules.entry(finding.rule).or_default();
         *times += 1;
-        if *times > self.manner.limit.max(1) {
+        if *times > self.detail.limit.max(1) {
             self.leave_untold(finding);
             return;
         }
-        let chapter = Chapter::of_finding(finding, self.index, self.manner, &self.told);
-        self.told.packets.extend(chapter.packets());
-        self.chapters.push(chapter);
+        let section = Section::of_finding(finding, self.index, self.detail, &self.told);
+        self.told.packets.extend(section.packets());
+        self.sections.push(section);
         self.told.connections.extend(&finding.connections);
         self.told.rpcs.extend(&finding.rpcs);
     }
 
     fn leave_untold(&mut self, finding: &Finding) {
-        let untold = self.untold.entry(finding.rule).or_insert(Untold {
+        let untold = self.untold.entry(finding.rule).or_insert(OmittedFindings {
             rule: finding.rule,
             count: 0,
             servers: Vec::new(),
@@ -208,7 +207,7 @@ impl<'a> Teller<'a, '_> {
         untold.count += 1;
         let first = finding.connections.first();
         let server = first.and_then(|number| self.index.connections.get(number));
-        if let Some(record) = server.filter(|_| untold.servers.len() < self.manner.limit) {
+        if let Some(record) = server.filter(|_| untold.servers.len() < self.detail.limit) {
             untold.servers.push(record.server);
         }
     }
@@ -228,8 +227,8 @@ impl<'a> Teller<'a, '_> {
             if !verdict.is_death() || dead.is_empty() {
                 continue;
             }
-            let chapter = Chapter::of_dead(verdict, &dead, self.index, self.manner);
-            self.chapters.push(chapter);
+            let section = Section::of_dead(verdict, &dead, self.index, self.detail);
+            self.sections.push(section);
         }
     }
 }

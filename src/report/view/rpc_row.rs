@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
-use super::Manner;
+use super::Detail;
 use crate::capture::{TimeDelta, Timestamp};
 use crate::inspect::{ConnectionRecord, Rpc, Verdict};
 
 /// One call that died.
 #[derive(Debug)]
-pub(in crate::report) struct Victim<'a> {
+pub(in crate::report) struct RpcRow<'a> {
     /// The call.
     pub(in crate::report) rpc: &'a Rpc,
     /// Wireshark's index of its connection.
@@ -26,26 +26,26 @@ pub(in crate::report) struct Victim<'a> {
 /// A name, and its values as far as they are known.
 pub(in crate::report) type Header<'a> = (&'a [u8], Vec<Option<Cow<'a, [u8]>>>);
 
-impl<'a> Victim<'a> {
+impl<'a> RpcRow<'a> {
     pub(super) fn of(
         rpc: &'a Rpc,
         record: Option<&ConnectionRecord>,
         begin: Option<Timestamp>,
-        manner: Manner,
+        detail: Detail,
     ) -> Self {
         let waits = rpc.verdict != Verdict::BeyondLastStreamId;
         let headers = rpc.headers.iter().map(|header| {
             let name: &[u8] = &header.name;
             let values = header.values.iter().map(|value| {
                 let value = value.as_deref();
-                value.map(|value| manner.secrets.value(name, value))
+                value.map(|value| detail.secrets.value(name, value))
             });
             (name, values.collect())
         });
         Self {
             rpc,
             tcp_stream: record.map(|record| record.tcp_stream),
-            method: manner.secrets.method(rpc),
+            method: detail.secrets.method(rpc),
             opened: rpc
                 .opened
                 .zip(begin)

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use super::connection_row::{beginning, said};
-use super::{Index, Manner, Told, Victim, Witness, beyond};
+use super::{AlreadyShown, ConnectionRow, Detail, Index, RpcRow, beyond};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::capture::Stamp;
@@ -19,7 +19,7 @@ use crate::units::counted;
 /// How many codes are counted in words: as many as have a name (RFC 9113, section 7).
 const MAX_CODES: usize = 14;
 
-/// What a chapter is about.
+/// What a section is about.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::report) enum Subject<'a> {
     /// A finding.
@@ -39,17 +39,17 @@ pub(in crate::report) enum Subject<'a> {
 
 /// One thing that went wrong.
 #[derive(Debug)]
-pub(in crate::report) struct Chapter<'a> {
+pub(in crate::report) struct Section<'a> {
     /// What it is about.
     pub(in crate::report) subject: Subject<'a>,
     /// Its connections, unless they were told before; where they are more than the limit, those
     /// with most victims.
-    pub(in crate::report) witnesses: Vec<Witness<'a>>,
+    pub(in crate::report) witnesses: Vec<ConnectionRow<'a>>,
     /// Connections beyond the limit.
     pub(in crate::report) witnesses_left: u64,
     /// Its victims, unless they were told before; those that no retry saved first, and in the order
     /// of the connections.
-    pub(in crate::report) victims: Vec<Victim<'a>>,
+    pub(in crate::report) victims: Vec<RpcRow<'a>>,
     /// Victims beyond the limit.
     pub(in crate::report) victims_left: u64,
     /// What the GOAWAYs said beside NO_ERROR, and on how many connections.
@@ -72,12 +72,12 @@ pub(in crate::report) struct Chapter<'a> {
     pub(in crate::report) evidence_left: u64,
 }
 
-impl<'a> Chapter<'a> {
+impl<'a> Section<'a> {
     pub(super) fn of_finding(
         finding: &'a Finding,
         index: &Index<'a>,
-        manner: Manner,
-        told: &Told,
+        detail: Detail,
+        told: &AlreadyShown,
     ) -> Self {
         let victims_told = finding.rpcs.iter().all(|call| told.rpcs.contains(call));
         let connections_told = finding
@@ -98,22 +98,22 @@ impl<'a> Chapter<'a> {
         if connections_told && victims_told {
             carried.clear();
         }
-        let mut chapter = Self::new(Subject::Finding(finding), &carried, index, manner);
+        let mut section = Self::new(Subject::Finding(finding), &carried, index, detail);
         if !victims_told {
-            chapter.heard = heard(&rpcs, manner);
-            chapter.add_victims(rpcs, index, manner);
+            section.heard = heard(&rpcs, detail);
+            section.add_victims(rpcs, index, detail);
             // A report need not hold every call that a finding counts.
-            chapter.victims_left = beyond(finding.rpcs.len(), chapter.victims.len());
+            section.victims_left = beyond(finding.rpcs.len(), section.victims.len());
         }
-        let shown: FxHashSet<_> = chapter.packets().collect();
+        let shown: FxHashSet<_> = section.packets().collect();
         let unseen = |evidence: &&Evidence| {
             let at = evidence.stamp;
             at.is_none_or(|at| !shown.contains(&at) && !told.packets.contains(&at))
         };
         let evidence: Vec<_> = finding.evidence.iter().filter(unseen).collect();
-        chapter.evidence_left = beyond(evidence.len(), manner.limit);
-        chapter.evidence = evidence.into_iter().take(manner.limit).collect();
-        chapter
+        section.evidence_left = beyond(evidence.len(), detail.limit);
+        section.evidence = evidence.into_iter().take(detail.limit).collect();
+        section
     }
 
     /// The rule's name as a heading has it: `GOAWAY RACE`.
@@ -172,7 +172,7 @@ impl<'a> Chapter<'a> {
         verdict: Verdict,
         dead: &[&'a Rpc],
         index: &Index<'a>,
-        manner: Manner,
+        detail: Detail,
     ) -> Self {
         let mut carried = BTreeMap::new();
         count_by_connection(dead.iter().map(|rpc| rpc.id), &mut carried);
@@ -187,36 +187,36 @@ impl<'a> Chapter<'a> {
             server: servers.first().copied(),
             servers: u64::try_from(servers.len()).unwrap_or(u64::MAX),
         };
-        let mut chapter = Self::new(subject, &carried, index, manner);
-        chapter.add_victims(dead.to_vec(), index, manner);
-        chapter
+        let mut section = Self::new(subject, &carried, index, detail);
+        section.add_victims(dead.to_vec(), index, detail);
+        section
     }
 
     fn new(
         subject: Subject<'a>,
         carried: &BTreeMap<u32, u64>,
         index: &Index<'a>,
-        manner: Manner,
+        detail: Detail,
     ) -> Self {
         let mut records: Vec<_> = carried
             .iter()
             .filter_map(|(number, victims)| Some((*index.connections.get(number)?, *victims)))
             .collect();
-        if records.len() > manner.limit {
+        if records.len() > detail.limit {
             records.sort_by_key(|(_, victims)| Reverse(*victims));
         }
-        let shown = || records.iter().take(manner.limit);
+        let shown = || records.iter().take(detail.limit);
         let since_opening = shown().all(|(record, _)| record.opened.is_some());
         let mut said = said(&records);
-        let said_left = beyond(said.len(), manner.limit);
-        said.truncate(manner.limit);
+        let said_left = beyond(said.len(), detail.limit);
+        said.truncate(detail.limit);
         let witnesses = shown().map(|(record, victims)| {
-            Witness::of(record, *victims, beginning(record, index, since_opening))
+            ConnectionRow::of(record, *victims, beginning(record, index, since_opening))
         });
         Self {
             subject,
             witnesses: witnesses.collect(),
-            witnesses_left: beyond(records.len(), manner.limit),
+            witnesses_left: beyond(records.len(), detail.limit),
             victims: Vec::new(),
             victims_left: 0,
             said,
@@ -230,8 +230,8 @@ impl<'a> Chapter<'a> {
         }
     }
 
-    fn add_victims(&mut self, mut rpcs: Vec<&'a Rpc>, index: &Index<'a>, manner: Manner) {
-        if rpcs.len() > manner.limit {
+    fn add_victims(&mut self, mut rpcs: Vec<&'a Rpc>, index: &Index<'a>, detail: Detail) {
+        if rpcs.len() > detail.limit {
             self.codes = codes(&rpcs);
         }
         let first = rpcs.first().map(|rpc| rpc.processed);
@@ -247,8 +247,8 @@ impl<'a> Chapter<'a> {
                 place.unwrap_or(usize::MAX),
             )
         });
-        self.victims_left = beyond(rpcs.len(), manner.limit);
-        rpcs.truncate(manner.limit);
+        self.victims_left = beyond(rpcs.len(), detail.limit);
+        rpcs.truncate(detail.limit);
         let record = |rpc: &Rpc| index.connections.get(&rpc.id.connection).copied();
         let opened = |rpc: &&Rpc| record(rpc).is_some_and(|record| record.opened.is_some());
         if self.since_opening && !rpcs.iter().all(opened) {
@@ -257,16 +257,16 @@ impl<'a> Chapter<'a> {
         let victims = rpcs.into_iter().map(|rpc| {
             let record = record(rpc);
             let begin = record.and_then(|record| beginning(record, index, self.since_opening));
-            Victim::of(rpc, record, begin, manner)
+            RpcRow::of(rpc, record, begin, detail)
         });
         self.victims = victims.collect();
     }
 
-    /// All moments of a chapter count from the same beginning, or nobody could compare them.
+    /// All moments of a section count from the same beginning, or nobody could compare them.
     fn count_from_the_capture(&mut self, index: &Index<'a>) {
         self.since_opening = false;
         for witness in &mut self.witnesses {
-            *witness = Witness::of(witness.record, witness.victims, index.epoch);
+            *witness = ConnectionRow::of(witness.record, witness.victims, index.epoch);
         }
     }
 
@@ -306,13 +306,13 @@ fn codes(rpcs: &[&Rpc]) -> Vec<(ErrorCode, u64)> {
 }
 
 /// What applications heard of these calls, each text once, most frequent first.
-fn heard<'a>(rpcs: &[&'a Rpc], manner: Manner) -> Vec<(&'a str, u64)> {
+fn heard<'a>(rpcs: &[&'a Rpc], detail: Detail) -> Vec<(&'a str, u64)> {
     let mut texts: BTreeMap<&str, u64> = BTreeMap::new();
     for text in rpcs.iter().filter_map(|rpc| rpc.app_error.as_deref()) {
         *texts.entry(text).or_default() += 1;
     }
     let mut texts: Vec<_> = texts.into_iter().collect();
     texts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    texts.truncate(manner.limit);
+    texts.truncate(detail.limit);
     texts
 }

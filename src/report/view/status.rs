@@ -4,7 +4,7 @@ use crate::inspect::Rpc;
 
 /// A failure as the wire said it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Status {
+pub(super) enum AnswerStatus {
     /// `grpc-status`.
     Grpc(Box<[u8]>),
     /// `:status`.
@@ -13,7 +13,7 @@ pub(super) enum Status {
     Missing,
 }
 
-impl Status {
+impl AnswerStatus {
     /// What a call's answer said.
     pub(super) fn of(rpc: &Rpc) -> Self {
         match (&rpc.grpc_status, rpc.http_status) {
@@ -43,7 +43,7 @@ impl Status {
     }
 }
 
-/// gRPC's status codes in order (grpc.io, "Status codes and their use in gRPC").
+/// gRPC's status codes in order (grpc.io, "AnswerStatus codes and their use in gRPC").
 const GRPC_STATUSES: [&str; 17] = [
     "OK",
     "CANCELLED",

@@ -1,6 +1,6 @@
 //! What to type next.
 
-use super::{Chapter, Silence, Subject};
+use super::{Section, Subject, UnreadableConnections};
 use crate::inspect::report::Report;
 use crate::report::escape;
 
@@ -12,17 +12,21 @@ const MAX_NAMED: usize = 3;
 
 /// What to type next: a command line, without the program's name for a long one to be broken.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::report) struct Next {
+pub(in crate::report) struct Suggestion {
     /// `h2sniff frames client.pcap`.
     pub(in crate::report) command: String,
     /// `--conn 0 --stream 2121`.
     pub(in crate::report) options: String,
 }
 
-impl Next {
-    pub(super) fn of(report: &Report, chapters: &[Chapter<'_>], silence: Option<&Silence>) -> Self {
+impl Suggestion {
+    pub(super) fn of(
+        report: &Report,
+        sections: &[Section<'_>],
+        silence: Option<&UnreadableConnections>,
+    ) -> Self {
         let captures = captures(report);
-        let closer = chapters.iter().find_map(closer);
+        let closer = sections.iter().find_map(closer);
         let silent = || silence.map(|silence| format!("--conn {}", silence.connection));
         let Some(options) = closer.or_else(silent) else {
             return Self {
@@ -37,15 +41,15 @@ impl Next {
     }
 }
 
-fn closer(chapter: &Chapter<'_>) -> Option<String> {
-    if let Some(victim) = chapter.victims.first() {
+fn closer(section: &Section<'_>) -> Option<String> {
+    if let Some(victim) = section.victims.first() {
         let call = victim.rpc.id;
         return Some(format!(
             "--conn {} --stream {}",
             call.connection, call.stream
         ));
     }
-    let of_finding = match chapter.subject {
+    let of_finding = match section.subject {
         Subject::Finding(finding) => finding.connections.first().copied(),
         Subject::Unexplained { .. } => None,
     };

@@ -1,4 +1,4 @@
-//! Reports to tell stories of, put together by hand, and what a story makes of them.
+//! Reports to tell stories of, put together by hand, and what a outline makes of them.
 
 use std::net::SocketAddr;
 
@@ -309,8 +309,8 @@ fn what_was_told_is_not_told_again() {
     repeated.rule = "single-goaway";
     repeated.severity = Severity::Warning;
     again.analysis.findings.push(repeated);
-    let story = Story::of(&again, 3, SecretDisplay::Redacted);
-    let last = story.chapters.last().unwrap();
+    let outline = Outline::of(&again, 3, SecretDisplay::Redacted);
+    let last = outline.sections.last().unwrap();
     assert_eq!(last.label(), "SINGLE GOAWAY");
     assert!(last.witnesses.is_empty() && last.victims.is_empty() && last.evidence.is_empty());
 }
@@ -318,31 +318,31 @@ fn what_was_told_is_not_told_again() {
 #[test]
 fn the_dead_that_no_finding_explains_have_a_chapter() {
     let report = mixed();
-    let story = Story::of(&report, 3, SecretDisplay::Redacted);
-    let labels: Vec<_> = story.chapters.iter().map(Chapter::label).collect();
+    let outline = Outline::of(&report, 3, SecretDisplay::Redacted);
+    let labels: Vec<_> = outline.sections.iter().map(Section::label).collect();
     assert_eq!(labels, ["GRACE EXPIRED", "RESET BY SERVER", "GOAWAY RACE"]);
-    let unexplained = &story.chapters[1];
+    let unexplained = &outline.sections[1];
     assert_eq!(
         unexplained.title(),
         "2 RPCs reset by the server on 1 connection to 10.0.0.2:50051; no rule here says why"
     );
     assert!(unexplained.differ);
     assert!(unexplained.codes.is_empty());
-    let story = Story::of(&report, 1, SecretDisplay::Redacted);
-    assert_eq!(story.chapters[1].codes.len(), 2);
+    let outline = Outline::of(&report, 1, SecretDisplay::Redacted);
+    assert_eq!(outline.sections[1].codes.len(), 2);
 }
 
 #[test]
 fn moments_count_from_the_capture_where_an_opening_is_missing() {
     let mut report = mixed();
-    assert!(Story::of(&report, 3, SecretDisplay::Redacted).chapters[0].since_opening);
+    assert!(Outline::of(&report, 3, SecretDisplay::Redacted).sections[0].since_opening);
     report.analysis.connections[0].opened = None;
-    let story = Story::of(&report, 3, SecretDisplay::Redacted);
-    let chapter = &story.chapters[0];
-    assert!(!chapter.since_opening);
-    assert_eq!(chapter.victims[0].opened, Some(TimeDelta::from_millis(600)));
+    let outline = Outline::of(&report, 3, SecretDisplay::Redacted);
+    let section = &outline.sections[0];
+    assert!(!section.since_opening);
+    assert_eq!(section.victims[0].opened, Some(TimeDelta::from_millis(600)));
     assert_eq!(
-        chapter.witnesses[0].goaway,
+        section.witnesses[0].goaway,
         Some(TimeDelta::from_millis(2_100))
     );
 }
@@ -350,30 +350,30 @@ fn moments_count_from_the_capture_where_an_opening_is_missing() {
 #[test]
 fn those_whom_a_retry_saved_come_last() {
     let report = mixed();
-    let story = Story::of(&report, 3, SecretDisplay::Redacted);
-    let streams: Vec<_> = story.chapters[2]
+    let outline = Outline::of(&report, 3, SecretDisplay::Redacted);
+    let streams: Vec<_> = outline.sections[2]
         .victims
         .iter()
         .map(|victim| victim.rpc.id.stream)
         .collect();
     assert_eq!(streams, [7, 5]);
-    assert_eq!(story.toll.recovered, 1);
-    assert!(story.toll.fates.last().unwrap().recovered);
+    assert_eq!(outline.totals.recovered, 1);
+    assert!(outline.totals.fates.last().unwrap().recovered);
 }
 
 #[test]
 fn findings_alike_are_counted_beyond_the_limit() {
     let report = many();
-    let story = Story::of(&report, 3, SecretDisplay::Redacted);
-    assert_eq!(story.chapters.len(), 3);
-    let [untold] = story.untold.as_slice() else {
-        panic!("{:?}", story.untold)
+    let outline = Outline::of(&report, 3, SecretDisplay::Redacted);
+    assert_eq!(outline.sections.len(), 3);
+    let [untold] = outline.untold.as_slice() else {
+        panic!("{:?}", outline.untold)
     };
     assert_eq!(
         (untold.rule, untold.count, untold.servers.len()),
         ("grace-expired", 97, 3)
     );
-    let chapter = &story.chapters[0];
-    assert_eq!((chapter.witnesses.len(), chapter.witnesses_left), (3, 7));
-    assert_eq!((chapter.victims.len(), chapter.victims_left), (3, 97));
+    let section = &outline.sections[0];
+    assert_eq!((section.witnesses.len(), section.witnesses_left), (3, 7));
+    assert_eq!((section.victims.len(), section.victims_left), (3, 97));
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 
 use super::beyond;
-use super::status::Status;
+use super::status::AnswerStatus;
 use crate::inspect::report::Report;
 use crate::inspect::{Outcome, Processed, Verdict};
 use crate::report::words;
@@ -14,7 +14,7 @@ use crate::units::{self, counted, was};
 
 /// What became of the calls.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::report) struct Toll {
+pub(in crate::report) struct Totals {
     /// Calls of any verdict.
     pub(in crate::report) total: u64,
     /// Those that died.
@@ -22,13 +22,13 @@ pub(in crate::report) struct Toll {
     /// Those of the dead whom a retry saved.
     pub(in crate::report) recovered: u64,
     /// The dead by how they died; those that no retry saved first.
-    pub(in crate::report) fates: Vec<Fate>,
+    pub(in crate::report) fates: Vec<VerdictCount>,
     /// The dead that were counted only.
     pub(in crate::report) unlisted: u64,
     /// Calls that were answered with a failure.
     pub(in crate::report) failed: u64,
     /// These by status, most frequent first: the bytes as sent, or an HTTP status.
-    statuses: Vec<(Status, u64)>,
+    statuses: Vec<(AnswerStatus, u64)>,
     /// Further statuses beyond the limit.
     statuses_left: u64,
     /// Calls that cannot be judged.
@@ -37,7 +37,7 @@ pub(in crate::report) struct Toll {
 
 /// Calls that died alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::report) struct Fate {
+pub(in crate::report) struct VerdictCount {
     /// Whether a retry saved them.
     pub(in crate::report) recovered: bool,
     /// Of what they died.
@@ -58,11 +58,11 @@ pub(in crate::report) struct Unjudged {
     given_up: u64,
 }
 
-impl Toll {
+impl Totals {
     pub(super) fn of(report: &Report, limit: usize) -> Self {
         let verdicts = &report.analysis.verdicts;
         let mut fates: FxHashMap<(bool, Verdict, Processed), u64> = FxHashMap::default();
-        let mut statuses: BTreeMap<Status, u64> = BTreeMap::new();
+        let mut statuses: BTreeMap<AnswerStatus, u64> = BTreeMap::new();
         for rpc in &report.analysis.rpcs {
             if rpc.verdict.is_death() {
                 let recovered = rpc.outcome == Outcome::Recovered;
@@ -70,12 +70,12 @@ impl Toll {
                     .entry((recovered, rpc.verdict, rpc.processed))
                     .or_default() += 1;
             } else if rpc.verdict == Verdict::Status {
-                *statuses.entry(Status::of(rpc)).or_default() += 1;
+                *statuses.entry(AnswerStatus::of(rpc)).or_default() += 1;
             }
         }
         let mut fates: Vec<_> = fates
             .into_iter()
-            .map(|((recovered, verdict, processed), count)| Fate {
+            .map(|((recovered, verdict, processed), count)| VerdictCount {
                 recovered,
                 verdict,
                 processed,
@@ -186,7 +186,7 @@ impl Toll {
     }
 }
 
-impl Fate {
+impl VerdictCount {
     /// What became of them.
     pub(in crate::report) const fn what(&self) -> &'static str {
         words::verdict(self.verdict)

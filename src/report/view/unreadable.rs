@@ -26,7 +26,7 @@ pub(in crate::report) enum Why {
 
 /// Connections of which the same is to be told.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::report) struct Silence {
+pub(in crate::report) struct UnreadableConnections {
     /// Why.
     pub(in crate::report) why: Why,
     /// How many connections.
@@ -39,7 +39,7 @@ pub(in crate::report) struct Silence {
     pub(in crate::report) connection: u32,
 }
 
-impl Silence {
+impl UnreadableConnections {
     pub(super) fn all_of(report: &Report) -> Vec<Self> {
         let mut kinds: BTreeMap<Why, BTreeMap<SocketAddr, (u64, u32)>> = BTreeMap::new();
         for record in &report.analysis.connections {
