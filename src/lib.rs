@@ -1,13 +1,119 @@
 //! Says which HTTP/2 and gRPC calls died on the wire, of what, and whether a retry is safe.
 //!
-//! The modules stand in the order in which data flows; each uses only those before it:
+//! Packets go in; events come out on the way, and a report at the end. Only [`capture`] does I/O, and only
+//! the packets know the time: everything above it can be fed by hand, and gives the same for the same
+//! packets. The program `h2sniff` is a thin user of this crate.
 //!
-//! 1. [`capture`]: packets in, the only I/O
-//! 2. [`decode`]: bytes to events
-//! 3. [`inspect`]: events to understanding
-//! 4. [`report`]: understanding to words
+//! # An example
 //!
-//! [`pipeline`] joins them, and is what a program that embeds this crate begins with.
+//! ```
+//! use h2sniff::capture::Capture;
+//! use h2sniff::inspect::{Processed, Verdict};
+//! use h2sniff::pipeline::{self, Options};
+//!
+//! let mut capture = Capture::open(&["fixtures/grace-cut.pcap".into()])?;
+//! let report = pipeline::analyze(&mut capture, Options::default())?;
+//!
+//! // 116 calls were accepted, and cut when the grace after a graceful GOAWAY ran out.
+//! let calls = &report.analysis.rpcs;
+//! assert_eq!(calls.len(), 116);
+//! assert!(calls.iter().all(|call| call.verdict == Verdict::CutByClose));
+//! assert!(calls.iter().all(|call| call.processed == Processed::Maybe));
+//!
+//! let finding = &report.analysis.findings[0];
+//! assert_eq!(finding.rule, "grace-expired");
+//! assert_eq!(finding.rpcs.len(), 116);
+//! # Ok::<(), h2sniff::capture::CaptureError>(())
+//! ```
+//!
+//! # The stages
+//!
+//! They stand in the order in which data flows, and each uses only those before it; inside `decode`,
+//! `inspect` and `report` the modules have an order of their own. `tests/layers` holds all of it.
+//!
+//! | stage | takes | gives |
+//! |---|---|---|
+//! | [`capture`] | files, standard input, interfaces | [`Packet`]s in capture order, each with its [`Stamp`] |
+//! | [`decode`] | packets | [`Event`]s of each connection, to a [`Listener`] |
+//! | [`inspect`] | events | [`Rpc`]s with their verdicts, [`ConnectionRecord`]s, [`Finding`]s: a [`Report`] |
+//! | [`report`] | the report, frames, news | text, Markdown, JSON, timelines |
+//!
+//! [`pipeline`] joins them, and is what a program that embeds this crate begins with. Durations and counts are
+//! worded in `units`, below findings and reports alike; verdicts in `report::words`.
+//!
+//! Inside [`decode`] a packet's bytes pass, mostly where they lie:
+//!
+//! ```text
+//! Packet -link-> Segment -tcp-> Chunk -.           .-> StreamPart -http2-> Frame -> Event
+//!                                      '---[tls]---'
+//! ```
+//!
+//! # A connection is one value
+//!
+//! When the decoder recognises a connection it asks its [`Listener`] for a value, keeps that beside the
+//! connection's reading state, and hands it back with each event. [`Inspector`] is such a listener and
+//! [`Connection`](inspect::Connection) its value: decoding and understanding of a connection stand
+//! together, and no number or look-up joins them on the way. What spans connections has a home of its own:
+//! which servers speak HTTP/2 and the limits (`decode::decoder`), one connection seen in several places
+//! (`decode::tcp`'s aliases), attempts that may be retries, and what became certain (`inspect`).
+//!
+//! # What always holds
+//!
+//! - **The first event that the client's end saw decides** a call: a delivered answer, a reset, a close, the
+//!   final GOAWAY, the deadline. `inspect::stream::verdict` is the only place that judges.
+//! - **Acknowledgement numbers order the two sides, clocks do not.** [`Carrier`] says what a segment's sender
+//!   had received; a request whose segment does not acknowledge the whole GOAWAY crossed it in flight.
+//! - **`None` says that the capture cannot tell**, never that nothing happened. No verdict is safer than a
+//!   wrong one.
+//! - **An error is a job that could not be done; an [`Anomaly`] is a capture that is odd.** Decoders never
+//!   fail: they give what they have, note what was odd, and say where they went on. Every claim carries the
+//!   [`Stamp`]s of the packets that prove it.
+//! - **A capture is untrusted.** Nothing in it makes the crate panic or grow without bound, and what peers
+//!   sent is escaped, and secrets are left out, before a format prints it.
+//!
+//! # Limits
+//!
+//! Memory follows what is open, not what has passed: calls that were answered well are folded into counts.
+//! Every buffer has a bound that is a named constant with its reason; the ones to set are
+//! [`decode::Limits`] (connections, bytes held behind holes and in header tables),
+//! [`ListLimits`](inspect::ListLimits) (calls listed) and [`Capture::limit_unpacked`]. What was given up
+//! to stay within them is counted and reported, for each connection with what it costs its verdicts.
+//!
+//! # Threads
+//!
+//! There is one, the caller's. Nothing stands in the way of several: a flow's state, its connection's and the
+//! listener's value of it are one `Send` value and know of no other. What needs all flows in one order comes
+//! before them (fragments, tunnels, aliases) or after them (numbers, retries, servers, rules).
+//!
+//! # To add …
+//!
+//! **A rule**: a file in `inspect/diagnosis` with a constant `RULE`; its `mod` line and its place in
+//! [`RULES`](inspect::diagnosis::RULES). A fact that no record holds yet takes two more: a field of
+//! [`ConnectionRecord`], and the line that fills it in `inspect/connection`, where the frame is matched.
+//! `UPDATE_README=1 cargo test readme` puts it into the README's table. Its story test is told frame by
+//! frame, in `inspect/diagnosis/tests.rs`.
+//!
+//! **A format**: a file in `report` that implements [`ReportFormat`] (frames: [`FrameFormat`], live:
+//! [`EventFormat`]); its `mod` line; its name among the options in `cli`; an arm where `commands` makes it.
+//!
+//! **A link type**: its number in `capture/link_type.rs`, a variant and an arm in `decode/link/protocol.rs`,
+//! and a function that takes the header off. The compiler asks for each.
+//!
+//! [`Packet`]: capture::Packet
+//! [`Stamp`]: capture::Stamp
+//! [`Capture::limit_unpacked`]: capture::Capture::limit_unpacked
+//! [`Event`]: decode::Event
+//! [`Listener`]: decode::Listener
+//! [`Carrier`]: decode::Carrier
+//! [`Anomaly`]: decode::anomaly::Anomaly
+//! [`Inspector`]: inspect::Inspector
+//! [`ConnectionRecord`]: inspect::ConnectionRecord
+//! [`Rpc`]: inspect::Rpc
+//! [`Finding`]: inspect::diagnosis::Finding
+//! [`Report`]: inspect::report::Report
+//! [`ReportFormat`]: report::ReportFormat
+//! [`FrameFormat`]: report::frames::FrameFormat
+//! [`EventFormat`]: report::live::EventFormat
 
 pub mod capture;
 pub mod decode;

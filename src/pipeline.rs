@@ -237,3 +237,9 @@ pub fn notes(capture: &mut Capture) -> Vec<Anomaly> {
     });
     notes.collect()
 }
+
+// A pipeline may run on any thread: the state of a flow, of its connection, and what spans them.
+const _: () = {
+    const fn is_send<T: Send>() {}
+    is_send::<Pipeline>();
+};

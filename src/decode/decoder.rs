@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use super::anomaly::{Anomalies, Anomaly, Layer};
 use super::capture_quality::CaptureQuality;
-use super::connection::{Connection, Decision, DetectContext, Keep, Output, Unrelated};
+use super::connection::{ConnectionDecoder, Decision, DetectContext, Keep, Output, Unrelated};
 use super::event::Place;
 use super::limits::Limits;
 use super::link::{self, Segment, Stop};
@@ -56,7 +56,7 @@ pub struct Tally {
 pub struct Decoder<C> {
     options: Options,
     links: link::Decoder,
-    flows: Flows<Connection<C>>,
+    flows: Flows<ConnectionDecoder<C>>,
     servers: Servers<C>,
     /// How many connections were recognised.
     recognised: u32,
@@ -115,7 +115,7 @@ impl<C> Decoder<C> {
         while let Some((flow, connection)) = self.flows.pop_finished(now) {
             self.end(flow, connection, listener);
         }
-        for (flow, connection) in self.flows.take_idle(now, Connection::counts) {
+        for (flow, connection) in self.flows.take_idle(now, ConnectionDecoder::counts) {
             if connection.counts() {
                 self.evicted += 1;
             }
@@ -134,7 +134,7 @@ impl<C> Decoder<C> {
     pub fn connections(&mut self) -> impl Iterator<Item = &mut C> {
         self.flows
             .attachments()
-            .filter_map(Connection::listening_mut)
+            .filter_map(ConnectionDecoder::listening_mut)
     }
 
     /// How many connections were evicted because nothing was received of them, or there were too many.
@@ -214,7 +214,7 @@ impl<C> Decoder<C> {
         let held = flow.held() + connection.held();
         self.flows.charge(slot, held);
         self.learn(decision, listener);
-        self.relieve(listener);
+        self.keep_limits(listener);
     }
 
     /// A server address speaks HTTP/2: connects to it that failed count from now on.
@@ -231,7 +231,7 @@ impl<C> Decoder<C> {
     fn end<L: Listener<Connection = C>>(
         &mut self,
         mut flow: Flow,
-        mut connection: Connection<C>,
+        mut connection: ConnectionDecoder<C>,
         listener: &mut L,
     ) {
         let out = &mut output(&mut self.anomalies, &mut self.recognised, listener);
@@ -250,7 +250,7 @@ impl<C> Decoder<C> {
     fn conclude<L: Listener<Connection = C>>(
         &mut self,
         mut flow: Flow,
-        connection: Connection<C>,
+        connection: ConnectionDecoder<C>,
         listener: &mut L,
     ) {
         if let Err(unrelated) = connection.finish(&mut flow, listener) {
@@ -262,7 +262,7 @@ impl<C> Decoder<C> {
     fn suspend<L: Listener<Connection = C>>(
         &mut self,
         flow: Flow,
-        mut connection: Connection<C>,
+        mut connection: ConnectionDecoder<C>,
         listener: &mut L,
     ) {
         connection.forget_bytes();
@@ -283,7 +283,7 @@ impl<C> Decoder<C> {
     fn count_connect<L: Listener<Connection = C>>(
         &mut self,
         flow: Flow,
-        mut connection: Connection<C>,
+        mut connection: ConnectionDecoder<C>,
         listener: &mut L,
     ) {
         let out = &mut output(&mut self.anomalies, &mut self.recognised, listener);

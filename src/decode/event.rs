@@ -62,7 +62,7 @@ pub struct Recognition {
     pub opened: Option<Stamp>,
     /// How long its handshake took, if captured.
     pub handshake: Option<Handshake>,
-    /// The packet that gave it away.
+    /// The packet by which it was recognised.
     pub recognised: Stamp,
     /// How it was recognised, where that was not by its preface.
     pub guess: Option<Guess>,
@@ -113,11 +113,11 @@ impl Instead {
 pub enum Event<'a> {
     /// It turned out not to speak HTTP/2.
     Failed {
-        /// Who answered otherwise.
+        /// The side whose bytes showed it.
         by: Direction,
-        /// With what.
+        /// What that side sent in the place of HTTP/2.
         instead: Instead,
-        /// Where.
+        /// The segment that began it.
         carrier: Carrier,
     },
     /// The request of stream 1 came as HTTP/1.1 and was upgraded (RFC 7540, section 3.2).
@@ -144,25 +144,25 @@ pub enum Event<'a> {
     Gap {
         /// Who sent them.
         direction: Direction,
-        /// How many.
+        /// How many bytes.
         length: u64,
-        /// What showed it.
+        /// The segment that showed it.
         carrier: Carrier,
     },
-    /// Frames could no longer be told apart; decoding goes on at the next boundary found.
+    /// The boundaries of a side's frames are lost; decoding goes on at the next one found.
     Lost {
-        /// Whose.
+        /// The side whose frames they are.
         direction: Direction,
-        /// Why.
+        /// What they were lost by.
         cause: Loss,
-        /// Where.
+        /// The segment at which they were lost.
         carrier: Carrier,
     },
     /// A frame boundary was found again after [`Event::Lost`].
     Found {
-        /// Whose.
+        /// The side whose frames they are.
         direction: Direction,
-        /// Where.
+        /// The segment that began the first frame found.
         carrier: Carrier,
     },
     /// A side ended its half.

@@ -1,4 +1,4 @@
-//! Who is told what decoding brings: one value per connection, kept beside its flow.
+//! Who takes what is decoded: one value per connection, kept beside its flow.
 //!
 //! The decoder makes no list of connections for the stage above. When it recognises one it asks its
 //! [`Listener`] for a value, keeps that beside the connection's own state from then on, and hands it

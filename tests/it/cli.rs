@@ -473,12 +473,21 @@ fn without_places(value: &mut Value) {
     }
 }
 
-/// What stands in the README between two marks.
-fn readme(from: &str, to: &str) -> String {
-    let readme = include_str!("../../README.md");
-    let (_, rest) = readme.split_once(from).expect("the README has the mark");
-    let (part, _) = rest.split_once(to).expect("the README ends the part");
-    part.trim().to_owned()
+/// What the README has between two marks must be `wanted`; with `UPDATE_README=1` it is put there.
+fn assert_readme_has(from: &str, to: &str, wanted: &str) {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let readme = std::fs::read_to_string(path).expect("a readable README");
+    let (before, rest) = readme.split_once(from).expect("the README has the mark");
+    let (part, after) = rest.split_once(to).expect("the README ends the part");
+    if part.trim() == wanted {
+        return;
+    }
+    if std::env::var_os("UPDATE_README").is_some() {
+        let updated = format!("{before}{from}\n{wanted}\n{to}{after}");
+        std::fs::write(path, updated).expect("a writable README");
+        return;
+    }
+    assert_eq!(part.trim(), wanted, "UPDATE_README=1 renews it");
 }
 
 fn printed(arguments: &[&str]) -> String {
@@ -495,12 +504,11 @@ fn printed(arguments: &[&str]) -> String {
 #[test]
 fn the_readme_shows_what_the_program_prints() {
     let command = "$ h2sniff analyze fixtures/grace-cut.pcap";
-    let shown = readme(command, "```");
-    assert_eq!(shown, printed(&["analyze", "fixtures/grace-cut.pcap"]));
+    let wanted = printed(&["analyze", "fixtures/grace-cut.pcap"]);
+    assert_readme_has(command, "```", &wanted);
 }
 
 #[test]
 fn the_readmes_rules_are_the_programs() {
-    let shown = readme("<!-- rules -->", "<!-- end -->");
-    assert_eq!(shown, printed(&["explain"]));
+    assert_readme_has("<!-- rules -->", "<!-- end -->", &printed(&["explain"]));
 }

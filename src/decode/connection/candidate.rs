@@ -2,7 +2,7 @@
 
 use super::output::{Counted, Output};
 use super::undecided::Undecided;
-use super::{Connection, ConnectionSink, Decision, Http2Events, Keep, State, emit};
+use super::{ConnectionDecoder, ConnectionSink, Decision, Http2Events, Keep, State, emit};
 use crate::decode::anomaly::Layer;
 use crate::decode::detect::Http2;
 use crate::decode::event::{Event, Instead, Place, Recognition, Transport};
@@ -42,7 +42,7 @@ impl Candidate {
     }
 }
 
-impl<C> Connection<C> {
+impl<C> ConnectionDecoder<C> {
     /// Has the listener make its value, and emits what happened so far.
     pub(super) fn begin<L: Listener<Connection = C>>(
         &mut self,

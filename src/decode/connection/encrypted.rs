@@ -6,12 +6,12 @@
 //!               +-- ServerHello, secrets never known ---> counts, but is not read
 //! ```
 //!
-//! In: an undecided conversation. Out: decisions. What never happens here: a connection without a
-//! sign of HTTP/2 counted.
+//! In: an undecided connection. Out: what it was judged to be. One counts only with a sign of HTTP/2: ALPN, a
+//! server or port known for it, or the bytes under the protection.
 
 use super::candidate::{Candidate, recognise};
 use super::negotiation::Negotiation;
-use super::{Connection, DetectContext, Judged, State, Unrelated};
+use super::{ConnectionDecoder, DetectContext, Judged, State, Unrelated};
 use super::{ConnectionSink, Http2Events, direction};
 use crate::decode::anomaly::Layer;
 use crate::decode::detect::{self, Detection, Http2, Prefix};
@@ -22,7 +22,7 @@ use crate::decode::tls::{
 };
 use crate::decode::{Carrier, Direction};
 
-impl<C> Connection<C> {
+impl<C> ConnectionDecoder<C> {
     /// TLS: waits for the server's hello and for secrets, for as long as bytes are kept.
     pub(super) fn tls(
         &mut self,
@@ -93,7 +93,7 @@ impl<C> Connection<C> {
         self.state = State::Negotiating(Box::new(negotiation));
     }
 
-    /// Judges a conversation by what was decrypted of it.
+    /// Judges a connection by what was decrypted of it.
     pub(super) fn judge_decrypted(
         &mut self,
         flow: &Flow,
@@ -103,16 +103,16 @@ impl<C> Connection<C> {
         let State::Negotiating(negotiation) = &mut self.state else {
             return Judged::Wait;
         };
-        let heard = &mut negotiation.heard;
-        if !heard.fresh && !last {
+        let undecided = &mut negotiation.undecided;
+        if !undecided.fresh && !last {
             return Judged::Wait;
         }
-        heard.fresh = false;
-        let stop = last || heard.is_full();
-        let silent = heard.is_silent();
+        undecided.fresh = false;
+        let stop = last || undecided.is_full();
+        let silent = undecided.is_silent();
         let verdict = detect::detect([
-            heard.beginning(Side::First, flow),
-            heard.beginning(Side::Second, flow),
+            undecided.beginning(Side::First, flow),
+            undecided.beginning(Side::Second, flow),
         ]);
         let stop = stop || negotiation.session.has_stopped();
         let chose_h2 = negotiation.alpn() == Some(b"h2");
@@ -133,17 +133,17 @@ impl<C> Connection<C> {
         };
         match reading {
             Some(http2) => speak_decrypted(http2, *negotiation, flow, context),
-            None => self.give_up(*negotiation, silent, flow),
+            None => self.without_http2(*negotiation, silent, flow),
         }
     }
 
-    /// Takes a conversation that was decrypted, or could not be, for none in HTTP/2.
-    fn give_up(&mut self, negotiation: Negotiation, silent: bool, flow: &Flow) -> Judged {
+    /// Takes a connection that was decrypted, or could not be, for none in HTTP/2.
+    fn without_http2(&self, negotiation: Negotiation, silent: bool, flow: &Flow) -> Judged {
         let Negotiation {
             client,
             counts,
             session,
-            heard,
+            undecided,
             failure,
             oddities,
         } = negotiation;
@@ -153,7 +153,7 @@ impl<C> Connection<C> {
             return Judged::Unrelated(Unrelated::Tls);
         }
         let mut candidate =
-            Candidate::unread(recognise(flow, client, Transport::Tls), client, heard);
+            Candidate::unread(recognise(flow, client, Transport::Tls), client, undecided);
         candidate.recognition.tls = Some(facts);
         candidate.oddities = oddities;
         match failure {
@@ -225,7 +225,7 @@ fn speak_decrypted(
     let Negotiation {
         client,
         session,
-        heard,
+        undecided,
         failure,
         oddities,
         ..
@@ -234,7 +234,7 @@ fn speak_decrypted(
     recognition.tls = Some(session.facts().clone());
     recognition.preface_seen = http2.preface;
     recognition.guess = (!http2.preface).then_some(Guess::Frames);
-    let mut candidate = Candidate::unread(recognition, client, heard);
+    let mut candidate = Candidate::unread(recognition, client, undecided);
     candidate.reading = Some(http2);
     candidate.keep = context.keep;
     candidate.tls = Some(Box::new(session));

@@ -43,11 +43,11 @@ pub use unrelated::Unrelated;
 pub const MAX_UNDECIDED_BYTES: usize = 32 << 10;
 
 /// What a segment brought, its bytes as TCP has them or out of TLS.
-type Signal<'a> = SignalOf<StreamPart<'a>>;
+type PartSignal<'a> = SignalOf<StreamPart<'a>>;
 
 /// What decoding knows of a connection, and, once it counts, the value that its listener made for it.
 #[derive(Debug)]
-pub(super) struct Connection<C> {
+pub(super) struct ConnectionDecoder<C> {
     state: State<C>,
 }
 
@@ -69,7 +69,7 @@ enum State<C> {
     Unrelated(Unrelated),
 }
 
-impl<C> Default for Connection<C> {
+impl<C> Default for ConnectionDecoder<C> {
     fn default() -> Self {
         Self {
             state: State::default(),
@@ -126,14 +126,14 @@ enum Judged {
     Unrelated(Unrelated),
 }
 
-impl<C> Connection<C> {
+impl<C> ConnectionDecoder<C> {
     /// Takes a signal: emits what it means if the connection counts, else keeps it.
     pub(super) fn push<L: Listener<Connection = C>>(
         &mut self,
         signal: tcp::Signal<'_>,
         out: &mut Output<'_, L>,
     ) {
-        let signal: Signal<'_> = signal.map(|_, chunk| chunk.into());
+        let signal: PartSignal<'_> = signal.map(|_, chunk| chunk.into());
         match &mut self.state {
             State::Undecided(undecided) => undecided.keep(signal),
             State::Negotiating(negotiation) => negotiation.take(signal),
@@ -145,7 +145,7 @@ impl<C> Connection<C> {
                 let client = counted.client;
                 let mut emitter = counted.emitter(out);
                 match (tls, signal) {
-                    (Some(tls), Signal::Chunk { from, chunk }) => {
+                    (Some(tls), PartSignal::Chunk { from, chunk }) => {
                         let by = direction(from, client);
                         tls.push(by, chunk, &mut |output| {
                             encrypted::emit(output, by, events, &mut emitter);
@@ -211,7 +211,7 @@ impl<C> Connection<C> {
         match &self.state {
             State::Undecided(undecided) => undecided.held(),
             State::Negotiating(negotiation) => {
-                negotiation.heard.held() + negotiation.session.held()
+                negotiation.undecided.held() + negotiation.session.held()
             }
             State::Http2 { events, tls, .. } => {
                 events.held() + tls.as_ref().map_or(0, |tls| tls.held())
@@ -387,22 +387,22 @@ const fn direction(from: Side, client: Side) -> Direction {
 
 /// Turns a signal into events; the bytes only where they are read as HTTP/2.
 fn emit(
-    signal: Signal<'_>,
+    signal: PartSignal<'_>,
     client: Side,
     events: Option<&mut Http2Events>,
     sink: &mut impl ConnectionSink,
 ) {
     match signal {
-        Signal::Chunk { from, chunk } => {
+        PartSignal::Chunk { from, chunk } => {
             if let Some(events) = events {
                 events.push(direction(from, client), chunk, sink);
             }
         }
-        Signal::Acknowledged(acknowledged) => {
+        PartSignal::Acknowledged(acknowledged) => {
             let acknowledged = acknowledged.map(|by| direction(by, client));
             sink.event(&Event::Acknowledged(acknowledged));
         }
-        Signal::Ended(ended) => {
+        PartSignal::Ended(ended) => {
             let ended = ended.map(|by| direction(by, client));
             sink.event(&Event::Ended(ended));
         }

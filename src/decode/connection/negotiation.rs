@@ -1,10 +1,10 @@
 //! A TLS connection whose secrets are known, until it shows what it speaks under them.
 //!
 //! In: the signals of its flow. Out: the same signals with the text in the place of the bytes that
-//! protected it, kept until the protocol is known. What never happens here: a decision.
+//! protected it, kept until the protocol is known. What it is, is decided by its caller.
 
 use super::undecided::Undecided;
-use super::{Signal, direction};
+use super::{PartSignal, direction};
 use crate::decode::tcp::Side;
 use crate::decode::tls::{Alert, Session, TlsOutput};
 use crate::decode::{Carrier, Direction};
@@ -19,8 +19,8 @@ pub(super) struct Negotiation {
     /// Whether it tried to speak HTTP/2, as far as its hello and its server say.
     pub(super) counts: bool,
     pub(super) session: Session,
-    /// What was said, decrypted.
-    pub(super) heard: Undecided,
+    /// What both sides sent, decrypted.
+    pub(super) undecided: Undecided,
     /// Who gave up before it said anything.
     pub(super) failure: Option<(Direction, Alert, Carrier)>,
     pub(super) oddities: Vec<(String, Carrier)>,
@@ -32,22 +32,23 @@ impl Negotiation {
             client,
             counts,
             session,
-            heard: Undecided::default(),
+            undecided: Undecided::default(),
             failure: None,
             oddities: Vec::new(),
         }
     }
 
-    pub(super) fn take(&mut self, signal: Signal<'_>) {
-        self.heard.fresh = true;
-        let Signal::Chunk { from, chunk } = signal else {
-            self.heard.keep(signal);
+    pub(super) fn take(&mut self, signal: PartSignal<'_>) {
+        self.undecided.fresh = true;
+        let PartSignal::Chunk { from, chunk } = signal else {
+            self.undecided.keep(signal);
             return;
         };
         let direction = direction(from, self.client);
-        let (heard, failure, oddities) = (&mut self.heard, &mut self.failure, &mut self.oddities);
+        let (undecided, failure, oddities) =
+            (&mut self.undecided, &mut self.failure, &mut self.oddities);
         let take = &mut |output: TlsOutput<'_>| match output {
-            TlsOutput::Text(chunk) => heard.keep(Signal::Chunk { from, chunk }),
+            TlsOutput::Text(chunk) => undecided.keep(PartSignal::Chunk { from, chunk }),
             TlsOutput::Failed { alert, carrier } => {
                 failure.get_or_insert((direction, alert, carrier));
             }

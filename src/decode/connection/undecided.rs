@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::{MAX_UNDECIDED_BYTES, Signal};
+use super::{MAX_UNDECIDED_BYTES, PartSignal};
 use crate::decode::detect::Prefix;
 use crate::decode::tcp::{Flow, PerEnd, Side, SignalOf};
 use crate::decode::{Carrier, StreamPart, StreamPartOf};
@@ -41,7 +41,7 @@ struct SideBytes {
 }
 
 impl Undecided {
-    pub(super) fn keep(&mut self, signal: Signal<'_>) {
+    pub(super) fn keep(&mut self, signal: PartSignal<'_>) {
         self.fresh = true;
         let sides = &mut self.sides;
         let kept = signal.map(|from, part| {
@@ -104,7 +104,11 @@ impl Undecided {
 
     /// Gives the signals again, each side's bytes from where its frames begin; a side without such
     /// a place from its first byte.
-    pub(super) fn replay(self, frames_at: PerEnd<Option<usize>>, mut sink: impl FnMut(Signal<'_>)) {
+    pub(super) fn replay(
+        self,
+        frames_at: PerEnd<Option<usize>>,
+        mut sink: impl FnMut(PartSignal<'_>),
+    ) {
         let Self { signals, sides, .. } = self;
         for signal in signals {
             let skip = |range: &Range<usize>, from| {

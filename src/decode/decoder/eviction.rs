@@ -1,12 +1,12 @@
-//! How decoding stays within its limits: who goes, who gives up what, and that it is told.
+//! How decoding stays within its limits: which connections are evicted, and which give up what they hold.
 //!
-//! In: the state after a segment. Out: connections ended or weakened, as events; and counts, which
-//! become anomalies. What never happens here: a limit exceeded by more than one segment brings.
+//! In: the state after a segment. Out: connections finished or weakened, as events, and counts, which become
+//! anomalies. A limit is exceeded by no more than what one segment brings.
 
 use super::{Decision, Decoder, detect_context, output};
 use crate::decode::Carrier;
 use crate::decode::anomaly::LimitKind;
-use crate::decode::connection::Connection;
+use crate::decode::connection::ConnectionDecoder;
 use crate::decode::limits::human;
 use crate::decode::listener::Listener;
 use crate::decode::tcp::FlowSlot;
@@ -14,9 +14,9 @@ use crate::decode::tcp::FlowSlot;
 /// What was given up to stay within the limits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GivenUp {
-    /// Connections in HTTP/2 that were let go.
+    /// Connections in HTTP/2 that were evicted.
     pub connections: u64,
-    /// Others that were let go.
+    /// Other TCP connections that were evicted.
     pub others: u64,
     /// How often connections waited no longer for bytes that were missing.
     pub holes: u64,
@@ -28,11 +28,11 @@ pub struct GivenUp {
 
 impl<C> Decoder<C> {
     /// Comes back within the limits.
-    pub(super) fn relieve<L: Listener<Connection = C>>(&mut self, listener: &mut L) {
+    pub(super) fn keep_limits<L: Listener<Connection = C>>(&mut self, listener: &mut L) {
         let limits = self.options.limits;
         let surplus = self
             .flows
-            .take_surplus(limits.connections, Connection::counts);
+            .take_surplus(limits.connections, ConnectionDecoder::counts);
         for (flow, mut connection) in surplus {
             if flow.is_over() {
                 self.end(flow, connection, listener);
@@ -48,13 +48,13 @@ impl<C> Decoder<C> {
             self.end(flow, connection, listener);
         }
         for slot in self.flows.holders(limits.held_bytes) {
-            self.lighten(slot, listener);
+            self.shed_held(slot, listener);
         }
     }
 
     /// Makes a connection give up what it holds: first what waits behind holes or for a decision, then
     /// what it reads by.
-    fn lighten<L: Listener<Connection = C>>(&mut self, slot: FlowSlot, listener: &mut L) {
+    fn shed_held<L: Listener<Connection = C>>(&mut self, slot: FlowSlot, listener: &mut L) {
         let Some((flow, connection)) = self.flows.at(slot) else {
             return;
         };

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 
 use rustc_hash::FxHashSet;
 
-use crate::decode::connection::{Connection, Unrelated};
+use crate::decode::connection::{ConnectionDecoder, Unrelated};
 use crate::decode::tcp::{Flow, Side};
 
 /// Connects that failed are kept until their server is known to speak HTTP/2, the latest of them at
@@ -24,7 +24,7 @@ const MAX_KNOWN_SERVERS: usize = 1 << 16;
 pub(super) struct Servers<C> {
     /// Addresses of connections that spoke HTTP/2.
     known: FxHashSet<SocketAddr>,
-    failed: VecDeque<(Flow, Connection<C>)>,
+    failed: VecDeque<(Flow, ConnectionDecoder<C>)>,
 }
 
 impl<C> Default for Servers<C> {
@@ -52,7 +52,11 @@ impl<C> Servers<C> {
     }
 
     /// Keeps a connect that failed; what has to go for it counts as what is returned.
-    pub(super) fn suspend(&mut self, flow: Flow, connection: Connection<C>) -> Option<Unrelated> {
+    pub(super) fn suspend(
+        &mut self,
+        flow: Flow,
+        connection: ConnectionDecoder<C>,
+    ) -> Option<Unrelated> {
         self.failed.push_back((flow, connection));
         if self.failed.len() <= MAX_FAILED_CONNECTS {
             return None;
@@ -62,7 +66,7 @@ impl<C> Servers<C> {
     }
 
     /// The failed connects whose server is known by now, in the order in which they failed.
-    pub(super) fn take_known(&mut self) -> VecDeque<(Flow, Connection<C>)> {
+    pub(super) fn take_known(&mut self) -> VecDeque<(Flow, ConnectionDecoder<C>)> {
         let known = &self.known;
         let is_known = |flow: &Flow| known.contains(&server_of(flow));
         if !self.failed.iter().any(|(flow, _)| is_known(flow)) {
