@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use super::Carrier;
-use super::Direction;
+use super::carrier::Carrier;
+use super::direction::Direction;
 use super::http2::hpack::HeaderBlock;
 use super::http2::{Frame, Loss, StreamId};
 use super::tcp::{Acknowledged, Ended, FlowSlot, Handshake};

@@ -2,8 +2,8 @@
 //!
 //! In: the [`PathStats`] of both sides. Out: figures of the whole path.
 
+use super::direction::{Direction, PerSide};
 use super::tcp::{AckSilence, PathStats, Reset};
-use super::{Direction, PerSide};
 use crate::capture::{Stamp, TimeDelta};
 
 /// How well both sides' bytes got across.

@@ -1,6 +1,6 @@
 //! A part of what one side sent, in order: from TCP as it is, or out of TLS records.
 
-use super::Carrier;
+use super::carrier::Carrier;
 
 /// What comes next in a byte stream, whatever carries the stream, with its bytes as a `B`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

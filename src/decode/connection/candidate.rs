@@ -4,12 +4,13 @@ use super::output::{Counted, Output};
 use super::undecided::Undecided;
 use super::{ConnectionDecoder, ConnectionSink, Decision, Http2Events, Keep, State, emit};
 use crate::decode::anomaly::Layer;
+use crate::decode::carrier::Carrier;
 use crate::decode::detect::Http2;
+use crate::decode::direction::{Direction, PerSide};
 use crate::decode::event::{Event, Instead, Place, Recognition, Transport};
 use crate::decode::listener::Listener;
 use crate::decode::tcp::{Flow, PerEnd, Side};
 use crate::decode::tls;
-use crate::decode::{Carrier, Direction, PerSide};
 
 /// A connection that is about to count, with what it takes to emit its events from the beginning.
 pub(super) struct Candidate {

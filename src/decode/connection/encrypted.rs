@@ -14,13 +14,14 @@ use super::negotiation::Negotiation;
 use super::{ConnectionDecoder, DetectContext, Judged, State, Unrelated};
 use super::{ConnectionSink, Http2Events, direction};
 use crate::decode::anomaly::Layer;
+use crate::decode::carrier::Carrier;
 use crate::decode::detect::{self, Detection, Http2, Prefix};
+use crate::decode::direction::Direction;
 use crate::decode::event::{Event, Guess, Instead, Transport};
 use crate::decode::tcp::{Flow, PerEnd, Side};
 use crate::decode::tls::{
     self, ClientHello, Facts, Hellos, ServerFlight, TlsOutput, Undecryptable,
 };
-use crate::decode::{Carrier, Direction};
 
 impl<C> ConnectionDecoder<C> {
     /// TLS: waits for the server's hello and for secrets, for as long as bytes are kept.

@@ -5,12 +5,14 @@
 //! means for a call is the listener's to judge.
 
 use crate::decode::anomaly::Layer;
+use crate::decode::carrier::Carrier;
+use crate::decode::direction::{Direction, PerSide};
 use crate::decode::event::{Event, Instead};
 use crate::decode::http2::{
     Flags, Frame, FrameHeader, FrameReader, FrameType, Loss, Payload, ReaderItem, SettingId,
     boundary,
 };
-use crate::decode::{Carrier, Direction, PerSide, StreamPart};
+use crate::decode::stream_part::StreamPart;
 
 /// Takes what is decoded of one connection.
 pub trait ConnectionSink {
@@ -239,7 +241,7 @@ fn instead_of_frames(bytes: &[u8]) -> Option<Instead> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decode::Carrier;
+    use crate::decode::carrier::Carrier;
 
     #[test]
     fn a_server_that_answers_in_another_protocol_is_told_from_one_that_sends_odd_frames() {

@@ -22,12 +22,15 @@ use std::net::SocketAddr;
 
 use rustc_hash::FxHashSet;
 
+use super::carrier::Carrier;
 use super::detect::{self, Detection, Http2};
+use super::direction::{Direction, PerSide};
 use super::event::{Event, Guess, Place, Transport};
 use super::listener::Listener;
+use super::network::NetworkPath;
+use super::stream_part::StreamPart;
 use super::tcp::{self, Flow, Side, SignalOf};
 use super::tls::{self, KeyLog};
-use super::{Carrier, Direction, NetworkPath, PerSide, StreamPart};
 use negotiation::Negotiation;
 use undecided::Undecided;
 

@@ -5,9 +5,10 @@
 
 use super::undecided::Undecided;
 use super::{PartSignal, direction};
+use crate::decode::carrier::Carrier;
+use crate::decode::direction::Direction;
 use crate::decode::tcp::Side;
 use crate::decode::tls::{Alert, Session, TlsOutput};
-use crate::decode::{Carrier, Direction};
 
 /// How many oddities are kept until the connection has a number; they are few by nature.
 const MAX_ODDITIES: usize = 16;

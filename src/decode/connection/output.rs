@@ -1,8 +1,8 @@
 //! Where what is decoded of a connection goes: to its listener, with the value that it made.
 
 use super::ConnectionSink;
-use crate::decode::Carrier;
 use crate::decode::anomaly::{Anomalies, Layer};
+use crate::decode::carrier::Carrier;
 use crate::decode::event::Event;
 use crate::decode::listener::Listener;
 use crate::decode::tcp::Side;

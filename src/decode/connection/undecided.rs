@@ -6,9 +6,10 @@
 use std::ops::Range;
 
 use super::{MAX_UNDECIDED_BYTES, PartSignal};
+use crate::decode::carrier::Carrier;
 use crate::decode::detect::Prefix;
+use crate::decode::stream_part::{StreamPart, StreamPartOf};
 use crate::decode::tcp::{Flow, PerEnd, Side, SignalOf};
-use crate::decode::{Carrier, StreamPart, StreamPartOf};
 
 /// Signals kept at most; they outnumber the bytes only where segments are tiny.
 const MAX_UNDECIDED_SIGNALS: usize = 1_024;

@@ -4,8 +4,8 @@
 //! anomalies. A limit is exceeded by no more than what one segment brings.
 
 use super::{Decision, Decoder, detect_context, output};
-use crate::decode::Carrier;
 use crate::decode::anomaly::LimitKind;
+use crate::decode::carrier::Carrier;
 use crate::decode::connection::ConnectionDecoder;
 use crate::decode::limits::human;
 use crate::decode::listener::Listener;

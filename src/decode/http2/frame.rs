@@ -6,8 +6,8 @@ use std::ops::Range;
 use super::error_code::ErrorCode;
 use super::hpack::HeaderBlock;
 use super::setting::Settings;
-use crate::decode::Carrier;
-use crate::decode::Direction;
+use crate::decode::carrier::Carrier;
+use crate::decode::direction::Direction;
 
 /// A stream's identifier, 31 bits (RFC 9113, section 5.1.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]

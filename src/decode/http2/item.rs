@@ -2,7 +2,7 @@
 
 use super::frame::{Frame, StreamId};
 use super::hpack;
-use crate::decode::Carrier;
+use crate::decode::carrier::Carrier;
 
 /// What a reader makes of the next part of a stream.
 #[derive(Debug)]

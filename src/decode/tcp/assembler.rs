@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 
 use super::sequence::ORIGIN;
 use crate::capture::{TimeDelta, Timestamp};
-use crate::decode::{Carrier, StreamPart};
+use crate::decode::carrier::Carrier;
+use crate::decode::stream_part::StreamPart;
 
 /// Bytes held behind a hole before the hole is skipped. Above the 3 MiB that a fast path with
 /// default Linux buffers keeps in flight, so that a retransmission still finds its hole.

@@ -14,7 +14,7 @@ use super::sequence::SequenceSpace;
 use super::side::{PerEnd, Side};
 use super::signal::{Acknowledged, Ended, Ending, Signal};
 use crate::capture::{Stamp, TimeDelta, Timestamp};
-use crate::decode::Carrier;
+use crate::decode::carrier::Carrier;
 use crate::decode::link::{Segment, TcpFlags};
 
 /// A moment after which nothing is waited for.

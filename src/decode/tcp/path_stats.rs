@@ -15,7 +15,7 @@
 //! So the least of both sides add up to the whole path, wherever the capture was made.
 
 use crate::capture::{Stamp, TimeDelta};
-use crate::decode::{Durations, keep_longest};
+use crate::decode::durations::{Durations, keep_longest};
 
 /// Shorter waits for an acknowledgement are no silence: a receiver may delay its
 /// acknowledgement by 40 ms (Linux) and a busy one takes as long again; on clean paths of 50 ms none

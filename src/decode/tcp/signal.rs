@@ -3,7 +3,7 @@
 use super::assembler::Chunk;
 use super::side::Side;
 use crate::capture::Stamp;
-use crate::decode::Carrier;
+use crate::decode::carrier::Carrier;
 
 /// How a side ended its half of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use super::cipher_suite::{Cipher, CipherSuite, Hash};
 use super::key_log::Secret;
 use super::records::RecordHeader;
 use super::version::Version;
-use crate::decode::PerSide;
+use crate::decode::direction::PerSide;
 
 /// Length of the tag at the end of a protected record; the same for every cipher here.
 const TAG: usize = 16;

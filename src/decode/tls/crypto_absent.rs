@@ -4,7 +4,7 @@
 use super::cipher_suite::CipherSuite;
 use super::key_log::Secret;
 use super::records::RecordHeader;
-use crate::decode::PerSide;
+use crate::decode::direction::PerSide;
 
 /// No key can be made.
 #[derive(Debug)]

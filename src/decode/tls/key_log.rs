@@ -7,7 +7,7 @@ use std::fmt;
 
 use rustc_hash::FxHashMap;
 
-use crate::decode::PerSide;
+use crate::decode::direction::PerSide;
 
 /// How many connections' secrets are kept: half a gigabyte of key log, more than captures that fit a
 /// disk have connections.

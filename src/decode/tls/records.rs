@@ -13,7 +13,8 @@
 //!            +------- a record opens --------------------+-----+
 //! ```
 
-use crate::decode::{Carrier, StreamPart};
+use crate::decode::carrier::Carrier;
+use crate::decode::stream_part::StreamPart;
 
 /// Longest payload of a record, protected (RFC 5246, section 6.2.3; RFC 8446, section 5.2 has less).
 const MAX_PAYLOAD: u16 = (1 << 14) + 2048;

@@ -14,7 +14,9 @@ use super::key_log::{ConnectionSecrets, KeyLog};
 use super::protection::{Epoch, Protection};
 use super::records::{Part, RecordHeader, RecordReader, TlsRecord};
 use super::version::Version;
-use crate::decode::{Carrier, Direction, PerSide, StreamPart, TlsRecordSpan};
+use crate::decode::carrier::Carrier;
+use crate::decode::direction::{Direction, PerSide};
+use crate::decode::stream_part::{StreamPart, TlsRecordSpan};
 
 /// Both hellos.
 #[derive(Clone, Copy, Debug)]

@@ -9,8 +9,9 @@ use super::records::RecordHeader;
 use super::session::{Hellos, Session, TlsOutput, Undecryptable};
 use super::version::Version;
 use super::{Alert, CipherSuite};
-use crate::decode::StreamPart;
-use crate::decode::{Carrier, Direction};
+use crate::decode::carrier::Carrier;
+use crate::decode::direction::Direction;
+use crate::decode::stream_part::StreamPart;
 
 const CLIENT_RANDOM: [u8; 32] = [0xc1; 32];
 const SERVER_RANDOM: [u8; 32] = [0x5e; 32];

@@ -2,7 +2,7 @@
 
 use super::passing::PassingFrame;
 use super::{FrameReader, Loss, PROBATION, ReaderItem, ReaderState};
-use crate::decode::Carrier;
+use crate::decode::carrier::Carrier;
 use crate::decode::http2::boundary;
 use crate::decode::http2::frame::{FrameHeader, FrameType, Malformation};
 

@@ -24,7 +24,9 @@ use super::header_blocks::{CompletedHeaders, HeaderBlocks};
 use super::hpack;
 use super::item::{Loss, ReaderItem};
 use super::payload::{HeaderBlockFragment, simple_payload};
-use crate::decode::{Carrier, Direction, StreamPart, TlsRecordSpan};
+use crate::decode::carrier::Carrier;
+use crate::decode::direction::Direction;
+use crate::decode::stream_part::{StreamPart, TlsRecordSpan};
 use passing::PassingFrame;
 
 /// Longest payload that is gathered, in bytes. Frames other than DATA are small: the largest in use

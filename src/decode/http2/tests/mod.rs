@@ -10,9 +10,10 @@ use std::ops::Range;
 use super::hpack::HeaderBlock;
 use super::{Frame, FrameReader, Payload, ReaderItem};
 use crate::capture::Stamp;
-use crate::decode::StreamPart;
+use crate::decode::carrier::Carrier;
+use crate::decode::direction::Direction;
+use crate::decode::stream_part::StreamPart;
 use crate::decode::tcp::ORIGIN;
-use crate::decode::{Carrier, Direction};
 use crate::testing::wire;
 
 /// Everything that a reader gave.
