@@ -66,7 +66,7 @@ fn three_per_cent_of_packets_lost_are_found_with_the_calls_that_failed_of_it() {
     assert_eq!(
         found["title"],
         "the network to 10.78.0.2:50051 loses packets: 12 of 660 segments with data were sent again \
-         (1.8 %)"
+         (1.82 %)"
     );
     // 20 calls ran into their deadline of 180 ms; 12 of them during a silence.
     assert_eq!(found["rpcs"].as_array().unwrap().len(), 12);
