@@ -3,10 +3,10 @@
 //! In: the state after a segment. Out: connections finished or weakened, as events, and counts, which become
 //! anomalies. A limit is exceeded by no more than what one segment brings.
 
-use super::{Decision, Decoder, detect_context, output};
+use super::connections::{ConnectionTable, detect_context, output};
 use crate::decode::anomaly::LimitKind;
 use crate::decode::carrier::Carrier;
-use crate::decode::connection::ConnectionDecoder;
+use crate::decode::connection::{ConnectionDecoder, Decision};
 use crate::decode::limits::human;
 use crate::decode::listener::Listener;
 use crate::decode::tcp::FlowSlot;
@@ -26,7 +26,7 @@ pub struct GivenUp {
     pub sessions: u64,
 }
 
-impl<C> Decoder<C> {
+impl<C> ConnectionTable<C> {
     /// Comes back within the limits.
     pub(super) fn keep_limits<L: Listener<Connection = C>>(&mut self, listener: &mut L) {
         let limits = self.options.limits;
