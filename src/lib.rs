@@ -90,8 +90,8 @@
 //! **A rule**: a file in `inspect/diagnosis` with a constant `RULE`; its `mod` line and its place in
 //! [`RULES`](inspect::diagnosis::RULES). A fact that no record holds yet takes two more: a field of
 //! [`ConnectionRecord`], and the line that fills it in `inspect/connection`, where the frame is matched.
-//! `UPDATE_README=1 cargo test readme` puts it into the README's table. Its story test is told frame by
-//! frame, in `inspect/diagnosis/tests.rs`.
+//! `UPDATE_README=1 cargo test readme` puts it into the README's table. Its tests are scenarios, an event a
+//! line (`testing::scenario`): one in which it fires, one in which it must stay silent.
 //!
 //! **A format**: a file in `report` that implements [`ReportFormat`] (frames: [`FrameFormat`], live:
 //! [`EventFormat`]); its `mod` line; its name among the options in `cli`; an arm where `commands` makes it.
