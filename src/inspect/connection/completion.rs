@@ -96,7 +96,7 @@ pub(super) fn tell(id: CallId, stream: Stream, details: VerdictDetails) -> Rpc {
         ended,
         error,
         race,
-        late_by_nanos,
+        late_by,
         processed,
     } = details;
     let Stream {
@@ -123,7 +123,7 @@ pub(super) fn tell(id: CallId, stream: Stream, details: VerdictDetails) -> Rpc {
         ended,
         verdict,
         race,
-        late_by_nanos,
+        late_by,
         processed,
         grpc_status: answer.grpc_status.value().cloned(),
         grpc_message: answer.grpc_message,

@@ -11,12 +11,10 @@
 //!
 //! A reset or a close is final at once, for whatever comes after it no longer counts.
 
-use std::time::Duration;
-
 use super::Connection;
 use super::completion::tell;
 use super::record::Ends;
-use crate::capture::Timestamp;
+use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::http2::{Frame, StreamId};
 use crate::decode::{Direction, Place};
 use crate::inspect::connection::goaway::GoAway;
@@ -26,7 +24,7 @@ use crate::inspect::stream::verdict::{self, VerdictDetails};
 
 /// How long after the final GOAWAY a stream above its last stream id may still be answered: a server
 /// that ran the call all the same has answered by then, or takes longer than anybody waits to be told.
-pub(in crate::inspect) const GRACE: Duration = Duration::from_secs(1);
+pub(in crate::inspect) const GRACE: TimeDelta = TimeDelta::from_secs(1);
 
 impl Connection {
     /// Those open calls that are lost for certain and were not told before.
@@ -77,7 +75,7 @@ impl Connection {
     /// When streams above the last stream id are lost for certain.
     pub(in crate::inspect) fn grace_ends(&self) -> Option<Timestamp> {
         let last_word = self.goaways.final_of_server()?;
-        Some(last_word.goaway.stamp.time.plus(GRACE))
+        Some(last_word.goaway.stamp.time + GRACE)
     }
 
     /// Whether the server's final GOAWAY condemns a stream of the client.

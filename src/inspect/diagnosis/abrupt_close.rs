@@ -8,8 +8,8 @@ use crate::decode::tcp::Ending;
 use crate::inspect::{Close, ConnectionRecord, ServerStack, Verdict};
 use crate::units::{count, counted, exact_duration};
 
-/// Closes within this time are one event, in nanoseconds.
-const AT_ONCE_NANOS: i64 = 1_000_000_000;
+/// Closes within this time are one event.
+const AT_ONCE: TimeDelta = TimeDelta::from_secs(1);
 
 pub(super) const RULE: Rule = Rule {
     name: "abrupt-close",
@@ -102,7 +102,7 @@ fn explanation(hits: &Affected<'_>) -> String {
             " {} of them were closed within {}: the server as a whole went, as in a rollout or a \
              kill.",
             count(together),
-            exact_duration(TimeDelta::from_nanos(AT_ONCE_NANOS)),
+            exact_duration(AT_ONCE),
         ));
     }
     text.push_str(" Without a last stream id every call in flight may have run.");
@@ -115,8 +115,7 @@ fn at_once(hits: &Affected<'_>) -> Option<usize> {
     let by_server = closes.filter(|close| close.by == Direction::ServerToClient);
     let moments: Vec<_> = by_server.map(|close| close.stamp.time).collect();
     let together = |moment: &Timestamp| {
-        let near =
-            |other: &&Timestamp| other.nanos_since(*moment).saturating_abs() <= AT_ONCE_NANOS;
+        let near = |other: &&Timestamp| (**other - *moment).abs() <= AT_ONCE;
         moments.iter().filter(near).count()
     };
     let most = moments.iter().map(together).max();

@@ -2,12 +2,13 @@
 
 use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Confidence, Finding, Rule, Severity};
+use crate::capture::TimeDelta;
 use crate::inspect::{AtLimit, ConnectionRecord, Verdict};
 use crate::units::{count, counted, duration};
 
-/// A connection that is at its limit for less than this in all, in nanoseconds, only touched it: a
+/// A connection that is at its limit for less than this in all, only touched it: a
 /// burst of calls may do so.
-const SAT_NANOS: i64 = 1_000_000_000;
+const LONG_AT_LIMIT: TimeDelta = TimeDelta::from_secs(1);
 
 /// From so many slots on that were taken again at once, calls must have waited for them.
 const MIN_REFILLS: u64 = 10;
@@ -28,7 +29,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
     let hits: Vec<_> = records
         .filter_map(|record| {
             let at_limit = record.traffic.at_limit?;
-            (at_limit.total.as_nanos() >= SAT_NANOS).then_some((record, at_limit))
+            (at_limit.total >= LONG_AT_LIMIT).then_some((record, at_limit))
         })
         .collect();
     let (_, longest) = hits.iter().max_by_key(|(_, at_limit)| at_limit.longest)?;

@@ -2,18 +2,18 @@
 
 use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Finding, Rule};
-use crate::capture::{Stamp, Timestamp};
+use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::tcp::Ending;
 use crate::decode::{Direction, Transport};
 use crate::inspect::ConnectionRecord;
 use crate::units::{count, counted, duration};
 
-/// How long a SYN must have gone unanswered, in nanoseconds: the time after which it is first
+/// How long a SYN must have gone unanswered: the time after which it is first
 /// repeated (RFC 6298, section 2.1). A younger one may still be answered after the capture ends.
-const UNANSWERED_NANOS: i64 = 1_000_000_000;
+const UNANSWERED_AFTER: TimeDelta = TimeDelta::from_secs(1);
 
-/// A refusal this long after a server closed a connection is told together with it, in nanoseconds.
-const AFTER_CLOSE_NANOS: i64 = 60_000_000_000;
+/// A refusal this long after a server closed a connection is reported together with it.
+const AFTER_CLOSE: TimeDelta = TimeDelta::from_secs(60);
 
 pub(super) const RULE: Rule = Rule {
     name: "connect-failed",
@@ -88,8 +88,8 @@ fn failure(record: &ConnectionRecord, capture_end: Option<Timestamp>) -> Option<
         return Some(Failure::Refused(close.stamp));
     }
     let end = record.close.map(|close| close.stamp.time).or(capture_end)?;
-    let waited = end.nanos_since(record.opened?.time);
-    (waited >= UNANSWERED_NANOS).then_some(Failure::Unanswered)
+    let waited = end - record.opened?.time;
+    (waited >= UNANSWERED_AFTER).then_some(Failure::Unanswered)
 }
 
 fn evidence(hits: &[(&ConnectionRecord, Failure)]) -> Vec<super::Evidence> {
@@ -169,8 +169,8 @@ fn closed_before(view: &ServerView<'_>, moment: Stamp) -> Option<(u32, Stamp)> {
         ended.then_some((record.number, close.stamp))
     });
     let before = closes.filter(|(_, close)| {
-        let after = moment.time.nanos_since(close.time);
-        (0..=AFTER_CLOSE_NANOS).contains(&after)
+        let after = moment.time - close.time;
+        (TimeDelta::ZERO..=AFTER_CLOSE).contains(&after)
     });
     before.max_by_key(|(_, close)| *close)
 }

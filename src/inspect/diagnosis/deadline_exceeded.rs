@@ -71,7 +71,7 @@ fn calls<'a>(hits: &Affected<'a>) -> impl Iterator<Item = (&'a ConnectionRecord,
 
 fn spent(record: &ConnectionRecord, rpc: &Rpc) -> Spent {
     let deadline = rpc.opened.zip(rpc.timeout);
-    let deadline = deadline.map(|(opened, timeout)| opened.time.plus(timeout));
+    let deadline = deadline.map(|(opened, timeout)| opened.time + timeout.into());
     // A stall that had begun before the deadline and was not over by then.
     let silent = [record.ack_stalls.client, record.ack_stalls.server]
         .into_iter()
@@ -98,9 +98,7 @@ fn evidence(hits: &Affected<'_>) -> Vec<super::Evidence> {
         let text = format!("stream {number}:{stream}: HEADERS with a timeout of {timeout}");
         proof.cite(rpc.opened, text);
         if rpc.error.is_some() {
-            let after = duration(TimeDelta::from_nanos(
-                rpc.duration_nanos().unwrap_or_default(),
-            ));
+            let after = duration(rpc.duration().unwrap_or_default());
             let text =
                 format!("stream {number}:{stream}: RST_STREAM CANCEL of the client {after} later");
             proof.cite(rpc.ended, text);

@@ -1,5 +1,7 @@
 //! `flow-control-stall`: a sender had a full window and waited.
 
+use std::cmp::Reverse;
+
 use super::super::peer::client::Client;
 use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Confidence, Finding, Rule, Severity};
@@ -9,8 +11,8 @@ use crate::decode::http2::SettingId;
 use crate::inspect::{CallId, ConnectionRecord, Stall, Waits, Window};
 use crate::units::{counted, duration};
 
-/// A shorter wait, in nanoseconds, is not worth a word by itself.
-const LONG_NANOS: i64 = 100_000_000;
+/// A shorter wait is not worth a word by itself.
+const LONG: TimeDelta = TimeDelta::from_millis(100);
 
 /// A wait of less than so many round trips is the window being small for the path, as every transfer
 /// begins; only many of them matter.
@@ -19,8 +21,8 @@ const LONG_ROUND_TRIPS: i64 = 2;
 /// So many round trips without a grant, and the receiver is not reading.
 const UNREAD_ROUND_TRIPS: i64 = 4;
 
-/// Many short waits matter when they take this long together, in nanoseconds …
-const MANY_NANOS: i64 = 1_000_000_000;
+/// Many short waits matter when they take this long together …
+const LONG_TOGETHER: TimeDelta = TimeDelta::from_secs(1);
 
 /// … and are this many: a transfer that begins slowly waits a few times.
 const MANY: u64 = 10;
@@ -43,7 +45,8 @@ struct Hit<'a> {
     waits: &'a Waits,
     /// The longest wait.
     worst: Stall,
-    round_trip: i64,
+    /// The least one seen; zero where none was.
+    round_trip: TimeDelta,
 }
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
@@ -58,7 +61,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
                 .filter_map(|waits| hit(record, waits))
         })
         .collect();
-    hits.sort_by_key(|hit| (-hit.worst.nanos, hit.record.number));
+    hits.sort_by_key(|hit| (Reverse(hit.worst.lasted), hit.record.number));
     let worst = hits.first()?.worst;
     let mut connections: Vec<_> = hits.iter().map(|hit| hit.record.number).collect();
     connections.sort_unstable();
@@ -72,7 +75,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         title: format!(
             "the {} waited {} before a full {} window on {} to {}",
             worst.sender.sender(),
-            duration(TimeDelta::from_nanos(worst.nanos)),
+            duration(worst.lasted),
             name(worst.window),
             counted(connections.len(), "connection"),
             view.server,
@@ -87,12 +90,12 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
 }
 
 fn hit<'a>(record: &'a ConnectionRecord, waits: &'a Waits) -> Option<Hit<'a>> {
-    let worst = *waits.longest.iter().max_by_key(|stall| stall.nanos)?;
+    let worst = *waits.longest.iter().max_by_key(|stall| stall.lasted)?;
     let round_trip = record
         .network
         .round_trip()
-        .map_or(0, |round_trip| round_trip.least.as_nanos());
-    let many = waits.count >= MANY && waits.nanos >= MANY_NANOS;
+        .map_or(TimeDelta::ZERO, |round_trip| round_trip.least);
+    let many = waits.count >= MANY && waits.total >= LONG_TOGETHER;
     let hit = Hit {
         record,
         waits,
@@ -104,7 +107,7 @@ fn hit<'a>(record: &'a ConnectionRecord, waits: &'a Waits) -> Option<Hit<'a>> {
 
 impl Hit<'_> {
     fn is_long(&self, stall: &Stall) -> bool {
-        stall.nanos >= LONG_NANOS.max(self.round_trip.saturating_mul(LONG_ROUND_TRIPS))
+        stall.lasted >= LONG.max(self.round_trip * LONG_ROUND_TRIPS)
     }
 
     /// The waits worth citing: the long ones, or the longest of many short ones.
@@ -114,8 +117,7 @@ impl Hit<'_> {
     }
 
     fn is_unread(&self) -> bool {
-        let round_trips = self.round_trip.saturating_mul(UNREAD_ROUND_TRIPS);
-        self.worst.nanos >= LONG_NANOS.max(round_trips)
+        self.worst.lasted >= LONG.max(self.round_trip * UNREAD_ROUND_TRIPS)
     }
 
     /// What the receiver lets a stream begin with, in bytes.
@@ -159,7 +161,7 @@ fn evidence(hits: &[Hit<'_>]) -> Vec<super::Evidence> {
         let number = hit.record.number;
         for stall in hit.notable() {
             let (stream, window) = (stall.stream, name(stall.window));
-            let waited = duration(TimeDelta::from_nanos(stall.nanos));
+            let waited = duration(stall.lasted);
             let text = format!(
                 "conn {number}: DATA of stream {stream} leaves nothing of the {window}'s window"
             );
@@ -180,7 +182,7 @@ fn explanation(hits: &[Hit<'_>]) -> String {
             sender,
             window,
             stream,
-            nanos,
+            lasted,
             opened,
             ..
         } = hit.worst;
@@ -200,24 +202,24 @@ fn explanation(hits: &[Hit<'_>]) -> String {
             } else {
                 "got no more of it for"
             },
-            duration(TimeDelta::from_nanos(nanos)),
+            duration(lasted),
         );
-        if hit.round_trip > 0 {
+        if hit.round_trip > TimeDelta::ZERO {
             text.push_str(&format!(
                 "; a round trip takes {}",
-                duration(TimeDelta::from_nanos(hit.round_trip))
+                duration(hit.round_trip)
             ));
         }
         text.push_str(&match hit.is_unread() {
             true => format!(": the {receiver}'s application did not read what it had."),
             false => format!(": the {receiver} grants too little for the path."),
         });
-        let Waits { count, nanos, .. } = *hit.waits;
+        let Waits { count, total, .. } = *hit.waits;
         if count > 1 {
             text.push_str(&format!(
                 " In all it waited {}, {}.",
                 counted(count, "time"),
-                duration(TimeDelta::from_nanos(nanos))
+                duration(total)
             ));
         }
         text

@@ -2,7 +2,7 @@
 
 use super::server_view::{self, Affected, EvidenceList, ServerView};
 use super::{Check, Finding, Rule};
-use crate::capture::{Stamp, TimeDelta};
+use crate::capture::Stamp;
 use crate::decode::Direction;
 use crate::decode::http2::ErrorCode;
 use crate::decode::tcp::Ending;
@@ -116,7 +116,7 @@ fn advice(view: &ServerView<'_>, hits: &Affected<'_>) -> Vec<String> {
     let slowest = hits
         .iter()
         .flat_map(|(_, rpcs)| rpcs.iter())
-        .filter_map(|rpc: &&Rpc| rpc.duration_nanos());
+        .filter_map(|rpc: &&Rpc| rpc.duration());
     let slowest = slowest.max().unwrap_or_default();
     let stopped = hits
         .iter()
@@ -139,7 +139,7 @@ fn advice(view: &ServerView<'_>, hits: &Affected<'_>) -> Vec<String> {
         format!(
             "Server: make {setting}{grace} longer than the slowest call (these had waited up to {} \
              unanswered), or let connections live longer",
-            duration(TimeDelta::from_nanos(slowest)),
+            duration(slowest),
         ),
         "Client: do not retry these blindly; the server may have done the work".into(),
     ]

@@ -2,7 +2,6 @@
 
 use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Finding, Rule, Severity};
-use crate::capture::TimeDelta;
 use crate::inspect::Cause;
 use crate::units::{counted, duration, exact_seconds};
 
@@ -27,11 +26,11 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
             continue;
         }
         connections.push(record.number);
-        let text = match first_goaway.idle.map(|idle| idle.as_nanos()) {
-            Some(nanos) => format!(
+        let text = match first_goaway.idle {
+            Some(idle) => format!(
                 "conn {}: GOAWAY {} after the last stream had ended",
                 record.number,
-                duration(TimeDelta::from_nanos(nanos)),
+                duration(idle),
             ),
             None => format!(
                 "conn {}: GOAWAY, its debug data says max_idle",

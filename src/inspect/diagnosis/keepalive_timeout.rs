@@ -7,15 +7,15 @@ use crate::decode::Direction;
 use crate::inspect::{AckStall, Close, ConnectionRecord, Finished, Purpose, Unanswered};
 use crate::units::{counted, duration, was};
 
-/// No keepalive timeout is shorter than this, in nanoseconds; a PING that is younger when its sender
+/// No keepalive timeout is shorter than this; a PING that is younger when its sender
 /// closes is on its way, not unanswered.
-const MIN_TIMEOUT_NANOS: i64 = 500_000_000;
+const MIN_TIMEOUT: TimeDelta = TimeDelta::from_millis(500);
 
 /// A PING unanswered for fewer round trips than this may be on its way still.
 const MIN_ROUND_TRIPS: i64 = 3;
 
-/// A stall that ended this long before the close has nothing to do with it, in nanoseconds.
-const CLOSE_AFTER_STALL_NANOS: i64 = 1_000_000_000;
+/// A stall that ended this long before the close has nothing to do with it.
+const CLOSE_AFTER_STALL: TimeDelta = TimeDelta::from_secs(1);
 
 pub(super) const RULE: Rule = Rule {
     name: "keepalive-timeout",
@@ -96,7 +96,7 @@ fn silence(finished: &Finished, close: Close) -> Option<LostContact> {
     let mut stall = stall.filter(|(of, stall)| {
         // Who acknowledges what the other sent hears it.
         let heard = *of != close.by && stall.acknowledged;
-        !heard && close.stamp.time.nanos_since(stall.until.time) <= CLOSE_AFTER_STALL_NANOS
+        !heard && close.stamp.time - stall.until.time <= CLOSE_AFTER_STALL
     });
     stall.next().map(|(of, stall)| LostContact::Data(of, stall))
 }
@@ -104,7 +104,7 @@ fn silence(finished: &Finished, close: Close) -> Option<LostContact> {
 /// The PING whose sender waited in vain and closed.
 pub(super) fn timed_out(record: &ConnectionRecord) -> Option<Unanswered> {
     let round_trips = record.round_trip().unwrap_or_default() * MIN_ROUND_TRIPS;
-    let patient = TimeDelta::from_nanos(MIN_TIMEOUT_NANOS).max(round_trips);
+    let patient = MIN_TIMEOUT.max(round_trips);
     let unanswered = record.keepalive.unanswered?;
     (unanswered.waited >= patient).then_some(unanswered)
 }

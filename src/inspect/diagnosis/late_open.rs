@@ -5,9 +5,9 @@ use super::{Check, Finding, Rule, Severity};
 use crate::capture::TimeDelta;
 use crate::units::{counted, duration, exact_duration};
 
-/// Beyond this a client is late by itself, in nanoseconds. Honest clients under load open streams up
+/// Beyond this a client is late by itself. Honest clients under load open streams up
 /// to 44 ms after the GOAWAY reached their kernel, with bytes held back in the socket.
-const LATE_NANOS: i64 = 100_000_000;
+const LATE: TimeDelta = TimeDelta::from_millis(100);
 
 pub(super) const RULE: Rule = Rule {
     name: "late-open",
@@ -21,13 +21,13 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
-    let hits = view.affected(|_, rpc| rpc.late_by_nanos.is_some_and(|late| late > LATE_NANOS));
+    let hits = view.affected(|_, rpc| rpc.late_by.is_some_and(|late_by| late_by > LATE));
     if hits.is_empty() {
         return None;
     }
     let rpcs = || hits.iter().flat_map(|(_, rpcs)| rpcs.iter());
     let latest = rpcs()
-        .filter_map(|rpc| rpc.late_by_nanos)
+        .filter_map(|rpc| rpc.late_by)
         .max()
         .unwrap_or_default();
     let mut proof = EvidenceList::default();
@@ -39,8 +39,8 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
             );
             proof.cite(Some(received), text);
         }
-        if let Some(rpc) = rpcs.iter().max_by_key(|rpc| rpc.late_by_nanos) {
-            let late = duration(TimeDelta::from_nanos(rpc.late_by_nanos.unwrap_or_default()));
+        if let Some(rpc) = rpcs.iter().max_by_key(|rpc| rpc.late_by) {
+            let late = duration(rpc.late_by.unwrap_or_default());
             let text = format!(
                 "stream {}:{} opened {late} later",
                 record.number, rpc.id.stream
@@ -55,14 +55,14 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
             "clients of {} opened {} up to {} after they had received the GOAWAY",
             view.server,
             counted(count, "stream"),
-            duration(TimeDelta::from_nanos(latest)),
+            duration(latest),
         ),
         evidence: proof.into_vec(),
         explanation: format!(
             "A client that has received GOAWAY must not open streams (RFC 9113, section 6.8). The \
              segments that carried these HEADERS acknowledge the whole GOAWAY, which their kernel \
              had had for {} or more: longer than a busy client takes to read it.",
-            exact_duration(TimeDelta::from_nanos(LATE_NANOS)),
+            exact_duration(LATE),
         ),
         advice: vec![
             "Client: look for a library that ignores GOAWAY, or a process that stalls (garbage \

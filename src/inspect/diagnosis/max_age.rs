@@ -2,7 +2,6 @@
 
 use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Finding, Rule, Severity};
-use crate::capture::TimeDelta;
 use crate::inspect::Cause;
 use crate::units::{counted, duration, exact_seconds};
 
@@ -30,15 +29,12 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         let number = record.number;
         let old = record
             .opened
-            .map(|opened| first_goaway.stamp.time.nanos_since(opened.time));
+            .map(|opened| first_goaway.stamp.time - opened.time);
         let said = record
             .server_goaways()
             .any(|goaway| *goaway.debug_data == *b"max_age");
         let mut text = match old {
-            Some(nanos) => format!(
-                "conn {number}: GOAWAY at an age of {}",
-                duration(TimeDelta::from_nanos(nanos))
-            ),
+            Some(age) => format!("conn {number}: GOAWAY at an age of {}", duration(age)),
             None => format!("conn {number}: GOAWAY"),
         };
         if said {

@@ -3,7 +3,7 @@
 use super::network::Sum;
 use super::server_view::{self, Affected, EvidenceList, ServerView};
 use super::{Check, Confidence, Finding, Rule, Severity};
-use crate::capture::{Stamp, TimeDelta, Timestamp};
+use crate::capture::{Stamp, TimeDelta};
 use crate::decode::NetworkPath;
 use crate::decode::tcp::AckSilence;
 use crate::inspect::{ConnectionRecord, Rpc, Verdict};
@@ -20,8 +20,8 @@ const DOUBLED_PER_CENT: u64 = 30;
 /// Fewer retransmissions are chance.
 const MIN_RETRANSMISSIONS: u64 = 10;
 
-/// A silence this long, in nanoseconds, is an outage: by then a sender has tried again three times.
-const OUTAGE_NANOS: i64 = 1_000_000_000;
+/// A silence this long is an outage: by then a sender has tried again three times.
+const OUTAGE: TimeDelta = TimeDelta::from_secs(1);
 
 pub(super) const RULE: Rule = Rule {
     name: "network-loss",
@@ -76,7 +76,7 @@ fn is_ill(network: &NetworkPath, lossy: bool) -> bool {
 /// The longest silence, if it is an outage: data was sent again in it, and nothing came back.
 fn outage(network: &NetworkPath) -> Option<AckSilence> {
     let (_, silence) = network.longest_silence()?;
-    (silence.lasted.as_nanos() >= OUTAGE_NANOS && network.retransmissions() > 0).then_some(silence)
+    (silence.lasted >= OUTAGE && network.retransmissions() > 0).then_some(silence)
 }
 
 /// Whether something on the path reset the connection in an end's name.
@@ -98,8 +98,7 @@ fn is_explained(record: &ConnectionRecord, rpc: &Rpc, lossy: bool) -> bool {
     }
     let retried = network.retransmissions() > 0;
     let mut silences = network.silences().map(|(_, silence)| silence);
-    let blamed =
-        |silence: &AckSilence| retried && (lossy || silence.lasted.as_nanos() >= OUTAGE_NANOS);
+    let blamed = |silence: &AckSilence| retried && (lossy || silence.lasted >= OUTAGE);
     silences.any(|silence| blamed(&silence) && overlaps(&silence, rpc, network.last_seen))
 }
 
@@ -108,12 +107,8 @@ fn overlaps(silence: &AckSilence, rpc: &Rpc, last_seen: Stamp) -> bool {
         return false;
     };
     let ended = rpc.ended.unwrap_or(last_seen);
-    let silent_until = silence
-        .since
-        .time
-        .nanos()
-        .saturating_add(silence.lasted.as_nanos());
-    silence.since < ended && opened.time <= Timestamp::from_nanos(silent_until)
+    let silent_until = silence.since.time + silence.lasted;
+    silence.since < ended && opened.time <= silent_until
 }
 
 fn title(view: &ServerView<'_>, sum: &Sum, ill: &[&ConnectionRecord], lossy: bool) -> String {
@@ -129,12 +124,12 @@ fn title(view: &ServerView<'_>, sum: &Sum, ill: &[&ConnectionRecord], lossy: boo
     match ill
         .iter()
         .filter_map(|record| outage(&record.network))
-        .map(|silence| silence.lasted.as_nanos())
+        .map(|silence| silence.lasted)
         .max()
     {
         Some(longest) => format!(
             "nothing got through to or from {server} for {}",
-            duration(TimeDelta::from_nanos(longest))
+            duration(longest)
         ),
         None => format!(
             "something between the ends reset {} to {server}",
@@ -203,8 +198,8 @@ fn explanation(sum: &Sum, ill: &[&ConnectionRecord], hits: &Affected<'_>, lossy:
     let silence = ill
         .iter()
         .filter_map(|record| record.network.longest_silence());
-    if let Some((of, silence)) = silence.max_by_key(|(_, silence)| silence.lasted.as_nanos()) {
-        let outage = silence.lasted.as_nanos() >= OUTAGE_NANOS;
+    if let Some((of, silence)) = silence.max_by_key(|(_, silence)| silence.lasted) {
+        let outage = silence.lasted >= OUTAGE;
         sentences.push(format!(
             "The longest time in which nothing that the {} had sent was acknowledged is {}{}.",
             of.sender(),

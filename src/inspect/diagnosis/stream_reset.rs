@@ -11,8 +11,8 @@ use crate::decode::http2::{ErrorCode, SettingId};
 use crate::inspect::{Cause, ConnectionRecord, Rpc, Verdict};
 use crate::units::{count, counted, spread};
 
-/// A reset this long before the close belongs to the end of the connection, in nanoseconds.
-const AT_THE_END_NANOS: i64 = 250_000_000;
+/// A reset this long before the close belongs to the end of the connection.
+const AT_THE_END: TimeDelta = TimeDelta::from_millis(250);
 
 /// How many of a group are cited.
 const CITED_OF_GROUP: usize = 3;
@@ -92,8 +92,7 @@ fn evidence(groups: &Groups<'_>) -> Vec<super::Evidence> {
 fn explanation(view: &ServerView<'_>, groups: &Groups<'_>) -> String {
     let told = groups.iter().map(|((by, code), of)| {
         let begun = of.iter().filter(|(_, rpc)| rpc.answer_begun).count();
-        let waited = of.iter().filter_map(|(_, rpc)| rpc.duration_nanos());
-        let waited = waited.map(TimeDelta::from_nanos);
+        let waited = of.iter().filter_map(|(_, rpc)| rpc.duration());
         let mut text = format!(
             "{} by the {by} with {code}, {} after the call was opened{}: {}.",
             count(of.len()),
@@ -133,8 +132,7 @@ fn ends_with(record: &ConnectionRecord, of: &[(&ConnectionRecord, &Rpc)]) -> boo
     close.by == Direction::ServerToClient
         && of_this.all(|(_, rpc)| {
             rpc.ended.is_some_and(|ended| {
-                ended >= first_goaway.stamp
-                    && close.stamp.time.nanos_since(ended.time) <= AT_THE_END_NANOS
+                ended >= first_goaway.stamp && close.stamp.time - ended.time <= AT_THE_END
             })
         })
 }

@@ -128,12 +128,10 @@ fn tell(ping: &Ping, strikes: &mut usize) -> String {
 }
 
 /// How far apart the PINGs were that were strikes.
-fn intervals(record: &ConnectionRecord) -> Vec<i64> {
+fn intervals(record: &ConnectionRecord) -> Vec<TimeDelta> {
     let pings = record.keepalive.before_calm.iter();
     let strikes = pings.filter(|ping| is_strike(ping));
-    strikes
-        .filter_map(|ping| Some(ping.since_previous?.as_nanos()))
-        .collect()
+    strikes.filter_map(|ping| ping.since_previous).collect()
 }
 
 fn explanation(view: &ServerView<'_>, hits: &[(&Finished, &GoAway)], victims: usize) -> String {
@@ -149,8 +147,8 @@ fn explanation(view: &ServerView<'_>, hits: &[(&Finished, &GoAway)], victims: us
         text.push_str(&format!(
             " The PINGs that were strikes came {} after the one before, so that the server's minimum \
              must be above {} (grpc-go's default is 5 minutes).",
-            spread(intervals.iter().copied().map(TimeDelta::from_nanos)).unwrap_or_default(),
-            duration(TimeDelta::from_nanos(*longest)),
+            spread(intervals.iter().copied()).unwrap_or_default(),
+            duration(*longest),
         ));
     }
     if let Some(keepalive) = view.inferred.client_keepalive_time {
@@ -183,10 +181,7 @@ fn explanation(view: &ServerView<'_>, hits: &[(&Finished, &GoAway)], victims: us
 fn advice(record: &ConnectionRecord, view: &ServerView<'_>) -> Vec<String> {
     let client = Client::of(record).stack;
     let observed = intervals(record).into_iter().min();
-    let observed = observed.map_or_else(
-        || "what the client uses".to_owned(),
-        |nanos| duration(TimeDelta::from_nanos(nanos)),
-    );
+    let observed = observed.map_or_else(|| "what the client uses".to_owned(), duration);
     let mut advice = vec![
         format!(
             "Client: raise {} (seen: a PING every {observed}) to at least the minimum the server \

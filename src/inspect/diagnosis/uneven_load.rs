@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Confidence, Finding, Rule, Severity};
-use crate::capture::Timestamp;
+use crate::capture::{TimeDelta, Timestamp};
 use crate::inspect::ConnectionRecord;
 use crate::units::{count, counted};
 
@@ -71,15 +71,12 @@ fn check(views: &[ServerView<'_>]) -> Vec<Finding> {
 
 fn judge(client: IpAddr, mut shares: Vec<Share<'_>>) -> Option<Finding> {
     let (begin, end) = span(shares.iter().flat_map(|share| &share.records))?;
-    let whole = end.nanos_since(begin);
+    let whole = end - begin;
     shares.retain(|share| {
-        let connected = share.records.iter().map(|record| lifetime(record));
-        // Damaged clocks make lifetimes of centuries: a few of them are more than 64 bits hold.
-        let connected = connected.fold(0_i64, |sum, (from, to)| {
-            sum.saturating_add(to.nanos_since(from))
-        });
+        let lifetimes = share.records.iter().map(|record| lifetime(record));
+        let connected: TimeDelta = lifetimes.map(|(from, to)| to - from).sum();
         // Several connections at a time only make a server count for more.
-        connected.saturating_mul(100) >= whole.saturating_mul(CONNECTED_PER_CENT)
+        connected * 100 >= whole * CONNECTED_PER_CENT
     });
     shares.sort_by_key(|share| (std::cmp::Reverse(share.rpcs), share.server));
     let all: u64 = shares.iter().map(|share| share.rpcs).sum();

@@ -86,7 +86,7 @@ impl Watch {
             Event::Ended(ended) if open.has_read(ended.by, ended.position) => {
                 self.tell_lost(open, now);
             }
-            Event::Ended(_) => self.look_again(open, now.plus(GRACE)),
+            Event::Ended(_) => self.look_again(open, now + GRACE),
             _ => {}
         }
         self.take_settled(open, now);

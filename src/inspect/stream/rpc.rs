@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::capture::Stamp;
+use crate::capture::{Stamp, TimeDelta};
 use crate::decode::http2::ErrorCode;
 
 /// What became of a stream: the first event that the client's end saw decides.
@@ -229,9 +229,9 @@ pub struct Rpc {
     pub verdict: Verdict,
     /// For [`Verdict::BeyondLastStreamId`]: how it got there.
     pub race: Option<Race>,
-    /// For [`Race::AfterReceipt`]: nanoseconds from the first client segment that acknowledges the
-    /// whole GOAWAY to the segment that first carried the HEADERS.
-    pub late_by_nanos: Option<i64>,
+    /// For [`Race::AfterReceipt`]: the time from the first client segment that acknowledges the whole
+    /// GOAWAY to the segment that first carried the HEADERS.
+    pub late_by: Option<TimeDelta>,
     /// Whether the server can have run it.
     pub processed: Processed,
     /// `grpc-status`, as sent.
@@ -259,9 +259,9 @@ pub struct Rpc {
 }
 
 impl Rpc {
-    /// Nanoseconds from its opening to its end.
+    /// From its opening to its end; `None` where either was not captured.
     #[must_use]
-    pub fn duration_nanos(&self) -> Option<i64> {
-        Some(self.ended?.time.nanos_since(self.opened?.time))
+    pub fn duration(&self) -> Option<TimeDelta> {
+        Some(self.ended?.time - self.opened?.time)
     }
 }

@@ -51,9 +51,9 @@ pub struct Stall {
     pub filled: Stamp,
     /// What opened it again; `None` if nothing did.
     pub opened: Option<Stamp>,
-    /// How long it was full, in nanoseconds, at the point of capture; up to the end of the stream,
-    /// the connection or the capture if nothing opened it.
-    pub nanos: i64,
+    /// How long it was full, at the point of capture; up to the end of the stream, the connection or the
+    /// capture if nothing opened it.
+    pub lasted: TimeDelta,
 }
 
 /// What one sender waited.
@@ -61,8 +61,8 @@ pub struct Stall {
 pub struct Waits {
     /// How often it waited.
     pub count: u64,
-    /// How long in all, in nanoseconds.
-    pub nanos: i64,
+    /// How long in all.
+    pub total: TimeDelta,
     /// The longest of them, in order of their ends.
     pub longest: Vec<Stall>,
 }
@@ -70,10 +70,8 @@ pub struct Waits {
 impl Waits {
     fn add(&mut self, stall: Stall) {
         self.count += 1;
-        self.nanos = self.nanos.saturating_add(stall.nanos);
-        keep_longest(&mut self.longest, MAX_STALLS, stall, |one| {
-            TimeDelta::from_nanos(one.nanos)
-        });
+        self.total += stall.lasted;
+        keep_longest(&mut self.longest, MAX_STALLS, stall, |one| one.lasted);
     }
 }
 
@@ -220,7 +218,7 @@ impl WindowedSender {
             stream: full.stream,
             filled: full.filled,
             opened: full.opened,
-            nanos: until.time.nanos_since(full.filled.time).max(0),
+            lasted: (until.time - full.filled.time).max(TimeDelta::ZERO),
         });
     }
 }

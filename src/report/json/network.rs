@@ -183,10 +183,10 @@ struct WaitsJson {
 
 impl From<&Waits> for WaitsJson {
     fn from(waits: &Waits) -> Self {
-        let longest = waits.longest.iter().map(|stall| stall.nanos).max();
+        let longest = waits.longest.iter().map(|stall| stall.lasted).max();
         Self {
             stalls: waits.count,
-            stalled_ms: milliseconds(waits.nanos),
+            stalled_ms: milliseconds(waits.total),
             longest_ms: longest.map(milliseconds),
         }
     }

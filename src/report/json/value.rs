@@ -30,9 +30,9 @@ pub(super) fn time(stamp: Option<Stamp>) -> Option<Displayed<Timestamp>> {
     stamp.map(|stamp| Displayed(stamp.time))
 }
 
-/// Milliseconds with their fraction, of so many nanoseconds.
-pub(super) fn milliseconds(nanos: i64) -> f64 {
-    TimeDelta::from_nanos(nanos).as_millis_f64()
+/// Milliseconds with their fraction.
+pub(super) fn milliseconds(span: TimeDelta) -> f64 {
+    span.as_millis_f64()
 }
 
 /// Bytes of a peer: what is not UTF-8 stands as `\xNN`.

@@ -87,7 +87,7 @@ pub(in crate::report) fn rpc(connection: u32, stream: u32, verdict: Verdict) -> 
         ended: Some(at(250, 2_600)),
         verdict,
         race,
-        late_by_nanos: None,
+        late_by: None,
         processed,
         grpc_status: None,
         grpc_message: None,
@@ -204,7 +204,7 @@ pub(in crate::report) fn mixed() -> Report {
         rpc(0, 7, Verdict::BeyondLastStreamId),
     ];
     beyond[1].race = Some(Race::AfterReceipt);
-    beyond[1].late_by_nanos = Some(105_000_000);
+    beyond[1].late_by = Some(TimeDelta::from_millis(105));
     let mut reset = rpc(1, 1, Verdict::ResetByServer);
     reset.error = Some(ErrorCode::ENHANCE_YOUR_CALM);
     reset.processed = Processed::Yes;
