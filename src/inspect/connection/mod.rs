@@ -32,7 +32,7 @@ use super::traffic::ping::PingLog;
 use super::traffic::stream_table::StreamTable;
 use crate::capture::Timestamp;
 use crate::decode::http2::{
-    Flags, Frame, FrameType, Loss, Malformation, Payload, SettingId, Settings, StreamId,
+    Flags, Frame, FrameType, Loss, Malformation, Payload, Settings, StreamId,
 };
 use crate::decode::tcp::Acknowledged;
 use crate::decode::{Direction, Event, NetworkPath, Place, Recognition, Transport};
@@ -345,11 +345,7 @@ impl Connection {
     }
 
     fn learn_settings(&mut self, direction: Direction, settings: Settings<'_>) {
-        let known = match direction {
-            Direction::ClientToServer => &mut self.record.client_settings,
-            Direction::ServerToClient => &mut self.record.server_settings,
-        };
-        let known: &mut Vec<(SettingId, u32)> = known.get_or_insert_default();
+        let known = self.record.settings[direction].get_or_insert_default();
         for (id, value) in settings.iter() {
             if let Some((_, latest)) = known.iter_mut().find(|(known, _)| *known == id) {
                 *latest = value;

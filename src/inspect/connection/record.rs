@@ -47,10 +47,8 @@ pub struct CaptureGaps {
     pub losses: u32,
     /// Where bytes were first found missing.
     pub first: Option<Stamp>,
-    /// What is missing of what the client sent.
-    pub from_client: GapCount,
-    /// What is missing of what the server sent.
-    pub from_server: GapCount,
+    /// What is missing of what each side sent.
+    pub per_side: PerSide<GapCount>,
     /// How often frames and header tables were given up, to stay within bounds.
     pub given_up: u32,
     /// Streams that were followed no longer, to stay within bounds.
@@ -75,10 +73,7 @@ impl CaptureGaps {
     pub(crate) fn add(&mut self, from: Direction, bytes: u64, shown_by: Stamp) {
         self.bytes = self.bytes.saturating_add(bytes);
         self.first.get_or_insert(shown_by);
-        let count = match from {
-            Direction::ClientToServer => &mut self.from_client,
-            Direction::ServerToClient => &mut self.from_server,
-        };
+        let count = &mut self.per_side[from];
         count.holes = count.holes.saturating_add(1);
         count.bytes = count.bytes.saturating_add(bytes);
         count.first.get_or_insert(shown_by);
@@ -176,10 +171,8 @@ pub struct ConnectionRecord {
     /// For the server's final GOAWAY: whether the client had a round trip's warning before it;
     /// `None` where that cannot be judged, or there is none.
     pub warned: Option<bool>,
-    /// The client's settings, the latest value of each; `None` if none were seen.
-    pub client_settings: Option<Vec<(SettingId, u32)>>,
-    /// The server's settings, the latest value of each; `None` if none were seen.
-    pub server_settings: Option<Vec<(SettingId, u32)>>,
+    /// The settings of each side, the latest value of each; `None` if no SETTINGS of it were seen.
+    pub settings: PerSide<Option<Vec<(SettingId, u32)>>>,
     /// How many PINGs there were, and how long their acknowledgements took.
     pub pings: Sparse<PingCounts>,
     /// What PINGs say of keepalive.
@@ -229,8 +222,7 @@ impl ConnectionRecord {
             highest_stream: 0,
             goaways: Vec::new(),
             warned: None,
-            client_settings: None,
-            server_settings: None,
+            settings: PerSide::default(),
             pings: Sparse::default(),
             keepalive: Sparse::default(),
             first_goaway: None,
@@ -252,6 +244,14 @@ impl ConnectionRecord {
     pub fn round_trip(&self) -> Option<TimeDelta> {
         let handshake = self.handshake?;
         Some(handshake.round_trip)
+    }
+
+    /// What a side set a setting to at last; `None` where it was not seen to set it.
+    #[must_use]
+    pub fn setting(&self, of: Direction, id: SettingId) -> Option<u32> {
+        let mut settings = self.settings[of].iter().flatten();
+        let (_, value) = settings.find(|(known, _)| *known == id)?;
+        Some(*value)
     }
 
     /// Why what became of a call on it cannot be known.

@@ -70,13 +70,8 @@ fn cite(proof: &mut EvidenceList, record: &ConnectionRecord) {
         let text = "already open when the capture begins".to_owned();
         lacks.push((Some(record.recognised), text));
     }
-    for (lack, sender) in [
-        (missing.from_client, "client"),
-        (missing.from_server, "server"),
-    ] {
-        if lack.holes > 0 {
-            lacks.push((lack.first, in_words(lack, sender)));
-        }
+    for (from, lack) in missing.per_side.iter().filter(|(_, lack)| lack.holes > 0) {
+        lacks.push((lack.first, in_words(*lack, from.sender())));
     }
     if was_given_up(record) {
         let text = "frames or streams were given up to stay within bounds".to_owned();
@@ -274,12 +269,12 @@ mod tests {
         assert!(known.into_iter().all(|rpc| rpc.doubt.is_none()));
         let missing = told.connections[0].missing;
         assert_eq!(
-            (missing.from_client.holes, missing.from_server.holes),
+            (missing.per_side.client.holes, missing.per_side.server.holes),
             (1, 1)
         );
         assert_eq!(
             missing.bytes,
-            missing.from_client.bytes + missing.from_server.bytes
+            missing.per_side.client.bytes + missing.per_side.server.bytes
         );
     }
 }

@@ -6,8 +6,8 @@ use super::super::peer::client::Client;
 use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::capture::TimeDelta;
-use crate::decode::Direction;
 use crate::decode::http2::SettingId;
+use crate::decode::{Direction, PerSide};
 use crate::inspect::{CallId, ConnectionRecord, Stall, Waits, Window};
 use crate::units::{counted, duration};
 
@@ -53,12 +53,8 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
     let records = view.connections().map(|connection| &connection.record);
     let mut hits: Vec<_> = records
         .flat_map(|record| {
-            let traffic = &record.traffic;
-            let waits = [traffic.client_waits.as_ref(), traffic.server_waits.as_ref()];
-            waits
-                .into_iter()
-                .flatten()
-                .filter_map(|waits| hit(record, waits))
+            let waits = record.traffic.waits.iter().flat_map(PerSide::iter);
+            waits.filter_map(|(_, waits)| hit(record, waits))
         })
         .collect();
     hits.sort_by_key(|hit| (Reverse(hit.worst.lasted), hit.record.number));
@@ -122,13 +118,11 @@ impl Hit<'_> {
 
     /// What the receiver lets a stream begin with, in bytes.
     fn initial_window(&self) -> u32 {
-        let settings = match self.worst.sender {
-            Direction::ClientToServer => &self.record.server_settings,
-            Direction::ServerToClient => &self.record.client_settings,
-        };
-        let mut settings = settings.iter().flatten();
-        let size = settings.find(|(id, _)| *id == SettingId::INITIAL_WINDOW_SIZE);
-        size.map_or(65_535, |(_, size)| *size)
+        let receiver = self.worst.sender.reverse();
+        let size = self
+            .record
+            .setting(receiver, SettingId::INITIAL_WINDOW_SIZE);
+        size.unwrap_or(65_535)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::server_view::{self, Affected, EvidenceList, ServerView};
 use super::{Check, Finding, Rule};
+use crate::decode::Direction;
 use crate::decode::http2::SettingId;
 use crate::inspect::{ConnectionRecord, Verdict};
 use crate::units::counted;
@@ -53,11 +54,7 @@ fn evidence(hits: &Affected<'_>) -> Vec<super::Evidence> {
 
 /// The server's MAX_CONCURRENT_STREAMS, where its client exceeded it.
 fn exceeded(record: &ConnectionRecord) -> Option<u32> {
-    let settings = record.server_settings.as_deref()?;
-    let limit = settings
-        .iter()
-        .find(|(id, _)| *id == SettingId::MAX_CONCURRENT_STREAMS)?
-        .1;
+    let limit = record.setting(Direction::ServerToClient, SettingId::MAX_CONCURRENT_STREAMS)?;
     (record.most_open > u64::from(limit)).then_some(limit)
 }
 

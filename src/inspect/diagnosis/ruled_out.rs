@@ -51,7 +51,7 @@ fn keepalive(records: &[&ConnectionRecord]) -> Option<String> {
     }
     let sent = records
         .iter()
-        .map(|record| record.pings.client + record.pings.server);
+        .map(|record| record.pings.sent.client + record.pings.sent.server);
     Some(match sent.sum() {
         0 => "keepalive (no PING was sent)".to_owned(),
         1 => "keepalive (the only PING was answered)".to_owned(),

@@ -161,9 +161,7 @@ fn cancelled(of: &[(&ConnectionRecord, &Rpc)]) -> String {
 /// The server's MAX_CONCURRENT_STREAMS, where its client had reached it.
 fn limit_reached(of: &[(&ConnectionRecord, &Rpc)]) -> Option<u32> {
     of.iter().find_map(|(record, _)| {
-        let settings = record.server_settings.as_deref()?;
-        let of_limit = |(id, _): &&(SettingId, u32)| *id == SettingId::MAX_CONCURRENT_STREAMS;
-        let limit = settings.iter().find(of_limit)?.1;
+        let limit = record.setting(Direction::ServerToClient, SettingId::MAX_CONCURRENT_STREAMS)?;
         (record.most_open >= u64::from(limit)).then_some(limit)
     })
 }

@@ -127,8 +127,8 @@ impl GapsJson {
         let missing = &record.missing;
         Self {
             sides: BothSides {
-                client: GapJson::new(missing.from_client, files),
-                server: GapJson::new(missing.from_server, files),
+                client: GapJson::new(missing.per_side.client, files),
+                server: GapJson::new(missing.per_side.server, files),
             },
             losses: missing.losses,
             given_up: missing.given_up,
@@ -167,9 +167,11 @@ pub(super) struct FlowControlJson {
 impl FlowControlJson {
     /// `None` where the windows could not be followed.
     pub(super) fn new(traffic: &Traffic) -> Option<Self> {
-        let client = traffic.client_waits.as_ref()?.into();
-        let server = traffic.server_waits.as_ref()?.into();
-        let sides = BothSides { client, server };
+        let waits = traffic.waits.as_ref()?;
+        let sides = BothSides {
+            client: (&waits.client).into(),
+            server: (&waits.server).into(),
+        };
         Some(Self { sides })
     }
 }

@@ -184,11 +184,15 @@ impl PingLog {
     pub(crate) fn counts(&self) -> PingCounts {
         let PerSide { client, server } = &self.pingers;
         PingCounts {
-            client: client.sent,
-            server: server.sent,
+            sent: PerSide {
+                client: client.sent,
+                server: server.sent,
+            },
             unanswered: (client.sent - client.acknowledged) + (server.sent - server.acknowledged),
-            client_round_trips: client.round_trips,
-            server_round_trips: server.round_trips,
+            round_trips: PerSide {
+                client: client.round_trips,
+                server: server.round_trips,
+            },
         }
     }
 
@@ -226,20 +230,15 @@ fn push_bounded<T>(items: &mut VecDeque<T>, item: T, most: usize) {
     items.push_back(item);
 }
 
-/// How many PINGs each side sent, acknowledgements not counted, and how many of both stayed
-/// unanswered.
+/// How many PINGs there were, and how long their acknowledgements took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PingCounts {
-    /// How many PINGs the client sent.
-    pub client: u64,
-    /// How many PINGs the server sent.
-    pub server: u64,
-    /// Those of both that were not acknowledged.
+    /// How many PINGs each side sent, acknowledgements not counted.
+    pub sent: PerSide<u64>,
+    /// How many PINGs of both sides together were not acknowledged.
     pub unanswered: u64,
-    /// Times from the client's PINGs to their acknowledgement, at the point of capture.
-    pub client_round_trips: Durations,
-    /// Times from the server's PINGs to their acknowledgement, at the point of capture.
-    pub server_round_trips: Durations,
+    /// Times from the PINGs of each side to their acknowledgements, at the point of capture.
+    pub round_trips: PerSide<Durations>,
 }
 
 #[cfg(test)]
