@@ -16,7 +16,7 @@ use super::connection::{Connection, Load};
 use super::diagnosis::{self, Finding, ServerView};
 use super::live::methods::Methods;
 use super::live::{News, Unlisted, Watch};
-use super::options::Interest;
+use super::options::Options;
 use super::options::limits::{MAX_FOLLOWED_STREAMS, MAX_LISTED_CONNECTIONS};
 use super::peer::app_error;
 use super::retry::Attempts;
@@ -52,11 +52,12 @@ pub type Connections = Decoder<Box<Connection>>;
 /// Follows all connections.
 #[derive(Debug, Default)]
 pub struct Inspector {
-    interest: Interest,
+    options: Options,
     /// How many connections were recognised and have not finished.
     open: usize,
     finished: Vec<Finished>,
     attempts: Attempts,
+    first_moment: Option<Timestamp>,
     last_moment: Option<Timestamp>,
     watch: Option<Box<Watch>>,
     /// What all connections together keep.
@@ -69,30 +70,28 @@ pub struct Inspector {
 impl Inspector {
     /// An inspector that has seen nothing yet.
     #[must_use]
-    pub fn new(interest: Interest) -> Self {
+    pub fn new(options: Options) -> Self {
         Self {
-            interest,
+            options,
             ..Self::default()
         }
     }
 
     /// An inspector that tells news on the way and stays small however long it goes on.
     #[must_use]
-    pub fn watching(interest: Interest) -> Self {
+    pub fn watching(options: Options) -> Self {
         Self {
             watch: Some(Box::default()),
-            ..Self::new(Interest {
+            ..Self::new(Options {
                 methods: true,
-                ..interest
+                ..options
             })
         }
     }
 
     /// The capture has come to this moment. What is due by now is looked at where the decoder keeps it.
     pub fn tick(&mut self, stamp: Stamp, connections: &mut Connections) {
-        if self.last_moment.is_none() {
-            self.interest.epoch = stamp.time;
-        }
+        self.first_moment.get_or_insert(stamp.time);
         self.last_moment = self.last_moment.max(Some(stamp.time));
         let Some(watch) = &mut self.watch else {
             return;
@@ -173,14 +172,14 @@ impl Inspector {
                 return;
             }
             let before = open.load();
-            open.give_up_streams(share.min(before.streams / 2), now, &self.interest);
+            open.give_up_streams(share.min(before.streams / 2), now, &self.options);
             self.load.change(before, open.load());
         }
     }
 
     /// Lists fewer calls of a connection, should all together list too many.
     fn unlist(&mut self, open: &mut Connection) {
-        let surplus = self.load.listed.saturating_sub(self.interest.limits.rpcs);
+        let surplus = self.load.listed.saturating_sub(self.options.limits.rpcs);
         if surplus == 0 || self.watch.is_some() {
             return;
         }
@@ -192,7 +191,7 @@ impl Inspector {
 
     fn conclude_one(&mut self, mut connection: Connection) {
         let before = connection.load();
-        connection.conclude(self.last_moment, &self.interest);
+        connection.conclude(self.last_moment, &self.options);
         for attempt in connection.take_attempts() {
             self.attempts.push(attempt);
         }
@@ -201,13 +200,13 @@ impl Inspector {
             watch.finish(connection, self.last_moment);
             return;
         }
-        if !self.interest.filter.wants_connection(connection.number()) {
+        if !self.options.filter.wants_connection(connection.number()) {
             self.load.change(before, Load::default());
             return;
         }
         // What is listed stays, whether or not its connection is open.
         let others = self.load.listed - before.listed;
-        let room = self.interest.limits.rpcs.saturating_sub(others);
+        let room = self.options.limits.rpcs.saturating_sub(others);
         let surplus = connection.load().listed.saturating_sub(room);
         connection.unlist(surplus);
         self.given_up.rpcs += surplus as u64;
@@ -263,12 +262,13 @@ impl Listener for Inspector {
         if let Some(watch) = &mut self.watch {
             watch.recognised(&recognition);
         }
-        Box::new(Connection::new(recognition.number, &recognition))
+        let capture_begin = self.first_moment.unwrap_or_default();
+        Box::new(Connection::new(&recognition, capture_begin))
     }
 
     fn event(&mut self, open: &mut Box<Connection>, event: &Event<'_>) {
         let before = open.load();
-        open.push(event, &self.interest);
+        open.push(event, &self.options);
         if let Some(watch) = &mut self.watch {
             watch.after(open, event, self.last_moment.unwrap_or_default());
         }

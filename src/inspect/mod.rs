@@ -29,7 +29,7 @@ pub use inspector::{Analysis, Connections, Inspector};
 pub use live::methods::{MAX_METHODS, Method, Methods};
 pub use live::recent::MAX_RECENT;
 pub use live::{News, Unlisted};
-pub use options::Interest;
+pub use options::Options;
 pub use options::filter::{Filter, Moment};
 pub use options::limits::{
     ListLimits, MAX_FOLLOWED_STREAMS, MAX_LISTED_CONNECTIONS, MAX_LISTED_RPCS, MAX_OPEN_STREAMS,

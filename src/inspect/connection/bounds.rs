@@ -2,7 +2,7 @@
 //!
 //! In: how much may stay. Out: calls whose verdict cannot be known any more; each is counted like any other.
 
-use super::{Connection, Interest};
+use super::{Connection, Options};
 use crate::capture::Stamp;
 use crate::decode::Direction;
 
@@ -37,7 +37,7 @@ impl Connection {
         &mut self,
         keep: usize,
         now: Stamp,
-        interest: &Interest,
+        options: &Options,
     ) {
         let given_up = self.streams.take_calls(keep);
         let surplus = given_up.len();
@@ -48,7 +48,7 @@ impl Connection {
             gaps.begin(direction, self.sent_by_server);
         }
         for (id, call) in given_up {
-            self.report(id, call, interest);
+            self.report(id, call, options);
         }
         self.context.gaps = gaps;
         self.traffic.lose(&mut self.streams, now);

@@ -8,7 +8,9 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use super::Connection;
-use crate::inspect::options::Interest;
+use crate::capture::Timestamp;
+use crate::inspect::options::Options;
+use crate::inspect::options::filter::Filter;
 use crate::inspect::stream::Stream;
 use crate::inspect::stream::attempt::Attempt;
 use crate::inspect::stream::fingerprint::Identity;
@@ -17,18 +19,18 @@ use crate::inspect::stream::verdict::{self, VerdictDetails};
 
 impl Connection {
     /// The client has received everything up to `upto`: answers that end before are delivered.
-    pub(super) fn settle(&mut self, upto: u64, interest: &Interest) {
+    pub(super) fn settle(&mut self, upto: u64, options: &Options) {
         while let Some((id, call)) = self.streams.take_delivered(upto) {
-            self.report(id, call, interest);
+            self.report(id, call, options);
         }
     }
 
-    pub(super) fn report(&mut self, id: u32, stream: Stream, interest: &Interest) {
+    pub(super) fn report(&mut self, id: u32, stream: Stream, options: &Options) {
         self.context.final_goaway = self.goaways.final_of_server();
         let details = verdict::of(id, &stream, &self.context);
         let silent = matches!(details.verdict, Verdict::Ok | Verdict::Unknown);
         let told = stream.told;
-        if interest.methods && !told {
+        if options.methods && !told {
             self.counted
                 .push((stream.request.method.clone(), details.verdict));
         }
@@ -46,13 +48,13 @@ impl Connection {
         if !told {
             self.note_attempt(&rpc, identity, timeout);
         }
-        if !is_asked_for(&rpc, interest) {
+        if !is_asked_for(&rpc, &options.filter, self.capture_begin) {
             return;
         }
         self.record.verdicts.add(rpc.verdict);
         self.record.missing.count(&rpc);
         // What was told once is told to its end.
-        if !silent || interest.all || told {
+        if !silent || options.all || told {
             self.unnamed.extend(shape.map(|shape| (id, shape)));
             self.settled.push(rpc);
         }
@@ -140,10 +142,9 @@ pub(super) fn tell(id: CallId, stream: Stream, details: VerdictDetails) -> Rpc {
 }
 
 /// Whether a call is among those that are asked for.
-fn is_asked_for(rpc: &Rpc, interest: &Interest) -> bool {
-    let filter = &interest.filter;
+fn is_asked_for(rpc: &Rpc, filter: &Filter, capture_begin: Timestamp) -> bool {
     let opened = rpc.opened.or(rpc.ended);
     filter.wants_stream(rpc.id.stream)
         && filter.wants_method(rpc.method.as_deref())
-        && opened.is_none_or(|opened| filter.wants_time(opened.time, interest.epoch))
+        && opened.is_none_or(|opened| filter.wants_time(opened.time, capture_begin))
 }

@@ -17,7 +17,7 @@ mod streams;
 
 use std::sync::Arc;
 
-use super::options::Interest;
+use super::options::Options;
 use super::stream::attempt::Attempt;
 use super::stream::id_set::StreamIdSet;
 use super::stream::inferred_path::Shape;
@@ -54,6 +54,7 @@ pub(super) type CountedCall = (Option<Arc<[u8]>>, Verdict);
 #[derive(Clone, Debug)]
 pub struct Connection {
     record: ConnectionRecord,
+    capture_begin: Timestamp,
     /// Where the decoder keeps it.
     place: Option<Place>,
     /// Whether the server's bytes were seen from the first one on, without a hole.
@@ -79,11 +80,12 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// A connection that was just recognised.
+    /// A connection that was just recognised; `capture_begin` is the capture's first moment.
     #[must_use]
-    pub fn new(number: u32, recognition: &Recognition) -> Self {
+    pub fn new(recognition: &Recognition, capture_begin: Timestamp) -> Self {
         Self {
-            record: ConnectionRecord::new(number, recognition),
+            record: ConnectionRecord::new(recognition),
+            capture_begin,
             place: recognition.place,
             server_begun: recognition.preface_seen,
             streams: StreamTable::default(),
@@ -108,7 +110,7 @@ impl Connection {
     }
 
     /// Takes the next event of this connection.
-    pub fn push(&mut self, event: &Event<'_>, interest: &Interest) {
+    pub fn push(&mut self, event: &Event<'_>, options: &Options) {
         match event {
             Event::Failed {
                 instead, carrier, ..
@@ -116,8 +118,8 @@ impl Connection {
                 self.record.transport = Transport::NotHttp2;
                 self.record.instead = Some((*instead, carrier.stamp));
             }
-            Event::Upgraded { request, carrier } => self.upgrade(request, *carrier, interest),
-            Event::Frame(frame) => self.push_frame(frame, interest),
+            Event::Upgraded { request, carrier } => self.upgrade(request, *carrier, options),
+            Event::Frame(frame) => self.push_frame(frame, options),
             Event::Data {
                 direction,
                 stream,
@@ -139,7 +141,7 @@ impl Connection {
                     .acknowledge(Direction::ServerToClient, *upto, *stamp);
                 // A RST_STREAM may stand where the client's own bytes are missing so far.
                 if *whole {
-                    self.settle(*upto, interest);
+                    self.settle(*upto, options);
                 }
             }
             Event::Acknowledged(Acknowledged {
@@ -191,16 +193,16 @@ impl Connection {
 
     /// Judges what is still open; `capture_end` is the capture's last moment.
     #[must_use]
-    pub fn finish(mut self, capture_end: Option<Timestamp>, interest: &Interest) -> Finished {
-        self.conclude(capture_end, interest);
+    pub fn finish(mut self, capture_end: Option<Timestamp>, options: &Options) -> Finished {
+        self.conclude(capture_end, options);
         self.into_finished()
     }
 
     /// Judges what is still open.
-    pub(super) fn conclude(&mut self, capture_end: Option<Timestamp>, interest: &Interest) {
+    pub(super) fn conclude(&mut self, capture_end: Option<Timestamp>, options: &Options) {
         self.context.capture_end = capture_end;
         for (id, call) in self.streams.take_calls(0) {
-            self.report(id, call, interest);
+            self.report(id, call, options);
         }
         self.name_unnamed();
     }
@@ -242,7 +244,7 @@ impl Connection {
         record
     }
 
-    fn push_frame(&mut self, frame: &Frame<'_>, interest: &Interest) {
+    fn push_frame(&mut self, frame: &Frame<'_>, options: &Options) {
         let (by, kind) = (frame.direction, frame.header.kind);
         if by == Direction::ServerToClient {
             self.sent_by_server = self.sent_by_server.max(frame.span.end);
@@ -255,9 +257,9 @@ impl Connection {
         match &frame.payload {
             Payload::Headers { block, .. } => {
                 let block = block.map_or(Block::Unfinished, Block::Read);
-                self.headers(frame, block, interest);
+                self.headers(frame, block, options);
             }
-            Payload::Continuation { block } => self.continuation(frame, *block, interest),
+            Payload::Continuation { block } => self.continuation(frame, *block, options),
             Payload::Data { length, .. } => self.data(frame, Some(*length)),
             Payload::ResetStream { error } => self.reset(frame, *error),
             Payload::WindowUpdate { increment } => self.window_update(frame, *increment),
@@ -265,21 +267,21 @@ impl Connection {
                 self.pushed.insert(promised.0);
             }
             Payload::Settings(_) if acknowledges => {
-                self.note(frame, ControlFrameKind::SettingsAck, interest)
+                self.note(frame, ControlFrameKind::SettingsAck, options)
             }
             Payload::Settings(settings) => {
-                self.note(frame, ControlFrameKind::Settings, interest);
+                self.note(frame, ControlFrameKind::Settings, options);
                 self.learn_settings(by, *settings);
                 self.traffic.count(FloodKind::Settings, frame);
                 self.traffic.apply(&mut self.streams, frame, *settings);
             }
             Payload::Ping(payload) if acknowledges => {
-                self.note(frame, ControlFrameKind::PingAck(*payload), interest);
+                self.note(frame, ControlFrameKind::PingAck(*payload), options);
                 let round_trip = self.record.round_trip();
                 self.pings.acknowledged(by, *payload, stamp, round_trip);
             }
             Payload::Ping(payload) => {
-                self.note(frame, ControlFrameKind::Ping(*payload), interest);
+                self.note(frame, ControlFrameKind::Ping(*payload), options);
                 if self.pings.sent(by, *payload, stamp, frame.span.end) {
                     self.traffic.count(FloodKind::Ping, frame);
                 }
@@ -305,13 +307,13 @@ impl Connection {
                     end: frame.span.end,
                 });
             }
-            Payload::Malformed(why) => self.malformed(frame, *why, interest),
+            Payload::Malformed(why) => self.malformed(frame, *why, options),
             Payload::Priority(_) | Payload::Unknown => {}
         }
     }
 
     /// A frame whose payload cannot be read: what its header says still counts.
-    fn malformed(&mut self, frame: &Frame<'_>, why: Malformation, interest: &Interest) {
+    fn malformed(&mut self, frame: &Frame<'_>, why: Malformation, options: &Options) {
         let by = frame.direction;
         match frame.header.kind {
             FrameType::HEADERS => {
@@ -319,9 +321,9 @@ impl Connection {
                     Malformation::Incomplete | Malformation::TooLong => Block::Hidden,
                     Malformation::Length | Malformation::Padding => Block::Malformed,
                 };
-                self.headers(frame, block, interest);
+                self.headers(frame, block, options);
             }
-            FrameType::CONTINUATION => self.continuation(frame, None, interest),
+            FrameType::CONTINUATION => self.continuation(frame, None, options),
             FrameType::DATA => self.data(frame, None),
             FrameType::PING if frame.header.flags.contains(Flags::ACK) => {
                 self.pings.acknowledged_unread(by);
@@ -334,8 +336,8 @@ impl Connection {
     }
 
     /// Keeps what a timeline shows between calls.
-    fn note(&mut self, frame: &Frame<'_>, kind: ControlFrameKind, interest: &Interest) {
-        if interest.all {
+    fn note(&mut self, frame: &Frame<'_>, kind: ControlFrameKind, options: &Options) {
+        if options.all {
             self.record.control_frames.push(ControlFrame {
                 stamp: frame.completed.stamp,
                 from: frame.direction,

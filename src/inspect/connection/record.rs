@@ -203,9 +203,9 @@ pub struct ConnectionRecord {
 
 impl ConnectionRecord {
     /// Of a connection that was just recognised.
-    pub(super) fn new(number: u32, recognition: &Recognition) -> Self {
+    pub(super) fn new(recognition: &Recognition) -> Self {
         Self {
-            number,
+            number: recognition.number,
             tcp_stream: recognition.tcp_stream,
             client: recognition.client,
             server: recognition.server,

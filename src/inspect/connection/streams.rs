@@ -9,7 +9,7 @@ use super::Connection;
 use crate::decode::http2::hpack::HeaderBlock;
 use crate::decode::http2::{EndedBlock, ErrorCode, Flags, Frame, FrameType, StreamId};
 use crate::decode::{Carrier, Direction};
-use crate::inspect::options::Interest;
+use crate::inspect::options::Options;
 use crate::inspect::stream::request::first_value;
 use crate::inspect::stream::{FromServer, Stream};
 use crate::inspect::traffic::floods::FloodKind;
@@ -30,15 +30,15 @@ pub(super) enum Block<'a> {
 
 impl Connection {
     /// HEADERS: opens a stream, or is an answer's or a trailer section's.
-    pub(super) fn headers(&mut self, frame: &Frame<'_>, block: Block<'_>, interest: &Interest) {
+    pub(super) fn headers(&mut self, frame: &Frame<'_>, block: Block<'_>, options: &Options) {
         self.traffic.block_begins(frame);
         match frame.direction {
-            Direction::ClientToServer => self.request_headers(frame, block, interest),
+            Direction::ClientToServer => self.request_headers(frame, block, options),
             Direction::ServerToClient => self.answer_headers(frame, block),
         }
     }
 
-    fn request_headers(&mut self, frame: &Frame<'_>, block: Block<'_>, interest: &Interest) {
+    fn request_headers(&mut self, frame: &Frame<'_>, block: Block<'_>, options: &Options) {
         let id = frame.header.stream;
         let asked_for = FollowAs {
             call: !matches!(block, Block::Malformed),
@@ -62,7 +62,7 @@ impl Connection {
         }
         match (block, stream.call()) {
             (Block::Read(block), Some(call)) => {
-                self.requests.read(&mut call.request, block, interest);
+                self.requests.read(&mut call.request, block, options);
             }
             (Block::Read(block), None) => self.requests.note_user_agent(block),
             (Block::Hidden, Some(call)) => call.request.hidden = true,
@@ -112,7 +112,7 @@ impl Connection {
         &mut self,
         frame: &Frame<'_>,
         ended: Option<EndedBlock<'_>>,
-        interest: &Interest,
+        options: &Options,
     ) {
         self.traffic.count(FloodKind::Continuation, frame);
         let Some(ended) = ended.filter(|ended| ended.kind == FrameType::HEADERS) else {
@@ -120,7 +120,7 @@ impl Connection {
         };
         let id = frame.header.stream;
         if frame.direction == Direction::ClientToServer {
-            self.request(id, ended.block, interest);
+            self.request(id, ended.block, options);
             return;
         }
         let mut stream = self.streams.answered_on(id);
@@ -138,12 +138,12 @@ impl Connection {
     }
 
     /// The header block of a request whose HEADERS were seen before.
-    fn request(&mut self, id: StreamId, block: &HeaderBlock, interest: &Interest) {
+    fn request(&mut self, id: StreamId, block: &HeaderBlock, options: &Options) {
         let Some(call) = self.streams.call_mut(id) else {
             self.requests.note_user_agent(block);
             return;
         };
-        self.requests.read(&mut call.request, block, interest);
+        self.requests.read(&mut call.request, block, options);
     }
 
     /// DATA; `length` is that of its payload without padding, `None` where the frame breaks its format.
@@ -255,7 +255,7 @@ impl Connection {
     }
 
     /// An HTTP/1.1 request that asked for an upgrade is stream 1 (RFC 7540, section 3.2).
-    pub(super) fn upgrade(&mut self, request: &HeaderBlock, carrier: Carrier, interest: &Interest) {
+    pub(super) fn upgrade(&mut self, request: &HeaderBlock, carrier: Carrier, options: &Options) {
         let id = StreamId(1);
         let asked_for = FollowAs {
             call: true,
@@ -264,7 +264,7 @@ impl Connection {
         if self.streams.open(id, carrier, asked_for).first_seen {
             self.goaways.stream_opened(id);
         }
-        self.request(id, request, interest);
+        self.request(id, request, options);
     }
 }
 

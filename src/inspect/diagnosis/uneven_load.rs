@@ -149,7 +149,7 @@ mod tests {
     use crate::capture::Stamp;
     use crate::decode::{Recognition, Transport};
     use crate::inspect::diagnosis::diagnose;
-    use crate::inspect::{Connection, Finished, Inferred, Interest, Server};
+    use crate::inspect::{Connection, Finished, Inferred, Options, Server};
 
     /// A connection of one client to the server of this number: seconds and RPCs.
     fn connection(server: u8, from: i64, to: i64, rpcs: u64) -> Finished {
@@ -159,7 +159,7 @@ mod tests {
             file: 0,
         };
         let recognition = Recognition {
-            number: 0,
+            number: u32::from(server),
             place: None,
             tcp_stream: 0,
             client: "10.0.0.1:40000".parse().unwrap(),
@@ -173,7 +173,7 @@ mod tests {
             guess: None,
         };
         let mut finished =
-            Connection::new(u32::from(server), &recognition).finish(None, &Interest::default());
+            Connection::new(&recognition, Timestamp::default()).finish(None, &Options::default());
         finished.record.streams_opened = rpcs;
         finished.record.network.last_seen = at(to);
         finished

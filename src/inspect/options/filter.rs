@@ -15,18 +15,18 @@ pub enum Moment {
 }
 
 impl Moment {
-    /// The point in time; `epoch` is the capture's first packet.
+    /// The point in time; `begin` is the capture's first moment.
     #[must_use]
-    pub fn resolve(self, epoch: Timestamp) -> Timestamp {
+    pub fn resolve(self, begin: Timestamp) -> Timestamp {
         match self {
             Self::Absolute(time) => time,
-            Self::Elapsed(time) => epoch + time,
+            Self::Elapsed(time) => begin + time,
             Self::TimeOfDay(time) => {
-                let midnight = epoch
+                let midnight = begin
                     .nanos()
-                    .saturating_sub(epoch.nanos().rem_euclid(DAY.as_nanos()));
+                    .saturating_sub(begin.nanos().rem_euclid(DAY.as_nanos()));
                 let same_day = Timestamp::from_nanos(midnight) + time;
-                match epoch - same_day > DAY / 2 {
+                match begin - same_day > DAY / 2 {
                     true => same_day + DAY,
                     false => same_day,
                 }
@@ -75,11 +75,11 @@ impl Filter {
         method.is_some_and(|method| matches(glob, method))
     }
 
-    /// Whether a moment is asked for; `epoch` is the capture's first packet.
+    /// Whether a moment is asked for; `begin` is the capture's first moment.
     #[must_use]
-    pub fn wants_time(&self, time: Timestamp, epoch: Timestamp) -> bool {
-        let after = self.since.is_none_or(|since| time >= since.resolve(epoch));
-        after && self.until.is_none_or(|until| time <= until.resolve(epoch))
+    pub fn wants_time(&self, time: Timestamp, begin: Timestamp) -> bool {
+        let after = self.since.is_none_or(|since| time >= since.resolve(begin));
+        after && self.until.is_none_or(|until| time <= until.resolve(begin))
     }
 }
 

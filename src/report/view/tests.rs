@@ -9,8 +9,8 @@ use crate::decode::tcp::Ending;
 use crate::decode::{Direction, Instead, Recognition, Transport};
 use crate::inspect::diagnosis::{Confidence, Evidence};
 use crate::inspect::{
-    CaptureGaps, Close, Connection, GoAway, Interest, Link, Outcome, Processed, Race,
-    RequestedHeader, VerdictCounts,
+    self, CaptureGaps, Close, Connection, GoAway, Link, Outcome, Processed, Race, RequestedHeader,
+    VerdictCounts,
 };
 
 pub(in crate::report) fn at(packet: u64, milliseconds: i64) -> Stamp {
@@ -24,7 +24,7 @@ pub(in crate::report) fn at(packet: u64, milliseconds: i64) -> Stamp {
 /// A connection that was opened at 100 ms and is still open.
 pub(in crate::report) fn connection(number: u32) -> ConnectionRecord {
     let recognition = Recognition {
-        number: 0,
+        number,
         place: None,
         tcp_stream: number + 10,
         client: SocketAddr::from(([10, 0, 0, 1], 50_000)),
@@ -37,8 +37,8 @@ pub(in crate::report) fn connection(number: u32) -> ConnectionRecord {
         tls: None,
         recognised: at(4, 150),
     };
-    let connection = Connection::new(number, &recognition);
-    let mut record = connection.finish(None, &Interest::default()).record;
+    let connection = Connection::new(&recognition, Timestamp::default());
+    let mut record = connection.finish(None, &inspect::Options::default()).record;
     record.transport = Transport::H2c;
     record
 }
