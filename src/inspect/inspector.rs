@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
+use super::connection::Connection;
+use super::connection::load::Load;
 use super::connection::record::{ConnectionRecord, Finished, VerdictCounts};
-use super::connection::{Connection, Load};
 use super::diagnosis::{self, Finding, ServerView};
 use super::live::methods::Methods;
 use super::live::{News, Unlisted, Watch};
@@ -172,7 +173,7 @@ impl Inspector {
                 return;
             }
             let before = open.load();
-            open.give_up_streams(share.min(before.streams / 2), now, &self.options);
+            open.evict_streams(share.min(before.streams / 2), now, &self.options);
             self.load.change(before, open.load());
         }
     }

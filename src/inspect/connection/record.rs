@@ -13,10 +13,13 @@ use super::control_frames::ControlFrameLog;
 use super::goaway::GoAway;
 use super::sparse::Sparse;
 use crate::capture::{Stamp, TimeDelta};
-use crate::decode::http2::{Loss, SettingId};
+use crate::decode::http2::{Loss, SettingId, Settings};
 use crate::decode::tcp::{Ending, Handshake};
 use crate::decode::tls::Facts;
 use crate::decode::{Direction, Guess, Instead, NetworkPath, PerSide, Recognition, Transport};
+
+/// How many settings of a side are kept; honest peers know nine.
+const MAX_SETTINGS: usize = 64;
 
 /// The first FIN or RST of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,11 +86,6 @@ impl CaptureGaps {
     pub(crate) fn lose(&mut self, cause: Loss) {
         self.losses = self.losses.saturating_add(1);
         self.given_up += u32::from(cause == Loss::GivenUp);
-    }
-
-    /// The verdict on a call was found.
-    pub(crate) fn count(&mut self, rpc: &Rpc) {
-        self.methods += u64::from(rpc.method.is_none());
     }
 }
 
@@ -236,6 +234,18 @@ impl ConnectionRecord {
             verdicts: VerdictCounts::default(),
             user_agent: None,
             server_header: None,
+        }
+    }
+
+    /// A side sent SETTINGS.
+    pub(super) fn learn_settings(&mut self, from: Direction, settings: Settings<'_>) {
+        let known = self.settings[from].get_or_insert_default();
+        for (id, value) in settings.iter() {
+            if let Some((_, latest)) = known.iter_mut().find(|(known, _)| *known == id) {
+                *latest = value;
+            } else if known.len() < MAX_SETTINGS {
+                known.push((id, value));
+            }
         }
     }
 

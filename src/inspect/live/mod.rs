@@ -102,7 +102,7 @@ impl Watch {
                 }
             }
             Payload::ResetStream { .. } => {
-                if let Some(rpc) = open.tell_if_lost(stream.0, now) {
+                if let Some(rpc) = open.take_if_lost(stream.0, now) {
                     self.tell(open, rpc, now);
                 }
             }
@@ -132,7 +132,7 @@ impl Watch {
 
     /// Tells the calls of a connection that are lost for certain.
     pub(super) fn tell_lost(&mut self, open: &mut Connection, now: Timestamp) {
-        for rpc in open.tell_lost(now) {
+        for rpc in open.take_lost(now) {
             self.tell(open, rpc, now);
         }
     }

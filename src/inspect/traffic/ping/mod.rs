@@ -152,7 +152,7 @@ impl PingLog {
     }
 
     /// The server sent a GOAWAY with ENHANCE_YOUR_CALM.
-    pub(crate) fn calmed(&mut self) {
+    pub(crate) fn enhance_your_calm(&mut self) {
         if self.before_calm.is_empty() {
             let recent = self.pingers.client.recent.iter();
             let answered = recent.filter(|ping| ping.answered.is_some());
@@ -293,7 +293,7 @@ mod tests {
         ping_and_answer(&mut pings, 300, 350);
         pings.frame(Direction::ServerToClient, at(400), true);
         ping_and_answer(&mut pings, 500, 550);
-        pings.calmed();
+        pings.enhance_your_calm();
         let pings = pings.keepalive().before_calm;
         let forgiven: Vec<_> = pings.iter().map(|ping| ping.forgiven).collect();
         assert_eq!(forgiven, [false, false, true]);
@@ -330,7 +330,7 @@ mod tests {
         for second in 0..1_000 {
             ping_and_answer(&mut pings, second * 1_000, second * 1_000 + 50);
         }
-        pings.calmed();
+        pings.enhance_your_calm();
         let record = pings.keepalive();
         assert_eq!(record.before_calm.len(), MAX_RECENT_PINGS);
         assert_eq!(record.waits.client.map(|waits| waits.count), Some(999));
