@@ -13,35 +13,19 @@ use rustc_hash::FxHashMap;
 
 use super::connection::Connection;
 use super::connection::load::Load;
-use super::connection::record::{ConnectionRecord, Finished, VerdictCounts};
+use super::connection::record::{Finished, VerdictCounts};
 use super::diagnosis::{self, Finding, ServerView};
 use super::live::methods::Methods;
 use super::live::{News, Unlisted, Watch};
 use super::options::Options;
 use super::options::limits::{MAX_FOLLOWED_STREAMS, MAX_LISTED_CONNECTIONS};
 use super::peer::app_error;
+use super::report::Analysis;
 use super::retry::Attempts;
 use super::server::{Inferred, Server};
-use super::stream::rpc::{CallId, Rpc, Verdict};
+use super::stream::rpc::{CallId, Verdict};
 use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::{Decoder, Event, Listener, NetworkPath, Recognition};
-
-/// What a capture shows.
-#[derive(Clone, Debug, Default)]
-pub struct Analysis {
-    /// Connections by their number.
-    pub connections: Vec<ConnectionRecord>,
-    /// Calls that did not simply succeed (all of them if asked for), by connection and stream.
-    pub rpcs: Vec<Rpc>,
-    /// Servers by address.
-    pub servers: Vec<Server>,
-    /// What went wrong and why, most severe first.
-    pub findings: Vec<Finding>,
-    /// All calls by verdict.
-    pub verdicts: VerdictCounts,
-    /// What is not listed, to stay within bounds.
-    pub given_up: Unlisted,
-}
 
 /// How long an analysis that goes on can link a call to its retry: a call may be known for dead only
 /// when its connection ends.

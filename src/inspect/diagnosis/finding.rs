@@ -2,7 +2,7 @@
 
 use crate::capture::Stamp;
 use crate::inspect::CallId;
-use crate::inspect::confidence::Confidence;
+use crate::inspect::peer::confidence::Confidence;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

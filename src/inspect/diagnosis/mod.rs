@@ -44,7 +44,7 @@ pub use capture_incomplete::RAISE_LIMITS;
 pub use finding::{Evidence, Finding, Severity};
 pub use server_view::ServerView;
 
-pub use super::confidence::Confidence;
+pub use super::peer::confidence::Confidence;
 
 /// One rule.
 #[derive(Clone, Copy, Debug)]

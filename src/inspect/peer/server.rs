@@ -1,8 +1,8 @@
 //! Which software a server is: from its `server` header, its PINGs, and how it says goodbye.
 
-use super::super::confidence::Confidence;
 use super::super::connection::record::{ConnectionRecord, Finished};
 use super::super::traffic::ping::kind::{PingKind, Purpose};
+use super::confidence::Confidence;
 use crate::decode::http2::ErrorCode;
 
 /// How much of a `server` header is repeated, in characters.

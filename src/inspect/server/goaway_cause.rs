@@ -4,8 +4,8 @@
 //! debug data says it, or whose timing fits no other. A single connection's
 //! timing never gives a cause; it may be a coincidence.
 
-use super::super::confidence::Confidence;
 use super::super::connection::record::{ConnectionRecord, Finished};
+use super::super::peer::confidence::Confidence;
 use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::http2::ErrorCode;
 

@@ -8,8 +8,8 @@ pub(in crate::inspect) mod nominal;
 
 use std::net::SocketAddr;
 
-use super::confidence::Confidence;
 use super::connection::record::{ConnectionRecord, Finished};
+use super::peer::confidence::Confidence;
 use super::peer::server::{self as stack, ServerStack, Stack};
 use super::stream::rpc::Verdict;
 use super::traffic::ping::keepalive::PingWaits;

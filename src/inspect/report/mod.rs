@@ -8,9 +8,31 @@ mod live_status;
 use crate::capture::{FileSummary, Timestamp};
 use crate::decode::anomaly::Anomaly;
 use crate::decode::{self, Tally};
-use crate::inspect::{Analysis, Methods, Unlisted};
+use crate::inspect::connection::record::{ConnectionRecord, VerdictCounts};
+use crate::inspect::diagnosis::Finding;
+use crate::inspect::live::Unlisted;
+use crate::inspect::live::methods::Methods;
+use crate::inspect::server::Server;
+use crate::inspect::stream::rpc::Rpc;
 
 pub use live_status::{Drops, FindingCounts, GoAwayCounts, LiveStatus};
+
+/// What a capture shows.
+#[derive(Clone, Debug, Default)]
+pub struct Analysis {
+    /// Connections by their number.
+    pub connections: Vec<ConnectionRecord>,
+    /// Calls that did not simply succeed (all of them if asked for), by connection and stream.
+    pub rpcs: Vec<Rpc>,
+    /// Servers by address.
+    pub servers: Vec<Server>,
+    /// What went wrong and why, most severe first.
+    pub findings: Vec<Finding>,
+    /// All calls by verdict.
+    pub verdicts: VerdictCounts,
+    /// What is not listed, to stay within bounds.
+    pub given_up: Unlisted,
+}
 
 /// What a run over one or several captures found.
 #[derive(Clone, Debug, Default)]
