@@ -93,7 +93,7 @@ impl Pipeline {
             open_connections: self.inspector.open_connections(),
             evicted_connections: self.decoder.evicted(),
             methods: self.inspector.methods().cloned().unwrap_or_default(),
-            given_up: self.inspector.given_up(),
+            unlisted: self.inspector.unlisted(),
         }
     }
 
@@ -197,7 +197,7 @@ impl Embedded {
 
 /// What the report does not list, as anomalies.
 fn unlisted(report: &Report) -> impl Iterator<Item = Anomaly> + use<> {
-    let given_up = report.analysis.given_up;
+    let given_up = report.analysis.unlisted;
     let all = [
         (
             given_up.connections,

@@ -16,7 +16,7 @@ use super::connection::load::Load;
 use super::connection::record::{Finished, VerdictCounts};
 use super::diagnosis::{self, Finding, ServerView};
 use super::live::methods::Methods;
-use super::live::{News, Unlisted, Watch};
+use super::live::{LiveTracker, News, Unlisted};
 use super::options::Options;
 use super::options::limits::{MAX_FOLLOWED_STREAMS, MAX_LISTED_CONNECTIONS};
 use super::peer::app_error;
@@ -44,12 +44,12 @@ pub struct Inspector {
     attempts: Attempts,
     first_moment: Option<Timestamp>,
     last_moment: Option<Timestamp>,
-    watch: Option<Box<Watch>>,
+    watch: Option<Box<LiveTracker>>,
     /// What all connections together keep.
     load: Load,
-    given_up: Unlisted,
+    unlisted: Unlisted,
     /// Calls of connections that are not listed.
-    unlisted: VerdictCounts,
+    unlisted_verdicts: VerdictCounts,
 }
 
 impl Inspector {
@@ -62,7 +62,7 @@ impl Inspector {
         }
     }
 
-    /// An inspector that tells news on the way and stays small however long it goes on.
+    /// An inspector that emits news on the way and stays small however long it goes on.
     #[must_use]
     pub fn watching(options: Options) -> Self {
         Self {
@@ -85,7 +85,7 @@ impl Inspector {
             let Some(open) = connections.connection(place) else {
                 continue;
             };
-            watch.tell_lost(open, stamp.time);
+            watch.report_lost(open, stamp.time);
             for attempt in open.take_attempts() {
                 self.attempts.push(attempt);
             }
@@ -122,11 +122,11 @@ impl Inspector {
         self.watch.as_ref().map(|watch| &watch.methods)
     }
 
-    /// What was given up to stay small.
+    /// What is not listed, to stay within bounds.
     #[must_use]
-    pub fn given_up(&self) -> Unlisted {
+    pub fn unlisted(&self) -> Unlisted {
         let watch = self.watch.as_ref();
-        watch.map_or(self.given_up, |watch| watch.given_up())
+        watch.map_or(self.unlisted, |watch| watch.unlisted())
     }
 
     /// How many connections are open.
@@ -171,7 +171,7 @@ impl Inspector {
         let before = open.load();
         open.unlist(surplus);
         self.load.change(before, open.load());
-        self.given_up.rpcs += (before.listed - open.load().listed) as u64;
+        self.unlisted.rpcs += (before.listed - open.load().listed) as u64;
     }
 
     fn conclude_one(&mut self, mut connection: Connection) {
@@ -194,7 +194,7 @@ impl Inspector {
         let room = self.options.limits.rpcs.saturating_sub(others);
         let surplus = connection.load().listed.saturating_sub(room);
         connection.unlist(surplus);
-        self.given_up.rpcs += surplus as u64;
+        self.unlisted.rpcs += surplus as u64;
         let after = Load {
             streams: 0,
             ..connection.load()
@@ -210,9 +210,9 @@ impl Inspector {
             return;
         }
         self.load.change(before, Load::default());
-        self.unlisted.merge(&finished.record.verdicts);
-        self.given_up.connections += 1;
-        self.given_up.rpcs += finished.rpcs.len() as u64;
+        self.unlisted_verdicts.merge(&finished.record.verdicts);
+        self.unlisted.connections += 1;
+        self.unlisted.rpcs += finished.rpcs.len() as u64;
     }
 
     /// The capture is over.
@@ -221,10 +221,10 @@ impl Inspector {
         let mut analysis = Analysis::default();
         if let Some(watch) = &self.watch {
             self.finished = watch.finished(std::iter::empty());
-            analysis.verdicts.merge(watch.forgotten_verdicts());
+            analysis.verdicts.merge(watch.evicted_verdicts());
         }
-        analysis.verdicts.merge(&self.unlisted);
-        analysis.given_up = self.given_up();
+        analysis.verdicts.merge(&self.unlisted_verdicts);
+        analysis.unlisted = self.unlisted();
         self.finished.sort_by_key(|finished| finished.record.number);
         (analysis.findings, analysis.servers) =
             understand(&mut self.finished, &self.attempts, self.last_moment);
@@ -278,7 +278,7 @@ fn understand(
     last_moment: Option<Timestamp>,
 ) -> (Vec<Finding>, Vec<Server>) {
     attempts.link(finished, last_moment);
-    tell_application_errors(finished);
+    add_application_errors(finished);
     let mut servers: BTreeMap<SocketAddr, Vec<&Finished>> = BTreeMap::new();
     for finished in &*finished {
         servers
@@ -302,8 +302,8 @@ fn understand(
     (findings, known)
 }
 
-/// Says of each call what the application was told: what became of its last attempt.
-fn tell_application_errors(connections: &mut [Finished]) {
+/// Adds to each call the error that its application has got: that of its last attempt.
+fn add_application_errors(connections: &mut [Finished]) {
     let calls = connections.iter().flat_map(|connection| {
         connection
             .rpcs

@@ -207,7 +207,7 @@ impl Connection {
         }
     }
 
-    /// Frames that a side sent could not be told apart.
+    /// The boundaries of the frames that a side sent were lost.
     fn lose(&mut self, from: Direction, cause: Loss, stamp: Stamp) {
         if cause == Loss::Nonsense {
             self.record.nonsense.get_or_insert((from, stamp));

@@ -46,14 +46,14 @@ pub struct Ends {
 pub struct CaptureGaps {
     /// Bytes of TCP payload that were not captured, both ways.
     pub bytes: u64,
-    /// How often frames could not be told apart because of that.
+    /// How often the boundaries of frames were lost because of that.
     pub losses: u32,
     /// Where bytes were first found missing.
     pub first: Option<Stamp>,
     /// What is missing of what each side sent.
     pub per_side: PerSide<GapCount>,
-    /// How often frames and header tables were given up, to stay within bounds.
-    pub given_up: u32,
+    /// How often frames and header tables were evicted, to stay within bounds.
+    pub evicted: u32,
     /// Streams that were followed no longer, to stay within bounds.
     pub streams: u64,
     /// Calls whose method cannot be known.
@@ -82,10 +82,10 @@ impl CaptureGaps {
         count.first.get_or_insert(shown_by);
     }
 
-    /// Frames could not be told apart.
+    /// The boundaries of frames were lost.
     pub(crate) fn lose(&mut self, cause: Loss) {
         self.losses = self.losses.saturating_add(1);
-        self.given_up += u32::from(cause == Loss::GivenUp);
+        self.evicted += u32::from(cause == Loss::GivenUp);
     }
 }
 
@@ -269,7 +269,7 @@ impl ConnectionRecord {
     pub const fn doubt(&self, rpc: &Rpc) -> Doubt {
         let missing = &self.missing;
         match () {
-            () if missing.given_up > 0 || missing.streams > 0 => Doubt::GivenUp,
+            () if missing.evicted > 0 || missing.streams > 0 => Doubt::Evicted,
             () if rpc.opened.is_none() && !self.preface_seen => Doubt::BeganBefore,
             () if rpc.opened.is_none() => Doubt::HeadersMissing,
             () if missing.losses > 0 => Doubt::FramesMissing,

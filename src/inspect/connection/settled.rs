@@ -179,7 +179,7 @@ fn rpc(id: CallId, stream: Stream, details: VerdictDetails) -> Rpc {
     let outcome = match verdict {
         Verdict::Ok => Outcome::Ok,
         Verdict::Status | Verdict::ResetByClient | Verdict::DeadlineExceeded => Outcome::Failed,
-        // A retry may have saved the call; linking attempts tells.
+        // A retry may have saved the call; linking attempts shows it.
         _ => Outcome::Unknown,
     };
     Rpc {

@@ -37,17 +37,17 @@ enum Failure {
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
     let records = view.connections().map(|finished| &finished.record);
-    let hits: Vec<_> = records
+    let affected: Vec<_> = records
         .filter_map(|record| Some((record, failure(record, view.capture_end)?)))
         .collect();
-    if hits.is_empty() {
+    if affected.is_empty() {
         return None;
     }
-    let refused = hits
+    let refused = affected
         .iter()
         .filter(|(_, failure)| *failure != Failure::Unanswered)
         .count();
-    let what = match (refused, hits.len() - refused) {
+    let what = match (refused, affected.len() - refused) {
         (_, 0) => "refused".to_owned(),
         (0, _) => "never answered".to_owned(),
         (refused, unanswered) => {
@@ -58,7 +58,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
             )
         }
     };
-    let verb = match (refused, hits.len()) {
+    let verb = match (refused, affected.len()) {
         (refused, count) if refused > 0 && refused < count => "",
         (_, 1) => "was ",
         _ => "were ",
@@ -66,13 +66,13 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
     Some(Finding {
         title: format!(
             "{} to {} {verb}{what}",
-            counted(hits.len(), "connect"),
+            counted(affected.len(), "connect"),
             view.server
         ),
-        connections: hits.iter().map(|(record, _)| record.number).collect(),
-        evidence: evidence(&hits),
-        explanation: explanation(view, &hits, refused),
-        advice: advice(refused, hits.len() - refused),
+        connections: affected.iter().map(|(record, _)| record.number).collect(),
+        evidence: evidence(&affected),
+        explanation: explanation(view, &affected, refused),
+        advice: advice(refused, affected.len() - refused),
         ..Finding::of_rule(RULE.name)
     })
 }
@@ -92,14 +92,14 @@ fn failure(record: &ConnectionRecord, capture_end: Option<Timestamp>) -> Option<
     (waited >= UNANSWERED_AFTER).then_some(Failure::Unanswered)
 }
 
-fn evidence(hits: &[(&ConnectionRecord, Failure)]) -> Vec<super::Evidence> {
-    let mut proof = EvidenceList::default();
-    for (record, failure) in hits {
+fn evidence(affected: &[(&ConnectionRecord, Failure)]) -> Vec<super::Evidence> {
+    let mut evidence = EvidenceList::default();
+    for (record, failure) in affected {
         let number = record.number;
         match failure {
             Failure::Refused(stamp) => {
                 let text = format!("conn {number}: RST of the server in answer to the SYN");
-                proof.cite(Some(*stamp), text);
+                evidence.cite(Some(*stamp), text);
             }
             Failure::Unanswered => {
                 let repeated = match record.network.retransmissions() {
@@ -107,16 +107,16 @@ fn evidence(hits: &[(&ConnectionRecord, Failure)]) -> Vec<super::Evidence> {
                     times => format!(" (repeated {})", counted(times, "time")),
                 };
                 let text = format!("conn {number}: SYN{repeated}, no answer");
-                proof.cite(record.opened, text);
+                evidence.cite(record.opened, text);
             }
         }
     }
-    proof.into_vec()
+    evidence.into_vec()
 }
 
 fn explanation(
     view: &ServerView<'_>,
-    hits: &[(&ConnectionRecord, Failure)],
+    affected: &[(&ConnectionRecord, Failure)],
     refused: usize,
 ) -> String {
     let mut text = String::new();
@@ -126,14 +126,14 @@ fn explanation(
              running then, or something before it rejects. ",
         );
     }
-    if refused < hits.len() {
+    if refused < affected.len() {
         text.push_str(
             "No answer at all means that the host is gone, or that something on the way drops packets. ",
         );
     }
-    let opened = || hits.iter().filter_map(|(record, _)| record.opened);
+    let opened = || affected.iter().filter_map(|(record, _)| record.opened);
     if let (Some(first), Some(last)) = (opened().min(), opened().max()) {
-        if hits.len() > 1 {
+        if affected.len() > 1 {
             text.push_str(&format!(
                 "The first and the last were {} apart. ",
                 duration(last.time - first.time),

@@ -1,4 +1,4 @@
-//! A finding: plain data that says what went wrong, with its proof.
+//! A finding: plain data that says what went wrong, with its evidence.
 
 use crate::capture::Stamp;
 use crate::inspect::CallId;

@@ -18,35 +18,35 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
-    let hits = view.affected(|_, rpc| rpc.verdict == Verdict::BeyondLastStreamId);
-    if hits.is_empty() {
+    let affected = view.affected(|_, rpc| rpc.verdict == Verdict::BeyondLastStreamId);
+    if affected.is_empty() {
         return None;
     }
-    let total = server_view::count(&hits);
+    let total = server_view::count(&affected);
     Some(Finding {
-        severity: server_view::severity_unless_recovered(&hits),
+        severity: server_view::severity_unless_recovered(&affected),
         title: format!(
             "{} {} opened beyond the last stream id of server {}, and thrown away",
             counted(total, "RPC"),
             was(total),
             view.server,
         ),
-        evidence: evidence(&hits),
-        explanation: explanation(&hits),
-        advice: advice(&hits),
-        ..server_view::finding(RULE.name, &hits)
+        evidence: evidence(&affected),
+        explanation: explanation(&affected),
+        advice: advice(&affected),
+        ..server_view::finding(RULE.name, &affected)
     })
 }
 
-/// One connection's whole proof first, then the GOAWAYs of the others.
-fn evidence(hits: &Affected<'_>) -> Vec<super::Evidence> {
-    let mut proof = EvidenceList::default();
-    for (index, (record, rpcs)) in hits.iter().enumerate() {
+/// One connection's whole evidence first, then the GOAWAYs of the others.
+fn evidence(affected: &Affected<'_>) -> Vec<super::Evidence> {
+    let mut evidence = EvidenceList::default();
+    for (index, (record, rpcs)) in affected.iter().enumerate() {
         let number = record.number;
         if let Some(goaway) = record.final_goaway() {
             let beyond = counted(rpcs.len(), "unanswered stream");
             let (last, error) = (goaway.last_stream_id, goaway.error);
-            proof.cite(
+            evidence.cite(
                 Some(goaway.stamp),
                 format!("conn {number}: GOAWAY last_stream_id={last} {error}, {beyond} beyond"),
             );
@@ -64,17 +64,17 @@ fn evidence(hits: &Affected<'_>) -> Vec<super::Evidence> {
                 Race::Unknown => "carries no acknowledgement to judge by",
             };
             let stream = rpc.id.stream;
-            proof.cite(
+            evidence.cite(
                 rpc.opened,
                 format!("HEADERS of stream {number}:{stream} {shows}"),
             );
         }
     }
-    proof.into_vec()
+    evidence.into_vec()
 }
 
-fn explanation(hits: &Affected<'_>) -> String {
-    let rpcs = || hits.iter().flat_map(|(_, rpcs)| rpcs.iter());
+fn explanation(affected: &Affected<'_>) -> String {
+    let rpcs = || affected.iter().flat_map(|(_, rpcs)| rpcs.iter());
     let with = |race| rpcs().filter(|rpc| rpc.race == Some(race)).count();
     let total = rpcs().count();
     let mut text = format!(
@@ -126,8 +126,8 @@ fn explanation(hits: &Affected<'_>) -> String {
     text
 }
 
-fn advice(hits: &Affected<'_>) -> Vec<String> {
-    let rpcs = || hits.iter().flat_map(|(_, rpcs)| rpcs.iter());
+fn advice(affected: &Affected<'_>) -> Vec<String> {
+    let rpcs = || affected.iter().flat_map(|(_, rpcs)| rpcs.iter());
     let mut advice = Vec::new();
     let unprocessed = rpcs().filter(|rpc| rpc.processed == Processed::No).count();
     let answered = rpcs().filter(|rpc| rpc.processed == Processed::Yes).count();
@@ -152,7 +152,10 @@ fn advice(hits: &Affected<'_>) -> Vec<String> {
             count(answered),
         ));
     }
-    if hits.iter().any(|(record, _)| record.warned != Some(true)) {
+    if affected
+        .iter()
+        .any(|(record, _)| record.warned != Some(true))
+    {
         advice.push(
             "Server: end connections less often, or announce it: GOAWAY 2^31-1 first, and the real \
              last stream id a round trip later"

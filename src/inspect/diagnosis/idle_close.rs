@@ -15,7 +15,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
     let idle = view.inferred.max_connection_idle?;
-    let mut proof = EvidenceList::default();
+    let mut evidence = EvidenceList::default();
     let mut connections = Vec::new();
     for finished in view.connections() {
         let record = &finished.record;
@@ -37,7 +37,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
                 record.number
             ),
         };
-        proof.cite(Some(first_goaway.stamp), text);
+        evidence.cite(Some(first_goaway.stamp), text);
     }
     Some(Finding {
         severity: Severity::Info,
@@ -49,7 +49,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
             counted(connections.len(), "connection"),
         ),
         connections,
-        evidence: proof.into_vec(),
+        evidence: evidence.into_vec(),
         explanation: format!(
             "Each GOAWAY came the same time after the last stream had ended, {} to {}, with none \
              open: that is MaxConnectionIdle at work.",

@@ -21,23 +21,23 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
-    let hits = view.affected(|_, rpc| rpc.late_by.is_some_and(|late_by| late_by > LATE));
-    if hits.is_empty() {
+    let affected = view.affected(|_, rpc| rpc.late_by.is_some_and(|late_by| late_by > LATE));
+    if affected.is_empty() {
         return None;
     }
-    let rpcs = || hits.iter().flat_map(|(_, rpcs)| rpcs.iter());
+    let rpcs = || affected.iter().flat_map(|(_, rpcs)| rpcs.iter());
     let latest = rpcs()
         .filter_map(|rpc| rpc.late_by)
         .max()
         .unwrap_or_default();
-    let mut proof = EvidenceList::default();
-    for (record, rpcs) in &hits {
+    let mut evidence = EvidenceList::default();
+    for (record, rpcs) in &affected {
         if let Some(received) = record.final_goaway().and_then(|goaway| goaway.received) {
             let text = format!(
                 "conn {}: the client acknowledges the whole GOAWAY",
                 record.number
             );
-            proof.cite(Some(received), text);
+            evidence.cite(Some(received), text);
         }
         if let Some(rpc) = rpcs.iter().max_by_key(|rpc| rpc.late_by) {
             let late = duration(rpc.late_by.unwrap_or_default());
@@ -45,10 +45,10 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
                 "stream {}:{} opened {late} later",
                 record.number, rpc.id.stream
             );
-            proof.cite(rpc.opened, text);
+            evidence.cite(rpc.opened, text);
         }
     }
-    let count = server_view::count(&hits);
+    let count = server_view::count(&affected);
     Some(Finding {
         severity: Severity::Warning,
         title: format!(
@@ -57,7 +57,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
             counted(count, "stream"),
             duration(latest),
         ),
-        evidence: proof.into_vec(),
+        evidence: evidence.into_vec(),
         explanation: format!(
             "A client that has received GOAWAY must not open streams (RFC 9113, section 6.8). The \
              segments that carried these HEADERS acknowledge the whole GOAWAY, which their kernel \
@@ -69,6 +69,6 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
              collection, CPU limits) before it reads its sockets"
                 .into(),
         ],
-        ..server_view::finding(RULE.name, &hits)
+        ..server_view::finding(RULE.name, &affected)
     })
 }

@@ -15,7 +15,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
     let age = view.inferred.max_connection_age?;
-    let mut proof = EvidenceList::default();
+    let mut evidence = EvidenceList::default();
     let mut connections = Vec::new();
     for finished in view.connections() {
         let record = &finished.record;
@@ -40,7 +40,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         if said {
             text.push_str(", its debug data says max_age");
         }
-        proof.cite(Some(first_goaway.stamp), text);
+        evidence.cite(Some(first_goaway.stamp), text);
     }
     let mut explanation = format!(
         "The GOAWAYs came at ages that one setting explains with its jitter of 10 % (gRFC A9): \
@@ -65,7 +65,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
             counted(connections.len(), "connection"),
         ),
         connections,
-        evidence: proof.into_vec(),
+        evidence: evidence.into_vec(),
         explanation,
         advice: vec![
             "Nothing to do, if connections are meant to be spread anew from time to time; else make \

@@ -42,7 +42,7 @@ fn widest(one: Option<RoundTrip>, other: Option<RoundTrip>) -> Option<RoundTrip>
     })
 }
 
-/// The network as a suspect that these connections clear, with the figures that show it; `None` where
+/// The network as a cause that these connections rule out, with the figures that show it; `None` where
 /// the capture does not show that.
 pub(super) fn cleared(records: &[&ConnectionRecord]) -> Option<String> {
     let networks = || records.iter().map(|record| &record.network);

@@ -44,8 +44,8 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
     let lossy = sum.retransmissions >= MIN_RETRANSMISSIONS
         && sum.retransmissions * 100 >= sum.segments * LOSSY_PER_CENT
         && sum.retransmissions * 100 < sum.segments * DOUBLED_PER_CENT;
-    let hits = view.affected(|record, rpc| is_explained(record, rpc, lossy));
-    if !lossy && hits.is_empty() {
+    let affected = view.affected(|record, rpc| is_explained(record, rpc, lossy));
+    if !lossy && affected.is_empty() {
         return None;
     }
     let connections = view.connections().map(|connection| &connection.record);
@@ -61,10 +61,10 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         },
         title: title(view, &sum, &ill, lossy),
         connections: ill.iter().map(|record| record.number).collect(),
-        rpcs: server_view::calls(&hits),
+        rpcs: server_view::calls(&affected),
         evidence: evidence(&ill),
-        explanation: explanation(&sum, &ill, &hits, lossy),
-        advice: advice(&ill, &hits, lossy),
+        explanation: explanation(&sum, &ill, &affected, lossy),
+        advice: advice(&ill, &affected, lossy),
         ..Finding::of_rule(RULE.name)
     })
 }
@@ -143,7 +143,7 @@ fn lost(sum: &Sum) -> String {
 }
 
 fn evidence(ill: &[&ConnectionRecord]) -> Vec<super::Evidence> {
-    let mut proof = EvidenceList::default();
+    let mut evidence = EvidenceList::default();
     for record in ill {
         let (number, network) = (record.number, &record.network);
         for (of, vitals) in [
@@ -156,7 +156,7 @@ fn evidence(ill: &[&ConnectionRecord]) -> Vec<super::Evidence> {
                     "conn {number}: the first of {count} of the {of}, in {} with data",
                     counted(vitals.segments, "segment"),
                 );
-                proof.cite(Some(first), text);
+                evidence.cite(Some(first), text);
             }
         }
         if let Some((of, silence)) = network.longest_silence() {
@@ -164,7 +164,7 @@ fn evidence(ill: &[&ConnectionRecord]) -> Vec<super::Evidence> {
             let text = format!(
                 "conn {number}: from here on nothing that the {of} sent is acknowledged for {lasted}"
             );
-            proof.cite(Some(silence.since), text);
+            evidence.cite(Some(silence.since), text);
         }
         if let Some((by, reset)) = network.reset().filter(|_| is_cut(network)) {
             let usual = reset.usual_hop_limits.map_or(0, |(_, most)| most);
@@ -172,13 +172,18 @@ fn evidence(ill: &[&ConnectionRecord]) -> Vec<super::Evidence> {
             let text = format!(
                 "conn {number}: RST in the {by}'s name with hop limit {hop_limit}; its own segments have {usual}"
             );
-            proof.cite(Some(reset.stamp), text);
+            evidence.cite(Some(reset.stamp), text);
         }
     }
-    proof.into_vec()
+    evidence.into_vec()
 }
 
-fn explanation(sum: &Sum, ill: &[&ConnectionRecord], hits: &Affected<'_>, lossy: bool) -> String {
+fn explanation(
+    sum: &Sum,
+    ill: &[&ConnectionRecord],
+    affected: &Affected<'_>,
+    lossy: bool,
+) -> String {
     let mut sentences = Vec::new();
     if lossy {
         sentences.push(format!(
@@ -219,7 +224,7 @@ fn explanation(sum: &Sum, ill: &[&ConnectionRecord], hits: &Affected<'_>, lossy:
             counted(cut, "connection"),
         ));
     }
-    sentences.push(match server_view::count(hits) {
+    sentences.push(match server_view::count(affected) {
         0 => "No RPC failed of it, as far as seen; those whose packets were lost only took longer."
             .to_owned(),
         1 => "1 RPC failed while it waited for that.".to_owned(),
@@ -231,7 +236,7 @@ fn explanation(sum: &Sum, ill: &[&ConnectionRecord], hits: &Affected<'_>, lossy:
     sentences.join(" ")
 }
 
-fn advice(ill: &[&ConnectionRecord], hits: &Affected<'_>, lossy: bool) -> Vec<String> {
+fn advice(ill: &[&ConnectionRecord], affected: &Affected<'_>, lossy: bool) -> Vec<String> {
     let mut advice = Vec::new();
     if lossy {
         advice.push(
@@ -261,7 +266,7 @@ fn advice(ill: &[&ConnectionRecord], hits: &Affected<'_>, lossy: bool) -> Vec<St
         )
     };
     if lossy
-        && hits
+        && affected
             .iter()
             .flat_map(|(_, rpcs)| rpcs)
             .filter(timed_out)

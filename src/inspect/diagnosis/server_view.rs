@@ -47,11 +47,11 @@ impl<'a> ServerView<'a> {
         &self,
         which: impl Fn(&ConnectionRecord, &Rpc) -> bool,
     ) -> Vec<(&'a ConnectionRecord, Vec<&'a Rpc>)> {
-        let hit = self.connections.iter().map(|Finished { record, rpcs }| {
+        let affected = self.connections.iter().map(|Finished { record, rpcs }| {
             let picked: Vec<_> = rpcs.iter().filter(|rpc| which(record, rpc)).collect();
             (record, picked)
         });
-        hit.filter(|(_, picked)| !picked.is_empty()).collect()
+        affected.filter(|(_, picked)| !picked.is_empty()).collect()
     }
 }
 
@@ -59,34 +59,35 @@ impl<'a> ServerView<'a> {
 pub(super) type Affected<'a> = [(&'a ConnectionRecord, Vec<&'a Rpc>)];
 
 /// What a rule finds about these calls, with their connections; the rule says the rest.
-pub(super) fn finding(rule: &'static str, hits: &Affected<'_>) -> Finding {
+pub(super) fn finding(rule: &'static str, affected: &Affected<'_>) -> Finding {
     Finding {
-        connections: numbers(hits),
-        rpcs: calls(hits),
+        connections: numbers(affected),
+        rpcs: calls(affected),
         ..Finding::of_rule(rule)
     }
 }
 
 /// The numbers of the connections.
-pub(super) fn numbers(hits: &Affected<'_>) -> Vec<u32> {
-    hits.iter().map(|(record, _)| record.number).collect()
+pub(super) fn numbers(affected: &Affected<'_>) -> Vec<u32> {
+    affected.iter().map(|(record, _)| record.number).collect()
 }
 
-/// The calls.
-pub(super) fn calls(hits: &Affected<'_>) -> Vec<CallId> {
-    hits.iter()
+/// The calls, by connection and then by stream.
+pub(super) fn calls(affected: &Affected<'_>) -> Vec<CallId> {
+    affected
+        .iter()
         .flat_map(|(_, rpcs)| rpcs.iter().map(|rpc| rpc.id))
         .collect()
 }
 
-/// How many calls.
-pub(super) fn count(hits: &Affected<'_>) -> usize {
-    hits.iter().map(|(_, rpcs)| rpcs.len()).sum()
+/// How many calls there are on all connections together.
+pub(super) fn count(affected: &Affected<'_>) -> usize {
+    affected.iter().map(|(_, rpcs)| rpcs.len()).sum()
 }
 
 /// An error, or a warning where a retry recovered every call.
-pub(super) fn severity_unless_recovered(hits: &Affected<'_>) -> Severity {
-    let mut rpcs = hits.iter().flat_map(|(_, rpcs)| rpcs);
+pub(super) fn severity_unless_recovered(affected: &Affected<'_>) -> Severity {
+    let mut rpcs = affected.iter().flat_map(|(_, rpcs)| rpcs);
     if rpcs.all(|rpc| rpc.outcome == Outcome::Recovered) {
         Severity::Warning
     } else {

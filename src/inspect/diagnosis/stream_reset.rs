@@ -31,9 +31,9 @@ pub(super) const RULE: Rule = Rule {
 type Groups<'a> = BTreeMap<(&'static str, ErrorCode), Vec<(&'a ConnectionRecord, &'a Rpc)>>;
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
-    let hits = view.affected(|_, rpc| who(rpc).is_some());
+    let affected = view.affected(|_, rpc| who(rpc).is_some());
     let mut groups = Groups::new();
-    for (record, rpcs) in &hits {
+    for (record, rpcs) in &affected {
         for rpc in rpcs {
             let (Some(by), Some(error)) = (who(rpc), rpc.error) else {
                 continue;
@@ -53,7 +53,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
     Some(Finding {
         title: format!(
             "{} to {} reset: {}",
-            counted(server_view::count(&hits), "RPC"),
+            counted(server_view::count(&affected), "RPC"),
             view.server,
             by_code.collect::<Vec<_>>().join(", "),
         ),
@@ -63,7 +63,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
             .iter()
             .map(|((by, code), of)| advice(by, *code, of))
             .collect(),
-        ..server_view::finding(RULE.name, &hits)
+        ..server_view::finding(RULE.name, &affected)
     })
 }
 
@@ -76,21 +76,21 @@ const fn who(rpc: &Rpc) -> Option<Direction> {
 }
 
 fn evidence(groups: &Groups<'_>) -> Vec<super::Evidence> {
-    let mut proof = EvidenceList::default();
+    let mut evidence = EvidenceList::default();
     for ((by, code), of) in groups {
         for (record, rpc) in of.iter().take(CITED_OF_GROUP) {
             let text = format!(
                 "stream {}:{}: RST_STREAM {code} of the {by}",
                 record.number, rpc.id.stream,
             );
-            proof.cite(rpc.ended, text);
+            evidence.cite(rpc.ended, text);
         }
     }
-    proof.into_vec()
+    evidence.into_vec()
 }
 
 fn explanation(view: &ServerView<'_>, groups: &Groups<'_>) -> String {
-    let told = groups.iter().map(|((by, code), of)| {
+    let sentences = groups.iter().map(|((by, code), of)| {
         let begun = of.iter().filter(|(_, rpc)| rpc.answer_begun).count();
         let waited = of.iter().filter_map(|(_, rpc)| rpc.duration());
         let mut text = format!(
@@ -120,7 +120,7 @@ fn explanation(view: &ServerView<'_>, groups: &Groups<'_>) -> String {
         }
         text
     });
-    told.collect::<Vec<_>>().join(" ")
+    sentences.collect::<Vec<_>>().join(" ")
 }
 
 /// Whether the resets of a group on a connection came just before its server closed it after GOAWAY.

@@ -85,7 +85,7 @@ fn judge(client: IpAddr, mut shares: Vec<Share<'_>>) -> Option<Finding> {
     if shares.len() < 2 || all < MIN_RPCS || most * 100 < all * MOST_PER_CENT {
         return None;
     }
-    let mut proof = EvidenceList::default();
+    let mut evidence = EvidenceList::default();
     for share in &shares {
         let text = format!(
             "{} got {} of {}",
@@ -93,7 +93,7 @@ fn judge(client: IpAddr, mut shares: Vec<Share<'_>>) -> Option<Finding> {
             count(share.rpcs),
             counted(all, "RPC")
         );
-        proof.cite(share.records.first().map(|record| record.recognised), text);
+        evidence.cite(share.records.first().map(|record| record.recognised), text);
     }
     let mut connections: Vec<_> = shares
         .iter()
@@ -110,7 +110,7 @@ fn judge(client: IpAddr, mut shares: Vec<Share<'_>>) -> Option<Finding> {
             counted(shares.len(), "server"),
         ),
         connections,
-        evidence: proof.into_vec(),
+        evidence: evidence.into_vec(),
         explanation: format!(
             "The client was connected to all {} servers for most of the time, and {few} of them got \
              {} % of its RPCs. The capture does not show whether that is wanted (weights, affinity, \

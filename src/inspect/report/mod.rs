@@ -31,7 +31,7 @@ pub struct Analysis {
     /// All calls by verdict.
     pub verdicts: VerdictCounts,
     /// What is not listed, to stay within bounds.
-    pub given_up: Unlisted,
+    pub unlisted: Unlisted,
 }
 
 /// What a run over one or several captures found.
@@ -53,7 +53,7 @@ pub struct Report {
     pub anomalies: Vec<Anomaly>,
     /// Counts of what was found beside HTTP/2.
     pub tally: Tally,
-    /// What decoding gave up to stay within its limits.
+    /// What decoding evicted to stay within its limits.
     pub given_up: decode::GivenUp,
 }
 
@@ -92,5 +92,5 @@ pub struct Progress {
     /// Calls that ended, by method.
     pub methods: Methods,
     /// What is counted but no longer listed, to bound memory.
-    pub given_up: Unlisted,
+    pub unlisted: Unlisted,
 }

@@ -34,7 +34,7 @@ pub enum Cause {
     Idle,
     /// As many requests as it allows on a connection.
     Requests,
-    /// The server stopped, or was told to drain.
+    /// The server stopped, or was asked to drain.
     Stop,
 }
 

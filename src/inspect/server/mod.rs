@@ -1,7 +1,7 @@
 //! What a server's configuration must be, from its behaviour on the wire alone.
 //!
 //! In: the records of its connections. Out: [`Inferred`], in which `None` says that the capture
-//! cannot tell; defaults from documentation are not filled in.
+//! does not show it; defaults from documentation are not filled in.
 
 pub(in crate::inspect) mod goaway_cause;
 pub(in crate::inspect) mod nominal;
@@ -53,7 +53,7 @@ pub struct Inferred {
     pub max_connection_age_grace: Option<Estimate>,
     /// After how long without streams it ends connections.
     pub max_connection_idle: Option<Estimate>,
-    /// How long it hears nothing before it sends a keepalive PING.
+    /// How long it receives nothing before it sends a keepalive PING.
     pub keepalive_time: Option<Estimate>,
     /// The same of its clients: the shortest one's.
     pub client_keepalive_time: Option<Estimate>,
@@ -61,7 +61,7 @@ pub struct Inferred {
     pub requests_per_connection: Option<Estimate>,
     /// Its software.
     pub stack: Option<Stack>,
-    /// Why it sent GOAWAY, where that can be told, by connection.
+    /// Why it sent GOAWAY, where that can be inferred, by connection.
     pub goaway_causes: Vec<GoAwayCause>,
 }
 

@@ -1,4 +1,4 @@
-//! One call as reports tell it.
+//! One call as reports show it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub enum Verdict {
     ResetByServer,
     /// RST_STREAM from the client.
     ResetByClient,
-    /// Given up at its deadline, or the deadline passed without an answer.
+    /// Cancelled at its deadline, or the deadline passed without an answer.
     DeadlineExceeded,
     /// The capture ends before anything else is known.
     Unanswered,
@@ -63,9 +63,9 @@ impl Verdict {
         }
     }
 
-    /// Whether a report tells of the call unasked: it did not simply succeed.
+    /// Whether a report lists the call unasked: it did not simply succeed.
     #[must_use]
-    pub const fn is_told(self) -> bool {
+    pub const fn is_reported(self) -> bool {
         !matches!(self, Self::Ok | Self::Unknown)
     }
 
@@ -158,7 +158,7 @@ pub enum Doubt {
     /// Frames are missing, in its time, that may have decided it.
     FramesMissing,
     /// It was followed no longer, to stay within bounds.
-    GivenUp,
+    Evicted,
     /// Its status cannot be read: it refers to headers that were not captured.
     StatusUnreadable,
 }
@@ -171,7 +171,7 @@ impl Doubt {
             Self::BeganBefore => "began_before",
             Self::HeadersMissing => "headers_missing",
             Self::FramesMissing => "frames_missing",
-            Self::GivenUp => "given_up",
+            Self::Evicted => "given_up",
             Self::StatusUnreadable => "status_unreadable",
         }
     }
@@ -248,7 +248,7 @@ pub struct Rpc {
     pub retry_of: Option<Link>,
     /// What became of the call as a whole.
     pub outcome: Outcome,
-    /// What the client library will have told the application.
+    /// The error that the client library will have given to the application.
     pub app_error: Option<String>,
     /// The request headers that were asked for.
     pub headers: Vec<RequestedHeader>,

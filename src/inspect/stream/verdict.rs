@@ -5,7 +5,7 @@
 //!
 //! Everything that can end a stream is put on one line, the server's byte stream as the client's end
 //! received it. What the server sent stands where its last byte stands. What the client sent stands
-//! behind all that it had received by then, which its segment's acknowledgement number tells. So the
+//! behind all that it had received by then, which its segment's acknowledgement number shows. So the
 //! order is the one in which the client's end saw things, wherever the capture was made.
 //!
 //! ```text
@@ -22,7 +22,7 @@ use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::Direction;
 use crate::decode::http2::{ErrorCode, StreamId};
 
-/// A client gives up this much before the time its own header names: the header was computed a little
+/// A client cancels this much before the time its own header names: the header was computed a little
 /// earlier than it was sent.
 const DEADLINE_TOLERANCE: TimeDelta = TimeDelta::from_millis(50);
 
@@ -101,7 +101,7 @@ enum EndedBy {
 pub(crate) fn of(id: u32, stream: &Stream, connection: &ConnectionContext) -> VerdictDetails {
     let condemning = connection
         .final_goaway
-        .filter(|last_word| last_word.condemns(id));
+        .filter(|final_goaway| final_goaway.condemns(id));
     let first = first_event(stream, connection, condemning);
     let deadline = Deadline::of(stream);
     let mut uncertainty = Uncertainty::of(stream, connection);
@@ -154,9 +154,9 @@ pub(crate) fn of(id: u32, stream: &Stream, connection: &ConnectionContext) -> Ve
         details.verdict = Verdict::Unknown;
     }
     if details.verdict == Verdict::BeyondLastStreamId
-        && let Some(last_word) = condemning
+        && let Some(final_goaway) = condemning
     {
-        (details.race, details.late_by) = race(stream, &last_word);
+        (details.race, details.late_by) = race(stream, &final_goaway);
     }
     details
 }
@@ -247,7 +247,8 @@ fn first_event(
     ) {
         return decisive;
     }
-    let condemned = condemning.map(|last_word| by_server(last_word.goaway, EndedBy::Condemned));
+    let condemned =
+        condemning.map(|final_goaway| by_server(final_goaway.goaway, EndedBy::Condemned));
     [condemned, decisive]
         .into_iter()
         .flatten()
@@ -355,8 +356,8 @@ fn processed(stream: &Stream, condemned: bool) -> Processed {
 }
 
 /// Whether the HEADERS crossed the GOAWAY in flight: the acknowledgement number of the segment that
-/// first carried them is the proof.
-fn race(stream: &Stream, last_word: &FinalGoAway) -> (Option<Race>, Option<TimeDelta>) {
+/// first carried them proves it.
+fn race(stream: &Stream, final_goaway: &FinalGoAway) -> (Option<Race>, Option<TimeDelta>) {
     let unknown = (Some(Race::Unknown), None);
     let Some(opened) = stream.opened else {
         return unknown;
@@ -364,13 +365,13 @@ fn race(stream: &Stream, last_word: &FinalGoAway) -> (Option<Race>, Option<TimeD
     let Some(acknowledged) = opened.acknowledged else {
         return unknown;
     };
-    if acknowledged < last_word.goaway.end {
+    if acknowledged < final_goaway.goaway.end {
         return (Some(Race::InFlight), None);
     }
     if !opened.original {
         return unknown;
     }
-    let late_by = last_word
+    let late_by = final_goaway
         .received
         .map(|received| (opened.stamp.time - received.time).max(TimeDelta::ZERO));
     (Some(Race::AfterReceipt), late_by)

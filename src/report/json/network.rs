@@ -131,7 +131,7 @@ impl GapsJson {
                 server: GapJson::new(missing.per_side.server, files),
             },
             losses: missing.losses,
-            given_up: missing.given_up,
+            given_up: missing.evicted,
             given_up_streams: missing.streams,
             unjudged_rpcs: record.verdicts.of(Verdict::Unknown),
             unknown_methods: missing.methods,

@@ -97,8 +97,8 @@ fn idleness_that_repeats_is_a_setting() {
 #[test]
 fn a_stream_that_was_reset_is_no_longer_open() {
     let reset = |number: u32, opened: f64| {
-        let told = connection(number, opened, opened + 10.1, "");
-        told.replace("ANSWER 1", "RST 1 CANCEL")
+        let reported = connection(number, opened, opened + 10.1, "");
+        reported.replace("ANSWER 1", "RST 1 CANCEL")
     };
     let seen = inferred(&together(&[reset(0, 0.0), reset(1, 20.0)]));
     assert_eq!(value(seen.max_connection_idle), Some(10.0));

@@ -1,4 +1,4 @@
-//! What a PING is for, and whose it is, as far as its payload tells.
+//! What a PING is for, and whose it is, as far as its payload shows.
 //!
 //! Implementations put constants into their PINGs, so that they can tell the acknowledgements
 //! apart; the constants are as good as a signature.

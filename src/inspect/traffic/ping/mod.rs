@@ -73,7 +73,7 @@ impl PingLog {
     /// sender was still unanswered.
     pub(crate) fn sent(&mut self, by: Direction, payload: [u8; 8], stamp: Stamp, end: u64) -> bool {
         let peer = &mut self.pingers[by.reverse()];
-        let heard = peer.latest_frame;
+        let received = peer.latest_frame;
         let forgiven = std::mem::take(&mut peer.forgives);
         let since = |earlier: Stamp| stamp.time - earlier.time;
         let pinger = &mut self.pingers[by];
@@ -85,7 +85,7 @@ impl PingLog {
             since_previous: pinger.recent.back().map(|previous| since(previous.stamp)),
             forgiven,
             answered: None,
-            silence: heard.map(since),
+            silence: received.map(since),
             end,
         };
         push_bounded(&mut pinger.recent, ping, MAX_RECENT_PINGS);
@@ -135,11 +135,11 @@ impl PingLog {
             return;
         };
         // Seen from the far end, the silence contains a round trip that the pinger did not wait: the way
-        // of what it heard last, and the way of its PING.
+        // of what it received last, and the way of its PING.
         let hidden = round_trip.map_or(TimeDelta::ZERO, |round_trip| {
             (round_trip - took).max(TimeDelta::ZERO)
         });
-        // What was seen within that time the pinger had not heard yet.
+        // What was seen within that time the pinger had not received yet.
         if silence > hidden {
             PingWaits::note(&mut pinger.waits, silence - hidden);
         }
@@ -162,11 +162,11 @@ impl PingLog {
 
     /// `by` closed the connection. `received` is how much of its bytes the other side has acknowledged.
     pub(crate) fn closed(&mut self, by: Direction, stamp: Stamp, received: u64) {
-        let heard = self.pingers[by.reverse()].latest_frame;
+        let received_at = self.pingers[by.reverse()].latest_frame;
         let waiting = self.pingers[by].recent.iter().find(|ping| {
             ping.answered.is_none()
                 && ping.kind.purpose() != Purpose::Drain
-                && heard.is_none_or(|heard| heard <= ping.stamp)
+                && received_at.is_none_or(|received_at| received_at <= ping.stamp)
         });
         self.unanswered = waiting.map(|ping| Unanswered {
             by,
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ping_is_unanswered_only_if_nothing_else_was_heard_either() {
+    fn a_ping_is_unanswered_only_if_nothing_else_was_received_either() {
         let (client, server) = (Direction::ClientToServer, Direction::ServerToClient);
         let mut dead = PingLog::default();
         dead.frame(server, at(10), true);
