@@ -54,7 +54,8 @@ impl GoAway {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct GoAways {
     all: Vec<GoAway>,
-    final_of_server: Option<usize>,
+    /// Where the server's final one is among them.
+    final_index: Option<usize>,
 }
 
 impl GoAways {
@@ -75,13 +76,13 @@ impl GoAways {
             return false;
         }
         if is_final {
-            self.final_of_server = Some(self.all.len() - 1);
+            self.final_index = Some(self.all.len() - 1);
         }
         is_final
     }
 
     pub(crate) fn final_of_server(&self) -> Option<FinalGoAway> {
-        let goaway = self.all.get(self.final_of_server?)?;
+        let goaway = self.all.get(self.final_index?)?;
         Some(FinalGoAway {
             last_stream_id: goaway.last_stream_id.0,
             goaway: FromServer {

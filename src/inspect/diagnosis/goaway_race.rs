@@ -1,6 +1,6 @@
 //! `goaway-race`: calls opened beyond the last stream id (RFC 9113, section 6.8).
 
-use super::server_view::{self, Affected, EvidenceList, ServerView};
+use super::server_view::{self, Affected, EvidenceList, RETRIED_ONCE, ServerView};
 use super::{Check, Finding, Rule};
 use crate::inspect::{Outcome, Processed, Race, Verdict};
 use crate::units::{count, counted, was};
@@ -24,7 +24,6 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
     }
     let total = server_view::count(&affected);
     Some(Finding {
-        severity: server_view::severity_unless_recovered(&affected),
         title: format!(
             "{} {} opened beyond the last stream id of server {}, and thrown away",
             counted(total, "RPC"),
@@ -34,7 +33,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         evidence: evidence(&affected),
         explanation: explanation(&affected),
         advice: advice(&affected),
-        ..server_view::finding(RULE.name, &affected)
+        ..server_view::finding_of_unprocessed(RULE.name, &affected)
     })
 }
 
@@ -74,7 +73,7 @@ fn evidence(affected: &Affected<'_>) -> Vec<super::Evidence> {
 }
 
 fn explanation(affected: &Affected<'_>) -> String {
-    let rpcs = || affected.iter().flat_map(|(_, rpcs)| rpcs.iter());
+    let rpcs = || server_view::rpcs(affected);
     let with = |race| rpcs().filter(|rpc| rpc.race == Some(race)).count();
     let total = rpcs().count();
     let mut text = format!(
@@ -127,7 +126,7 @@ fn explanation(affected: &Affected<'_>) -> String {
 }
 
 fn advice(affected: &Affected<'_>) -> Vec<String> {
-    let rpcs = || affected.iter().flat_map(|(_, rpcs)| rpcs.iter());
+    let rpcs = || server_view::rpcs(affected);
     let mut advice = Vec::new();
     let unprocessed = rpcs().filter(|rpc| rpc.processed == Processed::No).count();
     let answered = rpcs().filter(|rpc| rpc.processed == Processed::Yes).count();
@@ -142,8 +141,7 @@ fn advice(affected: &Affected<'_>) -> Vec<String> {
             )
         };
         advice.push(format!(
-            "Client: retry {these} on a new connection, even non-idempotent ones; gRPC clients do so \
-             once by themselves",
+            "Client: retry {these} on a new connection, even non-idempotent ones; {RETRIED_ONCE}",
         ));
     }
     if answered > 0 {

@@ -113,10 +113,7 @@ fn explanation(affected: &Affected<'_>) -> String {
 }
 
 fn advice(view: &ServerView<'_>, affected: &Affected<'_>) -> Vec<String> {
-    let slowest = affected
-        .iter()
-        .flat_map(|(_, rpcs)| rpcs.iter())
-        .filter_map(|rpc: &&Rpc| rpc.duration());
+    let slowest = server_view::rpcs(affected).filter_map(Rpc::duration);
     let slowest = slowest.max().unwrap_or_default();
     let stopped = affected
         .iter()

@@ -25,7 +25,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
     if affected.is_empty() {
         return None;
     }
-    let rpcs = || affected.iter().flat_map(|(_, rpcs)| rpcs.iter());
+    let rpcs = || server_view::rpcs(&affected);
     let latest = rpcs()
         .filter_map(|rpc| rpc.late_by)
         .max()

@@ -1,4 +1,4 @@
-//! Whether the network is to blame: what `network-loss` judges by, and the words that acquit it.
+//! Whether the network is to blame: what `network-loss` judges by, and the words that rule it out.
 
 use crate::decode::{NetworkPath, RoundTrip};
 use crate::inspect::ConnectionRecord;

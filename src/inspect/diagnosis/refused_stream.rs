@@ -1,6 +1,6 @@
 //! `refused-stream`: calls that the server refused to begin.
 
-use super::server_view::{self, Affected, EvidenceList, ServerView};
+use super::server_view::{self, Affected, EvidenceList, RETRIED_ONCE, ServerView};
 use super::{Check, Finding, Rule};
 use crate::decode::Direction;
 use crate::decode::http2::SettingId;
@@ -24,7 +24,6 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         return None;
     }
     Some(Finding {
-        severity: server_view::severity_unless_recovered(&affected),
         title: format!(
             "server {} refused {} on {}",
             view.server,
@@ -34,7 +33,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         evidence: evidence(&affected),
         explanation: explanation(&affected),
         advice: advice(&affected),
-        ..server_view::finding(RULE.name, &affected)
+        ..server_view::finding_of_unprocessed(RULE.name, &affected)
     })
 }
 
@@ -96,9 +95,10 @@ fn advice(affected: &Affected<'_>) -> Vec<String> {
          that has begun"
     };
     vec![
-        "Client: these are safe to retry, even if not idempotent; gRPC clients do so once by \
-         themselves, and report the second refusal as UNAVAILABLE"
-            .into(),
+        format!(
+            "Client: these are safe to retry, even if not idempotent; {RETRIED_ONCE}, and report the \
+             second refusal as UNAVAILABLE"
+        ),
         server.into(),
     ]
 }

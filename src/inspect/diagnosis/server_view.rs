@@ -67,32 +67,41 @@ pub(super) fn finding(rule: &'static str, affected: &Affected<'_>) -> Finding {
     }
 }
 
+/// The same about calls that the server did not process, so that client libraries retry them by themselves:
+/// an error, or a warning where a retry recovered every call.
+pub(super) fn finding_of_unprocessed(rule: &'static str, affected: &Affected<'_>) -> Finding {
+    let recovered = rpcs(affected).all(|rpc| rpc.outcome == Outcome::Recovered);
+    Finding {
+        severity: if recovered {
+            Severity::Warning
+        } else {
+            Severity::Error
+        },
+        ..finding(rule, affected)
+    }
+}
+
+/// What client libraries do with calls that the server did not process: the end of an advice to retry.
+pub(super) const RETRIED_ONCE: &str = "gRPC clients do so once by themselves";
+
+/// The calls, by connection and then by stream.
+pub(super) fn rpcs<'a>(affected: &Affected<'a>) -> impl Iterator<Item = &'a Rpc> {
+    affected.iter().flat_map(|(_, rpcs)| rpcs.iter().copied())
+}
+
 /// The numbers of the connections.
 pub(super) fn numbers(affected: &Affected<'_>) -> Vec<u32> {
     affected.iter().map(|(record, _)| record.number).collect()
 }
 
-/// The calls, by connection and then by stream.
+/// Which calls they are, by connection and then by stream.
 pub(super) fn calls(affected: &Affected<'_>) -> Vec<CallId> {
-    affected
-        .iter()
-        .flat_map(|(_, rpcs)| rpcs.iter().map(|rpc| rpc.id))
-        .collect()
+    rpcs(affected).map(|rpc| rpc.id).collect()
 }
 
 /// How many calls there are on all connections together.
 pub(super) fn count(affected: &Affected<'_>) -> usize {
     affected.iter().map(|(_, rpcs)| rpcs.len()).sum()
-}
-
-/// An error, or a warning where a retry recovered every call.
-pub(super) fn severity_unless_recovered(affected: &Affected<'_>) -> Severity {
-    let mut rpcs = affected.iter().flat_map(|(_, rpcs)| rpcs);
-    if rpcs.all(|rpc| rpc.outcome == Outcome::Recovered) {
-        Severity::Warning
-    } else {
-        Severity::Error
-    }
 }
 
 /// Collects evidence up to the bound, in the order given.

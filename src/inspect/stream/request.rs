@@ -1,4 +1,4 @@
-//! What a client's header block says: the call, and what tells it from other calls.
+//! What a client's header block says: the call, and what distinguishes it from other calls.
 //!
 //! In: the header blocks of one connection's requests, in order. Out: a [`Request`] of each, and what they say
 //! together: the client's software, and methods that cannot be read.

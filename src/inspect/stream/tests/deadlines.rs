@@ -3,7 +3,7 @@
 use crate::testing::scenario::calls;
 
 #[test]
-fn given_up_at_the_deadline_or_up_to_50_ms_before() {
+fn cancelled_at_the_deadline_or_up_to_50_ms_before() {
     let reported = calls(
         r#"
         C 0.000 HEADERS 1 grpc-timeout=1S

@@ -160,7 +160,7 @@ fn the_smallest_last_stream_id_is_the_final_one() {
 }
 
 #[test]
-fn of_equal_last_words_the_first_is_final() {
+fn of_goaways_with_equal_last_stream_ids_the_first_is_final() {
     let reported = calls(
         r#"
         C 0.000 HEADERS 1
