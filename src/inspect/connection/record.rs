@@ -26,7 +26,7 @@ const MAX_SETTINGS: usize = 64;
 pub struct Close {
     /// The side that sent it.
     pub by: Direction,
-    /// FIN or RST.
+    /// Whether it was a FIN or a RST.
     pub ending: Ending,
     /// The segment that carried it.
     pub stamp: Stamp,
@@ -136,7 +136,7 @@ impl VerdictCounts {
 pub struct ConnectionRecord {
     /// Its number in this analysis.
     pub number: u32,
-    /// Wireshark's `tcp.stream` index.
+    /// Wireshark's `tcp.stream` index, counted over all TCP connections of the capture.
     pub tcp_stream: u32,
     /// The side that opened it.
     pub client: SocketAddr,
@@ -185,7 +185,7 @@ pub struct ConnectionRecord {
     pub nonsense: Option<(Direction, Stamp)>,
     /// What it shows of the network below it.
     pub network: NetworkPath,
-    /// Windows, limits and floods.
+    /// What its frames say of windows, limits and floods.
     pub traffic: Traffic,
     /// Settings and pings one by one; empty unless all calls were asked for.
     pub control_frames: ControlFrameLog,
@@ -277,7 +277,7 @@ impl ConnectionRecord {
         }
     }
 
-    /// The server's final GOAWAY.
+    /// The server's final GOAWAY: the first of those with the smallest last stream id.
     #[must_use]
     pub fn final_goaway(&self) -> Option<&GoAway> {
         // `min_by_key` gives the first of equal ones.
@@ -298,6 +298,6 @@ impl ConnectionRecord {
 pub struct Finished {
     /// What is known of the connection.
     pub record: ConnectionRecord,
-    /// Its calls, by stream.
+    /// Its calls that are to be reported, by stream.
     pub rpcs: Vec<Rpc>,
 }

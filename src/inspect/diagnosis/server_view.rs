@@ -12,11 +12,11 @@ const MAX_EVIDENCE: usize = 20;
 /// One server with all that was seen of it.
 #[derive(Debug)]
 pub struct ServerView<'a> {
-    /// The server's address.
+    /// The address and port of the server.
     pub server: SocketAddr,
     /// What its settings must be.
     pub inferred: &'a Inferred,
-    /// The capture's last moment.
+    /// The capture's last moment; `None` where it has no packet.
     pub capture_end: Option<Timestamp>,
     connections: Vec<&'a Finished>,
 }
@@ -37,7 +37,7 @@ impl<'a> ServerView<'a> {
         }
     }
 
-    /// Its connections.
+    /// The connections to it, by number.
     pub fn connections(&self) -> impl Iterator<Item = &'a Finished> {
         self.connections.iter().copied()
     }

@@ -25,7 +25,7 @@ pub struct Methods {
 pub enum Method<'a> {
     /// One, by its path without the query.
     Path(&'a [u8]),
-    /// Those beyond the bound.
+    /// Those beyond the bound of [`MAX_METHODS`], together.
     Other,
     /// Those that the capture does not show.
     Unknown,

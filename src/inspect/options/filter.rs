@@ -5,7 +5,7 @@ use crate::capture::{TimeDelta, Timestamp};
 /// A moment as a user names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
-    /// A point in time.
+    /// A point in time, whatever the capture's.
     Absolute(Timestamp),
     /// A time after the capture's first packet.
     Elapsed(TimeDelta),
@@ -43,7 +43,7 @@ const DAY: TimeDelta = TimeDelta::from_secs(86_400);
 pub struct Filter {
     /// Only this connection, by its number.
     pub connection: Option<u32>,
-    /// Only this stream.
+    /// Only the stream with this identifier, on any connection.
     pub stream: Option<u32>,
     /// Only calls of methods that match this glob: `*` is any text, `?` any byte.
     pub method: Option<Vec<u8>>,

@@ -20,7 +20,7 @@ pub struct Options {
     pub not_identifying: Vec<Box<[u8]>>,
     /// Whether all calls are counted by their method.
     pub methods: bool,
-    /// Which calls count.
+    /// Which calls are counted and reported; all unless set.
     pub filter: Filter,
     /// How much of it to keep.
     pub limits: ListLimits,

@@ -46,7 +46,7 @@ pub struct Stack {
     pub name: String,
     /// How many connections showed it.
     pub samples: u64,
-    /// How sure it is.
+    /// How sure that is: the surest of the connections that showed it.
     pub confidence: Confidence,
 }
 

@@ -17,18 +17,18 @@ use crate::inspect::stream::rpc::Rpc;
 
 pub use live_status::{Drops, FindingCounts, GoAwayCounts, LiveStatus};
 
-/// What a capture shows.
+/// What a capture shows of its HTTP/2 connections.
 #[derive(Clone, Debug, Default)]
 pub struct Analysis {
-    /// Connections by their number.
+    /// Connections that are listed, by their number.
     pub connections: Vec<ConnectionRecord>,
     /// Calls that did not simply succeed (all of them if asked for), by connection and stream.
     pub rpcs: Vec<Rpc>,
-    /// Servers by address.
+    /// Servers that were connected to, by address.
     pub servers: Vec<Server>,
     /// What went wrong and why, most severe first.
     pub findings: Vec<Finding>,
-    /// All calls by verdict.
+    /// How many calls had each verdict, listed or not.
     pub verdicts: VerdictCounts,
     /// What is not listed, to stay within bounds.
     pub unlisted: Unlisted,
@@ -81,7 +81,7 @@ impl Files {
 /// How far an analysis that goes on has come.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
-    /// Packets analysed.
+    /// How many packets were analysed.
     pub packets: u64,
     /// Bytes of those packets, as captured.
     pub bytes: u64,

@@ -28,7 +28,7 @@ const MIN_REQUESTS: u32 = 10;
 /// Why a server sent a graceful GOAWAY.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// The connection's age.
+    /// The connection had reached its greatest age, as the server is set to.
     Age,
     /// Nothing had been open for a while.
     Idle,
@@ -41,11 +41,11 @@ pub enum Cause {
 /// Why the server sent GOAWAY on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GoAwayCause {
-    /// The connection's number.
+    /// The number of the connection in this analysis.
     pub connection: u32,
     /// What made the server end it.
     pub cause: Cause,
-    /// How sure that is.
+    /// How sure the cause is, as far as the wire shows it.
     pub confidence: Confidence,
 }
 

@@ -32,7 +32,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// All of them.
+    /// All verdicts, in the order in which they are declared.
     pub const ALL: [Self; 10] = [
         Self::Ok,
         Self::Status,
@@ -46,7 +46,7 @@ impl Verdict {
         Self::Unknown,
     ];
 
-    /// Its name in reports.
+    /// Its name in reports, in snake case.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -88,7 +88,7 @@ pub enum Race {
 }
 
 impl Race {
-    /// Its name in reports.
+    /// Its name in reports, in snake case.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -111,7 +111,7 @@ pub enum Processed {
 }
 
 impl Processed {
-    /// Its name in reports.
+    /// Its name in reports, in snake case.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -125,7 +125,7 @@ impl Processed {
 /// What became of the call as a whole, retries included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// This attempt succeeded.
+    /// This attempt itself succeeded.
     Ok,
     /// It failed, and no retry of it was seen to succeed.
     Failed,
@@ -136,7 +136,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Its name in reports.
+    /// Its name in reports, in snake case.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -164,7 +164,7 @@ pub enum Doubt {
 }
 
 impl Doubt {
-    /// Its name in reports.
+    /// Its name in reports, in snake case.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -217,7 +217,7 @@ pub struct Rpc {
     pub authority: Option<Arc<[u8]>>,
     /// The segment that first carried the beginning of its HEADERS.
     pub opened: Option<Stamp>,
-    /// For [`Verdict::Unknown`]: why.
+    /// For [`Verdict::Unknown`]: why the capture cannot say it.
     pub doubt: Option<Doubt>,
     /// How long its client would wait, as `grpc-timeout` says.
     pub timeout: Option<Duration>,

@@ -29,21 +29,21 @@ const RESUME: TimeDelta = TimeDelta::from_secs(1);
 /// How many waits of a sender are kept, the longest ones.
 const MAX_STALLS: usize = 8;
 
-/// Whose window was full.
+/// Which of the two windows of flow control was full (RFC 9113, section 5.2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Window {
-    /// That of one stream.
+    /// The window of one stream.
     Stream,
-    /// That of the connection.
+    /// The window that all streams of the connection share.
     Connection,
 }
 
 /// A sender waited before a full window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stall {
-    /// The side that waited.
+    /// The side that had DATA to send, and waited.
     pub sender: Direction,
-    /// Which window was full.
+    /// The window that was full.
     pub window: Window,
     /// The stream whose DATA filled it.
     pub stream: u32,
@@ -56,12 +56,12 @@ pub struct Stall {
     pub lasted: TimeDelta,
 }
 
-/// What one sender waited.
+/// How often and how long one side of a connection waited before full windows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Waits {
-    /// How often it waited.
+    /// How often it waited, also of those waits that are not kept.
     pub count: u64,
-    /// How long in all.
+    /// How long it waited in all, waits on several streams at once added up.
     pub total: TimeDelta,
     /// The longest of them, in order of their ends.
     pub longest: Vec<Stall>,
@@ -224,7 +224,7 @@ impl WindowedSender {
 }
 
 impl Allowance {
-    /// DATA was sent.
+    /// DATA of this length was sent.
     fn spend(&mut self, length: i64, initial: i64, stream: u32, filled: Stamp) {
         self.left = self.left.saturating_sub(length);
         if self.left.saturating_add(initial) > 0 {
@@ -241,7 +241,7 @@ impl Allowance {
         }
     }
 
-    /// More may be sent.
+    /// So many bytes more may be sent.
     fn grant(&mut self, increment: i64, initial: i64, opened: Stamp) {
         self.left = self.left.saturating_add(increment);
         if let Some(full) = &mut self.full
