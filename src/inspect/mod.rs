@@ -19,7 +19,7 @@ pub use connection::Connection;
 pub use connection::control_frames::{ControlFrame, ControlFrameKind, ControlFrameLog};
 pub use connection::goaway::GoAway;
 pub use connection::record::{
-    CaptureGaps, Close, ConnectionRecord, Ends, Finished, GapCount, VerdictCounts,
+    CaptureGaps, Close, ConnectionRecord, Finished, GapCount, VerdictCounts,
 };
 pub use connection::sparse::{Sparse, SparseDefault};
 pub use inspector::{Connections, Inspector};

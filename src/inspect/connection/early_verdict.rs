@@ -32,12 +32,6 @@ pub(super) fn is_certain(
         // Reported when the answer is delivered, or never.
         Verdict::Ok | Verdict::Status | Verdict::Unknown | Verdict::Unanswered => false,
         _ if reset || shutdown.is_closed() => true,
-        _ => grace_ends(shutdown).is_some_and(|ends| now >= ends),
+        _ => shutdown.grace_ends().is_some_and(|ends| now >= ends),
     }
-}
-
-/// When streams above the last stream id are lost for certain.
-pub(super) fn grace_ends(shutdown: &Shutdown) -> Option<Timestamp> {
-    let final_goaway = shutdown.final_goaway()?;
-    Some(final_goaway.goaway.stamp.time + GRACE)
 }

@@ -11,9 +11,11 @@ pub(in crate::inspect) mod load;
 pub(in crate::inspect) mod record;
 mod server_bytes;
 mod settled;
-mod shutdown;
+pub(in crate::inspect) mod shutdown;
 pub(in crate::inspect) mod sparse;
 mod streams;
+
+use std::net::SocketAddr;
 
 use super::options::Options;
 use super::stream::Stream;
@@ -28,11 +30,13 @@ use crate::decode::http2::{
     ErrorCode, Flags, Frame, FrameType, Loss, Malformation, Payload, StreamId,
 };
 use crate::decode::tcp::{Acknowledged, Ended};
-use crate::decode::{Carrier, Direction, Event, NetworkPath, Place, Recognition, Transport};
+use crate::decode::{
+    Carrier, Direction, Event, NetworkPath, PerSide, Place, Recognition, Transport,
+};
 use control_frames::{ControlFrame, ControlFrameKind};
 use goaway::GoAway;
 use load::Load;
-use record::{ConnectionRecord, Ends, Finished};
+use record::{ConnectionRecord, Finished};
 use server_bytes::ServerBytes;
 use settled::{CountedCall, SettledCalls};
 use shutdown::{Shutdown, WarningSigns};
@@ -423,25 +427,9 @@ impl Connection {
         self.settled.take_attempts()
     }
 
-    /// Whether either side ended it.
-    pub(in crate::inspect) const fn is_closed(&self) -> bool {
-        self.shutdown.is_closed()
-    }
-
-    /// When streams above the last stream id are lost for certain.
-    pub(in crate::inspect) fn grace_ends(&self) -> Option<Timestamp> {
-        early_verdict::grace_ends(&self.shutdown)
-    }
-
-    /// Whether the server's final GOAWAY condemns a stream of the client.
-    pub(in crate::inspect) fn condemns(&self, stream: StreamId) -> bool {
-        let final_goaway = self.shutdown.final_goaway();
-        final_goaway.is_some_and(|goaway| goaway.condemns(stream.0))
-    }
-
-    /// The GOAWAY that a frame was.
-    pub(in crate::inspect) fn goaway_completed_by(&self, frame: &Frame<'_>) -> Option<&GoAway> {
-        self.shutdown.goaway_completed_by(frame)
+    /// What was seen of its end so far.
+    pub(in crate::inspect) const fn shutdown(&self) -> &Shutdown {
+        &self.shutdown
     }
 
     /// Whether all that the closing side sent before `position` was read. Where it was not, frames
@@ -460,11 +448,8 @@ impl Connection {
         self.place
     }
 
-    /// Its two ends.
-    pub(in crate::inspect) const fn ends(&self) -> Ends {
-        Ends {
-            client: self.record.client,
-            server: self.record.server,
-        }
+    /// The addresses of its two ends.
+    pub(in crate::inspect) const fn ends(&self) -> PerSide<SocketAddr> {
+        self.record.ends()
     }
 }

@@ -32,15 +32,6 @@ pub struct Close {
     pub stamp: Stamp,
 }
 
-/// The two ends of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ends {
-    /// The side that opened it.
-    pub client: SocketAddr,
-    /// The side that accepted it.
-    pub server: SocketAddr,
-}
-
 /// What the capture lacks of a connection, and what that cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CaptureGaps {
@@ -246,6 +237,15 @@ impl ConnectionRecord {
             } else if known.len() < MAX_SETTINGS {
                 known.push((id, value));
             }
+        }
+    }
+
+    /// The addresses of its two ends.
+    #[must_use]
+    pub const fn ends(&self) -> PerSide<SocketAddr> {
+        PerSide {
+            client: self.client,
+            server: self.server,
         }
     }
 

@@ -4,10 +4,11 @@
 //! streams the server's final GOAWAY condemns, what either end knew when it closed, and whether the client
 //! was warned.
 
+use super::early_verdict::GRACE;
 use super::goaway::{GoAway, GoAways};
 use super::record::{Close, ConnectionRecord};
 use super::server_bytes::ServerBytes;
-use crate::capture::{Stamp, TimeDelta};
+use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::Direction;
 use crate::decode::http2::{Frame, StreamId};
 use crate::decode::tcp::Ended;
@@ -17,7 +18,7 @@ use crate::inspect::stream::{FromClient, FromServer};
 
 /// What was seen of a connection's end.
 #[derive(Clone, Debug)]
-pub(super) struct Shutdown {
+pub(in crate::inspect) struct Shutdown {
     goaways: GoAways,
     /// Streams that the server promised: a GOAWAY of the client speaks of these.
     pushed: StreamIdSet,
@@ -140,7 +141,7 @@ impl Shutdown {
     }
 
     /// Whether either side ended it.
-    pub(super) const fn is_closed(&self) -> bool {
+    pub(in crate::inspect) const fn is_closed(&self) -> bool {
         self.close.is_some()
     }
 
@@ -149,8 +150,20 @@ impl Shutdown {
         self.goaways.final_of_server()
     }
 
+    /// When streams above its last stream id are lost for certain.
+    pub(in crate::inspect) fn grace_ends(&self) -> Option<Timestamp> {
+        let final_goaway = self.final_goaway()?;
+        Some(final_goaway.goaway.stamp.time + GRACE)
+    }
+
+    /// Whether it condemns a stream of the client.
+    pub(in crate::inspect) fn condemns(&self, stream: StreamId) -> bool {
+        let final_goaway = self.final_goaway();
+        final_goaway.is_some_and(|goaway| goaway.condemns(stream.0))
+    }
+
     /// The GOAWAY that a frame was.
-    pub(super) fn goaway_completed_by(&self, frame: &Frame<'_>) -> Option<&GoAway> {
+    pub(in crate::inspect) fn goaway_completed_by(&self, frame: &Frame<'_>) -> Option<&GoAway> {
         let mut goaways = self.goaways.iter();
         goaways.rfind(|goaway| goaway.from == frame.direction && goaway.end == frame.span.end)
     }

@@ -74,10 +74,7 @@ pub(super) fn find(
 }
 
 fn sender(record: &ConnectionRecord, burst: &Burst) -> IpAddr {
-    match burst.by {
-        Direction::ClientToServer => record.client.ip(),
-        Direction::ServerToClient => record.server.ip(),
-    }
+    record.ends()[burst.by].ip()
 }
 
 #[cfg(test)]

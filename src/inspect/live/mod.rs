@@ -8,14 +8,15 @@ pub(in crate::inspect) mod methods;
 pub(in crate::inspect) mod recent;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use super::connection::goaway::GoAway;
-use super::connection::record::{ConnectionRecord, Ends, Finished, VerdictCounts};
+use super::connection::record::{ConnectionRecord, Finished, VerdictCounts};
 use super::connection::{Connection, GRACE};
 use super::stream::rpc::Rpc;
 use crate::capture::Timestamp;
 use crate::decode::http2::{Frame, FrameType, Payload};
-use crate::decode::{Direction, Event, Place, Recognition};
+use crate::decode::{Direction, Event, PerSide, Place, Recognition};
 use methods::Methods;
 use recent::RecentMap;
 
@@ -33,8 +34,8 @@ pub enum News {
     GoAway {
         /// The number of its connection in this analysis.
         connection: u32,
-        /// The addresses of its connection.
-        ends: Ends,
+        /// The addresses of its connection's ends.
+        ends: PerSide<SocketAddr>,
         /// The GOAWAY, with the streams that are beyond its last stream id by now.
         goaway: GoAway,
     },
@@ -42,8 +43,8 @@ pub enum News {
     Rpc {
         /// Since when that is certain.
         since: Timestamp,
-        /// The addresses of its connection.
-        ends: Ends,
+        /// The addresses of its connection's ends.
+        ends: PerSide<SocketAddr>,
         /// The call as it stands: whatever else comes does not change its verdict.
         rpc: Box<Rpc>,
     },
@@ -97,7 +98,7 @@ impl LiveTracker {
         match &frame.payload {
             Payload::GoAway { .. } => {
                 self.report_goaway(open, frame);
-                if let Some(ends) = open.grace_ends() {
+                if let Some(ends) = open.shutdown().grace_ends() {
                     self.look_again(open, ends);
                 }
             }
@@ -111,10 +112,10 @@ impl LiveTracker {
             _ if frame.header.kind == FrameType::HEADERS
                 && frame.direction == Direction::ClientToServer =>
             {
-                if open.is_closed() {
+                if open.shutdown().is_closed() {
                     self.look_again(open, now);
-                } else if open.condemns(stream)
-                    && let Some(ends) = open.grace_ends()
+                } else if open.shutdown().condemns(stream)
+                    && let Some(ends) = open.shutdown().grace_ends()
                 {
                     self.look_again(open, ends.max(now));
                 }
@@ -254,7 +255,7 @@ impl LiveTracker {
     }
 
     fn report_goaway(&mut self, open: &Connection, frame: &Frame<'_>) {
-        let Some(goaway) = open.goaway_completed_by(frame) else {
+        let Some(goaway) = open.shutdown().goaway_completed_by(frame) else {
             return;
         };
         self.news.push(News::GoAway {
