@@ -19,7 +19,7 @@ use h2sniff::capture::{Capture, CaptureError};
 use h2sniff::decode::anomaly::{Anomaly, Layer};
 use h2sniff::decode::tls::KeyLog;
 use h2sniff::decode::{self, Tally, Transport};
-use h2sniff::inspect::Interest;
+use h2sniff::inspect;
 use h2sniff::inspect::diagnosis::{Finding, RULES, Severity};
 use h2sniff::inspect::report::{Files, Report};
 use h2sniff::pipeline;
@@ -49,7 +49,7 @@ pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<CommandOutcome> {
     let fail_on = fail_on(&options.fail_on)?;
     let secrets = secrets(&options.output);
     let mut capture = open_captures(&options.input)?;
-    let interest = Interest {
+    let inspect = inspect::Options {
         headers: options
             .headers
             .iter()
@@ -58,10 +58,10 @@ pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<CommandOutcome> {
         all: options.all,
         filter: options.selection.filter(),
         limits: options.limits.inspect(),
-        ..Interest::default()
+        ..inspect::Options::default()
     };
     let decode = decode_options(&options.input, 0)?;
-    let mut report = pipeline::analyze(&mut capture, pipeline::Options { decode, interest })?;
+    let mut report = pipeline::analyze(&mut capture, pipeline::Options { decode, inspect })?;
     hints::name_flags(&mut report);
     warn(&report.anomalies)?;
     let readable = report.analysis.connections.iter().any(|connection| {

@@ -5,7 +5,7 @@ use crate::decode::anomaly::{Anomaly, Layer, LimitKind};
 use crate::decode::{self, Decoder, Listener};
 use crate::inspect::diagnosis::{Finding, drops};
 use crate::inspect::report::{Progress, Report};
-use crate::inspect::{Connections, Inspector, Interest, News};
+use crate::inspect::{self, Connections, Inspector, News};
 
 /// What to do with packets.
 #[derive(Clone, Debug, Default)]
@@ -13,7 +13,7 @@ pub struct Options {
     /// What to decode.
     pub decode: decode::Options,
     /// What to keep of calls.
-    pub interest: Interest,
+    pub inspect: inspect::Options,
 }
 
 /// Packets in, a report out. No I/O and no clock inside: push packets from wherever they come.
@@ -32,7 +32,7 @@ impl Pipeline {
     pub fn new(options: Options) -> Self {
         Self {
             decoder: Decoder::new(options.decode),
-            inspector: Inspector::new(options.interest),
+            inspector: Inspector::new(options.inspect),
             report: Report::default(),
             dropped: 0,
         }
@@ -49,7 +49,7 @@ impl Pipeline {
     pub fn watching(options: Options) -> Self {
         Self {
             decoder: Decoder::new(options.decode),
-            inspector: Inspector::watching(options.interest),
+            inspector: Inspector::watching(options.inspect),
             report: Report::default(),
             dropped: 0,
         }
@@ -93,7 +93,7 @@ impl Pipeline {
             open_connections: self.inspector.open_connections(),
             evicted_connections: self.decoder.evicted(),
             methods: self.inspector.methods().cloned().unwrap_or_default(),
-            given_up: self.inspector.given_up(),
+            unlisted: self.inspector.unlisted(),
         }
     }
 
@@ -197,7 +197,7 @@ impl Embedded {
 
 /// What the report does not list, as anomalies.
 fn unlisted(report: &Report) -> impl Iterator<Item = Anomaly> + use<> {
-    let given_up = report.analysis.given_up;
+    let given_up = report.analysis.unlisted;
     let all = [
         (
             given_up.connections,

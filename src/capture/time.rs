@@ -28,19 +28,6 @@ impl Timestamp {
     pub const fn nanos(self) -> i64 {
         self.0
     }
-
-    /// Nanoseconds from `earlier` to here; negative where `earlier` is later.
-    #[must_use]
-    pub const fn nanos_since(self, earlier: Self) -> i64 {
-        self.0.saturating_sub(earlier.0)
-    }
-
-    /// This moment moved by `duration`.
-    #[must_use]
-    pub fn plus(self, duration: Duration) -> Self {
-        let nanoseconds = i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
-        Self(self.0.saturating_add(nanoseconds))
-    }
 }
 
 /// RFC 3339 in UTC with nanoseconds: `2026-11-22T06:50:53.295471000Z`.

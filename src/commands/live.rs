@@ -1,7 +1,7 @@
 //! `live`: what its options mean for the live program.
 
 use h2sniff::decode;
-use h2sniff::inspect::Interest;
+use h2sniff::inspect;
 use h2sniff::inspect::diagnosis;
 use h2sniff::{pipeline, report};
 
@@ -27,13 +27,13 @@ pub(crate) fn live(options: &LiveArgs) -> anyhow::Result<CommandOutcome> {
             limits: options.limits.decode(),
             ..decode::Options::default()
         },
-        interest: Interest {
+        inspect: inspect::Options {
             headers: options
                 .headers
                 .iter()
                 .map(|name| lower_case(name))
                 .collect(),
-            ..Interest::default()
+            ..inspect::Options::default()
         },
     };
     let events = EventWriter::new(format, open(&options.output)?);

@@ -2,7 +2,7 @@
 
 use h2sniff::capture::TimeDelta;
 use h2sniff::decode::Transport;
-use h2sniff::inspect::Interest;
+use h2sniff::inspect;
 use h2sniff::pipeline;
 use h2sniff::report::ReportFormat;
 use h2sniff::report::timeline::{self, Around, Spans};
@@ -18,7 +18,7 @@ pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<CommandOutcome> {
     let around = options.around.as_deref().map(around).transpose()?;
     let window = TimeDelta::from(options.window).as_nanos();
     let mut capture = open_captures(&options.input)?;
-    let interest = Interest {
+    let inspect = inspect::Options {
         headers: options
             .headers
             .iter()
@@ -27,10 +27,10 @@ pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<CommandOutcome> {
         all: true,
         filter: options.selection.filter(),
         limits: options.limits.inspect(),
-        ..Interest::default()
+        ..inspect::Options::default()
     };
     let decode = decode_options(&options.input, 0)?;
-    let mut report = pipeline::analyze(&mut capture, pipeline::Options { decode, interest })?;
+    let mut report = pipeline::analyze(&mut capture, pipeline::Options { decode, inspect })?;
     hints::name_flags(&mut report);
     warn(&report.anomalies)?;
     let connections = &report.analysis.connections;

@@ -11,36 +11,21 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use super::connection::record::{ConnectionRecord, Finished, VerdictCounts};
-use super::connection::{Connection, Load};
+use super::connection::Connection;
+use super::connection::load::Load;
+use super::connection::record::{Finished, VerdictCounts};
 use super::diagnosis::{self, Finding, ServerView};
 use super::live::methods::Methods;
-use super::live::{News, Unlisted, Watch};
-use super::options::Interest;
+use super::live::{LiveTracker, News, Unlisted};
+use super::options::Options;
 use super::options::limits::{MAX_FOLLOWED_STREAMS, MAX_LISTED_CONNECTIONS};
 use super::peer::app_error;
+use super::report::Analysis;
 use super::retry::Attempts;
 use super::server::{Inferred, Server};
-use super::stream::rpc::{CallId, Rpc, Verdict};
+use super::stream::rpc::{CallId, Verdict};
 use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::{Decoder, Event, Listener, NetworkPath, Recognition};
-
-/// What a capture shows.
-#[derive(Clone, Debug, Default)]
-pub struct Analysis {
-    /// Connections by their number.
-    pub connections: Vec<ConnectionRecord>,
-    /// Calls that did not simply succeed (all of them if asked for), by connection and stream.
-    pub rpcs: Vec<Rpc>,
-    /// Servers by address.
-    pub servers: Vec<Server>,
-    /// What went wrong and why, most severe first.
-    pub findings: Vec<Finding>,
-    /// All calls by verdict.
-    pub verdicts: VerdictCounts,
-    /// What is not listed, to stay within bounds.
-    pub given_up: Unlisted,
-}
 
 /// How long an analysis that goes on can link a call to its retry: a call may be known for dead only
 /// when its connection ends.
@@ -52,47 +37,46 @@ pub type Connections = Decoder<Box<Connection>>;
 /// Follows all connections.
 #[derive(Debug, Default)]
 pub struct Inspector {
-    interest: Interest,
+    options: Options,
     /// How many connections were recognised and have not finished.
     open: usize,
     finished: Vec<Finished>,
     attempts: Attempts,
+    first_moment: Option<Timestamp>,
     last_moment: Option<Timestamp>,
-    watch: Option<Box<Watch>>,
+    watch: Option<Box<LiveTracker>>,
     /// What all connections together keep.
     load: Load,
-    given_up: Unlisted,
+    unlisted: Unlisted,
     /// Calls of connections that are not listed.
-    unlisted: VerdictCounts,
+    unlisted_verdicts: VerdictCounts,
 }
 
 impl Inspector {
     /// An inspector that has seen nothing yet.
     #[must_use]
-    pub fn new(interest: Interest) -> Self {
+    pub fn new(options: Options) -> Self {
         Self {
-            interest,
+            options,
             ..Self::default()
         }
     }
 
-    /// An inspector that tells news on the way and stays small however long it goes on.
+    /// An inspector that emits news on the way and stays small however long it goes on.
     #[must_use]
-    pub fn watching(interest: Interest) -> Self {
+    pub fn watching(options: Options) -> Self {
         Self {
             watch: Some(Box::default()),
-            ..Self::new(Interest {
+            ..Self::new(Options {
                 methods: true,
-                ..interest
+                ..options
             })
         }
     }
 
     /// The capture has come to this moment. What is due by now is looked at where the decoder keeps it.
     pub fn tick(&mut self, stamp: Stamp, connections: &mut Connections) {
-        if self.last_moment.is_none() {
-            self.interest.epoch = stamp.time;
-        }
+        self.first_moment.get_or_insert(stamp.time);
         self.last_moment = self.last_moment.max(Some(stamp.time));
         let Some(watch) = &mut self.watch else {
             return;
@@ -101,7 +85,7 @@ impl Inspector {
             let Some(open) = connections.connection(place) else {
                 continue;
             };
-            watch.tell_lost(open, stamp.time);
+            watch.report_lost(open, stamp.time);
             for attempt in open.take_attempts() {
                 self.attempts.push(attempt);
             }
@@ -138,11 +122,11 @@ impl Inspector {
         self.watch.as_ref().map(|watch| &watch.methods)
     }
 
-    /// What was given up to stay small.
+    /// What is not listed, to stay within bounds.
     #[must_use]
-    pub fn given_up(&self) -> Unlisted {
+    pub fn unlisted(&self) -> Unlisted {
         let watch = self.watch.as_ref();
-        watch.map_or(self.given_up, |watch| watch.given_up())
+        watch.map_or(self.unlisted, |watch| watch.unlisted())
     }
 
     /// How many connections are open.
@@ -173,26 +157,26 @@ impl Inspector {
                 return;
             }
             let before = open.load();
-            open.give_up_streams(share.min(before.streams / 2), now, &self.interest);
+            open.evict_streams(share.min(before.streams / 2), now, &self.options);
             self.load.change(before, open.load());
         }
     }
 
     /// Lists fewer calls of a connection, should all together list too many.
     fn unlist(&mut self, open: &mut Connection) {
-        let surplus = self.load.listed.saturating_sub(self.interest.limits.rpcs);
+        let surplus = self.load.listed.saturating_sub(self.options.limits.rpcs);
         if surplus == 0 || self.watch.is_some() {
             return;
         }
         let before = open.load();
         open.unlist(surplus);
         self.load.change(before, open.load());
-        self.given_up.rpcs += (before.listed - open.load().listed) as u64;
+        self.unlisted.rpcs += (before.listed - open.load().listed) as u64;
     }
 
     fn conclude_one(&mut self, mut connection: Connection) {
         let before = connection.load();
-        connection.conclude(self.last_moment, &self.interest);
+        connection.conclude(self.last_moment, &self.options);
         for attempt in connection.take_attempts() {
             self.attempts.push(attempt);
         }
@@ -201,16 +185,16 @@ impl Inspector {
             watch.finish(connection, self.last_moment);
             return;
         }
-        if !self.interest.filter.wants_connection(connection.number()) {
+        if !self.options.filter.wants_connection(connection.number()) {
             self.load.change(before, Load::default());
             return;
         }
         // What is listed stays, whether or not its connection is open.
         let others = self.load.listed - before.listed;
-        let room = self.interest.limits.rpcs.saturating_sub(others);
+        let room = self.options.limits.rpcs.saturating_sub(others);
         let surplus = connection.load().listed.saturating_sub(room);
         connection.unlist(surplus);
-        self.given_up.rpcs += surplus as u64;
+        self.unlisted.rpcs += surplus as u64;
         let after = Load {
             streams: 0,
             ..connection.load()
@@ -226,9 +210,9 @@ impl Inspector {
             return;
         }
         self.load.change(before, Load::default());
-        self.unlisted.merge(&finished.record.verdicts);
-        self.given_up.connections += 1;
-        self.given_up.rpcs += finished.rpcs.len() as u64;
+        self.unlisted_verdicts.merge(&finished.record.verdicts);
+        self.unlisted.connections += 1;
+        self.unlisted.rpcs += finished.rpcs.len() as u64;
     }
 
     /// The capture is over.
@@ -237,10 +221,10 @@ impl Inspector {
         let mut analysis = Analysis::default();
         if let Some(watch) = &self.watch {
             self.finished = watch.finished(std::iter::empty());
-            analysis.verdicts.merge(watch.forgotten_verdicts());
+            analysis.verdicts.merge(watch.evicted_verdicts());
         }
-        analysis.verdicts.merge(&self.unlisted);
-        analysis.given_up = self.given_up();
+        analysis.verdicts.merge(&self.unlisted_verdicts);
+        analysis.unlisted = self.unlisted();
         self.finished.sort_by_key(|finished| finished.record.number);
         (analysis.findings, analysis.servers) =
             understand(&mut self.finished, &self.attempts, self.last_moment);
@@ -263,12 +247,13 @@ impl Listener for Inspector {
         if let Some(watch) = &mut self.watch {
             watch.recognised(&recognition);
         }
-        Box::new(Connection::new(recognition.number, &recognition))
+        let capture_begin = self.first_moment.unwrap_or_default();
+        Box::new(Connection::new(&recognition, capture_begin))
     }
 
     fn event(&mut self, open: &mut Box<Connection>, event: &Event<'_>) {
         let before = open.load();
-        open.push(event, &self.interest);
+        open.push(event, &self.options);
         if let Some(watch) = &mut self.watch {
             watch.after(open, event, self.last_moment.unwrap_or_default());
         }
@@ -293,7 +278,7 @@ fn understand(
     last_moment: Option<Timestamp>,
 ) -> (Vec<Finding>, Vec<Server>) {
     attempts.link(finished, last_moment);
-    tell_application_errors(finished);
+    add_application_errors(finished);
     let mut servers: BTreeMap<SocketAddr, Vec<&Finished>> = BTreeMap::new();
     for finished in &*finished {
         servers
@@ -317,8 +302,8 @@ fn understand(
     (findings, known)
 }
 
-/// Says of each call what the application was told: what became of its last attempt.
-fn tell_application_errors(connections: &mut [Finished]) {
+/// Adds to each call the error that its application has got: that of its last attempt.
+fn add_application_errors(connections: &mut [Finished]) {
     let calls = connections.iter().flat_map(|connection| {
         connection
             .rpcs

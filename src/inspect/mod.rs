@@ -1,18 +1,15 @@
 //! Events to understanding: what became of each call, and why.
 //!
 //! In: [`Event`](crate::decode::Event)s, each with the number of its connection. Out: an [`Analysis`]
-//! of plain data. What never happens here: a word fit to print, or a byte from the wire unread.
+//! of plain data. No byte of the wire is read here, and no text is made fit to print.
 
-mod confidence;
+mod connection;
+pub mod diagnosis;
 mod inspector;
 mod live;
 mod options;
-pub mod report;
-
-pub mod diagnosis;
 mod peer;
-
-mod connection;
+pub mod report;
 mod retry;
 mod server;
 mod stream;
@@ -22,19 +19,20 @@ pub use connection::Connection;
 pub use connection::control_frames::{ControlFrame, ControlFrameKind, ControlFrameLog};
 pub use connection::goaway::GoAway;
 pub use connection::record::{
-    CaptureGaps, Close, ConnectionRecord, Ends, Finished, GapCount, VerdictCounts,
+    CaptureGaps, Close, ConnectionRecord, Finished, GapCount, VerdictCounts,
 };
 pub use connection::sparse::{Sparse, SparseDefault};
-pub use inspector::{Analysis, Connections, Inspector};
+pub use inspector::{Connections, Inspector};
 pub use live::methods::{MAX_METHODS, Method, Methods};
 pub use live::recent::MAX_RECENT;
 pub use live::{News, Unlisted};
-pub use options::Interest;
+pub use options::Options;
 pub use options::filter::{Filter, Moment};
 pub use options::limits::{
     ListLimits, MAX_FOLLOWED_STREAMS, MAX_LISTED_CONNECTIONS, MAX_LISTED_RPCS, MAX_OPEN_STREAMS,
 };
 pub use peer::server::{ServerStack, Stack};
+pub use report::Analysis;
 pub use server::goaway_cause::{Cause, GoAwayCause};
 pub use server::{Estimate, Inferred, Server};
 pub use stream::rpc::{

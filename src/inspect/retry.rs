@@ -102,15 +102,15 @@ impl Attempts {
                 .push(attempt);
         }
         let mut links: FxHashMap<CallId, (Attempt, String)> = FxHashMap::default();
-        let mut given_up = FxHashSet::default();
+        let mut abandoned = FxHashSet::default();
         for mut group in groups.into_values() {
             group.sort_by_key(|attempt| (attempt.opened, attempt.call));
             link_group(&group, &mut links);
-            if let Some(last) = group.last().filter(|last| was_given_up(last, capture_end)) {
-                given_up.insert(last.call);
+            if let Some(last) = group.last().filter(|last| was_abandoned(last, capture_end)) {
+                abandoned.insert(last.call);
             }
         }
-        apply(connections, &links, &given_up);
+        apply(connections, &links, &abandoned);
     }
 }
 
@@ -137,11 +137,11 @@ fn link_group(group: &[Attempt], links: &mut FxHashMap<CallId, (Attempt, String)
 /// Links attempts in a row, unless any two of them could be calls of their own.
 fn link_chain(chain: &[Attempt], links: &mut FxHashMap<CallId, (Attempt, String)>) {
     let pairs = chain.iter().zip(chain.iter().skip(1));
-    let proofs: Option<Vec<_>> = pairs
-        .map(|(lost, next)| same_call(lost, next).map(|proof| (*lost, *next, proof)))
+    let linked: Option<Vec<_>> = pairs
+        .map(|(lost, next)| same_call(lost, next).map(|by| (*lost, *next, by)))
         .collect();
-    for (lost, next, proof) in proofs.unwrap_or_default() {
-        links.insert(lost.call, (next, proof));
+    for (lost, next, by) in linked.unwrap_or_default() {
+        links.insert(lost.call, (next, by));
     }
 }
 
@@ -176,7 +176,7 @@ fn same_call(lost: &Attempt, next: &Attempt) -> Option<String> {
 
 /// Whether the last of equal requests was lost, and the capture goes on long enough to show a retry
 /// if there had been one.
-fn was_given_up(last: &Attempt, capture_end: Option<Timestamp>) -> bool {
+fn was_abandoned(last: &Attempt, capture_end: Option<Timestamp>) -> bool {
     let (Some(lost), Some(end)) = (last.lost, capture_end) else {
         return false;
     };
@@ -186,31 +186,31 @@ fn was_given_up(last: &Attempt, capture_end: Option<Timestamp>) -> bool {
 fn apply(
     connections: &mut [Finished],
     links: &FxHashMap<CallId, (Attempt, String)>,
-    given_up: &FxHashSet<CallId>,
+    abandoned: &FxHashSet<CallId>,
 ) {
     let last = last_attempts(links);
     let before: FxHashMap<CallId, (CallId, &String)> = links
         .iter()
-        .map(|(lost, (next, proof))| (next.call, (*lost, proof)))
+        .map(|(lost, (next, by))| (next.call, (*lost, by)))
         .collect();
     for rpc in connections
         .iter_mut()
         .flat_map(|connection| &mut connection.rpcs)
     {
-        if given_up.contains(&rpc.id) {
+        if abandoned.contains(&rpc.id) {
             rpc.outcome = Outcome::Failed;
         }
-        if let Some((next, proof)) = links.get(&rpc.id) {
+        if let Some((next, by)) = links.get(&rpc.id) {
             rpc.retried_as = Some(Link {
                 call: next.call,
-                by: proof.clone(),
+                by: by.clone(),
             });
-            rpc.outcome = outcome(last.get(&rpc.id).unwrap_or(next), given_up);
+            rpc.outcome = outcome(last.get(&rpc.id).unwrap_or(next), abandoned);
         }
-        if let Some((lost, proof)) = before.get(&rpc.id) {
+        if let Some((lost, by)) = before.get(&rpc.id) {
             rpc.retry_of = Some(Link {
                 call: *lost,
-                by: (*proof).clone(),
+                by: (*by).clone(),
             });
         }
     }
@@ -236,11 +236,11 @@ fn last_attempts(links: &FxHashMap<CallId, (Attempt, String)>) -> FxHashMap<Call
 }
 
 /// What became of a call whose last attempt this is.
-fn outcome(last: &Attempt, given_up: &FxHashSet<CallId>) -> Outcome {
+fn outcome(last: &Attempt, abandoned: &FxHashSet<CallId>) -> Outcome {
     match last.verdict {
         Verdict::Ok => Outcome::Recovered,
         Verdict::Status | Verdict::ResetByClient | Verdict::DeadlineExceeded => Outcome::Failed,
-        _ if given_up.contains(&last.call) => Outcome::Failed,
+        _ if abandoned.contains(&last.call) => Outcome::Failed,
         _ => Outcome::Unknown,
     }
 }
@@ -378,7 +378,7 @@ mod tests {
         };
         assert_eq!(linked(&[long_ago, prompt]), [], "another deadline");
         let end = Timestamp::from_nanos(i64::MAX);
-        assert!(was_given_up(&long_ago, Some(end)));
+        assert!(was_abandoned(&long_ago, Some(end)));
     }
 
     #[test]

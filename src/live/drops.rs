@@ -22,7 +22,7 @@ pub(super) fn summary(interfaces: Vec<Interface>, report: &Report) -> FileSummar
 /// What was lost or given up, as anomalies.
 pub(super) fn losses(status: &LiveStatus) -> Vec<Anomaly> {
     let drops = &status.drops;
-    let given_up = &status.progress.given_up;
+    let given_up = &status.progress.unlisted;
     let all = [
         (
             drops.kernel,

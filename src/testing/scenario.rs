@@ -43,7 +43,7 @@ use recording::Recording;
 
 use crate::capture::{LinkType, Packet, Stamp, Timestamp};
 use crate::decode::{self, Decoder};
-use crate::inspect::{Analysis, Inspector, Interest};
+use crate::inspect::{self, Analysis, Inspector};
 use crate::testing::wire::{self, BEGINNING, End};
 
 /// The outcome of a scenario: a line a call, then a line a finding.
@@ -64,9 +64,9 @@ pub(crate) fn calls(text: &str) -> String {
 pub(crate) fn analysis(text: &str) -> Analysis {
     let (mut decoder, mut inspector) = (
         Decoder::new(decode::Options::default()),
-        Inspector::new(Interest {
+        Inspector::new(inspect::Options {
             all: true,
-            ..Interest::default()
+            ..inspect::Options::default()
         }),
     );
     for (number, captured) in packets(text).iter().enumerate() {

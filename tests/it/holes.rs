@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use h2sniff::capture::{Capture, LinkType, Packet, Stamp};
-use h2sniff::inspect::{Interest, Race, Verdict};
+use h2sniff::inspect::{self, Race, Verdict};
 use h2sniff::pipeline::{Options, Pipeline};
 use h2sniff::report::Report;
 
@@ -35,12 +35,12 @@ fn load(path: &Path) -> Vec<Kept> {
 }
 
 fn analyze<'a>(packets: impl IntoIterator<Item = &'a Kept>) -> Report {
-    let interest = Interest {
+    let inspect = inspect::Options {
         all: true,
-        ..Interest::default()
+        ..inspect::Options::default()
     };
     let mut pipeline = Pipeline::new(Options {
-        interest,
+        inspect,
         ..Options::default()
     });
     for kept in packets {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use h2sniff::capture::Capture;
-use h2sniff::inspect::{Interest, Outcome, Rpc};
+use h2sniff::inspect::{self, Outcome, Rpc};
 use h2sniff::pipeline::{self, Options};
 
 use crate::shared_material;
@@ -14,15 +14,15 @@ const REQUEST_ID: &[u8] = b"x-rpc-id";
 
 /// Calls of a capture that a retry saved, by the recorder's id; those without one only counted.
 fn recovered(capture: &Path, ids: Ids) -> (usize, BTreeSet<String>) {
-    let mut interest = Interest {
+    let mut inspect = inspect::Options {
         headers: vec![REQUEST_ID.into()],
-        ..Interest::default()
+        ..inspect::Options::default()
     };
     if ids == Ids::Blanked {
-        interest.not_identifying = vec![REQUEST_ID.into()];
+        inspect.not_identifying = vec![REQUEST_ID.into()];
     }
     let options = Options {
-        interest,
+        inspect,
         ..Options::default()
     };
     let mut capture = Capture::open(&[capture.to_owned()]).unwrap();

@@ -189,7 +189,7 @@ fn modules_of_inspect_use_only_lower_ones() {
             "inspect/stream/rpc.rs",
             "use crate::inspect::{options, live::News};",
         ),
-        ("inspect/novelty.rs", "use super::options::Interest;"),
+        ("inspect/novelty.rs", "use super::options::Options;"),
         ("inspect/retry.rs", "use super::novelty::Novelty;"),
     ] {
         assert_eq!(broken(file, code).len(), 1, "{file}: {code}");

@@ -64,7 +64,6 @@ const ROOMS: [(&str, &[Tier]); 3] = [
     (
         "inspect",
         &[
-            Apart(&["confidence"]),
             Apart(&["options"]),
             Apart(&["stream"]),
             Apart(&["traffic"]),

@@ -8,14 +8,14 @@ use crate::decode::Direction;
 /// in 200 KB.
 const MAX_CONTROL_FRAMES: usize = 4_096;
 
-/// Which control frame.
+/// The type of a control frame that a timeline shows (RFC 9113, sections 6.5 and 6.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ControlFrameKind {
-    /// SETTINGS.
+    /// SETTINGS without ACK.
     Settings,
     /// SETTINGS with ACK.
     SettingsAck,
-    /// PING and its payload.
+    /// PING without ACK, and its payload.
     Ping([u8; 8]),
     /// PING with ACK and its payload.
     PingAck([u8; 8]),
@@ -26,7 +26,7 @@ pub enum ControlFrameKind {
 pub struct ControlFrame {
     /// The packet that completed it.
     pub stamp: Stamp,
-    /// The way it went.
+    /// The direction of the side that sent it.
     pub from: Direction,
     /// Its type, and the payload of a PING.
     pub kind: ControlFrameKind,

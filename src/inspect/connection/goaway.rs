@@ -1,4 +1,4 @@
-//! GOAWAYs of a connection, and which of them is the last word.
+//! GOAWAYs of a connection, and which of them is final.
 
 use super::super::stream::FromServer;
 use super::super::stream::verdict::FinalGoAway;
@@ -54,11 +54,12 @@ impl GoAway {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct GoAways {
     all: Vec<GoAway>,
-    last_word: Option<usize>,
+    /// Where the server's final one is among them.
+    final_index: Option<usize>,
 }
 
 impl GoAways {
-    /// Adds one; whether it is the server's last word so far.
+    /// Adds one; whether it is the server's final one so far.
     pub(crate) fn push(&mut self, mut goaway: GoAway) -> bool {
         let mut debug_data = std::mem::take(&mut goaway.debug_data).into_vec();
         let kept: usize = self.all.iter().map(|kept| kept.debug_data.len()).sum();
@@ -75,13 +76,13 @@ impl GoAways {
             return false;
         }
         if is_final {
-            self.last_word = Some(self.all.len() - 1);
+            self.final_index = Some(self.all.len() - 1);
         }
         is_final
     }
 
     pub(crate) fn final_of_server(&self) -> Option<FinalGoAway> {
-        let goaway = self.all.get(self.last_word?)?;
+        let goaway = self.all.get(self.final_index?)?;
         Some(FinalGoAway {
             last_stream_id: goaway.last_stream_id.0,
             goaway: FromServer {

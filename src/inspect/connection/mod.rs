@@ -4,111 +4,85 @@
 //! [`verdict`](super::stream::verdict) says. Calls that were answered, and whose answer arrived, are settled
 //! and folded into counts on the way, so that memory follows what is open.
 
-mod completion;
 pub(in crate::inspect) mod control_frames;
 mod early_verdict;
 pub(in crate::inspect) mod goaway;
+pub(in crate::inspect) mod load;
 pub(in crate::inspect) mod record;
-mod shutdown;
+mod server_bytes;
+mod settled;
+pub(in crate::inspect) mod shutdown;
 pub(in crate::inspect) mod sparse;
-
-mod bounds;
 mod streams;
 
-use std::sync::Arc;
+use std::net::SocketAddr;
 
-use super::options::Interest;
+use super::options::Options;
+use super::stream::Stream;
 use super::stream::attempt::Attempt;
-use super::stream::id_set::StreamIdSet;
-use super::stream::inferred_path::Shape;
-use super::stream::request::RequestReader;
-use super::stream::rpc::{Rpc, Verdict};
-use super::stream::verdict::ConnectionContext;
-use super::traffic::TrafficTracker;
+use super::stream::frame_gaps::FrameGaps;
+use super::stream::rpc::Rpc;
+use super::stream::verdict::{self, ConnectionContext};
 use super::traffic::ack_stall::AckStalls;
-use super::traffic::floods::FloodKind;
-use super::traffic::idle::Idleness;
 use super::traffic::ping::PingLog;
-use super::traffic::stream_table::StreamTable;
-use crate::capture::Timestamp;
+use crate::capture::{Stamp, Timestamp};
 use crate::decode::http2::{
-    Flags, Frame, FrameType, Loss, Malformation, Payload, SettingId, Settings, StreamId,
+    ErrorCode, Flags, Frame, FrameType, Loss, Malformation, Payload, StreamId,
 };
-use crate::decode::tcp::Acknowledged;
-use crate::decode::{Direction, Event, NetworkPath, Place, Recognition, Transport};
+use crate::decode::tcp::{Acknowledged, Ended};
+use crate::decode::{
+    Carrier, Direction, Event, NetworkPath, PerSide, Place, Recognition, Transport,
+};
 use control_frames::{ControlFrame, ControlFrameKind};
-use goaway::{GoAway, GoAways};
+use goaway::GoAway;
+use load::Load;
 use record::{ConnectionRecord, Finished};
-use streams::Block;
+use server_bytes::ServerBytes;
+use settled::{CountedCall, SettledCalls};
+use shutdown::{Shutdown, WarningSigns};
+use streams::{Block, Streams};
 
-pub(super) use bounds::Load;
 pub(super) use early_verdict::GRACE;
-
-/// How many settings of a side are kept; honest peers know nine.
-const MAX_SETTINGS: usize = 64;
-
-/// A call that was settled: its method and what became of it.
-pub(super) type CountedCall = (Option<Arc<[u8]>>, Verdict);
 
 /// What is known of one connection so far, and of its calls.
 #[derive(Clone, Debug)]
 pub struct Connection {
+    /// What its parts below do not keep.
     record: ConnectionRecord,
     /// Where the decoder keeps it.
     place: Option<Place>,
-    /// Whether the server's bytes were seen from the first one on, without a hole.
-    server_begun: bool,
-    streams: StreamTable,
-    pushed: StreamIdSet,
-    goaways: GoAways,
+    streams: Streams,
+    settled: SettledCalls,
+    shutdown: Shutdown,
+    server_bytes: ServerBytes,
     pings: PingLog,
-    idleness: Idleness,
     ack_stalls: AckStalls,
-    context: ConnectionContext,
-    /// How much of the server's stream the client has acknowledged.
-    received_by_client: Option<u64>,
-    /// How much of the server's stream was seen.
-    sent_by_server: u64,
-    requests: RequestReader,
-    settled: Vec<Rpc>,
-    /// Settled calls whose method was not read.
-    unnamed: Vec<(u32, Shape)>,
-    traffic: TrafficTracker,
-    counted: Vec<CountedCall>,
-    attempts: Vec<Attempt>,
+    /// What was lost of it so far.
+    gaps: FrameGaps,
+    /// The capture's last moment, once it is known.
+    capture_end: Option<Timestamp>,
 }
 
 impl Connection {
-    /// A connection that was just recognised.
+    /// A connection that was just recognised; `capture_begin` is the capture's first moment.
     #[must_use]
-    pub fn new(number: u32, recognition: &Recognition) -> Self {
+    pub fn new(recognition: &Recognition, capture_begin: Timestamp) -> Self {
         Self {
-            record: ConnectionRecord::new(number, recognition),
+            record: ConnectionRecord::new(recognition),
             place: recognition.place,
-            server_begun: recognition.preface_seen,
-            streams: StreamTable::default(),
-            pushed: StreamIdSet::default(),
-            goaways: GoAways::default(),
+            streams: Streams::new(recognition),
+            settled: SettledCalls::new(recognition.number, capture_begin),
+            shutdown: Shutdown::new(recognition.preface_seen),
+            server_bytes: ServerBytes::default(),
             pings: PingLog::default(),
-            idleness: Idleness::default(),
             ack_stalls: AckStalls::default(),
-            context: ConnectionContext {
-                begun: recognition.preface_seen,
-                ..ConnectionContext::default()
-            },
-            received_by_client: None,
-            sent_by_server: 0,
-            requests: RequestReader::default(),
-            settled: Vec::new(),
-            unnamed: Vec::new(),
-            traffic: TrafficTracker::new(recognition),
-            counted: Vec::new(),
-            attempts: Vec::new(),
+            gaps: FrameGaps::default(),
+            capture_end: None,
         }
     }
 
     /// Takes the next event of this connection.
-    pub fn push(&mut self, event: &Event<'_>, interest: &Interest) {
+    pub fn push(&mut self, event: &Event<'_>, options: &Options) {
         match event {
             Event::Failed {
                 instead, carrier, ..
@@ -116,43 +90,18 @@ impl Connection {
                 self.record.transport = Transport::NotHttp2;
                 self.record.instead = Some((*instead, carrier.stamp));
             }
-            Event::Upgraded { request, carrier } => self.upgrade(request, *carrier, interest),
-            Event::Frame(frame) => self.push_frame(frame, interest),
+            Event::Upgraded { request, carrier } => {
+                if self.streams.upgrade(request, *carrier, options) {
+                    self.shutdown.stream_opened(StreamId(1));
+                }
+            }
+            Event::Frame(frame) => self.push_frame(frame, options),
             Event::Data {
                 direction,
                 stream,
                 bytes,
-            } => {
-                self.count_message(*direction, *stream, *bytes);
-            }
-            Event::Acknowledged(Acknowledged {
-                by: Direction::ClientToServer,
-                upto,
-                stamp,
-                whole,
-            }) => {
-                self.received_by_client = self.received_by_client.max(Some(*upto));
-                self.ack_stalls
-                    .acknowledged(Direction::ServerToClient, *upto, *stamp);
-                self.traffic.received(&self.streams, *upto, *stamp);
-                self.goaways
-                    .acknowledge(Direction::ServerToClient, *upto, *stamp);
-                // A RST_STREAM may stand where the client's own bytes are missing so far.
-                if *whole {
-                    self.settle(*upto, interest);
-                }
-            }
-            Event::Acknowledged(Acknowledged {
-                by: Direction::ServerToClient,
-                upto,
-                stamp,
-                ..
-            }) => {
-                self.ack_stalls
-                    .acknowledged(Direction::ClientToServer, *upto, *stamp);
-                self.goaways
-                    .acknowledge(Direction::ClientToServer, *upto, *stamp);
-            }
+            } => self.streams.count_message(*direction, *stream, *bytes),
+            Event::Acknowledged(acknowledged) => self.acknowledged(acknowledged, options),
             Event::Gap {
                 direction,
                 length,
@@ -162,24 +111,9 @@ impl Connection {
                 direction,
                 cause,
                 carrier,
-            } => {
-                if *cause == Loss::Nonsense {
-                    self.record
-                        .nonsense
-                        .get_or_insert((*direction, carrier.stamp));
-                }
-                self.traffic.lose(&mut self.streams, carrier.stamp);
-                self.record.missing.lose(*cause);
-                let server_upto = self.sent_by_server;
-                self.context.gaps.begin(*direction, server_upto);
-                if *direction == Direction::ServerToClient {
-                    self.server_begun = false;
-                }
-            }
+            } => self.lose(*direction, *cause, carrier.stamp),
             // Streams that were opened meanwhile may have lost frames too.
-            Event::Found { direction, carrier } => {
-                self.context.gaps.end(*direction, carrier.stamp);
-            }
+            Event::Found { direction, carrier } => self.gaps.end(*direction, carrier.stamp),
             Event::Ended(ended) => self.close(*ended),
         }
     }
@@ -191,47 +125,45 @@ impl Connection {
 
     /// Judges what is still open; `capture_end` is the capture's last moment.
     #[must_use]
-    pub fn finish(mut self, capture_end: Option<Timestamp>, interest: &Interest) -> Finished {
-        self.conclude(capture_end, interest);
+    pub fn finish(mut self, capture_end: Option<Timestamp>, options: &Options) -> Finished {
+        self.conclude(capture_end, options);
         self.into_finished()
     }
 
     /// Judges what is still open.
-    pub(super) fn conclude(&mut self, capture_end: Option<Timestamp>, interest: &Interest) {
-        self.context.capture_end = capture_end;
-        for (id, call) in self.streams.take_calls(0) {
-            self.report(id, call, interest);
+    pub(super) fn conclude(&mut self, capture_end: Option<Timestamp>, options: &Options) {
+        self.capture_end = capture_end;
+        let context = self.context();
+        for (id, call) in self.streams.table.take_calls(0) {
+            self.settled.settle(id, call, &context, options);
         }
-        self.name_unnamed();
+        self.settled.name_unnamed(|| self.streams.inferred_paths());
     }
 
     /// The connection's record and calls.
     pub(super) fn into_finished(mut self) -> Finished {
         let record = self.so_far();
-        self.settled.sort_by_key(|rpc| rpc.id.stream);
-        let rpcs = self.settled;
+        let mut rpcs = self.settled.take_listed();
+        rpcs.sort_by_key(|rpc| rpc.id.stream);
         Finished { record, rpcs }
     }
 
     /// The connection as its record would be if it ended now, its open streams aside.
     pub(in crate::inspect) fn so_far(&self) -> ConnectionRecord {
         let mut record = self.record.clone();
-        record.streams_opened = self.streams.opened().count();
-        record.highest_stream = self.streams.opened().highest();
-        record.goaways = self.goaways.as_slice().to_vec();
         record.pings = self.pings.counts().into();
         record.keepalive = self.pings.keepalive().into();
-        record.most_open = self.idleness.most();
         record.ack_stalls = self.ack_stalls.latest().into();
-        record.user_agent = self.requests.user_agent().cloned();
+        self.shutdown.put_into(&mut record);
+        self.settled.put_into(&mut record);
         let closed = record.close.map(|close| close.stamp.time);
-        let ended = closed.or(self.context.capture_end);
+        let ended = closed.or(self.capture_end);
         let ended = ended.unwrap_or(record.recognised.time);
-        record.traffic = self.traffic.so_far(&self.streams, ended);
+        self.streams.put_into(&mut record, ended);
         // A server that speaks HTTP/2 sends SETTINGS first (RFC 9113, section 3.4). One that closes
         // without a byte has not understood the preface.
         let unanswered =
-            record.preface_seen && self.sent_by_server == 0 && record.missing.bytes == 0;
+            record.preface_seen && self.server_bytes.sent() == 0 && record.missing.bytes == 0;
         if unanswered
             && record
                 .close
@@ -242,10 +174,69 @@ impl Connection {
         record
     }
 
-    fn push_frame(&mut self, frame: &Frame<'_>, interest: &Interest) {
+    /// What is known of the connection when a stream of it is judged.
+    fn context(&self) -> ConnectionContext {
+        ConnectionContext {
+            final_goaway: self.shutdown.final_goaway(),
+            closed_by_server: self.shutdown.closed_by_server,
+            closed_by_client: self.shutdown.closed_by_client,
+            gaps: self.gaps,
+            begun: self.record.preface_seen,
+            capture_end: self.capture_end,
+        }
+    }
+
+    fn acknowledged(&mut self, acknowledged: &Acknowledged<Direction>, options: &Options) {
+        let Acknowledged {
+            by,
+            upto,
+            stamp,
+            whole,
+        } = *acknowledged;
+        let sender = by.reverse();
+        self.ack_stalls.acknowledged(sender, upto, stamp);
+        self.shutdown.acknowledge(sender, upto, stamp);
+        if by == Direction::ServerToClient {
+            return;
+        }
+        self.server_bytes.acknowledge(upto);
+        self.streams.received(upto, stamp);
+        // A RST_STREAM may stand where the client's own bytes are missing so far.
+        if !whole {
+            return;
+        }
+        while let Some((id, call)) = self.streams.table.take_delivered(upto) {
+            let context = self.context();
+            self.settled.settle(id, call, &context, options);
+        }
+    }
+
+    /// The boundaries of the frames that a side sent were lost.
+    fn lose(&mut self, from: Direction, cause: Loss, stamp: Stamp) {
+        if cause == Loss::Nonsense {
+            self.record.nonsense.get_or_insert((from, stamp));
+        }
+        self.streams.lose_flows(stamp);
+        self.record.missing.lose(cause);
+        self.gaps.begin(from, self.server_bytes.sent());
+        if from == Direction::ServerToClient {
+            self.shutdown.lose_server();
+        }
+    }
+
+    fn close(&mut self, ended: Ended<Direction>) {
+        let (by, stamp) = (ended.by, ended.carrier.stamp);
+        if self.shutdown.close(ended, self.server_bytes) {
+            self.ack_stalls.closed(stamp);
+            let received = self.ack_stalls.received_of(by);
+            self.pings.closed(by, stamp, received);
+        }
+    }
+
+    fn push_frame(&mut self, frame: &Frame<'_>, options: &Options) {
         let (by, kind) = (frame.direction, frame.header.kind);
         if by == Direction::ServerToClient {
-            self.sent_by_server = self.sent_by_server.max(frame.span.end);
+            self.server_bytes.seen(frame.span.end);
         }
         let stamp = frame.completed.stamp;
         let message = matches!(kind, FrameType::HEADERS | FrameType::DATA);
@@ -255,33 +246,33 @@ impl Connection {
         match &frame.payload {
             Payload::Headers { block, .. } => {
                 let block = block.map_or(Block::Unfinished, Block::Read);
-                self.headers(frame, block, interest);
+                self.headers(frame, block, options);
             }
-            Payload::Continuation { block } => self.continuation(frame, *block, interest),
-            Payload::Data { length, .. } => self.data(frame, Some(*length)),
-            Payload::ResetStream { error } => self.reset(frame, *error),
-            Payload::WindowUpdate { increment } => self.window_update(frame, *increment),
-            Payload::PushPromise { promised, .. } => {
-                self.pushed.insert(promised.0);
+            Payload::Continuation { block } => self.streams.continuation(frame, *block, options),
+            Payload::Data { length, .. } => self.streams.data(frame, Some(*length)),
+            Payload::ResetStream { error } => {
+                let by_client = self.server_bytes.received_with(frame.began);
+                self.streams.reset(frame, *error, by_client);
             }
+            Payload::WindowUpdate { increment } => self.streams.window_update(frame, *increment),
+            Payload::PushPromise { promised, .. } => self.shutdown.promised(*promised),
             Payload::Settings(_) if acknowledges => {
-                self.note(frame, ControlFrameKind::SettingsAck, interest)
+                self.note(frame, ControlFrameKind::SettingsAck, options)
             }
             Payload::Settings(settings) => {
-                self.note(frame, ControlFrameKind::Settings, interest);
-                self.learn_settings(by, *settings);
-                self.traffic.count(FloodKind::Settings, frame);
-                self.traffic.apply(&mut self.streams, frame, *settings);
+                self.note(frame, ControlFrameKind::Settings, options);
+                self.record.learn_settings(by, *settings);
+                self.streams.settings(frame, *settings);
             }
             Payload::Ping(payload) if acknowledges => {
-                self.note(frame, ControlFrameKind::PingAck(*payload), interest);
+                self.note(frame, ControlFrameKind::PingAck(*payload), options);
                 let round_trip = self.record.round_trip();
                 self.pings.acknowledged(by, *payload, stamp, round_trip);
             }
             Payload::Ping(payload) => {
-                self.note(frame, ControlFrameKind::Ping(*payload), interest);
+                self.note(frame, ControlFrameKind::Ping(*payload), options);
                 if self.pings.sent(by, *payload, stamp, frame.span.end) {
-                    self.traffic.count(FloodKind::Ping, frame);
+                    self.streams.ping_ahead(frame);
                 }
             }
             Payload::GoAway {
@@ -289,29 +280,53 @@ impl Connection {
                 error,
                 debug_data,
             } => {
-                // Nothing is opened after it, and what is above its last stream id stays open for ever.
-                if *last_stream_id != StreamId::MAX {
-                    self.traffic.last_stream_named(stamp);
-                }
-                self.note_first_goaway(frame, *error);
-                self.go_away(GoAway {
-                    from: by,
-                    stamp,
-                    last_stream_id: *last_stream_id,
-                    error: *error,
-                    debug_data: (*debug_data).into(),
-                    streams_beyond: 0,
-                    received: None,
-                    end: frame.span.end,
-                });
+                self.go_away(
+                    frame.completed,
+                    GoAway {
+                        from: by,
+                        stamp,
+                        last_stream_id: *last_stream_id,
+                        error: *error,
+                        debug_data: (*debug_data).into(),
+                        streams_beyond: 0,
+                        received: None,
+                        end: frame.span.end,
+                    },
+                );
             }
-            Payload::Malformed(why) => self.malformed(frame, *why, interest),
+            Payload::Malformed(why) => self.malformed(frame, *why, options),
             Payload::Priority(_) | Payload::Unknown => {}
         }
     }
 
+    fn headers(&mut self, frame: &Frame<'_>, block: Block<'_>, options: &Options) {
+        if self.streams.headers(frame, block, options) {
+            self.shutdown.stream_opened(frame.header.stream);
+        }
+    }
+
+    fn go_away(&mut self, carrier: Carrier, goaway: GoAway) {
+        // Nothing is opened after it, and what is above its last stream id stays open for ever.
+        if !goaway.is_announcement() {
+            self.streams.last_stream_named(goaway.stamp);
+        }
+        if goaway.from == Direction::ServerToClient {
+            if goaway.error == ErrorCode::ENHANCE_YOUR_CALM {
+                self.pings.enhance_your_calm();
+            }
+            let first_goaway = self.streams.first_goaway(carrier);
+            self.record.first_goaway.get_or_insert(first_goaway);
+        }
+        let signs = WarningSigns {
+            ping_answered: self.pings.last_answered(Direction::ServerToClient),
+            round_trip: self.record.round_trip(),
+        };
+        let opened = self.streams.table.opened();
+        self.shutdown.go_away(goaway, opened, signs);
+    }
+
     /// A frame whose payload cannot be read: what its header says still counts.
-    fn malformed(&mut self, frame: &Frame<'_>, why: Malformation, interest: &Interest) {
+    fn malformed(&mut self, frame: &Frame<'_>, why: Malformation, options: &Options) {
         let by = frame.direction;
         match frame.header.kind {
             FrameType::HEADERS => {
@@ -319,23 +334,23 @@ impl Connection {
                     Malformation::Incomplete | Malformation::TooLong => Block::Hidden,
                     Malformation::Length | Malformation::Padding => Block::Malformed,
                 };
-                self.headers(frame, block, interest);
+                self.headers(frame, block, options);
             }
-            FrameType::CONTINUATION => self.continuation(frame, None, interest),
-            FrameType::DATA => self.data(frame, None),
+            FrameType::CONTINUATION => self.streams.continuation(frame, None, options),
+            FrameType::DATA => self.streams.data(frame, None),
             FrameType::PING if frame.header.flags.contains(Flags::ACK) => {
                 self.pings.acknowledged_unread(by);
             }
             FrameType::PING if self.pings.sent_unread(by) => {
-                self.traffic.count(FloodKind::Ping, frame);
+                self.streams.ping_ahead(frame);
             }
             _ => {}
         }
     }
 
     /// Keeps what a timeline shows between calls.
-    fn note(&mut self, frame: &Frame<'_>, kind: ControlFrameKind, interest: &Interest) {
-        if interest.all {
+    fn note(&mut self, frame: &Frame<'_>, kind: ControlFrameKind, options: &Options) {
+        if options.all {
             self.record.control_frames.push(ControlFrame {
                 stamp: frame.completed.stamp,
                 from: frame.direction,
@@ -343,19 +358,98 @@ impl Connection {
             });
         }
     }
+}
 
-    fn learn_settings(&mut self, direction: Direction, settings: Settings<'_>) {
-        let known = match direction {
-            Direction::ClientToServer => &mut self.record.client_settings,
-            Direction::ServerToClient => &mut self.record.server_settings,
-        };
-        let known: &mut Vec<(SettingId, u32)> = known.get_or_insert_default();
-        for (id, value) in settings.iter() {
-            if let Some((_, latest)) = known.iter_mut().find(|(known, _)| *known == id) {
-                *latest = value;
-            } else if known.len() < MAX_SETTINGS {
-                known.push((id, value));
-            }
+/// What is asked of a connection that has not ended.
+impl Connection {
+    /// What it keeps now.
+    pub(in crate::inspect) fn load(&self) -> Load {
+        Load {
+            streams: self.streams.table.call_count(),
+            listed: self.settled.listed(),
         }
+    }
+
+    /// Follows no more than `keep` streams from here on, those opened last: the others cannot be judged.
+    pub(in crate::inspect) fn evict_streams(&mut self, keep: usize, now: Stamp, options: &Options) {
+        let evicted = self.streams.table.take_calls(keep);
+        let mut context = self.context();
+        // What decides them will not be seen, just as if it were lost.
+        for direction in [Direction::ClientToServer, Direction::ServerToClient] {
+            context.gaps.begin(direction, self.server_bytes.sent());
+        }
+        self.record.missing.streams += evicted.len() as u64;
+        for (id, call) in evicted {
+            self.settled.settle(id, call, &context, options);
+        }
+        self.streams.lose_flows(now);
+    }
+
+    /// Lists `calls` fewer than it would, the last ones.
+    pub(in crate::inspect) fn unlist(&mut self, calls: usize) {
+        self.settled.unlist(calls);
+    }
+
+    /// Those open calls that are lost for certain and were not reported before.
+    pub(in crate::inspect) fn take_lost(&mut self, now: Timestamp) -> Vec<Rpc> {
+        let ids = self.streams.table.call_ids().into_iter();
+        ids.filter_map(|id| self.take_if_lost(id, now)).collect()
+    }
+
+    /// A call, if it is lost for certain and was not reported before.
+    pub(in crate::inspect) fn take_if_lost(&mut self, id: u32, now: Timestamp) -> Option<Rpc> {
+        let context = self.context();
+        let stream = self.streams.table.call_mut(StreamId(id))?;
+        let details = verdict::of(id, stream, &context);
+        if stream.reported
+            || !early_verdict::is_certain(details.verdict, stream, &self.shutdown, now)
+        {
+            return None;
+        }
+        stream.reported = true;
+        let stream = Stream::clone(stream);
+        Some(self.settled.report_early(id, stream, details))
+    }
+
+    /// Calls settled since this was last called.
+    pub(in crate::inspect) fn take_settled(&mut self) -> Vec<Rpc> {
+        self.settled.name_unnamed(|| self.streams.inferred_paths());
+        self.settled.take_listed()
+    }
+
+    /// Methods and verdicts of all calls settled since this was last called.
+    pub(in crate::inspect) fn take_counted(&mut self) -> Vec<CountedCall> {
+        self.settled.take_counted()
+    }
+
+    /// The attempts that ended since this was last called.
+    pub(in crate::inspect) fn take_attempts(&mut self) -> impl Iterator<Item = Attempt> {
+        self.settled.take_attempts()
+    }
+
+    /// What was seen of its end so far.
+    pub(in crate::inspect) const fn shutdown(&self) -> &Shutdown {
+        &self.shutdown
+    }
+
+    /// Whether all that the closing side sent before `position` was read. Where it was not, frames
+    /// may still come that were overtaken by the close.
+    pub(in crate::inspect) fn has_read(&self, by: Direction, position: u64) -> bool {
+        by == Direction::ClientToServer || self.server_bytes.sent() >= position
+    }
+
+    /// Its number in this analysis.
+    pub(in crate::inspect) const fn number(&self) -> u32 {
+        self.record.number
+    }
+
+    /// Where the decoder keeps it.
+    pub(in crate::inspect) const fn place(&self) -> Option<Place> {
+        self.place
+    }
+
+    /// The addresses of its two ends.
+    pub(in crate::inspect) const fn ends(&self) -> PerSide<SocketAddr> {
+        self.record.ends()
     }
 }

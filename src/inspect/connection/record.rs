@@ -13,29 +13,23 @@ use super::control_frames::ControlFrameLog;
 use super::goaway::GoAway;
 use super::sparse::Sparse;
 use crate::capture::{Stamp, TimeDelta};
-use crate::decode::http2::{Loss, SettingId};
+use crate::decode::http2::{Loss, SettingId, Settings};
 use crate::decode::tcp::{Ending, Handshake};
 use crate::decode::tls::Facts;
 use crate::decode::{Direction, Guess, Instead, NetworkPath, PerSide, Recognition, Transport};
+
+/// How many settings of a side are kept; honest peers know nine.
+const MAX_SETTINGS: usize = 64;
 
 /// The first FIN or RST of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Close {
     /// The side that sent it.
     pub by: Direction,
-    /// FIN or RST.
+    /// Whether it was a FIN or a RST.
     pub ending: Ending,
     /// The segment that carried it.
     pub stamp: Stamp,
-}
-
-/// The two ends of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ends {
-    /// The side that opened it.
-    pub client: SocketAddr,
-    /// The side that accepted it.
-    pub server: SocketAddr,
 }
 
 /// What the capture lacks of a connection, and what that cost.
@@ -43,16 +37,14 @@ pub struct Ends {
 pub struct CaptureGaps {
     /// Bytes of TCP payload that were not captured, both ways.
     pub bytes: u64,
-    /// How often frames could not be told apart because of that.
+    /// How often the boundaries of frames were lost because of that.
     pub losses: u32,
     /// Where bytes were first found missing.
     pub first: Option<Stamp>,
-    /// What is missing of what the client sent.
-    pub from_client: GapCount,
-    /// What is missing of what the server sent.
-    pub from_server: GapCount,
-    /// How often frames and header tables were given up, to stay within bounds.
-    pub given_up: u32,
+    /// What is missing of what each side sent.
+    pub per_side: PerSide<GapCount>,
+    /// How often frames and header tables were evicted, to stay within bounds.
+    pub evicted: u32,
     /// Streams that were followed no longer, to stay within bounds.
     pub streams: u64,
     /// Calls whose method cannot be known.
@@ -75,24 +67,16 @@ impl CaptureGaps {
     pub(crate) fn add(&mut self, from: Direction, bytes: u64, shown_by: Stamp) {
         self.bytes = self.bytes.saturating_add(bytes);
         self.first.get_or_insert(shown_by);
-        let count = match from {
-            Direction::ClientToServer => &mut self.from_client,
-            Direction::ServerToClient => &mut self.from_server,
-        };
+        let count = &mut self.per_side[from];
         count.holes = count.holes.saturating_add(1);
         count.bytes = count.bytes.saturating_add(bytes);
         count.first.get_or_insert(shown_by);
     }
 
-    /// Frames could not be told apart.
+    /// The boundaries of frames were lost.
     pub(crate) fn lose(&mut self, cause: Loss) {
         self.losses = self.losses.saturating_add(1);
-        self.given_up += u32::from(cause == Loss::GivenUp);
-    }
-
-    /// The verdict on a call was found.
-    pub(crate) fn count(&mut self, rpc: &Rpc) {
-        self.methods += u64::from(rpc.method.is_none());
+        self.evicted += u32::from(cause == Loss::GivenUp);
     }
 }
 
@@ -143,7 +127,7 @@ impl VerdictCounts {
 pub struct ConnectionRecord {
     /// Its number in this analysis.
     pub number: u32,
-    /// Wireshark's `tcp.stream` index.
+    /// Wireshark's `tcp.stream` index, counted over all TCP connections of the capture.
     pub tcp_stream: u32,
     /// The side that opened it.
     pub client: SocketAddr,
@@ -176,10 +160,8 @@ pub struct ConnectionRecord {
     /// For the server's final GOAWAY: whether the client had a round trip's warning before it;
     /// `None` where that cannot be judged, or there is none.
     pub warned: Option<bool>,
-    /// The client's settings, the latest value of each; `None` if none were seen.
-    pub client_settings: Option<Vec<(SettingId, u32)>>,
-    /// The server's settings, the latest value of each; `None` if none were seen.
-    pub server_settings: Option<Vec<(SettingId, u32)>>,
+    /// The settings of each side, the latest value of each; `None` if no SETTINGS of it were seen.
+    pub settings: PerSide<Option<Vec<(SettingId, u32)>>>,
     /// How many PINGs there were, and how long their acknowledgements took.
     pub pings: Sparse<PingCounts>,
     /// What PINGs say of keepalive.
@@ -194,7 +176,7 @@ pub struct ConnectionRecord {
     pub nonsense: Option<(Direction, Stamp)>,
     /// What it shows of the network below it.
     pub network: NetworkPath,
-    /// Windows, limits and floods.
+    /// What its frames say of windows, limits and floods.
     pub traffic: Traffic,
     /// Settings and pings one by one; empty unless all calls were asked for.
     pub control_frames: ControlFrameLog,
@@ -210,9 +192,9 @@ pub struct ConnectionRecord {
 
 impl ConnectionRecord {
     /// Of a connection that was just recognised.
-    pub(super) fn new(number: u32, recognition: &Recognition) -> Self {
+    pub(super) fn new(recognition: &Recognition) -> Self {
         Self {
-            number,
+            number: recognition.number,
             tcp_stream: recognition.tcp_stream,
             client: recognition.client,
             server: recognition.server,
@@ -229,8 +211,7 @@ impl ConnectionRecord {
             highest_stream: 0,
             goaways: Vec::new(),
             warned: None,
-            client_settings: None,
-            server_settings: None,
+            settings: PerSide::default(),
             pings: Sparse::default(),
             keepalive: Sparse::default(),
             first_goaway: None,
@@ -247,6 +228,27 @@ impl ConnectionRecord {
         }
     }
 
+    /// A side sent SETTINGS.
+    pub(super) fn learn_settings(&mut self, from: Direction, settings: Settings<'_>) {
+        let known = self.settings[from].get_or_insert_default();
+        for (id, value) in settings.iter() {
+            if let Some((_, latest)) = known.iter_mut().find(|(known, _)| *known == id) {
+                *latest = value;
+            } else if known.len() < MAX_SETTINGS {
+                known.push((id, value));
+            }
+        }
+    }
+
+    /// The addresses of its two ends.
+    #[must_use]
+    pub const fn ends(&self) -> PerSide<SocketAddr> {
+        PerSide {
+            client: self.client,
+            server: self.server,
+        }
+    }
+
     /// How long the handshake took: a round trip between client and server, wherever the capture was made.
     #[must_use]
     pub fn round_trip(&self) -> Option<TimeDelta> {
@@ -254,12 +256,20 @@ impl ConnectionRecord {
         Some(handshake.round_trip)
     }
 
+    /// What a side set a setting to at last; `None` where it was not seen to set it.
+    #[must_use]
+    pub fn setting(&self, of: Direction, id: SettingId) -> Option<u32> {
+        let mut settings = self.settings[of].iter().flatten();
+        let (_, value) = settings.find(|(known, _)| *known == id)?;
+        Some(*value)
+    }
+
     /// Why what became of a call on it cannot be known.
     #[must_use]
     pub const fn doubt(&self, rpc: &Rpc) -> Doubt {
         let missing = &self.missing;
         match () {
-            () if missing.given_up > 0 || missing.streams > 0 => Doubt::GivenUp,
+            () if missing.evicted > 0 || missing.streams > 0 => Doubt::Evicted,
             () if rpc.opened.is_none() && !self.preface_seen => Doubt::BeganBefore,
             () if rpc.opened.is_none() => Doubt::HeadersMissing,
             () if missing.losses > 0 => Doubt::FramesMissing,
@@ -267,7 +277,7 @@ impl ConnectionRecord {
         }
     }
 
-    /// The server's final GOAWAY.
+    /// The server's final GOAWAY: the first of those with the smallest last stream id.
     #[must_use]
     pub fn final_goaway(&self) -> Option<&GoAway> {
         // `min_by_key` gives the first of equal ones.
@@ -288,6 +298,6 @@ impl ConnectionRecord {
 pub struct Finished {
     /// What is known of the connection.
     pub record: ConnectionRecord,
-    /// Its calls, by stream.
+    /// Its calls that are to be reported, by stream.
     pub rpcs: Vec<Rpc>,
 }

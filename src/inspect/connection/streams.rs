@@ -1,20 +1,35 @@
-//! Frames of streams: what opens a stream, answers on it, and ends it.
+//! The streams of a connection: what opens a stream, answers on it, and ends it.
 //!
-//! In: a frame. Out: the stream's entry in the [`StreamTable`], which is looked up once for all that the frame
-//! says: of its call, and of the windows and the number of open streams.
+//! In: frames of streams, one at a time. Out: calls as they stand, and for the record how many streams there
+//! were, how busy they were, and what both ends say of themselves in headers. Each frame looks its stream up
+//! in the [`StreamTable`] once, for its call as well as for windows and the number of open streams.
 
 use std::sync::Arc;
 
-use super::Connection;
+use super::record::ConnectionRecord;
+use crate::capture::{Stamp, Timestamp};
 use crate::decode::http2::hpack::HeaderBlock;
-use crate::decode::http2::{EndedBlock, ErrorCode, Flags, Frame, FrameType, StreamId};
-use crate::decode::{Carrier, Direction};
-use crate::inspect::options::Interest;
-use crate::inspect::stream::request::first_value;
-use crate::inspect::stream::{FromServer, Stream};
+use crate::decode::http2::{EndedBlock, ErrorCode, Flags, Frame, FrameType, Settings, StreamId};
+use crate::decode::{Carrier, Direction, Recognition};
+use crate::inspect::options::Options;
+use crate::inspect::stream::inferred_path::PathsByShape;
+use crate::inspect::stream::request::{RequestReader, first_value};
+use crate::inspect::stream::{FromClient, FromServer, Stream};
+use crate::inspect::traffic::TrafficTracker;
 use crate::inspect::traffic::floods::FloodKind;
-use crate::inspect::traffic::idle::Idleness;
-use crate::inspect::traffic::stream_table::{FollowAs, Followed};
+use crate::inspect::traffic::idle::{FirstGoAway, Idleness};
+use crate::inspect::traffic::stream_table::{FollowAs, Followed, StreamTable};
+
+/// The streams of a connection, and what their frames say beside.
+#[derive(Clone, Debug)]
+pub(super) struct Streams {
+    pub(super) table: StreamTable,
+    requests: RequestReader,
+    traffic: TrafficTracker,
+    idleness: Idleness,
+    /// The first `server` header seen.
+    server_header: Option<Arc<[u8]>>,
+}
 
 /// What is known of a HEADERS frame's header block.
 #[derive(Clone, Copy, Debug)]
@@ -28,41 +43,59 @@ pub(super) enum Block<'a> {
     Malformed,
 }
 
-impl Connection {
-    /// HEADERS: opens a stream, or is an answer's or a trailer section's.
-    pub(super) fn headers(&mut self, frame: &Frame<'_>, block: Block<'_>, interest: &Interest) {
-        self.traffic.block_begins(frame);
-        match frame.direction {
-            Direction::ClientToServer => self.request_headers(frame, block, interest),
-            Direction::ServerToClient => self.answer_headers(frame, block),
+impl Streams {
+    /// Of a connection that was just recognised.
+    pub(super) fn new(recognition: &Recognition) -> Self {
+        Self {
+            table: StreamTable::default(),
+            requests: RequestReader::default(),
+            traffic: TrafficTracker::new(recognition),
+            idleness: Idleness::default(),
+            server_header: None,
         }
     }
 
-    fn request_headers(&mut self, frame: &Frame<'_>, block: Block<'_>, interest: &Interest) {
+    /// HEADERS, which open a stream, or are an answer's or a trailer section's; whether they opened one of
+    /// which nothing was seen before.
+    pub(super) fn headers(
+        &mut self,
+        frame: &Frame<'_>,
+        block: Block<'_>,
+        options: &Options,
+    ) -> bool {
+        self.traffic.block_begins(frame);
+        match frame.direction {
+            Direction::ClientToServer => self.request_headers(frame, block, options),
+            Direction::ServerToClient => {
+                self.answer_headers(frame, block);
+                false
+            }
+        }
+    }
+
+    fn request_headers(&mut self, frame: &Frame<'_>, block: Block<'_>, options: &Options) -> bool {
         let id = frame.header.stream;
         let asked_for = FollowAs {
             call: !matches!(block, Block::Malformed),
             flow: self.traffic.follows_flows(),
         };
-        let opening = self.streams.open(id, frame.began, asked_for);
+        let opening = self.table.open(id, frame.began, asked_for);
         if opening.call {
             self.idleness.opened(frame.span.end);
         }
-        if opening.first_seen {
-            self.goaways.stream_opened(id);
-        }
+        let first_seen = opening.first_seen;
         let Some(mut stream) = opening.stream else {
             if let Block::Read(block) = block {
                 self.requests.note_user_agent(block);
             }
-            return;
+            return first_seen;
         };
         if opening.flow {
             self.traffic.opened(stream.flow_count(), frame);
         }
         match (block, stream.call()) {
             (Block::Read(block), Some(call)) => {
-                self.requests.read(&mut call.request, block, interest);
+                self.requests.read(&mut call.request, block, options);
             }
             (Block::Read(block), None) => self.requests.note_user_agent(block),
             (Block::Hidden, Some(call)) => call.request.hidden = true,
@@ -71,20 +104,21 @@ impl Connection {
         if frame.header.flags.contains(Flags::END_STREAM)
             && self.traffic.ended(frame, stream).is_err()
         {
-            self.lose_flows(frame);
+            self.lose_flows(frame.completed.stamp);
         }
+        first_seen
     }
 
     fn answer_headers(&mut self, frame: &Frame<'_>, block: Block<'_>) {
         let id = frame.header.stream;
         let ends = frame.header.flags.contains(Flags::END_STREAM);
         let stream = match block {
-            Block::Malformed => self.streams.find(id),
-            _ => self.streams.answered_on(id),
+            Block::Malformed => self.table.find(id),
+            _ => self.table.answered_on(id),
         };
         let Some(mut stream) = stream else {
             if let Block::Read(block) = block {
-                note_server(&mut self.record.server_header, block);
+                note_server(&mut self.server_header, block);
             }
             return;
         };
@@ -92,7 +126,7 @@ impl Connection {
         let answered = call.is_some_and(|call| {
             call.answer.begun = true;
             match block {
-                Block::Read(block) => call.answer.read(block, &mut self.record.server_header),
+                Block::Read(block) => call.answer.read(block, &mut self.server_header),
                 Block::Hidden => call.answer.hide(),
                 Block::Unfinished | Block::Malformed => return false,
             }
@@ -100,10 +134,10 @@ impl Connection {
         });
         let lost = ends && self.traffic.ended(frame, stream).is_err();
         if answered {
-            self.streams.answer_ends(id, frame.span.end);
+            self.table.answer_ends(id, frame.span.end);
         }
         if lost {
-            self.lose_flows(frame);
+            self.lose_flows(frame.completed.stamp);
         }
     }
 
@@ -112,7 +146,7 @@ impl Connection {
         &mut self,
         frame: &Frame<'_>,
         ended: Option<EndedBlock<'_>>,
-        interest: &Interest,
+        options: &Options,
     ) {
         self.traffic.count(FloodKind::Continuation, frame);
         let Some(ended) = ended.filter(|ended| ended.kind == FrameType::HEADERS) else {
@@ -120,30 +154,29 @@ impl Connection {
         };
         let id = frame.header.stream;
         if frame.direction == Direction::ClientToServer {
-            self.request(id, ended.block, interest);
+            self.request(id, ended.block, options);
             return;
         }
-        let mut stream = self.streams.answered_on(id);
+        let mut stream = self.table.answered_on(id);
         let Some(call) = stream.as_mut().and_then(Followed::call) else {
-            note_server(&mut self.record.server_header, ended.block);
+            note_server(&mut self.server_header, ended.block);
             return;
         };
         call.answer.begun = true;
-        call.answer
-            .read(ended.block, &mut self.record.server_header);
+        call.answer.read(ended.block, &mut self.server_header);
         let ends = ended.flags.contains(Flags::END_STREAM);
         if ends && end_answer(call, frame, &mut self.idleness) {
-            self.streams.answer_ends(id, frame.span.end);
+            self.table.answer_ends(id, frame.span.end);
         }
     }
 
     /// The header block of a request whose HEADERS were seen before.
-    fn request(&mut self, id: StreamId, block: &HeaderBlock, interest: &Interest) {
-        let Some(call) = self.streams.call_mut(id) else {
+    fn request(&mut self, id: StreamId, block: &HeaderBlock, options: &Options) {
+        let Some(call) = self.table.call_mut(id) else {
             self.requests.note_user_agent(block);
             return;
         };
-        self.requests.read(&mut call.request, block, interest);
+        self.requests.read(&mut call.request, block, options);
     }
 
     /// DATA; `length` is that of its payload without padding, `None` where the frame breaks its format.
@@ -152,9 +185,9 @@ impl Connection {
         let ends = frame.header.flags.contains(Flags::END_STREAM);
         let answer_ends = ends && frame.direction == Direction::ServerToClient && length.is_some();
         let mut stream = if answer_ends {
-            self.streams.answered_on(id)
+            self.table.answered_on(id)
         } else {
-            self.streams.find(id)
+            self.table.find(id)
         };
         self.traffic
             .sent(frame, stream.as_mut().and_then(Followed::flow));
@@ -169,21 +202,20 @@ impl Connection {
         let answered = call.is_some_and(|call| end_answer(call, frame, &mut self.idleness));
         let lost = self.traffic.ended(frame, stream).is_err();
         if answered {
-            self.streams.answer_ends(id, frame.span.end);
+            self.table.answer_ends(id, frame.span.end);
         }
         if lost {
-            self.lose_flows(frame);
+            self.lose_flows(frame.completed.stamp);
         }
     }
 
-    /// RST_STREAM.
-    pub(super) fn reset(&mut self, frame: &Frame<'_>, error: ErrorCode) {
+    /// RST_STREAM; `by_client` is what the client had received if it sent it.
+    pub(super) fn reset(&mut self, frame: &Frame<'_>, error: ErrorCode, by_client: FromClient) {
         let id = frame.header.stream;
-        let received = self.received_with(frame.began);
         let stream = match frame.direction {
-            Direction::ClientToServer => self.streams.find(id),
+            Direction::ClientToServer => self.table.find(id),
             // Its HEADERS may wait behind a hole in what the client sent.
-            Direction::ServerToClient => self.streams.answered_on(id),
+            Direction::ServerToClient => self.table.answered_on(id),
         };
         let Some(mut stream) = stream else { return };
         if let Some(call) = stream.call() {
@@ -192,7 +224,7 @@ impl Connection {
             }
             match frame.direction {
                 Direction::ClientToServer => {
-                    call.reset_by_client.get_or_insert((received, error));
+                    call.reset_by_client.get_or_insert((by_client, error));
                 }
                 Direction::ServerToClient => {
                     let reset = from_server(frame);
@@ -201,7 +233,7 @@ impl Connection {
             }
         }
         if self.traffic.reset(frame, stream).is_err() {
-            self.lose_flows(frame);
+            self.lose_flows(frame.completed.stamp);
         }
     }
 
@@ -210,22 +242,65 @@ impl Connection {
         let id = frame.header.stream;
         if id == StreamId::CONNECTION {
             self.traffic.granted_to_all(frame, increment);
-        } else if let Some(flow) = self.streams.find(id).as_mut().and_then(Followed::flow) {
+        } else if let Some(flow) = self.table.find(id).as_mut().and_then(Followed::flow) {
             self.traffic.granted(frame, increment, flow);
         }
     }
 
-    fn lose_flows(&mut self, frame: &Frame<'_>) {
-        self.traffic.lose(&mut self.streams, frame.completed.stamp);
+    /// SETTINGS without ACK.
+    pub(super) fn settings(&mut self, frame: &Frame<'_>, settings: Settings<'_>) {
+        self.traffic.count(FloodKind::Settings, frame);
+        self.traffic.apply(&mut self.table, frame, settings);
     }
 
+    /// A PING while its sender's one before was not answered.
+    pub(super) fn ping_ahead(&mut self, frame: &Frame<'_>) {
+        self.traffic.count(FloodKind::Ping, frame);
+    }
+
+    /// GOAWAY with a last stream id.
+    pub(super) fn last_stream_named(&mut self, stamp: Stamp) {
+        self.traffic.last_stream_named(stamp);
+    }
+
+    /// The server sends its first GOAWAY.
+    pub(super) fn first_goaway(&self, goaway: Carrier) -> FirstGoAway {
+        self.idleness.first_goaway(goaway)
+    }
+
+    /// The client has received the server's bytes up to `upto`.
+    pub(super) fn received(&mut self, upto: u64, stamp: Stamp) {
+        self.traffic.received(&self.table, upto, stamp);
+    }
+
+    /// Frames are lost, so that windows and the number of open streams are not known any more.
+    pub(super) fn lose_flows(&mut self, stamp: Stamp) {
+        self.traffic.lose(&mut self.table, stamp);
+    }
+
+    /// The paths of requests whose own could not be read.
+    pub(super) fn inferred_paths(&self) -> PathsByShape {
+        self.requests.inferred_paths()
+    }
+
+    /// Puts into the record what is known, if nothing more comes after `end`.
+    pub(super) fn put_into(&self, record: &mut ConnectionRecord, end: Timestamp) {
+        record.streams_opened = self.table.opened().count();
+        record.highest_stream = self.table.opened().highest();
+        record.most_open = self.idleness.most();
+        record.user_agent = self.requests.user_agent().cloned();
+        record.server_header.clone_from(&self.server_header);
+        record.traffic = self.traffic.so_far(&self.table, end);
+    }
+
+    /// DATA's part of a message; `Err` counts bytes that were not captured.
     pub(super) fn count_message(
         &mut self,
         direction: Direction,
         stream: StreamId,
         bytes: Result<&[u8], u64>,
     ) {
-        let Some(stream) = self.streams.call_mut(stream) else {
+        let Some(stream) = self.table.call_mut(stream) else {
             return;
         };
         let (messages, is_grpc) = match direction {
@@ -254,17 +329,22 @@ impl Connection {
         }
     }
 
-    /// An HTTP/1.1 request that asked for an upgrade is stream 1 (RFC 7540, section 3.2).
-    pub(super) fn upgrade(&mut self, request: &HeaderBlock, carrier: Carrier, interest: &Interest) {
+    /// An HTTP/1.1 request that asked for an upgrade is stream 1 (RFC 7540, section 3.2); whether nothing of
+    /// it was seen before.
+    pub(super) fn upgrade(
+        &mut self,
+        request: &HeaderBlock,
+        carrier: Carrier,
+        options: &Options,
+    ) -> bool {
         let id = StreamId(1);
         let asked_for = FollowAs {
             call: true,
             flow: false,
         };
-        if self.streams.open(id, carrier, asked_for).first_seen {
-            self.goaways.stream_opened(id);
-        }
-        self.request(id, request, interest);
+        let first_seen = self.table.open(id, carrier, asked_for).first_seen;
+        self.request(id, request, options);
+        first_seen
     }
 }
 

@@ -8,8 +8,8 @@ use crate::decode::tcp::Ending;
 use crate::inspect::{Close, ConnectionRecord, ServerStack, Verdict};
 use crate::units::{count, counted, exact_duration};
 
-/// Closes within this time are one event, in nanoseconds.
-const AT_ONCE_NANOS: i64 = 1_000_000_000;
+/// Closes within this time are one event.
+const AT_ONCE: TimeDelta = TimeDelta::from_secs(1);
 
 pub(super) const RULE: Rule = Rule {
     name: "abrupt-close",
@@ -24,16 +24,18 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
-    let hits = view.affected(|record, rpc| {
-        // A side that no longer heard the other is another story, told elsewhere.
+    let affected = view.affected(|record, rpc| {
+        // A side that no longer received anything from the other is for `keepalive-timeout`.
         rpc.verdict == Verdict::CutByClose
             && record.goaways.is_empty()
             && keepalive_timeout::timed_out(record).is_none()
     });
-    if hits.is_empty() {
+    if affected.is_empty() {
         return None;
     }
-    let complete = hits.iter().all(|(record, _)| record.missing.losses == 0);
+    let complete = affected
+        .iter()
+        .all(|(record, _)| record.missing.losses == 0);
     Some(Finding {
         confidence: if complete {
             Confidence::Certain
@@ -42,20 +44,20 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         },
         title: format!(
             "{} to {} ended without GOAWAY, with {} in flight",
-            counted(hits.len(), "connection"),
+            counted(affected.len(), "connection"),
             view.server,
-            counted(server_view::count(&hits), "RPC"),
+            counted(server_view::count(&affected), "RPC"),
         ),
-        evidence: evidence(&hits),
-        explanation: explanation(&hits),
-        advice: advice(view, &hits),
-        ..server_view::finding(RULE.name, &hits)
+        evidence: evidence(&affected),
+        explanation: explanation(&affected),
+        advice: advice(view, &affected),
+        ..server_view::finding(RULE.name, &affected)
     })
 }
 
-fn evidence(hits: &Affected<'_>) -> Vec<super::Evidence> {
-    let mut proof = EvidenceList::default();
-    for (record, rpcs) in hits {
+fn evidence(affected: &Affected<'_>) -> Vec<super::Evidence> {
+    let mut evidence = EvidenceList::default();
+    for (record, rpcs) in affected {
         let Some(close) = record.close else { continue };
         let text = format!(
             "conn {}: {} of the {}, {} unanswered, no GOAWAY before",
@@ -64,9 +66,9 @@ fn evidence(hits: &Affected<'_>) -> Vec<super::Evidence> {
             close.by.sender(),
             counted(rpcs.len(), "RPC"),
         );
-        proof.cite(Some(close.stamp), text);
+        evidence.cite(Some(close.stamp), text);
     }
-    proof.into_vec()
+    evidence.into_vec()
 }
 
 const fn how(close: Close) -> &'static str {
@@ -76,14 +78,14 @@ const fn how(close: Close) -> &'static str {
     }
 }
 
-fn closed_by(hits: &Affected<'_>, by: Direction) -> usize {
+fn closed_by(affected: &Affected<'_>, by: Direction) -> usize {
     let closed = |record: &ConnectionRecord| record.close.is_some_and(|close| close.by == by);
-    hits.iter().filter(|(record, _)| closed(record)).count()
+    affected.iter().filter(|(record, _)| closed(record)).count()
 }
 
-fn explanation(hits: &Affected<'_>) -> String {
-    let by_server = closed_by(hits, Direction::ServerToClient);
-    let by_client = closed_by(hits, Direction::ClientToServer);
+fn explanation(affected: &Affected<'_>) -> String {
+    let by_server = closed_by(affected, Direction::ServerToClient);
+    let by_client = closed_by(affected, Direction::ClientToServer);
     let mut text = match (by_server, by_client) {
         (_, 0) => "The server's end closed without a word of HTTP/2: it was stopped, killed or \
                    crashed, or something between the two closed in its name."
@@ -97,12 +99,12 @@ fn explanation(hits: &Affected<'_>) -> String {
             counted(by_client, "connection"),
         ),
     };
-    if let Some(together) = at_once(hits) {
+    if let Some(together) = at_once(affected) {
         text.push_str(&format!(
             " {} of them were closed within {}: the server as a whole went, as in a rollout or a \
              kill.",
             count(together),
-            exact_duration(TimeDelta::from_nanos(AT_ONCE_NANOS)),
+            exact_duration(AT_ONCE),
         ));
     }
     text.push_str(" Without a last stream id every call in flight may have run.");
@@ -110,23 +112,22 @@ fn explanation(hits: &Affected<'_>) -> String {
 }
 
 /// How many connections the server's end closed at the same moment, if several.
-fn at_once(hits: &Affected<'_>) -> Option<usize> {
-    let closes = hits.iter().filter_map(|(record, _)| record.close);
+fn at_once(affected: &Affected<'_>) -> Option<usize> {
+    let closes = affected.iter().filter_map(|(record, _)| record.close);
     let by_server = closes.filter(|close| close.by == Direction::ServerToClient);
     let moments: Vec<_> = by_server.map(|close| close.stamp.time).collect();
     let together = |moment: &Timestamp| {
-        let near =
-            |other: &&Timestamp| other.nanos_since(*moment).saturating_abs() <= AT_ONCE_NANOS;
+        let near = |other: &&Timestamp| (**other - *moment).abs() <= AT_ONCE;
         moments.iter().filter(near).count()
     };
     let most = moments.iter().map(together).max();
     most.filter(|count| *count > 1)
 }
 
-fn advice(view: &ServerView<'_>, hits: &Affected<'_>) -> Vec<String> {
+fn advice(view: &ServerView<'_>, affected: &Affected<'_>) -> Vec<String> {
     let mut advice = Vec::new();
     let by_server = |ending| {
-        hits.iter().any(|(record, _)| {
+        affected.iter().any(|(record, _)| {
             let close = record.close;
             close.is_some_and(|close| {
                 close.by == Direction::ServerToClient && close.ending == ending

@@ -9,7 +9,7 @@ use crate::decode::Direction;
 use crate::inspect::{Burst, ConnectionRecord, FloodKind};
 use crate::units::{count, counted};
 
-/// How a rule tells its pattern.
+/// A pattern of abuse, and what a rule says of it.
 pub(super) struct Pattern {
     pub(super) rule: &'static str,
     pub(super) abuse: FloodKind,
@@ -25,16 +25,16 @@ pub(super) fn find(
     pattern: &Pattern,
     counts: impl Fn(&ConnectionRecord, &Burst) -> bool,
 ) -> Option<Finding> {
-    let mut hits: Vec<(&ConnectionRecord, Burst)> = Vec::new();
+    let mut affected: Vec<(&ConnectionRecord, Burst)> = Vec::new();
     for connection in view.connections() {
         let record = &connection.record;
         let bursts = record.traffic.bursts.iter();
         let bursts = bursts.filter(|burst| burst.kind == pattern.abuse && counts(record, burst));
-        hits.extend(bursts.map(|burst| (record, *burst)));
+        affected.extend(bursts.map(|burst| (record, *burst)));
     }
-    let (record, worst) = hits.iter().max_by_key(|(_, burst)| burst.most)?;
-    let mut proof = EvidenceList::default();
-    for (record, burst) in &hits {
+    let (record, worst) = affected.iter().max_by_key(|(_, burst)| burst.most)?;
+    let mut evidence = EvidenceList::default();
+    for (record, burst) in &affected {
         let text = format!(
             "conn {}: the first of {} {} of the {}; {} in all",
             record.number,
@@ -43,9 +43,9 @@ pub(super) fn find(
             burst.by.sender(),
             count(burst.total),
         );
-        proof.cite(Some(burst.since), text);
+        evidence.cite(Some(burst.since), text);
     }
-    let mut connections: Vec<_> = hits.iter().map(|(record, _)| record.number).collect();
+    let mut connections: Vec<_> = affected.iter().map(|(record, _)| record.number).collect();
     connections.dedup();
     Some(Finding {
         severity: Severity::Warning,
@@ -62,7 +62,7 @@ pub(super) fn find(
             counted(connections.len(), "connection"),
         ),
         connections,
-        evidence: proof.into_vec(),
+        evidence: evidence.into_vec(),
         explanation: format!(
             "{} Honest peers stay below {}. An attack does this, and so does a broken library.",
             pattern.explanation,
@@ -74,10 +74,7 @@ pub(super) fn find(
 }
 
 fn sender(record: &ConnectionRecord, burst: &Burst) -> IpAddr {
-    match burst.by {
-        Direction::ClientToServer => record.client.ip(),
-        Direction::ServerToClient => record.server.ip(),
-    }
+    record.ends()[burst.by].ip()
 }
 
 #[cfg(test)]
@@ -88,14 +85,14 @@ mod tests {
 
     /// The rules of abuse that fire on an opening event followed by many of the same kind, one a millisecond.
     fn fired(count: usize, event: impl Fn(usize) -> String) -> Vec<&'static str> {
-        let mut told = "C 0.000 HEADERS 1\n".to_owned();
+        let mut script = "C 0.000 HEADERS 1\n".to_owned();
         for number in 0..count {
             let at = 0.001 + number as f64 / 1_000.0;
             for event in event(number).split(';') {
-                writeln!(told, "C {at:.3} {event}").unwrap();
+                writeln!(script, "C {at:.3} {event}").unwrap();
             }
         }
-        let findings = analysis(&told).findings;
+        let findings = analysis(&script).findings;
         let rules = findings.iter().map(|finding| finding.rule);
         rules
             .filter(|rule| rule.ends_with("-flood") || *rule == "rapid-reset")

@@ -27,11 +27,11 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
     if incomplete.is_empty() {
         return None;
     }
-    let mut proof = EvidenceList::default();
+    let mut evidence = EvidenceList::default();
     let mut costs = Costs::default();
     for record in &incomplete {
         costs.add(record);
-        cite(&mut proof, record);
+        cite(&mut evidence, record);
     }
     Some(Finding {
         severity: Severity::Warning,
@@ -42,7 +42,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
             costs.summary(),
         ),
         connections: incomplete.iter().map(|record| record.number).collect(),
-        evidence: proof.into_vec(),
+        evidence: evidence.into_vec(),
         explanation: costs.explanation(),
         advice: costs.advice(),
         ..Finding::of_rule(RULE.name)
@@ -50,35 +50,30 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
 }
 
 fn is_incomplete(record: &ConnectionRecord) -> bool {
-    begins_late(record) || record.missing.bytes > 0 || was_given_up(record)
+    begins_late(record) || record.missing.bytes > 0 || was_evicted_from(record)
 }
 
 fn begins_late(record: &ConnectionRecord) -> bool {
     record.transport.is_http2() && !record.preface_seen
 }
 
-const fn was_given_up(record: &ConnectionRecord) -> bool {
-    record.missing.given_up > 0 || record.missing.streams > 0
+const fn was_evicted_from(record: &ConnectionRecord) -> bool {
+    record.missing.evicted > 0 || record.missing.streams > 0
 }
 
 /// Says of a connection what it lacks, each with its packet, and with the last of it what all that
 /// costs.
-fn cite(proof: &mut EvidenceList, record: &ConnectionRecord) {
+fn cite(evidence: &mut EvidenceList, record: &ConnectionRecord) {
     let missing = &record.missing;
     let mut lacks: Vec<(Option<Stamp>, String)> = Vec::new();
     if begins_late(record) {
         let text = "already open when the capture begins".to_owned();
         lacks.push((Some(record.recognised), text));
     }
-    for (lack, sender) in [
-        (missing.from_client, "client"),
-        (missing.from_server, "server"),
-    ] {
-        if lack.holes > 0 {
-            lacks.push((lack.first, in_words(lack, sender)));
-        }
+    for (from, lack) in missing.per_side.iter().filter(|(_, lack)| lack.holes > 0) {
+        lacks.push((lack.first, in_words(*lack, from.sender())));
     }
-    if was_given_up(record) {
+    if was_evicted_from(record) {
         let text = "frames or streams were given up to stay within bounds".to_owned();
         lacks.push((Some(record.network.last_seen), text));
     }
@@ -87,7 +82,7 @@ fn cite(proof: &mut EvidenceList, record: &ConnectionRecord) {
     let last = lacks.len().saturating_sub(1);
     for (place, (stamp, text)) in lacks.into_iter().enumerate() {
         let number = record.number;
-        proof.cite(
+        evidence.cite(
             stamp,
             match place == last {
                 true => format!("conn {number}: {text}; {cost}"),
@@ -97,7 +92,7 @@ fn cite(proof: &mut EvidenceList, record: &ConnectionRecord) {
     }
 }
 
-/// What is missing of one side, told where it first shows.
+/// What is missing of one side, cited where it first shows.
 fn in_words(lack: GapCount, sender: &str) -> String {
     let bytes = counted(lack.bytes, "byte");
     match lack.holes {
@@ -136,7 +131,7 @@ fn rpcs(count: u64) -> String {
 struct Costs {
     begun_late: usize,
     with_holes: usize,
-    given_up: usize,
+    evicted_from: usize,
     bytes: u64,
     unjudged: u64,
     methods: u64,
@@ -146,7 +141,7 @@ impl Costs {
     fn add(&mut self, record: &ConnectionRecord) {
         self.begun_late += usize::from(begins_late(record));
         self.with_holes += usize::from(record.missing.bytes > 0);
-        self.given_up += usize::from(was_given_up(record));
+        self.evicted_from += usize::from(was_evicted_from(record));
         self.bytes = self.bytes.saturating_add(record.missing.bytes);
         self.unjudged += record.verdicts.of(Verdict::Unknown);
         self.methods += record.missing.methods;
@@ -155,7 +150,7 @@ impl Costs {
     /// What it comes to, in a few words.
     fn summary(&self) -> String {
         let missing = match self.bytes {
-            0 if self.given_up > 0 => "some was given up".to_owned(),
+            0 if self.evicted_from > 0 => "some was given up".to_owned(),
             0 => "it begins too late".to_owned(),
             bytes => {
                 let bytes = counted(bytes, "byte");
@@ -185,10 +180,10 @@ impl Costs {
                 was(self.bytes),
             ));
         }
-        if self.given_up > 0 {
+        if self.evicted_from > 0 {
             text.push_str(&format!(
                 "Frames or streams of {} were given up to stay within bounds. ",
-                counted(self.given_up, "connection"),
+                counted(self.evicted_from, "connection"),
             ));
         }
         text.push_str(&match self.unjudged {
@@ -214,7 +209,7 @@ impl Costs {
         if self.begun_late > 0 {
             advice.push("Capture: begin before the connections do, if headers matter".into());
         }
-        if self.given_up > 0 {
+        if self.evicted_from > 0 {
             advice.push(RAISE_LIMITS.into());
         }
         advice
@@ -228,58 +223,58 @@ mod tests {
 
     #[test]
     fn what_holes_cost_is_told_of_the_connection_and_at_each_call() {
-        let told = analysis(
+        let reported = analysis(
             "C 0.000 HEADERS 1
              C 0.001 HEADERS 3 lost
              S 0.010 ANSWER 1 lost
              C 0.020 HEADERS 5
              S 0.030 ANSWER 5",
         );
-        let mut findings = told.findings.iter();
+        let mut findings = reported.findings.iter();
         let found = findings
             .find(|finding| finding.rule == super::RULE.name)
             .unwrap();
-        let proof: Vec<_> = found
+        let evidence: Vec<_> = found
             .evidence
             .iter()
-            .map(|proof| proof.text.as_str())
+            .map(|evidence| evidence.text.as_str())
             .collect();
-        assert_eq!(proof.len(), 2, "{proof:?}");
+        assert_eq!(evidence.len(), 2, "{evidence:?}");
         assert!(
-            proof[0].contains("bytes of the client are missing before this"),
-            "{proof:?}"
+            evidence[0].contains("bytes of the client are missing before this"),
+            "{evidence:?}"
         );
         assert!(
-            proof[1].contains("bytes of the server are missing before this"),
-            "{proof:?}"
+            evidence[1].contains("bytes of the server are missing before this"),
+            "{evidence:?}"
         );
-        let unknown = told
+        let unknown = reported
             .rpcs
             .iter()
             .filter(|rpc| rpc.verdict == Verdict::Unknown);
         let doubts: Vec<_> = unknown.map(|rpc| (rpc.id.stream, rpc.doubt)).collect();
         let cost = format!("{} RPC", doubts.len());
         assert!(
-            proof[1].contains(&cost) && proof[1].contains("cannot be judged"),
-            "{proof:?}"
+            evidence[1].contains(&cost) && evidence[1].contains("cannot be judged"),
+            "{evidence:?}"
         );
         assert!(
             doubts.contains(&(1, Some(Doubt::FramesMissing))),
             "{doubts:?}"
         );
-        let known = told
+        let known = reported
             .rpcs
             .iter()
             .filter(|rpc| rpc.verdict != Verdict::Unknown);
         assert!(known.into_iter().all(|rpc| rpc.doubt.is_none()));
-        let missing = told.connections[0].missing;
+        let missing = reported.connections[0].missing;
         assert_eq!(
-            (missing.from_client.holes, missing.from_server.holes),
+            (missing.per_side.client.holes, missing.per_side.server.holes),
             (1, 1)
         );
         assert_eq!(
             missing.bytes,
-            missing.from_client.bytes + missing.from_server.bytes
+            missing.per_side.client.bytes + missing.per_side.server.bytes
         );
     }
 }

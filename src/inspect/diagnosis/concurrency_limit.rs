@@ -2,12 +2,13 @@
 
 use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Confidence, Finding, Rule, Severity};
+use crate::capture::TimeDelta;
 use crate::inspect::{AtLimit, ConnectionRecord, Verdict};
 use crate::units::{count, counted, duration};
 
-/// A connection that is at its limit for less than this in all, in nanoseconds, only touched it: a
+/// A connection that is at its limit for less than this in all, only touched it: a
 /// burst of calls may do so.
-const SAT_NANOS: i64 = 1_000_000_000;
+const LONG_AT_LIMIT: TimeDelta = TimeDelta::from_secs(1);
 
 /// From so many slots on that were taken again at once, calls must have waited for them.
 const MIN_REFILLS: u64 = 10;
@@ -25,17 +26,19 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
     let records = view.connections().map(|connection| &connection.record);
-    let hits: Vec<_> = records
+    let affected: Vec<_> = records
         .filter_map(|record| {
             let at_limit = record.traffic.at_limit?;
-            (at_limit.total.as_nanos() >= SAT_NANOS).then_some((record, at_limit))
+            (at_limit.total >= LONG_AT_LIMIT).then_some((record, at_limit))
         })
         .collect();
-    let (_, longest) = hits.iter().max_by_key(|(_, at_limit)| at_limit.longest)?;
-    let refills: u64 = hits.iter().map(|(_, at_limit)| at_limit.refills).sum();
-    let mut proof = EvidenceList::default();
-    for (record, at_limit) in &hits {
-        cite(&mut proof, record, at_limit);
+    let (_, longest) = affected
+        .iter()
+        .max_by_key(|(_, at_limit)| at_limit.longest)?;
+    let refills: u64 = affected.iter().map(|(_, at_limit)| at_limit.refills).sum();
+    let mut evidence = EvidenceList::default();
+    for (record, at_limit) in &affected {
+        cite(&mut evidence, record, at_limit);
     }
     Some(Finding {
         severity: Severity::Warning,
@@ -46,14 +49,14 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         },
         title: format!(
             "{} sat at the limit of {} concurrent streams of {}, up to {} at a time",
-            counted(hits.len(), "connection"),
+            counted(affected.len(), "connection"),
             longest.limit,
             view.server,
             duration(longest.longest),
         ),
-        connections: hits.iter().map(|(record, _)| record.number).collect(),
-        evidence: proof.into_vec(),
-        explanation: explanation(&hits, refills),
+        connections: affected.iter().map(|(record, _)| record.number).collect(),
+        evidence: evidence.into_vec(),
+        explanation: explanation(&affected, refills),
         advice: vec![
             "Server: raise MAX_CONCURRENT_STREAMS (grpc-go: MaxConcurrentStreams; grpc-java: \
              maxConcurrentCallsPerConnection; nginx: http2_max_concurrent_streams), or make its \
@@ -67,19 +70,19 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
     })
 }
 
-fn cite(proof: &mut EvidenceList, record: &ConnectionRecord, at_limit: &AtLimit) {
+fn cite(evidence: &mut EvidenceList, record: &ConnectionRecord, at_limit: &AtLimit) {
     let (number, limit) = (record.number, at_limit.limit);
     let text = format!("conn {number}: these HEADERS take the last of {limit} slots");
-    proof.cite(Some(at_limit.longest_since), text);
+    evidence.cite(Some(at_limit.longest_since), text);
     if at_limit.longest_until.packet > 0 {
         let after = duration(at_limit.longest);
         let text = format!("conn {number}: a slot is free and stays free, {after} later");
-        proof.cite(Some(at_limit.longest_until), text);
+        evidence.cite(Some(at_limit.longest_until), text);
     }
 }
 
-fn explanation(hits: &[(&ConnectionRecord, AtLimit)], refills: u64) -> String {
-    let mut sentences: Vec<_> = hits
+fn explanation(affected: &[(&ConnectionRecord, AtLimit)], refills: u64) -> String {
+    let mut sentences: Vec<_> = affected
         .iter()
         .take(3)
         .map(|(record, at_limit)| {
@@ -106,18 +109,18 @@ fn explanation(hits: &[(&ConnectionRecord, AtLimit)], refills: u64) -> String {
             counted(many, "time"),
         ),
     });
-    let given_up: u64 = hits
+    let cancelled: u64 = affected
         .iter()
         .map(|(record, _)| {
             let verdicts = &record.verdicts;
             verdicts.of(Verdict::DeadlineExceeded) + verdicts.of(Verdict::ResetByClient)
         })
         .sum();
-    if given_up > 0 {
+    if cancelled > 0 {
         sentences.push(format!(
             "The client gave up {} of the calls that it had sent; their deadlines may have begun to run \
              before they had a slot.",
-            count(given_up),
+            count(cancelled),
         ));
     }
     sentences.push(
@@ -134,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_client_that_only_touches_the_limit_is_not_told() {
-        let told = outcome(
+        let reported = outcome(
             "S 0.000 SETTINGS MAX_CONCURRENT_STREAMS=2
              C 0.010 HEADERS 1
              C 0.020 HEADERS 3
@@ -144,12 +147,12 @@ mod tests {
              S 0.960 ANSWER 5 + RST 5 NO_ERROR
              C 0.970 ACK",
         );
-        assert!(!told.contains("concurrency-limit"), "{told}");
+        assert!(!reported.contains("concurrency-limit"), "{reported}");
     }
 
     #[test]
     fn a_client_that_sits_there_is() {
-        let told = outcome(
+        let reported = outcome(
             "S 0.000 SETTINGS MAX_CONCURRENT_STREAMS=2
              C 0.010 HEADERS 1
              C 0.020 HEADERS 3
@@ -160,6 +163,9 @@ mod tests {
              S 1.600 ANSWER 5 + RST 5 NO_ERROR
              C 1.601 ACK",
         );
-        assert!(told.contains("warning concurrency-limit conns=0"), "{told}");
+        assert!(
+            reported.contains("warning concurrency-limit conns=0"),
+            "{reported}"
+        );
     }
 }

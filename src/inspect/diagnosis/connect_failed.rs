@@ -2,18 +2,18 @@
 
 use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Finding, Rule};
-use crate::capture::{Stamp, Timestamp};
+use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::tcp::Ending;
 use crate::decode::{Direction, Transport};
 use crate::inspect::ConnectionRecord;
 use crate::units::{count, counted, duration};
 
-/// How long a SYN must have gone unanswered, in nanoseconds: the time after which it is first
+/// How long a SYN must have gone unanswered: the time after which it is first
 /// repeated (RFC 6298, section 2.1). A younger one may still be answered after the capture ends.
-const UNANSWERED_NANOS: i64 = 1_000_000_000;
+const UNANSWERED_AFTER: TimeDelta = TimeDelta::from_secs(1);
 
-/// A refusal this long after a server closed a connection is told together with it, in nanoseconds.
-const AFTER_CLOSE_NANOS: i64 = 60_000_000_000;
+/// A refusal this long after a server closed a connection is reported together with it.
+const AFTER_CLOSE: TimeDelta = TimeDelta::from_secs(60);
 
 pub(super) const RULE: Rule = Rule {
     name: "connect-failed",
@@ -37,17 +37,17 @@ enum Failure {
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
     let records = view.connections().map(|finished| &finished.record);
-    let hits: Vec<_> = records
+    let affected: Vec<_> = records
         .filter_map(|record| Some((record, failure(record, view.capture_end)?)))
         .collect();
-    if hits.is_empty() {
+    if affected.is_empty() {
         return None;
     }
-    let refused = hits
+    let refused = affected
         .iter()
         .filter(|(_, failure)| *failure != Failure::Unanswered)
         .count();
-    let what = match (refused, hits.len() - refused) {
+    let what = match (refused, affected.len() - refused) {
         (_, 0) => "refused".to_owned(),
         (0, _) => "never answered".to_owned(),
         (refused, unanswered) => {
@@ -58,7 +58,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
             )
         }
     };
-    let verb = match (refused, hits.len()) {
+    let verb = match (refused, affected.len()) {
         (refused, count) if refused > 0 && refused < count => "",
         (_, 1) => "was ",
         _ => "were ",
@@ -66,13 +66,13 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
     Some(Finding {
         title: format!(
             "{} to {} {verb}{what}",
-            counted(hits.len(), "connect"),
+            counted(affected.len(), "connect"),
             view.server
         ),
-        connections: hits.iter().map(|(record, _)| record.number).collect(),
-        evidence: evidence(&hits),
-        explanation: explanation(view, &hits, refused),
-        advice: advice(refused, hits.len() - refused),
+        connections: affected.iter().map(|(record, _)| record.number).collect(),
+        evidence: evidence(&affected),
+        explanation: explanation(view, &affected, refused),
+        advice: advice(refused, affected.len() - refused),
         ..Finding::of_rule(RULE.name)
     })
 }
@@ -88,18 +88,18 @@ fn failure(record: &ConnectionRecord, capture_end: Option<Timestamp>) -> Option<
         return Some(Failure::Refused(close.stamp));
     }
     let end = record.close.map(|close| close.stamp.time).or(capture_end)?;
-    let waited = end.nanos_since(record.opened?.time);
-    (waited >= UNANSWERED_NANOS).then_some(Failure::Unanswered)
+    let waited = end - record.opened?.time;
+    (waited >= UNANSWERED_AFTER).then_some(Failure::Unanswered)
 }
 
-fn evidence(hits: &[(&ConnectionRecord, Failure)]) -> Vec<super::Evidence> {
-    let mut proof = EvidenceList::default();
-    for (record, failure) in hits {
+fn evidence(affected: &[(&ConnectionRecord, Failure)]) -> Vec<super::Evidence> {
+    let mut evidence = EvidenceList::default();
+    for (record, failure) in affected {
         let number = record.number;
         match failure {
             Failure::Refused(stamp) => {
                 let text = format!("conn {number}: RST of the server in answer to the SYN");
-                proof.cite(Some(*stamp), text);
+                evidence.cite(Some(*stamp), text);
             }
             Failure::Unanswered => {
                 let repeated = match record.network.retransmissions() {
@@ -107,16 +107,16 @@ fn evidence(hits: &[(&ConnectionRecord, Failure)]) -> Vec<super::Evidence> {
                     times => format!(" (repeated {})", counted(times, "time")),
                 };
                 let text = format!("conn {number}: SYN{repeated}, no answer");
-                proof.cite(record.opened, text);
+                evidence.cite(record.opened, text);
             }
         }
     }
-    proof.into_vec()
+    evidence.into_vec()
 }
 
 fn explanation(
     view: &ServerView<'_>,
-    hits: &[(&ConnectionRecord, Failure)],
+    affected: &[(&ConnectionRecord, Failure)],
     refused: usize,
 ) -> String {
     let mut text = String::new();
@@ -126,14 +126,14 @@ fn explanation(
              running then, or something before it rejects. ",
         );
     }
-    if refused < hits.len() {
+    if refused < affected.len() {
         text.push_str(
             "No answer at all means that the host is gone, or that something on the way drops packets. ",
         );
     }
-    let opened = || hits.iter().filter_map(|(record, _)| record.opened);
+    let opened = || affected.iter().filter_map(|(record, _)| record.opened);
     if let (Some(first), Some(last)) = (opened().min(), opened().max()) {
-        if hits.len() > 1 {
+        if affected.len() > 1 {
             text.push_str(&format!(
                 "The first and the last were {} apart. ",
                 duration(last.time - first.time),
@@ -169,8 +169,8 @@ fn closed_before(view: &ServerView<'_>, moment: Stamp) -> Option<(u32, Stamp)> {
         ended.then_some((record.number, close.stamp))
     });
     let before = closes.filter(|(_, close)| {
-        let after = moment.time.nanos_since(close.time);
-        (0..=AFTER_CLOSE_NANOS).contains(&after)
+        let after = moment.time - close.time;
+        (TimeDelta::ZERO..=AFTER_CLOSE).contains(&after)
     });
     before.max_by_key(|(_, close)| *close)
 }

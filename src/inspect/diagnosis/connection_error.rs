@@ -25,20 +25,20 @@ enum Error<'a> {
 }
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
-    let hits: Vec<_> = view
+    let affected: Vec<_> = view
         .connections()
         .filter_map(|finished| Some((finished, error(&finished.record)?)))
         .collect();
-    if hits.is_empty() {
+    if affected.is_empty() {
         return None;
     }
-    let declared = hits
+    let declared = affected
         .iter()
         .all(|(_, error)| matches!(error, Error::Declared(_)));
-    let mut kinds: Vec<_> = hits.iter().map(|(_, error)| kind(*error)).collect();
+    let mut kinds: Vec<_> = affected.iter().map(|(_, error)| kind(*error)).collect();
     kinds.sort_unstable();
     kinds.dedup();
-    let rpcs = hits.iter().flat_map(|(finished, _)| &finished.rpcs);
+    let rpcs = affected.iter().flat_map(|(finished, _)| &finished.rpcs);
     let rpcs: Vec<_> = rpcs
         .filter(|rpc| rpc.verdict.is_death())
         .map(|rpc| rpc.id)
@@ -51,24 +51,24 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         },
         title: format!(
             "{} to {} broken: {}",
-            counted(hits.len(), "connection"),
+            counted(affected.len(), "connection"),
             view.server,
             kinds.join(", "),
         ),
-        connections: hits
+        connections: affected
             .iter()
             .map(|(finished, _)| finished.record.number)
             .collect(),
-        evidence: evidence(&hits),
-        explanation: explanation(&hits, rpcs.len()),
+        evidence: evidence(&affected),
+        explanation: explanation(&affected, rpcs.len()),
         rpcs,
-        advice: advice(&hits),
+        advice: advice(&affected),
         ..Finding::of_rule(RULE.name)
     })
 }
 
 fn error(record: &ConnectionRecord) -> Option<Error<'_>> {
-    let pings = too_many_pings::calmed(record).is_some();
+    let pings = too_many_pings::goaway_for_pings(record).is_some();
     let mut goaways = record.goaways.iter();
     let declared = goaways.find(|goaway| {
         let for_pings =
@@ -99,9 +99,9 @@ fn kind(error: Error<'_>) -> String {
     }
 }
 
-fn evidence(hits: &[(&Finished, Error<'_>)]) -> Vec<super::Evidence> {
-    let mut proof = EvidenceList::default();
-    for (finished, error) in hits {
+fn evidence(affected: &[(&Finished, Error<'_>)]) -> Vec<super::Evidence> {
+    let mut evidence = EvidenceList::default();
+    for (finished, error) in affected {
         let number = finished.record.number;
         let (stamp, last) = match error {
             Error::Declared(goaway) => (
@@ -110,16 +110,16 @@ fn evidence(hits: &[(&Finished, Error<'_>)]) -> Vec<super::Evidence> {
             ),
             Error::Nonsense(_, stamp) => (*stamp, String::new()),
         };
-        proof.cite(
+        evidence.cite(
             Some(stamp),
             format!("conn {number}: {}{last}", kind(*error)),
         );
     }
-    proof.into_vec()
+    evidence.into_vec()
 }
 
-fn explanation(hits: &[(&Finished, Error<'_>)], victims: usize) -> String {
-    let mut meanings: Vec<_> = hits
+fn explanation(affected: &[(&Finished, Error<'_>)], dead: usize) -> String {
+    let mut meanings: Vec<_> = affected
         .iter()
         .map(|(_, error)| match error {
             Error::Declared(goaway) => meaning(goaway.error, &goaway.debug_data),
@@ -132,11 +132,11 @@ fn explanation(hits: &[(&Finished, Error<'_>)], victims: usize) -> String {
     meanings.sort_unstable();
     meanings.dedup();
     let mut text = meanings.join(" ");
-    text.push_str(&match victims {
+    text.push_str(&match dead {
         0 => " No RPC died of it.".to_owned(),
         some => format!(" {} died with it.", counted(some, "RPC")),
     });
-    if hits.iter().any(|(_, error)| {
+    if affected.iter().any(|(_, error)| {
         matches!(error, Error::Declared(goaway) if !goaway.from_client() && goaway.last_stream_id.0 == 0)
     }) {
         text.push_str(
@@ -178,9 +178,9 @@ fn meaning(code: ErrorCode, debug_data: &[u8]) -> &'static str {
     }
 }
 
-fn advice(hits: &[(&Finished, Error<'_>)]) -> Vec<String> {
+fn advice(affected: &[(&Finished, Error<'_>)]) -> Vec<String> {
     let mut advice: Vec<String> = Vec::new();
-    for (_, error) in hits {
+    for (_, error) in affected {
         let text = match error {
             Error::Declared(goaway) => {
                 let sender = goaway.from.sender();

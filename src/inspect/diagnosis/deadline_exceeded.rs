@@ -20,7 +20,7 @@ pub(super) const RULE: Rule = Rule {
 /// Where a call's time went, as far as the wire shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Spent {
-    /// Neither side heard the other.
+    /// Nothing of either side reached the other.
     Silence,
     /// The server had not begun to answer.
     Server,
@@ -31,14 +31,16 @@ enum Spent {
 }
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
-    let hits = view.affected(|_, rpc| rpc.verdict == Verdict::DeadlineExceeded);
-    if hits.is_empty() {
+    let affected = view.affected(|_, rpc| rpc.verdict == Verdict::DeadlineExceeded);
+    if affected.is_empty() {
         return None;
     }
-    let given_up = calls(&hits).filter(|(_, rpc)| rpc.error.is_some()).count();
-    let total = server_view::count(&hits);
+    let cancelled = calls(&affected)
+        .filter(|(_, rpc)| rpc.error.is_some())
+        .count();
+    let total = server_view::count(&affected);
     Some(Finding {
-        confidence: if given_up == total {
+        confidence: if cancelled == total {
             Confidence::Certain
         } else {
             Confidence::Likely
@@ -47,7 +49,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
             "{} to {} ran out of time: {}",
             counted(total, "RPC"),
             view.server,
-            match (given_up, total - given_up) {
+            match (cancelled, total - cancelled) {
                 (_, 0) => "given up by the client at the deadline".to_owned(),
                 (0, _) => "the deadline passed without an answer".to_owned(),
                 (some, rest) => format!(
@@ -57,21 +59,22 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
                 ),
             },
         ),
-        evidence: evidence(&hits),
-        explanation: explanation(&hits),
-        advice: advice(&hits),
-        ..server_view::finding(RULE.name, &hits)
+        evidence: evidence(&affected),
+        explanation: explanation(&affected),
+        advice: advice(&affected),
+        ..server_view::finding(RULE.name, &affected)
     })
 }
 
-fn calls<'a>(hits: &Affected<'a>) -> impl Iterator<Item = (&'a ConnectionRecord, &'a Rpc)> {
-    hits.iter()
+fn calls<'a>(affected: &Affected<'a>) -> impl Iterator<Item = (&'a ConnectionRecord, &'a Rpc)> {
+    affected
+        .iter()
         .flat_map(|(record, rpcs)| rpcs.iter().map(|rpc| (*record, *rpc)))
 }
 
 fn spent(record: &ConnectionRecord, rpc: &Rpc) -> Spent {
     let deadline = rpc.opened.zip(rpc.timeout);
-    let deadline = deadline.map(|(opened, timeout)| opened.time.plus(timeout));
+    let deadline = deadline.map(|(opened, timeout)| opened.time + timeout.into());
     // A stall that had begun before the deadline and was not over by then.
     let silent = [record.ack_stalls.client, record.ack_stalls.server]
         .into_iter()
@@ -88,35 +91,33 @@ fn spent(record: &ConnectionRecord, rpc: &Rpc) -> Spent {
     }
 }
 
-fn evidence(hits: &Affected<'_>) -> Vec<super::Evidence> {
-    let mut proof = EvidenceList::default();
-    for (record, rpc) in calls(hits) {
+fn evidence(affected: &Affected<'_>) -> Vec<super::Evidence> {
+    let mut evidence = EvidenceList::default();
+    for (record, rpc) in calls(affected) {
         let (number, stream) = (record.number, rpc.id.stream);
         let timeout = rpc
             .timeout
             .map_or_else(|| "?".to_owned(), |timeout| exact_duration(timeout.into()));
         let text = format!("stream {number}:{stream}: HEADERS with a timeout of {timeout}");
-        proof.cite(rpc.opened, text);
+        evidence.cite(rpc.opened, text);
         if rpc.error.is_some() {
-            let after = duration(TimeDelta::from_nanos(
-                rpc.duration_nanos().unwrap_or_default(),
-            ));
+            let after = duration(rpc.duration().unwrap_or_default());
             let text =
                 format!("stream {number}:{stream}: RST_STREAM CANCEL of the client {after} later");
-            proof.cite(rpc.ended, text);
+            evidence.cite(rpc.ended, text);
         }
     }
-    proof.into_vec()
+    evidence.into_vec()
 }
 
-fn spent_so(hits: &Affected<'_>, of: Spent) -> usize {
-    calls(hits)
+fn spent_so(affected: &Affected<'_>, of: Spent) -> usize {
+    calls(affected)
         .filter(|(record, rpc)| spent(record, rpc) == of)
         .count()
 }
 
-fn explanation(hits: &Affected<'_>) -> String {
-    let timeouts = calls(hits)
+fn explanation(affected: &Affected<'_>) -> String {
+    let timeouts = calls(affected)
         .filter_map(|(_, rpc)| rpc.timeout)
         .map(TimeDelta::from);
     let mut text = format!(
@@ -142,7 +143,7 @@ fn explanation(hits: &Affected<'_>) -> String {
             "the server answered to the end, but too late: it did the work",
         ),
     ] {
-        let calls = spent_so(hits, of);
+        let calls = spent_so(affected, of);
         if calls > 0 {
             text.push_str(&format!(" {} {meaning}.", count(calls)));
         }
@@ -153,7 +154,7 @@ fn explanation(hits: &Affected<'_>) -> String {
     text
 }
 
-fn advice(hits: &Affected<'_>) -> Vec<String> {
+fn advice(affected: &Affected<'_>) -> Vec<String> {
     let advice = [
         (
             Spent::Silence,
@@ -174,6 +175,6 @@ fn advice(hits: &Affected<'_>) -> Vec<String> {
             "Client: do not retry these blindly; the server has done the work",
         ),
     ];
-    let advice = advice.iter().filter(|(of, _)| spent_so(hits, *of) > 0);
+    let advice = advice.iter().filter(|(of, _)| spent_so(affected, *of) > 0);
     advice.map(|(_, advice)| (*advice).to_owned()).collect()
 }

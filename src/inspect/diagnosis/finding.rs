@@ -1,22 +1,22 @@
-//! A finding: plain data that says what went wrong, with its proof.
+//! A finding: plain data that says what went wrong, with its evidence.
 
 use crate::capture::Stamp;
 use crate::inspect::CallId;
-use crate::inspect::confidence::Confidence;
+use crate::inspect::peer::confidence::Confidence;
 
-/// How bad it is.
+/// How bad a finding is; the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// Calls died.
+    /// Calls died, or something broke that kills calls.
     Error,
     /// Something is wrong that did not kill calls, or whose deaths were healed.
     Warning,
-    /// Worth knowing.
+    /// Nothing is wrong, but a reader of the capture should know it.
     Info,
 }
 
 impl Severity {
-    /// Its name in reports.
+    /// `error`, `warning` or `info`, as reports have it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -32,24 +32,24 @@ impl Severity {
 pub struct Evidence {
     /// Where to look; `None` for what no single packet shows.
     pub stamp: Option<Stamp>,
-    /// What it shows.
+    /// What it shows, in a line.
     pub text: String,
 }
 
 /// What went wrong at one server, as one rule sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The rule's name.
+    /// The name of the rule, one of [`RULES`](super::RULES).
     pub rule: &'static str,
-    /// How bad.
+    /// How bad it is, which decides where it stands in a report.
     pub severity: Severity,
-    /// How sure.
+    /// How sure the conclusion is.
     pub confidence: Confidence,
     /// What happened, in a line.
     pub title: String,
-    /// Connections it happened on.
+    /// The numbers of the connections it happened on.
     pub connections: Vec<u32>,
-    /// Calls it happened to.
+    /// The calls it happened to; empty where it happened to none.
     pub rpcs: Vec<CallId>,
     /// What proves it; never empty.
     pub evidence: Vec<Evidence>,

@@ -1,16 +1,18 @@
 //! `flow-control-stall`: a sender had a full window and waited.
 
+use std::cmp::Reverse;
+
 use super::super::peer::client::Client;
 use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::capture::TimeDelta;
-use crate::decode::Direction;
 use crate::decode::http2::SettingId;
+use crate::decode::{Direction, PerSide};
 use crate::inspect::{CallId, ConnectionRecord, Stall, Waits, Window};
 use crate::units::{counted, duration};
 
-/// A shorter wait, in nanoseconds, is not worth a word by itself.
-const LONG_NANOS: i64 = 100_000_000;
+/// A shorter wait is not worth a word by itself.
+const LONG: TimeDelta = TimeDelta::from_millis(100);
 
 /// A wait of less than so many round trips is the window being small for the path, as every transfer
 /// begins; only many of them matter.
@@ -19,8 +21,8 @@ const LONG_ROUND_TRIPS: i64 = 2;
 /// So many round trips without a grant, and the receiver is not reading.
 const UNREAD_ROUND_TRIPS: i64 = 4;
 
-/// Many short waits matter when they take this long together, in nanoseconds …
-const MANY_NANOS: i64 = 1_000_000_000;
+/// Many short waits matter when they take this long together …
+const LONG_TOGETHER: TimeDelta = TimeDelta::from_secs(1);
 
 /// … and are this many: a transfer that begins slowly waits a few times.
 const MANY: u64 = 10;
@@ -38,29 +40,26 @@ pub(super) const RULE: Rule = Rule {
 };
 
 /// What one side of a connection waited.
-struct Hit<'a> {
+struct StalledSide<'a> {
     record: &'a ConnectionRecord,
     waits: &'a Waits,
     /// The longest wait.
     worst: Stall,
-    round_trip: i64,
+    /// The least one seen; zero where none was.
+    round_trip: TimeDelta,
 }
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
     let records = view.connections().map(|connection| &connection.record);
-    let mut hits: Vec<_> = records
+    let mut sides: Vec<_> = records
         .flat_map(|record| {
-            let traffic = &record.traffic;
-            let waits = [traffic.client_waits.as_ref(), traffic.server_waits.as_ref()];
-            waits
-                .into_iter()
-                .flatten()
-                .filter_map(|waits| hit(record, waits))
+            let waits = record.traffic.waits.iter().flat_map(PerSide::iter);
+            waits.filter_map(|(_, waits)| stalled_side(record, waits))
         })
         .collect();
-    hits.sort_by_key(|hit| (-hit.worst.nanos, hit.record.number));
-    let worst = hits.first()?.worst;
-    let mut connections: Vec<_> = hits.iter().map(|hit| hit.record.number).collect();
+    sides.sort_by_key(|side| (Reverse(side.worst.lasted), side.record.number));
+    let worst = sides.first()?.worst;
+    let mut connections: Vec<_> = sides.iter().map(|side| side.record.number).collect();
     connections.sort_unstable();
     connections.dedup();
     Some(Finding {
@@ -72,39 +71,39 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         title: format!(
             "the {} waited {} before a full {} window on {} to {}",
             worst.sender.sender(),
-            duration(TimeDelta::from_nanos(worst.nanos)),
+            duration(worst.lasted),
             name(worst.window),
             counted(connections.len(), "connection"),
             view.server,
         ),
         connections,
-        rpcs: calls(&hits),
-        evidence: evidence(&hits),
-        explanation: explanation(&hits),
-        advice: advice(&hits),
+        rpcs: calls(&sides),
+        evidence: evidence(&sides),
+        explanation: explanation(&sides),
+        advice: advice(&sides),
         ..Finding::of_rule(RULE.name)
     })
 }
 
-fn hit<'a>(record: &'a ConnectionRecord, waits: &'a Waits) -> Option<Hit<'a>> {
-    let worst = *waits.longest.iter().max_by_key(|stall| stall.nanos)?;
+fn stalled_side<'a>(record: &'a ConnectionRecord, waits: &'a Waits) -> Option<StalledSide<'a>> {
+    let worst = *waits.longest.iter().max_by_key(|stall| stall.lasted)?;
     let round_trip = record
         .network
         .round_trip()
-        .map_or(0, |round_trip| round_trip.least.as_nanos());
-    let many = waits.count >= MANY && waits.nanos >= MANY_NANOS;
-    let hit = Hit {
+        .map_or(TimeDelta::ZERO, |round_trip| round_trip.least);
+    let many = waits.count >= MANY && waits.total >= LONG_TOGETHER;
+    let side = StalledSide {
         record,
         waits,
         worst,
         round_trip,
     };
-    (hit.is_long(&worst) || many).then_some(hit)
+    (side.is_long(&worst) || many).then_some(side)
 }
 
-impl Hit<'_> {
+impl StalledSide<'_> {
     fn is_long(&self, stall: &Stall) -> bool {
-        stall.nanos >= LONG_NANOS.max(self.round_trip.saturating_mul(LONG_ROUND_TRIPS))
+        stall.lasted >= LONG.max(self.round_trip * LONG_ROUND_TRIPS)
     }
 
     /// The waits worth citing: the long ones, or the longest of many short ones.
@@ -114,19 +113,16 @@ impl Hit<'_> {
     }
 
     fn is_unread(&self) -> bool {
-        let round_trips = self.round_trip.saturating_mul(UNREAD_ROUND_TRIPS);
-        self.worst.nanos >= LONG_NANOS.max(round_trips)
+        self.worst.lasted >= LONG.max(self.round_trip * UNREAD_ROUND_TRIPS)
     }
 
     /// What the receiver lets a stream begin with, in bytes.
     fn initial_window(&self) -> u32 {
-        let settings = match self.worst.sender {
-            Direction::ClientToServer => &self.record.server_settings,
-            Direction::ServerToClient => &self.record.client_settings,
-        };
-        let mut settings = settings.iter().flatten();
-        let size = settings.find(|(id, _)| *id == SettingId::INITIAL_WINDOW_SIZE);
-        size.map_or(65_535, |(_, size)| *size)
+        let receiver = self.worst.sender.reverse();
+        let size = self
+            .record
+            .setting(receiver, SettingId::INITIAL_WINDOW_SIZE);
+        size.unwrap_or(65_535)
     }
 }
 
@@ -137,12 +133,12 @@ const fn name(window: Window) -> &'static str {
     }
 }
 
-fn calls(hits: &[Hit<'_>]) -> Vec<CallId> {
-    let mut calls: Vec<_> = hits
+fn calls(sides: &[StalledSide<'_>]) -> Vec<CallId> {
+    let mut calls: Vec<_> = sides
         .iter()
-        .flat_map(|hit| {
-            let connection = hit.record.number;
-            hit.notable().map(move |stall| CallId {
+        .flat_map(|side| {
+            let connection = side.record.number;
+            side.notable().map(move |stall| CallId {
                 connection,
                 stream: stall.stream,
             })
@@ -153,43 +149,43 @@ fn calls(hits: &[Hit<'_>]) -> Vec<CallId> {
     calls
 }
 
-fn evidence(hits: &[Hit<'_>]) -> Vec<super::Evidence> {
-    let mut proof = EvidenceList::default();
-    for hit in hits {
-        let number = hit.record.number;
-        for stall in hit.notable() {
+fn evidence(sides: &[StalledSide<'_>]) -> Vec<super::Evidence> {
+    let mut evidence = EvidenceList::default();
+    for side in sides {
+        let number = side.record.number;
+        for stall in side.notable() {
             let (stream, window) = (stall.stream, name(stall.window));
-            let waited = duration(TimeDelta::from_nanos(stall.nanos));
+            let waited = duration(stall.lasted);
             let text = format!(
                 "conn {number}: DATA of stream {stream} leaves nothing of the {window}'s window"
             );
-            proof.cite(Some(stall.filled), text);
+            evidence.cite(Some(stall.filled), text);
             if stall.opened.is_some() {
                 let text =
                     format!("conn {number}: opens that window again, {waited} later; DATA follows");
-                proof.cite(stall.opened, text);
+                evidence.cite(stall.opened, text);
             }
         }
     }
-    proof.into_vec()
+    evidence.into_vec()
 }
 
-fn explanation(hits: &[Hit<'_>]) -> String {
-    let sentences = hits.iter().take(3).map(|hit| {
+fn explanation(sides: &[StalledSide<'_>]) -> String {
+    let sentences = sides.iter().take(3).map(|side| {
         let Stall {
             sender,
             window,
             stream,
-            nanos,
+            lasted,
             opened,
             ..
-        } = hit.worst;
+        } = side.worst;
         let (receiver, sender) = (sender.reverse().sender(), sender.sender());
-        let number = hit.record.number;
+        let number = side.record.number;
         let whose = match window {
             Window::Stream => format!(
                 "stream {stream}'s window ({} to begin with)",
-                counted(hit.initial_window(), "byte")
+                counted(side.initial_window(), "byte")
             ),
             Window::Connection => format!("the connection's window (filled by stream {stream})"),
         };
@@ -200,58 +196,58 @@ fn explanation(hits: &[Hit<'_>]) -> String {
             } else {
                 "got no more of it for"
             },
-            duration(TimeDelta::from_nanos(nanos)),
+            duration(lasted),
         );
-        if hit.round_trip > 0 {
+        if side.round_trip > TimeDelta::ZERO {
             text.push_str(&format!(
                 "; a round trip takes {}",
-                duration(TimeDelta::from_nanos(hit.round_trip))
+                duration(side.round_trip)
             ));
         }
-        text.push_str(&match hit.is_unread() {
+        text.push_str(&match side.is_unread() {
             true => format!(": the {receiver}'s application did not read what it had."),
             false => format!(": the {receiver} grants too little for the path."),
         });
-        let Waits { count, nanos, .. } = *hit.waits;
+        let Waits { count, total, .. } = *side.waits;
         if count > 1 {
             text.push_str(&format!(
                 " In all it waited {}, {}.",
                 counted(count, "time"),
-                duration(TimeDelta::from_nanos(nanos))
+                duration(total)
             ));
         }
         text
     });
     let mut sentences: Vec<_> = sentences.collect();
-    if hits.len() > 3 {
+    if sides.len() > 3 {
         sentences.push(format!(
             "So it was {}.",
-            counted(hits.len() - 3, "more time")
+            counted(sides.len() - 3, "more time")
         ));
     }
     sentences.join(" ")
 }
 
-fn advice(hits: &[Hit<'_>]) -> Vec<String> {
+fn advice(sides: &[StalledSide<'_>]) -> Vec<String> {
     let mut advice = Vec::new();
     for sender in [Direction::ClientToServer, Direction::ServerToClient] {
-        let of = || hits.iter().filter(|hit| hit.worst.sender == sender);
+        let of = || sides.iter().filter(|side| side.worst.sender == sender);
         let receiver = match sender {
             Direction::ClientToServer => "Server",
             Direction::ServerToClient => "Client",
         };
-        if of().any(Hit::is_unread) {
+        if of().any(StalledSide::is_unread) {
             advice.push(format!(
                 "{receiver}: find out what keeps its application from reading the stream (a slow \
                  handler, a lock, a full queue); a larger window only hides it for a while"
             ));
         }
         for window in [Window::Stream, Window::Connection] {
-            if let Some(hit) = of().find(|hit| hit.worst.window == window) {
+            if let Some(side) = of().find(|side| side.worst.window == window) {
                 advice.push(format!(
                     "{receiver}: raise the {} window ({})",
                     name(window),
-                    setting(hit)
+                    setting(side)
                 ));
             }
         }
@@ -260,9 +256,9 @@ fn advice(hits: &[Hit<'_>]) -> Vec<String> {
 }
 
 /// What raises a window, for the stack that receives.
-fn setting(hit: &Hit<'_>) -> &'static str {
-    let client = Client::of(hit.record).stack;
-    match (hit.worst.sender, hit.worst.window) {
+fn setting(side: &StalledSide<'_>) -> &'static str {
+    let client = Client::of(side.record).stack;
+    match (side.worst.sender, side.worst.window) {
         (Direction::ClientToServer, Window::Stream) => {
             "grpc-go: grpc.InitialWindowSize; grpc-java: NettyServerBuilder.flowControlWindow"
         }
@@ -281,13 +277,13 @@ mod tests {
 
     /// What the rule makes of a scenario in which the client first fills a window of 65,535 bytes.
     fn found(rest: &str) -> Option<Finding> {
-        let mut told = "C 0.000 HEADERS 1\n".to_owned();
+        let mut script = "C 0.000 HEADERS 1\n".to_owned();
         for part in 1..=4 {
             let bytes = if part == 4 { 16_383 } else { 16_384 };
-            told.push_str(&format!("C 0.00{part} DATA 1 bytes={bytes}\n"));
+            script.push_str(&format!("C 0.00{part} DATA 1 bytes={bytes}\n"));
         }
-        told.push_str(rest);
-        let mut findings = analysis(&told).findings.into_iter();
+        script.push_str(rest);
+        let mut findings = analysis(&script).findings.into_iter();
         findings.find(|finding| finding.rule == super::RULE.name)
     }
 
@@ -306,12 +302,12 @@ mod tests {
             "{}",
             found.title
         );
-        let told: Vec<_> = found
+        let script: Vec<_> = found
             .evidence
             .iter()
-            .map(|proof| proof.text.as_str())
+            .map(|evidence| evidence.text.as_str())
             .collect();
-        assert_eq!(told.len(), 2, "{told:?}");
+        assert_eq!(script.len(), 2, "{script:?}");
         assert!(
             found
                 .advice

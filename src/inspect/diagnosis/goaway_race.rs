@@ -1,6 +1,6 @@
 //! `goaway-race`: calls opened beyond the last stream id (RFC 9113, section 6.8).
 
-use super::server_view::{self, Affected, EvidenceList, ServerView};
+use super::server_view::{self, Affected, EvidenceList, RETRIED_ONCE, ServerView};
 use super::{Check, Finding, Rule};
 use crate::inspect::{Outcome, Processed, Race, Verdict};
 use crate::units::{count, counted, was};
@@ -18,35 +18,34 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
-    let hits = view.affected(|_, rpc| rpc.verdict == Verdict::BeyondLastStreamId);
-    if hits.is_empty() {
+    let affected = view.affected(|_, rpc| rpc.verdict == Verdict::BeyondLastStreamId);
+    if affected.is_empty() {
         return None;
     }
-    let total = server_view::count(&hits);
+    let total = server_view::count(&affected);
     Some(Finding {
-        severity: server_view::severity_unless_recovered(&hits),
         title: format!(
             "{} {} opened beyond the last stream id of server {}, and thrown away",
             counted(total, "RPC"),
             was(total),
             view.server,
         ),
-        evidence: evidence(&hits),
-        explanation: explanation(&hits),
-        advice: advice(&hits),
-        ..server_view::finding(RULE.name, &hits)
+        evidence: evidence(&affected),
+        explanation: explanation(&affected),
+        advice: advice(&affected),
+        ..server_view::finding_of_unprocessed(RULE.name, &affected)
     })
 }
 
-/// One connection's whole proof first, then the GOAWAYs of the others.
-fn evidence(hits: &Affected<'_>) -> Vec<super::Evidence> {
-    let mut proof = EvidenceList::default();
-    for (index, (record, rpcs)) in hits.iter().enumerate() {
+/// One connection's whole evidence first, then the GOAWAYs of the others.
+fn evidence(affected: &Affected<'_>) -> Vec<super::Evidence> {
+    let mut evidence = EvidenceList::default();
+    for (index, (record, rpcs)) in affected.iter().enumerate() {
         let number = record.number;
         if let Some(goaway) = record.final_goaway() {
             let beyond = counted(rpcs.len(), "unanswered stream");
             let (last, error) = (goaway.last_stream_id, goaway.error);
-            proof.cite(
+            evidence.cite(
                 Some(goaway.stamp),
                 format!("conn {number}: GOAWAY last_stream_id={last} {error}, {beyond} beyond"),
             );
@@ -64,17 +63,17 @@ fn evidence(hits: &Affected<'_>) -> Vec<super::Evidence> {
                 Race::Unknown => "carries no acknowledgement to judge by",
             };
             let stream = rpc.id.stream;
-            proof.cite(
+            evidence.cite(
                 rpc.opened,
                 format!("HEADERS of stream {number}:{stream} {shows}"),
             );
         }
     }
-    proof.into_vec()
+    evidence.into_vec()
 }
 
-fn explanation(hits: &Affected<'_>) -> String {
-    let rpcs = || hits.iter().flat_map(|(_, rpcs)| rpcs.iter());
+fn explanation(affected: &Affected<'_>) -> String {
+    let rpcs = || server_view::rpcs(affected);
     let with = |race| rpcs().filter(|rpc| rpc.race == Some(race)).count();
     let total = rpcs().count();
     let mut text = format!(
@@ -126,8 +125,8 @@ fn explanation(hits: &Affected<'_>) -> String {
     text
 }
 
-fn advice(hits: &Affected<'_>) -> Vec<String> {
-    let rpcs = || hits.iter().flat_map(|(_, rpcs)| rpcs.iter());
+fn advice(affected: &Affected<'_>) -> Vec<String> {
+    let rpcs = || server_view::rpcs(affected);
     let mut advice = Vec::new();
     let unprocessed = rpcs().filter(|rpc| rpc.processed == Processed::No).count();
     let answered = rpcs().filter(|rpc| rpc.processed == Processed::Yes).count();
@@ -142,8 +141,7 @@ fn advice(hits: &Affected<'_>) -> Vec<String> {
             )
         };
         advice.push(format!(
-            "Client: retry {these} on a new connection, even non-idempotent ones; gRPC clients do so \
-             once by themselves",
+            "Client: retry {these} on a new connection, even non-idempotent ones; {RETRIED_ONCE}",
         ));
     }
     if answered > 0 {
@@ -152,7 +150,10 @@ fn advice(hits: &Affected<'_>) -> Vec<String> {
             count(answered),
         ));
     }
-    if hits.iter().any(|(record, _)| record.warned != Some(true)) {
+    if affected
+        .iter()
+        .any(|(record, _)| record.warned != Some(true))
+    {
         advice.push(
             "Server: end connections less often, or announce it: GOAWAY 2^31-1 first, and the real \
              last stream id a round trip later"

@@ -2,7 +2,7 @@
 
 use super::server_view::{self, Affected, EvidenceList, ServerView};
 use super::{Check, Finding, Rule};
-use crate::capture::{Stamp, TimeDelta};
+use crate::capture::Stamp;
 use crate::decode::Direction;
 use crate::decode::http2::ErrorCode;
 use crate::decode::tcp::Ending;
@@ -21,24 +21,24 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
-    let hits = view.affected(|record, rpc| {
+    let affected = view.affected(|record, rpc| {
         rpc.verdict == Verdict::CutByClose && closed_after_grace(record).is_some()
     });
-    if hits.is_empty() {
+    if affected.is_empty() {
         return None;
     }
-    let count = server_view::count(&hits);
+    let count = server_view::count(&affected);
     Some(Finding {
         title: format!(
             "server {} closed {} on {} it had accepted",
             view.server,
-            counted(hits.len(), "connection"),
+            counted(affected.len(), "connection"),
             counted(count, "RPC"),
         ),
-        evidence: evidence(&hits),
-        explanation: explanation(&hits),
-        advice: advice(view, &hits),
-        ..server_view::finding(RULE.name, &hits)
+        evidence: evidence(&affected),
+        explanation: explanation(&affected),
+        advice: advice(view, &affected),
+        ..server_view::finding(RULE.name, &affected)
     })
 }
 
@@ -54,15 +54,15 @@ fn closed_after_grace(record: &ConnectionRecord) -> Option<(&GoAway, Stamp)> {
     (graceful && close.stamp >= first.stamp).then_some((first, close.stamp))
 }
 
-fn evidence(hits: &Affected<'_>) -> Vec<super::Evidence> {
-    let mut proof = EvidenceList::default();
-    for (record, rpcs) in hits {
+fn evidence(affected: &Affected<'_>) -> Vec<super::Evidence> {
+    let mut evidence = EvidenceList::default();
+    for (record, rpcs) in affected {
         let Some((goaway, closed)) = closed_after_grace(record) else {
             continue;
         };
         let number = record.number;
         let last = goaway.last_stream_id;
-        proof.cite(
+        evidence.cite(
             Some(goaway.stamp),
             format!("conn {number}: GOAWAY last_stream_id={last} NO_ERROR"),
         );
@@ -73,18 +73,18 @@ fn evidence(hits: &Affected<'_>) -> Vec<super::Evidence> {
         let waited = duration(closed.time - goaway.stamp.time);
         let cut = counted(rpcs.len(), "RPC");
         let text = format!("conn {number}: {how} of the server {waited} later, {cut} unanswered");
-        proof.cite(Some(closed), text);
+        evidence.cite(Some(closed), text);
     }
-    proof.into_vec()
+    evidence.into_vec()
 }
 
-fn explanation(hits: &Affected<'_>) -> String {
-    let graces: Vec<_> = hits
+fn explanation(affected: &Affected<'_>) -> String {
+    let graces: Vec<_> = affected
         .iter()
         .filter_map(|(record, _)| closed_after_grace(record))
         .map(|(goaway, closed)| closed.time - goaway.stamp.time)
         .collect();
-    let ages: Vec<_> = hits
+    let ages: Vec<_> = affected
         .iter()
         .filter_map(|(record, _)| {
             let (goaway, _) = closed_after_grace(record)?;
@@ -92,13 +92,13 @@ fn explanation(hits: &Affected<'_>) -> String {
         })
         .collect();
     let mut text = String::new();
-    let who = match hits.len() {
+    let who = match affected.len() {
         1 => "The connection".to_owned(),
         2 => "Both connections".to_owned(),
         many => format!("All {}", counted(many, "connection")),
     };
     text.push_str(&format!("{who} got GOAWAY"));
-    if ages.len() == hits.len()
+    if ages.len() == affected.len()
         && let Some(ages) = spread(ages)
     {
         text.push_str(&format!(" at an age of {ages}"));
@@ -106,19 +106,16 @@ fn explanation(hits: &Affected<'_>) -> String {
     text.push_str(&format!(
         " and {} closed {} later, while calls that the server had accepted were still \
          unanswered: the grace period ran out. These calls may have run, in part or to the end.",
-        was(hits.len()),
+        was(affected.len()),
         spread(graces).unwrap_or_default(),
     ));
     text
 }
 
-fn advice(view: &ServerView<'_>, hits: &Affected<'_>) -> Vec<String> {
-    let slowest = hits
-        .iter()
-        .flat_map(|(_, rpcs)| rpcs.iter())
-        .filter_map(|rpc: &&Rpc| rpc.duration_nanos());
+fn advice(view: &ServerView<'_>, affected: &Affected<'_>) -> Vec<String> {
+    let slowest = server_view::rpcs(affected).filter_map(Rpc::duration);
     let slowest = slowest.max().unwrap_or_default();
-    let stopped = hits
+    let stopped = affected
         .iter()
         .all(|(record, _)| view.inferred.cause(record.number) == Some(Cause::Stop));
     let grace = match view.inferred.max_connection_age_grace {
@@ -139,7 +136,7 @@ fn advice(view: &ServerView<'_>, hits: &Affected<'_>) -> Vec<String> {
         format!(
             "Server: make {setting}{grace} longer than the slowest call (these had waited up to {} \
              unanswered), or let connections live longer",
-            duration(TimeDelta::from_nanos(slowest)),
+            duration(slowest),
         ),
         "Client: do not retry these blindly; the server may have done the work".into(),
     ]

@@ -2,7 +2,6 @@
 
 use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Finding, Rule, Severity};
-use crate::capture::TimeDelta;
 use crate::inspect::Cause;
 use crate::units::{counted, duration, exact_seconds};
 
@@ -16,7 +15,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
     let idle = view.inferred.max_connection_idle?;
-    let mut proof = EvidenceList::default();
+    let mut evidence = EvidenceList::default();
     let mut connections = Vec::new();
     for finished in view.connections() {
         let record = &finished.record;
@@ -27,18 +26,18 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
             continue;
         }
         connections.push(record.number);
-        let text = match first_goaway.idle.map(|idle| idle.as_nanos()) {
-            Some(nanos) => format!(
+        let text = match first_goaway.idle {
+            Some(idle) => format!(
                 "conn {}: GOAWAY {} after the last stream had ended",
                 record.number,
-                duration(TimeDelta::from_nanos(nanos)),
+                duration(idle),
             ),
             None => format!(
                 "conn {}: GOAWAY, its debug data says max_idle",
                 record.number
             ),
         };
-        proof.cite(Some(first_goaway.stamp), text);
+        evidence.cite(Some(first_goaway.stamp), text);
     }
     Some(Finding {
         severity: Severity::Info,
@@ -50,7 +49,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
             counted(connections.len(), "connection"),
         ),
         connections,
-        evidence: proof.into_vec(),
+        evidence: evidence.into_vec(),
         explanation: format!(
             "Each GOAWAY came the same time after the last stream had ended, {} to {}, with none \
              open: that is MaxConnectionIdle at work.",

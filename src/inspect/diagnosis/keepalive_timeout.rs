@@ -1,4 +1,4 @@
-//! `keepalive-timeout`: a side that closed because it no longer heard the other.
+//! `keepalive-timeout`: a side that closed because it no longer received anything from the other.
 
 use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Confidence, Finding, Rule};
@@ -7,15 +7,15 @@ use crate::decode::Direction;
 use crate::inspect::{AckStall, Close, ConnectionRecord, Finished, Purpose, Unanswered};
 use crate::units::{counted, duration, was};
 
-/// No keepalive timeout is shorter than this, in nanoseconds; a PING that is younger when its sender
+/// No keepalive timeout is shorter than this; a PING that is younger when its sender
 /// closes is on its way, not unanswered.
-const MIN_TIMEOUT_NANOS: i64 = 500_000_000;
+const MIN_TIMEOUT: TimeDelta = TimeDelta::from_millis(500);
 
 /// A PING unanswered for fewer round trips than this may be on its way still.
 const MIN_ROUND_TRIPS: i64 = 3;
 
-/// A stall that ended this long before the close has nothing to do with it, in nanoseconds.
-const CLOSE_AFTER_STALL_NANOS: i64 = 1_000_000_000;
+/// A stall that ended this long before the close has nothing to do with it.
+const CLOSE_AFTER_STALL: TimeDelta = TimeDelta::from_secs(1);
 
 pub(super) const RULE: Rule = Rule {
     name: "keepalive-timeout",
@@ -37,46 +37,46 @@ enum LostContact {
 }
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
-    let hits: Vec<_> = view
+    let affected: Vec<_> = view
         .connections()
         .filter_map(|finished| {
             let close = finished.record.close?;
             Some((finished, close, silence(finished, close)?))
         })
         .collect();
-    if hits.is_empty() {
+    if affected.is_empty() {
         return None;
     }
-    let rpcs = hits.iter().flat_map(|(finished, ..)| &finished.rpcs);
+    let rpcs = affected.iter().flat_map(|(finished, ..)| &finished.rpcs);
     let rpcs: Vec<_> = rpcs
         .filter(|rpc| rpc.verdict.is_death())
         .map(|rpc| rpc.id)
         .collect();
-    let confidence = hits
+    let confidence = affected
         .iter()
         .map(|(finished, _, silence)| confidence(&finished.record, silence));
     Some(Finding {
         confidence: confidence.max()?,
         title: format!(
             "{} to {} fell silent and {} given up, with {} in flight",
-            counted(hits.len(), "connection"),
+            counted(affected.len(), "connection"),
             view.server,
-            was(hits.len()),
+            was(affected.len()),
             counted(rpcs.len(), "RPC"),
         ),
-        connections: hits
+        connections: affected
             .iter()
             .map(|(finished, ..)| finished.record.number)
             .collect(),
         rpcs,
-        evidence: evidence(view, &hits),
-        explanation: explanation(&hits),
-        advice: advice(&hits),
+        evidence: evidence(view, &affected),
+        explanation: explanation(&affected),
+        advice: advice(&affected),
         ..Finding::of_rule(RULE.name)
     })
 }
 
-/// Whether a connection was closed because a PING was not answered, or nothing was heard.
+/// Whether a connection was closed because a PING was not answered, or nothing was received.
 fn silence(finished: &Finished, close: Close) -> Option<LostContact> {
     let record = &finished.record;
     if let Some(unanswered) = timed_out(record) {
@@ -94,9 +94,9 @@ fn silence(finished: &Finished, close: Close) -> Option<LostContact> {
         .into_iter()
         .filter_map(|(of, stall)| Some((of, stall?)));
     let mut stall = stall.filter(|(of, stall)| {
-        // Who acknowledges what the other sent hears it.
-        let heard = *of != close.by && stall.acknowledged;
-        !heard && close.stamp.time.nanos_since(stall.until.time) <= CLOSE_AFTER_STALL_NANOS
+        // A side that acknowledges what the other sent has received it.
+        let received = *of != close.by && stall.acknowledged;
+        !received && close.stamp.time - stall.until.time <= CLOSE_AFTER_STALL
     });
     stall.next().map(|(of, stall)| LostContact::Data(of, stall))
 }
@@ -104,7 +104,7 @@ fn silence(finished: &Finished, close: Close) -> Option<LostContact> {
 /// The PING whose sender waited in vain and closed.
 pub(super) fn timed_out(record: &ConnectionRecord) -> Option<Unanswered> {
     let round_trips = record.round_trip().unwrap_or_default() * MIN_ROUND_TRIPS;
-    let patient = TimeDelta::from_nanos(MIN_TIMEOUT_NANOS).max(round_trips);
+    let patient = MIN_TIMEOUT.max(round_trips);
     let unanswered = record.keepalive.unanswered?;
     (unanswered.waited >= patient).then_some(unanswered)
 }
@@ -122,10 +122,10 @@ fn confidence(record: &ConnectionRecord, silence: &LostContact) -> Confidence {
 
 fn evidence(
     view: &ServerView<'_>,
-    hits: &[(&Finished, Close, LostContact)],
+    affected: &[(&Finished, Close, LostContact)],
 ) -> Vec<super::Evidence> {
-    let mut proof = EvidenceList::default();
-    for (finished, close, silence) in hits {
+    let mut evidence = EvidenceList::default();
+    for (finished, close, silence) in affected {
         let record = &finished.record;
         let number = record.number;
         match silence {
@@ -135,13 +135,13 @@ fn evidence(
                     unanswered.ping.kind.name(),
                     unanswered.by.sender(),
                 );
-                proof.cite(Some(unanswered.ping.stamp), text);
+                evidence.cite(Some(unanswered.ping.stamp), text);
                 let waited = duration(unanswered.waited);
                 let text = format!(
                     "conn {number}: the {} closes {waited} later",
                     close.by.sender()
                 );
-                proof.cite(Some(close.stamp), text);
+                evidence.cite(Some(close.stamp), text);
             }
             LostContact::Data(of, stall) => {
                 let text = format!(
@@ -149,18 +149,18 @@ fn evidence(
                     of.sender(),
                     duration(stall.duration()),
                 );
-                proof.cite(Some(stall.from), text);
+                evidence.cite(Some(stall.from), text);
                 if let Some((other, opened)) = successor(view, record, stall) {
                     let after = duration(opened.time - stall.from.time);
                     let text = format!("conn {other}: the client connects anew {after} after that");
-                    proof.cite(Some(opened), text);
+                    evidence.cite(Some(opened), text);
                 }
                 let text = format!("conn {number}: the {}'s end closes", close.by.sender());
-                proof.cite(Some(close.stamp), text);
+                evidence.cite(Some(close.stamp), text);
             }
         }
     }
-    proof.into_vec()
+    evidence.into_vec()
 }
 
 /// The connection that the same client opened during a stall: by then it had given this one up.
@@ -177,9 +177,9 @@ fn successor(
         .min_by_key(|(_, opened)| *opened)
 }
 
-fn explanation(hits: &[(&Finished, Close, LostContact)]) -> String {
+fn explanation(affected: &[(&Finished, Close, LostContact)]) -> String {
     let pings = || {
-        hits.iter().filter_map(|(_, _, silence)| match silence {
+        affected.iter().filter_map(|(_, _, silence)| match silence {
             LostContact::Ping(unanswered) => Some(unanswered),
             LostContact::Data(..) => None,
         })
@@ -203,7 +203,7 @@ fn explanation(hits: &[(&Finished, Close, LostContact)]) -> String {
             _ => "Some were acknowledged by the other kernel, some were not. ",
         });
     }
-    let stalls = hits
+    let stalls = affected
         .iter()
         .filter(|(_, _, silence)| matches!(silence, LostContact::Data(..)));
     if stalls.count() > 0 {
@@ -218,8 +218,8 @@ fn explanation(hits: &[(&Finished, Close, LostContact)]) -> String {
     text
 }
 
-fn advice(hits: &[(&Finished, Close, LostContact)]) -> Vec<String> {
-    let stood_still = hits.iter().any(
+fn advice(affected: &[(&Finished, Close, LostContact)]) -> Vec<String> {
+    let stood_still = affected.iter().any(
         |(_, _, silence)| matches!(silence, LostContact::Ping(unanswered) if unanswered.received),
     );
     let mut advice = Vec::new();

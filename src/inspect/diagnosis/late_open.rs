@@ -5,9 +5,9 @@ use super::{Check, Finding, Rule, Severity};
 use crate::capture::TimeDelta;
 use crate::units::{counted, duration, exact_duration};
 
-/// Beyond this a client is late by itself, in nanoseconds. Honest clients under load open streams up
+/// Beyond this a client is late by itself. Honest clients under load open streams up
 /// to 44 ms after the GOAWAY reached their kernel, with bytes held back in the socket.
-const LATE_NANOS: i64 = 100_000_000;
+const LATE: TimeDelta = TimeDelta::from_millis(100);
 
 pub(super) const RULE: Rule = Rule {
     name: "late-open",
@@ -21,54 +21,54 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
-    let hits = view.affected(|_, rpc| rpc.late_by_nanos.is_some_and(|late| late > LATE_NANOS));
-    if hits.is_empty() {
+    let affected = view.affected(|_, rpc| rpc.late_by.is_some_and(|late_by| late_by > LATE));
+    if affected.is_empty() {
         return None;
     }
-    let rpcs = || hits.iter().flat_map(|(_, rpcs)| rpcs.iter());
+    let rpcs = || server_view::rpcs(&affected);
     let latest = rpcs()
-        .filter_map(|rpc| rpc.late_by_nanos)
+        .filter_map(|rpc| rpc.late_by)
         .max()
         .unwrap_or_default();
-    let mut proof = EvidenceList::default();
-    for (record, rpcs) in &hits {
+    let mut evidence = EvidenceList::default();
+    for (record, rpcs) in &affected {
         if let Some(received) = record.final_goaway().and_then(|goaway| goaway.received) {
             let text = format!(
                 "conn {}: the client acknowledges the whole GOAWAY",
                 record.number
             );
-            proof.cite(Some(received), text);
+            evidence.cite(Some(received), text);
         }
-        if let Some(rpc) = rpcs.iter().max_by_key(|rpc| rpc.late_by_nanos) {
-            let late = duration(TimeDelta::from_nanos(rpc.late_by_nanos.unwrap_or_default()));
+        if let Some(rpc) = rpcs.iter().max_by_key(|rpc| rpc.late_by) {
+            let late = duration(rpc.late_by.unwrap_or_default());
             let text = format!(
                 "stream {}:{} opened {late} later",
                 record.number, rpc.id.stream
             );
-            proof.cite(rpc.opened, text);
+            evidence.cite(rpc.opened, text);
         }
     }
-    let count = server_view::count(&hits);
+    let count = server_view::count(&affected);
     Some(Finding {
         severity: Severity::Warning,
         title: format!(
             "clients of {} opened {} up to {} after they had received the GOAWAY",
             view.server,
             counted(count, "stream"),
-            duration(TimeDelta::from_nanos(latest)),
+            duration(latest),
         ),
-        evidence: proof.into_vec(),
+        evidence: evidence.into_vec(),
         explanation: format!(
             "A client that has received GOAWAY must not open streams (RFC 9113, section 6.8). The \
              segments that carried these HEADERS acknowledge the whole GOAWAY, which their kernel \
              had had for {} or more: longer than a busy client takes to read it.",
-            exact_duration(TimeDelta::from_nanos(LATE_NANOS)),
+            exact_duration(LATE),
         ),
         advice: vec![
             "Client: look for a library that ignores GOAWAY, or a process that stalls (garbage \
              collection, CPU limits) before it reads its sockets"
                 .into(),
         ],
-        ..server_view::finding(RULE.name, &hits)
+        ..server_view::finding(RULE.name, &affected)
     })
 }

@@ -2,7 +2,6 @@
 
 use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Finding, Rule, Severity};
-use crate::capture::TimeDelta;
 use crate::inspect::Cause;
 use crate::units::{counted, duration, exact_seconds};
 
@@ -16,7 +15,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
     let age = view.inferred.max_connection_age?;
-    let mut proof = EvidenceList::default();
+    let mut evidence = EvidenceList::default();
     let mut connections = Vec::new();
     for finished in view.connections() {
         let record = &finished.record;
@@ -30,21 +29,18 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         let number = record.number;
         let old = record
             .opened
-            .map(|opened| first_goaway.stamp.time.nanos_since(opened.time));
+            .map(|opened| first_goaway.stamp.time - opened.time);
         let said = record
             .server_goaways()
             .any(|goaway| *goaway.debug_data == *b"max_age");
         let mut text = match old {
-            Some(nanos) => format!(
-                "conn {number}: GOAWAY at an age of {}",
-                duration(TimeDelta::from_nanos(nanos))
-            ),
+            Some(age) => format!("conn {number}: GOAWAY at an age of {}", duration(age)),
             None => format!("conn {number}: GOAWAY"),
         };
         if said {
             text.push_str(", its debug data says max_age");
         }
-        proof.cite(Some(first_goaway.stamp), text);
+        evidence.cite(Some(first_goaway.stamp), text);
     }
     let mut explanation = format!(
         "The GOAWAYs came at ages that one setting explains with its jitter of 10 % (gRFC A9): \
@@ -69,7 +65,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
             counted(connections.len(), "connection"),
         ),
         connections,
-        evidence: proof.into_vec(),
+        evidence: evidence.into_vec(),
         explanation,
         advice: vec![
             "Nothing to do, if connections are meant to be spread anew from time to time; else make \

@@ -44,12 +44,12 @@ pub use capture_incomplete::RAISE_LIMITS;
 pub use finding::{Evidence, Finding, Severity};
 pub use server_view::ServerView;
 
-pub use super::confidence::Confidence;
+pub use super::peer::confidence::Confidence;
 
-/// One rule.
+/// One rule: what it looks for, and how it is explained to who asks.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
-    /// Its name in reports.
+    /// Its name in reports and on the command line, such as `goaway-race`.
     pub name: &'static str,
     /// When it fires, in a sentence.
     pub meaning: &'static str,
@@ -57,7 +57,7 @@ pub struct Rule {
     pub evidence: &'static str,
     /// What to do about it in general; a finding knows better.
     pub fixes: &'static [&'static str],
-    /// What it looks at.
+    /// How it is run, and over what.
     pub check: Check,
 }
 
@@ -66,7 +66,7 @@ pub struct Rule {
 pub enum Check {
     /// One server, with its connections and calls: at most one finding.
     Server(fn(&ServerView<'_>) -> Option<Finding>),
-    /// All servers at once.
+    /// All servers at once: as many findings as it has.
     AllServers(fn(&[ServerView<'_>]) -> Vec<Finding>),
 }
 

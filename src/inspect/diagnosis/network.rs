@@ -1,4 +1,4 @@
-//! Whether the network is to blame: what `network-loss` judges by, and the words that acquit it.
+//! Whether the network is to blame: what `network-loss` judges by, and the words that rule it out.
 
 use crate::decode::{NetworkPath, RoundTrip};
 use crate::inspect::ConnectionRecord;
@@ -42,7 +42,7 @@ fn widest(one: Option<RoundTrip>, other: Option<RoundTrip>) -> Option<RoundTrip>
     })
 }
 
-/// The network as a suspect that these connections clear, with the figures that show it; `None` where
+/// The network as a cause that these connections rule out, with the figures that show it; `None` where
 /// the capture does not show that.
 pub(super) fn cleared(records: &[&ConnectionRecord]) -> Option<String> {
     let networks = || records.iter().map(|record| &record.network);

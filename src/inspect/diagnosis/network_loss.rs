@@ -3,7 +3,7 @@
 use super::network::Sum;
 use super::server_view::{self, Affected, EvidenceList, ServerView};
 use super::{Check, Confidence, Finding, Rule, Severity};
-use crate::capture::{Stamp, TimeDelta, Timestamp};
+use crate::capture::{Stamp, TimeDelta};
 use crate::decode::NetworkPath;
 use crate::decode::tcp::AckSilence;
 use crate::inspect::{ConnectionRecord, Rpc, Verdict};
@@ -20,8 +20,8 @@ const DOUBLED_PER_CENT: u64 = 30;
 /// Fewer retransmissions are chance.
 const MIN_RETRANSMISSIONS: u64 = 10;
 
-/// A silence this long, in nanoseconds, is an outage: by then a sender has tried again three times.
-const OUTAGE_NANOS: i64 = 1_000_000_000;
+/// A silence this long is an outage: by then a sender has tried again three times.
+const OUTAGE: TimeDelta = TimeDelta::from_secs(1);
 
 pub(super) const RULE: Rule = Rule {
     name: "network-loss",
@@ -44,8 +44,8 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
     let lossy = sum.retransmissions >= MIN_RETRANSMISSIONS
         && sum.retransmissions * 100 >= sum.segments * LOSSY_PER_CENT
         && sum.retransmissions * 100 < sum.segments * DOUBLED_PER_CENT;
-    let hits = view.affected(|record, rpc| is_explained(record, rpc, lossy));
-    if !lossy && hits.is_empty() {
+    let affected = view.affected(|record, rpc| is_explained(record, rpc, lossy));
+    if !lossy && affected.is_empty() {
         return None;
     }
     let connections = view.connections().map(|connection| &connection.record);
@@ -61,10 +61,10 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         },
         title: title(view, &sum, &ill, lossy),
         connections: ill.iter().map(|record| record.number).collect(),
-        rpcs: server_view::calls(&hits),
+        rpcs: server_view::calls(&affected),
         evidence: evidence(&ill),
-        explanation: explanation(&sum, &ill, &hits, lossy),
-        advice: advice(&ill, &hits, lossy),
+        explanation: explanation(&sum, &ill, &affected, lossy),
+        advice: advice(&ill, &affected, lossy),
         ..Finding::of_rule(RULE.name)
     })
 }
@@ -76,7 +76,7 @@ fn is_ill(network: &NetworkPath, lossy: bool) -> bool {
 /// The longest silence, if it is an outage: data was sent again in it, and nothing came back.
 fn outage(network: &NetworkPath) -> Option<AckSilence> {
     let (_, silence) = network.longest_silence()?;
-    (silence.lasted.as_nanos() >= OUTAGE_NANOS && network.retransmissions() > 0).then_some(silence)
+    (silence.lasted >= OUTAGE && network.retransmissions() > 0).then_some(silence)
 }
 
 /// Whether something on the path reset the connection in an end's name.
@@ -98,8 +98,7 @@ fn is_explained(record: &ConnectionRecord, rpc: &Rpc, lossy: bool) -> bool {
     }
     let retried = network.retransmissions() > 0;
     let mut silences = network.silences().map(|(_, silence)| silence);
-    let blamed =
-        |silence: &AckSilence| retried && (lossy || silence.lasted.as_nanos() >= OUTAGE_NANOS);
+    let blamed = |silence: &AckSilence| retried && (lossy || silence.lasted >= OUTAGE);
     silences.any(|silence| blamed(&silence) && overlaps(&silence, rpc, network.last_seen))
 }
 
@@ -108,12 +107,8 @@ fn overlaps(silence: &AckSilence, rpc: &Rpc, last_seen: Stamp) -> bool {
         return false;
     };
     let ended = rpc.ended.unwrap_or(last_seen);
-    let silent_until = silence
-        .since
-        .time
-        .nanos()
-        .saturating_add(silence.lasted.as_nanos());
-    silence.since < ended && opened.time <= Timestamp::from_nanos(silent_until)
+    let silent_until = silence.since.time + silence.lasted;
+    silence.since < ended && opened.time <= silent_until
 }
 
 fn title(view: &ServerView<'_>, sum: &Sum, ill: &[&ConnectionRecord], lossy: bool) -> String {
@@ -129,12 +124,12 @@ fn title(view: &ServerView<'_>, sum: &Sum, ill: &[&ConnectionRecord], lossy: boo
     match ill
         .iter()
         .filter_map(|record| outage(&record.network))
-        .map(|silence| silence.lasted.as_nanos())
+        .map(|silence| silence.lasted)
         .max()
     {
         Some(longest) => format!(
             "nothing got through to or from {server} for {}",
-            duration(TimeDelta::from_nanos(longest))
+            duration(longest)
         ),
         None => format!(
             "something between the ends reset {} to {server}",
@@ -148,7 +143,7 @@ fn lost(sum: &Sum) -> String {
 }
 
 fn evidence(ill: &[&ConnectionRecord]) -> Vec<super::Evidence> {
-    let mut proof = EvidenceList::default();
+    let mut evidence = EvidenceList::default();
     for record in ill {
         let (number, network) = (record.number, &record.network);
         for (of, vitals) in [
@@ -161,7 +156,7 @@ fn evidence(ill: &[&ConnectionRecord]) -> Vec<super::Evidence> {
                     "conn {number}: the first of {count} of the {of}, in {} with data",
                     counted(vitals.segments, "segment"),
                 );
-                proof.cite(Some(first), text);
+                evidence.cite(Some(first), text);
             }
         }
         if let Some((of, silence)) = network.longest_silence() {
@@ -169,7 +164,7 @@ fn evidence(ill: &[&ConnectionRecord]) -> Vec<super::Evidence> {
             let text = format!(
                 "conn {number}: from here on nothing that the {of} sent is acknowledged for {lasted}"
             );
-            proof.cite(Some(silence.since), text);
+            evidence.cite(Some(silence.since), text);
         }
         if let Some((by, reset)) = network.reset().filter(|_| is_cut(network)) {
             let usual = reset.usual_hop_limits.map_or(0, |(_, most)| most);
@@ -177,13 +172,18 @@ fn evidence(ill: &[&ConnectionRecord]) -> Vec<super::Evidence> {
             let text = format!(
                 "conn {number}: RST in the {by}'s name with hop limit {hop_limit}; its own segments have {usual}"
             );
-            proof.cite(Some(reset.stamp), text);
+            evidence.cite(Some(reset.stamp), text);
         }
     }
-    proof.into_vec()
+    evidence.into_vec()
 }
 
-fn explanation(sum: &Sum, ill: &[&ConnectionRecord], hits: &Affected<'_>, lossy: bool) -> String {
+fn explanation(
+    sum: &Sum,
+    ill: &[&ConnectionRecord],
+    affected: &Affected<'_>,
+    lossy: bool,
+) -> String {
     let mut sentences = Vec::new();
     if lossy {
         sentences.push(format!(
@@ -203,8 +203,8 @@ fn explanation(sum: &Sum, ill: &[&ConnectionRecord], hits: &Affected<'_>, lossy:
     let silence = ill
         .iter()
         .filter_map(|record| record.network.longest_silence());
-    if let Some((of, silence)) = silence.max_by_key(|(_, silence)| silence.lasted.as_nanos()) {
-        let outage = silence.lasted.as_nanos() >= OUTAGE_NANOS;
+    if let Some((of, silence)) = silence.max_by_key(|(_, silence)| silence.lasted) {
+        let outage = silence.lasted >= OUTAGE;
         sentences.push(format!(
             "The longest time in which nothing that the {} had sent was acknowledged is {}{}.",
             of.sender(),
@@ -224,7 +224,7 @@ fn explanation(sum: &Sum, ill: &[&ConnectionRecord], hits: &Affected<'_>, lossy:
             counted(cut, "connection"),
         ));
     }
-    sentences.push(match server_view::count(hits) {
+    sentences.push(match server_view::count(affected) {
         0 => "No RPC failed of it, as far as seen; those whose packets were lost only took longer."
             .to_owned(),
         1 => "1 RPC failed while it waited for that.".to_owned(),
@@ -236,7 +236,7 @@ fn explanation(sum: &Sum, ill: &[&ConnectionRecord], hits: &Affected<'_>, lossy:
     sentences.join(" ")
 }
 
-fn advice(ill: &[&ConnectionRecord], hits: &Affected<'_>, lossy: bool) -> Vec<String> {
+fn advice(ill: &[&ConnectionRecord], affected: &Affected<'_>, lossy: bool) -> Vec<String> {
     let mut advice = Vec::new();
     if lossy {
         advice.push(
@@ -266,7 +266,7 @@ fn advice(ill: &[&ConnectionRecord], hits: &Affected<'_>, lossy: bool) -> Vec<St
         )
     };
     if lossy
-        && hits
+        && affected
             .iter()
             .flat_map(|(_, rpcs)| rpcs)
             .filter(timed_out)

@@ -29,11 +29,11 @@ enum Met {
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
     let records = view.connections().map(|finished| &finished.record);
-    let hits: Vec<_> = records
+    let affected: Vec<_> = records
         .filter_map(|record| Some((record, met(record)?)))
         .collect();
     let mut kinds: BTreeMap<Met, usize> = BTreeMap::new();
-    for (_, (met, _)) in &hits {
+    for (_, (met, _)) in &affected {
         *kinds.entry(*met).or_default() += 1;
     }
     let (main, _) = kinds.iter().max_by_key(|(_, count)| **count)?;
@@ -49,9 +49,9 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
             // A server that speaks HTTP/2 to others can close for other reasons.
             (false, _) => Confidence::Possible,
         },
-        title: title(view, hits.len(), *main, spoke_http2),
-        connections: hits.iter().map(|(record, _)| record.number).collect(),
-        evidence: evidence(&hits),
+        title: title(view, affected.len(), *main, spoke_http2),
+        connections: affected.iter().map(|(record, _)| record.number).collect(),
+        evidence: evidence(&affected),
         explanation: explanation(&kinds, spoke_http2),
         advice: advice(&kinds),
         ..Finding::of_rule(RULE.name)
@@ -99,27 +99,27 @@ fn title(view: &ServerView<'_>, count: usize, met: Met, spoke_http2: usize) -> S
     }
 }
 
-fn evidence(hits: &[(&ConnectionRecord, (Met, Stamp))]) -> Vec<super::Evidence> {
-    let mut proof = EvidenceList::default();
-    for (record, (met, stamp)) in hits {
+fn evidence(affected: &[(&ConnectionRecord, (Met, Stamp))]) -> Vec<super::Evidence> {
+    let mut evidence = EvidenceList::default();
+    for (record, (met, stamp)) in affected {
         let number = record.number;
         let text = match met {
             Met::Spoken(instead) => format!("conn {number}: {} of the server", instead.name()),
             Met::Nothing => {
-                proof.cite(
+                evidence.cite(
                     Some(record.recognised),
                     format!("conn {number}: the client's HTTP/2 preface, in plaintext"),
                 );
                 format!("conn {number}: the server closes, having sent nothing")
             }
         };
-        proof.cite(Some(*stamp), text);
+        evidence.cite(Some(*stamp), text);
     }
-    proof.into_vec()
+    evidence.into_vec()
 }
 
 fn explanation(kinds: &BTreeMap<Met, usize>, spoke_http2: usize) -> String {
-    let told = kinds.keys().map(|met| match met {
+    let sentences = kinds.keys().map(|met| match met {
         Met::Spoken(Instead::Tls) => {
             "The client spoke plaintext, the server answered with a TLS record: the port speaks TLS."
         }
@@ -143,7 +143,7 @@ fn explanation(kinds: &BTreeMap<Met, usize>, spoke_http2: usize) -> String {
              what comes is no TLS handshake; so may any server of another protocol."
         }
     });
-    let mut text = told.collect::<Vec<_>>().join(" ");
+    let mut text = sentences.collect::<Vec<_>>().join(" ");
     text.push_str(
         " No request was ever sent on these connections, so that no call of them can have run.",
     );

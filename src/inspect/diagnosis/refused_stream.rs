@@ -1,7 +1,8 @@
 //! `refused-stream`: calls that the server refused to begin.
 
-use super::server_view::{self, Affected, EvidenceList, ServerView};
+use super::server_view::{self, Affected, EvidenceList, RETRIED_ONCE, ServerView};
 use super::{Check, Finding, Rule};
+use crate::decode::Direction;
 use crate::decode::http2::SettingId;
 use crate::inspect::{ConnectionRecord, Verdict};
 use crate::units::counted;
@@ -18,51 +19,46 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
-    let hits = view.affected(|_, rpc| rpc.verdict == Verdict::Refused);
-    if hits.is_empty() {
+    let affected = view.affected(|_, rpc| rpc.verdict == Verdict::Refused);
+    if affected.is_empty() {
         return None;
     }
     Some(Finding {
-        severity: server_view::severity_unless_recovered(&hits),
         title: format!(
             "server {} refused {} on {}",
             view.server,
-            counted(server_view::count(&hits), "RPC"),
-            counted(hits.len(), "connection"),
+            counted(server_view::count(&affected), "RPC"),
+            counted(affected.len(), "connection"),
         ),
-        evidence: evidence(&hits),
-        explanation: explanation(&hits),
-        advice: advice(&hits),
-        ..server_view::finding(RULE.name, &hits)
+        evidence: evidence(&affected),
+        explanation: explanation(&affected),
+        advice: advice(&affected),
+        ..server_view::finding_of_unprocessed(RULE.name, &affected)
     })
 }
 
-fn evidence(hits: &Affected<'_>) -> Vec<super::Evidence> {
-    let mut proof = EvidenceList::default();
-    for (record, rpcs) in hits {
+fn evidence(affected: &Affected<'_>) -> Vec<super::Evidence> {
+    let mut evidence = EvidenceList::default();
+    for (record, rpcs) in affected {
         for rpc in rpcs {
             let text = format!(
                 "stream {}:{}: RST_STREAM REFUSED_STREAM of the server",
                 record.number, rpc.id.stream,
             );
-            proof.cite(rpc.ended, text);
+            evidence.cite(rpc.ended, text);
         }
     }
-    proof.into_vec()
+    evidence.into_vec()
 }
 
 /// The server's MAX_CONCURRENT_STREAMS, where its client exceeded it.
 fn exceeded(record: &ConnectionRecord) -> Option<u32> {
-    let settings = record.server_settings.as_deref()?;
-    let limit = settings
-        .iter()
-        .find(|(id, _)| *id == SettingId::MAX_CONCURRENT_STREAMS)?
-        .1;
+    let limit = record.setting(Direction::ServerToClient, SettingId::MAX_CONCURRENT_STREAMS)?;
     (record.most_open > u64::from(limit)).then_some(limit)
 }
 
-fn explanation(hits: &Affected<'_>) -> String {
-    let limit = hits
+fn explanation(affected: &Affected<'_>) -> String {
+    let limit = affected
         .iter()
         .find_map(|(record, _)| Some((record, exceeded(record)?)));
     let why = match limit {
@@ -72,7 +68,7 @@ fn explanation(hits: &Affected<'_>) -> String {
             counted(record.most_open, "stream"),
         ),
         None => {
-            let most = hits.iter().map(|(record, _)| record.most_open).max();
+            let most = affected.iter().map(|(record, _)| record.most_open).max();
             format!(
                 "No limit that the server had announced was exceeded ({} open at the same time at \
                  most): the server refused by its own choice, because it sheds load, is full, or is \
@@ -87,8 +83,10 @@ fn explanation(hits: &Affected<'_>) -> String {
     )
 }
 
-fn advice(hits: &Affected<'_>) -> Vec<String> {
-    let exceeded = hits.iter().any(|(record, _)| exceeded(record).is_some());
+fn advice(affected: &Affected<'_>) -> Vec<String> {
+    let exceeded = affected
+        .iter()
+        .any(|(record, _)| exceeded(record).is_some());
     let server = if exceeded {
         "Client: it opened streams before it had read the server's SETTINGS, or ignores them; spread \
          the calls over more connections, or raise MAX_CONCURRENT_STREAMS"
@@ -97,9 +95,10 @@ fn advice(hits: &Affected<'_>) -> Vec<String> {
          that has begun"
     };
     vec![
-        "Client: these are safe to retry, even if not idempotent; gRPC clients do so once by \
-         themselves, and report the second refusal as UNAVAILABLE"
-            .into(),
+        format!(
+            "Client: these are safe to retry, even if not idempotent; {RETRIED_ONCE}, and report the \
+             second refusal as UNAVAILABLE"
+        ),
         server.into(),
     ]
 }

@@ -17,7 +17,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
     let limit = view.inferred.requests_per_connection?;
-    let mut proof = EvidenceList::default();
+    let mut evidence = EvidenceList::default();
     let mut connections = Vec::new();
     for finished in view.connections() {
         let record = &finished.record;
@@ -33,7 +33,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
             "conn {}: GOAWAY last_stream_id={last} NO_ERROR",
             record.number
         );
-        proof.cite(Some(goaway.stamp), text);
+        evidence.cite(Some(goaway.stamp), text);
     }
     let last = limit.value.mul_add(2.0, -1.0);
     Some(Finding {
@@ -46,7 +46,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
             counted(connections.len(), "connection"),
         ),
         connections,
-        evidence: proof.into_vec(),
+        evidence: evidence.into_vec(),
         explanation: format!(
             "Each GOAWAY named the same last stream id, {last}, while requests were open. Clients \
              number their streams 1, 3, 5 …, so that this is request {} of the connection.",

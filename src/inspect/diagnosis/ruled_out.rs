@@ -29,11 +29,11 @@ pub(super) fn others(view: &ServerView<'_>, finding: &Finding, fired: &[&str]) -
         (&["goaway-race", "late-open"], id_race),
         (&["network-loss"], network::cleared),
     ];
-    let unsuspected = |rules: &[&str]| rules.iter().all(|rule| !fired.contains(rule));
+    let not_found = |rules: &[&str]| rules.iter().all(|rule| !fired.contains(rule));
     others
         .iter()
-        .filter(|(rules, _)| unsuspected(rules))
-        .filter_map(|(_, suspect)| suspect(&records))
+        .filter(|(rules, _)| not_found(rules))
+        .filter_map(|(_, cleared)| cleared(&records))
         .collect()
 }
 
@@ -51,7 +51,7 @@ fn keepalive(records: &[&ConnectionRecord]) -> Option<String> {
     }
     let sent = records
         .iter()
-        .map(|record| record.pings.client + record.pings.server);
+        .map(|record| record.pings.sent.client + record.pings.sent.server);
     Some(match sent.sum() {
         0 => "keepalive (no PING was sent)".to_owned(),
         1 => "keepalive (the only PING was answered)".to_owned(),
@@ -59,13 +59,13 @@ fn keepalive(records: &[&ConnectionRecord]) -> Option<String> {
     })
 }
 
-/// A crash, if the server said goodbye before it closed.
+/// A crash, if the server sent GOAWAY before it closed.
 fn crash(records: &[&ConnectionRecord]) -> Option<String> {
-    let goodbye = |record: &&ConnectionRecord| {
+    let goaway_first = |record: &&ConnectionRecord| {
         let first = record.server_goaways().next();
         first.is_some_and(|first| record.close.is_none_or(|close| first.stamp <= close.stamp))
     };
-    let all = records.iter().all(goodbye);
+    let all = records.iter().all(goaway_first);
     all.then(|| "a crash (GOAWAY came before the close)".to_owned())
 }
 

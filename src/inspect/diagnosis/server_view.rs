@@ -12,11 +12,11 @@ const MAX_EVIDENCE: usize = 20;
 /// One server with all that was seen of it.
 #[derive(Debug)]
 pub struct ServerView<'a> {
-    /// The server's address.
+    /// The address and port of the server.
     pub server: SocketAddr,
     /// What its settings must be.
     pub inferred: &'a Inferred,
-    /// The capture's last moment.
+    /// The capture's last moment; `None` where it has no packet.
     pub capture_end: Option<Timestamp>,
     connections: Vec<&'a Finished>,
 }
@@ -37,7 +37,7 @@ impl<'a> ServerView<'a> {
         }
     }
 
-    /// Its connections.
+    /// The connections to it, by number.
     pub fn connections(&self) -> impl Iterator<Item = &'a Finished> {
         self.connections.iter().copied()
     }
@@ -47,11 +47,11 @@ impl<'a> ServerView<'a> {
         &self,
         which: impl Fn(&ConnectionRecord, &Rpc) -> bool,
     ) -> Vec<(&'a ConnectionRecord, Vec<&'a Rpc>)> {
-        let hit = self.connections.iter().map(|Finished { record, rpcs }| {
+        let affected = self.connections.iter().map(|Finished { record, rpcs }| {
             let picked: Vec<_> = rpcs.iter().filter(|rpc| which(record, rpc)).collect();
             (record, picked)
         });
-        hit.filter(|(_, picked)| !picked.is_empty()).collect()
+        affected.filter(|(_, picked)| !picked.is_empty()).collect()
     }
 }
 
@@ -59,39 +59,49 @@ impl<'a> ServerView<'a> {
 pub(super) type Affected<'a> = [(&'a ConnectionRecord, Vec<&'a Rpc>)];
 
 /// What a rule finds about these calls, with their connections; the rule says the rest.
-pub(super) fn finding(rule: &'static str, hits: &Affected<'_>) -> Finding {
+pub(super) fn finding(rule: &'static str, affected: &Affected<'_>) -> Finding {
     Finding {
-        connections: numbers(hits),
-        rpcs: calls(hits),
+        connections: numbers(affected),
+        rpcs: calls(affected),
         ..Finding::of_rule(rule)
     }
 }
 
-/// The numbers of the connections.
-pub(super) fn numbers(hits: &Affected<'_>) -> Vec<u32> {
-    hits.iter().map(|(record, _)| record.number).collect()
-}
-
-/// The calls.
-pub(super) fn calls(hits: &Affected<'_>) -> Vec<CallId> {
-    hits.iter()
-        .flat_map(|(_, rpcs)| rpcs.iter().map(|rpc| rpc.id))
-        .collect()
-}
-
-/// How many calls.
-pub(super) fn count(hits: &Affected<'_>) -> usize {
-    hits.iter().map(|(_, rpcs)| rpcs.len()).sum()
-}
-
-/// An error, or a warning where a retry recovered every call.
-pub(super) fn severity_unless_recovered(hits: &Affected<'_>) -> Severity {
-    let mut rpcs = hits.iter().flat_map(|(_, rpcs)| rpcs);
-    if rpcs.all(|rpc| rpc.outcome == Outcome::Recovered) {
-        Severity::Warning
-    } else {
-        Severity::Error
+/// The same about calls that the server did not process, so that client libraries retry them by themselves:
+/// an error, or a warning where a retry recovered every call.
+pub(super) fn finding_of_unprocessed(rule: &'static str, affected: &Affected<'_>) -> Finding {
+    let recovered = rpcs(affected).all(|rpc| rpc.outcome == Outcome::Recovered);
+    Finding {
+        severity: if recovered {
+            Severity::Warning
+        } else {
+            Severity::Error
+        },
+        ..finding(rule, affected)
     }
+}
+
+/// What client libraries do with calls that the server did not process: the end of an advice to retry.
+pub(super) const RETRIED_ONCE: &str = "gRPC clients do so once by themselves";
+
+/// The calls, by connection and then by stream.
+pub(super) fn rpcs<'a>(affected: &Affected<'a>) -> impl Iterator<Item = &'a Rpc> {
+    affected.iter().flat_map(|(_, rpcs)| rpcs.iter().copied())
+}
+
+/// The numbers of the connections.
+pub(super) fn numbers(affected: &Affected<'_>) -> Vec<u32> {
+    affected.iter().map(|(record, _)| record.number).collect()
+}
+
+/// Which calls they are, by connection and then by stream.
+pub(super) fn calls(affected: &Affected<'_>) -> Vec<CallId> {
+    rpcs(affected).map(|rpc| rpc.id).collect()
+}
+
+/// How many calls there are on all connections together.
+pub(super) fn count(affected: &Affected<'_>) -> usize {
+    affected.iter().map(|(_, rpcs)| rpcs.len()).sum()
 }
 
 /// Collects evidence up to the bound, in the order given.

@@ -18,7 +18,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
-    let mut proof = EvidenceList::default();
+    let mut evidence = EvidenceList::default();
     let mut connections = Vec::new();
     let mut announced = false;
     for connection in view.connections() {
@@ -36,7 +36,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         connections.push(record.number);
         let (number, last) = (record.number, goaway.last_stream_id);
         let text = format!("conn {number}: GOAWAY last_stream_id={last}, not announced before");
-        proof.cite(Some(goaway.stamp), text);
+        evidence.cite(Some(goaway.stamp), text);
     }
     if connections.is_empty() {
         return None;
@@ -54,7 +54,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
             counted(connections.len(), "connection"),
         ),
         connections,
-        evidence: proof.into_vec(),
+        evidence: evidence.into_vec(),
         explanation: format!(
             "The server {how}. Whatever the client sends within that round trip is above the last \
              stream id and thrown away. RFC 9113, section 6.8 asks for the warning first."

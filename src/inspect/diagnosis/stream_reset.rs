@@ -11,8 +11,8 @@ use crate::decode::http2::{ErrorCode, SettingId};
 use crate::inspect::{Cause, ConnectionRecord, Rpc, Verdict};
 use crate::units::{count, counted, spread};
 
-/// A reset this long before the close belongs to the end of the connection, in nanoseconds.
-const AT_THE_END_NANOS: i64 = 250_000_000;
+/// A reset this long before the close belongs to the end of the connection.
+const AT_THE_END: TimeDelta = TimeDelta::from_millis(250);
 
 /// How many of a group are cited.
 const CITED_OF_GROUP: usize = 3;
@@ -31,9 +31,9 @@ pub(super) const RULE: Rule = Rule {
 type Groups<'a> = BTreeMap<(&'static str, ErrorCode), Vec<(&'a ConnectionRecord, &'a Rpc)>>;
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
-    let hits = view.affected(|_, rpc| who(rpc).is_some());
+    let affected = view.affected(|_, rpc| who(rpc).is_some());
     let mut groups = Groups::new();
-    for (record, rpcs) in &hits {
+    for (record, rpcs) in &affected {
         for rpc in rpcs {
             let (Some(by), Some(error)) = (who(rpc), rpc.error) else {
                 continue;
@@ -53,7 +53,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
     Some(Finding {
         title: format!(
             "{} to {} reset: {}",
-            counted(server_view::count(&hits), "RPC"),
+            counted(server_view::count(&affected), "RPC"),
             view.server,
             by_code.collect::<Vec<_>>().join(", "),
         ),
@@ -63,7 +63,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
             .iter()
             .map(|((by, code), of)| advice(by, *code, of))
             .collect(),
-        ..server_view::finding(RULE.name, &hits)
+        ..server_view::finding(RULE.name, &affected)
     })
 }
 
@@ -76,24 +76,23 @@ const fn who(rpc: &Rpc) -> Option<Direction> {
 }
 
 fn evidence(groups: &Groups<'_>) -> Vec<super::Evidence> {
-    let mut proof = EvidenceList::default();
+    let mut evidence = EvidenceList::default();
     for ((by, code), of) in groups {
         for (record, rpc) in of.iter().take(CITED_OF_GROUP) {
             let text = format!(
                 "stream {}:{}: RST_STREAM {code} of the {by}",
                 record.number, rpc.id.stream,
             );
-            proof.cite(rpc.ended, text);
+            evidence.cite(rpc.ended, text);
         }
     }
-    proof.into_vec()
+    evidence.into_vec()
 }
 
 fn explanation(view: &ServerView<'_>, groups: &Groups<'_>) -> String {
-    let told = groups.iter().map(|((by, code), of)| {
+    let sentences = groups.iter().map(|((by, code), of)| {
         let begun = of.iter().filter(|(_, rpc)| rpc.answer_begun).count();
-        let waited = of.iter().filter_map(|(_, rpc)| rpc.duration_nanos());
-        let waited = waited.map(TimeDelta::from_nanos);
+        let waited = of.iter().filter_map(|(_, rpc)| rpc.duration());
         let mut text = format!(
             "{} by the {by} with {code}, {} after the call was opened{}: {}.",
             count(of.len()),
@@ -121,7 +120,7 @@ fn explanation(view: &ServerView<'_>, groups: &Groups<'_>) -> String {
         }
         text
     });
-    told.collect::<Vec<_>>().join(" ")
+    sentences.collect::<Vec<_>>().join(" ")
 }
 
 /// Whether the resets of a group on a connection came just before its server closed it after GOAWAY.
@@ -133,8 +132,7 @@ fn ends_with(record: &ConnectionRecord, of: &[(&ConnectionRecord, &Rpc)]) -> boo
     close.by == Direction::ServerToClient
         && of_this.all(|(_, rpc)| {
             rpc.ended.is_some_and(|ended| {
-                ended >= first_goaway.stamp
-                    && close.stamp.time.nanos_since(ended.time) <= AT_THE_END_NANOS
+                ended >= first_goaway.stamp && close.stamp.time - ended.time <= AT_THE_END
             })
         })
 }
@@ -163,9 +161,7 @@ fn cancelled(of: &[(&ConnectionRecord, &Rpc)]) -> String {
 /// The server's MAX_CONCURRENT_STREAMS, where its client had reached it.
 fn limit_reached(of: &[(&ConnectionRecord, &Rpc)]) -> Option<u32> {
     of.iter().find_map(|(record, _)| {
-        let settings = record.server_settings.as_deref()?;
-        let of_limit = |(id, _): &&(SettingId, u32)| *id == SettingId::MAX_CONCURRENT_STREAMS;
-        let limit = settings.iter().find(of_limit)?.1;
+        let limit = record.setting(Direction::ServerToClient, SettingId::MAX_CONCURRENT_STREAMS)?;
         (record.most_open >= u64::from(limit)).then_some(limit)
     })
 }

@@ -4,7 +4,7 @@ use crate::testing::scenario::outcome;
 
 #[test]
 fn goaway_race_is_silent_where_nothing_is_beyond() {
-    let told = outcome(
+    let reported = outcome(
         r#"
         C 0.000 HEADERS 1
         S 0.010 GOAWAY last=2147483647 NO_ERROR
@@ -14,12 +14,12 @@ fn goaway_race_is_silent_where_nothing_is_beyond() {
         C 0.070 FIN
         "#,
     );
-    insta::assert_snapshot!(told, @"0:1 ok at 0.060 processed=yes grpc=0");
+    insta::assert_snapshot!(reported, @"0:1 ok at 0.060 processed=yes grpc=0");
 }
 
 #[test]
 fn goaway_race_names_every_connection() {
-    let told = outcome(
+    let reported = outcome(
         r#"
         C1 0.000 HEADERS 1
         S1 0.010 GOAWAY last=0 NO_ERROR
@@ -27,7 +27,7 @@ fn goaway_race_names_every_connection() {
         S2 0.030 GOAWAY last=0 NO_ERROR
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 beyond_last_stream_id in_flight at 0.010 processed=no
     1:1 beyond_last_stream_id in_flight at 0.030 processed=no
     error goaway-race rpcs=0:1,1:1
@@ -37,7 +37,7 @@ fn goaway_race_names_every_connection() {
 
 #[test]
 fn late_open_allows_100_ms() {
-    let told = outcome(
+    let reported = outcome(
         r#"
         C 0.000 HEADERS 1
         S 0.010 GOAWAY last=0 NO_ERROR
@@ -45,7 +45,7 @@ fn late_open_allows_100_ms() {
         C 0.120 HEADERS 3
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 beyond_last_stream_id in_flight at 0.010 processed=no
     0:3 beyond_last_stream_id after_receipt late_by=100ms at 0.010 processed=no
     error goaway-race rpcs=0:1,0:3
@@ -55,7 +55,7 @@ fn late_open_allows_100_ms() {
 
 #[test]
 fn late_open_fires_beyond_100_ms() {
-    let told = outcome(
+    let reported = outcome(
         r#"
         C 0.000 HEADERS 1
         S 0.010 GOAWAY last=0 NO_ERROR
@@ -64,7 +64,7 @@ fn late_open_fires_beyond_100_ms() {
         C 0.400 HEADERS 5 ack=before
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 beyond_last_stream_id in_flight at 0.010 processed=no
     0:3 beyond_last_stream_id after_receipt late_by=101ms at 0.010 processed=no
     0:5 beyond_last_stream_id in_flight at 0.010 processed=no
@@ -76,14 +76,14 @@ fn late_open_fires_beyond_100_ms() {
 
 #[test]
 fn single_goaway_fires_without_a_warning() {
-    let told = outcome(
+    let reported = outcome(
         r#"
         C 0.000 HEADERS 1
         S 0.010 ANSWER 1 + GOAWAY last=1 NO_ERROR
         C 0.020 FIN
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 ok at 0.010 processed=yes grpc=0
     warning single-goaway conns=0
     ");
@@ -92,14 +92,14 @@ fn single_goaway_fires_without_a_warning() {
 #[test]
 fn single_goaway_fires_where_the_warning_came_too_late() {
     // The handshake took 10 ms: that is a round trip.
-    let told = outcome(
+    let reported = outcome(
         r#"
         C 0.000 HEADERS 1
         S 0.010 ANSWER 1 + GOAWAY last=2147483647 NO_ERROR + GOAWAY last=1 NO_ERROR
         C 0.020 FIN
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 ok at 0.010 processed=yes grpc=0
     warning single-goaway conns=0
     ");
@@ -107,7 +107,7 @@ fn single_goaway_fires_where_the_warning_came_too_late() {
 
 #[test]
 fn single_goaway_is_silent_after_a_round_trip() {
-    let told = outcome(
+    let reported = outcome(
         r#"
         C 0.000 HEADERS 1
         S 0.010 ANSWER 1 + GOAWAY last=2147483647 NO_ERROR
@@ -115,13 +115,13 @@ fn single_goaway_is_silent_after_a_round_trip() {
         C 0.030 FIN
         "#,
     );
-    insta::assert_snapshot!(told, @"0:1 ok at 0.010 processed=yes grpc=0");
+    insta::assert_snapshot!(reported, @"0:1 ok at 0.010 processed=yes grpc=0");
 }
 
 #[test]
 fn single_goaway_is_silent_after_an_answered_ping() {
     // Captured at the server: the acknowledgement of the PING is a round trip, whatever the clock says.
-    let told = outcome(
+    let reported = outcome(
         r#"
         C 0.000 HEADERS 1
         S 0.010 ANSWER 1 + GOAWAY last=2147483647 NO_ERROR + PING 7
@@ -130,13 +130,13 @@ fn single_goaway_is_silent_after_an_answered_ping() {
         C 0.030 FIN
         "#,
     );
-    insta::assert_snapshot!(told, @"0:1 ok at 0.010 processed=yes grpc=0");
+    insta::assert_snapshot!(reported, @"0:1 ok at 0.010 processed=yes grpc=0");
 }
 
 #[test]
 fn single_goaway_is_silent_mid_connection() {
     // What the server announced before the capture began is not known.
-    let told = outcome(
+    let reported = outcome(
         r#"
         mid-connection
         C 0.000 HEADERS 1
@@ -144,7 +144,7 @@ fn single_goaway_is_silent_mid_connection() {
         C 0.020 FIN
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 ok at 0.010 processed=yes grpc=0
     warning capture-incomplete conns=0
     ");
@@ -152,14 +152,14 @@ fn single_goaway_is_silent_mid_connection() {
 
 #[test]
 fn single_goaway_is_silent_where_an_error_ends_the_connection() {
-    let told = outcome(
+    let reported = outcome(
         r#"
         C 0.000 HEADERS 1
         S 0.010 ANSWER 1 + GOAWAY last=1 PROTOCOL_ERROR
         S 0.020 FIN
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 ok at 0.010 processed=yes grpc=0
     error connection-error conns=0
     ");
@@ -167,7 +167,7 @@ fn single_goaway_is_silent_where_an_error_ends_the_connection() {
 
 #[test]
 fn grace_expired_fires_where_accepted_calls_are_cut() {
-    let told = outcome(
+    let reported = outcome(
         r#"
         C 0.000 HEADERS 1
         C 0.000 HEADERS 3
@@ -178,7 +178,7 @@ fn grace_expired_fires_where_accepted_calls_are_cut() {
         S 0.500 FIN
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 ok at 0.040 processed=yes grpc=0
     0:3 cut_by_close at 0.500 processed=maybe
     error grace-expired rpcs=0:3
@@ -188,26 +188,26 @@ fn grace_expired_fires_where_accepted_calls_are_cut() {
 
 #[test]
 fn grace_expired_is_silent_where_the_client_closes() {
-    let told = outcome(
+    let reported = outcome(
         r#"
         C 0.000 HEADERS 1
         S 0.010 GOAWAY last=2147483647 NO_ERROR
         C 0.500 FIN
         "#,
     );
-    insta::assert_snapshot!(told, @"0:1 cut_by_close at 0.500 processed=maybe");
+    insta::assert_snapshot!(reported, @"0:1 cut_by_close at 0.500 processed=maybe");
 }
 
 #[test]
 fn grace_expired_is_silent_where_the_goaway_was_an_error() {
-    let told = outcome(
+    let reported = outcome(
         r#"
         C 0.000 HEADERS 1
         S 0.010 GOAWAY last=1 INTERNAL_ERROR
         S 0.011 FIN
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 cut_by_close at 0.011 processed=maybe
     error connection-error rpcs=0:1
     ");
@@ -215,7 +215,7 @@ fn grace_expired_is_silent_where_the_goaway_was_an_error() {
 
 #[test]
 fn grace_expired_is_silent_where_all_were_answered() {
-    let told = outcome(
+    let reported = outcome(
         r#"
         C 0.000 HEADERS 1
         S 0.010 GOAWAY last=2147483647 NO_ERROR
@@ -223,31 +223,31 @@ fn grace_expired_is_silent_where_all_were_answered() {
         S 0.500 FIN
         "#,
     );
-    insta::assert_snapshot!(told, @"0:1 ok at 0.020 processed=yes grpc=0");
+    insta::assert_snapshot!(reported, @"0:1 ok at 0.020 processed=yes grpc=0");
 }
 
 #[test]
 fn abrupt_close_is_silent_where_nothing_was_open() {
-    let told = outcome(
+    let reported = outcome(
         r#"
         C 0.000 HEADERS 1
         S 0.010 ANSWER 1
         S 0.500 TCP_RST
         "#,
     );
-    insta::assert_snapshot!(told, @"0:1 ok at 0.010 processed=yes grpc=0");
+    insta::assert_snapshot!(reported, @"0:1 ok at 0.010 processed=yes grpc=0");
 }
 
 #[test]
 fn abrupt_close_is_silent_after_a_goaway() {
-    let told = outcome(
+    let reported = outcome(
         r#"
         C 0.000 HEADERS 1
         S 0.010 GOAWAY last=2147483647 NO_ERROR
         S 0.500 TCP_RST
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 cut_by_close at 0.500 processed=maybe
     error grace-expired rpcs=0:1
     ");
@@ -255,13 +255,13 @@ fn abrupt_close_is_silent_after_a_goaway() {
 
 #[test]
 fn abrupt_close_fires_on_a_reset() {
-    let told = outcome(
+    let reported = outcome(
         r#"
         C 0.000 HEADERS 1
         S 0.500 TCP_RST
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 cut_by_close at 0.500 processed=maybe
     error abrupt-close rpcs=0:1
     ");
@@ -270,19 +270,19 @@ fn abrupt_close_fires_on_a_reset() {
 #[test]
 fn abrupt_close_is_silent_where_the_client_said_goaway() {
     // The contract asks for a close without any GOAWAY, whoever would have sent it.
-    let told = outcome(
+    let reported = outcome(
         r#"
         C 0.000 HEADERS 1
         C 0.010 GOAWAY last=0 NO_ERROR
         S 0.500 TCP_RST
         "#,
     );
-    insta::assert_snapshot!(told, @"0:1 cut_by_close at 0.500 processed=maybe");
+    insta::assert_snapshot!(reported, @"0:1 cut_by_close at 0.500 processed=maybe");
 }
 
 #[test]
 fn capture_incomplete_fires_on_a_gap() {
-    let told = outcome(
+    let reported = outcome(
         r#"
         C 0.000 HEADERS 1 + DATA 1
         C 0.001 DATA 1 END_STREAM bytes=9 lost
@@ -291,7 +291,7 @@ fn capture_incomplete_fires_on_a_gap() {
         S 0.030 ANSWER 3
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 unknown at 0.010 processed=yes grpc=0
     0:3 ok at 0.030 processed=yes grpc=0
     warning capture-incomplete conns=0
@@ -300,7 +300,7 @@ fn capture_incomplete_fires_on_a_gap() {
 
 #[test]
 fn capture_incomplete_is_silent_where_the_lost_came_again() {
-    let told = outcome(
+    let reported = outcome(
         r#"
         C 0.000 HEADERS 1 + DATA 1
         C 0.001 DATA 1 END_STREAM bytes=9 lost
@@ -310,7 +310,7 @@ fn capture_incomplete_is_silent_where_the_lost_came_again() {
         S 0.230 ANSWER 3
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 ok at 0.210 processed=yes grpc=0
     0:3 ok at 0.230 processed=yes grpc=0
     ");

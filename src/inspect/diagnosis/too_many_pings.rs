@@ -26,13 +26,13 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
-    let hits: Vec<_> = view
+    let affected: Vec<_> = view
         .connections()
-        .filter_map(|finished| Some((finished, calmed(&finished.record)?)))
+        .filter_map(|finished| Some((finished, goaway_for_pings(&finished.record)?)))
         .collect();
-    let said = hits.iter().all(|(_, goaway)| is_said(goaway));
-    let records = || hits.iter().map(|(finished, _)| &finished.record);
-    let rpcs = victims(hits.iter().map(|(finished, _)| *finished));
+    let said = affected.iter().all(|(_, goaway)| is_said(goaway));
+    let records = || affected.iter().map(|(finished, _)| &finished.record);
+    let rpcs = dead_calls(affected.iter().map(|(finished, _)| *finished));
     let first = records().next()?;
     Some(Finding {
         confidence: if said {
@@ -43,13 +43,13 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         title: format!(
             "server {} ended {} because of too many PINGs, and with {} {}",
             view.server,
-            counted(hits.len(), "connection"),
-            if hits.len() == 1 { "it" } else { "them" },
+            counted(affected.len(), "connection"),
+            if affected.len() == 1 { "it" } else { "them" },
             counted(rpcs.len(), "RPC"),
         ),
         connections: records().map(|record| record.number).collect(),
-        evidence: evidence(&hits),
-        explanation: explanation(view, &hits, rpcs.len()),
+        evidence: evidence(&affected),
+        explanation: explanation(view, &affected, rpcs.len()),
         rpcs,
         advice: advice(first, view),
         ..Finding::of_rule(RULE.name)
@@ -58,7 +58,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
 
 /// The GOAWAY that ended a connection because of PINGs. Without a text that says so, as many strikes
 /// as it takes must have been seen.
-pub(super) fn calmed(record: &ConnectionRecord) -> Option<&GoAway> {
+pub(super) fn goaway_for_pings(record: &ConnectionRecord) -> Option<&GoAway> {
     let mut goaways = record.server_goaways();
     let calm = goaways.find(|goaway| goaway.error == ErrorCode::ENHANCE_YOUR_CALM)?;
     let counted = strikes(record) >= STRIKES;
@@ -79,38 +79,41 @@ const fn is_strike(ping: &Ping) -> bool {
     ping.since_previous.is_some() && !ping.forgiven
 }
 
-fn victims<'a>(connections: impl Iterator<Item = &'a Finished>) -> Vec<CallId> {
+fn dead_calls<'a>(connections: impl Iterator<Item = &'a Finished>) -> Vec<CallId> {
     let rpcs = connections.flat_map(|finished| &finished.rpcs);
     rpcs.filter(|rpc| rpc.verdict.is_death())
         .map(|rpc| rpc.id)
         .collect()
 }
 
-fn evidence(hits: &[(&Finished, &GoAway)]) -> Vec<super::Evidence> {
-    let mut proof = EvidenceList::default();
-    for (finished, goaway) in hits {
+fn evidence(affected: &[(&Finished, &GoAway)]) -> Vec<super::Evidence> {
+    let mut evidence = EvidenceList::default();
+    for (finished, goaway) in affected {
         let record = &finished.record;
         let pings = &record.keepalive.before_calm;
         let mut count = 0;
-        let told: Vec<_> = pings
+        let described: Vec<_> = pings
             .iter()
-            .map(|ping| (ping.stamp, tell(ping, &mut count)))
+            .map(|ping| (ping.stamp, describe(ping, &mut count)))
             .collect();
-        for (stamp, text) in told.iter().skip(told.len().saturating_sub(MAX_CITED)) {
-            proof.cite(Some(*stamp), format!("conn {}: {text}", record.number));
+        for (stamp, text) in described
+            .iter()
+            .skip(described.len().saturating_sub(MAX_CITED))
+        {
+            evidence.cite(Some(*stamp), format!("conn {}: {text}", record.number));
         }
         let debug_data = String::from_utf8_lossy(&goaway.debug_data);
         let text = format!(
             "conn {}: GOAWAY {} {debug_data:?}",
             record.number, goaway.error
         );
-        proof.cite(Some(goaway.stamp), text);
+        evidence.cite(Some(goaway.stamp), text);
     }
-    proof.into_vec()
+    evidence.into_vec()
 }
 
 /// What a PING did to the strikes before it.
-fn tell(ping: &Ping, strikes: &mut usize) -> String {
+fn describe(ping: &Ping, strikes: &mut usize) -> String {
     let what = ping.kind.name();
     let Some(since) = ping.since_previous else {
         return format!("first {what}: the next is measured from it");
@@ -128,20 +131,18 @@ fn tell(ping: &Ping, strikes: &mut usize) -> String {
 }
 
 /// How far apart the PINGs were that were strikes.
-fn intervals(record: &ConnectionRecord) -> Vec<i64> {
+fn intervals(record: &ConnectionRecord) -> Vec<TimeDelta> {
     let pings = record.keepalive.before_calm.iter();
     let strikes = pings.filter(|ping| is_strike(ping));
-    strikes
-        .filter_map(|ping| Some(ping.since_previous?.as_nanos()))
-        .collect()
+    strikes.filter_map(|ping| ping.since_previous).collect()
 }
 
-fn explanation(view: &ServerView<'_>, hits: &[(&Finished, &GoAway)], victims: usize) -> String {
+fn explanation(view: &ServerView<'_>, affected: &[(&Finished, &GoAway)], dead: usize) -> String {
     let mut text = "A gRPC server takes a PING that comes sooner after the one before than its policy \
                     allows for a strike, forgives the strikes when it has sent HEADERS or DATA, and \
                     ends the connection at the third (gRFC A8)."
         .to_owned();
-    let intervals: Vec<_> = hits
+    let intervals: Vec<_> = affected
         .iter()
         .flat_map(|(finished, _)| intervals(&finished.record))
         .collect();
@@ -149,8 +150,8 @@ fn explanation(view: &ServerView<'_>, hits: &[(&Finished, &GoAway)], victims: us
         text.push_str(&format!(
             " The PINGs that were strikes came {} after the one before, so that the server's minimum \
              must be above {} (grpc-go's default is 5 minutes).",
-            spread(intervals.iter().copied().map(TimeDelta::from_nanos)).unwrap_or_default(),
-            duration(TimeDelta::from_nanos(*longest)),
+            spread(intervals.iter().copied()).unwrap_or_default(),
+            duration(*longest),
         ));
     }
     if let Some(keepalive) = view.inferred.client_keepalive_time {
@@ -160,7 +161,8 @@ fn explanation(view: &ServerView<'_>, hits: &[(&Finished, &GoAway)], victims: us
         ));
     }
     let pings = || {
-        hits.iter()
+        affected
+            .iter()
             .flat_map(|(finished, _)| &finished.record.keepalive.before_calm)
     };
     let probes = pings().filter(|ping| is_strike(ping) && ping.kind.purpose() == Purpose::Probe);
@@ -171,10 +173,10 @@ fn explanation(view: &ServerView<'_>, hits: &[(&Finished, &GoAway)], victims: us
             counted(count, "PING"),
         )),
     }
-    if victims > 0 {
+    if dead > 0 {
         text.push_str(&format!(
             " {} died with it, though nothing was wrong with the server or the network.",
-            counted(victims, "RPC"),
+            counted(dead, "RPC"),
         ));
     }
     text
@@ -183,10 +185,7 @@ fn explanation(view: &ServerView<'_>, hits: &[(&Finished, &GoAway)], victims: us
 fn advice(record: &ConnectionRecord, view: &ServerView<'_>) -> Vec<String> {
     let client = Client::of(record).stack;
     let observed = intervals(record).into_iter().min();
-    let observed = observed.map_or_else(
-        || "what the client uses".to_owned(),
-        |nanos| duration(TimeDelta::from_nanos(nanos)),
-    );
+    let observed = observed.map_or_else(|| "what the client uses".to_owned(), duration);
     let mut advice = vec![
         format!(
             "Client: raise {} (seen: a PING every {observed}) to at least the minimum the server \

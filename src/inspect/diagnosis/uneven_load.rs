@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Confidence, Finding, Rule, Severity};
-use crate::capture::Timestamp;
+use crate::capture::{TimeDelta, Timestamp};
 use crate::inspect::ConnectionRecord;
 use crate::units::{count, counted};
 
@@ -71,15 +71,12 @@ fn check(views: &[ServerView<'_>]) -> Vec<Finding> {
 
 fn judge(client: IpAddr, mut shares: Vec<Share<'_>>) -> Option<Finding> {
     let (begin, end) = span(shares.iter().flat_map(|share| &share.records))?;
-    let whole = end.nanos_since(begin);
+    let whole = end - begin;
     shares.retain(|share| {
-        let connected = share.records.iter().map(|record| lifetime(record));
-        // Damaged clocks make lifetimes of centuries: a few of them are more than 64 bits hold.
-        let connected = connected.fold(0_i64, |sum, (from, to)| {
-            sum.saturating_add(to.nanos_since(from))
-        });
+        let lifetimes = share.records.iter().map(|record| lifetime(record));
+        let connected: TimeDelta = lifetimes.map(|(from, to)| to - from).sum();
         // Several connections at a time only make a server count for more.
-        connected.saturating_mul(100) >= whole.saturating_mul(CONNECTED_PER_CENT)
+        connected * 100 >= whole * CONNECTED_PER_CENT
     });
     shares.sort_by_key(|share| (std::cmp::Reverse(share.rpcs), share.server));
     let all: u64 = shares.iter().map(|share| share.rpcs).sum();
@@ -88,7 +85,7 @@ fn judge(client: IpAddr, mut shares: Vec<Share<'_>>) -> Option<Finding> {
     if shares.len() < 2 || all < MIN_RPCS || most * 100 < all * MOST_PER_CENT {
         return None;
     }
-    let mut proof = EvidenceList::default();
+    let mut evidence = EvidenceList::default();
     for share in &shares {
         let text = format!(
             "{} got {} of {}",
@@ -96,7 +93,7 @@ fn judge(client: IpAddr, mut shares: Vec<Share<'_>>) -> Option<Finding> {
             count(share.rpcs),
             counted(all, "RPC")
         );
-        proof.cite(share.records.first().map(|record| record.recognised), text);
+        evidence.cite(share.records.first().map(|record| record.recognised), text);
     }
     let mut connections: Vec<_> = shares
         .iter()
@@ -113,7 +110,7 @@ fn judge(client: IpAddr, mut shares: Vec<Share<'_>>) -> Option<Finding> {
             counted(shares.len(), "server"),
         ),
         connections,
-        evidence: proof.into_vec(),
+        evidence: evidence.into_vec(),
         explanation: format!(
             "The client was connected to all {} servers for most of the time, and {few} of them got \
              {} % of its RPCs. The capture does not show whether that is wanted (weights, affinity, \
@@ -152,7 +149,7 @@ mod tests {
     use crate::capture::Stamp;
     use crate::decode::{Recognition, Transport};
     use crate::inspect::diagnosis::diagnose;
-    use crate::inspect::{Connection, Finished, Inferred, Interest, Server};
+    use crate::inspect::{Connection, Finished, Inferred, Options, Server};
 
     /// A connection of one client to the server of this number: seconds and RPCs.
     fn connection(server: u8, from: i64, to: i64, rpcs: u64) -> Finished {
@@ -162,7 +159,7 @@ mod tests {
             file: 0,
         };
         let recognition = Recognition {
-            number: 0,
+            number: u32::from(server),
             place: None,
             tcp_stream: 0,
             client: "10.0.0.1:40000".parse().unwrap(),
@@ -176,7 +173,7 @@ mod tests {
             guess: None,
         };
         let mut finished =
-            Connection::new(u32::from(server), &recognition).finish(None, &Interest::default());
+            Connection::new(&recognition, Timestamp::default()).finish(None, &Options::default());
         finished.record.streams_opened = rpcs;
         finished.record.network.last_seen = at(to);
         finished

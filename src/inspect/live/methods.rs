@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use super::super::connection::record::VerdictCounts;
 use super::super::stream::rpc::Verdict;
 
-/// How many different methods are told apart. gRPC services have tens; a plain HTTP server whose paths
+/// How many different methods are counted apart. gRPC services have tens; a plain HTTP server whose paths
 /// hold identifiers has as many as requests, and a time series each would drown whoever collects them.
 pub const MAX_METHODS: usize = 200;
 
-/// How long a method is told apart, in bytes.
+/// How much of a method is compared, in bytes.
 const MAX_METHOD: usize = 256;
 
 /// Calls by method; those beyond the bound together, those whose method is unknown together.
@@ -25,7 +25,7 @@ pub struct Methods {
 pub enum Method<'a> {
     /// One, by its path without the query.
     Path(&'a [u8]),
-    /// Those beyond the bound.
+    /// Those beyond the bound of [`MAX_METHODS`], together.
     Other,
     /// Those that the capture does not show.
     Unknown,
@@ -64,7 +64,7 @@ impl Methods {
         known.chain(rest.into_iter().filter(|(_, counts)| counts.total() > 0))
     }
 
-    /// All calls.
+    /// The counts of all methods together.
     #[must_use]
     pub fn total(&self) -> VerdictCounts {
         let mut total = VerdictCounts::default();

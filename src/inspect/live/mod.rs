@@ -8,14 +8,15 @@ pub(in crate::inspect) mod methods;
 pub(in crate::inspect) mod recent;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use super::connection::goaway::GoAway;
-use super::connection::record::{ConnectionRecord, Ends, Finished, VerdictCounts};
+use super::connection::record::{ConnectionRecord, Finished, VerdictCounts};
 use super::connection::{Connection, GRACE};
 use super::stream::rpc::Rpc;
 use crate::capture::Timestamp;
 use crate::decode::http2::{Frame, FrameType, Payload};
-use crate::decode::{Direction, Event, Place, Recognition};
+use crate::decode::{Direction, Event, PerSide, Place, Recognition};
 use methods::Methods;
 use recent::RecentMap;
 
@@ -26,25 +27,25 @@ pub enum News {
     Connection {
         /// Its number in this analysis.
         number: u32,
-        /// What is known of it.
+        /// What was known of it when it was recognised.
         recognition: Recognition,
     },
-    /// A GOAWAY.
+    /// A side sent GOAWAY.
     GoAway {
-        /// Its connection's number.
+        /// The number of its connection in this analysis.
         connection: u32,
-        /// Its connection's ends.
-        ends: Ends,
-        /// It, with the streams that are beyond its last stream id by now.
+        /// The addresses of its connection's ends.
+        ends: PerSide<SocketAddr>,
+        /// The GOAWAY, with the streams that are beyond its last stream id by now.
         goaway: GoAway,
     },
     /// A call did not succeed.
     Rpc {
         /// Since when that is certain.
         since: Timestamp,
-        /// Its connection's ends.
-        ends: Ends,
-        /// It.
+        /// The addresses of its connection's ends.
+        ends: PerSide<SocketAddr>,
+        /// The call as it stands: whatever else comes does not change its verdict.
         rpc: Box<Rpc>,
     },
 }
@@ -58,9 +59,9 @@ pub struct Unlisted {
     pub rpcs: u64,
 }
 
-/// Follows connections on behalf of someone who waits for news.
+/// Follows connections while they go on, and keeps what became certain until it is taken.
 #[derive(Debug, Default)]
-pub(super) struct Watch {
+pub(super) struct LiveTracker {
     news: Vec<News>,
     /// When to look at a connection again, though nothing happens on it.
     due: BTreeMap<(Timestamp, u32), Place>,
@@ -71,7 +72,7 @@ pub(super) struct Watch {
     pub(super) methods: Methods,
 }
 
-impl Watch {
+impl LiveTracker {
     pub(super) fn recognised(&mut self, recognition: &Recognition) {
         self.news.push(News::Connection {
             number: recognition.number,
@@ -84,9 +85,9 @@ impl Watch {
         match event {
             Event::Frame(frame) => self.after_frame(open, frame, now),
             Event::Ended(ended) if open.has_read(ended.by, ended.position) => {
-                self.tell_lost(open, now);
+                self.report_lost(open, now);
             }
-            Event::Ended(_) => self.look_again(open, now.plus(GRACE)),
+            Event::Ended(_) => self.look_again(open, now + GRACE),
             _ => {}
         }
         self.take_settled(open, now);
@@ -96,14 +97,14 @@ impl Watch {
         let stream = frame.header.stream;
         match &frame.payload {
             Payload::GoAway { .. } => {
-                self.tell_goaway(open, frame);
-                if let Some(ends) = open.grace_ends() {
+                self.report_goaway(open, frame);
+                if let Some(ends) = open.shutdown().grace_ends() {
                     self.look_again(open, ends);
                 }
             }
             Payload::ResetStream { .. } => {
-                if let Some(rpc) = open.tell_if_lost(stream.0, now) {
-                    self.tell(open, rpc, now);
+                if let Some(rpc) = open.take_if_lost(stream.0, now) {
+                    self.report(open, rpc, now);
                 }
             }
             // Opened in spite of the GOAWAY or the close. The header block may not be complete yet,
@@ -111,10 +112,10 @@ impl Watch {
             _ if frame.header.kind == FrameType::HEADERS
                 && frame.direction == Direction::ClientToServer =>
             {
-                if open.is_closed() {
+                if open.shutdown().is_closed() {
                     self.look_again(open, now);
-                } else if open.condemns(stream)
-                    && let Some(ends) = open.grace_ends()
+                } else if open.shutdown().condemns(stream)
+                    && let Some(ends) = open.shutdown().grace_ends()
                 {
                     self.look_again(open, ends.max(now));
                 }
@@ -130,10 +131,10 @@ impl Watch {
         (at <= now).then(|| due.remove())
     }
 
-    /// Tells the calls of a connection that are lost for certain.
-    pub(super) fn tell_lost(&mut self, open: &mut Connection, now: Timestamp) {
-        for rpc in open.tell_lost(now) {
-            self.tell(open, rpc, now);
+    /// Reports the calls of a connection that are lost for certain.
+    pub(super) fn report_lost(&mut self, open: &mut Connection, now: Timestamp) {
+        for rpc in open.take_lost(now) {
+            self.report(open, rpc, now);
         }
     }
 
@@ -150,7 +151,7 @@ impl Watch {
         std::mem::take(&mut self.news)
     }
 
-    pub(super) fn given_up(&self) -> Unlisted {
+    pub(super) fn unlisted(&self) -> Unlisted {
         Unlisted {
             connections: self.ended.evicted(),
             rpcs: self.lost.evicted(),
@@ -158,7 +159,7 @@ impl Watch {
     }
 
     /// Calls of connections that are no longer kept.
-    pub(super) const fn forgotten_verdicts(&self) -> &VerdictCounts {
+    pub(super) const fn evicted_verdicts(&self) -> &VerdictCounts {
         &self.verdicts
     }
 
@@ -216,35 +217,35 @@ impl Watch {
         }
     }
 
-    /// The last word on a call. It may have been told before, and have ended better than it looked.
+    /// A call is settled. It may have been reported before, and have ended better than it looked.
     fn settle(&mut self, open: &Connection, rpc: Rpc, now: Timestamp) {
-        let told = self.lost.get_mut(&rpc.id);
-        match told {
-            Some(_) if !rpc.verdict.is_told() => self.lost.remove(&rpc.id),
-            Some(told) => {
+        let before = self.lost.get_mut(&rpc.id);
+        match before {
+            Some(_) if !rpc.verdict.is_reported() => self.lost.remove(&rpc.id),
+            Some(before) => {
                 let Rpc {
                     retried_as,
                     retry_of,
                     outcome,
                     ..
-                } = std::mem::replace(told, rpc);
+                } = std::mem::replace(before, rpc);
                 if retried_as.is_some() {
-                    told.outcome = outcome;
+                    before.outcome = outcome;
                 }
-                told.retried_as = retried_as;
-                told.retry_of = retry_of;
+                before.retried_as = retried_as;
+                before.retry_of = retry_of;
             }
-            None if !rpc.verdict.is_told() => {}
-            None => self.tell_new(open, rpc, now),
+            None if !rpc.verdict.is_reported() => {}
+            None => self.report_first(open, rpc, now),
         }
     }
 
-    fn tell(&mut self, open: &Connection, rpc: Rpc, now: Timestamp) {
+    fn report(&mut self, open: &Connection, rpc: Rpc, now: Timestamp) {
         self.methods.count(rpc.method.as_deref(), rpc.verdict);
-        self.tell_new(open, rpc, now);
+        self.report_first(open, rpc, now);
     }
 
-    fn tell_new(&mut self, open: &Connection, rpc: Rpc, now: Timestamp) {
+    fn report_first(&mut self, open: &Connection, rpc: Rpc, now: Timestamp) {
         self.lost.push(rpc.id, rpc.clone());
         self.news.push(News::Rpc {
             since: now,
@@ -253,8 +254,8 @@ impl Watch {
         });
     }
 
-    fn tell_goaway(&mut self, open: &Connection, frame: &Frame<'_>) {
-        let Some(goaway) = open.goaway_completed_by(frame) else {
+    fn report_goaway(&mut self, open: &Connection, frame: &Frame<'_>) {
+        let Some(goaway) = open.shutdown().goaway_completed_by(frame) else {
             return;
         };
         self.news.push(News::GoAway {

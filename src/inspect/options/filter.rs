@@ -5,28 +5,28 @@ use crate::capture::{TimeDelta, Timestamp};
 /// A moment as a user names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
-    /// A point in time.
+    /// A point in time, whatever the capture's.
     Absolute(Timestamp),
-    /// Nanoseconds after the capture's first packet.
-    Elapsed(i64),
+    /// A time after the capture's first packet.
+    Elapsed(TimeDelta),
     /// A time of day in UTC, since midnight: on the day of the capture's first packet, or on the next
     /// where that would be more than twelve hours before the first packet.
     TimeOfDay(TimeDelta),
 }
 
 impl Moment {
-    /// The point in time; `epoch` is the capture's first packet.
+    /// The point in time; `begin` is the capture's first moment.
     #[must_use]
-    pub fn resolve(self, epoch: Timestamp) -> Timestamp {
+    pub fn resolve(self, begin: Timestamp) -> Timestamp {
         match self {
             Self::Absolute(time) => time,
-            Self::Elapsed(nanos) => Timestamp::from_nanos(epoch.nanos().saturating_add(nanos)),
+            Self::Elapsed(time) => begin + time,
             Self::TimeOfDay(time) => {
-                let midnight = epoch
+                let midnight = begin
                     .nanos()
-                    .saturating_sub(epoch.nanos().rem_euclid(DAY.as_nanos()));
+                    .saturating_sub(begin.nanos().rem_euclid(DAY.as_nanos()));
                 let same_day = Timestamp::from_nanos(midnight) + time;
-                match epoch - same_day > DAY / 2 {
+                match begin - same_day > DAY / 2 {
                     true => same_day + DAY,
                     false => same_day,
                 }
@@ -43,7 +43,7 @@ const DAY: TimeDelta = TimeDelta::from_secs(86_400);
 pub struct Filter {
     /// Only this connection, by its number.
     pub connection: Option<u32>,
-    /// Only this stream.
+    /// Only the stream with this identifier, on any connection.
     pub stream: Option<u32>,
     /// Only calls of methods that match this glob: `*` is any text, `?` any byte.
     pub method: Option<Vec<u8>>,
@@ -75,11 +75,11 @@ impl Filter {
         method.is_some_and(|method| matches(glob, method))
     }
 
-    /// Whether a moment is asked for; `epoch` is the capture's first packet.
+    /// Whether a moment is asked for; `begin` is the capture's first moment.
     #[must_use]
-    pub fn wants_time(&self, time: Timestamp, epoch: Timestamp) -> bool {
-        let after = self.since.is_none_or(|since| time >= since.resolve(epoch));
-        after && self.until.is_none_or(|until| time <= until.resolve(epoch))
+    pub fn wants_time(&self, time: Timestamp, begin: Timestamp) -> bool {
+        let after = self.since.is_none_or(|since| time >= since.resolve(begin));
+        after && self.until.is_none_or(|until| time <= until.resolve(begin))
     }
 }
 

@@ -5,7 +5,7 @@
 pub const MAX_OPEN_STREAMS: usize = 1 << 16;
 
 /// How many streams of all connections together are followed at a time: more than 10,000 connections
-/// with 25 open calls each, in some 150 MB. Beyond it connections with many give up their oldest ones.
+/// with 25 open calls each, in some 150 MB. Beyond it the oldest ones of connections with many are evicted.
 pub const MAX_FOLLOWED_STREAMS: usize = 1 << 18;
 
 /// How many calls a report lists unless said otherwise, some 100 MB; the others are counted. Nobody

@@ -1,17 +1,16 @@
-//! What to keep of calls.
+//! What to keep of calls: set once by the caller, and never changed on the way.
 
 pub(in crate::inspect) mod filter;
 pub(in crate::inspect) mod limits;
 
 use std::sync::Arc;
 
-use crate::capture::Timestamp;
 use filter::Filter;
 use limits::ListLimits;
 
 /// What to keep of calls.
 #[derive(Clone, Debug, Default)]
-pub struct Interest {
+pub struct Options {
     /// Request headers to report, names in lower case.
     pub headers: Vec<Arc<[u8]>>,
     /// Whether calls that simply succeeded are reported one by one.
@@ -21,10 +20,8 @@ pub struct Interest {
     pub not_identifying: Vec<Box<[u8]>>,
     /// Whether all calls are counted by their method.
     pub methods: bool,
-    /// Which calls count.
+    /// Which calls are counted and reported; all unless set.
     pub filter: Filter,
-    /// The capture's first packet.
-    pub epoch: Timestamp,
     /// How much of it to keep.
     pub limits: ListLimits,
 }

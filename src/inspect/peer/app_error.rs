@@ -37,7 +37,7 @@ const GO_SAYS_WHY: LibraryVersion = LibraryVersion {
     minor: 38,
 };
 
-/// What the application was told of a call that failed in this attempt.
+/// The error that the application has got of a call that failed in this attempt.
 pub(crate) fn predict(rpc: &Rpc, record: &ConnectionRecord) -> Option<String> {
     if matches!(rpc.outcome, Outcome::Recovered | Outcome::Ok) {
         return None;
@@ -52,7 +52,8 @@ pub(crate) fn predict(rpc: &Rpc, record: &ConnectionRecord) -> Option<String> {
 }
 
 fn go(rpc: &Rpc, record: &ConnectionRecord, version: LibraryVersion) -> Option<String> {
-    let told = |code: &str, text: &str| Some(format!("rpc error: code = {code} desc = {text}"));
+    let status_error =
+        |code: &str, text: &str| Some(format!("rpc error: code = {code} desc = {text}"));
     match rpc.verdict {
         Verdict::Status => {
             let status: usize = std::str::from_utf8(rpc.grpc_status.as_deref()?)
@@ -60,11 +61,13 @@ fn go(rpc: &Rpc, record: &ConnectionRecord, version: LibraryVersion) -> Option<S
                 .parse()
                 .ok()?;
             let message = rpc.grpc_message.as_deref().unwrap_or_default();
-            told(CODES.get(status)?, std::str::from_utf8(message).ok()?)
+            status_error(CODES.get(status)?, std::str::from_utf8(message).ok()?)
         }
-        Verdict::CutByClose if version < GO_SAYS_WHY => told("Unavailable", "transport is closing"),
-        Verdict::CutByClose => told("Unavailable", &go_close(record.close?, record)?),
-        Verdict::BeyondLastStreamId if rpc.outcome == Outcome::Failed => told(
+        Verdict::CutByClose if version < GO_SAYS_WHY => {
+            status_error("Unavailable", "transport is closing")
+        }
+        Verdict::CutByClose => status_error("Unavailable", &go_close(record.close?, record)?),
+        Verdict::BeyondLastStreamId if rpc.outcome == Outcome::Failed => status_error(
             "Unavailable",
             "the stream is rejected because server is draining the connection",
         ),
@@ -75,10 +78,10 @@ fn go(rpc: &Rpc, record: &ConnectionRecord, version: LibraryVersion) -> Option<S
             }
             let error = rpc.error?;
             let text = format!("stream terminated by RST_STREAM with error code: {error}");
-            told(go_code(error), &text)
+            status_error(go_code(error), &text)
         }
         Verdict::DeadlineExceeded if rpc.error == Some(ErrorCode::CANCEL) => {
-            told("DeadlineExceeded", "context deadline exceeded")
+            status_error("DeadlineExceeded", "context deadline exceeded")
         }
         _ => None,
     }

@@ -1,8 +1,8 @@
-//! Which software a server is: from its `server` header, its PINGs, and how it says goodbye.
+//! Which software a server is: from its `server` header, its PINGs, and how it sends GOAWAY.
 
-use super::super::confidence::Confidence;
 use super::super::connection::record::{ConnectionRecord, Finished};
 use super::super::traffic::ping::kind::{PingKind, Purpose};
+use super::confidence::Confidence;
 use crate::decode::http2::ErrorCode;
 
 /// How much of a `server` header is repeated, in characters.
@@ -42,11 +42,11 @@ impl ServerStack {
 pub struct Stack {
     /// Which it is of those that rules know.
     pub kind: ServerStack,
-    /// Its name, with versions as far as they can be told: `grpc-go < 1.56`.
+    /// Its name, with versions as far as they show: `grpc-go < 1.56`.
     pub name: String,
     /// How many connections showed it.
     pub samples: u64,
-    /// How sure it is.
+    /// How sure that is: the surest of the connections that showed it.
     pub confidence: Confidence,
 }
 
@@ -96,8 +96,8 @@ fn shown_by(record: &ConnectionRecord) -> Option<Shown> {
     };
     if kinds.contains(PingKind::GoDrain) {
         // The text came with 1.56; before, a graceful end never had one.
-        let told = debug_data().any(|data| !data.is_empty());
-        let version = if told { " >= 1.56" } else { " < 1.56" };
+        let says_why = debug_data().any(|data| !data.is_empty());
+        let version = if says_why { " >= 1.56" } else { " < 1.56" };
         return shown("grpc-go", Some(version), Confidence::Certain);
     }
     for (kind, product) in [

@@ -36,7 +36,7 @@ pub(crate) type GoAwayKind = (&'static str, bool, Option<ErrorCode>);
 #[derive(Clone, Debug, Default)]
 pub struct GoAwayCounts(BTreeMap<GoAwayKind, u64>);
 
-/// How many kinds of GOAWAY are told apart: those of RFC 9113's fourteen error codes, each of two
+/// How many kinds of GOAWAY are counted apart: those of RFC 9113's fourteen error codes, each of two
 /// senders and two sorts. A peer that makes up codes must not make up time series.
 const MAX_KINDS: usize = 64;
 

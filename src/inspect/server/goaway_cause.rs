@@ -4,8 +4,8 @@
 //! debug data says it, or whose timing fits no other. A single connection's
 //! timing never gives a cause; it may be a coincidence.
 
-use super::super::confidence::Confidence;
 use super::super::connection::record::{ConnectionRecord, Finished};
+use super::super::peer::confidence::Confidence;
 use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::http2::ErrorCode;
 
@@ -28,24 +28,24 @@ const MIN_REQUESTS: u32 = 10;
 /// Why a server sent a graceful GOAWAY.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// The connection's age.
+    /// The connection had reached its greatest age, as the server is set to.
     Age,
     /// Nothing had been open for a while.
     Idle,
     /// As many requests as it allows on a connection.
     Requests,
-    /// The server stopped, or was told to drain.
+    /// The server stopped, or was asked to drain.
     Stop,
 }
 
 /// Why the server sent GOAWAY on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GoAwayCause {
-    /// The connection's number.
+    /// The number of the connection in this analysis.
     pub connection: u32,
     /// What made the server end it.
     pub cause: Cause,
-    /// How sure that is.
+    /// How sure the cause is, as far as the wire shows it.
     pub confidence: Confidence,
 }
 

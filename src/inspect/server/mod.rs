@@ -1,15 +1,15 @@
 //! What a server's configuration must be, from its behaviour on the wire alone.
 //!
 //! In: the records of its connections. Out: [`Inferred`], in which `None` says that the capture
-//! cannot tell; defaults from documentation are not filled in.
+//! does not show it; defaults from documentation are not filled in.
 
 pub(in crate::inspect) mod goaway_cause;
 pub(in crate::inspect) mod nominal;
 
 use std::net::SocketAddr;
 
-use super::confidence::Confidence;
 use super::connection::record::{ConnectionRecord, Finished};
+use super::peer::confidence::Confidence;
 use super::peer::server::{self as stack, ServerStack, Stack};
 use super::stream::rpc::Verdict;
 use super::traffic::ping::keepalive::PingWaits;
@@ -21,7 +21,7 @@ use goaway_cause::{Cause, GoAwayCause};
 /// What is known of one server address.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Server {
-    /// The address.
+    /// The address and port that clients connected to.
     pub address: SocketAddr,
     /// How many connections to it counted.
     pub connections: u64,
@@ -36,15 +36,15 @@ pub struct Estimate {
     pub value: f64,
     /// How many connections or PINGs showed it.
     pub samples: u64,
-    /// The least that fits.
+    /// The least that fits what was measured; times in seconds.
     pub min: f64,
-    /// The most that fits.
+    /// The most that fits what was measured; times in seconds.
     pub max: f64,
-    /// How sure it is.
+    /// How sure the value is, by how many samples agree.
     pub confidence: Confidence,
 }
 
-/// A server's settings.
+/// A server's settings, each `None` where the capture cannot show it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Inferred {
     /// After what age it ends connections.
@@ -53,15 +53,15 @@ pub struct Inferred {
     pub max_connection_age_grace: Option<Estimate>,
     /// After how long without streams it ends connections.
     pub max_connection_idle: Option<Estimate>,
-    /// How long it hears nothing before it sends a keepalive PING.
+    /// How long it receives nothing before it sends a keepalive PING.
     pub keepalive_time: Option<Estimate>,
     /// The same of its clients: the shortest one's.
     pub client_keepalive_time: Option<Estimate>,
     /// How many requests it takes on a connection.
     pub requests_per_connection: Option<Estimate>,
-    /// Its software.
+    /// Its software, by headers, PINGs and GOAWAYs.
     pub stack: Option<Stack>,
-    /// Why it sent GOAWAY, where that can be told, by connection.
+    /// Why it sent GOAWAY, where that can be inferred, by connection.
     pub goaway_causes: Vec<GoAwayCause>,
 }
 

@@ -49,6 +49,6 @@ fn lost_at(rpc: &Rpc) -> Option<Timestamp> {
 
 /// When a call's deadline runs out; `None` where that is centuries away.
 fn deadline(opened: Timestamp, timeout: Option<Duration>) -> Option<Timestamp> {
-    let timeout = i64::try_from(timeout?.as_nanos()).ok()?;
-    Some(opened + TimeDelta::from_nanos(timeout))
+    let timeout = TimeDelta::from(timeout?);
+    (timeout < TimeDelta::MAX).then(|| opened + timeout)
 }

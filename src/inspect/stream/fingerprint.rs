@@ -6,7 +6,7 @@
 
 use std::hash::{DefaultHasher, Hasher as _};
 
-/// How much of a request's body is compared, in bytes: enough to tell calls apart, little enough
+/// How much of a request's body is compared, in bytes: enough to distinguish calls, little enough
 /// that uploads cost nothing.
 const MAX_COMPARED: u64 = 16 << 10;
 

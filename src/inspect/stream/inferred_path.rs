@@ -4,7 +4,7 @@
 //! unseen entry must have held, where only one is left. Nothing proves it, so whoever uses it says that
 //! it is inferred; between two possible paths none is chosen.
 //!
-//! A client writes pseudo-header fields in one order, so a request that is read whole tells which field of
+//! A client writes pseudo-header fields in one order, so a request that is read whole shows which field of
 //! the others is `:path`. An encoder refers to an entry while its table holds it, and writes the field out
 //! again once it is evicted. So the table turns over:
 //!

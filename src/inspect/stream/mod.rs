@@ -83,8 +83,8 @@ pub(crate) struct Stream {
     pub(crate) answer: Answer,
     pub(crate) reset_by_server: Option<(FromServer, ErrorCode)>,
     pub(crate) reset_by_client: Option<(FromClient, ErrorCode)>,
-    /// Whether it was told to be lost before its connection ended.
-    pub(crate) told: bool,
+    /// Whether it was reported as lost before its connection ended.
+    pub(crate) reported: bool,
 }
 
 /// What the server sent.

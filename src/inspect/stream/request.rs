@@ -1,4 +1,4 @@
-//! What a client's header block says: the call, and what tells it from other calls.
+//! What a client's header block says: the call, and what distinguishes it from other calls.
 //!
 //! In: the header blocks of one connection's requests, in order. Out: a [`Request`] of each, and what they say
 //! together: the client's software, and methods that cannot be read.
@@ -13,7 +13,7 @@ use super::interned::{self, Interned};
 use super::rpc::RequestedHeader;
 use crate::decode::grpc::{self, Messages};
 use crate::decode::http2::hpack::HeaderBlock;
-use crate::inspect::options::Interest;
+use crate::inspect::options::Options;
 
 /// How many values of a requested header are kept. More than one is rare, and a header table lets a
 /// peer repeat one for a byte each.
@@ -45,12 +45,12 @@ pub(crate) struct RequestReader {
 
 impl RequestReader {
     /// Reads a request's header block, in one walk; trailers say nothing of it.
-    pub(crate) fn read(&mut self, request: &mut Request, block: &HeaderBlock, interest: &Interest) {
+    pub(crate) fn read(&mut self, request: &mut Request, block: &HeaderBlock, options: &Options) {
         if request.method.is_some() {
             self.note_user_agent(block);
             return;
         }
-        request.ask_for(&interest.headers);
+        request.ask_for(&options.headers);
         let mut user_agent = None;
         let mut pseudo = PseudoFields::default();
         let mut target = request.fingerprint.begin();
@@ -73,7 +73,7 @@ impl RequestReader {
                 b"grpc-timeout" => request.timeout = grpc::timeout(value),
                 _ => {}
             }
-            let ignored = &interest.not_identifying;
+            let ignored = &options.not_identifying;
             request.fingerprint.add(&mut target, name, value, ignored);
         }
         request.fingerprint.end(&target);

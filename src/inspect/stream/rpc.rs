@@ -1,9 +1,9 @@
-//! One call as reports tell it.
+//! One call as reports show it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::capture::Stamp;
+use crate::capture::{Stamp, TimeDelta};
 use crate::decode::http2::ErrorCode;
 
 /// What became of a stream: the first event that the client's end saw decides.
@@ -23,7 +23,7 @@ pub enum Verdict {
     ResetByServer,
     /// RST_STREAM from the client.
     ResetByClient,
-    /// Given up at its deadline, or the deadline passed without an answer.
+    /// Cancelled at its deadline, or the deadline passed without an answer.
     DeadlineExceeded,
     /// The capture ends before anything else is known.
     Unanswered,
@@ -32,7 +32,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// All of them.
+    /// All verdicts, in the order in which they are declared.
     pub const ALL: [Self; 10] = [
         Self::Ok,
         Self::Status,
@@ -46,7 +46,7 @@ impl Verdict {
         Self::Unknown,
     ];
 
-    /// Its name in reports.
+    /// Its name in reports, in snake case.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -63,9 +63,9 @@ impl Verdict {
         }
     }
 
-    /// Whether a report tells of the call unasked: it did not simply succeed.
+    /// Whether a report lists the call unasked: it did not simply succeed.
     #[must_use]
-    pub const fn is_told(self) -> bool {
+    pub const fn is_reported(self) -> bool {
         !matches!(self, Self::Ok | Self::Unknown)
     }
 
@@ -88,7 +88,7 @@ pub enum Race {
 }
 
 impl Race {
-    /// Its name in reports.
+    /// Its name in reports, in snake case.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -111,7 +111,7 @@ pub enum Processed {
 }
 
 impl Processed {
-    /// Its name in reports.
+    /// Its name in reports, in snake case.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -125,7 +125,7 @@ impl Processed {
 /// What became of the call as a whole, retries included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// This attempt succeeded.
+    /// This attempt itself succeeded.
     Ok,
     /// It failed, and no retry of it was seen to succeed.
     Failed,
@@ -136,7 +136,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Its name in reports.
+    /// Its name in reports, in snake case.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -158,20 +158,20 @@ pub enum Doubt {
     /// Frames are missing, in its time, that may have decided it.
     FramesMissing,
     /// It was followed no longer, to stay within bounds.
-    GivenUp,
+    Evicted,
     /// Its status cannot be read: it refers to headers that were not captured.
     StatusUnreadable,
 }
 
 impl Doubt {
-    /// Its name in reports.
+    /// Its name in reports, in snake case.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::BeganBefore => "began_before",
             Self::HeadersMissing => "headers_missing",
             Self::FramesMissing => "frames_missing",
-            Self::GivenUp => "given_up",
+            Self::Evicted => "given_up",
             Self::StatusUnreadable => "status_unreadable",
         }
     }
@@ -217,7 +217,7 @@ pub struct Rpc {
     pub authority: Option<Arc<[u8]>>,
     /// The segment that first carried the beginning of its HEADERS.
     pub opened: Option<Stamp>,
-    /// For [`Verdict::Unknown`]: why.
+    /// For [`Verdict::Unknown`]: why the capture cannot say it.
     pub doubt: Option<Doubt>,
     /// How long its client would wait, as `grpc-timeout` says.
     pub timeout: Option<Duration>,
@@ -229,9 +229,9 @@ pub struct Rpc {
     pub verdict: Verdict,
     /// For [`Verdict::BeyondLastStreamId`]: how it got there.
     pub race: Option<Race>,
-    /// For [`Race::AfterReceipt`]: nanoseconds from the first client segment that acknowledges the
-    /// whole GOAWAY to the segment that first carried the HEADERS.
-    pub late_by_nanos: Option<i64>,
+    /// For [`Race::AfterReceipt`]: the time from the first client segment that acknowledges the whole
+    /// GOAWAY to the segment that first carried the HEADERS.
+    pub late_by: Option<TimeDelta>,
     /// Whether the server can have run it.
     pub processed: Processed,
     /// `grpc-status`, as sent.
@@ -248,7 +248,7 @@ pub struct Rpc {
     pub retry_of: Option<Link>,
     /// What became of the call as a whole.
     pub outcome: Outcome,
-    /// What the client library will have told the application.
+    /// The error that the client library will have given to the application.
     pub app_error: Option<String>,
     /// The request headers that were asked for.
     pub headers: Vec<RequestedHeader>,
@@ -259,9 +259,9 @@ pub struct Rpc {
 }
 
 impl Rpc {
-    /// Nanoseconds from its opening to its end.
+    /// From its opening to its end; `None` where either was not captured.
     #[must_use]
-    pub fn duration_nanos(&self) -> Option<i64> {
-        Some(self.ended?.time.nanos_since(self.opened?.time))
+    pub fn duration(&self) -> Option<TimeDelta> {
+        Some(self.ended?.time - self.opened?.time)
     }
 }

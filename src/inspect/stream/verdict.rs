@@ -5,7 +5,7 @@
 //!
 //! Everything that can end a stream is put on one line, the server's byte stream as the client's end
 //! received it. What the server sent stands where its last byte stands. What the client sent stands
-//! behind all that it had received by then, which its segment's acknowledgement number tells. So the
+//! behind all that it had received by then, which its segment's acknowledgement number shows. So the
 //! order is the one in which the client's end saw things, wherever the capture was made.
 //!
 //! ```text
@@ -18,13 +18,13 @@
 use super::frame_gaps::FrameGaps;
 use super::rpc::{Processed, Race, Verdict};
 use super::{Answer, FromClient, FromServer, Known, Stream};
-use crate::capture::{Stamp, Timestamp};
+use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::Direction;
 use crate::decode::http2::{ErrorCode, StreamId};
 
-/// A client gives up this much before the time its own header names, in nanoseconds: the header was
-/// computed a little earlier than it was sent.
-const DEADLINE_TOLERANCE_NANOS: i64 = 50_000_000;
+/// A client cancels this much before the time its own header names: the header was computed a little
+/// earlier than it was sent.
+const DEADLINE_TOLERANCE: TimeDelta = TimeDelta::from_millis(50);
 
 /// The server's final GOAWAY: the first GOAWAY with the smallest last stream id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub(crate) struct VerdictDetails {
     pub(crate) ended: Option<Stamp>,
     pub(crate) error: Option<ErrorCode>,
     pub(crate) race: Option<Race>,
-    pub(crate) late_by_nanos: Option<i64>,
+    pub(crate) late_by: Option<TimeDelta>,
     pub(crate) processed: Processed,
 }
 
@@ -101,7 +101,7 @@ enum EndedBy {
 pub(crate) fn of(id: u32, stream: &Stream, connection: &ConnectionContext) -> VerdictDetails {
     let condemning = connection
         .final_goaway
-        .filter(|last_word| last_word.condemns(id));
+        .filter(|final_goaway| final_goaway.condemns(id));
     let first = first_event(stream, connection, condemning);
     let deadline = Deadline::of(stream);
     let mut uncertainty = Uncertainty::of(stream, connection);
@@ -110,7 +110,7 @@ pub(crate) fn of(id: u32, stream: &Stream, connection: &ConnectionContext) -> Ve
         ended: None,
         error: None,
         race: None,
-        late_by_nanos: None,
+        late_by: None,
         processed: processed(stream, condemning.is_some()),
     };
     let Some(event) = first else {
@@ -154,9 +154,9 @@ pub(crate) fn of(id: u32, stream: &Stream, connection: &ConnectionContext) -> Ve
         details.verdict = Verdict::Unknown;
     }
     if details.verdict == Verdict::BeyondLastStreamId
-        && let Some(last_word) = condemning
+        && let Some(final_goaway) = condemning
     {
-        (details.race, details.late_by_nanos) = race(stream, &last_word);
+        (details.race, details.late_by) = race(stream, &final_goaway);
     }
     details
 }
@@ -247,7 +247,8 @@ fn first_event(
     ) {
         return decisive;
     }
-    let condemned = condemning.map(|last_word| by_server(last_word.goaway, EndedBy::Condemned));
+    let condemned =
+        condemning.map(|final_goaway| by_server(final_goaway.goaway, EndedBy::Condemned));
     [condemned, decisive]
         .into_iter()
         .flatten()
@@ -289,15 +290,17 @@ impl Deadline {
     fn of(stream: &Stream) -> Option<Self> {
         let opened = stream.opened?.stamp.time;
         Some(Self {
-            passes: opened.plus(stream.request.timeout?),
+            passes: opened + stream.request.timeout?.into(),
         })
     }
 
     fn comes_before(self, event: &EndingEvent) -> bool {
-        let after = event.stamp.time.nanos_since(self.passes);
+        let after = event.stamp.time - self.passes;
         match event.by {
-            EndedBy::ResetByClient(ErrorCode::CANCEL) => after >= -DEADLINE_TOLERANCE_NANOS,
-            _ => after > 0,
+            EndedBy::ResetByClient(ErrorCode::CANCEL) => {
+                after + DEADLINE_TOLERANCE >= TimeDelta::ZERO
+            }
+            _ => after > TimeDelta::ZERO,
         }
     }
 }
@@ -353,8 +356,8 @@ fn processed(stream: &Stream, condemned: bool) -> Processed {
 }
 
 /// Whether the HEADERS crossed the GOAWAY in flight: the acknowledgement number of the segment that
-/// first carried them is the proof.
-fn race(stream: &Stream, last_word: &FinalGoAway) -> (Option<Race>, Option<i64>) {
+/// first carried them proves it.
+fn race(stream: &Stream, final_goaway: &FinalGoAway) -> (Option<Race>, Option<TimeDelta>) {
     let unknown = (Some(Race::Unknown), None);
     let Some(opened) = stream.opened else {
         return unknown;
@@ -362,14 +365,14 @@ fn race(stream: &Stream, last_word: &FinalGoAway) -> (Option<Race>, Option<i64>)
     let Some(acknowledged) = opened.acknowledged else {
         return unknown;
     };
-    if acknowledged < last_word.goaway.end {
+    if acknowledged < final_goaway.goaway.end {
         return (Some(Race::InFlight), None);
     }
     if !opened.original {
         return unknown;
     }
-    let late_by = last_word
+    let late_by = final_goaway
         .received
-        .map(|received| opened.stamp.time.nanos_since(received.time).max(0));
+        .map(|received| (opened.stamp.time - received.time).max(TimeDelta::ZERO));
     (Some(Race::AfterReceipt), late_by)
 }

@@ -4,8 +4,8 @@
 //! In: how far each side has sent, and how far the other has acknowledged. Out: each side's latest such time.
 //!
 //! [`Vitals`](crate::decode::tcp) measures the same on TCP's side of the stream, for another question: how
-//! well a path carries data, of which its longest silences tell, from 150 ms on. Here the question is what a
-//! connection died of, which only the last wait before its end can tell, and only one that is too long for
+//! well a path carries data, which its longest silences show, from 150 ms on. Here the question is what a
+//! connection died of, which only the last wait before its end can show, and only one that is too long for
 //! retransmission at work. It takes the packets that began and ended it, and whether an acknowledgement did.
 
 use crate::capture::{Stamp, TimeDelta};

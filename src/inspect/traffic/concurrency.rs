@@ -13,7 +13,7 @@ const REFILL: TimeDelta = TimeDelta::from_millis(20);
 /// The time at the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AtLimit {
-    /// The limit.
+    /// The server's MAX_CONCURRENT_STREAMS, the latest if it changed.
     pub limit: u32,
     /// How often it was reached from a state below.
     pub stays: u64,
@@ -25,7 +25,7 @@ pub struct AtLimit {
     pub longest: TimeDelta,
     /// Where that began: the HEADERS that took the last slot.
     pub longest_since: Stamp,
-    /// Where that ended.
+    /// Where that ended: the frame that freed a slot which stayed free, or the last of what was seen.
     pub longest_until: Stamp,
 }
 

@@ -59,7 +59,7 @@ impl FloodKind {
 /// The densest second of a kind of frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Burst {
-    /// The kind of frame.
+    /// The kind of frame that there were too many of.
     pub kind: FloodKind,
     /// The side that sent them.
     pub by: Direction,
@@ -108,7 +108,7 @@ pub(crate) struct Floods {
 }
 
 impl Floods {
-    /// One more.
+    /// One more frame of this kind.
     pub(crate) fn add(&mut self, kind: FloodKind, by: Direction, stamp: Stamp) {
         if let Some(counter) = self.counters[by].get_mut(kind as usize) {
             counter.add(stamp);

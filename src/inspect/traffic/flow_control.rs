@@ -29,21 +29,21 @@ const RESUME: TimeDelta = TimeDelta::from_secs(1);
 /// How many waits of a sender are kept, the longest ones.
 const MAX_STALLS: usize = 8;
 
-/// Whose window was full.
+/// Which of the two windows of flow control was full (RFC 9113, section 5.2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Window {
-    /// That of one stream.
+    /// The window of one stream.
     Stream,
-    /// That of the connection.
+    /// The window that all streams of the connection share.
     Connection,
 }
 
 /// A sender waited before a full window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stall {
-    /// The side that waited.
+    /// The side that had DATA to send, and waited.
     pub sender: Direction,
-    /// Which window was full.
+    /// The window that was full.
     pub window: Window,
     /// The stream whose DATA filled it.
     pub stream: u32,
@@ -51,18 +51,18 @@ pub struct Stall {
     pub filled: Stamp,
     /// What opened it again; `None` if nothing did.
     pub opened: Option<Stamp>,
-    /// How long it was full, in nanoseconds, at the point of capture; up to the end of the stream,
-    /// the connection or the capture if nothing opened it.
-    pub nanos: i64,
+    /// How long it was full, at the point of capture; up to the end of the stream, the connection or the
+    /// capture if nothing opened it.
+    pub lasted: TimeDelta,
 }
 
-/// What one sender waited.
+/// How often and how long one side of a connection waited before full windows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Waits {
-    /// How often it waited.
+    /// How often it waited, also of those waits that are not kept.
     pub count: u64,
-    /// How long in all, in nanoseconds.
-    pub nanos: i64,
+    /// How long it waited in all, waits on several streams at once added up.
+    pub total: TimeDelta,
     /// The longest of them, in order of their ends.
     pub longest: Vec<Stall>,
 }
@@ -70,10 +70,8 @@ pub struct Waits {
 impl Waits {
     fn add(&mut self, stall: Stall) {
         self.count += 1;
-        self.nanos = self.nanos.saturating_add(stall.nanos);
-        keep_longest(&mut self.longest, MAX_STALLS, stall, |one| {
-            TimeDelta::from_nanos(one.nanos)
-        });
+        self.total += stall.lasted;
+        keep_longest(&mut self.longest, MAX_STALLS, stall, |one| one.lasted);
     }
 }
 
@@ -220,13 +218,13 @@ impl WindowedSender {
             stream: full.stream,
             filled: full.filled,
             opened: full.opened,
-            nanos: until.time.nanos_since(full.filled.time).max(0),
+            lasted: (until.time - full.filled.time).max(TimeDelta::ZERO),
         });
     }
 }
 
 impl Allowance {
-    /// DATA was sent.
+    /// DATA of this length was sent.
     fn spend(&mut self, length: i64, initial: i64, stream: u32, filled: Stamp) {
         self.left = self.left.saturating_sub(length);
         if self.left.saturating_add(initial) > 0 {
@@ -243,7 +241,7 @@ impl Allowance {
         }
     }
 
-    /// More may be sent.
+    /// So many bytes more may be sent.
     fn grant(&mut self, increment: i64, initial: i64, opened: Stamp) {
         self.left = self.left.saturating_add(increment);
         if let Some(full) = &mut self.full

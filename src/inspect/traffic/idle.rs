@@ -61,10 +61,10 @@ impl Idleness {
 
     /// The server sends its first GOAWAY.
     pub(crate) fn first_goaway(&self, goaway: Carrier) -> FirstGoAway {
-        let unheard = goaway
+        let not_received = goaway
             .acknowledged
             .is_some_and(|received| received < self.woken);
-        let open = if unheard { 0 } else { self.open };
+        let open = if not_received { 0 } else { self.open };
         let quiet_since = self.quiet_since.filter(|_| open == 0);
         FirstGoAway {
             stamp: goaway.stamp,
@@ -111,8 +111,8 @@ mod tests {
             (crossed.open, crossed.idle),
             (0, Some(TimeDelta::from_nanos(50)))
         );
-        let heard = idleness.first_goaway(goaway(60, 150));
-        assert_eq!((heard.open, heard.idle), (2, None));
+        let received = idleness.first_goaway(goaway(60, 150));
+        assert_eq!((received.open, received.idle), (2, None));
         assert_eq!(idleness.most(), 2);
     }
 }

@@ -36,10 +36,8 @@ const MAX_RESIZED: usize = 1 << 24;
 /// What both sides sent, as far as it matters for windows, limits and floods.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
-    /// What the client waited before full windows; `None` if the windows could not be followed.
-    pub client_waits: Option<Waits>,
-    /// What the server waited before full windows; `None` if the windows could not be followed.
-    pub server_waits: Option<Waits>,
+    /// What each side waited before full windows; `None` if the windows could not be followed.
+    pub waits: Option<PerSide<Waits>>,
     /// The time at the server's limit of concurrent streams, if it was ever reached.
     pub at_limit: Option<AtLimit>,
     /// Kinds of frames of which there were too many in a second.
@@ -269,8 +267,10 @@ impl TrafficTracker {
                 senders[by].ended(&side.allowance, end);
             }
         }
-        traffic.client_waits = Some(senders.client.finish(sending.client, end));
-        traffic.server_waits = Some(senders.server.finish(sending.server, end));
+        traffic.waits = Some(PerSide {
+            client: senders.client.finish(sending.client, end),
+            server: senders.server.finish(sending.server, end),
+        });
         traffic
     }
 }

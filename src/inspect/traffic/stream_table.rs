@@ -168,7 +168,7 @@ impl StreamTable {
 
     /// The next call whose answer was delivered, when the client has received the server's bytes up to
     /// `upto`. One that the client reset, or whose HEADERS are missing, stays: without them it cannot be
-    /// told from a new one should they come late.
+    /// distinguished from a new one should they come late.
     pub(crate) fn take_delivered(&mut self, upto: u64) -> Option<(u32, Stream)> {
         while let Some((_, id)) = self
             .answered

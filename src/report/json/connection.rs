@@ -81,8 +81,8 @@ pub(in crate::report) fn settings(
     record: &ConnectionRecord,
 ) -> BothSides<Option<SettingsJson<'_>>> {
     BothSides {
-        client: record.client_settings.as_deref().map(SettingsJson),
-        server: record.server_settings.as_deref().map(SettingsJson),
+        client: record.settings.client.as_deref().map(SettingsJson),
+        server: record.settings.server.as_deref().map(SettingsJson),
     }
 }
 
@@ -203,12 +203,12 @@ struct PingsJson {
 impl PingsJson {
     fn new(pings: &PingCounts) -> Self {
         Self {
-            client: pings.client,
-            server: pings.server,
+            client: pings.sent.client,
+            server: pings.sent.server,
             unanswered: pings.unanswered,
             rtt_ms: BothSides {
-                client: durations(&pings.client_round_trips),
-                server: durations(&pings.server_round_trips),
+                client: durations(&pings.round_trips.client),
+                server: durations(&pings.round_trips.server),
             },
         }
     }

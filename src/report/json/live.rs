@@ -164,8 +164,8 @@ impl StatusEvent {
                 per_second: (status.rpcs_per_second * 10.0).round() / 10.0,
             },
             given_up: UnlistedCounts {
-                connections: progress.given_up.connections,
-                rpcs: progress.given_up.rpcs,
+                connections: progress.unlisted.connections,
+                rpcs: progress.unlisted.rpcs,
             },
             interfaces_away: status.interfaces_away,
             memory_bytes: status.memory,

@@ -186,7 +186,7 @@ struct GivenUpJson {
 impl GivenUpJson {
     fn new(report: &Report) -> Self {
         let decoding = &report.given_up;
-        let listing = &report.analysis.given_up;
+        let listing = &report.analysis.unlisted;
         Self {
             connections: decoding.connections,
             unrelated_connections: decoding.others,

@@ -127,11 +127,11 @@ impl GapsJson {
         let missing = &record.missing;
         Self {
             sides: BothSides {
-                client: GapJson::new(missing.from_client, files),
-                server: GapJson::new(missing.from_server, files),
+                client: GapJson::new(missing.per_side.client, files),
+                server: GapJson::new(missing.per_side.server, files),
             },
             losses: missing.losses,
-            given_up: missing.given_up,
+            given_up: missing.evicted,
             given_up_streams: missing.streams,
             unjudged_rpcs: record.verdicts.of(Verdict::Unknown),
             unknown_methods: missing.methods,
@@ -167,9 +167,11 @@ pub(super) struct FlowControlJson {
 impl FlowControlJson {
     /// `None` where the windows could not be followed.
     pub(super) fn new(traffic: &Traffic) -> Option<Self> {
-        let client = traffic.client_waits.as_ref()?.into();
-        let server = traffic.server_waits.as_ref()?.into();
-        let sides = BothSides { client, server };
+        let waits = traffic.waits.as_ref()?;
+        let sides = BothSides {
+            client: (&waits.client).into(),
+            server: (&waits.server).into(),
+        };
         Some(Self { sides })
     }
 }
@@ -183,10 +185,10 @@ struct WaitsJson {
 
 impl From<&Waits> for WaitsJson {
     fn from(waits: &Waits) -> Self {
-        let longest = waits.longest.iter().map(|stall| stall.nanos).max();
+        let longest = waits.longest.iter().map(|stall| stall.lasted).max();
         Self {
             stalls: waits.count,
-            stalled_ms: milliseconds(waits.nanos),
+            stalled_ms: milliseconds(waits.total),
             longest_ms: longest.map(milliseconds),
         }
     }

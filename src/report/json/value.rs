@@ -5,14 +5,15 @@
 
 use std::borrow::Cow;
 use std::fmt::Display;
+use std::net::SocketAddr;
 
 use serde::ser::{Serialize, Serializer};
 
 use crate::capture::{Stamp, TimeDelta, Timestamp};
-use crate::decode::Transport;
 use crate::decode::http2::SettingId;
+use crate::decode::{PerSide, Transport};
+use crate::inspect::CallId;
 use crate::inspect::report::Files;
-use crate::inspect::{CallId, Ends};
 use crate::report::escape;
 
 /// A string that is formatted while it is written.
@@ -30,9 +31,9 @@ pub(super) fn time(stamp: Option<Stamp>) -> Option<Displayed<Timestamp>> {
     stamp.map(|stamp| Displayed(stamp.time))
 }
 
-/// Milliseconds with their fraction, of so many nanoseconds.
-pub(super) fn milliseconds(nanos: i64) -> f64 {
-    TimeDelta::from_nanos(nanos).as_millis_f64()
+/// Milliseconds with their fraction.
+pub(super) fn milliseconds(span: TimeDelta) -> f64 {
+    span.as_millis_f64()
 }
 
 /// Bytes of a peer: what is not UTF-8 stands as `\xNN`.
@@ -129,8 +130,8 @@ pub(in crate::report) struct BothSides<T> {
     pub(in crate::report) server: T,
 }
 
-impl From<Ends> for BothSides<std::net::SocketAddr> {
-    fn from(ends: Ends) -> Self {
+impl From<PerSide<SocketAddr>> for BothSides<SocketAddr> {
+    fn from(ends: PerSide<SocketAddr>) -> Self {
         Self {
             client: ends.client,
             server: ends.server,

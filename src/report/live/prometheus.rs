@@ -84,12 +84,12 @@ pub fn render(status: &LiveStatus) -> String {
     out.sample(
         "given_up_total",
         &[("what", "connections")],
-        progress.given_up.connections,
+        progress.unlisted.connections,
     );
     out.sample(
         "given_up_total",
         &[("what", "rpcs")],
-        progress.given_up.rpcs,
+        progress.unlisted.rpcs,
     );
     out.counter("recordings_total", "Recordings written", status.recordings);
     out.counter(

@@ -1,6 +1,7 @@
 //! What a terminal shows, whole.
 
 use super::*;
+use crate::decode::PerSide;
 use crate::inspect::diagnosis::Severity;
 use crate::inspect::{PingCounts, Verdict};
 use crate::report::view::tests::{
@@ -35,8 +36,10 @@ fn calls_of_all_kinds() {
 fn a_healthy_capture_in_two_lines() {
     let mut record = connection(0);
     record.pings = PingCounts {
-        client: 4,
-        server: 2,
+        sent: PerSide {
+            client: 4,
+            server: 2,
+        },
         unanswered: 0,
         ..PingCounts::default()
     }

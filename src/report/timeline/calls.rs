@@ -103,7 +103,7 @@ impl Serialize for Columns<'_> {
         map.serialize_entry("openedFile", &self.of_calls(|rpc| file(rpc.opened)))?;
         map.serialize_entry("endedFile", &self.of_calls(|rpc| file(rpc.ended)))?;
         map.serialize_entry("fate", &self.of_shared(|shared| shared.fate))?;
-        let late = |rpc: &Rpc| rpc.late_by_nanos.map(|nanos| nanos / 1_000);
+        let late = |rpc: &Rpc| rpc.late_by.map(|late_by| late_by.as_nanos() / 1_000);
         map.serialize_entry("late", &self.of_calls(late))?;
         map.serialize_entry("requests", &self.of_calls(|rpc| rpc.request_messages.0))?;
         map.serialize_entry("requestBytes", &self.of_calls(|rpc| rpc.request_messages.1))?;

@@ -138,8 +138,8 @@ impl<'a> ConnectionOnPage<'a> {
             warned: record.warned,
             settings: settings(record),
             pings: [
-                record.pings.client,
-                record.pings.server,
+                record.pings.sent.client,
+                record.pings.sent.server,
                 record.pings.unanswered,
             ],
             passages: Each::new(record.control_frames.kept(), clock, control_frame),

@@ -52,7 +52,7 @@ pub(super) fn goaway(goaway: &GoAway) -> String {
 
 /// How long a call took; `None` where its end is not after its beginning, or not known.
 pub(super) fn took(rpc: &Rpc) -> Option<TimeDelta> {
-    let took = TimeDelta::from_nanos(rpc.duration_nanos()?);
+    let took = rpc.duration()?;
     (took > TimeDelta::ZERO).then_some(took)
 }
 

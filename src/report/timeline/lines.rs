@@ -314,11 +314,7 @@ fn answer(rpc: &Rpc) -> impl Iterator<Item = String> {
 }
 
 fn settings(record: &ConnectionRecord, from: Direction) -> String {
-    let known = match from {
-        Direction::ClientToServer => record.client_settings.as_deref(),
-        Direction::ServerToClient => record.server_settings.as_deref(),
-    };
-    let known = known.unwrap_or_default().iter();
+    let known = record.settings[from].iter().flatten();
     known.map(|(id, value)| format!(" {id}={value}")).collect()
 }
 

@@ -65,7 +65,7 @@ mod tests {
             ended: None,
             verdict,
             race: None,
-            late_by_nanos: None,
+            late_by: None,
             processed: Processed::Maybe,
             grpc_status: None,
             grpc_message: None,

@@ -62,7 +62,13 @@ impl CaptureLine {
             failed_connects: with(Transport::None),
             rpcs: report.analysis.verdicts.total(),
             goaways: sum(|record| record.goaways.len() as u64),
-            pings: sum(|record| record.pings.client.saturating_add(record.pings.server)),
+            pings: sum(|record| {
+                record
+                    .pings
+                    .sent
+                    .client
+                    .saturating_add(record.pings.sent.server)
+            }),
             unanswered_pings: sum(|record| record.pings.unanswered),
             retransmissions: sum(|record| record.network.retransmissions()),
             missing_bytes: sum(|record| record.missing.bytes),

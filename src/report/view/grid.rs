@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::{Closed, ConnectionRow, RpcRow, Section};
-use crate::capture::{Stamp, TimeDelta};
+use crate::capture::Stamp;
 use crate::decode::http2::StreamId;
 use crate::decode::tcp::Ending;
 use crate::inspect::report::Files;
@@ -192,16 +192,12 @@ fn of_victim(victim: &RpcRow<'_>, column: Column, files: Files) -> String {
         Column::Stream => Some(format!("{}:{}", rpc.id.connection, rpc.id.stream)),
         Column::Opened => victim.opened.map(moment),
         Column::Waited => victim.waited.map(duration),
-        Column::Race => {
-            rpc.race.map(
-                |race| match (race, rpc.late_by_nanos.map(TimeDelta::from_nanos)) {
-                    (Race::InFlight, _) => "before GOAWAY came".to_owned(),
-                    (Race::AfterReceipt, Some(late)) => format!("{} after GOAWAY", duration(late)),
-                    (Race::AfterReceipt, None) => "after GOAWAY came".to_owned(),
-                    (Race::Unknown, _) => "cannot be said".to_owned(),
-                },
-            )
-        }
+        Column::Race => rpc.race.map(|race| match (race, rpc.late_by) {
+            (Race::InFlight, _) => "before GOAWAY came".to_owned(),
+            (Race::AfterReceipt, Some(late)) => format!("{} after GOAWAY", duration(late)),
+            (Race::AfterReceipt, None) => "after GOAWAY came".to_owned(),
+            (Race::Unknown, _) => "cannot be said".to_owned(),
+        }),
         Column::Error => rpc.error.map(|error| error.to_string()),
         Column::Processed => Some(rpc.processed.name().to_owned()),
         Column::RetriedAs => rpc.retried_as.as_ref().map(|link| {

@@ -51,8 +51,7 @@ impl<'a> RpcRow<'a> {
                 .zip(begin)
                 .map(|(stamp, begin)| stamp.time - begin),
             waited: rpc
-                .duration_nanos()
-                .map(TimeDelta::from_nanos)
+                .duration()
                 .filter(|waited| waits && !waited.is_negative()),
             headers: headers.collect(),
         }

@@ -9,8 +9,8 @@ use crate::decode::tcp::Ending;
 use crate::decode::{Direction, Instead, Recognition, Transport};
 use crate::inspect::diagnosis::{Confidence, Evidence};
 use crate::inspect::{
-    CaptureGaps, Close, Connection, GoAway, Interest, Link, Outcome, Processed, Race,
-    RequestedHeader, VerdictCounts,
+    self, CaptureGaps, Close, Connection, GoAway, Link, Outcome, Processed, Race, RequestedHeader,
+    VerdictCounts,
 };
 
 pub(in crate::report) fn at(packet: u64, milliseconds: i64) -> Stamp {
@@ -24,7 +24,7 @@ pub(in crate::report) fn at(packet: u64, milliseconds: i64) -> Stamp {
 /// A connection that was opened at 100 ms and is still open.
 pub(in crate::report) fn connection(number: u32) -> ConnectionRecord {
     let recognition = Recognition {
-        number: 0,
+        number,
         place: None,
         tcp_stream: number + 10,
         client: SocketAddr::from(([10, 0, 0, 1], 50_000)),
@@ -37,8 +37,8 @@ pub(in crate::report) fn connection(number: u32) -> ConnectionRecord {
         tls: None,
         recognised: at(4, 150),
     };
-    let connection = Connection::new(number, &recognition);
-    let mut record = connection.finish(None, &Interest::default()).record;
+    let connection = Connection::new(&recognition, Timestamp::default());
+    let mut record = connection.finish(None, &inspect::Options::default()).record;
     record.transport = Transport::H2c;
     record
 }
@@ -87,7 +87,7 @@ pub(in crate::report) fn rpc(connection: u32, stream: u32, verdict: Verdict) -> 
         ended: Some(at(250, 2_600)),
         verdict,
         race,
-        late_by_nanos: None,
+        late_by: None,
         processed,
         grpc_status: None,
         grpc_message: None,
@@ -204,7 +204,7 @@ pub(in crate::report) fn mixed() -> Report {
         rpc(0, 7, Verdict::BeyondLastStreamId),
     ];
     beyond[1].race = Some(Race::AfterReceipt);
-    beyond[1].late_by_nanos = Some(105_000_000);
+    beyond[1].late_by = Some(TimeDelta::from_millis(105));
     let mut reset = rpc(1, 1, Verdict::ResetByServer);
     reset.error = Some(ErrorCode::ENHANCE_YOUR_CALM);
     reset.processed = Processed::Yes;

@@ -213,10 +213,10 @@ impl Unjudged {
                 continue;
             }
             let missing = &record.missing;
-            let lost = missing.losses > missing.given_up || missing.bytes > 0;
+            let lost = missing.losses > missing.evicted || missing.bytes > 0;
             unjudged.incomplete += u64::from(lost);
             unjudged.begun_before += u64::from(!record.preface_seen);
-            unjudged.given_up += u64::from(missing.given_up > 0 || missing.streams > 0);
+            unjudged.given_up += u64::from(missing.evicted > 0 || missing.streams > 0);
         }
         (unjudged.count > 0).then_some(unjudged)
     }

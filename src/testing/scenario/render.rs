@@ -32,8 +32,8 @@ pub(super) fn call(text: &mut String, rpc: &Rpc) {
     if let Some(race) = rpc.race {
         write!(text, " {}", race.name()).unwrap();
     }
-    if let Some(late_by) = rpc.late_by_nanos {
-        write!(text, " late_by={}ms", late_by / 1_000_000).unwrap();
+    if let Some(late_by) = rpc.late_by {
+        write!(text, " late_by={}ms", late_by.as_nanos() / 1_000_000).unwrap();
     }
     if let Some(ended) = rpc.ended {
         let seconds = Decimal(ended.time.nanos() - BEGINNING);

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::sync::LazyLock;
 
 use h2sniff::capture::{Packet, Timestamp};
-use h2sniff::inspect::Interest;
+use h2sniff::inspect;
 use h2sniff::inspect::report::LiveStatus;
 use h2sniff::pipeline::{Options, Pipeline};
 use h2sniff::report::json::Json;
@@ -34,10 +34,10 @@ pub fn everything() -> Options {
     let headers = ["authorization", "grpc-message", "x-request-id"];
     let headers = headers.map(|name| name.as_bytes().into());
     Options {
-        interest: Interest {
+        inspect: inspect::Options {
             all: true,
             headers: headers.to_vec(),
-            ..Interest::default()
+            ..inspect::Options::default()
         },
         ..Options::default()
     }

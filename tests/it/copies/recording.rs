@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use h2sniff::capture::{Capture, LinkType, Packet, Stamp};
-use h2sniff::inspect::Interest;
+use h2sniff::inspect;
 use h2sniff::pipeline::{self, Options};
 use h2sniff::report::Report;
 
@@ -85,12 +85,12 @@ impl Recording {
 }
 
 fn all() -> Options {
-    let interest = Interest {
+    let inspect = inspect::Options {
         all: true,
-        ..Interest::default()
+        ..inspect::Options::default()
     };
     Options {
-        interest,
+        inspect,
         ..Options::default()
     }
 }

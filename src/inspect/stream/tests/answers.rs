@@ -4,31 +4,31 @@ use crate::testing::scenario::calls;
 
 #[test]
 fn a_call_answered_to_the_end_is_ok() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1 + DATA 1 END_STREAM
         S 0.010 ANSWER 1
         C 0.011 ACK
         "#,
     );
-    insta::assert_snapshot!(told, @"0:1 ok at 0.010 processed=yes grpc=0");
+    insta::assert_snapshot!(reported, @"0:1 ok at 0.010 processed=yes grpc=0");
 }
 
 #[test]
 fn another_grpc_status_is_an_answer_too() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1 + DATA 1 END_STREAM
         S 0.010 ANSWER 1 grpc-status=14 grpc-message=later
         C 0.011 ACK
         "#,
     );
-    insta::assert_snapshot!(told, @"0:1 status at 0.010 processed=maybe grpc=14");
+    insta::assert_snapshot!(reported, @"0:1 status at 0.010 processed=maybe grpc=14");
 }
 
 #[test]
 fn trailers_alone_are_an_answer() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1
         C 0.000 HEADERS 3
@@ -36,7 +36,7 @@ fn trailers_alone_are_an_answer() {
         S 0.010 HEADERS 3 END_STREAM :status=200 content-type=application/grpc grpc-status=0
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 status at 0.010 processed=maybe grpc=5
     0:3 ok at 0.010 processed=yes grpc=0
     ");
@@ -44,7 +44,7 @@ fn trailers_alone_are_an_answer() {
 
 #[test]
 fn grpc_without_any_status_is_an_error() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1
         C 0.000 HEADERS 3
@@ -52,7 +52,7 @@ fn grpc_without_any_status_is_an_error() {
         S 0.010 HEADERS 3 :status=200 + DATA 3 END_STREAM
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 status at 0.010 processed=maybe
     0:3 status at 0.010 processed=maybe
     ");
@@ -60,7 +60,7 @@ fn grpc_without_any_status_is_an_error() {
 
 #[test]
 fn plain_http_is_judged_by_its_status() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1 END_STREAM :method=GET content-type=
         C 0.000 HEADERS 3 END_STREAM :method=GET content-type=
@@ -72,7 +72,7 @@ fn plain_http_is_judged_by_its_status() {
         S 0.010 HEADERS 7 END_STREAM :status=503
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 ok at 0.010 processed=yes
     0:3 status at 0.010 processed=maybe http=404
     0:5 ok at 0.010 processed=yes http=304
@@ -82,7 +82,7 @@ fn plain_http_is_judged_by_its_status() {
 
 #[test]
 fn informational_answers_come_before_the_answer() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1 END_STREAM content-type=
         S 0.010 HEADERS 1 :status=103 link=a
@@ -92,7 +92,7 @@ fn informational_answers_come_before_the_answer() {
         S 0.050 FIN
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 ok at 0.020 processed=yes
     0:3 cut_by_close at 0.050 processed=maybe
     ");
@@ -100,7 +100,7 @@ fn informational_answers_come_before_the_answer() {
 
 #[test]
 fn an_answer_may_come_before_the_request_ends() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1 + DATA 1
         S 0.010 ANSWER 1 + RST 1 NO_ERROR
@@ -110,7 +110,7 @@ fn an_answer_may_come_before_the_request_ends() {
         C 0.050 RST 3 CANCEL
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 ok at 0.010 processed=yes grpc=0
     0:3 ok at 0.040 processed=yes grpc=0
     ");
@@ -118,19 +118,19 @@ fn an_answer_may_come_before_the_request_ends() {
 
 #[test]
 fn trailers_of_a_request_open_nothing() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1 + DATA 1
         C 0.001 HEADERS 1 END_STREAM checksum=1
         S 0.010 ANSWER 1
         "#,
     );
-    insta::assert_snapshot!(told, @"0:1 ok at 0.010 processed=yes grpc=0");
+    insta::assert_snapshot!(reported, @"0:1 ok at 0.010 processed=yes grpc=0");
 }
 
 #[test]
 fn an_upgraded_request_is_stream_1() {
-    let told = calls(
+    let reported = calls(
         r#"
         upgrade
         S 0.010 HEADERS 1 :status=200 + DATA 1 END_STREAM bytes=9
@@ -138,7 +138,7 @@ fn an_upgraded_request_is_stream_1() {
         S 0.030 ANSWER 3
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 ok at 0.010 processed=yes
     0:3 ok at 0.030 processed=yes grpc=0
     ");
@@ -146,18 +146,18 @@ fn an_upgraded_request_is_stream_1() {
 
 #[test]
 fn refused_by_the_server() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1
         S 0.010 RST 1 REFUSED_STREAM
         "#,
     );
-    insta::assert_snapshot!(told, @"0:1 refused at 0.010 processed=no error=REFUSED_STREAM");
+    insta::assert_snapshot!(reported, @"0:1 refused at 0.010 processed=no error=REFUSED_STREAM");
 }
 
 #[test]
 fn reset_by_the_server_with_any_other_code() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1
         C 0.000 HEADERS 3
@@ -167,7 +167,7 @@ fn reset_by_the_server_with_any_other_code() {
         S 0.010 RST 5 300
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 reset_by_server at 0.010 processed=maybe error=INTERNAL_ERROR
     0:3 reset_by_server at 0.010 processed=maybe error=NO_ERROR
     0:5 reset_by_server at 0.010 processed=maybe error=0x12c
@@ -176,29 +176,29 @@ fn reset_by_the_server_with_any_other_code() {
 
 #[test]
 fn reset_by_the_client() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1
         C 0.010 RST 1 CANCEL
         "#,
     );
-    insta::assert_snapshot!(told, @"0:1 reset_by_client at 0.010 processed=maybe error=CANCEL");
+    insta::assert_snapshot!(reported, @"0:1 reset_by_client at 0.010 processed=maybe error=CANCEL");
 }
 
 #[test]
 fn a_client_refusing_its_own_stream_is_no_refusal() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1
         C 0.010 RST 1 REFUSED_STREAM
         "#,
     );
-    insta::assert_snapshot!(told, @"0:1 reset_by_client at 0.010 processed=maybe error=REFUSED_STREAM");
+    insta::assert_snapshot!(reported, @"0:1 reset_by_client at 0.010 processed=maybe error=REFUSED_STREAM");
 }
 
 #[test]
 fn of_two_resets_the_one_that_the_client_saw_first_decides() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1
         S 0.010 RST 1 REFUSED_STREAM
@@ -208,7 +208,7 @@ fn of_two_resets_the_one_that_the_client_saw_first_decides() {
         C 0.031 RST 3 CANCEL
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 reset_by_client at 0.011 processed=no error=CANCEL
     0:3 reset_by_server at 0.030 processed=maybe error=INTERNAL_ERROR
     ");
@@ -216,19 +216,19 @@ fn of_two_resets_the_one_that_the_client_saw_first_decides() {
 
 #[test]
 fn an_answer_that_crossed_the_reset_captured_at_the_client() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1
         C 0.100 RST 1 CANCEL
         S 0.101 ANSWER 1
         "#,
     );
-    insta::assert_snapshot!(told, @"0:1 reset_by_client at 0.100 processed=yes error=CANCEL grpc=0");
+    insta::assert_snapshot!(reported, @"0:1 reset_by_client at 0.100 processed=yes error=CANCEL grpc=0");
 }
 
 #[test]
 fn an_answer_that_crossed_the_reset_captured_at_the_server() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1
         S 0.099 ANSWER 1
@@ -236,24 +236,24 @@ fn an_answer_that_crossed_the_reset_captured_at_the_server() {
         C 0.102 ACK
         "#,
     );
-    insta::assert_snapshot!(told, @"0:1 reset_by_client at 0.101 processed=yes error=CANCEL grpc=0");
+    insta::assert_snapshot!(reported, @"0:1 reset_by_client at 0.101 processed=yes error=CANCEL grpc=0");
 }
 
 #[test]
 fn an_answer_that_the_reset_acknowledges_was_delivered() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1
         S 0.099 ANSWER 1
         C 0.101 RST 1 CANCEL
         "#,
     );
-    insta::assert_snapshot!(told, @"0:1 ok at 0.099 processed=yes grpc=0");
+    insta::assert_snapshot!(reported, @"0:1 ok at 0.099 processed=yes grpc=0");
 }
 
 #[test]
 fn a_tcp_reset_that_does_not_acknowledge_the_answer_cuts_it() {
-    let told = calls(
+    let reported = calls(
         r#"
         C1 0.000 HEADERS 1
         S1 0.100 ANSWER 1
@@ -266,7 +266,7 @@ fn a_tcp_reset_that_does_not_acknowledge_the_answer_cuts_it() {
         C3 0.101 TCP_RST
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 cut_by_close at 0.101 processed=yes grpc=0
     1:1 cut_by_close at 0.101 processed=yes grpc=0
     2:1 ok at 0.100 processed=yes grpc=0
@@ -275,7 +275,7 @@ fn a_tcp_reset_that_does_not_acknowledge_the_answer_cuts_it() {
 
 #[test]
 fn an_answer_acknowledged_before_the_reset_was_delivered() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1
         S 0.100 ANSWER 1
@@ -283,24 +283,24 @@ fn an_answer_acknowledged_before_the_reset_was_delivered() {
         C 0.102 TCP_RST ack=none
         "#,
     );
-    insta::assert_snapshot!(told, @"0:1 ok at 0.100 processed=yes grpc=0");
+    insta::assert_snapshot!(reported, @"0:1 ok at 0.100 processed=yes grpc=0");
 }
 
 #[test]
 fn the_clients_fin_before_the_answer_cuts_it() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1
         C 0.050 FIN
         S 0.100 ANSWER 1
         "#,
     );
-    insta::assert_snapshot!(told, @"0:1 cut_by_close at 0.050 processed=yes grpc=0");
+    insta::assert_snapshot!(reported, @"0:1 cut_by_close at 0.050 processed=yes grpc=0");
 }
 
 #[test]
 fn the_servers_fin_or_reset_cuts_what_is_open() {
-    let told = calls(
+    let reported = calls(
         r#"
         C1 0.000 HEADERS 1
         C1 0.000 HEADERS 3
@@ -311,7 +311,7 @@ fn the_servers_fin_or_reset_cuts_what_is_open() {
         S2 0.030 TCP_RST
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 ok at 0.010 processed=yes grpc=0
     0:3 cut_by_close at 0.020 processed=maybe
     1:1 cut_by_close at 0.030 processed=maybe
@@ -320,22 +320,22 @@ fn the_servers_fin_or_reset_cuts_what_is_open() {
 
 #[test]
 fn an_answer_in_the_same_segment_as_the_fin_was_delivered() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1
         S 0.010 ANSWER 1 + FIN
         "#,
     );
-    insta::assert_snapshot!(told, @"0:1 ok at 0.010 processed=yes grpc=0");
+    insta::assert_snapshot!(reported, @"0:1 ok at 0.010 processed=yes grpc=0");
 }
 
 #[test]
 fn nothing_known_before_the_capture_ends() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1
         end 3
         "#,
     );
-    insta::assert_snapshot!(told, @"0:1 unanswered processed=maybe");
+    insta::assert_snapshot!(reported, @"0:1 unanswered processed=maybe");
 }

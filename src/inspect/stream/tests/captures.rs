@@ -4,7 +4,7 @@ use crate::testing::scenario::calls;
 
 #[test]
 fn an_answer_that_was_not_captured_is_unknown() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1
         S 0.010 ANSWER 1 lost
@@ -14,7 +14,7 @@ fn an_answer_that_was_not_captured_is_unknown() {
         C 0.050 ACK
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 unknown processed=maybe
     0:3 ok at 0.040 processed=yes grpc=0
     ");
@@ -22,7 +22,7 @@ fn an_answer_that_was_not_captured_is_unknown() {
 
 #[test]
 fn a_gap_inside_data_costs_nothing() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1
         S 0.010 HEADERS 1 :status=200 content-type=application/grpc
@@ -33,7 +33,7 @@ fn a_gap_inside_data_costs_nothing() {
         C 0.040 ACK
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 ok at 0.012 processed=yes grpc=0
     0:3 ok at 0.030 processed=yes grpc=0
     ");
@@ -41,7 +41,7 @@ fn a_gap_inside_data_costs_nothing() {
 
 #[test]
 fn a_cut_inside_headers_still_opens_the_stream() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1 :path=/inventory.Stock/Reserve cut=20
         S 0.010 ANSWER 1
@@ -49,7 +49,7 @@ fn a_cut_inside_headers_still_opens_the_stream() {
         S 0.030 RST 3 REFUSED_STREAM
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 ok at 0.010 processed=yes grpc=0
     0:3 refused at 0.030 processed=no error=REFUSED_STREAM
     ");
@@ -57,7 +57,7 @@ fn a_cut_inside_headers_still_opens_the_stream() {
 
 #[test]
 fn a_cut_inside_the_trailers_hides_the_status() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1
         S 0.010 HEADERS 1 :status=200 content-type=application/grpc
@@ -65,12 +65,12 @@ fn a_cut_inside_the_trailers_hides_the_status() {
         C 0.030 ACK
         "#,
     );
-    insta::assert_snapshot!(told, @"0:1 unknown at 0.020 processed=maybe");
+    insta::assert_snapshot!(reported, @"0:1 unknown at 0.020 processed=maybe");
 }
 
 #[test]
 fn the_headers_of_a_request_that_was_not_captured() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1 lost
         C 0.001 HEADERS 3
@@ -79,7 +79,7 @@ fn the_headers_of_a_request_that_was_not_captured() {
         C 0.030 ACK
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 unknown at 0.010 processed=yes grpc=0
     0:3 ok at 0.020 processed=yes grpc=0
     ");
@@ -87,7 +87,7 @@ fn the_headers_of_a_request_that_was_not_captured() {
 
 #[test]
 fn mid_connection_answers_have_no_opening() {
-    let told = calls(
+    let reported = calls(
         r#"
         mid-connection
         S 0.000 HEADERS 1 :status=200 content-type=application/grpc + DATA 1
@@ -97,7 +97,7 @@ fn mid_connection_answers_have_no_opening() {
         C 0.030 ACK
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 ok at 0.010 processed=yes grpc=0
     0:9 ok at 0.020 processed=yes grpc=0
     ");
@@ -105,7 +105,7 @@ fn mid_connection_answers_have_no_opening() {
 
 #[test]
 fn a_block_in_several_frames_opens_one_stream() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1 NO_END_HEADERS + CONTINUATION 1 END_HEADERS x=1
         S 0.010 HEADERS 1 END_STREAM NO_END_HEADERS :status=200 content-type=application/grpc
@@ -113,13 +113,13 @@ fn a_block_in_several_frames_opens_one_stream() {
         C 0.030 ACK
         "#,
     );
-    insta::assert_snapshot!(told, @"0:1 ok at 0.020 processed=yes grpc=0");
+    insta::assert_snapshot!(reported, @"0:1 ok at 0.020 processed=yes grpc=0");
 }
 
 #[test]
 fn an_answer_missing_before_the_fin_is_unknown() {
     // Nothing that was captured comes behind what is missing; the FIN's place shows it.
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1
         S 0.010 ANSWER 1 lost
@@ -127,17 +127,17 @@ fn an_answer_missing_before_the_fin_is_unknown() {
         C 0.021 FIN
         "#,
     );
-    insta::assert_snapshot!(told, @"0:1 unknown at 0.020 processed=maybe");
+    insta::assert_snapshot!(reported, @"0:1 unknown at 0.020 processed=maybe");
 }
 
 #[test]
 fn an_answer_missing_at_the_end_of_the_capture_is_unknown() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1
         S 0.010 ANSWER 1 lost
         C 0.020 ACK
         "#,
     );
-    insta::assert_snapshot!(told, @"0:1 unknown processed=maybe");
+    insta::assert_snapshot!(reported, @"0:1 unknown processed=maybe");
 }

@@ -18,7 +18,7 @@ fn evidence(finding: &Finding) -> String {
     let texts: Vec<_> = finding
         .evidence
         .iter()
-        .map(|proof| proof.text.as_str())
+        .map(|evidence| evidence.text.as_str())
         .collect();
     texts.join("\n")
 }
@@ -103,7 +103,7 @@ fn keepalive_timeout_fires_where_a_ping_is_not_answered() {
 }
 
 #[test]
-fn keepalive_timeout_is_silent_where_anything_was_heard() {
+fn keepalive_timeout_is_silent_where_anything_was_received() {
     let text = r#"
         C 0.000 HEADERS 1
         C 10.010 PING 0
@@ -212,7 +212,7 @@ fn deadlines_say_where_the_time_went() {
 }
 
 #[test]
-fn an_error_without_victims_is_an_error_still() {
+fn an_error_that_no_call_died_of_is_an_error_still() {
     let text = r#"
         C 0.000 HEADERS 1
         S 0.010 ANSWER 1

@@ -5,7 +5,7 @@ use crate::testing::scenario::calls;
 #[test]
 fn beyond_the_last_stream_id_in_flight() {
     // The client had not acknowledged the GOAWAY when it opened 3.
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1
         S 0.010 GOAWAY last=1 NO_ERROR
@@ -14,7 +14,7 @@ fn beyond_the_last_stream_id_in_flight() {
         C 0.030 FIN
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 ok at 0.020 processed=yes grpc=0
     0:3 beyond_last_stream_id in_flight at 0.010 processed=no
     ");
@@ -23,7 +23,7 @@ fn beyond_the_last_stream_id_in_flight() {
 #[test]
 fn a_part_of_the_goaway_is_not_the_goaway() {
     // ack=1 covers the answer's segment, not the GOAWAY behind it.
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1
         S 0.010 ANSWER 1
@@ -32,7 +32,7 @@ fn a_part_of_the_goaway_is_not_the_goaway() {
         C 0.012 HEADERS 5 ack=goaway
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 ok at 0.010 processed=yes grpc=0
     0:3 beyond_last_stream_id in_flight at 0.011 processed=no
     0:5 beyond_last_stream_id after_receipt late_by=0ms at 0.011 processed=no
@@ -41,7 +41,7 @@ fn a_part_of_the_goaway_is_not_the_goaway() {
 
 #[test]
 fn how_late_counts_from_the_first_acknowledgement() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1
         S 0.100 GOAWAY last=1 NO_ERROR
@@ -49,7 +49,7 @@ fn how_late_counts_from_the_first_acknowledgement() {
         C 0.301 HEADERS 3
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 unanswered processed=maybe
     0:3 beyond_last_stream_id after_receipt late_by=200ms at 0.100 processed=no
     ");
@@ -57,14 +57,14 @@ fn how_late_counts_from_the_first_acknowledgement() {
 
 #[test]
 fn no_acknowledgement_no_race() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1
         S 0.010 GOAWAY last=1 NO_ERROR
         C 0.020 HEADERS 3 ack=none
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 unanswered processed=maybe
     0:3 beyond_last_stream_id unknown at 0.010 processed=no
     ");
@@ -73,7 +73,7 @@ fn no_acknowledgement_no_race() {
 #[test]
 fn headers_sent_again_may_have_left_before_the_goaway() {
     // The first copy was lost before the capture; the second one's acknowledgement proves nothing.
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1
         C 0.005 HEADERS 3 lost
@@ -82,7 +82,7 @@ fn headers_sent_again_may_have_left_before_the_goaway() {
         C 0.200 HEADERS 3 again
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 unanswered processed=maybe
     0:3 beyond_last_stream_id unknown at 0.010 processed=no
     ");
@@ -90,7 +90,7 @@ fn headers_sent_again_may_have_left_before_the_goaway() {
 
 #[test]
 fn headers_sent_again_count_from_their_first_copy() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1
         C 0.005 HEADERS 3
@@ -98,7 +98,7 @@ fn headers_sent_again_count_from_their_first_copy() {
         C 0.200 HEADERS 3 again
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 unanswered processed=maybe
     0:3 beyond_last_stream_id in_flight at 0.010 processed=no
     ");
@@ -106,7 +106,7 @@ fn headers_sent_again_count_from_their_first_copy() {
 
 #[test]
 fn an_answer_above_the_last_stream_id_counts() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1
         C 0.000 HEADERS 3
@@ -119,7 +119,7 @@ fn an_answer_above_the_last_stream_id_counts() {
         C 0.030 FIN
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 cut_by_close at 0.030 processed=maybe
     0:3 ok at 0.020 processed=yes grpc=0
     0:5 status at 0.021 processed=maybe grpc=14
@@ -129,19 +129,19 @@ fn an_answer_above_the_last_stream_id_counts() {
 
 #[test]
 fn the_highest_id_announces_and_condemns_nothing() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1
         S 0.010 GOAWAY last=2147483647 NO_ERROR
         S 0.500 FIN
         "#,
     );
-    insta::assert_snapshot!(told, @"0:1 cut_by_close at 0.500 processed=maybe");
+    insta::assert_snapshot!(reported, @"0:1 cut_by_close at 0.500 processed=maybe");
 }
 
 #[test]
 fn the_smallest_last_stream_id_is_the_final_one() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 9
         C 0.000 HEADERS 15
@@ -152,7 +152,7 @@ fn the_smallest_last_stream_id_is_the_final_one() {
         S 0.040 ANSWER 9
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:9 ok at 0.040 processed=yes grpc=0
     0:15 beyond_last_stream_id in_flight at 0.020 processed=no
     0:23 beyond_last_stream_id in_flight at 0.020 processed=no
@@ -160,8 +160,8 @@ fn the_smallest_last_stream_id_is_the_final_one() {
 }
 
 #[test]
-fn of_equal_last_words_the_first_is_final() {
-    let told = calls(
+fn of_goaways_with_equal_last_stream_ids_the_first_is_final() {
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1
         C 0.000 HEADERS 3
@@ -170,7 +170,7 @@ fn of_equal_last_words_the_first_is_final() {
         S 0.040 ANSWER 1
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 ok at 0.040 processed=yes grpc=0
     0:3 beyond_last_stream_id in_flight at 0.010 processed=no
     ");
@@ -178,7 +178,7 @@ fn of_equal_last_words_the_first_is_final() {
 
 #[test]
 fn a_clients_goaway_speaks_of_pushed_streams() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1
         S 0.010 PUSH_PROMISE 1 promised=2
@@ -187,25 +187,25 @@ fn a_clients_goaway_speaks_of_pushed_streams() {
         C 0.040 FIN
         "#,
     );
-    insta::assert_snapshot!(told, @"0:1 ok at 0.030 processed=yes grpc=0");
+    insta::assert_snapshot!(reported, @"0:1 ok at 0.030 processed=yes grpc=0");
 }
 
 #[test]
 fn a_goaway_with_an_error_condemns_too() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1
         S 0.010 GOAWAY last=0 ENHANCE_YOUR_CALM debug=too_many_pings
         S 0.011 FIN
         "#,
     );
-    insta::assert_snapshot!(told, @"0:1 beyond_last_stream_id in_flight at 0.010 processed=no");
+    insta::assert_snapshot!(reported, @"0:1 beyond_last_stream_id in_flight at 0.010 processed=no");
 }
 
 #[test]
 fn what_the_client_saw_before_the_goaway_decides() {
     // Captured at the server: the reset arrives behind the GOAWAY, yet left before it.
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1
         C 0.000 HEADERS 3
@@ -214,7 +214,7 @@ fn what_the_client_saw_before_the_goaway_decides() {
         S 0.020 ANSWER 1
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 ok at 0.020 processed=yes grpc=0
     0:3 reset_by_client at 0.011 processed=no error=CANCEL
     ");
@@ -222,7 +222,7 @@ fn what_the_client_saw_before_the_goaway_decides() {
 
 #[test]
 fn the_goaway_decides_before_a_later_reset_or_close() {
-    let told = calls(
+    let reported = calls(
         r#"
         C 0.000 HEADERS 1
         C 0.000 HEADERS 3
@@ -233,7 +233,7 @@ fn the_goaway_decides_before_a_later_reset_or_close() {
         S 0.030 FIN
         "#,
     );
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(reported, @r"
     0:1 ok at 0.020 processed=yes grpc=0
     0:3 beyond_last_stream_id in_flight at 0.010 processed=no
     0:5 beyond_last_stream_id in_flight at 0.010 processed=no

@@ -1,4 +1,4 @@
-//! The contract's verdicts, told as stories.
+//! The contract's verdicts, each as a script of frames.
 
 mod answers;
 mod captures;

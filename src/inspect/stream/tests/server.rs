@@ -13,19 +13,19 @@ fn value(estimate: Option<Estimate>) -> Option<f64> {
     estimate.map(|estimate| estimate.value)
 }
 
-/// A connection that is answered once, and told to go at `goodbye`.
-fn connection(number: u32, opened: f64, goodbye: f64, debug_data: &str) -> String {
+/// A connection that is answered once, and gets a GOAWAY at `goaway`.
+fn connection(number: u32, opened: f64, goaway: f64, debug_data: &str) -> String {
     let answered = opened + 0.1;
     let acknowledged = opened + 0.11;
     format!(
         "C{number} {opened:.3} HEADERS 1\n\
          S{number} {answered:.3} ANSWER 1\n\
          C{number} {acknowledged:.3} ACK\n\
-         S{number} {goodbye:.3} GOAWAY last=2147483647 NO_ERROR debug=\"{debug_data}\"\n"
+         S{number} {goaway:.3} GOAWAY last=2147483647 NO_ERROR debug=\"{debug_data}\"\n"
     )
 }
 
-/// Stories told side by side, in order of time.
+/// Scripts merged side by side, in order of time.
 fn together(stories: &[String]) -> String {
     let mut lines: Vec<_> = stories.iter().flat_map(|story| story.lines()).collect();
     let time = |line: &&str| line.split(' ').nth(1).unwrap().parse::<f64>().unwrap();
@@ -33,12 +33,12 @@ fn together(stories: &[String]) -> String {
     lines.join("\n")
 }
 
-/// A busy connection: its second call is open when it is told to go.
-fn busy(number: u32, opened: f64, goodbye: f64) -> String {
-    let again = goodbye - 0.05;
+/// A busy connection: its second call is open when the GOAWAY comes.
+fn busy(number: u32, opened: f64, goaway: f64) -> String {
+    let again = goaway - 0.05;
     format!(
         "{}C{number} {again:.3} HEADERS 3\n",
-        connection(number, opened, goodbye, "")
+        connection(number, opened, goaway, "")
     )
 }
 
@@ -97,15 +97,15 @@ fn idleness_that_repeats_is_a_setting() {
 #[test]
 fn a_stream_that_was_reset_is_no_longer_open() {
     let reset = |number: u32, opened: f64| {
-        let told = connection(number, opened, opened + 10.1, "");
-        told.replace("ANSWER 1", "RST 1 CANCEL")
+        let reported = connection(number, opened, opened + 10.1, "");
+        reported.replace("ANSWER 1", "RST 1 CANCEL")
     };
     let seen = inferred(&together(&[reset(0, 0.0), reset(1, 20.0)]));
     assert_eq!(value(seen.max_connection_idle), Some(10.0));
 }
 
 #[test]
-fn a_stop_says_goodbye_to_connections_of_any_age() {
+fn a_stop_sends_goaway_on_connections_of_any_age() {
     let seen = inferred(&together(&[
         busy(0, 0.0, 30.0),
         busy(1, 12.0, 30.0),
@@ -114,7 +114,7 @@ fn a_stop_says_goodbye_to_connections_of_any_age() {
     let causes: Vec<_> = seen
         .goaway_causes
         .iter()
-        .map(|goodbye| goodbye.cause)
+        .map(|goaway| goaway.cause)
         .collect();
     assert_eq!(causes, [Cause::Stop; 3]);
     assert_eq!(value(seen.max_connection_age), None);
@@ -139,8 +139,8 @@ fn the_same_last_stream_id_in_the_midst_of_work_is_a_limit() {
             let (id, time) = (2 * request + 1, opened + f64::from(request) * 0.1);
             story.push_str(&format!("C{number} {time:.3} HEADERS {id}\n"));
         }
-        let goodbye = opened + 2.0;
-        story.push_str(&format!("S{number} {goodbye:.3} GOAWAY last=39 NO_ERROR\n"));
+        let goaway = opened + 2.0;
+        story.push_str(&format!("S{number} {goaway:.3} GOAWAY last=39 NO_ERROR\n"));
         story
     };
     let seen = inferred(&together(&[

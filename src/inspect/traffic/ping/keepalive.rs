@@ -1,4 +1,4 @@
-//! What PINGs say of keepalive: who pinged how long after it had heard from the other, and what came of
+//! What PINGs say of keepalive: who pinged how long after it had received anything from the other, and what came of
 //! it. The data that [`PingLog`](super::PingLog) yields, of bounded size.
 
 use super::kind::{PingKind, PingKinds};
@@ -22,7 +22,7 @@ pub struct Ping {
     pub forgiven: bool,
     /// The packet that completed its acknowledgement.
     pub answered: Option<Stamp>,
-    /// The time since its sender had last heard from the other side.
+    /// The time since its sender had last received anything from the other side.
     pub(super) silence: Option<TimeDelta>,
     /// Where it ends in its sender's byte stream.
     pub(super) end: u64,
@@ -49,7 +49,7 @@ pub struct KeepaliveRecord {
     /// The client's latest PINGs that the server had answered when it sent its first GOAWAY with
     /// ENHANCE_YOUR_CALM.
     pub before_calm: Vec<Ping>,
-    /// A PING that was not answered, nor was anything else heard, until its sender closed.
+    /// A PING that was not answered, nor was anything else received, until its sender closed.
     pub unanswered: Option<Unanswered>,
 }
 

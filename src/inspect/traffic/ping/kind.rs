@@ -1,6 +1,6 @@
-//! What a PING is for, and whose it is, as far as its payload tells.
+//! What a PING is for, and whose it is, as far as its payload shows.
 //!
-//! Implementations put constants into their PINGs, so that they can tell the acknowledgements
+//! Implementations put constants into their PINGs, so that they can distinguish the acknowledgements
 //! apart; the constants are as good as a signature.
 
 /// A PING's payload, where it is a known one.

@@ -73,7 +73,7 @@ impl PingLog {
     /// sender was still unanswered.
     pub(crate) fn sent(&mut self, by: Direction, payload: [u8; 8], stamp: Stamp, end: u64) -> bool {
         let peer = &mut self.pingers[by.reverse()];
-        let heard = peer.latest_frame;
+        let received = peer.latest_frame;
         let forgiven = std::mem::take(&mut peer.forgives);
         let since = |earlier: Stamp| stamp.time - earlier.time;
         let pinger = &mut self.pingers[by];
@@ -85,7 +85,7 @@ impl PingLog {
             since_previous: pinger.recent.back().map(|previous| since(previous.stamp)),
             forgiven,
             answered: None,
-            silence: heard.map(since),
+            silence: received.map(since),
             end,
         };
         push_bounded(&mut pinger.recent, ping, MAX_RECENT_PINGS);
@@ -135,11 +135,11 @@ impl PingLog {
             return;
         };
         // Seen from the far end, the silence contains a round trip that the pinger did not wait: the way
-        // of what it heard last, and the way of its PING.
+        // of what it received last, and the way of its PING.
         let hidden = round_trip.map_or(TimeDelta::ZERO, |round_trip| {
             (round_trip - took).max(TimeDelta::ZERO)
         });
-        // What was seen within that time the pinger had not heard yet.
+        // What was seen within that time the pinger had not received yet.
         if silence > hidden {
             PingWaits::note(&mut pinger.waits, silence - hidden);
         }
@@ -152,7 +152,7 @@ impl PingLog {
     }
 
     /// The server sent a GOAWAY with ENHANCE_YOUR_CALM.
-    pub(crate) fn calmed(&mut self) {
+    pub(crate) fn enhance_your_calm(&mut self) {
         if self.before_calm.is_empty() {
             let recent = self.pingers.client.recent.iter();
             let answered = recent.filter(|ping| ping.answered.is_some());
@@ -162,11 +162,11 @@ impl PingLog {
 
     /// `by` closed the connection. `received` is how much of its bytes the other side has acknowledged.
     pub(crate) fn closed(&mut self, by: Direction, stamp: Stamp, received: u64) {
-        let heard = self.pingers[by.reverse()].latest_frame;
+        let received_at = self.pingers[by.reverse()].latest_frame;
         let waiting = self.pingers[by].recent.iter().find(|ping| {
             ping.answered.is_none()
                 && ping.kind.purpose() != Purpose::Drain
-                && heard.is_none_or(|heard| heard <= ping.stamp)
+                && received_at.is_none_or(|received_at| received_at <= ping.stamp)
         });
         self.unanswered = waiting.map(|ping| Unanswered {
             by,
@@ -184,11 +184,15 @@ impl PingLog {
     pub(crate) fn counts(&self) -> PingCounts {
         let PerSide { client, server } = &self.pingers;
         PingCounts {
-            client: client.sent,
-            server: server.sent,
+            sent: PerSide {
+                client: client.sent,
+                server: server.sent,
+            },
             unanswered: (client.sent - client.acknowledged) + (server.sent - server.acknowledged),
-            client_round_trips: client.round_trips,
-            server_round_trips: server.round_trips,
+            round_trips: PerSide {
+                client: client.round_trips,
+                server: server.round_trips,
+            },
         }
     }
 
@@ -226,20 +230,15 @@ fn push_bounded<T>(items: &mut VecDeque<T>, item: T, most: usize) {
     items.push_back(item);
 }
 
-/// How many PINGs each side sent, acknowledgements not counted, and how many of both stayed
-/// unanswered.
+/// How many PINGs there were, and how long their acknowledgements took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PingCounts {
-    /// How many PINGs the client sent.
-    pub client: u64,
-    /// How many PINGs the server sent.
-    pub server: u64,
-    /// Those of both that were not acknowledged.
+    /// How many PINGs each side sent, acknowledgements not counted.
+    pub sent: PerSide<u64>,
+    /// How many PINGs of both sides together were not acknowledged.
     pub unanswered: u64,
-    /// Times from the client's PINGs to their acknowledgement, at the point of capture.
-    pub client_round_trips: Durations,
-    /// Times from the server's PINGs to their acknowledgement, at the point of capture.
-    pub server_round_trips: Durations,
+    /// Times from the PINGs of each side to their acknowledgements, at the point of capture.
+    pub round_trips: PerSide<Durations>,
 }
 
 #[cfg(test)]
@@ -294,7 +293,7 @@ mod tests {
         ping_and_answer(&mut pings, 300, 350);
         pings.frame(Direction::ServerToClient, at(400), true);
         ping_and_answer(&mut pings, 500, 550);
-        pings.calmed();
+        pings.enhance_your_calm();
         let pings = pings.keepalive().before_calm;
         let forgiven: Vec<_> = pings.iter().map(|ping| ping.forgiven).collect();
         assert_eq!(forgiven, [false, false, true]);
@@ -310,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ping_is_unanswered_only_if_nothing_else_was_heard_either() {
+    fn a_ping_is_unanswered_only_if_nothing_else_was_received_either() {
         let (client, server) = (Direction::ClientToServer, Direction::ServerToClient);
         let mut dead = PingLog::default();
         dead.frame(server, at(10), true);
@@ -331,7 +330,7 @@ mod tests {
         for second in 0..1_000 {
             ping_and_answer(&mut pings, second * 1_000, second * 1_000 + 50);
         }
-        pings.calmed();
+        pings.enhance_your_calm();
         let record = pings.keepalive();
         assert_eq!(record.before_calm.len(), MAX_RECENT_PINGS);
         assert_eq!(record.waits.client.map(|waits| waits.count), Some(999));

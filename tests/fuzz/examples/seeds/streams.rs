@@ -55,7 +55,7 @@ impl Streams {
 impl Stream {
     fn instruct(&mut self, flags: u8, displacement: u32, length: u32, stamp: Stamp) {
         let before = std::mem::replace(&mut self.now, stamp.time);
-        let millis = stamp.time.nanos_since(before) / 1_000_000;
+        let millis = (stamp.time - before).as_nanos() / 1_000_000;
         if self.seed.len() > MAX_SEED / 2 {
             return;
         }

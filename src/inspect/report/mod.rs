@@ -8,9 +8,31 @@ mod live_status;
 use crate::capture::{FileSummary, Timestamp};
 use crate::decode::anomaly::Anomaly;
 use crate::decode::{self, Tally};
-use crate::inspect::{Analysis, Methods, Unlisted};
+use crate::inspect::connection::record::{ConnectionRecord, VerdictCounts};
+use crate::inspect::diagnosis::Finding;
+use crate::inspect::live::Unlisted;
+use crate::inspect::live::methods::Methods;
+use crate::inspect::server::Server;
+use crate::inspect::stream::rpc::Rpc;
 
 pub use live_status::{Drops, FindingCounts, GoAwayCounts, LiveStatus};
+
+/// What a capture shows of its HTTP/2 connections.
+#[derive(Clone, Debug, Default)]
+pub struct Analysis {
+    /// Connections that are listed, by their number.
+    pub connections: Vec<ConnectionRecord>,
+    /// Calls that did not simply succeed (all of them if asked for), by connection and stream.
+    pub rpcs: Vec<Rpc>,
+    /// Servers that were connected to, by address.
+    pub servers: Vec<Server>,
+    /// What went wrong and why, most severe first.
+    pub findings: Vec<Finding>,
+    /// How many calls had each verdict, listed or not.
+    pub verdicts: VerdictCounts,
+    /// What is not listed, to stay within bounds.
+    pub unlisted: Unlisted,
+}
 
 /// What a run over one or several captures found.
 #[derive(Clone, Debug, Default)]
@@ -31,7 +53,7 @@ pub struct Report {
     pub anomalies: Vec<Anomaly>,
     /// Counts of what was found beside HTTP/2.
     pub tally: Tally,
-    /// What decoding gave up to stay within its limits.
+    /// What decoding evicted to stay within its limits.
     pub given_up: decode::GivenUp,
 }
 
@@ -59,7 +81,7 @@ impl Files {
 /// How far an analysis that goes on has come.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
-    /// Packets analysed.
+    /// How many packets were analysed.
     pub packets: u64,
     /// Bytes of those packets, as captured.
     pub bytes: u64,
@@ -70,5 +92,5 @@ pub struct Progress {
     /// Calls that ended, by method.
     pub methods: Methods,
     /// What is counted but no longer listed, to bound memory.
-    pub given_up: Unlisted,
+    pub unlisted: Unlisted,
 }

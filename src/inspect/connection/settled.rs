@@ -1,0 +1,219 @@
+//! Calls of a connection that are over.
+//!
+//! In: each with all that was seen of its stream. Out, when they are asked for: the calls to report, counts of
+//! all of them, and attempts to be linked with others.
+//!
+//! Those that were answered are over once the client has acknowledged the answer; the others when the
+//! connection ends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+
+use super::record::{ConnectionRecord, VerdictCounts};
+use crate::capture::Timestamp;
+use crate::inspect::options::Options;
+use crate::inspect::options::filter::Filter;
+use crate::inspect::stream::Stream;
+use crate::inspect::stream::attempt::Attempt;
+use crate::inspect::stream::fingerprint::Identity;
+use crate::inspect::stream::inferred_path::{PathsByShape, Shape};
+use crate::inspect::stream::rpc::{CallId, Outcome, Rpc, Verdict};
+use crate::inspect::stream::verdict::{self, ConnectionContext, VerdictDetails};
+
+/// A call that was settled: its method and what became of it.
+pub(in crate::inspect) type CountedCall = (Option<Arc<[u8]>>, Verdict);
+
+/// Calls that are over, until they are taken.
+#[derive(Clone, Debug)]
+pub(super) struct SettledCalls {
+    /// The connection's number.
+    connection: u32,
+    capture_begin: Timestamp,
+    listed: Vec<Rpc>,
+    /// Those of them whose method was not read.
+    unnamed: Vec<(u32, Shape)>,
+    counted: Vec<CountedCall>,
+    attempts: Vec<Attempt>,
+    verdicts: VerdictCounts,
+    /// How many have a method that cannot be known.
+    without_method: u64,
+}
+
+impl SettledCalls {
+    /// None of them so far.
+    pub(super) fn new(connection: u32, capture_begin: Timestamp) -> Self {
+        Self {
+            connection,
+            capture_begin,
+            listed: Vec::new(),
+            unnamed: Vec::new(),
+            counted: Vec::new(),
+            attempts: Vec::new(),
+            verdicts: VerdictCounts::default(),
+            without_method: 0,
+        }
+    }
+
+    /// A call is over: finds its verdict, counts it, and lists it if a report asks for it.
+    pub(super) fn settle(
+        &mut self,
+        id: u32,
+        stream: Stream,
+        context: &ConnectionContext,
+        options: &Options,
+    ) {
+        let details = verdict::of(id, &stream, context);
+        let silent = matches!(details.verdict, Verdict::Ok | Verdict::Unknown);
+        let reported = stream.reported;
+        if options.methods && !reported {
+            self.counted
+                .push((stream.request.method.clone(), details.verdict));
+        }
+        let identity = stream.request.fingerprint.identity();
+        let timeout = stream.request.timeout;
+        let shape = stream.request.shape;
+        let rpc = rpc(self.call_id(id), stream, details);
+        if !reported {
+            self.note_attempt(&rpc, identity, timeout);
+        }
+        if !is_asked_for(&rpc, &options.filter, self.capture_begin) {
+            return;
+        }
+        self.verdicts.add(rpc.verdict);
+        self.without_method += u64::from(rpc.method.is_none());
+        // What was reported once is reported to its end.
+        if !silent || options.all || reported {
+            self.unnamed.extend(shape.map(|shape| (id, shape)));
+            self.listed.push(rpc);
+        }
+    }
+
+    /// A call that is lost for certain, while its stream is still followed: as it stands.
+    pub(super) fn report_early(&mut self, id: u32, stream: Stream, details: VerdictDetails) -> Rpc {
+        let identity = stream.request.fingerprint.identity();
+        let timeout = stream.request.timeout;
+        let rpc = rpc(self.call_id(id), stream, details);
+        self.note_attempt(&rpc, identity, timeout);
+        rpc
+    }
+
+    /// Gives listed calls the methods that could not be read, where `paths` has them.
+    pub(super) fn name_unnamed(&mut self, paths: impl FnOnce() -> PathsByShape) {
+        if self.unnamed.is_empty() {
+            return;
+        }
+        let paths = paths();
+        let shapes: FxHashMap<_, _> = self.unnamed.drain(..).collect();
+        for rpc in &mut self.listed {
+            let shape = shapes.get(&rpc.id.stream).copied();
+            if let Some(path) = shape.and_then(|shape| paths.path(shape)) {
+                rpc.method = Some(path);
+                rpc.method_inferred = true;
+            }
+        }
+    }
+
+    /// How many are listed.
+    pub(super) const fn listed(&self) -> usize {
+        self.listed.len()
+    }
+
+    /// Lists `calls` fewer, the last ones.
+    pub(super) fn unlist(&mut self, calls: usize) {
+        let left = self.listed.len().saturating_sub(calls);
+        self.listed.truncate(left);
+    }
+
+    /// Those listed since this was last called, in the order of their ends.
+    pub(super) fn take_listed(&mut self) -> Vec<Rpc> {
+        std::mem::take(&mut self.listed)
+    }
+
+    /// Methods and verdicts of all that were settled since this was last called.
+    pub(super) fn take_counted(&mut self) -> Vec<CountedCall> {
+        std::mem::take(&mut self.counted)
+    }
+
+    /// The attempts that ended since this was last called.
+    pub(super) fn take_attempts(&mut self) -> impl Iterator<Item = Attempt> {
+        self.attempts.drain(..)
+    }
+
+    /// Puts the counts into the record.
+    pub(super) const fn put_into(&self, record: &mut ConnectionRecord) {
+        record.verdicts = self.verdicts;
+        record.missing.methods = self.without_method;
+    }
+
+    const fn call_id(&self, stream: u32) -> CallId {
+        CallId {
+            connection: self.connection,
+            stream,
+        }
+    }
+
+    fn note_attempt(&mut self, rpc: &Rpc, identity: Option<Identity>, timeout: Option<Duration>) {
+        let attempt = identity.and_then(|identity| Attempt::of(rpc, identity, timeout));
+        self.attempts.extend(attempt);
+    }
+}
+
+/// The call of a stream, as reports show it.
+fn rpc(id: CallId, stream: Stream, details: VerdictDetails) -> Rpc {
+    let VerdictDetails {
+        verdict,
+        ended,
+        error,
+        race,
+        late_by,
+        processed,
+    } = details;
+    let Stream {
+        opened,
+        request,
+        answer,
+        ..
+    } = stream;
+    let outcome = match verdict {
+        Verdict::Ok => Outcome::Ok,
+        Verdict::Status | Verdict::ResetByClient | Verdict::DeadlineExceeded => Outcome::Failed,
+        // A retry may have saved the call; linking attempts shows it.
+        _ => Outcome::Unknown,
+    };
+    Rpc {
+        id,
+        method: request.method,
+        method_inferred: false,
+        authority: request.authority,
+        opened: opened.map(|carrier| carrier.stamp),
+        doubt: None,
+        timeout: request.timeout,
+        answer_begun: answer.begun,
+        ended,
+        verdict,
+        race,
+        late_by,
+        processed,
+        grpc_status: answer.grpc_status.value().cloned(),
+        grpc_message: answer.grpc_message,
+        http_status: answer.http_status.value().copied(),
+        error,
+        retried_as: None,
+        retry_of: None,
+        outcome,
+        app_error: None,
+        headers: request.headers,
+        request_messages: (request.messages.count, request.messages.bytes),
+        response_messages: (answer.messages.count, answer.messages.bytes),
+    }
+}
+
+/// Whether a call is among those that are asked for.
+fn is_asked_for(rpc: &Rpc, filter: &Filter, capture_begin: Timestamp) -> bool {
+    let opened = rpc.opened.or(rpc.ended);
+    filter.wants_stream(rpc.id.stream)
+        && filter.wants_method(rpc.method.as_deref())
+        && opened.is_none_or(|opened| filter.wants_time(opened.time, capture_begin))
+}
