@@ -34,7 +34,8 @@ use error::CommandError;
 pub(crate) use error::hint;
 
 use crate::cli::{
-    Analyze, AnalyzeFormat, CaptureArgs, Color, Frames, FramesFormat, OutputArgs, SideOption, hints,
+    Analyze, AnalyzeFormat, CaptureArgs, Color, Frames, FramesFormat, OutputArgs, PROMPTS,
+    SideOption, hints,
 };
 
 /// How a command ended that did its work: its exit status.
@@ -78,9 +79,17 @@ pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<CommandOutcome> {
     colour(&options.output);
     let limit = options.limit;
     let format: Box<dyn ReportFormat> = match options.format {
-        AnalyzeFormat::Text => Box::new(report::text::Text { limit, secrets }),
+        AnalyzeFormat::Text => Box::new(report::text::Text {
+            limit,
+            secrets,
+            prompts: PROMPTS,
+        }),
         AnalyzeFormat::Json => Box::new(report::json::Json { secrets }),
-        AnalyzeFormat::Markdown => Box::new(report::markdown::Markdown { limit, secrets }),
+        AnalyzeFormat::Markdown => Box::new(report::markdown::Markdown {
+            limit,
+            secrets,
+            prompts: PROMPTS,
+        }),
     };
     format.write(&report, &mut out)?;
     out.flush()?;

@@ -6,7 +6,7 @@ use h2sniff::inspect::diagnosis;
 use h2sniff::{pipeline, report};
 
 use super::{CommandError, CommandOutcome, colour, fail_on, fails, lower_case, open, secrets};
-use crate::cli::{LiveArgs, LiveFormat};
+use crate::cli::{LiveArgs, LiveFormat, PROMPTS};
 use crate::live::{self, EventWriter};
 
 pub(crate) fn live(options: &LiveArgs) -> anyhow::Result<CommandOutcome> {
@@ -19,6 +19,7 @@ pub(crate) fn live(options: &LiveArgs) -> anyhow::Result<CommandOutcome> {
         LiveFormat::Text => Box::new(report::text::Text {
             limit: options.limit,
             secrets,
+            prompts: PROMPTS,
         }),
     };
     let pipeline = pipeline::Options {

@@ -9,6 +9,7 @@ mod display_width;
 pub mod explain;
 mod format;
 mod no_http2;
+mod prompts;
 mod view;
 
 pub mod frames;
@@ -25,4 +26,5 @@ mod words;
 pub use crate::inspect::report::Report;
 pub use format::ReportFormat;
 pub use no_http2::instead;
+pub use prompts::{NextCommand, Prompts, SuggestedSubject, Suggestion};
 pub use redact::SecretDisplay;

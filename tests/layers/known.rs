@@ -29,17 +29,9 @@ pub(crate) const KNOWN: &[&str] = &[
     "report/frames/mod.rs: crate::report::json::frame::json is not below report::frames",
     "report/frames/text.rs: crate::report::json::Files is not below report::frames",
     "report/frames/text.rs: crate::report::json::frame::hex is not below report::frames",
-    "report/markdown/mod.rs: --limit is a flag of the command line",
-    "report/no_http2.rs: --keylog is a flag of the command line",
-    "report/no_http2.rs: --port is a flag of the command line",
-    "report/text/layout.rs: --limit is a flag of the command line",
-    "report/text/mod.rs: --limit is a flag of the command line",
-    "report/text/section.rs: --limit is a flag of the command line",
     "report/text/section.rs: crate::report::json::Files is not below report::text",
     "report/view/grid.rs: crate::report::json::Files is not below report::view",
     "report/view/mod.rs: crate::report::json::Files is not below report::view",
-    "report/view/suggestion.rs: --all is a flag of the command line",
-    "report/view/suggestion.rs: --conn is a flag of the command line",
 ];
 
 /// TEMPORARY: names that wait for a better one, or for an argument in [`HOMONYMS`].

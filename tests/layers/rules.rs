@@ -85,6 +85,7 @@ const ROOMS: [(&str, &[Tier]); 3] = [
                 "display_width",
                 "escape",
                 "format",
+                "prompts",
                 "redact",
                 "units",
                 "words",

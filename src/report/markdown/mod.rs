@@ -12,6 +12,7 @@ use std::io::{self, Write};
 
 use super::escape::{markdown as sentence, markdown_code};
 use super::format::ReportFormat;
+use super::prompts::Prompts;
 use super::redact::SecretDisplay;
 use super::view::{Outline, packet};
 use crate::inspect::report::Report;
@@ -27,6 +28,19 @@ pub struct Markdown {
     pub limit: usize,
     /// Whether secrets are shown.
     pub secrets: SecretDisplay,
+    /// What the reader can do next, in the program's words.
+    pub prompts: Prompts,
+}
+
+/// Three of a kind, secrets redacted, no prompts.
+impl Default for Markdown {
+    fn default() -> Self {
+        Self {
+            limit: 3,
+            secrets: SecretDisplay::default(),
+            prompts: Prompts::default(),
+        }
+    }
 }
 
 impl Markdown {
@@ -37,19 +51,18 @@ impl Markdown {
         let mut out = String::new();
         heading(&mut out, &outline);
         totals(&mut out, &outline);
-        findings(&mut out, &outline);
+        let more = More(self.prompts.show_more);
+        findings(&mut out, &outline, more);
         for told in &outline.sections {
-            section::write(&mut out, told, &outline);
+            section::write(&mut out, told, &outline, more);
         }
-        oddities(&mut out, &outline);
-        let command = format!("{} {}", outline.next.command, outline.next.options);
-        line(
-            &mut out,
-            &format!(
-                "See more: {}",
-                markdown_code(command.as_bytes(), usize::MAX)
-            ),
-        );
+        oddities(&mut out, &outline, more);
+        if let Some(next) = self.prompts.next {
+            let next = next(&outline.next);
+            let command = format!("{} {}", next.command, next.options);
+            let command = markdown_code(command.as_bytes(), usize::MAX);
+            line(&mut out, &format!("See more: {command}"));
+        }
         out
     }
 }
@@ -141,7 +154,7 @@ fn list(out: &mut String, items: Vec<String>) {
 }
 
 /// All findings, a row each; info has no other place.
-fn findings(out: &mut String, outline: &Outline<'_>) {
+fn findings(out: &mut String, outline: &Outline<'_>, more: More) {
     if outline.sections.is_empty() && outline.notes.is_empty() {
         return;
     }
@@ -166,7 +179,7 @@ fn findings(out: &mut String, outline: &Outline<'_>) {
         ));
     }
     if outline.notes_left > 0 {
-        left.push(more(outline.notes_left));
+        left.push(more.words(outline.notes_left));
     }
     list(out, left);
 }
@@ -178,7 +191,7 @@ fn row(out: &mut String, severity: &str, rule: &str, title: &str) {
     );
 }
 
-fn oddities(out: &mut String, outline: &Outline<'_>) {
+fn oddities(out: &mut String, outline: &Outline<'_>, more: More) {
     if outline.oddities.is_empty() {
         return;
     }
@@ -198,11 +211,19 @@ fn oddities(out: &mut String, outline: &Outline<'_>) {
         items.push(text);
     }
     if outline.oddities_left > 0 {
-        items.push(more(outline.oddities_left));
+        items.push(more.words(outline.oddities_left));
     }
     list(out, items);
 }
 
-fn more(left: u64) -> String {
-    format!("… {} more (`--limit`)", count(left))
+/// What makes a report show more, if the program has such a thing.
+#[derive(Clone, Copy, Debug)]
+struct More(Option<&'static str>);
+
+impl More {
+    /// How many were left out, and how to see them.
+    fn words(self, left: u64) -> String {
+        let flag = self.0.map(|flag| format!(" ({})", code(flag.as_bytes())));
+        format!("… {} more{}", count(left), flag.unwrap_or_default())
+    }
 }

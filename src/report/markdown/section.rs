@@ -1,11 +1,11 @@
 //! One thing that went wrong: a heading, two tables, and what they mean.
 
-use super::{code, line, list, more, sentence};
+use super::{More, code, line, list, sentence};
 use crate::report::view::{Cell, Grid, Outline, RpcRow, Section, Subject, packet};
 use crate::units::{count, counted};
 
 /// Writes a section under its heading.
-pub(super) fn write(out: &mut String, told: &Section<'_>, outline: &Outline<'_>) {
+pub(super) fn write(out: &mut String, told: &Section<'_>, outline: &Outline<'_>, more: More) {
     line(
         out,
         &format!("## {}\n\n{}\n", told.label(), sentence(&told.title())),
@@ -22,7 +22,7 @@ pub(super) fn write(out: &mut String, told: &Section<'_>, outline: &Outline<'_>)
             &["Wireshark".to_owned()],
             extra,
         );
-        list(out, said(told));
+        list(out, said(told, more));
     }
     if !told.victims.is_empty() {
         let mut titles = header_names(told);
@@ -32,7 +32,7 @@ pub(super) fn write(out: &mut String, told: &Section<'_>, outline: &Outline<'_>)
     }
     let mut rest = Vec::new();
     if told.victims_left > 0 {
-        rest.push(more(told.victims_left));
+        rest.push(more.words(told.victims_left));
     }
     if !told.victims.is_empty() || !told.witnesses.is_empty() {
         rest.push(told.since().to_owned());
@@ -57,7 +57,7 @@ pub(super) fn write(out: &mut String, told: &Section<'_>, outline: &Outline<'_>)
         line(out, "**Look at:**\n");
     }
     if told.evidence_left > 0 && !told.evidence.is_empty() {
-        rest.push(more(told.evidence_left));
+        rest.push(more.words(told.evidence_left));
     }
     list(out, rest);
     let Subject::Finding(finding) = told.subject else {
@@ -93,10 +93,10 @@ pub(super) fn write(out: &mut String, told: &Section<'_>, outline: &Outline<'_>)
 }
 
 /// Connections beyond the limit, and what the GOAWAYs said.
-fn said(told: &Section<'_>) -> Vec<String> {
+fn said(told: &Section<'_>, more: More) -> Vec<String> {
     let mut items = Vec::new();
     if told.witnesses_left > 0 {
-        items.push(more(told.witnesses_left));
+        items.push(more.words(told.witnesses_left));
     }
     for (error, text, connections) in &told.said {
         let mut words = format!("GOAWAY says {}", sentence(&error.to_string()));
@@ -109,7 +109,7 @@ fn said(told: &Section<'_>) -> Vec<String> {
         items.push(words);
     }
     if told.said_left > 0 {
-        items.push(more(told.said_left));
+        items.push(more.words(told.said_left));
     }
     items
 }

@@ -1,12 +1,13 @@
 //! What a ticket shows, whole.
 
 use super::*;
-use crate::report::view::tests::{hostile, many, mixed};
+use crate::report::view::tests::{PROMPTS, hostile, many, mixed};
 
 fn markdown(report: &Report) -> String {
     Markdown {
         limit: 3,
         secrets: SecretDisplay::Redacted,
+        prompts: PROMPTS,
     }
     .render(report)
 }
@@ -14,6 +15,16 @@ fn markdown(report: &Report) -> String {
 #[test]
 fn calls_of_all_kinds() {
     insta::assert_snapshot!(markdown(&mixed()));
+}
+
+#[test]
+fn whoever_has_no_command_line_names_none() {
+    let markdown = Markdown::default().render(&many());
+    assert!(markdown.contains(" more\n"), "{markdown}");
+    assert!(
+        !markdown.contains("`--") && !markdown.contains("See more"),
+        "{markdown}"
+    );
 }
 
 #[test]

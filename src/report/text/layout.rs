@@ -14,20 +14,31 @@ pub(super) const WIDTH: usize = 80;
 pub(super) type Paint = fn(&str) -> ColoredString;
 
 /// The text so far.
-#[derive(Debug, Default)]
-pub(super) struct Page(String);
+#[derive(Debug)]
+pub(super) struct Page {
+    text: String,
+    /// What makes a report show more, if the program has such a thing.
+    show_more: Option<&'static str>,
+}
 
 impl Page {
+    pub(super) const fn new(show_more: Option<&'static str>) -> Self {
+        Self {
+            text: String::new(),
+            show_more,
+        }
+    }
+
     /// Adds a line that is short enough and coloured already.
     pub(super) fn line(&mut self, line: impl AsRef<str>) {
-        self.0.push_str(line.as_ref());
-        self.0.push('\n');
+        self.text.push_str(line.as_ref());
+        self.text.push('\n');
     }
 
     /// Adds an empty line, but never two.
     pub(super) fn blank(&mut self) {
-        if !self.0.is_empty() && !self.0.ends_with("\n\n") {
-            self.0.push('\n');
+        if !self.text.is_empty() && !self.text.ends_with("\n\n") {
+            self.text.push('\n');
         }
     }
 
@@ -57,18 +68,24 @@ impl Page {
     /// Says how many more there are, if any.
     pub(super) fn more(&mut self, left: u64) {
         if left > 0 {
-            self.line(format!("    {}", more(left).dimmed()));
+            self.line(format!("    {}", self.more_words(left).dimmed()));
         }
     }
 
-    pub(super) fn into_text(self) -> String {
-        self.0
+    /// How many were left out, and how to see them.
+    pub(super) fn more_words(&self, left: u64) -> String {
+        format!("… {} more{}", count(left), self.show_more())
     }
-}
 
-/// `… 5 more (--limit)`.
-pub(super) fn more(left: u64) -> String {
-    format!("… {} more (--limit)", count(left))
+    /// What makes a report show more, after the words that say what was left out.
+    pub(super) fn show_more(&self) -> String {
+        let flag = self.show_more;
+        flag.map_or_else(String::new, |flag| format!(" ({flag})"))
+    }
+
+    pub(super) fn into_text(self) -> String {
+        self.text
+    }
 }
 
 /// Plain text in lines, each after what stands before it.

@@ -18,8 +18,9 @@ use colored::Colorize as _;
 use super::display_width::width;
 use super::escape;
 use super::format::ReportFormat;
+use super::prompts::{NextCommand, Prompts};
 use super::redact::SecretDisplay;
-use super::view::{Outline, Suggestion, Totals, VerdictCount, label, packet};
+use super::view::{Outline, Totals, VerdictCount, label, packet};
 use crate::inspect::Processed;
 use crate::inspect::report::Report;
 use crate::units::{count, counted};
@@ -32,6 +33,19 @@ pub struct Text {
     pub limit: usize,
     /// Whether secrets are shown.
     pub secrets: SecretDisplay,
+    /// What the reader can do next, in the program's words.
+    pub prompts: Prompts,
+}
+
+/// Three of a kind, secrets redacted, no prompts.
+impl Default for Text {
+    fn default() -> Self {
+        Self {
+            limit: 3,
+            secrets: SecretDisplay::default(),
+            prompts: Prompts::default(),
+        }
+    }
 }
 
 impl Text {
@@ -39,7 +53,7 @@ impl Text {
     #[must_use]
     pub fn render(&self, report: &Report) -> String {
         let outline = Outline::of(report, self.limit, self.secrets);
-        let mut page = Page::default();
+        let mut page = Page::new(self.prompts.show_more);
         scope(&mut page, &outline);
         totals(&mut page, &outline.totals);
         silences(&mut page, &outline);
@@ -55,7 +69,9 @@ impl Text {
         untold(&mut page, &outline);
         notes(&mut page, &outline);
         oddities(&mut page, &outline);
-        next(&mut page, &outline.next);
+        if let Some(command) = self.prompts.next {
+            next(&mut page, &command(&outline.next));
+        }
         page.into_text()
     }
 }
@@ -157,10 +173,11 @@ fn untold(page: &mut Page, outline: &Outline<'_>) {
     for untold in &outline.untold {
         let servers: Vec<_> = untold.servers.iter().map(ToString::to_string).collect();
         let text = format!(
-            "{} {} of other servers: {}, … (--limit)",
+            "{} {} of other servers: {}, …{}",
             count(untold.count),
             label(untold.rule),
             servers.join(", "),
+            page.show_more(),
         );
         page.paragraph("… ", "  ", &text, |text| text.normal());
     }
@@ -205,9 +222,9 @@ fn oddities(page: &mut Page, outline: &Outline<'_>) {
     page.more(outline.oddities_left);
 }
 
-fn next(page: &mut Page, next: &Suggestion) {
+fn next(page: &mut Page, next: &NextCommand) {
     page.blank();
-    let Suggestion { command, options } = next;
+    let NextCommand { command, options } = next;
     let line = format!("See more: {command} {options}");
     if width(&line) <= WIDTH {
         page.line(line);

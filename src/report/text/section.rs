@@ -2,7 +2,7 @@
 
 use colored::Colorize as _;
 
-use super::layout::{Page, Paint, WIDTH, more};
+use super::layout::{Page, Paint, WIDTH};
 use super::table::{Fit, Table};
 use crate::inspect::diagnosis::Severity;
 use crate::inspect::report::Files;
@@ -69,8 +69,9 @@ fn witnesses(page: &mut Page, section: &Section<'_>) {
     }
     if section.said_left > 0 {
         page.line(format!(
-            "    and {} (--limit)",
-            counted(section.said_left, "other text")
+            "    and {}{}",
+            counted(section.said_left, "other text"),
+            page.show_more()
         ));
     }
 }
@@ -96,7 +97,7 @@ fn victims(page: &mut Page, section: &Section<'_>, files: Files) {
         page.line(format!("    {since}"));
         return;
     }
-    let left = more(section.victims_left);
+    let left = page.more_words(section.victims_left);
     let taken = 4 + width(&left) + width(section.since());
     match WIDTH.checked_sub(taken).filter(|gap| *gap > 1) {
         Some(gap) => page.line(format!("    {}{}{since}", left.dimmed(), " ".repeat(gap))),
@@ -184,6 +185,7 @@ fn look(page: &mut Page, section: &Section<'_>, files: Files) {
         aside(page, if place == 0 { "look" } else { "" }, &text);
     }
     if section.evidence_left > 0 && !section.evidence.is_empty() {
-        aside(page, "", &more(section.evidence_left));
+        let left = page.more_words(section.evidence_left);
+        aside(page, "", &left);
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::inspect::diagnosis::Severity;
 use crate::inspect::{PingCounts, Verdict};
 use crate::report::view::tests::{
-    connection, ended, finding, hostile, many, mixed, recovered, report, rpc,
+    PROMPTS, connection, ended, finding, hostile, many, mixed, recovered, report, rpc,
 };
 
 /// Without colours: they are the program's to switch on, and its own tests look at them.
@@ -13,8 +13,16 @@ fn text(report: &Report) -> String {
     Text {
         limit: 3,
         secrets: SecretDisplay::Redacted,
+        prompts: PROMPTS,
     }
     .render(report)
+}
+
+#[test]
+fn whoever_has_no_command_line_names_none() {
+    let text = Text::default().render(&many());
+    assert!(text.contains(" more"), "{text}");
+    assert!(!text.contains("--") && !text.contains("See more"), "{text}");
 }
 
 fn assert_fits(text: &str) {

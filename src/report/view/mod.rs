@@ -29,10 +29,10 @@ pub(super) use connection_row::{Closed, ConnectionRow};
 pub(super) use grid::{Cell, Column, Grid, packet};
 pub(super) use rpc_row::RpcRow;
 pub(super) use section::{Section, Subject, label};
-pub(super) use suggestion::Suggestion;
 pub(super) use totals::{Totals, VerdictCount};
 pub(super) use unreadable::UnreadableConnections;
 
+use super::prompts::Suggestion;
 use super::redact::SecretDisplay;
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::anomaly::Anomaly;
@@ -72,8 +72,8 @@ pub(super) struct Outline<'a> {
     pub(super) oddities: Vec<&'a Anomaly>,
     /// Oddities beyond the limit.
     pub(super) oddities_left: u64,
-    /// What to type next.
-    pub(super) next: Suggestion,
+    /// Where a closer look is worth most.
+    pub(super) next: Suggestion<'a>,
 }
 
 /// Findings of one rule that are not told: there are too many alike.
@@ -119,7 +119,7 @@ impl<'a> Outline<'a> {
             files: Files::of(&report.files),
             scope: CaptureLine::of(report),
             totals: Totals::of(report, limit),
-            next: Suggestion::of(report, &sections, silences.first()),
+            next: suggestion::suggestion(report, &sections, silences.first()),
             sections,
             untold: untold.into_values().collect(),
             notes_left: beyond(notes.len(), limit.max(1)),

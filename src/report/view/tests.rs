@@ -12,6 +12,20 @@ use crate::inspect::{
     CaptureGaps, Close, Connection, GoAway, Interest, Link, Outcome, Processed, Race,
     RequestedHeader, VerdictCounts,
 };
+use crate::report::prompts::{NextCommand, Prompts, SuggestedSubject};
+
+/// What a program with a command line would have its reports say.
+pub(in crate::report) const PROMPTS: Prompts = Prompts {
+    show_more: Some("--more"),
+    next: Some(|suggestion| NextCommand {
+        command: format!("look {}", suggestion.captures.join(" ")),
+        options: match suggestion.subject {
+            SuggestedSubject::Call(call) => format!("--call {}:{}", call.connection, call.stream),
+            SuggestedSubject::Connection(number) => format!("--connection {number}"),
+            SuggestedSubject::AllCalls => "--all".to_owned(),
+        },
+    }),
+};
 
 pub(in crate::report) fn at(packet: u64, milliseconds: i64) -> Stamp {
     Stamp {

@@ -11,7 +11,7 @@ use h2sniff::report::json::Json;
 use h2sniff::report::live::{EventFormat, prometheus};
 use h2sniff::report::markdown::Markdown;
 use h2sniff::report::text::Text;
-use h2sniff::report::{Report, ReportFormat, SecretDisplay, timeline};
+use h2sniff::report::{Prompts, Report, ReportFormat, SecretDisplay, timeline};
 use serde_json::Value;
 
 use crate::assert_harmless;
@@ -26,6 +26,12 @@ const JSON: Json = Json {
 const TEXT: Text = Text {
     limit: LIMIT,
     secrets: SecretDisplay::Shown,
+    prompts: NO_PROMPTS,
+};
+
+const NO_PROMPTS: Prompts = Prompts {
+    show_more: None,
+    next: None,
 };
 
 /// What to keep for every report there is: all calls, and what some headers say.
@@ -65,6 +71,7 @@ fn words(report: &Report) -> [(&'static str, String); 5] {
     let markdown = Markdown {
         limit: LIMIT,
         secrets,
+        prompts: NO_PROMPTS,
     };
     let timeline = |merged| timeline::TimelineText {
         limit: LIMIT,
