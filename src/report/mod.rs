@@ -5,6 +5,7 @@
 //! [`ReportFormat`], [`frames::FrameFormat`] or [`live::EventFormat`]. Nothing is decided here: a format
 //! prints what the data has.
 
+mod colours;
 mod display_width;
 pub mod explain;
 mod format;
@@ -24,6 +25,7 @@ mod redact;
 mod words;
 
 pub use crate::inspect::report::Report;
+pub use colours::Colours;
 pub use format::ReportFormat;
 pub use no_http2::instead;
 pub use prompts::{NextCommand, Prompts, SuggestedSubject, Suggestion};

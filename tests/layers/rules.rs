@@ -82,6 +82,7 @@ const ROOMS: [(&str, &[Tier]); 3] = [
         "report",
         &[
             Together(&[
+                "colours",
                 "display_width",
                 "escape",
                 "format",

@@ -13,8 +13,7 @@ mod tests;
 
 use std::io::{self, Write};
 
-use colored::Colorize as _;
-
+use super::colours::{Colours, Style};
 use super::display_width::width;
 use super::escape;
 use super::format::ReportFormat;
@@ -33,16 +32,19 @@ pub struct Text {
     pub limit: usize,
     /// Whether secrets are shown.
     pub secrets: SecretDisplay,
+    /// Whether it has colours.
+    pub colours: Colours,
     /// What the reader can do next, in the program's words.
     pub prompts: Prompts,
 }
 
-/// Three of a kind, secrets redacted, no prompts.
+/// Three of a kind, secrets redacted, no colours, no prompts.
 impl Default for Text {
     fn default() -> Self {
         Self {
             limit: 3,
             secrets: SecretDisplay::default(),
+            colours: Colours::default(),
             prompts: Prompts::default(),
         }
     }
@@ -53,15 +55,14 @@ impl Text {
     #[must_use]
     pub fn render(&self, report: &Report) -> String {
         let outline = Outline::of(report, self.limit, self.secrets);
-        let mut page = Page::new(self.prompts.show_more);
+        let mut page = Page::new(self.colours, self.prompts.show_more);
         scope(&mut page, &outline);
         totals(&mut page, &outline.totals);
         silences(&mut page, &outline);
         if outline.is_quiet() {
             let looked_at = outline.scope.looked_at().join(", ");
-            page.paragraph("  ", "  ", &format!("Looked at {looked_at}."), |text| {
-                text.dimmed()
-            });
+            let text = format!("Looked at {looked_at}.");
+            page.paragraph("  ", "  ", &text, Style::DIM);
         }
         for told in &outline.sections {
             section::write(&mut page, told, outline.files);
@@ -100,20 +101,21 @@ fn totals(page: &mut Page, totals: &Totals) {
             let gap = WIDTH
                 .saturating_sub(width(&headline) + width(&share))
                 .max(2);
-            let headline = if lost > 0 {
-                headline.red()
-            } else {
-                headline.yellow()
-            };
-            page.line(format!("{}{}{share}", headline.bold(), " ".repeat(gap)));
+            let style = if lost > 0 { Style::RED } else { Style::YELLOW };
+            let headline = page.paint(style.bold(), &headline);
+            page.line(format!("{headline}{}{share}", " ".repeat(gap)));
         }
-        None if totals.total == 0 => page.line(headline.bold().to_string()),
+        None if totals.total == 0 => page.line(page.paint(Style::BOLD, &headline)),
         None => {
             let rest = totals
                 .well()
                 .map(|well| format!(": {well}"))
                 .unwrap_or_default();
-            page.line(format!("{} {}{rest}", "✓".green(), headline.bold()));
+            let (mark, headline) = (
+                page.paint(Style::GREEN, "✓"),
+                page.paint(Style::BOLD, &headline),
+            );
+            page.line(format!("{mark} {headline}{rest}"));
         }
     }
     let number = |fate: &VerdictCount| width(&count(fate.count));
@@ -126,15 +128,16 @@ fn totals(page: &mut Page, totals: &Totals) {
         .unwrap_or_default();
     for fate in &totals.fates {
         let mark = if fate.recovered {
-            "✓".green()
+            page.paint(Style::GREEN, "✓")
         } else {
-            "✗".red()
+            page.paint(Style::RED, "✗")
         };
-        let retry = match (fate.recovered, fate.processed) {
-            (false, Processed::Yes) => fate.retry().red(),
-            (false, Processed::Maybe) => fate.retry().yellow(),
-            _ => fate.retry().green(),
+        let style = match (fate.recovered, fate.processed) {
+            (false, Processed::Yes) => Style::RED,
+            (false, Processed::Maybe) => Style::YELLOW,
+            _ => Style::GREEN,
         };
+        let retry = page.paint(style, fate.retry());
         let (count, died) = (count(fate.count), fate.what());
         let before = format!("{count:>numbers$}  {died:<what$}");
         if 4 + width(&before) + 2 + width(fate.retry()) <= WIDTH {
@@ -151,17 +154,17 @@ fn totals(page: &mut Page, totals: &Totals) {
         ));
     }
     if let Some(failed) = totals.failed(escape::terminal) {
-        page.paragraph("  ! ", "    ", &failed, |text| text.normal());
+        page.paragraph("  ! ", "    ", &failed, Style::PLAIN);
     }
     if let Some(unjudged) = totals.unjudged {
-        page.paragraph("  ? ", "    ", &unjudged.words(), |text| text.normal());
+        page.paragraph("  ? ", "    ", &unjudged.words(), Style::PLAIN);
     }
 }
 
 fn silences(page: &mut Page, outline: &Outline<'_>) {
     for silence in &outline.silences {
         let text = format!("{} {}", silence.who(), silence.what());
-        page.paragraph("  ! ", "    ", &text, |text| text.normal());
+        page.paragraph("  ! ", "    ", &text, Style::PLAIN);
     }
 }
 
@@ -179,7 +182,7 @@ fn untold(page: &mut Page, outline: &Outline<'_>) {
             servers.join(", "),
             page.show_more(),
         );
-        page.paragraph("… ", "  ", &text, |text| text.normal());
+        page.paragraph("… ", "  ", &text, Style::PLAIN);
     }
 }
 
@@ -191,7 +194,7 @@ fn notes(page: &mut Page, outline: &Outline<'_>) {
     for note in &outline.notes {
         let title = escape::terminal(note.title.as_bytes());
         let label = label(note.rule);
-        page.labelled("·", &label, &title, |text| text.bold());
+        page.labelled("·", &label, &title, Style::BOLD);
     }
     page.more(outline.notes_left);
 }
@@ -217,7 +220,7 @@ fn oddities(page: &mut Page, outline: &Outline<'_>) {
         if anomaly.count > 1 {
             text.push_str(&format!(" ({} times)", count(anomaly.count)));
         }
-        page.paragraph("  ~ ", "    ", &text, |text| text.normal());
+        page.paragraph("  ~ ", "    ", &text, Style::PLAIN);
     }
     page.more(outline.oddities_left);
 }

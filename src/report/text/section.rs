@@ -1,11 +1,10 @@
 //! One thing that went wrong: a heading, two tables, and what they mean.
 
-use colored::Colorize as _;
-
-use super::layout::{Page, Paint, WIDTH};
+use super::layout::{Page, WIDTH};
 use super::table::{Fit, Table};
 use crate::inspect::diagnosis::Severity;
 use crate::inspect::report::Files;
+use crate::report::colours::Style;
 use crate::report::display_width::{shortened, width};
 use crate::report::escape;
 use crate::report::view::{Cell, Column, Grid, RpcRow, Section, Subject, packet};
@@ -38,12 +37,12 @@ pub(super) fn write(page: &mut Page, section: &Section<'_>, files: Files) {
 fn heading(page: &mut Page, section: &Section<'_>) {
     let title = escape::terminal(section.title().as_bytes());
     let (_, severity) = section.rule();
-    let (mark, paint): (_, Paint) = match severity {
-        Severity::Error => ("✗", |text| text.red().bold()),
-        Severity::Warning => ("⚠", |text| text.yellow().bold()),
-        Severity::Info => ("·", |text| text.bold()),
+    let (mark, style) = match severity {
+        Severity::Error => ("✗", Style::RED.bold()),
+        Severity::Warning => ("⚠", Style::YELLOW.bold()),
+        Severity::Info => ("·", Style::BOLD),
     };
-    page.labelled(mark, &section.label(), &title, paint);
+    page.labelled(mark, &section.label(), &title, style);
 }
 
 fn witnesses(page: &mut Page, section: &Section<'_>) {
@@ -52,7 +51,7 @@ fn witnesses(page: &mut Page, section: &Section<'_>) {
     }
     page.blank();
     let (header, rows) = table(&section.connection_grid()).lines();
-    page.line(header.dimmed().to_string());
+    page.line(page.paint(Style::DIM, &header));
     for line in rows.iter().flatten() {
         page.line(line);
     }
@@ -80,7 +79,7 @@ fn victims(page: &mut Page, section: &Section<'_>, files: Files) {
     if !section.victims.is_empty() {
         page.blank();
         let (header, rows) = table(&section.rpc_grid(files)).lines();
-        page.line(header.dimmed().to_string());
+        page.line(page.paint(Style::DIM, &header));
         for (lines, victim) in rows.iter().zip(&section.victims) {
             for line in lines {
                 page.line(line);
@@ -92,7 +91,7 @@ fn victims(page: &mut Page, section: &Section<'_>, files: Files) {
         return;
     }
     codes(page, section);
-    let since = section.since().dimmed();
+    let since = page.paint(Style::DIM, section.since());
     if section.victims_left == 0 {
         page.line(format!("    {since}"));
         return;
@@ -100,7 +99,10 @@ fn victims(page: &mut Page, section: &Section<'_>, files: Files) {
     let left = page.more_words(section.victims_left);
     let taken = 4 + width(&left) + width(section.since());
     match WIDTH.checked_sub(taken).filter(|gap| *gap > 1) {
-        Some(gap) => page.line(format!("    {}{}{since}", left.dimmed(), " ".repeat(gap))),
+        Some(gap) => {
+            let left = page.paint(Style::DIM, &left);
+            page.line(format!("    {left}{}{since}", " ".repeat(gap)));
+        }
         None => {
             page.more(section.victims_left);
             page.line(format!("    {since}"));
@@ -116,7 +118,7 @@ fn codes(page: &mut Page, section: &Section<'_>) {
     let codes: Vec<_> = codes
         .map(|(code, number)| format!("{} × {code}", count(*number)))
         .collect();
-    page.paragraph("    ", "    ", &codes.join(", "), |text| text.normal());
+    page.paragraph("    ", "    ", &codes.join(", "), Style::PLAIN);
 }
 
 /// The headers that were asked for, in one line if it is long enough.
@@ -173,7 +175,7 @@ fn table(grid: &Grid<'_>) -> Table {
 /// A paragraph with its label before it.
 fn aside(page: &mut Page, label: &str, text: &str) {
     let text = escape::terminal(text.as_bytes());
-    page.labelled(" ", &format!("{label:<4}"), &text, |label| label.bold());
+    page.labelled(" ", &format!("{label:<4}"), &text, Style::BOLD);
 }
 
 fn look(page: &mut Page, section: &Section<'_>, files: Files) {

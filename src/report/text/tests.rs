@@ -7,13 +7,12 @@ use crate::report::view::tests::{
     PROMPTS, connection, ended, finding, hostile, many, mixed, recovered, report, rpc,
 };
 
-/// Without colours: they are the program's to switch on, and its own tests look at them.
 fn text(report: &Report) -> String {
-    colored::control::set_override(false);
     Text {
         limit: 3,
         secrets: SecretDisplay::Redacted,
         prompts: PROMPTS,
+        ..Text::default()
     }
     .render(report)
 }

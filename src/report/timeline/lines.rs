@@ -3,8 +3,6 @@
 //! A GOAWAY or a close has a line of its own; what lies between is gathered and summed up. Events come
 //! in order.
 
-use colored::Colorize as _;
-
 use super::events::{EventKind, TimelineEvent};
 use super::labels;
 use super::text::TimelineText;
@@ -13,6 +11,7 @@ use crate::decode::Direction;
 use crate::decode::tcp::Ending;
 use crate::inspect::report::{Files, Report};
 use crate::inspect::{Close, ConnectionRecord, GoAway, Rpc, Verdict};
+use crate::report::colours::Style;
 use crate::report::escape;
 use crate::report::words;
 use crate::units::{count, counted, duration, moment_in_millis, spread};
@@ -133,11 +132,8 @@ impl<'a> LineWriter<'a> {
             counts.push(counted(pings, "ping"));
         }
         if !counts.is_empty() {
-            self.out.push_str(
-                &format!("{:14}… {} …\n", "", counts.join(", "))
-                    .dimmed()
-                    .to_string(),
-            );
+            let line = format!("{:14}… {} …\n", "", counts.join(", "));
+            self.out.push_str(&self.paint(Style::DIM, &line));
         }
         for group in std::mem::take(&mut self.groups) {
             if group.beats.len() <= self.style.limit.max(1) {
@@ -158,7 +154,10 @@ impl<'a> LineWriter<'a> {
         if !ended {
             return format!("{name} opened{}", labels::headers(rpc, secrets));
         }
-        let mut text = format!("{name} {}", words::verdict(rpc.verdict).red());
+        let mut text = format!(
+            "{name} {}",
+            self.paint(Style::RED, words::verdict(rpc.verdict))
+        );
         if let Some(took) = labels::took(rpc) {
             text.push_str(&format!(" after {}", duration(took)));
         }
@@ -175,6 +174,10 @@ impl<'a> LineWriter<'a> {
         text
     }
 
+    fn paint(&self, style: Style, text: &str) -> String {
+        self.style.colours.paint(style, text)
+    }
+
     /// Many victims of one kind in one line.
     fn crowd(&mut self, group: &Group<'a>) {
         let Some((first, rpc)) = group.beats.first() else {
@@ -188,7 +191,7 @@ impl<'a> LineWriter<'a> {
             text.push_str(&format!("{} ", labels::method(rpc, self.style.secrets)));
         }
         if group.ended {
-            text.push_str(&words::verdict(group.verdict).red().to_string());
+            text.push_str(&self.paint(Style::RED, words::verdict(group.verdict)));
             if let Some(waits) = spread(calls().filter_map(labels::took)) {
                 text.push_str(&format!(" after {waits}"));
             }
@@ -242,7 +245,7 @@ impl<'a> LineWriter<'a> {
             ),
             EventKind::GoAway(goaway) => {
                 let text = go_away(goaway, age);
-                self.line(beat, "⚑", &text.bold().to_string());
+                self.line(beat, "⚑", &self.paint(Style::BOLD, &text));
             }
             EventKind::Acknowledged(goaway) => {
                 let by = goaway.from.reverse().sender();
@@ -286,7 +289,7 @@ impl<'a> LineWriter<'a> {
         let elapsed = moment_in_millis(beat.elapsed);
         self.out.push_str(&format!(
             "{elapsed:>12}  {connection}{mark} {text}  {}\n",
-            place.dimmed()
+            self.paint(Style::DIM, &place)
         ));
     }
 }

@@ -5,8 +5,6 @@
 
 use std::io::{self, Write};
 
-use colored::Colorize as _;
-
 use super::clock::CaptureClock;
 use super::events::{self, EventKind, TimelineEvent};
 use super::lines::LineWriter;
@@ -15,6 +13,7 @@ use crate::decode::Direction;
 use crate::decode::tcp::Ending;
 use crate::inspect::report::Report;
 use crate::inspect::{ConnectionRecord, Outcome, Rpc};
+use crate::report::colours::{Colours, Style};
 use crate::report::escape;
 use crate::report::format::ReportFormat;
 use crate::report::redact::SecretDisplay;
@@ -31,6 +30,8 @@ pub struct TimelineText {
     pub limit: usize,
     /// Whether secrets are shown.
     pub secrets: SecretDisplay,
+    /// Whether it has colours.
+    pub colours: Colours,
     /// Whether all connections are told in one story.
     pub merged: bool,
     /// EventKind part of the story is told; all of it if `None`.
@@ -41,7 +42,7 @@ impl TimelineText {
     /// The story.
     #[must_use]
     pub fn render(&self, report: &Report) -> String {
-        let mut out = head(report);
+        let mut out = head(report, self.colours);
         let beats = events::beats(report);
         if self.merged {
             let mut writer = LineWriter::new(self, report, true);
@@ -69,7 +70,7 @@ impl TimelineText {
                 continue;
             }
             out.push('\n');
-            out.push_str(&chapter_head(record));
+            out.push_str(&chapter_head(record, self.colours));
             let mut writer = LineWriter::new(self, report, false);
             for beat in chapter {
                 writer.tell(beat);
@@ -125,7 +126,7 @@ impl LeftOut {
 }
 
 /// The first lines: what the story is about, and when it began.
-fn head(report: &Report) -> String {
+fn head(report: &Report, colours: Colours) -> String {
     let analysis = &report.analysis;
     let names = report
         .files
@@ -140,7 +141,7 @@ fn head(report: &Report) -> String {
     parts.push(counted(analysis.verdicts.total(), "RPC"));
     let dead = format!("{} died", count(analysis.verdicts.deaths()));
     parts.push(if analysis.verdicts.deaths() > 0 {
-        dead.red().bold().to_string()
+        colours.paint(Style::RED.bold(), &dead)
     } else {
         dead
     });
@@ -156,8 +157,8 @@ fn head(report: &Report) -> String {
     out
 }
 
-fn chapter_head(record: &ConnectionRecord) -> String {
-    let name = format!("conn {}", record.number).bold();
+fn chapter_head(record: &ConnectionRecord, colours: Colours) -> String {
+    let name = colours.paint(Style::BOLD, &format!("conn {}", record.number));
     let total = counted(record.verdicts.total(), "RPC");
     let dead = record.verdicts.deaths();
     let dead = if dead > 0 {

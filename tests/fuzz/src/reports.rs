@@ -11,7 +11,7 @@ use h2sniff::report::json::Json;
 use h2sniff::report::live::{EventFormat, prometheus};
 use h2sniff::report::markdown::Markdown;
 use h2sniff::report::text::Text;
-use h2sniff::report::{Prompts, Report, ReportFormat, SecretDisplay, timeline};
+use h2sniff::report::{Colours, Prompts, Report, ReportFormat, SecretDisplay, timeline};
 use serde_json::Value;
 
 use crate::assert_harmless;
@@ -26,6 +26,7 @@ const JSON: Json = Json {
 const TEXT: Text = Text {
     limit: LIMIT,
     secrets: SecretDisplay::Shown,
+    colours: Colours::None,
     prompts: NO_PROMPTS,
 };
 
@@ -76,6 +77,7 @@ fn words(report: &Report) -> [(&'static str, String); 5] {
     let timeline = |merged| timeline::TimelineText {
         limit: LIMIT,
         secrets,
+        colours: Colours::None,
         merged,
         spans: None,
     };
