@@ -107,7 +107,7 @@ pub(crate) fn frames(options: &Frames) -> anyhow::Result<CommandOutcome> {
     };
     let format: Box<dyn FrameFormat> = match options.format {
         FramesFormat::Text => Box::new(frames::FrameText { files, secrets }),
-        FramesFormat::Json => Box::new(frames::FrameJson { files, secrets }),
+        FramesFormat::Json => Box::new(report::json::FrameJson { files, secrets }),
         FramesFormat::Http2Debug => Box::new(frames::Http2Debug { side, secrets }),
     };
     let mut out = open(&options.output)?;

@@ -7,22 +7,26 @@
 
 mod colours;
 mod display_width;
-pub mod explain;
+mod escape;
 mod format;
-mod no_http2;
+mod hex;
 mod prompts;
+mod redact;
+mod words;
+
 mod view;
+
+pub mod explain;
+pub mod markdown;
+mod no_http2;
+pub mod text;
 
 pub mod frames;
 pub mod live;
-pub mod markdown;
-pub mod text;
-pub mod timeline;
 
-mod escape;
 pub mod json;
-mod redact;
-mod words;
+
+pub mod timeline;
 
 pub use crate::inspect::report::Report;
 pub use colours::Colours;

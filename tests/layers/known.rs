@@ -25,13 +25,6 @@ pub(crate) const KNOWN: &[&str] = &[
     "inspect/stream/verdict.rs: crate::inspect::connection::frame_gaps::Losses is not below inspect::stream",
     "inspect/stream/verdict.rs: crate::inspect::connection::goaway::Final is not below inspect::stream",
     "pipeline.rs: --max-rpcs is a flag of the command line",
-    "report/frames/mod.rs: crate::report::json::Files is not below report::frames",
-    "report/frames/mod.rs: crate::report::json::frame::json is not below report::frames",
-    "report/frames/text.rs: crate::report::json::Files is not below report::frames",
-    "report/frames/text.rs: crate::report::json::frame::hex is not below report::frames",
-    "report/text/section.rs: crate::report::json::Files is not below report::text",
-    "report/view/grid.rs: crate::report::json::Files is not below report::view",
-    "report/view/mod.rs: crate::report::json::Files is not below report::view",
 ];
 
 /// TEMPORARY: names that wait for a better one, or for an argument in [`HOMONYMS`].

@@ -86,14 +86,16 @@ const ROOMS: [(&str, &[Tier]); 3] = [
                 "display_width",
                 "escape",
                 "format",
+                "hex",
                 "prompts",
                 "redact",
-                "units",
                 "words",
             ]),
             Apart(&["view"]),
-            Apart(&["explain", "frames", "live", "markdown", "no_http2", "text"]),
-            // The same for machines, frames and live status too; the timeline's page is fed with it.
+            Apart(&["explain", "markdown", "no_http2", "text"]),
+            // What passes meanwhile; the text of a live capture ends with that of its report.
+            Apart(&["frames", "live"]),
+            // The same for programs; the timeline's page is fed with it.
             Apart(&["json"]),
             Apart(&["timeline"]),
         ],

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use crate::capture::Timestamp;
 use crate::decode::http2::Frame;
 
-/// A way to print frames one by one: [`FrameText`](super::FrameText), [`FrameJson`](super::FrameJson) and
+/// A way to print frames one by one: [`FrameText`](super::FrameText), [`FrameJson`](crate::report::json::FrameJson) and
 /// [`Http2Debug`](super::Http2Debug).
 pub trait FrameFormat {
     /// Appends a frame to `out`, with a line feed at its end.

@@ -5,7 +5,7 @@
 
 mod connection;
 mod finding;
-pub(super) mod frame;
+mod frame;
 mod live;
 mod network;
 mod rpc;
@@ -26,9 +26,10 @@ use crate::inspect::{ConnectionRecord, Rpc, Server};
 use connection::ConnectionJson;
 pub(super) use connection::settings;
 use finding::{FindingJson, ServerJson};
+pub use frame::FrameJson;
 use rpc::RpcJson;
 use value::PacketNumber;
-pub(super) use value::{BothSides, Displayed, Each, Hex, SettingsJson, transport};
+pub(super) use value::{BothSides, Displayed, Each, SettingsJson, transport};
 
 /// JSON: of a report one indented object, of a live capture an object a line.
 #[derive(Clone, Copy, Debug, Default)]

@@ -23,7 +23,8 @@ use crate::inspect::{
     CallId, Close, ConnectionRecord, ControlFrame, ControlFrameKind, GoAway, Verdict, VerdictCounts,
 };
 use crate::report::escape;
-use crate::report::json::{BothSides, Displayed, Each, Hex, SettingsJson, settings, transport};
+use crate::report::hex::Hex;
+use crate::report::json::{BothSides, Displayed, Each, SettingsJson, settings, transport};
 use crate::report::redact::SecretDisplay;
 
 /// How many verdicts there are: a count for each.

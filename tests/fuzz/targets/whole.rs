@@ -14,6 +14,7 @@ use h2sniff::decode::http2::Frame;
 use h2sniff::inspect::report::Files;
 use h2sniff::pipeline;
 use h2sniff::report::SecretDisplay;
+use h2sniff::report::json::FrameJson;
 use h2sniff::report::frames::{
     FrameContext, FrameFormat, FramePrinter, FrameText, Http2Debug, LoggedSide,
 };
