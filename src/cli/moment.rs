@@ -30,8 +30,12 @@ pub(crate) fn moment(text: &str) -> Result<Moment, String> {
     if !size.contains(':')
         && let Ok(size) = duration(size)
     {
-        let size = TimeDelta::from(size).as_nanos();
-        return Ok(Moment::Elapsed(if before { -size } else { size }));
+        let size = TimeDelta::from(size);
+        return Ok(Moment::Elapsed(if before {
+            TimeDelta::ZERO - size
+        } else {
+            size
+        }));
     }
     let absolute = match universal {
         Some(text) => Timestamp::parse(&format!("{text}Z")),
@@ -98,7 +102,7 @@ mod tests {
         ] {
             assert_eq!(
                 moment(text),
-                Ok(Moment::Elapsed(millis * 1_000_000)),
+                Ok(Moment::Elapsed(TimeDelta::from_millis(millis))),
                 "{text}"
             );
         }
@@ -148,7 +152,7 @@ mod tests {
         };
         assert_eq!(around("0:2121"), Some(Around::Call(call)));
         assert_eq!(around("goaway-race"), Some(Around::Rule("goaway-race")));
-        let elapsed = Moment::Elapsed(31_500_000_000);
+        let elapsed = Moment::Elapsed(TimeDelta::from_millis(31_500));
         assert_eq!(around("+31.5s"), Some(Around::Time(elapsed)));
         let time = Moment::TimeOfDay(TimeDelta::from_secs(3_723));
         assert_eq!(around("01:02:03"), Some(Around::Time(time)));

@@ -16,7 +16,7 @@ use crate::cli::{self, Timeline, TimelineFormat, hints};
 pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<CommandOutcome> {
     let secrets = secrets(&options.output);
     let around = options.around.as_deref().map(around).transpose()?;
-    let window = TimeDelta::from(options.window).as_nanos();
+    let window = TimeDelta::from(options.window);
     let mut capture = open_captures(&options.input)?;
     let interest = Interest {
         headers: options

@@ -7,8 +7,8 @@ use crate::capture::{TimeDelta, Timestamp};
 pub enum Moment {
     /// A point in time.
     Absolute(Timestamp),
-    /// Nanoseconds after the capture's first packet.
-    Elapsed(i64),
+    /// So long after the capture's first packet, or before it.
+    Elapsed(TimeDelta),
     /// A time of day in UTC, since midnight: on the day of the capture's first packet, or on the next
     /// where that would be more than twelve hours before the first packet.
     TimeOfDay(TimeDelta),
@@ -20,7 +20,7 @@ impl Moment {
     pub fn resolve(self, epoch: Timestamp) -> Timestamp {
         match self {
             Self::Absolute(time) => time,
-            Self::Elapsed(nanos) => Timestamp::from_nanos(epoch.nanos().saturating_add(nanos)),
+            Self::Elapsed(elapsed) => epoch + elapsed,
             Self::TimeOfDay(time) => {
                 let midnight = epoch
                     .nanos()

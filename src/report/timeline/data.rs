@@ -62,7 +62,7 @@ impl<'a> PageJson<'a> {
             },
             around: spans
                 .and_then(|spans| spans.first())
-                .map(|span| [span.start() / 1_000, span.end() / 1_000]),
+                .map(|span| [span.start().as_micros(), span.end().as_micros()]),
             counts: counts(&analysis.verdicts),
             verdicts: Verdict::ALL.map(Verdict::name),
             words: labels::PageWords::new(),
@@ -147,7 +147,7 @@ impl<'a> ConnectionOnPage<'a> {
             passages_left_out: record.control_frames.left_out(),
             round_trip: record
                 .handshake
-                .map(|handshake| handshake.round_trip.as_nanos() / 1_000),
+                .map(|handshake| handshake.round_trip.as_micros()),
             retransmissions: record.network.retransmissions(),
             missing_bytes: record.missing.bytes,
             counts: counts(&record.verdicts),
@@ -207,8 +207,8 @@ impl GoAwayOnPage {
         Self {
             from: goaway.from.sender(),
             seen: seen(goaway.stamp, clock),
-            left: before.map(|before| at - before.as_nanos() / 1_000),
-            arrived: after.map(|after| at + after.as_nanos() / 1_000),
+            left: before.map(|before| at - before.as_micros()),
+            arrived: after.map(|after| at + after.as_micros()),
             acknowledged: goaway.received.map(|stamp| seen(stamp, clock)),
             last: goaway.last_stream_id.0,
             announcement: goaway.is_announcement(),

@@ -48,11 +48,9 @@ impl Mermaid {
         };
         let beats = events::beats(report);
         let within = |beat: &TimelineEvent<'_>| {
-            self.spans.as_ref().is_none_or(|spans| {
-                spans
-                    .iter()
-                    .any(|span| span.contains(&beat.elapsed.as_nanos()))
-            })
+            self.spans
+                .as_ref()
+                .is_none_or(|spans| spans.iter().any(|span| span.contains(&beat.elapsed)))
         };
         let chosen = match (finding, &self.around) {
             (Some(finding), _) => finding.connections.first().copied(),

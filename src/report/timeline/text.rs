@@ -83,11 +83,7 @@ impl TimelineText {
 
     pub(super) fn is_told(&self, beat: &TimelineEvent<'_>) -> bool {
         let spans = self.spans.as_deref();
-        spans.is_none_or(|spans| {
-            spans
-                .iter()
-                .any(|span| span.contains(&beat.elapsed.as_nanos()))
-        })
+        spans.is_none_or(|spans| spans.iter().any(|span| span.contains(&beat.elapsed)))
     }
 }
 
