@@ -64,7 +64,7 @@ pub enum Resolution {
 pub struct FileSummary {
     /// The file as it was named, or `standard input`.
     pub path: String,
-    /// The format, told by its first bytes.
+    /// The format, recognised by the file's first bytes.
     pub format: Format,
     /// The compression that the file is packed in; `None` for a plain file.
     pub compression: Option<Compression>,

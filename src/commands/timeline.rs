@@ -1,4 +1,4 @@
-//! `timeline`: the story of a capture in the form asked for.
+//! `timeline`: what happened in a capture and when, in the format asked for.
 
 use h2sniff::capture::TimeDelta;
 use h2sniff::decode::Transport;

@@ -1,8 +1,8 @@
 //! Whether and how text for a terminal is coloured.
 //!
 //! In: plain text and a style. Out: the text between the control sequences that set the style and reset
-//! it (ECMA-48, section 8.3.117, SGR), or as it is. The environment is not asked: a format colours what it
-//! is told to, and the program knows whether a terminal reads it.
+//! it (ECMA-48, section 8.3.117, SGR), or as it is. The environment is not asked: a format colours what its
+//! options say, and the program knows whether a terminal reads it.
 
 use colored::Color;
 

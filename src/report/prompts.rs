@@ -1,4 +1,4 @@
-//! What a report tells its reader to do next, in the words of the program that prints it.
+//! What a report proposes to do next, in the words of the program that prints it.
 //!
 //! In: where a closer look is worth most, as data. Out: what the reader types or clicks. A report itself
 //! knows no command and no flag.

@@ -108,7 +108,7 @@ fn finding(time: Timestamp, finding: &Finding, colours: Colours) -> String {
     )
 }
 
-/// How the watch is doing, in less than a terminal's width.
+/// The numbers of the capture in one line.
 fn status(status: &LiveStatus) -> String {
     let calls = status.progress.methods.total();
     let mut line = format!(

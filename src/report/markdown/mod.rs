@@ -24,9 +24,9 @@ const MAX_COLUMNS: usize = 120;
 /// How to print it.
 #[derive(Clone, Copy, Debug)]
 pub struct Markdown {
-    /// How many victims of a kind are shown.
+    /// How many calls, connections and findings of a kind are shown one by one.
     pub limit: usize,
-    /// Whether secrets are shown.
+    /// How secrets are printed.
     pub secrets: SecretDisplay,
     /// What the reader can do next, in the program's words.
     pub prompts: Prompts,
@@ -53,12 +53,12 @@ impl Markdown {
         totals(&mut out, &outline);
         let more = More(self.prompts.show_more);
         findings(&mut out, &outline, more);
-        for told in &outline.sections {
-            section::write(&mut out, told, &outline, more);
+        for section in &outline.sections {
+            section::write(&mut out, section, &outline, more);
         }
-        oddities(&mut out, &outline, more);
+        anomalies(&mut out, &outline, more);
         if let Some(next) = self.prompts.next {
-            let next = next(&outline.next);
+            let next = next(&outline.suggestion);
             let command = format!("{} {}", next.command, next.options);
             let command = markdown_code(command.as_bytes(), usize::MAX);
             line(&mut out, &format!("See more: {command}"));
@@ -94,29 +94,29 @@ fn heading(out: &mut String, outline: &Outline<'_>) {
         out,
         &format!("# {}{}\n", outline.totals.headline(), sentence(&rest)),
     );
-    let figures = outline.scope.figures().join(" · ");
-    let name = code(outline.scope.name.as_bytes());
+    let figures = outline.capture.figures().join(" · ");
+    let name = code(outline.capture.name.as_bytes());
     line(
         out,
-        &format!("{name}{} · {figures}\n", outline.scope.others()),
+        &format!("{name}{} · {figures}\n", outline.capture.others()),
     );
 }
 
 fn totals(out: &mut String, outline: &Outline<'_>) {
     let totals = &outline.totals;
-    if !totals.fates.is_empty() {
+    if !totals.by_verdict.is_empty() {
         line(
             out,
             "| RPCs | what became of them | retry |\n|---:|---|---|",
         );
-        for fate in &totals.fates {
+        for part in &totals.by_verdict {
             line(
                 out,
                 &format!(
                     "| {} | {} | {} |",
-                    count(fate.count),
-                    fate.what(),
-                    fate.retry()
+                    count(part.count),
+                    part.what(),
+                    part.retry()
                 ),
             );
         }
@@ -131,13 +131,17 @@ fn totals(out: &mut String, outline: &Outline<'_>) {
     }
     items.extend(totals.failed(code));
     items.extend(totals.unjudged.map(|unjudged| sentence(&unjudged.words())));
-    for silence in &outline.silences {
-        items.push(sentence(&format!("{} {}", silence.who(), silence.what())));
+    for kind in &outline.unreadable {
+        items.push(sentence(&format!(
+            "{} {}",
+            kind.subject(),
+            kind.predicate()
+        )));
     }
     if outline.is_quiet() {
         items.push(format!(
             "Looked at {}",
-            outline.scope.looked_at().join(", ")
+            outline.capture.looked_at().join(", ")
         ));
     }
     list(out, items);
@@ -160,22 +164,22 @@ fn findings(out: &mut String, outline: &Outline<'_>, more: More) {
     }
     line(out, "## Findings\n");
     line(out, "| severity | finding | what happened |\n|---|---|---|");
-    for told in &outline.sections {
-        let (rule, severity) = told.rule();
-        row(out, severity.name(), rule, &told.title());
+    for section in &outline.sections {
+        let (rule, severity) = section.rule();
+        row(out, severity.name(), rule, &section.title());
     }
     for note in &outline.notes {
         row(out, note.severity.name(), note.rule, &note.title);
     }
     out.push('\n');
     let mut left = Vec::new();
-    for untold in &outline.untold {
-        let servers: Vec<_> = untold.servers.iter().map(ToString::to_string).collect();
+    for omitted in &outline.omitted {
+        let servers: Vec<_> = omitted.servers.iter().map(ToString::to_string).collect();
         let servers = sentence(&servers.join(", "));
         left.push(format!(
             "{} more `{}` of other servers: {servers}, …",
-            count(untold.count),
-            untold.rule
+            count(omitted.count),
+            omitted.rule
         ));
     }
     if outline.notes_left > 0 {
@@ -191,13 +195,13 @@ fn row(out: &mut String, severity: &str, rule: &str, title: &str) {
     );
 }
 
-fn oddities(out: &mut String, outline: &Outline<'_>, more: More) {
-    if outline.oddities.is_empty() {
+fn anomalies(out: &mut String, outline: &Outline<'_>, more: More) {
+    if outline.anomalies.is_empty() {
         return;
     }
     line(out, "## Odd about the capture\n");
     let mut items = Vec::new();
-    for anomaly in &outline.oddities {
+    for anomaly in &outline.anomalies {
         let mut text = sentence(&anomaly.text);
         if let Some(connection) = anomaly.connection {
             text = format!("conn {connection}: {text}");
@@ -210,8 +214,8 @@ fn oddities(out: &mut String, outline: &Outline<'_>, more: More) {
         }
         items.push(text);
     }
-    if outline.oddities_left > 0 {
-        items.push(more.words(outline.oddities_left));
+    if outline.anomalies_left > 0 {
+        items.push(more.words(outline.anomalies_left));
     }
     list(out, items);
 }

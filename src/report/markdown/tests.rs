@@ -47,6 +47,6 @@ fn what_a_peer_sent_is_text() {
 }
 
 #[test]
-fn ten_thousand_victims_are_still_few_lines() {
+fn ten_thousand_calls_are_still_few_lines() {
     assert!(markdown(&many()).lines().count() < 110);
 }

@@ -14,14 +14,14 @@ use crate::units::{count, counted};
 pub(super) fn write(page: &mut Page, section: &Section<'_>, files: Files) {
     page.blank();
     heading(page, section);
-    witnesses(page, section);
-    victims(page, section, files);
+    connection_rows(page, section);
+    rpc_rows(page, section, files);
     let Subject::Finding(finding) = section.subject else {
         return;
     };
     page.blank();
     aside(page, "why", &finding.explanation);
-    for (place, (text, calls)) in section.heard.iter().enumerate() {
+    for (place, (text, calls)) in section.app_errors.iter().enumerate() {
         let text = format!("{text} ({})", counted(*calls, "call"));
         aside(page, if place == 0 { "saw" } else { "" }, &text);
     }
@@ -45,8 +45,8 @@ fn heading(page: &mut Page, section: &Section<'_>) {
     page.labelled(mark, &section.label(), &title, style);
 }
 
-fn witnesses(page: &mut Page, section: &Section<'_>) {
-    if section.witnesses.is_empty() {
+fn connection_rows(page: &mut Page, section: &Section<'_>) {
+    if section.connection_rows.is_empty() {
         return;
     }
     page.blank();
@@ -55,8 +55,8 @@ fn witnesses(page: &mut Page, section: &Section<'_>) {
     for line in rows.iter().flatten() {
         page.line(line);
     }
-    page.more(section.witnesses_left);
-    for (error, text, connections) in &section.said {
+    page.more(section.connections_left);
+    for (error, text, connections) in &section.goaway_texts {
         let mut words = format!("GOAWAY says {error}");
         if !text.is_empty() {
             words.push_str(&format!(" \"{}\"", escape::terminal(text)));
@@ -66,37 +66,37 @@ fn witnesses(page: &mut Page, section: &Section<'_>) {
         }
         page.line(format!("    {}", shortened(&words, WIDTH - 4)));
     }
-    if section.said_left > 0 {
+    if section.goaway_texts_left > 0 {
         page.line(format!(
             "    and {}{}",
-            counted(section.said_left, "other text"),
+            counted(section.goaway_texts_left, "other text"),
             page.show_more()
         ));
     }
 }
 
-fn victims(page: &mut Page, section: &Section<'_>, files: Files) {
-    if !section.victims.is_empty() {
+fn rpc_rows(page: &mut Page, section: &Section<'_>, files: Files) {
+    if !section.rpc_rows.is_empty() {
         page.blank();
         let (header, rows) = table(&section.rpc_grid(files)).lines();
         page.line(page.paint(Style::DIM, &header));
-        for (lines, victim) in rows.iter().zip(&section.victims) {
+        for (lines, row) in rows.iter().zip(&section.rpc_rows) {
             for line in lines {
                 page.line(line);
             }
-            headers(page, victim);
+            headers(page, row);
         }
     }
-    if section.victims.is_empty() && section.witnesses.is_empty() {
+    if section.rpc_rows.is_empty() && section.connection_rows.is_empty() {
         return;
     }
     codes(page, section);
     let since = page.paint(Style::DIM, section.since());
-    if section.victims_left == 0 {
+    if section.rpcs_left == 0 {
         page.line(format!("    {since}"));
         return;
     }
-    let left = page.more_words(section.victims_left);
+    let left = page.more_words(section.rpcs_left);
     let taken = 4 + width(&left) + width(section.since());
     match WIDTH.checked_sub(taken).filter(|gap| *gap > 1) {
         Some(gap) => {
@@ -104,7 +104,7 @@ fn victims(page: &mut Page, section: &Section<'_>, files: Files) {
             page.line(format!("    {left}{}{since}", " ".repeat(gap)));
         }
         None => {
-            page.more(section.victims_left);
+            page.more(section.rpcs_left);
             page.line(format!("    {since}"));
         }
     }
@@ -122,8 +122,8 @@ fn codes(page: &mut Page, section: &Section<'_>) {
 }
 
 /// The headers that were asked for, in one line if it is long enough.
-fn headers(page: &mut Page, victim: &RpcRow<'_>) {
-    let headers = victim.headers.iter().map(|(name, values)| {
+fn headers(page: &mut Page, row: &RpcRow<'_>) {
+    let headers = row.headers.iter().map(|(name, values)| {
         let values: Vec<_> = values
             .iter()
             .map(|value| {

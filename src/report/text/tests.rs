@@ -74,7 +74,7 @@ fn what_a_peer_sent_moves_no_cursor_and_breaks_no_line() {
 }
 
 #[test]
-fn ten_thousand_victims_are_still_few_lines() {
+fn ten_thousand_calls_are_still_few_lines() {
     let mut report = many();
     let text = text(&report);
     assert_fits(&text);

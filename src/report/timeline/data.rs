@@ -1,7 +1,7 @@
 //! A report as the page's script reads it: compact JSON, calls in columns.
 //!
 //! In: a [`Report`] with all calls. Out: the twin of what the page shows, written in one pass; moments are
-//! whole microseconds since the capture's first packet. Every dead call is in it. Text from the wire has
+//! whole microseconds since the capture's first packet. Every call that died is in it. Text from the wire has
 //! lost what could move, hide or reorder it, and secrets unless they were asked for.
 
 use std::net::SocketAddr;
@@ -35,7 +35,7 @@ const VERDICTS: usize = Verdict::ALL.len();
 pub(super) struct PageJson<'a> {
     tool: &'static str,
     capture: CaptureOnPage<'a>,
-    /// The first part of the outline that was asked for.
+    /// The first span of time that was asked for.
     around: Option<[i64; 2]>,
     counts: [u64; VERDICTS],
     verdicts: [&'static str; VERDICTS],
@@ -296,7 +296,7 @@ fn seen(stamp: Stamp, clock: CaptureClock) -> Seen {
     (clock.micros(stamp.time), stamp.packet, stamp.file)
 }
 
-/// The last part of a path: a page is passed on, and need not tell whose folder it was made in.
+/// The last part of a path: a page is passed on, and need not show whose folder it was made in.
 fn file_name(file: &FileSummary) -> String {
     let path = file.path.as_str();
     plain(path.rsplit(['/', '\\']).next().unwrap_or(path))

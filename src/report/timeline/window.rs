@@ -1,4 +1,4 @@
-//! Which part of the story is told: around a finding, a moment or a call.
+//! Which part of a capture is shown: around a finding, a moment or a call.
 
 use std::ops::RangeInclusive;
 
@@ -7,12 +7,12 @@ use crate::capture::TimeDelta;
 use crate::inspect::report::Report;
 use crate::inspect::{CallId, Moment};
 
-/// What the story is told around.
+/// What a part of a capture is shown around.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Around {
-    /// The proofs of the findings of a rule.
+    /// The evidence of all findings of a rule.
     Rule(&'static str),
-    /// A moment.
+    /// A moment, as a user names it.
     Time(Moment),
     /// A call, from its opening to its end.
     Call(CallId),

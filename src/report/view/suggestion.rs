@@ -22,8 +22,8 @@ pub(super) fn suggestion<'a>(
 }
 
 fn of_section(section: &Section<'_>) -> Option<SuggestedSubject> {
-    if let Some(victim) = section.victims.first() {
-        return Some(SuggestedSubject::Call(victim.rpc.id));
+    if let Some(row) = section.rpc_rows.first() {
+        return Some(SuggestedSubject::Call(row.rpc.id));
     }
     let of_finding = match section.subject {
         Subject::Finding(finding) => finding.connections.first().copied(),
