@@ -27,6 +27,7 @@ const MIN_ALLOWED: u64 = 1 << 30;
 
 /// How a capture is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Compression {
     /// gzip (RFC 1952), one member or several.
     Gzip,

@@ -8,6 +8,7 @@ use colored::Color;
 
 /// Whether text has colours. They only repeat what its words say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Colours {
     /// Plain text.
     #[default]

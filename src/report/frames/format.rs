@@ -25,6 +25,7 @@ pub trait FrameFormat {
 
 /// What a frame does not say itself: the connection that carries it, and when the capture began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FrameContext {
     /// The connection's number in this analysis.
     pub connection: u32,

@@ -38,6 +38,19 @@ pub struct TimelineText {
     pub spans: Option<Spans>,
 }
 
+/// Three of a kind, secrets redacted, no colours, connection by connection, all of the capture.
+impl Default for TimelineText {
+    fn default() -> Self {
+        Self {
+            limit: 3,
+            secrets: SecretDisplay::default(),
+            colours: Colours::default(),
+            merged: false,
+            spans: None,
+        }
+    }
+}
+
 impl TimelineText {
     /// The timeline in lines.
     #[must_use]

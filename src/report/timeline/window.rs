@@ -9,6 +9,7 @@ use crate::inspect::{CallId, Moment};
 
 /// What a part of a capture is shown around.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Around {
     /// The evidence of all findings of a rule.
     Rule(&'static str),
