@@ -182,7 +182,7 @@ fn the_page_words_numbers_as_the_program_does() {
     };
     // Around each power of ten and each unit, on both sides of zero; and what lies between.
     let edges = [1, 60, 3_600].into_iter().flat_map(|unit| {
-        let powers = (0..8).map(move |power| unit * 10_i64.pow(power));
+        let powers = (0..11).map(move |power| unit * 10_i64.pow(power));
         powers.flat_map(|edge| (-7..=7).map(move |step| edge + step * (edge / 2_000).max(1)))
     });
     let between = (0..400).map(|step| 1_013_i64 * step * step * step);
