@@ -126,7 +126,6 @@ impl From<Ends> for BothSides<std::net::SocketAddr> {
     }
 }
 
-/// Which call.
 #[derive(serde::Serialize, Debug)]
 pub(super) struct CallJson {
     conn: u32,

@@ -13,9 +13,7 @@ pub(super) struct TimelineEvent<'a> {
     pub(super) elapsed: TimeDelta,
     /// Where it was seen.
     pub(super) stamp: Stamp,
-    /// On which connection.
     pub(super) record: &'a ConnectionRecord,
-    /// What it was.
     pub(super) what: EventKind<'a>,
 }
 
@@ -24,7 +22,6 @@ pub(super) struct TimelineEvent<'a> {
 pub(super) enum EventKind<'a> {
     /// The connection was opened, or first seen where its SYN was not captured.
     Opened,
-    /// SETTINGS.
     Settings(Direction),
     /// PING, or its acknowledgement.
     Ping,
@@ -34,7 +31,6 @@ pub(super) enum EventKind<'a> {
     Unknown,
     /// A call began that will not go well.
     Began(&'a Rpc),
-    /// GOAWAY.
     GoAway(&'a GoAway),
     /// The receiver of a GOAWAY acknowledged all of it.
     Acknowledged(&'a GoAway),

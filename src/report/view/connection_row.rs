@@ -13,7 +13,6 @@ use crate::inspect::ConnectionRecord;
 /// A connection that shows what happened.
 #[derive(Debug)]
 pub(in crate::report) struct ConnectionRow<'a> {
-    /// The connection.
     pub(in crate::report) record: &'a ConnectionRecord,
     /// When its server first sent GOAWAY, since what the section counts from.
     pub(in crate::report) goaway: Option<TimeDelta>,
@@ -28,9 +27,7 @@ pub(in crate::report) struct ConnectionRow<'a> {
 /// The end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::report) struct Closed {
-    /// Who.
     pub(in crate::report) by: Direction,
-    /// How.
     pub(in crate::report) ending: Ending,
     /// How long after the GOAWAY, where there was one before.
     pub(in crate::report) after_goaway: Option<TimeDelta>,

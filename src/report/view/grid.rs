@@ -11,12 +11,10 @@ use crate::inspect::report::Files;
 use crate::inspect::{Outcome, Race, Rpc};
 use crate::units::{count, duration, moment};
 
-/// One column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::report) enum Column {
     /// A connection's number.
     Connection,
-    /// Its client.
     Client,
     /// When its server first said GOAWAY.
     GoAway,
@@ -28,7 +26,6 @@ pub(in crate::report) enum Column {
     Died,
     /// Connection and stream.
     Stream,
-    /// The method.
     Method,
     /// When it was opened.
     Opened,
@@ -57,10 +54,8 @@ pub(in crate::report) enum Cell<'a> {
     Wire(Cow<'a, [u8]>),
 }
 
-/// A table.
 #[derive(Debug, Default)]
 pub(in crate::report) struct Grid<'a> {
-    /// Its columns.
     pub(in crate::report) columns: Vec<Column>,
     /// Its rows, a cell for each column.
     pub(in crate::report) rows: Vec<Vec<Cell<'a>>>,

@@ -79,9 +79,7 @@ pub(super) struct Outline<'a> {
 /// Findings of one rule that have no section: there are too many alike.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct OmittedFindings {
-    /// The rule.
     pub(super) rule: &'static str,
-    /// How many.
     pub(super) count: u64,
     /// The first few servers they are about.
     pub(super) servers: Vec<SocketAddr>,

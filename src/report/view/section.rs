@@ -22,7 +22,6 @@ const MAX_CODES: usize = 14;
 /// What a section is about.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::report) enum Subject<'a> {
-    /// A finding.
     Finding(&'a Finding),
     /// Calls that died and that no finding accounts for.
     Unexplained {

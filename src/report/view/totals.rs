@@ -44,14 +44,12 @@ pub(in crate::report) struct VerdictCount {
     pub(in crate::report) verdict: Verdict,
     /// Whether the server can have run them.
     pub(in crate::report) processed: Processed,
-    /// How many.
     pub(in crate::report) count: u64,
 }
 
 /// Calls that cannot be judged, and what the capture lacks of their connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::report) struct Unjudged {
-    /// How many calls.
     pub(in crate::report) count: u64,
     incomplete: u64,
     begun_before: u64,

@@ -27,9 +27,7 @@ pub(in crate::report) enum UnreadableReason {
 /// Connections whose calls could not be read for the same reason.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::report) struct UnreadableConnections {
-    /// Why.
     pub(in crate::report) reason: UnreadableReason,
-    /// How many connections.
     pub(in crate::report) count: u64,
     /// To how many servers.
     pub(in crate::report) servers: u64,
