@@ -6,6 +6,7 @@ mod limits;
 #[cfg(feature = "live")]
 mod live;
 mod moment;
+mod prompts;
 mod quantity;
 
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ pub(crate) use limits::{FileLimitArgs, ReportLimitArgs};
 #[cfg(feature = "live")]
 pub(crate) use live::{LiveArgs, LiveFormat, RecordArgs};
 pub(crate) use moment::around;
+pub(crate) use prompts::PROMPTS;
 
 /// Says which HTTP/2 and gRPC calls died on the wire, of what, and whether a retry is safe.
 #[derive(Debug, Parser)]

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 #[cfg(feature = "live")]
 use anyhow::Context as _;
+use colored::control::ShouldColorize;
 #[cfg(feature = "live")]
 use h2sniff::capture;
 use h2sniff::capture::{Capture, CaptureError};
@@ -24,7 +25,7 @@ use h2sniff::inspect::diagnosis::{Finding, RULES, Severity};
 use h2sniff::inspect::report::{Files, Report};
 use h2sniff::pipeline;
 use h2sniff::report::frames::{self, FrameFormat, FramePrinter, LoggedSide};
-use h2sniff::report::{self, ReportFormat, SecretDisplay};
+use h2sniff::report::{self, Colours, ReportFormat, SecretDisplay};
 
 #[cfg(feature = "live")]
 pub(crate) use live::live;
@@ -34,7 +35,8 @@ use error::CommandError;
 pub(crate) use error::hint;
 
 use crate::cli::{
-    Analyze, AnalyzeFormat, CaptureArgs, Color, Frames, FramesFormat, OutputArgs, SideOption, hints,
+    Analyze, AnalyzeFormat, CaptureArgs, Color, Frames, FramesFormat, OutputArgs, PROMPTS,
+    SideOption, hints,
 };
 
 /// How a command ended that did its work: its exit status.
@@ -75,12 +77,20 @@ pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<CommandOutcome> {
         return Err(no_http2(&options.input.captures, &report.tally, tls).into());
     }
     let mut out = open(&options.output)?;
-    colour(&options.output);
     let limit = options.limit;
     let format: Box<dyn ReportFormat> = match options.format {
-        AnalyzeFormat::Text => Box::new(report::text::Text { limit, secrets }),
+        AnalyzeFormat::Text => Box::new(report::text::Text {
+            limit,
+            secrets,
+            colours: colours(&options.output),
+            prompts: PROMPTS,
+        }),
         AnalyzeFormat::Json => Box::new(report::json::Json { secrets }),
-        AnalyzeFormat::Markdown => Box::new(report::markdown::Markdown { limit, secrets }),
+        AnalyzeFormat::Markdown => Box::new(report::markdown::Markdown {
+            limit,
+            secrets,
+            prompts: PROMPTS,
+        }),
     };
     format.write(&report, &mut out)?;
     out.flush()?;
@@ -97,7 +107,7 @@ pub(crate) fn frames(options: &Frames) -> anyhow::Result<CommandOutcome> {
     };
     let format: Box<dyn FrameFormat> = match options.format {
         FramesFormat::Text => Box::new(frames::FrameText { files, secrets }),
-        FramesFormat::Json => Box::new(frames::FrameJson { files, secrets }),
+        FramesFormat::Json => Box::new(report::json::FrameJson { files, secrets }),
         FramesFormat::Http2Debug => Box::new(frames::Http2Debug { side, secrets }),
     };
     let mut out = open(&options.output)?;
@@ -222,16 +232,17 @@ fn open(output: &OutputArgs) -> anyhow::Result<Box<dyn Write + Send>> {
     Ok(Box::new(BufWriter::with_capacity(1 << 16, file)))
 }
 
-fn colour(output: &OutputArgs) {
-    match output.color {
-        Color::Always => colored::control::set_override(true),
-        Color::Never => colored::control::set_override(false),
-        Color::Auto if output.path.is_some() || !io::stdout().is_terminal() => {
-            colored::control::set_override(false);
+fn colours(output: &OutputArgs) -> Colours {
+    let wanted = match output.color {
+        Color::Always => true,
+        Color::Never => false,
+        // NO_COLOR, CLICOLOR and CLICOLOR_FORCE may say otherwise of a terminal.
+        Color::Auto => {
+            let terminal = output.path.is_none() && io::stdout().is_terminal();
+            terminal && ShouldColorize::from_env().should_colorize()
         }
-        // `colored` itself heeds NO_COLOR and CLICOLOR.
-        Color::Auto => {}
-    }
+    };
+    if wanted { Colours::Ansi } else { Colours::None }
 }
 
 /// Says on standard error what was wrong with the capture files themselves, and what of their TLS

@@ -15,7 +15,7 @@ use zstd::stream::read::Decoder as ZstdDecoder;
 const MAX_UNPACKED_AT_ONCE: usize = 32 << 10;
 
 /// The largest zstd window accepted, as a power of two: 128 MiB, what the zstd tool itself accepts
-/// without being told otherwise, and `zstd --long` writes.
+/// without an option that says otherwise, and `zstd --long` writes.
 const MAX_ZSTD_WINDOW_LOG: u32 = 27;
 
 /// How many times its size a compressed capture may unpack to. Real ones shrink to a fifth, those of
@@ -27,6 +27,7 @@ const MIN_ALLOWED: u64 = 1 << 30;
 
 /// How a capture is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Compression {
     /// gzip (RFC 1952), one member or several.
     Gzip,
@@ -73,7 +74,7 @@ struct CountingReader<R> {
 }
 
 impl Unpacked {
-    /// FileKind at the first four bytes of `reader` and unpacks it if they say so.
+    /// Looks at the first four bytes of `reader` and unpacks it if they say so.
     pub(super) fn new(mut reader: Box<dyn Read + Send>) -> io::Result<Self> {
         let mut beginning = Vec::with_capacity(4);
         reader.by_ref().take(4).read_to_end(&mut beginning)?;

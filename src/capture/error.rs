@@ -9,6 +9,7 @@ use super::file_kind::FileKind;
 /// A capture that is merely cut off, or damaged after its first packet, is no error: it is read up
 /// to there, and a [`CaptureNote`](super::CaptureNote) says so.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CaptureError {
     /// There is no such file.
     #[error("{path} does not exist")]

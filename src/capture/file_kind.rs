@@ -15,6 +15,7 @@ pub struct FileKind {
 
 /// What bytes that are not a capture look like.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FileContent {
     /// An archive or compressed file in the format of this name, such as `xz`, that is not unpacked here.
     Archive(&'static str),

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 /// A network interface that libpcap can capture on.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Device {
     /// The name by which it is opened, such as `eth0`.
     pub name: String,

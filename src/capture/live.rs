@@ -62,6 +62,7 @@ pub enum LiveEvent<'a> {
 
 /// What the kernel counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct KernelCounts {
     /// Packets that passed the filter.
     pub received: u64,

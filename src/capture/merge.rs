@@ -1,4 +1,4 @@
-//! Several captures as one story in time order.
+//! Several captures as one, in time order.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -18,6 +18,7 @@ pub(super) const MAX_SECRETS_BYTES: usize = 16 << 20;
 
 /// The format of a capture file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Format {
     /// The classic format that tcpdump writes (draft-ietf-opsawg-pcap).
     Pcap,
@@ -52,6 +53,7 @@ pub struct Interface {
 /// The unit of time stamps, as the `if_tsresol` option has it (draft-ietf-opsawg-pcapng,
 /// section 4.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Resolution {
     /// A second divided by ten to this power: 6 for microseconds, 9 for nanoseconds.
     PowerOfTen(u8),
@@ -64,7 +66,7 @@ pub enum Resolution {
 pub struct FileSummary {
     /// The file as it was named, or `standard input`.
     pub path: String,
-    /// The format, told by its first bytes.
+    /// The format, recognised by the file's first bytes.
     pub format: Format,
     /// The compression that the file is packed in; `None` for a plain file.
     pub compression: Option<Compression>,
@@ -118,6 +120,7 @@ impl FileSummary {
 
 /// Something odd about a capture file: it was read on, or up to there.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CaptureNote {
     /// The file, from 0 in the order given.
     pub file: u32,
@@ -131,6 +134,7 @@ pub struct CaptureNote {
 
 /// Keys that a capture carries with it, for the stage that decrypts.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DecryptionSecrets {
     /// The file they came from, from 0 in the order given.
     pub file: u32,

@@ -83,6 +83,12 @@ impl TimeDelta {
         self.0
     }
 
+    /// The span in whole microseconds, its fraction cut off.
+    #[must_use]
+    pub const fn as_micros(self) -> i64 {
+        self.0 / 1_000
+    }
+
     /// The span in milliseconds with their fraction, as reports give it.
     #[must_use]
     pub fn as_millis_f64(self) -> f64 {

@@ -36,13 +36,7 @@ pub(crate) fn capture(error: &CaptureError) -> Option<String> {
         CaptureError::Filter { .. } => {
             "see pcap-filter(7); an example: 'tcp port 50051 and host 10.0.0.1'"
         }
-        CaptureError::NoSuchInterface { .. }
-        | CaptureError::Interface { .. }
-        | CaptureError::NotFound { .. }
-        | CaptureError::Unreadable { .. }
-        | CaptureError::StandardInputTwice
-        | CaptureError::Damaged { .. }
-        | CaptureError::Io { .. } => return None,
+        _ => return None,
     };
     Some(hint.to_owned())
 }
@@ -60,9 +54,7 @@ fn not_a_capture(path: &str, kind: &FileKind) -> String {
             format!("convert it first: editcap -F pcap {path} converted.pcap")
         }
         (FileContent::KeyLog, _) => "give TLS keys with --keylog, beside a capture".to_owned(),
-        (FileContent::Known(_) | FileContent::Nothing | FileContent::Unknown(_), _) => {
-            "a capture is what tcpdump -w or Wireshark writes: pcap or pcapng".to_owned()
-        }
+        _ => "a capture is what tcpdump -w or Wireshark writes: pcap or pcapng".to_owned(),
     }
 }
 

@@ -201,8 +201,8 @@ mod tests {
             assert_eq!(duration(text), Err(DURATION_EXAMPLE.to_owned()), "{text}");
         }
         for text in ["-5s", "-1", "−1 s"] {
-            let told = duration(text).unwrap_err();
-            assert_eq!(told, "a duration cannot be negative", "{text}");
+            let error = duration(text).unwrap_err();
+            assert_eq!(error, "a duration cannot be negative", "{text}");
         }
         assert!(duration("1e30").is_err());
     }

@@ -5,20 +5,21 @@ use h2sniff::inspect;
 use h2sniff::inspect::diagnosis;
 use h2sniff::{pipeline, report};
 
-use super::{CommandError, CommandOutcome, colour, fail_on, fails, lower_case, open, secrets};
-use crate::cli::{LiveArgs, LiveFormat};
+use super::{CommandError, CommandOutcome, colours, fail_on, fails, lower_case, open, secrets};
+use crate::cli::{LiveArgs, LiveFormat, PROMPTS};
 use crate::live::{self, EventWriter};
 
 pub(crate) fn live(options: &LiveArgs) -> anyhow::Result<CommandOutcome> {
     let fail_on = fail_on(&options.fail_on)?;
     options.record.on.iter().try_for_each(|name| rule(name))?;
     let secrets = secrets(&options.output);
-    colour(&options.output);
     let format: Box<dyn report::live::EventFormat + Send> = match options.format {
         LiveFormat::Json => Box::new(report::json::Json { secrets }),
         LiveFormat::Text => Box::new(report::text::Text {
             limit: options.limit,
             secrets,
+            colours: colours(&options.output),
+            prompts: PROMPTS,
         }),
     };
     let pipeline = pipeline::Options {

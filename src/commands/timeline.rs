@@ -1,4 +1,4 @@
-//! `timeline`: the story of a capture in the form asked for.
+//! `timeline`: what happened in a capture and when, in the format asked for.
 
 use h2sniff::capture::TimeDelta;
 use h2sniff::decode::Transport;
@@ -8,7 +8,7 @@ use h2sniff::report::ReportFormat;
 use h2sniff::report::timeline::{self, Around, Spans};
 
 use super::{
-    CommandError, CommandOutcome, colour, decode_options, lower_case, no_http2, open,
+    CommandError, CommandOutcome, colours, decode_options, lower_case, no_http2, open,
     open_captures, secrets, warn,
 };
 use crate::cli::{self, Timeline, TimelineFormat, hints};
@@ -16,7 +16,7 @@ use crate::cli::{self, Timeline, TimelineFormat, hints};
 pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<CommandOutcome> {
     let secrets = secrets(&options.output);
     let around = options.around.as_deref().map(around).transpose()?;
-    let window = TimeDelta::from(options.window).as_nanos();
+    let window = TimeDelta::from(options.window);
     let mut capture = open_captures(&options.input)?;
     let inspect = inspect::Options {
         headers: options
@@ -46,7 +46,6 @@ pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<CommandOutcome> {
         (Some(around), Some(asked)) => Some(found(around.spans(&report, window), asked)?),
         _ => None,
     };
-    colour(&options.output);
     let format: Box<dyn ReportFormat> = match options.format {
         TimelineFormat::Html => Box::new(timeline::Html { spans, secrets }),
         TimelineFormat::Mermaid => Box::new(timeline::Mermaid {
@@ -57,6 +56,7 @@ pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<CommandOutcome> {
         TimelineFormat::Text => Box::new(timeline::TimelineText {
             limit: options.limit,
             secrets,
+            colours: colours(&options.output),
             merged: options.merged,
             spans,
         }),

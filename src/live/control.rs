@@ -1,4 +1,4 @@
-//! What the main thread and the worker tell the other threads to do: stop, hurry, count, write.
+//! What the main thread and the worker ask of the other threads: stop, hurry, count, write.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -50,7 +50,7 @@ impl Control {
         self.write_now.store(true, Ordering::Release);
     }
 
-    /// Whether a recording was ordered since this was last asked.
+    /// Whether a recording was asked for since this was last called.
     pub(super) fn take_write_now(&self) -> bool {
         self.write_now.swap(false, Ordering::AcqRel)
     }

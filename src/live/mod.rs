@@ -52,7 +52,7 @@ const LOOK_FOR_READER_EVERY: Duration = Duration::from_millis(100);
 /// How long an end may take before it is made an end: whoever asked for it waits at a terminal.
 const END_WITHIN: Duration = Duration::from_millis(900);
 
-/// Captures and analyses until it is told to stop, and gives the report of the whole.
+/// Captures and analyses until it is asked to stop, and gives the report of the whole.
 ///
 /// # Errors
 /// If an interface, a file or a port cannot be opened, or an output cannot be written.
@@ -228,7 +228,7 @@ async fn attend(
     }
 }
 
-/// Control the end; gives the moment at which it is overdue. Asked twice, it no longer waits for what
+/// Asks for the end; gives the moment at which it is overdue. Asked twice, it no longer waits for what
 /// is still in the queue.
 fn end_now(control: &Control, overdue: Option<Instant>) -> Instant {
     if overdue.is_some() {

@@ -77,7 +77,7 @@ impl EventWriter {
         Ok(())
     }
 
-    /// How the watch is doing, for a person: in one line that is overwritten.
+    /// The numbers, for a person: in one line that is overwritten.
     pub(super) fn status_line(&mut self, status: &LiveStatus) {
         if !self.has_terminal {
             return;

@@ -84,7 +84,7 @@ impl Batch {
 
 /// What became of an interface.
 #[derive(Debug)]
-pub(super) enum Notice {
+pub(super) enum InterfaceChange {
     Gone { interface: usize, detail: String },
     Back { interface: usize },
 }
@@ -92,7 +92,7 @@ pub(super) enum Notice {
 /// What stands in the queue beside packets.
 #[derive(Debug, Default)]
 pub(super) struct Taken {
-    pub(super) notices: Vec<Notice>,
+    pub(super) interface_changes: Vec<InterfaceChange>,
     /// What the kernel counted, all interfaces together.
     pub(super) counts: KernelCounts,
     /// Packets dropped here.
@@ -111,15 +111,15 @@ pub(super) struct Queue {
 #[derive(Debug)]
 struct QueueState {
     batch: Batch,
-    notices: Vec<Notice>,
+    interface_changes: Vec<InterfaceChange>,
     counts: Vec<KernelCounts>,
     away: Vec<bool>,
     dropped: u64,
     listening: usize,
 }
 
-/// How many notices wait; an interface that flaps faster than they are read tells nothing new.
-const MAX_NOTICES: usize = 1_024;
+/// How many changes wait; an interface that flaps faster than they are read says nothing new.
+const MAX_CHANGES: usize = 1_024;
 
 impl Queue {
     /// A queue for this many listeners.
@@ -127,7 +127,7 @@ impl Queue {
         Self {
             inner: Mutex::new(QueueState {
                 batch: Batch::default(),
-                notices: Vec::new(),
+                interface_changes: Vec::new(),
                 counts: vec![KernelCounts::default(); listeners],
                 away: vec![false; listeners],
                 dropped: 0,
@@ -167,7 +167,7 @@ impl Queue {
                 if let Some(away) = inner.away.get_mut(interface) {
                     *away = true;
                 }
-                inner.note(Notice::Gone { interface, detail });
+                inner.note(InterfaceChange::Gone { interface, detail });
             }
             LiveEvent::Back => inner.see(interface),
         }
@@ -186,7 +186,7 @@ impl Queue {
     /// Waits for packets, but not for long, and swaps them for the empty `batch`.
     pub(super) fn take(&self, batch: &mut Batch, wait: Duration) -> Taken {
         let mut inner = self.lock();
-        if inner.batch.is_empty() && inner.notices.is_empty() && inner.listening > 0 {
+        if inner.batch.is_empty() && inner.interface_changes.is_empty() && inner.listening > 0 {
             inner = self
                 .filled
                 .wait_timeout(inner, wait)
@@ -201,7 +201,7 @@ impl Queue {
             counts.interface_dropped += of.interface_dropped;
         }
         Taken {
-            notices: std::mem::take(&mut inner.notices),
+            interface_changes: std::mem::take(&mut inner.interface_changes),
             counts,
             dropped: inner.dropped,
             closed: inner.listening == 0,
@@ -214,9 +214,9 @@ impl Queue {
 }
 
 impl QueueState {
-    fn note(&mut self, notice: Notice) {
-        if self.notices.len() < MAX_NOTICES {
-            self.notices.push(notice);
+    fn note(&mut self, change: InterfaceChange) {
+        if self.interface_changes.len() < MAX_CHANGES {
+            self.interface_changes.push(change);
         }
     }
 
@@ -224,7 +224,7 @@ impl QueueState {
     fn see(&mut self, interface: usize) {
         let away = self.away.get_mut(interface);
         if away.is_some_and(std::mem::take) {
-            self.note(Notice::Back { interface });
+            self.note(InterfaceChange::Back { interface });
         }
     }
 }

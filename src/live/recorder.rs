@@ -312,7 +312,7 @@ fn write_to(path: &Path, job: &Job, interfaces: &[Interface]) -> io::Result<u64>
     Ok(packets)
 }
 
-/// Removes the oldest recordings beyond those to keep, and what a killed watch left unfinished.
+/// Removes the oldest recordings beyond those to keep, and what a killed capture left unfinished.
 fn prune(directory: &Path, keep: usize) {
     let Ok(entries) = fs::read_dir(directory) else {
         return;

@@ -16,7 +16,7 @@ use super::control::Control;
 use super::drops::{losses, summary};
 use super::file::PacketFile;
 use super::output::EventWriter;
-use super::queue::{Batch, Notice, Queue, Taken};
+use super::queue::{Batch, InterfaceChange, Queue, Taken};
 use super::recorder::Recorder;
 use crate::cli::{LiveArgs, hints};
 
@@ -44,7 +44,7 @@ const STATUS_LINE_EVERY: Duration = Duration::from_secs(1);
 /// How often connections that ended or fell silent are evicted while packets come without a pause.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(1);
 
-/// How long to go on with what is in the queue after the end was ordered.
+/// How long to go on with what is in the queue after the end was asked for.
 const DRAIN_WITHIN: Duration = Duration::from_millis(400);
 
 pub(super) struct Worker {
@@ -252,14 +252,14 @@ impl Worker {
                 .and_then(|interface| interface.name.as_deref())
                 .unwrap_or("?")
         };
-        for notice in &taken.notices {
-            match notice {
-                Notice::Gone { interface, detail } => {
+        for change in &taken.interface_changes {
+            match change {
+                InterfaceChange::Gone { interface, detail } => {
                     self.status.interfaces_away += 1;
                     let name = name(*interface);
                     events.warn(&format!("{name}: {detail}; waiting for it to come back"))?;
                 }
-                Notice::Back { interface } => {
+                InterfaceChange::Back { interface } => {
                     self.status.interfaces_away = self.status.interfaces_away.saturating_sub(1);
                     events.note(&format!("{} is back", name(*interface)))?;
                 }

@@ -1,7 +1,7 @@
 //! How wide text is on a screen, and how it is cut.
 //!
-//! In: text that is fit to print and not yet coloured. Out: columns. What never happens here: a
-//! letter cut in two.
+//! In: text that is fit to print and not yet coloured. Out: columns. No letter
+//! is cut in two.
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
@@ -10,7 +10,7 @@ pub(super) fn width(text: &str) -> usize {
     text.width()
 }
 
-/// Plain text cut in its middle to so many columns: of a path both ends tell most.
+/// Plain text cut in its middle to so many columns: both ends of a path say most.
 pub(super) fn shortened(text: &str, columns: usize) -> String {
     // What takes no column counts as one, or a heap of accents would have no end.
     let columns_of = |letter: char| letter.width().unwrap_or(0).max(1);

@@ -1,6 +1,6 @@
 //! What a format is.
 //!
-//! In: a [`Report`]. Out: its bytes, in the order in which they are written. What a format can be told
+//! In: a [`Report`]. Out: its bytes, in the order in which they are written. The options of a format
 //! (limits, secrets, which part) are the fields of its type. To add one: its file, a `mod` line, its name
 //! among the options of the command line, and one arm where the command makes it.
 

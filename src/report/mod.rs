@@ -5,24 +5,32 @@
 //! [`ReportFormat`], [`frames::FrameFormat`] or [`live::EventFormat`]. Nothing is decided here: a format
 //! prints what the data has.
 
+mod colours;
 mod display_width;
-pub mod explain;
-mod format;
-mod no_http2;
-mod view;
-
-pub mod frames;
-pub mod live;
-pub mod markdown;
-pub mod text;
-pub mod timeline;
-
 mod escape;
-pub mod json;
+mod format;
+mod hex;
+mod prompts;
 mod redact;
 mod words;
 
+mod view;
+
+pub mod explain;
+pub mod markdown;
+mod no_http2;
+pub mod text;
+
+pub mod frames;
+pub mod live;
+
+pub mod json;
+
+pub mod timeline;
+
 pub use crate::inspect::report::Report;
+pub use colours::Colours;
 pub use format::ReportFormat;
 pub use no_http2::instead;
+pub use prompts::{NextCommand, Prompts, SuggestedSubject, Suggestion};
 pub use redact::SecretDisplay;

@@ -30,8 +30,7 @@ pub enum SecretDisplay {
 
 impl SecretDisplay {
     /// A header's value as it may be printed.
-    #[must_use]
-    pub fn value<'a>(self, name: &[u8], value: &'a [u8]) -> Cow<'a, [u8]> {
+    pub(super) fn value<'a>(self, name: &[u8], value: &'a [u8]) -> Cow<'a, [u8]> {
         if self == Self::Shown {
             return Cow::Borrowed(value);
         }
@@ -46,8 +45,7 @@ impl SecretDisplay {
     }
 
     /// A value whose name cannot be known: it may be a credential.
-    #[must_use]
-    pub fn unnamed(self, value: &[u8]) -> Cow<'_, [u8]> {
+    pub(super) fn unnamed(self, value: &[u8]) -> Cow<'_, [u8]> {
         match self {
             Self::Shown => Cow::Borrowed(value),
             Self::Redacted => Cow::Owned(placeholder(value.len()).into_bytes()),
@@ -55,8 +53,7 @@ impl SecretDisplay {
     }
 
     /// A call's method as it may be printed, with a word where it was not read.
-    #[must_use]
-    pub fn method(self, rpc: &Rpc) -> Option<Cow<'_, [u8]>> {
+    pub(super) fn method(self, rpc: &Rpc) -> Option<Cow<'_, [u8]>> {
         let mut method = self.path(rpc.method.as_deref()?);
         if rpc.method_inferred {
             method.to_mut().extend_from_slice(b" (inferred)");
@@ -65,8 +62,7 @@ impl SecretDisplay {
     }
 
     /// A path as it may be printed: without what its query says.
-    #[must_use]
-    pub fn path(self, path: &[u8]) -> Cow<'_, [u8]> {
+    pub(super) fn path(self, path: &[u8]) -> Cow<'_, [u8]> {
         let query = path
             .iter()
             .position(|byte| *byte == b'?')

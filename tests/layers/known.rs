@@ -25,21 +25,6 @@ pub(crate) const KNOWN: &[&str] = &[
     "inspect/stream/verdict.rs: crate::inspect::connection::frame_gaps::Losses is not below inspect::stream",
     "inspect/stream/verdict.rs: crate::inspect::connection::goaway::Final is not below inspect::stream",
     "pipeline.rs: --max-rpcs is a flag of the command line",
-    "report/frames/mod.rs: crate::report::json::Files is not below report::frames",
-    "report/frames/mod.rs: crate::report::json::frame::json is not below report::frames",
-    "report/frames/text.rs: crate::report::json::Files is not below report::frames",
-    "report/frames/text.rs: crate::report::json::frame::hex is not below report::frames",
-    "report/markdown/mod.rs: --limit is a flag of the command line",
-    "report/no_http2.rs: --keylog is a flag of the command line",
-    "report/no_http2.rs: --port is a flag of the command line",
-    "report/text/layout.rs: --limit is a flag of the command line",
-    "report/text/mod.rs: --limit is a flag of the command line",
-    "report/text/section.rs: --limit is a flag of the command line",
-    "report/text/section.rs: crate::report::json::Files is not below report::text",
-    "report/view/grid.rs: crate::report::json::Files is not below report::view",
-    "report/view/mod.rs: crate::report::json::Files is not below report::view",
-    "report/view/suggestion.rs: --all is a flag of the command line",
-    "report/view/suggestion.rs: --conn is a flag of the command line",
 ];
 
 /// TEMPORARY: names that wait for a better one, or for an argument in [`HOMONYMS`].

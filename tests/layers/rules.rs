@@ -21,19 +21,22 @@ enum Tier {
     Together(&'static [&'static str]),
     /// They may not.
     Apart(&'static [&'static str]),
+    /// They may not either; with them stand all modules of the stage that have no place: a new format takes
+    /// no edit here.
+    ApartWithOthers(&'static [&'static str]),
 }
 
-use Tier::{Apart, Together};
+use Tier::{Apart, ApartWithOthers, Together};
 
 impl Tier {
     fn holds(&self, module: &str) -> bool {
-        let (Together(modules) | Apart(modules)) = self;
+        let (Together(modules) | Apart(modules) | ApartWithOthers(modules)) = self;
         modules.contains(&module)
     }
 }
 
 /// The modules of each stage, lowest first: a module uses those of lower tiers. Every module must be
-/// here; the stage's own `mod.rs` only declares and re-exports them.
+/// here, unless a tier takes the others; the stage's own `mod.rs` only declares and re-exports them.
 const ROOMS: [(&str, &[Tier]); 3] = [
     (
         "decode",
@@ -81,16 +84,20 @@ const ROOMS: [(&str, &[Tier]); 3] = [
         "report",
         &[
             Together(&[
+                "colours",
                 "display_width",
                 "escape",
                 "format",
+                "hex",
+                "prompts",
                 "redact",
-                "units",
                 "words",
             ]),
             Apart(&["view"]),
-            Apart(&["explain", "frames", "live", "markdown", "no_http2", "text"]),
-            // The same for machines, frames and live status too; the timeline's page is fed with it.
+            ApartWithOthers(&["explain", "markdown", "no_http2", "text"]),
+            // What passes meanwhile; the text of a live capture ends with that of its report.
+            Apart(&["frames", "live"]),
+            // The same for programs; the timeline's page is fed with it.
             Apart(&["json"]),
             Apart(&["timeline"]),
         ],
@@ -163,7 +170,13 @@ fn not_below(tiers: &[Tier], stage: &str, own: &str, used: &str) -> Option<Strin
     if used == "*" {
         return Some("hides what it uses: name the parts".to_owned());
     }
-    let height = |module: &str| tiers.iter().position(|tier| tier.holds(module));
+    let others = tiers
+        .iter()
+        .position(|tier| matches!(tier, ApartWithOthers(_)));
+    let height = |module: &str| {
+        let place = tiers.iter().position(|tier| tier.holds(module));
+        place.or(others)
+    };
     let Some(here) = height(own) else {
         return Some(format!(
             "is used by {stage}::{own}, which has no place in the order of {stage}"

@@ -11,6 +11,10 @@
 mod captures;
 #[path = "../it/shared_material.rs"]
 mod shared_material;
+/// How the program words numbers, which the page does once more in its own language.
+#[allow(dead_code, unused_imports)]
+#[path = "../../src/units.rs"]
+mod units;
 #[path = "../../src/testing/wire.rs"]
 mod wire;
 
@@ -19,6 +23,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// Where `units` finds the type that it words.
+mod capture {
+    pub(crate) use h2sniff::capture::TimeDelta;
+}
+
+use capture::TimeDelta;
 use serde_json::{Value, json};
 use shared_material::Run;
 
@@ -166,6 +176,49 @@ fn victim(truth: &Value) -> Value {
 }
 
 #[test]
+fn the_page_words_numbers_as_the_program_does() {
+    let Some(node) = Browser::node("words") else {
+        return;
+    };
+    // Around each power of ten and each unit, on both sides of zero; and what lies between.
+    let edges = [1, 60, 3_600].into_iter().flat_map(|unit| {
+        let powers = (0..11).map(move |power| unit * 10_i64.pow(power));
+        powers.flat_map(|edge| (-7..=7).map(move |step| edge + step * (edge / 2_000).max(1)))
+    });
+    let between = (0..400).map(|step| 1_013_i64 * step * step * step);
+    let numbers = || edges.clone().chain(between.clone());
+    let micros = || numbers().flat_map(|micros| [micros, -micros]);
+    let cases = json!({
+        "duration": micros()
+            .filter(|micros| !is_halfway(*micros))
+            .map(|micros| json!([micros, units::duration(TimeDelta::from_micros(micros))]))
+            .collect::<Value>(),
+        "elapsed": micros()
+            .filter(|micros| micros % 1_000 != 500 && micros % 1_000 != -500 && *micros != 0)
+            .map(|micros| json!([micros, units::moment_in_millis(TimeDelta::from_micros(micros))]))
+            .collect::<Value>(),
+        "grouped": numbers()
+            .filter(|number| *number >= 0)
+            .map(|number| json!([number, units::count(number)]))
+            .collect::<Value>(),
+    });
+    let path = folder("words").join("cases.json");
+    fs::write(&path, cases.to_string()).unwrap();
+    node.run("words.mjs", &[path]);
+}
+
+/// Whether a duration lies exactly between two that have three figures: there Rust rounds to the even
+/// one, and the page away from zero.
+fn is_halfway(micros: i64) -> bool {
+    let size = micros.abs();
+    let last_figure = [1_000, 1_000_000].into_iter().rfind(|unit| *unit <= size);
+    let unit = last_figure.unwrap_or(1);
+    [unit / 100, unit / 10, unit]
+        .into_iter()
+        .any(|figure| figure > 1 && size % figure == figure / 2)
+}
+
+#[test]
 fn hostile_names_are_shown_as_text() {
     let Some(browser) = Browser::found("hostile") else {
         return;
@@ -297,7 +350,7 @@ impl Browser {
         let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/timeline");
         let chromium = env::var_os("H2SNIFF_CHROMIUM")
             .map_or_else(|| PathBuf::from("/usr/bin/chromium"), PathBuf::from);
-        let missing = if Command::new("node").arg("--version").output().is_err() {
+        let missing = if !has_node() {
             Some("node")
         } else if !chromium.exists() {
             Some("chromium")
@@ -306,6 +359,16 @@ impl Browser {
         } else {
             None
         };
+        Self::unless(missing, test, scripts)
+    }
+
+    /// The same for scripts that take no browser.
+    fn node(test: &str) -> Option<Self> {
+        let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/timeline");
+        Self::unless((!has_node()).then_some("node"), test, scripts)
+    }
+
+    fn unless(missing: Option<&str>, test: &str, scripts: PathBuf) -> Option<Self> {
         let Some(missing) = missing else {
             return Some(Self { scripts });
         };
@@ -327,4 +390,8 @@ impl Browser {
             String::from_utf8_lossy(&output.stdout).trim()
         );
     }
+}
+
+fn has_node() -> bool {
+    Command::new("node").arg("--version").output().is_ok()
 }

@@ -150,7 +150,7 @@ impl Pcapng {
         }
     }
 
-    /// FileKind at the next block's type and length. A section header sets the byte order first.
+    /// Reads the next block's type and length without taking them. A section header sets the byte order first.
     #[inline]
     fn frame(&mut self, buffer: &mut Buffer) -> io::Result<Result<BlockHeader, FileEnd>> {
         if !buffer.require(MIN_BLOCK as usize)? {

@@ -68,8 +68,8 @@ fn a_packed_capture_cut_anywhere_never_fails_after_its_header() {
         let mut most = 0;
         for length in (0..packed.len()).filter(|length| *length != boundary) {
             let (packets, notes, error) = read(&[&packed[..length]]);
-            let told = notes.len() == 1 && notes[0].contains("cut off");
-            assert!(told || error.is_some(), "{length}: {notes:?}");
+            let noted = notes.len() == 1 && notes[0].contains("cut off");
+            assert!(noted || error.is_some(), "{length}: {notes:?}");
             assert!(error.is_none() || packets.is_empty());
             most = most.max(packets.len());
         }

@@ -7,7 +7,7 @@ use crate::capture::{TimeDelta, Timestamp};
 pub enum Moment {
     /// A point in time, whatever the capture's.
     Absolute(Timestamp),
-    /// A time after the capture's first packet.
+    /// So long after the capture's first packet, or before it.
     Elapsed(TimeDelta),
     /// A time of day in UTC, since midnight: on the day of the capture's first packet, or on the next
     /// where that would be more than twelve hours before the first packet.

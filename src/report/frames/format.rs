@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use crate::capture::Timestamp;
 use crate::decode::http2::Frame;
 
-/// A way to print frames one by one: [`FrameText`](super::FrameText), [`FrameJson`](super::FrameJson) and
+/// A way to print frames one by one: [`FrameText`](super::FrameText), [`FrameJson`](crate::report::json::FrameJson) and
 /// [`Http2Debug`](super::Http2Debug).
 pub trait FrameFormat {
     /// Appends a frame to `out`, with a line feed at its end.
@@ -25,6 +25,7 @@ pub trait FrameFormat {
 
 /// What a frame does not say itself: the connection that carries it, and when the capture began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FrameContext {
     /// The connection's number in this analysis.
     pub connection: u32,

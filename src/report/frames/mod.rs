@@ -9,7 +9,6 @@ mod printer;
 mod selected;
 mod text;
 
-pub use super::json::frame::FrameJson;
 pub use format::{FrameContext, FrameFormat};
 pub use http2debug::{Http2Debug, LoggedSide};
 pub use printer::FramePrinter;

@@ -8,7 +8,7 @@ use crate::decode::http2::hpack::HeaderBlock;
 use crate::decode::http2::{Frame, Payload};
 use crate::inspect::report::Files;
 use crate::report::escape;
-use crate::report::json::Hex;
+use crate::report::hex::Hex;
 use crate::report::redact::SecretDisplay;
 
 /// A line a frame:

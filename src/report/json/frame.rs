@@ -7,7 +7,7 @@ use std::io;
 use serde::Serialize;
 use serde::ser::Serializer;
 
-use super::value::{Displayed, Hex, PeerText, SettingsJson};
+use super::value::{Displayed, PeerText, SettingsJson};
 use crate::capture::Timestamp;
 use crate::decode::http2::hpack::HeaderBlock;
 use crate::decode::http2::{
@@ -15,6 +15,7 @@ use crate::decode::http2::{
 };
 use crate::inspect::report::Files;
 use crate::report::frames::{FrameContext, FrameFormat};
+use crate::report::hex::Hex;
 use crate::report::redact::SecretDisplay;
 
 /// An object a line for each frame.

@@ -5,7 +5,7 @@
 
 mod connection;
 mod finding;
-pub(super) mod frame;
+mod frame;
 mod live;
 mod network;
 mod rpc;
@@ -26,9 +26,10 @@ use crate::inspect::{ConnectionRecord, Rpc, Server};
 use connection::ConnectionJson;
 pub(super) use connection::settings;
 use finding::{FindingJson, ServerJson};
+pub use frame::FrameJson;
 use rpc::RpcJson;
 use value::PacketNumber;
-pub(super) use value::{BothSides, Displayed, Each, Hex, SettingsJson, transport};
+pub(super) use value::{BothSides, Displayed, Each, SettingsJson, transport};
 
 /// JSON: of a report one indented object, of a live capture an object a line.
 #[derive(Clone, Copy, Debug, Default)]
@@ -203,16 +204,16 @@ impl GivenUpJson {
 mod tests {
     use super::*;
     use crate::inspect::Verdict;
-    use crate::report::view::tests as told;
+    use crate::report::view::tests as examples;
 
     #[test]
     fn a_report_is_written_as_its_value_is() {
         let calls = [
-            told::rpc(0, 1, Verdict::Refused),
-            told::rpc(0, 3, Verdict::Status),
+            examples::rpc(0, 1, Verdict::Refused),
+            examples::rpc(0, 3, Verdict::Status),
         ];
         let mut several = Report::default();
-        several.analysis.connections = vec![told::connection(0), told::connection(1)];
+        several.analysis.connections = vec![examples::connection(0), examples::connection(1)];
         several.analysis.rpcs = calls.into();
         let json = Json::default();
         for report in [Report::default(), several] {

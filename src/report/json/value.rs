@@ -52,18 +52,6 @@ impl Serialize for PeerText<'_> {
     }
 }
 
-/// Bytes as two hexadecimal digits each.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::report) struct Hex<'a>(pub(in crate::report) &'a [u8]);
-
-impl Display for Hex<'_> {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0
-            .iter()
-            .try_for_each(|byte| write!(formatter, "{byte:02x}"))
-    }
-}
-
 /// A packet's number, and its file where there are several.
 #[derive(serde::Serialize, Debug)]
 pub(super) struct PacketNumber {
@@ -139,7 +127,6 @@ impl From<PerSide<SocketAddr>> for BothSides<SocketAddr> {
     }
 }
 
-/// Which call.
 #[derive(serde::Serialize, Debug)]
 pub(super) struct CallJson {
     conn: u32,

@@ -63,7 +63,7 @@ pub trait EventFormat {
 pub struct WrittenRecording<'a> {
     /// When it was triggered.
     pub time: Timestamp,
-    /// The file.
+    /// The path of the file, in the directory that recordings go to.
     pub path: &'a str,
     /// What triggered it: a rule's name, or a signal.
     pub reason: &'a str,

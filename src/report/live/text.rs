@@ -2,29 +2,27 @@
 
 use std::io::{self, Write};
 
-use colored::Colorize as _;
-
 use super::EventFormat;
 use crate::capture::Timestamp;
 use crate::inspect::diagnosis::{Finding, Severity};
 use crate::inspect::report::{LiveStatus, Report};
 use crate::inspect::{News, Race, Rpc};
+use crate::report::colours::{Colours, Style};
 use crate::report::escape;
-use crate::report::redact::SecretDisplay;
 use crate::report::text::Text;
 use crate::report::words;
 use crate::units::{count, counted};
 
 impl EventFormat for Text {
     fn news(&self, news: &News, out: &mut dyn Write) -> io::Result<()> {
-        match self::news(news, self.secrets) {
+        match self::news(news, self) {
             Some(line) => writeln!(out, "{line}"),
             None => Ok(()),
         }
     }
 
     fn finding(&self, time: Timestamp, finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{}", self::finding(time, finding))
+        writeln!(out, "{}", self::finding(time, finding, self.colours))
     }
 
     fn report(&self, _time: Timestamp, report: &Report, out: &mut dyn Write) -> io::Result<()> {
@@ -37,7 +35,7 @@ impl EventFormat for Text {
 }
 
 /// What became certain; `None` for what is no news to a person, such as each connection.
-fn news(news: &News, secrets: SecretDisplay) -> Option<String> {
+fn news(news: &News, format: &Text) -> Option<String> {
     match news {
         News::Connection { .. } => None,
         News::GoAway {
@@ -66,22 +64,22 @@ fn news(news: &News, secrets: SecretDisplay) -> Option<String> {
             Some(format!(
                 "{}  {}  conn {connection}, {sender}: {what} {}{debug}{beyond}",
                 clock(goaway.stamp.time),
-                "GOAWAY ".yellow(),
+                format.colours.paint(Style::YELLOW, "GOAWAY "),
                 goaway.error,
             ))
         }
         News::Rpc { since, ends, rpc } => {
             let method = rpc.method.as_deref().map_or_else(
                 || "unknown method".to_owned(),
-                |path| escape::terminal(&secrets.path(path)),
+                |path| escape::terminal(&format.secrets.path(path)),
             );
             Some(format!(
                 "{}  {}  {}:{} {method} to {}: {}",
                 clock(*since),
                 if rpc.verdict.is_death() {
-                    "died   ".red()
+                    format.colours.paint(Style::RED, "died   ")
                 } else {
-                    "failed ".yellow()
+                    format.colours.paint(Style::YELLOW, "failed ")
                 },
                 rpc.id.connection,
                 rpc.id.stream,
@@ -93,13 +91,14 @@ fn news(news: &News, secrets: SecretDisplay) -> Option<String> {
 }
 
 /// A finding, new or grown.
-fn finding(time: Timestamp, finding: &Finding) -> String {
+fn finding(time: Timestamp, finding: &Finding, colours: Colours) -> String {
     let name = format!("{:<7}", finding.severity.name());
-    let name = match finding.severity {
-        Severity::Error => name.red().bold(),
-        Severity::Warning => name.yellow().bold(),
-        Severity::Info => name.bold(),
+    let style = match finding.severity {
+        Severity::Error => Style::RED,
+        Severity::Warning => Style::YELLOW,
+        Severity::Info => Style::PLAIN,
     };
+    let name = colours.paint(style.bold(), &name);
     format!(
         "{}  {name}  {} ({}): {}",
         clock(time),
@@ -109,7 +108,7 @@ fn finding(time: Timestamp, finding: &Finding) -> String {
     )
 }
 
-/// How the watch is doing, in less than a terminal's width.
+/// The numbers of the capture in one line.
 fn status(status: &LiveStatus) -> String {
     let calls = status.progress.methods.total();
     let mut line = format!(

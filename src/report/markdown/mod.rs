@@ -12,6 +12,7 @@ use std::io::{self, Write};
 
 use super::escape::{markdown as sentence, markdown_code};
 use super::format::ReportFormat;
+use super::prompts::Prompts;
 use super::redact::SecretDisplay;
 use super::view::{Outline, packet};
 use crate::inspect::report::Report;
@@ -23,10 +24,23 @@ const MAX_COLUMNS: usize = 120;
 /// How to print it.
 #[derive(Clone, Copy, Debug)]
 pub struct Markdown {
-    /// How many victims of a kind are shown.
+    /// How many calls, connections and findings of a kind are shown one by one.
     pub limit: usize,
-    /// Whether secrets are shown.
+    /// How secrets are printed.
     pub secrets: SecretDisplay,
+    /// What the reader can do next, in the program's words.
+    pub prompts: Prompts,
+}
+
+/// Three of a kind, secrets redacted, no prompts.
+impl Default for Markdown {
+    fn default() -> Self {
+        Self {
+            limit: 3,
+            secrets: SecretDisplay::default(),
+            prompts: Prompts::default(),
+        }
+    }
 }
 
 impl Markdown {
@@ -37,19 +51,18 @@ impl Markdown {
         let mut out = String::new();
         heading(&mut out, &outline);
         totals(&mut out, &outline);
-        findings(&mut out, &outline);
-        for told in &outline.sections {
-            section::write(&mut out, told, &outline);
+        let more = More(self.prompts.show_more);
+        findings(&mut out, &outline, more);
+        for section in &outline.sections {
+            section::write(&mut out, section, &outline, more);
         }
-        oddities(&mut out, &outline);
-        let command = format!("{} {}", outline.next.command, outline.next.options);
-        line(
-            &mut out,
-            &format!(
-                "See more: {}",
-                markdown_code(command.as_bytes(), usize::MAX)
-            ),
-        );
+        anomalies(&mut out, &outline, more);
+        if let Some(next) = self.prompts.next {
+            let next = next(&outline.suggestion);
+            let command = format!("{} {}", next.command, next.options);
+            let command = markdown_code(command.as_bytes(), usize::MAX);
+            line(&mut out, &format!("See more: {command}"));
+        }
         out
     }
 }
@@ -81,29 +94,29 @@ fn heading(out: &mut String, outline: &Outline<'_>) {
         out,
         &format!("# {}{}\n", outline.totals.headline(), sentence(&rest)),
     );
-    let figures = outline.scope.figures().join(" · ");
-    let name = code(outline.scope.name.as_bytes());
+    let figures = outline.capture.figures().join(" · ");
+    let name = code(outline.capture.name.as_bytes());
     line(
         out,
-        &format!("{name}{} · {figures}\n", outline.scope.others()),
+        &format!("{name}{} · {figures}\n", outline.capture.others()),
     );
 }
 
 fn totals(out: &mut String, outline: &Outline<'_>) {
     let totals = &outline.totals;
-    if !totals.fates.is_empty() {
+    if !totals.by_verdict.is_empty() {
         line(
             out,
             "| RPCs | what became of them | retry |\n|---:|---|---|",
         );
-        for fate in &totals.fates {
+        for part in &totals.by_verdict {
             line(
                 out,
                 &format!(
                     "| {} | {} | {} |",
-                    count(fate.count),
-                    fate.what(),
-                    fate.retry()
+                    count(part.count),
+                    part.what(),
+                    part.retry()
                 ),
             );
         }
@@ -118,13 +131,17 @@ fn totals(out: &mut String, outline: &Outline<'_>) {
     }
     items.extend(totals.failed(code));
     items.extend(totals.unjudged.map(|unjudged| sentence(&unjudged.words())));
-    for silence in &outline.silences {
-        items.push(sentence(&format!("{} {}", silence.who(), silence.what())));
+    for kind in &outline.unreadable {
+        items.push(sentence(&format!(
+            "{} {}",
+            kind.subject(),
+            kind.predicate()
+        )));
     }
     if outline.is_quiet() {
         items.push(format!(
             "Looked at {}",
-            outline.scope.looked_at().join(", ")
+            outline.capture.looked_at().join(", ")
         ));
     }
     list(out, items);
@@ -141,32 +158,32 @@ fn list(out: &mut String, items: Vec<String>) {
 }
 
 /// All findings, a row each; info has no other place.
-fn findings(out: &mut String, outline: &Outline<'_>) {
+fn findings(out: &mut String, outline: &Outline<'_>, more: More) {
     if outline.sections.is_empty() && outline.notes.is_empty() {
         return;
     }
     line(out, "## Findings\n");
     line(out, "| severity | finding | what happened |\n|---|---|---|");
-    for told in &outline.sections {
-        let (rule, severity) = told.rule();
-        row(out, severity.name(), rule, &told.title());
+    for section in &outline.sections {
+        let (rule, severity) = section.rule();
+        row(out, severity.name(), rule, &section.title());
     }
     for note in &outline.notes {
         row(out, note.severity.name(), note.rule, &note.title);
     }
     out.push('\n');
     let mut left = Vec::new();
-    for untold in &outline.untold {
-        let servers: Vec<_> = untold.servers.iter().map(ToString::to_string).collect();
+    for omitted in &outline.omitted {
+        let servers: Vec<_> = omitted.servers.iter().map(ToString::to_string).collect();
         let servers = sentence(&servers.join(", "));
         left.push(format!(
             "{} more `{}` of other servers: {servers}, …",
-            count(untold.count),
-            untold.rule
+            count(omitted.count),
+            omitted.rule
         ));
     }
     if outline.notes_left > 0 {
-        left.push(more(outline.notes_left));
+        left.push(more.words(outline.notes_left));
     }
     list(out, left);
 }
@@ -178,13 +195,13 @@ fn row(out: &mut String, severity: &str, rule: &str, title: &str) {
     );
 }
 
-fn oddities(out: &mut String, outline: &Outline<'_>) {
-    if outline.oddities.is_empty() {
+fn anomalies(out: &mut String, outline: &Outline<'_>, more: More) {
+    if outline.anomalies.is_empty() {
         return;
     }
     line(out, "## Odd about the capture\n");
     let mut items = Vec::new();
-    for anomaly in &outline.oddities {
+    for anomaly in &outline.anomalies {
         let mut text = sentence(&anomaly.text);
         if let Some(connection) = anomaly.connection {
             text = format!("conn {connection}: {text}");
@@ -197,12 +214,20 @@ fn oddities(out: &mut String, outline: &Outline<'_>) {
         }
         items.push(text);
     }
-    if outline.oddities_left > 0 {
-        items.push(more(outline.oddities_left));
+    if outline.anomalies_left > 0 {
+        items.push(more.words(outline.anomalies_left));
     }
     list(out, items);
 }
 
-fn more(left: u64) -> String {
-    format!("… {} more (`--limit`)", count(left))
+/// What makes a report show more, if the program has such a thing.
+#[derive(Clone, Copy, Debug)]
+struct More(Option<&'static str>);
+
+impl More {
+    /// How many were left out, and how to see them.
+    fn words(self, left: u64) -> String {
+        let flag = self.0.map(|flag| format!(" ({})", code(flag.as_bytes())));
+        format!("… {} more{}", count(left), flag.unwrap_or_default())
+    }
 }

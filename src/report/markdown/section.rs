@@ -1,44 +1,44 @@
 //! One thing that went wrong: a heading, two tables, and what they mean.
 
-use super::{code, line, list, more, sentence};
+use super::{More, code, line, list, sentence};
 use crate::report::view::{Cell, Grid, Outline, RpcRow, Section, Subject, packet};
 use crate::units::{count, counted};
 
 /// Writes a section under its heading.
-pub(super) fn write(out: &mut String, told: &Section<'_>, outline: &Outline<'_>) {
+pub(super) fn write(out: &mut String, section: &Section<'_>, outline: &Outline<'_>, more: More) {
     line(
         out,
-        &format!("## {}\n\n{}\n", told.label(), sentence(&told.title())),
+        &format!("## {}\n\n{}\n", section.label(), sentence(&section.title())),
     );
-    if !told.witnesses.is_empty() {
-        let filters = told
-            .witnesses
+    if !section.connection_rows.is_empty() {
+        let filters = section
+            .connection_rows
             .iter()
-            .map(|witness| filter(witness.record.tcp_stream, None));
+            .map(|row| filter(row.record.tcp_stream, None));
         let extra = filters.map(|filter| vec![filter]).collect();
         table(
             out,
-            &told.connection_grid(),
+            &section.connection_grid(),
             &["Wireshark".to_owned()],
             extra,
         );
-        list(out, said(told));
+        list(out, goaway_texts(section, more));
     }
-    if !told.victims.is_empty() {
-        let mut titles = header_names(told);
+    if !section.rpc_rows.is_empty() {
+        let mut titles = header_names(section);
         titles.push("Wireshark".to_owned());
-        let extra = told.victims.iter().map(extra_cells).collect();
-        table(out, &told.rpc_grid(outline.files), &titles, extra);
+        let extra = section.rpc_rows.iter().map(extra_cells).collect();
+        table(out, &section.rpc_grid(outline.files), &titles, extra);
     }
     let mut rest = Vec::new();
-    if told.victims_left > 0 {
-        rest.push(more(told.victims_left));
+    if section.rpcs_left > 0 {
+        rest.push(more.words(section.rpcs_left));
     }
-    if !told.victims.is_empty() || !told.witnesses.is_empty() {
-        rest.push(told.since().to_owned());
+    if !section.rpc_rows.is_empty() || !section.connection_rows.is_empty() {
+        rest.push(section.since().to_owned());
     }
-    if !told.codes.is_empty() {
-        let codes = told.codes.iter();
+    if !section.codes.is_empty() {
+        let codes = section.codes.iter();
         let codes: Vec<_> = codes
             .map(|(code, number)| format!("{} × {code}", count(*number)))
             .collect();
@@ -46,9 +46,9 @@ pub(super) fn write(out: &mut String, told: &Section<'_>, outline: &Outline<'_>)
     }
     list(out, rest);
     let mut rest = Vec::new();
-    for proof in &told.evidence {
-        let text = sentence(&proof.text);
-        rest.push(match proof.stamp {
+    for evidence in &section.evidence {
+        let text = sentence(&evidence.text);
+        rest.push(match evidence.stamp {
             Some(stamp) => format!("packet {}: {text}", packet(stamp, outline.files)),
             None => text,
         });
@@ -56,23 +56,23 @@ pub(super) fn write(out: &mut String, told: &Section<'_>, outline: &Outline<'_>)
     if !rest.is_empty() {
         line(out, "**Look at:**\n");
     }
-    if told.evidence_left > 0 && !told.evidence.is_empty() {
-        rest.push(more(told.evidence_left));
+    if section.evidence_left > 0 && !section.evidence.is_empty() {
+        rest.push(more.words(section.evidence_left));
     }
     list(out, rest);
-    let Subject::Finding(finding) = told.subject else {
+    let Subject::Finding(finding) = section.subject else {
         return;
     };
     line(
         out,
         &format!("**Why:** {}\n", sentence(&finding.explanation)),
     );
-    if !told.heard.is_empty() {
+    if !section.app_errors.is_empty() {
         line(out, "**The application saw:**\n");
-        let heard = told.heard.iter().map(|(text, calls)| {
+        let app_errors = section.app_errors.iter().map(|(text, calls)| {
             format!("{} ({})", code(text.as_bytes()), counted(*calls, "call"))
         });
-        list(out, heard.collect());
+        list(out, app_errors.collect());
     }
     if !finding.advice.is_empty() {
         line(out, "**Fix:**\n");
@@ -93,12 +93,12 @@ pub(super) fn write(out: &mut String, told: &Section<'_>, outline: &Outline<'_>)
 }
 
 /// Connections beyond the limit, and what the GOAWAYs said.
-fn said(told: &Section<'_>) -> Vec<String> {
+fn goaway_texts(section: &Section<'_>, more: More) -> Vec<String> {
     let mut items = Vec::new();
-    if told.witnesses_left > 0 {
-        items.push(more(told.witnesses_left));
+    if section.connections_left > 0 {
+        items.push(more.words(section.connections_left));
     }
-    for (error, text, connections) in &told.said {
+    for (error, text, connections) in &section.goaway_texts {
         let mut words = format!("GOAWAY says {}", sentence(&error.to_string()));
         if !text.is_empty() {
             words.push_str(&format!(" {}", code(text)));
@@ -108,15 +108,15 @@ fn said(told: &Section<'_>) -> Vec<String> {
         }
         items.push(words);
     }
-    if told.said_left > 0 {
-        items.push(more(told.said_left));
+    if section.goaway_texts_left > 0 {
+        items.push(more.words(section.goaway_texts_left));
     }
     items
 }
 
-/// The headers that were asked for, which are the same for each victim.
-fn header_names(told: &Section<'_>) -> Vec<String> {
-    let headers = told.victims.first().map(|victim| victim.headers.as_slice());
+/// The headers that were asked for, which are the same for each call.
+fn header_names(section: &Section<'_>) -> Vec<String> {
+    let headers = section.rpc_rows.first().map(|row| row.headers.as_slice());
     headers
         .unwrap_or_default()
         .iter()
@@ -125,16 +125,16 @@ fn header_names(told: &Section<'_>) -> Vec<String> {
 }
 
 /// The values of the headers that were asked for, and the call's display filter.
-fn extra_cells(victim: &RpcRow<'_>) -> Vec<String> {
-    let values = victim.headers.iter().map(|(_, values)| {
+fn extra_cells(row: &RpcRow<'_>) -> Vec<String> {
+    let values = row.headers.iter().map(|(_, values)| {
         let values = values
             .iter()
             .map(|value| value.as_deref().map_or_else(|| "?".into(), code));
         values.collect::<Vec<_>>().join(", ")
     });
     let mut cells: Vec<_> = values.collect();
-    let stream = victim.rpc.id.stream;
-    let filter = victim
+    let stream = row.rpc.id.stream;
+    let filter = row
         .tcp_stream
         .map(|tcp_stream| filter(tcp_stream, Some(stream)));
     cells.push(filter.unwrap_or_default());

@@ -1,12 +1,13 @@
 //! What a ticket shows, whole.
 
 use super::*;
-use crate::report::view::tests::{hostile, many, mixed};
+use crate::report::view::tests::{PROMPTS, hostile, many, mixed};
 
 fn markdown(report: &Report) -> String {
     Markdown {
         limit: 3,
         secrets: SecretDisplay::Redacted,
+        prompts: PROMPTS,
     }
     .render(report)
 }
@@ -14,6 +15,16 @@ fn markdown(report: &Report) -> String {
 #[test]
 fn calls_of_all_kinds() {
     insta::assert_snapshot!(markdown(&mixed()));
+}
+
+#[test]
+fn whoever_has_no_command_line_names_none() {
+    let markdown = Markdown::default().render(&many());
+    assert!(markdown.contains(" more\n"), "{markdown}");
+    assert!(
+        !markdown.contains("`--") && !markdown.contains("See more"),
+        "{markdown}"
+    );
 }
 
 #[test]
@@ -36,6 +47,6 @@ fn what_a_peer_sent_is_text() {
 }
 
 #[test]
-fn ten_thousand_victims_are_still_few_lines() {
+fn ten_thousand_calls_are_still_few_lines() {
     assert!(markdown(&many()).lines().count() < 110);
 }

@@ -1,53 +1,67 @@
 //! Lines of at most 80 columns.
 
-use colored::ColoredString;
-use colored::Colorize as _;
 use textwrap::{Options, WordSplitter};
 
+use crate::report::colours::{Colours, Style};
 use crate::report::display_width::width;
 use crate::units::count;
 
 /// Columns of a line: what a terminal has that nobody has widened, and what a ticket shows.
 pub(super) const WIDTH: usize = 80;
 
-/// How a piece of text is coloured.
-pub(super) type Paint = fn(&str) -> ColoredString;
-
 /// The text so far.
-#[derive(Debug, Default)]
-pub(super) struct Page(String);
+#[derive(Debug)]
+pub(super) struct Page {
+    text: String,
+    colours: Colours,
+    /// What makes a report show more, if the program has such a thing.
+    show_more: Option<&'static str>,
+}
 
 impl Page {
+    pub(super) const fn new(colours: Colours, show_more: Option<&'static str>) -> Self {
+        Self {
+            text: String::new(),
+            colours,
+            show_more,
+        }
+    }
+
+    /// A piece of a line in a style.
+    pub(super) fn paint(&self, style: Style, text: &str) -> String {
+        self.colours.paint(style, text)
+    }
+
     /// Adds a line that is short enough and coloured already.
     pub(super) fn line(&mut self, line: impl AsRef<str>) {
-        self.0.push_str(line.as_ref());
-        self.0.push('\n');
+        self.text.push_str(line.as_ref());
+        self.text.push('\n');
     }
 
     /// Adds an empty line, but never two.
     pub(super) fn blank(&mut self) {
-        if !self.0.is_empty() && !self.0.ends_with("\n\n") {
-            self.0.push('\n');
+        if !self.text.is_empty() && !self.text.ends_with("\n\n") {
+            self.text.push('\n');
         }
     }
 
     /// Adds plain text, broken into lines, the first one after `first`, all others after `rest`.
-    pub(super) fn paragraph(&mut self, first: &str, rest: &str, text: &str, paint: Paint) {
+    pub(super) fn paragraph(&mut self, first: &str, rest: &str, text: &str, style: Style) {
         for (place, line) in wrapped(first, rest, text).into_iter().enumerate() {
             let before = if place == 0 { first } else { rest };
             let text = line.strip_prefix(before).unwrap_or(&line);
-            self.line(format!("{before}{}", paint(text)));
+            self.line(format!("{before}{}", self.paint(style, text)));
         }
     }
 
     /// Adds plain text after a mark and a label, which alone are coloured.
-    pub(super) fn labelled(&mut self, mark: &str, label: &str, text: &str, paint: Paint) {
+    pub(super) fn labelled(&mut self, mark: &str, label: &str, text: &str, style: Style) {
         let before = format!("{mark} {label}  ");
         let rest = " ".repeat(width(&before).min(WIDTH / 3));
         for (place, line) in wrapped(&before, &rest, text).into_iter().enumerate() {
             match line.strip_prefix(before.trim_end()) {
                 Some(text) if place == 0 && !label.trim().is_empty() => {
-                    self.line(format!("{}{text}", paint(before.trim_end())));
+                    self.line(format!("{}{text}", self.paint(style, before.trim_end())));
                 }
                 _ => self.line(line),
             }
@@ -57,18 +71,25 @@ impl Page {
     /// Says how many more there are, if any.
     pub(super) fn more(&mut self, left: u64) {
         if left > 0 {
-            self.line(format!("    {}", more(left).dimmed()));
+            let words = self.paint(Style::DIM, &self.more_words(left));
+            self.line(format!("    {words}"));
         }
     }
 
-    pub(super) fn into_text(self) -> String {
-        self.0
+    /// How many were left out, and how to see them.
+    pub(super) fn more_words(&self, left: u64) -> String {
+        format!("… {} more{}", count(left), self.show_more())
     }
-}
 
-/// `… 5 more (--limit)`.
-pub(super) fn more(left: u64) -> String {
-    format!("… {} more (--limit)", count(left))
+    /// What makes a report show more, after the words that say what was left out.
+    pub(super) fn show_more(&self) -> String {
+        let flag = self.show_more;
+        flag.map_or_else(String::new, |flag| format!(" ({flag})"))
+    }
+
+    pub(super) fn into_text(self) -> String {
+        self.text
+    }
 }
 
 /// Plain text in lines, each after what stands before it.

@@ -13,13 +13,13 @@ mod tests;
 
 use std::io::{self, Write};
 
-use colored::Colorize as _;
-
+use super::colours::{Colours, Style};
 use super::display_width::width;
 use super::escape;
 use super::format::ReportFormat;
+use super::prompts::{NextCommand, Prompts};
 use super::redact::SecretDisplay;
-use super::view::{Outline, Suggestion, Totals, VerdictCount, label, packet};
+use super::view::{Outline, Totals, VerdictCount, label, packet};
 use crate::inspect::Processed;
 use crate::inspect::report::Report;
 use crate::units::{count, counted};
@@ -28,10 +28,26 @@ use layout::{Page, WIDTH, wrapped};
 /// How to print it.
 #[derive(Clone, Copy, Debug)]
 pub struct Text {
-    /// How many victims of a kind are shown.
+    /// How many calls, connections and findings of a kind are shown one by one.
     pub limit: usize,
-    /// Whether secrets are shown.
+    /// How secrets are printed.
     pub secrets: SecretDisplay,
+    /// Whether it has colours.
+    pub colours: Colours,
+    /// What the reader can do next, in the program's words.
+    pub prompts: Prompts,
+}
+
+/// Three of a kind, secrets redacted, no colours, no prompts.
+impl Default for Text {
+    fn default() -> Self {
+        Self {
+            limit: 3,
+            secrets: SecretDisplay::default(),
+            colours: Colours::default(),
+            prompts: Prompts::default(),
+        }
+    }
 }
 
 impl Text {
@@ -39,23 +55,24 @@ impl Text {
     #[must_use]
     pub fn render(&self, report: &Report) -> String {
         let outline = Outline::of(report, self.limit, self.secrets);
-        let mut page = Page::default();
-        scope(&mut page, &outline);
+        let mut page = Page::new(self.colours, self.prompts.show_more);
+        capture(&mut page, &outline);
         totals(&mut page, &outline.totals);
-        silences(&mut page, &outline);
+        unreadable(&mut page, &outline);
         if outline.is_quiet() {
-            let looked_at = outline.scope.looked_at().join(", ");
-            page.paragraph("  ", "  ", &format!("Looked at {looked_at}."), |text| {
-                text.dimmed()
-            });
+            let looked_at = outline.capture.looked_at().join(", ");
+            let text = format!("Looked at {looked_at}.");
+            page.paragraph("  ", "  ", &text, Style::DIM);
         }
-        for told in &outline.sections {
-            section::write(&mut page, told, outline.files);
+        for section in &outline.sections {
+            section::write(&mut page, section, outline.files);
         }
-        untold(&mut page, &outline);
+        omitted(&mut page, &outline);
         notes(&mut page, &outline);
-        oddities(&mut page, &outline);
-        next(&mut page, &outline.next);
+        anomalies(&mut page, &outline);
+        if let Some(command) = self.prompts.next {
+            next(&mut page, &command(&outline.suggestion));
+        }
         page.into_text()
     }
 }
@@ -66,10 +83,10 @@ impl ReportFormat for Text {
     }
 }
 
-fn scope(page: &mut Page, outline: &Outline<'_>) {
-    let name = escape::terminal(outline.scope.name.as_bytes());
-    let mut parts = vec![format!("{name}{}", outline.scope.others())];
-    parts.extend(outline.scope.figures());
+fn capture(page: &mut Page, outline: &Outline<'_>) {
+    let name = escape::terminal(outline.capture.name.as_bytes());
+    let mut parts = vec![format!("{name}{}", outline.capture.others())];
+    parts.extend(outline.capture.figures());
     for line in wrapped("", "  ", &parts.join(" · ")) {
         page.line(line);
     }
@@ -78,50 +95,61 @@ fn scope(page: &mut Page, outline: &Outline<'_>) {
 
 fn totals(page: &mut Page, totals: &Totals) {
     let headline = totals.headline();
-    let lost = totals.died.saturating_sub(totals.recovered);
+    let not_recovered = totals.died.saturating_sub(totals.recovered);
     match totals.share() {
         Some(share) => {
             let gap = WIDTH
                 .saturating_sub(width(&headline) + width(&share))
                 .max(2);
-            let headline = if lost > 0 {
-                headline.red()
+            let style = if not_recovered > 0 {
+                Style::RED
             } else {
-                headline.yellow()
+                Style::YELLOW
             };
-            page.line(format!("{}{}{share}", headline.bold(), " ".repeat(gap)));
+            let headline = page.paint(style.bold(), &headline);
+            page.line(format!("{headline}{}{share}", " ".repeat(gap)));
         }
-        None if totals.total == 0 => page.line(headline.bold().to_string()),
+        None if totals.total == 0 => page.line(page.paint(Style::BOLD, &headline)),
         None => {
             let rest = totals
                 .well()
                 .map(|well| format!(": {well}"))
                 .unwrap_or_default();
-            page.line(format!("{} {}{rest}", "✓".green(), headline.bold()));
+            let (mark, headline) = (
+                page.paint(Style::GREEN, "✓"),
+                page.paint(Style::BOLD, &headline),
+            );
+            page.line(format!("{mark} {headline}{rest}"));
         }
     }
-    let number = |fate: &VerdictCount| width(&count(fate.count));
-    let numbers = totals.fates.iter().map(number).max().unwrap_or_default();
-    let what = totals
-        .fates
+    let number = |part: &VerdictCount| width(&count(part.count));
+    let numbers = totals
+        .by_verdict
         .iter()
-        .map(|fate| width(fate.what()))
+        .map(number)
         .max()
         .unwrap_or_default();
-    for fate in &totals.fates {
-        let mark = if fate.recovered {
-            "✓".green()
+    let what = totals
+        .by_verdict
+        .iter()
+        .map(|part| width(part.what()))
+        .max()
+        .unwrap_or_default();
+    for part in &totals.by_verdict {
+        let mark = if part.recovered {
+            page.paint(Style::GREEN, "✓")
         } else {
-            "✗".red()
+            page.paint(Style::RED, "✗")
         };
-        let retry = match (fate.recovered, fate.processed) {
-            (false, Processed::Yes) => fate.retry().red(),
-            (false, Processed::Maybe) => fate.retry().yellow(),
-            _ => fate.retry().green(),
+        let style = match (part.recovered, part.processed) {
+            (false, Processed::Yes) => Style::RED,
+            (false, Processed::Maybe) => Style::YELLOW,
+            _ => Style::GREEN,
         };
-        let (count, died) = (count(fate.count), fate.what());
+        let retry = page.paint(style, part.retry());
+        let (count, died) = (count(part.count), part.what());
         let before = format!("{count:>numbers$}  {died:<what$}");
-        if 4 + width(&before) + 2 + width(fate.retry()) <= WIDTH {
+        if 4 + width(&before) + 2 + width(part.retry()) <= WIDTH {
             page.line(format!("  {mark} {before}  {retry}"));
         } else {
             page.line(format!("  {mark} {}", before.trim_end()));
@@ -135,34 +163,35 @@ fn totals(page: &mut Page, totals: &Totals) {
         ));
     }
     if let Some(failed) = totals.failed(escape::terminal) {
-        page.paragraph("  ! ", "    ", &failed, |text| text.normal());
+        page.paragraph("  ! ", "    ", &failed, Style::PLAIN);
     }
     if let Some(unjudged) = totals.unjudged {
-        page.paragraph("  ? ", "    ", &unjudged.words(), |text| text.normal());
+        page.paragraph("  ? ", "    ", &unjudged.words(), Style::PLAIN);
     }
 }
 
-fn silences(page: &mut Page, outline: &Outline<'_>) {
-    for silence in &outline.silences {
-        let text = format!("{} {}", silence.who(), silence.what());
-        page.paragraph("  ! ", "    ", &text, |text| text.normal());
+fn unreadable(page: &mut Page, outline: &Outline<'_>) {
+    for kind in &outline.unreadable {
+        let text = format!("{} {}", kind.subject(), kind.predicate());
+        page.paragraph("  ! ", "    ", &text, Style::PLAIN);
     }
 }
 
-fn untold(page: &mut Page, outline: &Outline<'_>) {
-    if outline.untold.is_empty() {
+fn omitted(page: &mut Page, outline: &Outline<'_>) {
+    if outline.omitted.is_empty() {
         return;
     }
     page.blank();
-    for untold in &outline.untold {
-        let servers: Vec<_> = untold.servers.iter().map(ToString::to_string).collect();
+    for omitted in &outline.omitted {
+        let servers: Vec<_> = omitted.servers.iter().map(ToString::to_string).collect();
         let text = format!(
-            "{} {} of other servers: {}, … (--limit)",
-            count(untold.count),
-            label(untold.rule),
+            "{} {} of other servers: {}, …{}",
+            count(omitted.count),
+            label(omitted.rule),
             servers.join(", "),
+            page.show_more(),
         );
-        page.paragraph("… ", "  ", &text, |text| text.normal());
+        page.paragraph("… ", "  ", &text, Style::PLAIN);
     }
 }
 
@@ -174,22 +203,22 @@ fn notes(page: &mut Page, outline: &Outline<'_>) {
     for note in &outline.notes {
         let title = escape::terminal(note.title.as_bytes());
         let label = label(note.rule);
-        page.labelled("·", &label, &title, |text| text.bold());
+        page.labelled("·", &label, &title, Style::BOLD);
     }
     page.more(outline.notes_left);
 }
 
-fn oddities(page: &mut Page, outline: &Outline<'_>) {
-    if outline.oddities.is_empty() {
+fn anomalies(page: &mut Page, outline: &Outline<'_>) {
+    if outline.anomalies.is_empty() {
         return;
     }
     page.blank();
-    let kinds = outline.oddities.len() as u64 + outline.oddities_left;
+    let kinds = outline.anomalies.len() as u64 + outline.anomalies_left;
     page.line(format!(
         "Odd about the capture: {}",
         counted(kinds, "thing")
     ));
-    for anomaly in &outline.oddities {
+    for anomaly in &outline.anomalies {
         let mut text = escape::terminal(anomaly.text.as_bytes());
         if let Some(connection) = anomaly.connection {
             text = format!("conn {connection}: {text}");
@@ -200,14 +229,14 @@ fn oddities(page: &mut Page, outline: &Outline<'_>) {
         if anomaly.count > 1 {
             text.push_str(&format!(" ({} times)", count(anomaly.count)));
         }
-        page.paragraph("  ~ ", "    ", &text, |text| text.normal());
+        page.paragraph("  ~ ", "    ", &text, Style::PLAIN);
     }
-    page.more(outline.oddities_left);
+    page.more(outline.anomalies_left);
 }
 
-fn next(page: &mut Page, next: &Suggestion) {
+fn next(page: &mut Page, next: &NextCommand) {
     page.blank();
-    let Suggestion { command, options } = next;
+    let NextCommand { command, options } = next;
     let line = format!("See more: {command} {options}");
     if width(&line) <= WIDTH {
         page.line(line);

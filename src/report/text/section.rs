@@ -1,11 +1,10 @@
 //! One thing that went wrong: a heading, two tables, and what they mean.
 
-use colored::Colorize as _;
-
-use super::layout::{Page, Paint, WIDTH, more};
+use super::layout::{Page, WIDTH};
 use super::table::{Fit, Table};
 use crate::inspect::diagnosis::Severity;
 use crate::inspect::report::Files;
+use crate::report::colours::Style;
 use crate::report::display_width::{shortened, width};
 use crate::report::escape;
 use crate::report::view::{Cell, Column, Grid, RpcRow, Section, Subject, packet};
@@ -15,14 +14,14 @@ use crate::units::{count, counted};
 pub(super) fn write(page: &mut Page, section: &Section<'_>, files: Files) {
     page.blank();
     heading(page, section);
-    witnesses(page, section);
-    victims(page, section, files);
+    connection_rows(page, section);
+    rpc_rows(page, section, files);
     let Subject::Finding(finding) = section.subject else {
         return;
     };
     page.blank();
     aside(page, "why", &finding.explanation);
-    for (place, (text, calls)) in section.heard.iter().enumerate() {
+    for (place, (text, calls)) in section.app_errors.iter().enumerate() {
         let text = format!("{text} ({})", counted(*calls, "call"));
         aside(page, if place == 0 { "saw" } else { "" }, &text);
     }
@@ -38,26 +37,26 @@ pub(super) fn write(page: &mut Page, section: &Section<'_>, files: Files) {
 fn heading(page: &mut Page, section: &Section<'_>) {
     let title = escape::terminal(section.title().as_bytes());
     let (_, severity) = section.rule();
-    let (mark, paint): (_, Paint) = match severity {
-        Severity::Error => ("✗", |text| text.red().bold()),
-        Severity::Warning => ("⚠", |text| text.yellow().bold()),
-        Severity::Info => ("·", |text| text.bold()),
+    let (mark, style) = match severity {
+        Severity::Error => ("✗", Style::RED.bold()),
+        Severity::Warning => ("⚠", Style::YELLOW.bold()),
+        Severity::Info => ("·", Style::BOLD),
     };
-    page.labelled(mark, &section.label(), &title, paint);
+    page.labelled(mark, &section.label(), &title, style);
 }
 
-fn witnesses(page: &mut Page, section: &Section<'_>) {
-    if section.witnesses.is_empty() {
+fn connection_rows(page: &mut Page, section: &Section<'_>) {
+    if section.connection_rows.is_empty() {
         return;
     }
     page.blank();
     let (header, rows) = table(&section.connection_grid()).lines();
-    page.line(header.dimmed().to_string());
+    page.line(page.paint(Style::DIM, &header));
     for line in rows.iter().flatten() {
         page.line(line);
     }
-    page.more(section.witnesses_left);
-    for (error, text, connections) in &section.said {
+    page.more(section.connections_left);
+    for (error, text, connections) in &section.goaway_texts {
         let mut words = format!("GOAWAY says {error}");
         if !text.is_empty() {
             words.push_str(&format!(" \"{}\"", escape::terminal(text)));
@@ -67,41 +66,45 @@ fn witnesses(page: &mut Page, section: &Section<'_>) {
         }
         page.line(format!("    {}", shortened(&words, WIDTH - 4)));
     }
-    if section.said_left > 0 {
+    if section.goaway_texts_left > 0 {
         page.line(format!(
-            "    and {} (--limit)",
-            counted(section.said_left, "other text")
+            "    and {}{}",
+            counted(section.goaway_texts_left, "other text"),
+            page.show_more()
         ));
     }
 }
 
-fn victims(page: &mut Page, section: &Section<'_>, files: Files) {
-    if !section.victims.is_empty() {
+fn rpc_rows(page: &mut Page, section: &Section<'_>, files: Files) {
+    if !section.rpc_rows.is_empty() {
         page.blank();
         let (header, rows) = table(&section.rpc_grid(files)).lines();
-        page.line(header.dimmed().to_string());
-        for (lines, victim) in rows.iter().zip(&section.victims) {
+        page.line(page.paint(Style::DIM, &header));
+        for (lines, row) in rows.iter().zip(&section.rpc_rows) {
             for line in lines {
                 page.line(line);
             }
-            headers(page, victim);
+            headers(page, row);
         }
     }
-    if section.victims.is_empty() && section.witnesses.is_empty() {
+    if section.rpc_rows.is_empty() && section.connection_rows.is_empty() {
         return;
     }
     codes(page, section);
-    let since = section.since().dimmed();
-    if section.victims_left == 0 {
+    let since = page.paint(Style::DIM, section.since());
+    if section.rpcs_left == 0 {
         page.line(format!("    {since}"));
         return;
     }
-    let left = more(section.victims_left);
+    let left = page.more_words(section.rpcs_left);
     let taken = 4 + width(&left) + width(section.since());
     match WIDTH.checked_sub(taken).filter(|gap| *gap > 1) {
-        Some(gap) => page.line(format!("    {}{}{since}", left.dimmed(), " ".repeat(gap))),
+        Some(gap) => {
+            let left = page.paint(Style::DIM, &left);
+            page.line(format!("    {left}{}{since}", " ".repeat(gap)));
+        }
         None => {
-            page.more(section.victims_left);
+            page.more(section.rpcs_left);
             page.line(format!("    {since}"));
         }
     }
@@ -115,12 +118,12 @@ fn codes(page: &mut Page, section: &Section<'_>) {
     let codes: Vec<_> = codes
         .map(|(code, number)| format!("{} × {code}", count(*number)))
         .collect();
-    page.paragraph("    ", "    ", &codes.join(", "), |text| text.normal());
+    page.paragraph("    ", "    ", &codes.join(", "), Style::PLAIN);
 }
 
 /// The headers that were asked for, in one line if it is long enough.
-fn headers(page: &mut Page, victim: &RpcRow<'_>) {
-    let headers = victim.headers.iter().map(|(name, values)| {
+fn headers(page: &mut Page, row: &RpcRow<'_>) {
+    let headers = row.headers.iter().map(|(name, values)| {
         let values: Vec<_> = values
             .iter()
             .map(|value| {
@@ -172,7 +175,7 @@ fn table(grid: &Grid<'_>) -> Table {
 /// A paragraph with its label before it.
 fn aside(page: &mut Page, label: &str, text: &str) {
     let text = escape::terminal(text.as_bytes());
-    page.labelled(" ", &format!("{label:<4}"), &text, |label| label.bold());
+    page.labelled(" ", &format!("{label:<4}"), &text, Style::BOLD);
 }
 
 fn look(page: &mut Page, section: &Section<'_>, files: Files) {
@@ -184,6 +187,7 @@ fn look(page: &mut Page, section: &Section<'_>, files: Files) {
         aside(page, if place == 0 { "look" } else { "" }, &text);
     }
     if section.evidence_left > 0 && !section.evidence.is_empty() {
-        aside(page, "", &more(section.evidence_left));
+        let left = page.more_words(section.evidence_left);
+        aside(page, "", &left);
     }
 }

@@ -5,17 +5,24 @@ use crate::decode::PerSide;
 use crate::inspect::diagnosis::Severity;
 use crate::inspect::{PingCounts, Verdict};
 use crate::report::view::tests::{
-    connection, ended, finding, hostile, many, mixed, recovered, report, rpc,
+    PROMPTS, connection, ended, finding, hostile, many, mixed, recovered, report, rpc,
 };
 
-/// Without colours: they are the program's to switch on, and its own tests look at them.
 fn text(report: &Report) -> String {
-    colored::control::set_override(false);
     Text {
         limit: 3,
         secrets: SecretDisplay::Redacted,
+        prompts: PROMPTS,
+        ..Text::default()
     }
     .render(report)
+}
+
+#[test]
+fn whoever_has_no_command_line_names_none() {
+    let text = Text::default().render(&many());
+    assert!(text.contains(" more"), "{text}");
+    assert!(!text.contains("--") && !text.contains("See more"), "{text}");
 }
 
 fn assert_fits(text: &str) {
@@ -70,7 +77,7 @@ fn what_a_peer_sent_moves_no_cursor_and_breaks_no_line() {
 }
 
 #[test]
-fn ten_thousand_victims_are_still_few_lines() {
+fn ten_thousand_calls_are_still_few_lines() {
     let mut report = many();
     let text = text(&report);
     assert_fits(&text);

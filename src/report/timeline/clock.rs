@@ -23,6 +23,6 @@ impl CaptureClock {
 
     /// Whole microseconds since the start: as exact as most captures, and short to write.
     pub(super) fn micros(self, time: Timestamp) -> i64 {
-        self.since_start(time).as_nanos().div_euclid(1_000)
+        self.since_start(time).as_micros()
     }
 }

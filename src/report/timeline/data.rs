@@ -1,7 +1,7 @@
 //! A report as the page's script reads it: compact JSON, calls in columns.
 //!
 //! In: a [`Report`] with all calls. Out: the twin of what the page shows, written in one pass; moments are
-//! whole microseconds since the capture's first packet. Every dead call is in it. Text from the wire has
+//! whole microseconds since the capture's first packet. Every call that died is in it. Text from the wire has
 //! lost what could move, hide or reorder it, and secrets unless they were asked for.
 
 use std::net::SocketAddr;
@@ -23,7 +23,8 @@ use crate::inspect::{
     CallId, Close, ConnectionRecord, ControlFrame, ControlFrameKind, GoAway, Verdict, VerdictCounts,
 };
 use crate::report::escape;
-use crate::report::json::{BothSides, Displayed, Each, Hex, SettingsJson, settings, transport};
+use crate::report::hex::Hex;
+use crate::report::json::{BothSides, Displayed, Each, SettingsJson, settings, transport};
 use crate::report::redact::SecretDisplay;
 
 /// How many verdicts there are: a count for each.
@@ -34,7 +35,7 @@ const VERDICTS: usize = Verdict::ALL.len();
 pub(super) struct PageJson<'a> {
     tool: &'static str,
     capture: CaptureOnPage<'a>,
-    /// The first part of the outline that was asked for.
+    /// The first span of time that was asked for.
     around: Option<[i64; 2]>,
     counts: [u64; VERDICTS],
     verdicts: [&'static str; VERDICTS],
@@ -61,7 +62,7 @@ impl<'a> PageJson<'a> {
             },
             around: spans
                 .and_then(|spans| spans.first())
-                .map(|span| [span.start() / 1_000, span.end() / 1_000]),
+                .map(|span| [span.start().as_micros(), span.end().as_micros()]),
             counts: counts(&analysis.verdicts),
             verdicts: Verdict::ALL.map(Verdict::name),
             words: labels::PageWords::new(),
@@ -146,7 +147,7 @@ impl<'a> ConnectionOnPage<'a> {
             passages_left_out: record.control_frames.left_out(),
             round_trip: record
                 .handshake
-                .map(|handshake| handshake.round_trip.as_nanos() / 1_000),
+                .map(|handshake| handshake.round_trip.as_micros()),
             retransmissions: record.network.retransmissions(),
             missing_bytes: record.missing.bytes,
             counts: counts(&record.verdicts),
@@ -206,8 +207,8 @@ impl GoAwayOnPage {
         Self {
             from: goaway.from.sender(),
             seen: seen(goaway.stamp, clock),
-            left: before.map(|before| at - before.as_nanos() / 1_000),
-            arrived: after.map(|after| at + after.as_nanos() / 1_000),
+            left: before.map(|before| at - before.as_micros()),
+            arrived: after.map(|after| at + after.as_micros()),
             acknowledged: goaway.received.map(|stamp| seen(stamp, clock)),
             last: goaway.last_stream_id.0,
             announcement: goaway.is_announcement(),
@@ -295,7 +296,7 @@ fn seen(stamp: Stamp, clock: CaptureClock) -> Seen {
     (clock.micros(stamp.time), stamp.packet, stamp.file)
 }
 
-/// The last part of a path: a page is passed on, and need not tell whose folder it was made in.
+/// The last part of a path: a page is passed on, and need not show whose folder it was made in.
 fn file_name(file: &FileSummary) -> String {
     let path = file.path.as_str();
     plain(path.rsplit(['/', '\\']).next().unwrap_or(path))

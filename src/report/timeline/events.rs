@@ -13,18 +13,15 @@ pub(super) struct TimelineEvent<'a> {
     pub(super) elapsed: TimeDelta,
     /// Where it was seen.
     pub(super) stamp: Stamp,
-    /// On which connection.
     pub(super) record: &'a ConnectionRecord,
-    /// What it was.
     pub(super) what: EventKind<'a>,
 }
 
-/// What happened; of things in one packet the earlier here is told first.
+/// What happened; of events in one packet the earlier here comes first.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum EventKind<'a> {
     /// The connection was opened, or first seen where its SYN was not captured.
     Opened,
-    /// SETTINGS.
     Settings(Direction),
     /// PING, or its acknowledgement.
     Ping,
@@ -34,7 +31,6 @@ pub(super) enum EventKind<'a> {
     Unknown,
     /// A call began that will not go well.
     Began(&'a Rpc),
-    /// GOAWAY.
     GoAway(&'a GoAway),
     /// The receiver of a GOAWAY acknowledged all of it.
     Acknowledged(&'a GoAway),
@@ -61,63 +57,61 @@ impl EventKind<'_> {
     }
 }
 
-/// All beats in order.
-pub(super) fn beats(report: &Report) -> Vec<TimelineEvent<'_>> {
+/// All events in order.
+pub(super) fn in_order(report: &Report) -> Vec<TimelineEvent<'_>> {
     let clock = CaptureClock::of(report);
-    let mut beats = Vec::new();
+    let mut events = Vec::new();
     let mut calls = report.analysis.rpcs.as_slice();
     for record in &report.analysis.connections {
         // Calls stand in the order of connections.
         let mine = calls.partition_point(|rpc| rpc.id.connection <= record.number);
         let (of_this, rest) = calls.split_at_checked(mine).unwrap_or((calls, &[]));
         calls = rest;
-        let mut tell = |stamp: Stamp, what| {
+        let mut add = |stamp: Stamp, what| {
             let elapsed = clock.since_start(stamp.time);
-            beats.push(TimelineEvent {
+            events.push(TimelineEvent {
                 elapsed,
                 stamp,
                 record,
                 what,
             });
         };
-        tell(
+        add(
             record.opened.unwrap_or(record.recognised),
             EventKind::Opened,
         );
-        for passage in record.control_frames.kept() {
-            match passage.kind {
-                ControlFrameKind::Settings => {
-                    tell(passage.stamp, EventKind::Settings(passage.from))
-                }
-                ControlFrameKind::Ping(_) => tell(passage.stamp, EventKind::Ping),
+        for frame in record.control_frames.kept() {
+            match frame.kind {
+                ControlFrameKind::Settings => add(frame.stamp, EventKind::Settings(frame.from)),
+                ControlFrameKind::Ping(_) => add(frame.stamp, EventKind::Ping),
                 ControlFrameKind::SettingsAck | ControlFrameKind::PingAck(_) => {}
             }
         }
         for goaway in &record.goaways {
-            tell(goaway.stamp, EventKind::GoAway(goaway));
+            add(goaway.stamp, EventKind::GoAway(goaway));
             if let Some(received) = goaway.received {
-                tell(received, EventKind::Acknowledged(goaway));
+                add(received, EventKind::Acknowledged(goaway));
             }
         }
         for rpc in of_this {
-            tell_call(rpc, &mut tell);
+            add_call(rpc, &mut add);
         }
         if let Some(close) = record.close {
-            tell(close.stamp, EventKind::Closed(close));
+            add(close.stamp, EventKind::Closed(close));
         }
     }
-    beats.sort_by_key(|beat| {
+    events.sort_by_key(|event| {
         (
-            beat.elapsed,
-            beat.stamp.file,
-            beat.stamp.packet,
-            beat.what.rank(),
+            event.elapsed,
+            event.stamp.file,
+            event.stamp.packet,
+            event.what.rank(),
         )
     });
-    beats
+    events
 }
 
-fn tell_call<'a>(rpc: &'a Rpc, tell: &mut impl FnMut(Stamp, EventKind<'a>)) {
+fn add_call<'a>(rpc: &'a Rpc, add: &mut impl FnMut(Stamp, EventKind<'a>)) {
     let quiet = match rpc.verdict {
         Verdict::Ok => Some(EventKind::Ok),
         Verdict::Unknown => Some(EventKind::Unknown),
@@ -125,18 +119,18 @@ fn tell_call<'a>(rpc: &'a Rpc, tell: &mut impl FnMut(Stamp, EventKind<'a>)) {
     };
     if let Some(quiet) = quiet {
         if let Some(stamp) = rpc.ended.or(rpc.opened) {
-            tell(stamp, quiet);
+            add(stamp, quiet);
         }
         return;
     }
     if let Some(opened) = rpc.opened {
-        tell(opened, EventKind::Began(rpc));
+        add(opened, EventKind::Began(rpc));
     }
     // A call opened after the GOAWAY that condemned it was over before it began.
     let over = rpc
         .ended
         .map(|ended| rpc.opened.map_or(ended, |opened| opened.max(ended)));
     if let Some(over) = over {
-        tell(over, EventKind::Ended(rpc));
+        add(over, EventKind::Ended(rpc));
     }
 }

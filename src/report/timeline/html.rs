@@ -59,7 +59,7 @@ const POLICY: &str = concat!(
 /// The page; it opens at the first of `spans`, or at the whole.
 #[derive(Clone, Debug, Default)]
 pub struct Html {
-    /// What part of the story was asked for.
+    /// The spans of time that were asked for: the page opens at the first.
     pub spans: Option<Spans>,
     /// How secrets are printed.
     pub secrets: SecretDisplay,

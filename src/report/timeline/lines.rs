@@ -3,8 +3,6 @@
 //! A GOAWAY or a close has a line of its own; what lies between is gathered and summed up. Events come
 //! in order.
 
-use colored::Colorize as _;
-
 use super::events::{EventKind, TimelineEvent};
 use super::labels;
 use super::text::TimelineText;
@@ -13,11 +11,13 @@ use crate::decode::Direction;
 use crate::decode::tcp::Ending;
 use crate::inspect::report::{Files, Report};
 use crate::inspect::{Close, ConnectionRecord, GoAway, Rpc, Verdict};
+use crate::report::colours::Style;
 use crate::report::escape;
 use crate::report::words;
 use crate::units::{count, counted, duration, moment_in_millis, spread};
 
-/// Tells one chapter: gathers what can be summed up until something happens that divides it.
+/// Writes the events of one connection, or of all: gathers what can be summed up until an event comes that
+/// has a line of its own.
 pub(super) struct LineWriter<'a> {
     style: &'a TimelineText,
     several_files: bool,
@@ -26,7 +26,7 @@ pub(super) struct LineWriter<'a> {
     quiet: Quiet,
     groups: Vec<Group<'a>>,
     skipped: u64,
-    /// When the server's first GOAWAY was seen, by connection told last.
+    /// When the server's first GOAWAY was seen, of the connection that was written last.
     goaway: Option<(u32, TimeDelta)>,
 }
 
@@ -38,11 +38,11 @@ struct Quiet {
     pings: u64,
 }
 
-/// Victims of one kind.
+/// Calls that did not succeed, of one kind.
 struct Group<'a> {
     verdict: Verdict,
     ended: bool,
-    beats: Vec<(TimelineEvent<'a>, &'a Rpc)>,
+    events: Vec<(TimelineEvent<'a>, &'a Rpc)>,
 }
 
 impl<'a> LineWriter<'a> {
@@ -59,34 +59,34 @@ impl<'a> LineWriter<'a> {
         }
     }
 
-    pub(super) fn tell(&mut self, beat: TimelineEvent<'a>) {
-        if let EventKind::GoAway(goaway) = beat.what
+    pub(super) fn push(&mut self, event: TimelineEvent<'a>) {
+        if let EventKind::GoAway(goaway) = event.what
             && !goaway.from_client()
             && self
                 .goaway
-                .is_none_or(|(connection, _)| connection != beat.record.number)
+                .is_none_or(|(connection, _)| connection != event.record.number)
         {
-            self.goaway = Some((beat.record.number, beat.elapsed));
+            self.goaway = Some((event.record.number, event.elapsed));
         }
-        if !self.style.is_told(&beat) {
+        if !self.style.is_in_window(&event) {
             self.flush();
             self.skipped += 1;
             return;
         }
         self.end_gap();
-        match beat.what {
+        match event.what {
             EventKind::Ok => self.quiet.ok += 1,
             EventKind::Unknown => self.quiet.unknown += 1,
             EventKind::Ping => self.quiet.pings += 1,
-            EventKind::Began(rpc) => self.gather(beat, rpc, false),
-            EventKind::Ended(rpc) => self.gather(beat, rpc, true),
+            EventKind::Began(rpc) => self.gather(event, rpc, false),
+            EventKind::Ended(rpc) => self.gather(event, rpc, true),
             EventKind::Opened
             | EventKind::Settings(_)
             | EventKind::GoAway(_)
             | EventKind::Acknowledged(_)
             | EventKind::Closed(_) => {
                 self.flush();
-                self.hinge(&beat);
+                self.divide(&event);
             }
         }
     }
@@ -97,17 +97,17 @@ impl<'a> LineWriter<'a> {
         self.out
     }
 
-    fn gather(&mut self, beat: TimelineEvent<'a>, rpc: &'a Rpc, ended: bool) {
+    fn gather(&mut self, event: TimelineEvent<'a>, rpc: &'a Rpc, ended: bool) {
         let known = self.groups.iter_mut();
         let mut same = known.filter(|group| group.verdict == rpc.verdict && group.ended == ended);
         if let Some(group) = same.next() {
-            group.beats.push((beat, rpc));
+            group.events.push((event, rpc));
             return;
         }
         self.groups.push(Group {
             verdict: rpc.verdict,
             ended,
-            beats: vec![(beat, rpc)],
+            events: vec![(event, rpc)],
         });
     }
 
@@ -133,32 +133,32 @@ impl<'a> LineWriter<'a> {
             counts.push(counted(pings, "ping"));
         }
         if !counts.is_empty() {
-            self.out.push_str(
-                &format!("{:14}… {} …\n", "", counts.join(", "))
-                    .dimmed()
-                    .to_string(),
-            );
+            let line = format!("{:14}… {} …\n", "", counts.join(", "));
+            self.out.push_str(&self.paint(Style::DIM, &line));
         }
         for group in std::mem::take(&mut self.groups) {
-            if group.beats.len() <= self.style.limit.max(1) {
-                for (beat, rpc) in &group.beats {
-                    let text = self.victim(rpc, group.ended);
-                    self.line(beat, mark(group.ended), &text);
+            if group.events.len() <= self.style.limit.max(1) {
+                for (event, rpc) in &group.events {
+                    let text = self.one_call(rpc, group.ended);
+                    self.line(event, mark(group.ended), &text);
                 }
             } else {
-                self.crowd(&group);
+                self.many_calls(&group);
             }
         }
     }
 
-    /// One victim by name.
-    fn victim(&self, rpc: &Rpc, ended: bool) -> String {
+    /// One call by its number and method.
+    fn one_call(&self, rpc: &Rpc, ended: bool) -> String {
         let secrets = self.style.secrets;
         let name = format!("{} {}", labels::call(rpc), labels::method(rpc, secrets));
         if !ended {
             return format!("{name} opened{}", labels::headers(rpc, secrets));
         }
-        let mut text = format!("{name} {}", words::verdict(rpc.verdict).red());
+        let mut text = format!(
+            "{name} {}",
+            self.paint(Style::RED, words::verdict(rpc.verdict))
+        );
         if let Some(took) = labels::took(rpc) {
             text.push_str(&format!(" after {}", duration(took)));
         }
@@ -175,20 +175,24 @@ impl<'a> LineWriter<'a> {
         text
     }
 
-    /// Many victims of one kind in one line.
-    fn crowd(&mut self, group: &Group<'a>) {
-        let Some((first, rpc)) = group.beats.first() else {
+    fn paint(&self, style: Style, text: &str) -> String {
+        self.style.colours.paint(style, text)
+    }
+
+    /// Many calls of one kind in one line.
+    fn many_calls(&mut self, group: &Group<'a>) {
+        let Some((first, rpc)) = group.events.first() else {
             return;
         };
-        let calls = || group.beats.iter().map(|(_, rpc)| *rpc);
+        let calls = || group.events.iter().map(|(_, rpc)| *rpc);
         let named: Vec<_> = calls().take(self.style.limit).map(labels::call).collect();
-        let crowd = counted(group.beats.len() as u64, "RPC");
-        let mut text = format!("{crowd} ");
+        let calls_alike = counted(group.events.len() as u64, "RPC");
+        let mut text = format!("{calls_alike} ");
         if calls().all(|other| other.method == rpc.method) {
             text.push_str(&format!("{} ", labels::method(rpc, self.style.secrets)));
         }
         if group.ended {
-            text.push_str(&words::verdict(group.verdict).red().to_string());
+            text.push_str(&self.paint(Style::RED, words::verdict(group.verdict)));
             if let Some(waits) = spread(calls().filter_map(labels::took)) {
                 text.push_str(&format!(" after {waits}"));
             }
@@ -201,16 +205,16 @@ impl<'a> LineWriter<'a> {
             }
         } else {
             let last = group
-                .beats
+                .events
                 .last()
-                .map_or(first.elapsed, |(beat, _)| beat.elapsed);
+                .map_or(first.elapsed, |(event, _)| event.elapsed);
             let over = duration(last - first.elapsed);
             text.push_str(&format!(
                 "opened over {over}, later {}",
                 words::verdict(group.verdict)
             ));
         }
-        let rest = group.beats.len().saturating_sub(named.len());
+        let rest = group.events.len().saturating_sub(named.len());
         let rest = match rest {
             0 => String::new(),
             rest => format!(" … {} more", count(rest)),
@@ -219,20 +223,20 @@ impl<'a> LineWriter<'a> {
         self.line(first, mark(group.ended), &text);
     }
 
-    /// Something that divides the story.
-    fn hinge(&mut self, beat: &TimelineEvent<'a>) {
-        let record = beat.record;
-        let age = record.opened.map(|opened| beat.stamp.time - opened.time);
-        match beat.what {
+    /// An event that has a line of its own.
+    fn divide(&mut self, event: &TimelineEvent<'a>) {
+        let record = event.record;
+        let age = record.opened.map(|opened| event.stamp.time - opened.time);
+        match event.what {
             EventKind::Opened => {
                 let text = match record.opened {
                     Some(_) => format!("opened by {}", record.client),
                     None => "first seen; its beginning was not captured".to_owned(),
                 };
-                self.line(beat, "○", &text);
+                self.line(event, "○", &text);
             }
             EventKind::Settings(from) => self.line(
-                beat,
+                event,
                 "·",
                 &format!(
                     "SETTINGS of the {}{}",
@@ -242,13 +246,13 @@ impl<'a> LineWriter<'a> {
             ),
             EventKind::GoAway(goaway) => {
                 let text = go_away(goaway, age);
-                self.line(beat, "⚑", &text.bold().to_string());
+                self.line(event, "⚑", &self.paint(Style::BOLD, &text));
             }
             EventKind::Acknowledged(goaway) => {
                 let by = goaway.from.reverse().sender();
-                let after = beat.stamp.time - goaway.stamp.time;
+                let after = event.stamp.time - goaway.stamp.time;
                 self.line(
-                    beat,
+                    event,
                     "✓",
                     &format!(
                         "the {by} acknowledges the GOAWAY, {} later",
@@ -260,8 +264,8 @@ impl<'a> LineWriter<'a> {
                 let since = self
                     .goaway
                     .filter(|(connection, _)| *connection == record.number);
-                let text = closed(close, since.map(|(_, first)| beat.elapsed - first));
-                self.line(beat, "■", &text);
+                let text = closed(close, since.map(|(_, first)| event.elapsed - first));
+                self.line(event, "■", &text);
             }
             EventKind::Ok
             | EventKind::Unknown
@@ -271,22 +275,22 @@ impl<'a> LineWriter<'a> {
         }
     }
 
-    fn line(&mut self, beat: &TimelineEvent<'_>, mark: &str, text: &str) {
+    fn line(&mut self, event: &TimelineEvent<'_>, mark: &str, text: &str) {
         let connection = if self.merged {
-            format!("conn {:<3} ", beat.record.number)
+            format!("conn {:<3} ", event.record.number)
         } else {
             String::new()
         };
         let file = if self.several_files {
-            format!(" of file {}", beat.stamp.file)
+            format!(" of file {}", event.stamp.file)
         } else {
             String::new()
         };
-        let place = format!("packet {}{file}", beat.stamp.packet);
-        let elapsed = moment_in_millis(beat.elapsed);
+        let place = format!("packet {}{file}", event.stamp.packet);
+        let elapsed = moment_in_millis(event.elapsed);
         self.out.push_str(&format!(
             "{elapsed:>12}  {connection}{mark} {text}  {}\n",
-            place.dimmed()
+            self.paint(Style::DIM, &place)
         ));
     }
 }

@@ -1,6 +1,6 @@
 //! `timeline --format mermaid`: a finding as a sequence diagram, short enough to read in a wiki.
 //!
-//! In: a finding and the beats of its first connection. Out: the source of a Mermaid sequence diagram, in
+//! In: a finding and the events of its first connection. Out: the source of a Mermaid sequence diagram, in
 //! which characters from the wire that the diagram's language would take for its own are entity codes.
 
 use std::io::{self, Write};
@@ -18,8 +18,8 @@ use crate::report::redact::SecretDisplay;
 use crate::report::words;
 use crate::units::{count, counted, moment_in_millis, spread};
 
-/// How many victims a diagram names; more make it too long to read.
-const MAX_VICTIMS: usize = 3;
+/// How many calls have an arrow of their own; more make a diagram too long to read.
+const MAX_NAMED: usize = 3;
 
 /// How long a label may be, in characters; longer ones make a diagram too wide.
 const MAX_LABEL: usize = 120;
@@ -28,9 +28,9 @@ const MAX_LABEL: usize = 120;
 /// time, of what `spans` has.
 #[derive(Clone, Debug, Default)]
 pub struct Mermaid {
-    /// EventKind was asked for.
+    /// What the diagram is about.
     pub around: Option<Around>,
-    /// The part of the outline that is drawn; all of it if `None`.
+    /// The part of the capture that is drawn; all of it if `None`.
     pub spans: Option<Spans>,
     /// How secrets are printed.
     pub secrets: SecretDisplay,
@@ -46,21 +46,19 @@ impl Mermaid {
             Some(Around::Rule(rule)) => findings.iter().find(|finding| finding.rule == *rule),
             Some(_) => None,
         };
-        let beats = events::beats(report);
-        let within = |beat: &TimelineEvent<'_>| {
-            self.spans.as_ref().is_none_or(|spans| {
-                spans
-                    .iter()
-                    .any(|span| span.contains(&beat.elapsed.as_nanos()))
-            })
+        let events = events::in_order(report);
+        let within = |event: &TimelineEvent<'_>| {
+            self.spans
+                .as_ref()
+                .is_none_or(|spans| spans.iter().any(|span| span.contains(&event.elapsed)))
         };
         let chosen = match (finding, &self.around) {
             (Some(finding), _) => finding.connections.first().copied(),
             (None, Some(Around::Call(id))) => Some(id.connection),
-            (None, _) => beats
+            (None, _) => events
                 .iter()
-                .find(|beat| within(beat))
-                .map(|beat| beat.record.number),
+                .find(|event| within(event))
+                .map(|event| event.record.number),
         };
         let record = report
             .analysis
@@ -70,11 +68,11 @@ impl Mermaid {
         let Some(record) = record else {
             return "sequenceDiagram\n    participant C as client\n    Note over C: no HTTP/2 connection in this capture\n".to_owned();
         };
-        let of_this = beats
+        let of_this = events
             .iter()
-            .filter(|beat| beat.record.number == record.number);
-        // The finding's own moments are the story; times and calls cut it to their window.
-        let told = of_this.filter(|beat| finding.is_some() || within(beat));
+            .filter(|event| event.record.number == record.number);
+        // A finding is shown with all of its connection's events; a time or a call with those in the window.
+        let shown = of_this.filter(|event| finding.is_some() || within(event));
         let mut diagram = Diagram {
             out: String::new(),
             finding,
@@ -85,8 +83,8 @@ impl Mermaid {
             ended: Vec::new(),
         };
         diagram.head(record);
-        for beat in told {
-            diagram.tell(beat);
+        for event in shown {
+            diagram.draw(event);
         }
         diagram.tail();
         diagram.out
@@ -105,11 +103,11 @@ struct Diagram<'a> {
     secrets: SecretDisplay,
     /// Calls that went well since the last line.
     quiet: u64,
-    /// Victims that have an arrow of their own.
+    /// Calls that have an arrow of their own.
     named: usize,
     /// Those that followed, since the last line.
     unnamed: u64,
-    /// Victims that have come to their end.
+    /// Calls that have come to their end.
     ended: Vec<&'a Rpc>,
 }
 
@@ -137,13 +135,13 @@ impl<'a> Diagram<'a> {
         self.out.push_str(&format!("    {line}\n"));
     }
 
-    fn tell(&mut self, beat: &'a TimelineEvent<'a>) {
-        let time = moment_in_millis(beat.elapsed);
-        match beat.what {
+    fn draw(&mut self, event: &'a TimelineEvent<'a>) {
+        let time = moment_in_millis(event.elapsed);
+        match event.what {
             EventKind::Ok => self.quiet += 1,
             EventKind::Opened => {
-                let number = beat.record.number;
-                let how = if beat.record.opened.is_some() {
+                let number = event.record.number;
+                let how = if event.record.opened.is_some() {
                     "opened"
                 } else {
                     "first seen"
@@ -151,7 +149,7 @@ impl<'a> Diagram<'a> {
                 self.write(&format!("Note over C,S: {time} conn {number} {how}"));
             }
             EventKind::Began(rpc) if self.is_about(rpc) => {
-                if self.named == MAX_VICTIMS {
+                if self.named == MAX_NAMED {
                     self.unnamed += 1;
                     return;
                 }
@@ -194,7 +192,7 @@ impl<'a> Diagram<'a> {
         }
     }
 
-    /// A finding's diagram names its own victims; without one, all are.
+    /// A finding's diagram names the calls that it lists; without a finding or a list, all.
     fn is_about(&self, rpc: &Rpc) -> bool {
         let about = self
             .finding
@@ -218,7 +216,7 @@ impl<'a> Diagram<'a> {
         }
     }
 
-    /// EventKind became of the victims.
+    /// What became of the calls.
     fn tail(&mut self) {
         self.sum_up();
         let mut ended = std::mem::take(&mut self.ended);

@@ -1,6 +1,6 @@
 //! `timeline`: what happened when, for a postmortem.
 //!
-//! In: a [`Report`](super::Report) with all calls. Out: a page for a browser, the story in lines, or
+//! In: a [`Report`](super::Report) with all calls. Out: a page for a browser, lines of text, or
 //! a diagram of one finding, in the [`ReportFormat`](super::ReportFormat)s of this module. A call is drawn
 //! as it was judged.
 

@@ -11,7 +11,7 @@ pub(super) const MAX_DRAWN: usize = 100_000;
 pub(super) struct Drawn<'a> {
     /// In their order.
     pub(super) calls: Vec<&'a Rpc>,
-    /// How many calls had nothing to tell.
+    /// How many calls succeeded or cannot be judged, and are no part of a retry.
     pub(super) healthy: usize,
     /// How many of those are drawn.
     pub(super) healthy_drawn: usize,

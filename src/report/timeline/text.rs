@@ -5,8 +5,6 @@
 
 use std::io::{self, Write};
 
-use colored::Colorize as _;
-
 use super::clock::CaptureClock;
 use super::events::{self, EventKind, TimelineEvent};
 use super::lines::LineWriter;
@@ -15,78 +13,90 @@ use crate::decode::Direction;
 use crate::decode::tcp::Ending;
 use crate::inspect::report::Report;
 use crate::inspect::{ConnectionRecord, Outcome, Rpc};
+use crate::report::colours::{Colours, Style};
 use crate::report::escape;
 use crate::report::format::ReportFormat;
 use crate::report::redact::SecretDisplay;
 use crate::units::{count, counted, duration};
 
-/// How many connections are told one by one even if nothing happened to them; where there are more,
-/// only those that have a story are.
+/// How many connections are shown even if nothing happened to them; where there are more, only those
+/// with a GOAWAY, a reset, a close by the server or a call that did not succeed.
 const MAX_UNEVENTFUL: usize = 10;
 
 /// How to print it.
 #[derive(Clone, Debug)]
 pub struct TimelineText {
-    /// How many victims of a kind are named.
+    /// How many calls of a kind are named.
     pub limit: usize,
-    /// Whether secrets are shown.
+    /// How secrets are printed.
     pub secrets: SecretDisplay,
-    /// Whether all connections are told in one story.
+    /// Whether it has colours.
+    pub colours: Colours,
+    /// Whether the events of all connections stand in one list, by time, and not connection by connection.
     pub merged: bool,
-    /// EventKind part of the story is told; all of it if `None`.
+    /// The spans of time that are shown; all of the capture if `None`.
     pub spans: Option<Spans>,
 }
 
+/// Three of a kind, secrets redacted, no colours, connection by connection, all of the capture.
+impl Default for TimelineText {
+    fn default() -> Self {
+        Self {
+            limit: 3,
+            secrets: SecretDisplay::default(),
+            colours: Colours::default(),
+            merged: false,
+            spans: None,
+        }
+    }
+}
+
 impl TimelineText {
-    /// The story.
+    /// The timeline in lines.
     #[must_use]
     pub fn render(&self, report: &Report) -> String {
-        let mut out = head(report);
-        let beats = events::beats(report);
+        let mut out = head(report, self.colours);
+        let events = events::in_order(report);
         if self.merged {
             let mut writer = LineWriter::new(self, report, true);
-            for beat in &beats {
-                writer.tell(*beat);
+            for event in &events {
+                writer.push(*event);
             }
             out.push('\n');
             out.push_str(&writer.finish());
             return out;
         }
         let records = &report.analysis.connections;
-        let mut chapters: Vec<Vec<TimelineEvent<'_>>> = vec![Vec::new(); records.len()];
-        for beat in beats {
-            let place = records.partition_point(|record| record.number < beat.record.number);
-            if let Some(chapter) = chapters.get_mut(place) {
-                chapter.push(beat);
+        let mut by_connection: Vec<Vec<TimelineEvent<'_>>> = vec![Vec::new(); records.len()];
+        for event in events {
+            let place = records.partition_point(|record| record.number < event.record.number);
+            if let Some(own_events) = by_connection.get_mut(place) {
+                own_events.push(event);
             }
         }
-        let mut left_out = LeftOut::default();
-        for (record, chapter) in records.iter().zip(chapters) {
-            let in_sight = chapter.iter().any(|beat| self.is_told(beat));
-            let eventful = records.len() <= MAX_UNEVENTFUL || chapter.iter().any(is_eventful);
+        let mut omitted = OmittedConnections::default();
+        for (record, own_events) in records.iter().zip(by_connection) {
+            let in_sight = own_events.iter().any(|event| self.is_in_window(event));
+            let eventful = records.len() <= MAX_UNEVENTFUL || own_events.iter().any(is_eventful);
             if !in_sight || !eventful {
-                left_out.add(record);
+                omitted.add(record);
                 continue;
             }
             out.push('\n');
-            out.push_str(&chapter_head(record));
+            out.push_str(&connection_head(record, self.colours));
             let mut writer = LineWriter::new(self, report, false);
-            for beat in chapter {
-                writer.tell(beat);
+            for event in own_events {
+                writer.push(event);
             }
             out.push_str(&writer.finish());
         }
-        out.push_str(&left_out.line());
+        out.push_str(&omitted.line());
         out
     }
 
-    pub(super) fn is_told(&self, beat: &TimelineEvent<'_>) -> bool {
+    pub(super) fn is_in_window(&self, event: &TimelineEvent<'_>) -> bool {
         let spans = self.spans.as_deref();
-        spans.is_none_or(|spans| {
-            spans
-                .iter()
-                .any(|span| span.contains(&beat.elapsed.as_nanos()))
-        })
+        spans.is_none_or(|spans| spans.iter().any(|span| span.contains(&event.elapsed)))
     }
 }
 
@@ -96,19 +106,19 @@ impl ReportFormat for TimelineText {
     }
 }
 
-/// Connections that are not told.
+/// Connections that are not shown.
 #[derive(Default)]
-struct LeftOut {
+struct OmittedConnections {
     connections: u64,
     calls: u64,
-    dead: u64,
+    died: u64,
 }
 
-impl LeftOut {
+impl OmittedConnections {
     fn add(&mut self, record: &ConnectionRecord) {
         self.connections += 1;
         self.calls += record.verdicts.total();
-        self.dead += record.verdicts.deaths();
+        self.died += record.verdicts.deaths();
     }
 
     fn line(&self) -> String {
@@ -119,13 +129,13 @@ impl LeftOut {
         let calls = counted(self.calls, "RPC");
         format!(
             "\n… {connections} with {calls}, {} of them died …\n",
-            count(self.dead)
+            count(self.died)
         )
     }
 }
 
-/// The first lines: what the story is about, and when it began.
-fn head(report: &Report) -> String {
+/// The first lines: what was looked at, and when it began.
+fn head(report: &Report, colours: Colours) -> String {
     let analysis = &report.analysis;
     let names = report
         .files
@@ -138,11 +148,11 @@ fn head(report: &Report) -> String {
     parts.push(counted(report.packets, "packet"));
     parts.push(counted(analysis.connections.len() as u64, "connection"));
     parts.push(counted(analysis.verdicts.total(), "RPC"));
-    let dead = format!("{} died", count(analysis.verdicts.deaths()));
+    let died = format!("{} died", count(analysis.verdicts.deaths()));
     parts.push(if analysis.verdicts.deaths() > 0 {
-        dead.red().bold().to_string()
+        colours.paint(Style::RED.bold(), &died)
     } else {
-        dead
+        died
     });
     let saved = |rpc: &&Rpc| rpc.verdict.is_death() && rpc.outcome == Outcome::Recovered;
     let saved = analysis.rpcs.iter().filter(saved).count();
@@ -156,24 +166,24 @@ fn head(report: &Report) -> String {
     out
 }
 
-fn chapter_head(record: &ConnectionRecord) -> String {
-    let name = format!("conn {}", record.number).bold();
+fn connection_head(record: &ConnectionRecord, colours: Colours) -> String {
+    let name = colours.paint(Style::BOLD, &format!("conn {}", record.number));
     let total = counted(record.verdicts.total(), "RPC");
-    let dead = record.verdicts.deaths();
-    let dead = if dead > 0 {
-        format!(", {} died", count(dead))
+    let died = record.verdicts.deaths();
+    let died = if died > 0 {
+        format!(", {} died", count(died))
     } else {
         String::new()
     };
     format!(
-        "{name}  {} → {}  {total}{dead}\n",
+        "{name}  {} → {}  {total}{died}\n",
         record.client, record.server
     )
 }
 
-/// Whether a beat makes a connection worth a chapter where there are many.
-fn is_eventful(beat: &TimelineEvent<'_>) -> bool {
-    match beat.what {
+/// Whether an event makes a connection worth showing where there are many.
+fn is_eventful(event: &TimelineEvent<'_>) -> bool {
+    match event.what {
         EventKind::GoAway(_) | EventKind::Began(_) | EventKind::Ended(_) => true,
         EventKind::Closed(close) => {
             close.by == Direction::ServerToClient || close.ending == Ending::Rst

@@ -1,41 +1,43 @@
-//! Which part of the story is told: around a finding, a moment or a call.
+//! Which part of a capture is shown: around a finding, a moment or a call.
 
 use std::ops::RangeInclusive;
 
 use super::clock::CaptureClock;
+use crate::capture::TimeDelta;
 use crate::inspect::report::Report;
 use crate::inspect::{CallId, Moment};
 
-/// What the story is told around.
+/// What a part of a capture is shown around.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Around {
-    /// The proofs of the findings of a rule.
+    /// The evidence of all findings of a rule.
     Rule(&'static str),
-    /// A moment.
+    /// A moment, as a user names it.
     Time(Moment),
     /// A call, from its opening to its end.
     Call(CallId),
 }
 
-/// Spans of the story in nanoseconds since the capture's first packet, in order and apart.
-pub type Spans = Vec<RangeInclusive<i64>>;
+/// Spans of time since the capture's first packet, in order and apart.
+pub type Spans = Vec<RangeInclusive<TimeDelta>>;
 
 impl Around {
-    /// The spans of the story, each `window` nanoseconds wider on both sides; `None` where the
-    /// capture has no such thing.
+    /// The spans of time, each wider by `window` on both sides; `None` where the capture has no such
+    /// thing.
     #[must_use]
-    pub fn spans(&self, report: &Report, window: i64) -> Option<Spans> {
+    pub fn spans(&self, report: &Report, window: TimeDelta) -> Option<Spans> {
         let clock = CaptureClock::of(report);
-        let nanos = |time| clock.since_start(time).as_nanos();
-        let mut cores: Vec<(i64, i64)> = match self {
+        let elapsed = |time| clock.since_start(time);
+        let mut cores: Vec<(TimeDelta, TimeDelta)> = match self {
             Self::Time(moment) => {
                 let time = moment.resolve(report.first_packet.unwrap_or_default());
-                vec![(nanos(time), nanos(time))]
+                vec![(elapsed(time), elapsed(time))]
             }
             Self::Call(id) => {
                 let rpc = report.analysis.rpcs.iter().find(|rpc| rpc.id == *id)?;
                 let known = [rpc.opened, rpc.ended];
-                let times = known.iter().flatten().map(|stamp| nanos(stamp.time));
+                let times = known.iter().flatten().map(|stamp| elapsed(stamp.time));
                 let (first, last) = (times.clone().min()?, times.max()?);
                 vec![(first, last)]
             }
@@ -48,15 +50,15 @@ impl Around {
                 let proofs = findings.flat_map(|found| found.evidence.iter());
                 let stamps = proofs.filter_map(|proof| proof.stamp);
                 stamps
-                    .map(|stamp| nanos(stamp.time))
-                    .map(|nanos| (nanos, nanos))
+                    .map(|stamp| elapsed(stamp.time))
+                    .map(|elapsed| (elapsed, elapsed))
                     .collect()
             }
         };
         cores.sort_unstable();
         let mut spans: Spans = Vec::new();
         for (first, last) in cores {
-            let (first, last) = (first.saturating_sub(window), last.saturating_add(window));
+            let (first, last) = (first - window, last + window);
             match spans.last_mut() {
                 Some(before) if first <= *before.end() => {
                     *before = *before.start()..=last.max(*before.end());
@@ -102,15 +104,11 @@ mod tests {
         };
         report.analysis.findings.push(finding);
         let spans = Around::Rule("goaway-race")
-            .spans(&report, 1_000_000_000)
+            .spans(&report, TimeDelta::from_secs(1))
             .unwrap();
-        assert_eq!(
-            spans,
-            [
-                9_000_000_000..=12_000_000_000,
-                59_000_000_000..=61_000_000_000
-            ]
-        );
-        assert_eq!(Around::Rule("late-open").spans(&report, 1), None);
+        let span = |first, last| TimeDelta::from_secs(first)..=TimeDelta::from_secs(last);
+        assert_eq!(spans, [span(9, 12), span(59, 61)]);
+        let none = Around::Rule("late-open").spans(&report, TimeDelta::ZERO);
+        assert_eq!(none, None);
     }
 }

@@ -13,7 +13,6 @@ use crate::inspect::ConnectionRecord;
 /// A connection that shows what happened.
 #[derive(Debug)]
 pub(in crate::report) struct ConnectionRow<'a> {
-    /// The connection.
     pub(in crate::report) record: &'a ConnectionRecord,
     /// When its server first sent GOAWAY, since what the section counts from.
     pub(in crate::report) goaway: Option<TimeDelta>,
@@ -21,16 +20,14 @@ pub(in crate::report) struct ConnectionRow<'a> {
     pub(in crate::report) last_stream_id: Option<u32>,
     /// Who closed it, and when.
     pub(in crate::report) closed: Option<Closed>,
-    /// How many of the section's victims it carried.
-    pub(in crate::report) victims: u64,
+    /// How many of the section's calls it carried.
+    pub(in crate::report) affected: u64,
 }
 
 /// The end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::report) struct Closed {
-    /// Who.
     pub(in crate::report) by: Direction,
-    /// How.
     pub(in crate::report) ending: Ending,
     /// How long after the GOAWAY, where there was one before.
     pub(in crate::report) after_goaway: Option<TimeDelta>,
@@ -39,7 +36,11 @@ pub(in crate::report) struct Closed {
 }
 
 impl<'a> ConnectionRow<'a> {
-    pub(super) fn of(record: &'a ConnectionRecord, victims: u64, begin: Option<Timestamp>) -> Self {
+    pub(super) fn of(
+        record: &'a ConnectionRecord,
+        affected: u64,
+        begin: Option<Timestamp>,
+    ) -> Self {
         let since = |stamp: Stamp| begin.map(|begin| stamp.time - begin);
         let first = record.server_goaways().next();
         let closed = record.close.and_then(|close| {
@@ -56,7 +57,7 @@ impl<'a> ConnectionRow<'a> {
             goaway: first.and_then(|goaway| since(goaway.stamp)),
             last_stream_id: record.final_goaway().map(|goaway| goaway.last_stream_id.0),
             closed,
-            victims,
+            affected,
         }
     }
 }
@@ -75,7 +76,9 @@ pub(super) fn beginning(
 }
 
 /// What the final GOAWAYs said beside NO_ERROR, most frequent first.
-pub(super) fn said<'a>(records: &[(&'a ConnectionRecord, u64)]) -> Vec<(ErrorCode, &'a [u8], u64)> {
+pub(super) fn goaway_texts<'a>(
+    records: &[(&'a ConnectionRecord, u64)],
+) -> Vec<(ErrorCode, &'a [u8], u64)> {
     let mut words: BTreeMap<_, u64> = BTreeMap::new();
     for (record, _) in records {
         let Some(goaway) = record.final_goaway() else {

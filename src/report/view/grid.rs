@@ -11,12 +11,10 @@ use crate::inspect::report::Files;
 use crate::inspect::{Outcome, Race, Rpc};
 use crate::units::{count, duration, moment};
 
-/// One column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::report) enum Column {
     /// A connection's number.
     Connection,
-    /// Its client.
     Client,
     /// When its server first said GOAWAY.
     GoAway,
@@ -24,11 +22,10 @@ pub(in crate::report) enum Column {
     LastStreamId,
     /// Who closed it, and when.
     Closed,
-    /// How many of its calls are victims.
+    /// How many of its calls the section is about.
     Died,
     /// Connection and stream.
     Stream,
-    /// The method.
     Method,
     /// When it was opened.
     Opened,
@@ -57,10 +54,8 @@ pub(in crate::report) enum Cell<'a> {
     Wire(Cow<'a, [u8]>),
 }
 
-/// A table.
 #[derive(Debug, Default)]
 pub(in crate::report) struct Grid<'a> {
-    /// Its columns.
     pub(in crate::report) columns: Vec<Column>,
     /// Its rows, a cell for each column.
     pub(in crate::report) rows: Vec<Vec<Cell<'a>>>,
@@ -93,26 +88,26 @@ impl Column {
 impl Section<'_> {
     /// Its connections as a table.
     pub(in crate::report) fn connection_grid(&self) -> Grid<'_> {
-        let all = &self.witnesses;
-        let with_goaway = all.iter().any(|witness| witness.goaway.is_some());
-        let with_victims = all.iter().any(|witness| witness.victims > 0);
+        let all = &self.connection_rows;
+        let with_goaway = all.iter().any(|row| row.goaway.is_some());
+        let with_affected = all.iter().any(|row| row.affected > 0);
         let columns = [
             (Column::Connection, true),
             (Column::Client, true),
             (Column::GoAway, with_goaway),
             (Column::LastStreamId, with_goaway),
             (Column::Closed, true),
-            (Column::Died, with_victims),
+            (Column::Died, with_affected),
         ];
-        Grid::new(columns, all, |witness, column| {
-            Cell::Words(of_witness(witness, column))
+        Grid::new(columns, all, |row, column| {
+            Cell::Words(connection_cell(row, column))
         })
     }
 
-    /// Its victims as a table.
+    /// Its calls as a table.
     pub(in crate::report) fn rpc_grid(&self, files: Files) -> Grid<'_> {
-        let any = |is: fn(&Rpc) -> bool| self.victims.iter().any(|victim| is(victim.rpc));
-        let waited = self.victims.iter().any(|victim| victim.waited.is_some());
+        let any = |is: fn(&Rpc) -> bool| self.rpc_rows.iter().any(|row| is(row.rpc));
+        let waited = self.rpc_rows.iter().any(|row| row.waited.is_some());
         let columns = [
             (Column::Stream, true),
             (Column::Method, true),
@@ -125,12 +120,12 @@ impl Section<'_> {
             (Column::Packets, files == Files::One),
             (Column::FilePackets, files == Files::Several),
         ];
-        Grid::new(columns, &self.victims, |victim, column| match column {
-            Column::Method => match &victim.method {
+        Grid::new(columns, &self.rpc_rows, |row, column| match column {
+            Column::Method => match &row.method {
                 Some(method) => Cell::Wire(Cow::Borrowed(method)),
                 None => Cell::Words("(not known)".to_owned()),
             },
-            _ => Cell::Words(of_victim(victim, column, files)),
+            _ => Cell::Words(rpc_cell(row, column, files)),
         })
     }
 }
@@ -150,24 +145,24 @@ impl<'a> Grid<'a> {
     }
 }
 
-fn of_witness(witness: &ConnectionRow<'_>, column: Column) -> String {
-    let record = witness.record;
+fn connection_cell(row: &ConnectionRow<'_>, column: Column) -> String {
+    let record = row.record;
     let known = match column {
         Column::Connection => Some(record.number.to_string()),
         Column::Client => Some(record.client.to_string()),
-        Column::GoAway => witness.goaway.map(moment),
-        Column::LastStreamId => witness.last_stream_id.map(|last| match last {
+        Column::GoAway => row.goaway.map(moment),
+        Column::LastStreamId => row.last_stream_id.map(|last| match last {
             last if last == StreamId::MAX.0 => "2^31-1".to_owned(),
             last => last.to_string(),
         }),
-        Column::Closed => Some(match witness.closed {
+        Column::Closed => Some(match row.closed {
             Some(closed) => closed_by(closed),
             None if record.close.is_some() => "closed".to_owned(),
             None => "still open".to_owned(),
         }),
         Column::Died => {
             let all = record.verdicts.total();
-            Some(format!("{} of {}", count(witness.victims), count(all)))
+            Some(format!("{} of {}", count(row.affected), count(all)))
         }
         _ => None,
     };
@@ -186,12 +181,12 @@ fn closed_by(closed: Closed) -> String {
     }
 }
 
-fn of_victim(victim: &RpcRow<'_>, column: Column, files: Files) -> String {
-    let rpc = victim.rpc;
+fn rpc_cell(row: &RpcRow<'_>, column: Column, files: Files) -> String {
+    let rpc = row.rpc;
     let known = match column {
         Column::Stream => Some(format!("{}:{}", rpc.id.connection, rpc.id.stream)),
-        Column::Opened => victim.opened.map(moment),
-        Column::Waited => victim.waited.map(duration),
+        Column::Opened => row.opened.map(moment),
+        Column::Waited => row.waited.map(duration),
         Column::Race => rpc.race.map(|race| match (race, rpc.late_by) {
             (Race::InFlight, _) => "before GOAWAY came".to_owned(),
             (Race::AfterReceipt, Some(late)) => format!("{} after GOAWAY", duration(late)),

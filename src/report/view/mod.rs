@@ -7,17 +7,17 @@
 //! Bytes from the wire are still bytes here, with secrets taken out: each format has an escape of its
 //! own.
 
+mod answer_status;
 mod capture_line;
 mod connection_row;
 mod grid;
 mod rpc_row;
 mod section;
-mod status;
 mod suggestion;
 #[cfg(test)]
 pub(super) mod tests;
 mod totals;
-mod unreadable;
+mod unreadable_connections;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -29,10 +29,10 @@ pub(super) use connection_row::{Closed, ConnectionRow};
 pub(super) use grid::{Cell, Column, Grid, packet};
 pub(super) use rpc_row::RpcRow;
 pub(super) use section::{Section, Subject, label};
-pub(super) use suggestion::Suggestion;
 pub(super) use totals::{Totals, VerdictCount};
-pub(super) use unreadable::UnreadableConnections;
+pub(super) use unreadable_connections::UnreadableConnections;
 
+use super::prompts::Suggestion;
 use super::redact::SecretDisplay;
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::anomaly::Anomaly;
@@ -43,7 +43,7 @@ use crate::inspect::{CallId, ConnectionRecord, Rpc, Verdict};
 /// How much of a report is shown.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Detail {
-    /// How many of a kind are told one by one.
+    /// How many of a kind are shown one by one.
     pub(super) limit: usize,
     /// Whether secrets are shown.
     pub(super) secrets: SecretDisplay,
@@ -55,33 +55,31 @@ pub(super) struct Outline<'a> {
     /// Whether packets need their file named.
     pub(super) files: Files,
     /// What was looked at.
-    pub(super) scope: CaptureLine,
+    pub(super) capture: CaptureLine,
     /// What became of the calls.
     pub(super) totals: Totals,
     /// What went wrong, most severe first.
     pub(super) sections: Vec<Section<'a>>,
-    /// Findings of kinds that were told often enough.
-    pub(super) untold: Vec<OmittedFindings>,
+    /// Findings of rules that have as many sections as the limit allows.
+    pub(super) omitted: Vec<OmittedFindings>,
     /// What is worth knowing.
     pub(super) notes: Vec<&'a Finding>,
     /// Notes beyond the limit.
     pub(super) notes_left: u64,
     /// Connections without a readable call, a kind each.
-    pub(super) silences: Vec<UnreadableConnections>,
+    pub(super) unreadable: Vec<UnreadableConnections>,
     /// What was odd about the capture, the first ones.
-    pub(super) oddities: Vec<&'a Anomaly>,
+    pub(super) anomalies: Vec<&'a Anomaly>,
     /// Oddities beyond the limit.
-    pub(super) oddities_left: u64,
-    /// What to type next.
-    pub(super) next: Suggestion,
+    pub(super) anomalies_left: u64,
+    /// Where a closer look is worth most.
+    pub(super) suggestion: Suggestion<'a>,
 }
 
-/// Findings of one rule that are not told: there are too many alike.
+/// Findings of one rule that have no section: there are too many alike.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct OmittedFindings {
-    /// The rule.
     pub(super) rule: &'static str,
-    /// How many.
     pub(super) count: u64,
     /// The first few servers they are about.
     pub(super) servers: Vec<SocketAddr>,
@@ -95,38 +93,38 @@ impl<'a> Outline<'a> {
         let mut builder = SectionBuilder {
             detail,
             index: &index,
-            told: AlreadyShown::default(),
+            shown: AlreadyShown::default(),
             sections: Vec::new(),
-            untold: BTreeMap::new(),
+            omitted: BTreeMap::new(),
         };
         let findings = |severity| {
             let all = report.analysis.findings.iter();
             all.filter(move |finding| finding.severity == severity)
         };
         for finding in findings(Severity::Error) {
-            builder.tell(finding);
+            builder.add(finding);
         }
-        builder.tell_unexplained(report);
+        builder.add_unexplained(report);
         for finding in findings(Severity::Warning) {
-            builder.tell(finding);
+            builder.add(finding);
         }
         let notes: Vec<_> = findings(Severity::Info).collect();
-        let silences = UnreadableConnections::all_of(report);
+        let unreadable = UnreadableConnections::all_of(report);
         let SectionBuilder {
-            sections, untold, ..
+            sections, omitted, ..
         } = builder;
         Self {
             files: Files::of(&report.files),
-            scope: CaptureLine::of(report),
+            capture: CaptureLine::of(report),
             totals: Totals::of(report, limit),
-            next: Suggestion::of(report, &sections, silences.first()),
+            suggestion: suggestion::suggestion(report, &sections, unreadable.first()),
             sections,
-            untold: untold.into_values().collect(),
+            omitted: omitted.into_values().collect(),
             notes_left: beyond(notes.len(), limit.max(1)),
             notes: notes.into_iter().take(limit.max(1)).collect(),
-            silences,
-            oddities: report.anomalies.iter().take(limit).collect(),
-            oddities_left: beyond(report.anomalies.len(), limit),
+            unreadable,
+            anomalies: report.anomalies.iter().take(limit).collect(),
+            anomalies_left: beyond(report.anomalies.len(), limit),
         }
     }
 }
@@ -135,7 +133,7 @@ impl Outline<'_> {
     /// Whether calls were seen and there is nothing to say of them.
     pub(super) fn is_quiet(&self) -> bool {
         let nothing_wrong = self.totals.died == 0 && self.sections.is_empty();
-        nothing_wrong && self.silences.is_empty()
+        nothing_wrong && self.unreadable.is_empty()
     }
 }
 
@@ -178,42 +176,42 @@ struct AlreadyShown {
 struct SectionBuilder<'a, 'b> {
     detail: Detail,
     index: &'b Index<'a>,
-    told: AlreadyShown,
+    shown: AlreadyShown,
     sections: Vec<Section<'a>>,
-    untold: BTreeMap<&'static str, OmittedFindings>,
+    omitted: BTreeMap<&'static str, OmittedFindings>,
 }
 
 impl<'a> SectionBuilder<'a, '_> {
-    fn tell(&mut self, finding: &'a Finding) {
-        let times = self.told.rules.entry(finding.rule).or_default();
+    fn add(&mut self, finding: &'a Finding) {
+        let times = self.shown.rules.entry(finding.rule).or_default();
         *times += 1;
         if *times > self.detail.limit.max(1) {
-            self.leave_untold(finding);
+            self.omit(finding);
             return;
         }
-        let section = Section::of_finding(finding, self.index, self.detail, &self.told);
-        self.told.packets.extend(section.packets());
+        let section = Section::of_finding(finding, self.index, self.detail, &self.shown);
+        self.shown.packets.extend(section.packets());
         self.sections.push(section);
-        self.told.connections.extend(&finding.connections);
-        self.told.rpcs.extend(&finding.rpcs);
+        self.shown.connections.extend(&finding.connections);
+        self.shown.rpcs.extend(&finding.rpcs);
     }
 
-    fn leave_untold(&mut self, finding: &Finding) {
-        let untold = self.untold.entry(finding.rule).or_insert(OmittedFindings {
+    fn omit(&mut self, finding: &Finding) {
+        let omitted = self.omitted.entry(finding.rule).or_insert(OmittedFindings {
             rule: finding.rule,
             count: 0,
             servers: Vec::new(),
         });
-        untold.count += 1;
+        omitted.count += 1;
         let first = finding.connections.first();
         let server = first.and_then(|number| self.index.connections.get(number));
-        if let Some(record) = server.filter(|_| untold.servers.len() < self.detail.limit) {
-            untold.servers.push(record.server);
+        if let Some(record) = server.filter(|_| omitted.servers.len() < self.detail.limit) {
+            omitted.servers.push(record.server);
         }
     }
 
-    /// The dead that no finding accounts for, by verdict.
-    fn tell_unexplained(&mut self, report: &'a Report) {
+    /// Calls that died and that no finding accounts for, by verdict.
+    fn add_unexplained(&mut self, report: &'a Report) {
         let explained: FxHashSet<_> = report
             .analysis
             .findings
@@ -223,11 +221,11 @@ impl<'a> SectionBuilder<'a, '_> {
             .collect();
         for verdict in Verdict::ALL {
             let of_verdict = |rpc: &&Rpc| rpc.verdict == verdict && !explained.contains(&rpc.id);
-            let dead: Vec<_> = report.analysis.rpcs.iter().filter(of_verdict).collect();
-            if !verdict.is_death() || dead.is_empty() {
+            let unexplained: Vec<_> = report.analysis.rpcs.iter().filter(of_verdict).collect();
+            if !verdict.is_death() || unexplained.is_empty() {
                 continue;
             }
-            let section = Section::of_dead(verdict, &dead, self.index, self.detail);
+            let section = Section::of_unexplained(verdict, &unexplained, self.index, self.detail);
             self.sections.push(section);
         }
     }

@@ -9,7 +9,6 @@ use crate::inspect::{ConnectionRecord, Rpc, Verdict};
 /// One call that died.
 #[derive(Debug)]
 pub(in crate::report) struct RpcRow<'a> {
-    /// The call.
     pub(in crate::report) rpc: &'a Rpc,
     /// Wireshark's index of its connection.
     pub(in crate::report) tcp_stream: Option<u32>,

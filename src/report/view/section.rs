@@ -1,11 +1,11 @@
-//! One thing that went wrong: its connections, its victims, and where to look.
+//! One thing that went wrong: its connections, its calls, and where to look.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-use super::connection_row::{beginning, said};
+use super::connection_row::{beginning, goaway_texts};
 use super::{AlreadyShown, ConnectionRow, Detail, Index, RpcRow, beyond};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -22,7 +22,6 @@ const MAX_CODES: usize = 14;
 /// What a section is about.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::report) enum Subject<'a> {
-    /// A finding.
     Finding(&'a Finding),
     /// Calls that died and that no finding accounts for.
     Unexplained {
@@ -42,31 +41,31 @@ pub(in crate::report) enum Subject<'a> {
 pub(in crate::report) struct Section<'a> {
     /// What it is about.
     pub(in crate::report) subject: Subject<'a>,
-    /// Its connections, unless they were told before; where they are more than the limit, those
-    /// with most victims.
-    pub(in crate::report) witnesses: Vec<ConnectionRow<'a>>,
+    /// Its connections, unless an earlier section shows them; where they are more than the limit,
+    /// those with most of its calls.
+    pub(in crate::report) connection_rows: Vec<ConnectionRow<'a>>,
     /// Connections beyond the limit.
-    pub(in crate::report) witnesses_left: u64,
-    /// Its victims, unless they were told before; those that no retry saved first, and in the order
+    pub(in crate::report) connections_left: u64,
+    /// Its calls, unless an earlier section shows them; those that no retry saved first, and in the order
     /// of the connections.
-    pub(in crate::report) victims: Vec<RpcRow<'a>>,
-    /// Victims beyond the limit.
-    pub(in crate::report) victims_left: u64,
+    pub(in crate::report) rpc_rows: Vec<RpcRow<'a>>,
+    /// Calls beyond the limit.
+    pub(in crate::report) rpcs_left: u64,
     /// What the GOAWAYs said beside NO_ERROR, and on how many connections.
-    pub(in crate::report) said: Vec<(ErrorCode, &'a [u8], u64)>,
+    pub(in crate::report) goaway_texts: Vec<(ErrorCode, &'a [u8], u64)>,
     /// Other such words beyond the limit.
-    pub(in crate::report) said_left: u64,
+    pub(in crate::report) goaway_texts_left: u64,
     /// The codes of the RST_STREAMs that ended its calls, most frequent first, where they differ and
-    /// not all of its victims are shown.
+    /// not all of its calls are shown.
     pub(in crate::report) codes: Vec<(ErrorCode, u64)>,
-    /// What the client libraries told the applications, most frequent first; nothing where no
+    /// What the client libraries reported to the applications, most frequent first; nothing where no
     /// call was reported with such words.
-    pub(in crate::report) heard: Vec<(&'a str, u64)>,
+    pub(in crate::report) app_errors: Vec<(&'a str, u64)>,
     /// Whether its calls differ in what a retry would do: then each says so.
     pub(in crate::report) differ: bool,
     /// Whether moments count from each connection's opening; else from the capture's beginning.
     pub(in crate::report) since_opening: bool,
-    /// Packets to look at that the victims do not name already.
+    /// Packets to look at that its calls do not name already.
     pub(in crate::report) evidence: Vec<&'a Evidence>,
     /// Such packets beyond the limit.
     pub(in crate::report) evidence_left: u64,
@@ -77,13 +76,13 @@ impl<'a> Section<'a> {
         finding: &'a Finding,
         index: &Index<'a>,
         detail: Detail,
-        told: &AlreadyShown,
+        earlier: &AlreadyShown,
     ) -> Self {
-        let victims_told = finding.rpcs.iter().all(|call| told.rpcs.contains(call));
-        let connections_told = finding
+        let rpcs_shown = finding.rpcs.iter().all(|call| earlier.rpcs.contains(call));
+        let connections_shown = finding
             .connections
             .iter()
-            .all(|number| told.connections.contains(number));
+            .all(|number| earlier.connections.contains(number));
         let rpcs: Vec<_> = finding
             .rpcs
             .iter()
@@ -95,20 +94,20 @@ impl<'a> Section<'a> {
             .map(|number| (*number, 0))
             .collect();
         count_by_connection(finding.rpcs.iter().copied(), &mut carried);
-        if connections_told && victims_told {
+        if connections_shown && rpcs_shown {
             carried.clear();
         }
         let mut section = Self::new(Subject::Finding(finding), &carried, index, detail);
-        if !victims_told {
-            section.heard = heard(&rpcs, detail);
-            section.add_victims(rpcs, index, detail);
+        if !rpcs_shown {
+            section.app_errors = app_errors(&rpcs, detail);
+            section.add_rpcs(rpcs, index, detail);
             // A report need not hold every call that a finding counts.
-            section.victims_left = beyond(finding.rpcs.len(), section.victims.len());
+            section.rpcs_left = beyond(finding.rpcs.len(), section.rpc_rows.len());
         }
         let shown: FxHashSet<_> = section.packets().collect();
         let unseen = |evidence: &&Evidence| {
             let at = evidence.stamp;
-            at.is_none_or(|at| !shown.contains(&at) && !told.packets.contains(&at))
+            at.is_none_or(|at| !shown.contains(&at) && !earlier.packets.contains(&at))
         };
         let evidence: Vec<_> = finding.evidence.iter().filter(unseen).collect();
         section.evidence_left = beyond(evidence.len(), detail.limit);
@@ -146,7 +145,7 @@ impl<'a> Section<'a> {
                 return Cow::Owned(format!("{} ({doubt})", finding.title));
             }
         };
-        let connections = (self.witnesses.len() as u64).saturating_add(self.witnesses_left);
+        let connections = (self.connection_rows.len() as u64).saturating_add(self.connections_left);
         let to = match (server, servers) {
             (Some(server), 1) => format!(" to {server}"),
             _ => format!(" to {}", counted(servers, "server")),
@@ -168,15 +167,15 @@ impl<'a> Section<'a> {
         }
     }
 
-    pub(super) fn of_dead(
+    pub(super) fn of_unexplained(
         verdict: Verdict,
-        dead: &[&'a Rpc],
+        unexplained: &[&'a Rpc],
         index: &Index<'a>,
         detail: Detail,
     ) -> Self {
         let mut carried = BTreeMap::new();
-        count_by_connection(dead.iter().map(|rpc| rpc.id), &mut carried);
-        let count = dead.len() as u64;
+        count_by_connection(unexplained.iter().map(|rpc| rpc.id), &mut carried);
+        let count = unexplained.len() as u64;
         let records = carried
             .keys()
             .filter_map(|number| index.connections.get(number));
@@ -188,7 +187,7 @@ impl<'a> Section<'a> {
             servers: u64::try_from(servers.len()).unwrap_or(u64::MAX),
         };
         let mut section = Self::new(subject, &carried, index, detail);
-        section.add_victims(dead.to_vec(), index, detail);
+        section.add_rpcs(unexplained.to_vec(), index, detail);
         section
     }
 
@@ -200,29 +199,29 @@ impl<'a> Section<'a> {
     ) -> Self {
         let mut records: Vec<_> = carried
             .iter()
-            .filter_map(|(number, victims)| Some((*index.connections.get(number)?, *victims)))
+            .filter_map(|(number, affected)| Some((*index.connections.get(number)?, *affected)))
             .collect();
         if records.len() > detail.limit {
-            records.sort_by_key(|(_, victims)| Reverse(*victims));
+            records.sort_by_key(|(_, affected)| Reverse(*affected));
         }
         let shown = || records.iter().take(detail.limit);
         let since_opening = shown().all(|(record, _)| record.opened.is_some());
-        let mut said = said(&records);
-        let said_left = beyond(said.len(), detail.limit);
-        said.truncate(detail.limit);
-        let witnesses = shown().map(|(record, victims)| {
-            ConnectionRow::of(record, *victims, beginning(record, index, since_opening))
+        let mut goaway_texts = goaway_texts(&records);
+        let goaway_texts_left = beyond(goaway_texts.len(), detail.limit);
+        goaway_texts.truncate(detail.limit);
+        let connection_rows = shown().map(|(record, affected)| {
+            ConnectionRow::of(record, *affected, beginning(record, index, since_opening))
         });
         Self {
             subject,
-            witnesses: witnesses.collect(),
-            witnesses_left: beyond(records.len(), detail.limit),
-            victims: Vec::new(),
-            victims_left: 0,
-            said,
-            said_left,
+            connection_rows: connection_rows.collect(),
+            connections_left: beyond(records.len(), detail.limit),
+            rpc_rows: Vec::new(),
+            rpcs_left: 0,
+            goaway_texts,
+            goaway_texts_left,
             codes: Vec::new(),
-            heard: Vec::new(),
+            app_errors: Vec::new(),
             differ: false,
             since_opening,
             evidence: Vec::new(),
@@ -230,15 +229,15 @@ impl<'a> Section<'a> {
         }
     }
 
-    fn add_victims(&mut self, mut rpcs: Vec<&'a Rpc>, index: &Index<'a>, detail: Detail) {
+    fn add_rpcs(&mut self, mut rpcs: Vec<&'a Rpc>, index: &Index<'a>, detail: Detail) {
         if rpcs.len() > detail.limit {
             self.codes = codes(&rpcs);
         }
         let first = rpcs.first().map(|rpc| rpc.processed);
         self.differ = rpcs.iter().any(|rpc| Some(rpc.processed) != first);
-        let places = self.witnesses.iter().zip(0_usize..);
+        let places = self.connection_rows.iter().zip(0_usize..);
         let places: FxHashMap<_, _> = places
-            .map(|(witness, place)| (witness.record.number, place))
+            .map(|(row, place)| (row.record.number, place))
             .collect();
         rpcs.sort_by_key(|rpc| {
             let place = places.get(&rpc.id.connection).copied();
@@ -247,35 +246,35 @@ impl<'a> Section<'a> {
                 place.unwrap_or(usize::MAX),
             )
         });
-        self.victims_left = beyond(rpcs.len(), detail.limit);
+        self.rpcs_left = beyond(rpcs.len(), detail.limit);
         rpcs.truncate(detail.limit);
         let record = |rpc: &Rpc| index.connections.get(&rpc.id.connection).copied();
         let opened = |rpc: &&Rpc| record(rpc).is_some_and(|record| record.opened.is_some());
         if self.since_opening && !rpcs.iter().all(opened) {
             self.count_from_the_capture(index);
         }
-        let victims = rpcs.into_iter().map(|rpc| {
+        let rows = rpcs.into_iter().map(|rpc| {
             let record = record(rpc);
             let begin = record.and_then(|record| beginning(record, index, self.since_opening));
             RpcRow::of(rpc, record, begin, detail)
         });
-        self.victims = victims.collect();
+        self.rpc_rows = rows.collect();
     }
 
     /// All moments of a section count from the same beginning, or nobody could compare them.
     fn count_from_the_capture(&mut self, index: &Index<'a>) {
         self.since_opening = false;
-        for witness in &mut self.witnesses {
-            *witness = ConnectionRow::of(witness.record, witness.victims, index.epoch);
+        for row in &mut self.connection_rows {
+            *row = ConnectionRow::of(row.record, row.affected, index.epoch);
         }
     }
 
     /// Packets that it names.
     pub(super) fn packets(&self) -> impl Iterator<Item = Stamp> {
-        let victims = self.victims.iter();
-        let of_victims = victims.flat_map(|victim| [victim.rpc.opened, victim.rpc.ended]);
+        let rows = self.rpc_rows.iter();
+        let of_rpcs = rows.flat_map(|row| [row.rpc.opened, row.rpc.ended]);
         let of_evidence = self.evidence.iter().map(|evidence| evidence.stamp);
-        of_victims.chain(of_evidence).flatten()
+        of_rpcs.chain(of_evidence).flatten()
     }
 }
 
@@ -305,8 +304,8 @@ fn codes(rpcs: &[&Rpc]) -> Vec<(ErrorCode, u64)> {
     codes
 }
 
-/// What applications heard of these calls, each text once, most frequent first.
-fn heard<'a>(rpcs: &[&'a Rpc], detail: Detail) -> Vec<(&'a str, u64)> {
+/// The errors that applications got for these calls, each text once, most frequent first.
+fn app_errors<'a>(rpcs: &[&'a Rpc], detail: Detail) -> Vec<(&'a str, u64)> {
     let mut texts: BTreeMap<&str, u64> = BTreeMap::new();
     for text in rpcs.iter().filter_map(|rpc| rpc.app_error.as_deref()) {
         *texts.entry(text).or_default() += 1;

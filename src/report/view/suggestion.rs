@@ -1,81 +1,49 @@
-//! What to type next.
+//! Where a closer look is worth most.
 
 use super::{Section, Subject, UnreadableConnections};
 use crate::inspect::report::Report;
 use crate::report::escape;
+use crate::report::prompts::{SuggestedSubject, Suggestion};
 
-/// The command that shows one call or connection. The only place that names it.
-const CLOSER_LOOK: &str = "frames";
-
-/// How many captures are named; more would not be typed.
-const MAX_NAMED: usize = 3;
-
-/// What to type next: a command line, without the program's name for a long one to be broken.
-#[derive(Debug, PartialEq, Eq)]
-pub(in crate::report) struct Suggestion {
-    /// `h2sniff frames client.pcap`.
-    pub(in crate::report) command: String,
-    /// `--conn 0 --stream 2121`.
-    pub(in crate::report) options: String,
-}
-
-impl Suggestion {
-    pub(super) fn of(
-        report: &Report,
-        sections: &[Section<'_>],
-        silence: Option<&UnreadableConnections>,
-    ) -> Self {
-        let captures = captures(report);
-        let closer = sections.iter().find_map(closer);
-        let silent = || silence.map(|silence| format!("--conn {}", silence.connection));
-        let Some(options) = closer.or_else(silent) else {
-            return Self {
-                command: format!("h2sniff analyze {captures}"),
-                options: "--all --format json".to_owned(),
-            };
-        };
-        Self {
-            command: format!("h2sniff {CLOSER_LOOK} {captures}"),
-            options,
-        }
+/// The first call of the first section, or else a connection of it, or one that could not be read.
+pub(super) fn suggestion<'a>(
+    report: &'a Report,
+    sections: &[Section<'_>],
+    unreadable: Option<&UnreadableConnections>,
+) -> Suggestion<'a> {
+    let of_sections = sections.iter().find_map(of_section);
+    let of_unreadable = || unreadable.map(|kind| SuggestedSubject::Connection(kind.connection));
+    Suggestion {
+        captures: captures(report),
+        subject: of_sections
+            .or_else(of_unreadable)
+            .unwrap_or(SuggestedSubject::AllCalls),
     }
 }
 
-fn closer(section: &Section<'_>) -> Option<String> {
-    if let Some(victim) = section.victims.first() {
-        let call = victim.rpc.id;
-        return Some(format!(
-            "--conn {} --stream {}",
-            call.connection, call.stream
-        ));
+fn of_section(section: &Section<'_>) -> Option<SuggestedSubject> {
+    if let Some(row) = section.rpc_rows.first() {
+        return Some(SuggestedSubject::Call(row.rpc.id));
     }
     let of_finding = match section.subject {
         Subject::Finding(finding) => finding.connections.first().copied(),
         Subject::Unexplained { .. } => None,
     };
-    of_finding.map(|connection| format!("--conn {connection}"))
+    of_finding.map(SuggestedSubject::Connection)
 }
 
-fn captures(report: &Report) -> String {
-    let paths: Vec<_> = report.files.iter().map(|file| quoted(&file.path)).collect();
-    let nameable = !paths.is_empty() && paths.len() <= MAX_NAMED;
-    match paths.into_iter().collect::<Option<Vec<_>>>() {
-        Some(paths) if nameable => paths.join(" "),
-        _ => "CAPTURE".to_owned(),
-    }
+/// The paths, if all of them are files that may be named.
+fn captures(report: &Report) -> Vec<&str> {
+    let paths = report.files.iter().map(|file| {
+        let path = file.path.as_str();
+        is_nameable(path).then_some(path)
+    });
+    paths.collect::<Option<_>>().unwrap_or_default()
 }
 
-/// A path as a shell takes it; none for standard input, and none that a terminal must not see.
-fn quoted(path: &str) -> Option<String> {
-    if path == "standard input" || escape::terminal(path.as_bytes()) != path {
-        return None;
-    }
-    let plain = |letter: char| letter.is_alphanumeric() || "/._-+=:@%,".contains(letter);
-    if !path.starts_with('-') && path.chars().all(plain) {
-        return Some(path.to_owned());
-    }
-    let prefix = if path.starts_with('-') { "./" } else { "" };
-    Some(format!("'{prefix}{}'", path.replace('\'', r"'\''")))
+/// Whether a path is one, and holds nothing that a terminal must not see.
+fn is_nameable(path: &str) -> bool {
+    path != "standard input" && escape::terminal(path.as_bytes()) == path
 }
 
 #[cfg(test)]
@@ -83,12 +51,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_quoted_for_a_shell() {
-        assert_eq!(quoted("ring.pcap0").as_deref(), Some("ring.pcap0"));
-        assert_eq!(quoted("my file").as_deref(), Some("'my file'"));
-        assert_eq!(quoted("it's").as_deref(), Some(r"'it'\''s'"));
-        assert_eq!(quoted("-x").as_deref(), Some("'./-x'"));
-        assert_eq!(quoted("standard input"), None);
-        assert_eq!(quoted("a\u{1b}[2J"), None);
+    fn only_files_with_a_printable_name_are_named() {
+        assert!(is_nameable("my file"));
+        assert!(!is_nameable("standard input"));
+        assert!(!is_nameable("a\u{1b}[2J"));
     }
 }

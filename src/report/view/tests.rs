@@ -1,4 +1,4 @@
-//! Reports to tell stories of, put together by hand, and what a outline makes of them.
+//! Reports put together by hand, and their outlines.
 
 use std::net::SocketAddr;
 
@@ -11,6 +11,20 @@ use crate::inspect::diagnosis::{Confidence, Evidence};
 use crate::inspect::{
     self, CaptureGaps, Close, Connection, GoAway, Link, Outcome, Processed, Race, RequestedHeader,
     VerdictCounts,
+};
+use crate::report::prompts::{NextCommand, Prompts, SuggestedSubject};
+
+/// What a program with a command line would have its reports say.
+pub(in crate::report) const PROMPTS: Prompts = Prompts {
+    show_more: Some("--more"),
+    next: Some(|suggestion| NextCommand {
+        command: format!("look {}", suggestion.captures.join(" ")),
+        options: match suggestion.subject {
+            SuggestedSubject::Call(call) => format!("--call {}:{}", call.connection, call.stream),
+            SuggestedSubject::Connection(number) => format!("--connection {number}"),
+            SuggestedSubject::AllCalls => "--all".to_owned(),
+        },
+    }),
 };
 
 pub(in crate::report) fn at(packet: u64, milliseconds: i64) -> Stamp {
@@ -283,7 +297,7 @@ pub(in crate::report) fn hostile() -> Report {
     report
 }
 
-/// Ten thousand victims on a thousand connections to a hundred servers.
+/// Ten thousand calls that died on a thousand connections to a hundred servers.
 pub(in crate::report) fn many() -> Report {
     let connections = (0..1_000u32).map(|number| {
         let mut record = ended(number);
@@ -302,7 +316,7 @@ pub(in crate::report) fn many() -> Report {
 }
 
 #[test]
-fn what_was_told_is_not_told_again() {
+fn what_was_shown_is_not_shown_again() {
     let report = mixed();
     let mut again = report.clone();
     let mut repeated = again.analysis.findings[0].clone();
@@ -312,11 +326,13 @@ fn what_was_told_is_not_told_again() {
     let outline = Outline::of(&again, 3, SecretDisplay::Redacted);
     let last = outline.sections.last().unwrap();
     assert_eq!(last.label(), "SINGLE GOAWAY");
-    assert!(last.witnesses.is_empty() && last.victims.is_empty() && last.evidence.is_empty());
+    assert!(
+        last.connection_rows.is_empty() && last.rpc_rows.is_empty() && last.evidence.is_empty()
+    );
 }
 
 #[test]
-fn the_dead_that_no_finding_explains_have_a_chapter() {
+fn calls_that_no_finding_explains_have_a_section() {
     let report = mixed();
     let outline = Outline::of(&report, 3, SecretDisplay::Redacted);
     let labels: Vec<_> = outline.sections.iter().map(Section::label).collect();
@@ -340,9 +356,12 @@ fn moments_count_from_the_capture_where_an_opening_is_missing() {
     let outline = Outline::of(&report, 3, SecretDisplay::Redacted);
     let section = &outline.sections[0];
     assert!(!section.since_opening);
-    assert_eq!(section.victims[0].opened, Some(TimeDelta::from_millis(600)));
     assert_eq!(
-        section.witnesses[0].goaway,
+        section.rpc_rows[0].opened,
+        Some(TimeDelta::from_millis(600))
+    );
+    assert_eq!(
+        section.connection_rows[0].goaway,
         Some(TimeDelta::from_millis(2_100))
     );
 }
@@ -352,13 +371,13 @@ fn those_whom_a_retry_saved_come_last() {
     let report = mixed();
     let outline = Outline::of(&report, 3, SecretDisplay::Redacted);
     let streams: Vec<_> = outline.sections[2]
-        .victims
+        .rpc_rows
         .iter()
-        .map(|victim| victim.rpc.id.stream)
+        .map(|row| row.rpc.id.stream)
         .collect();
     assert_eq!(streams, [7, 5]);
     assert_eq!(outline.totals.recovered, 1);
-    assert!(outline.totals.fates.last().unwrap().recovered);
+    assert!(outline.totals.by_verdict.last().unwrap().recovered);
 }
 
 #[test]
@@ -366,14 +385,17 @@ fn findings_alike_are_counted_beyond_the_limit() {
     let report = many();
     let outline = Outline::of(&report, 3, SecretDisplay::Redacted);
     assert_eq!(outline.sections.len(), 3);
-    let [untold] = outline.untold.as_slice() else {
-        panic!("{:?}", outline.untold)
+    let [omitted] = outline.omitted.as_slice() else {
+        panic!("{:?}", outline.omitted)
     };
     assert_eq!(
-        (untold.rule, untold.count, untold.servers.len()),
+        (omitted.rule, omitted.count, omitted.servers.len()),
         ("grace-expired", 97, 3)
     );
     let section = &outline.sections[0];
-    assert_eq!((section.witnesses.len(), section.witnesses_left), (3, 7));
-    assert_eq!((section.victims.len(), section.victims_left), (3, 97));
+    assert_eq!(
+        (section.connection_rows.len(), section.connections_left),
+        (3, 7)
+    );
+    assert_eq!((section.rpc_rows.len(), section.rpcs_left), (3, 97));
 }

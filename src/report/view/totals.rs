@@ -1,12 +1,12 @@
-//! What became of the calls: the dead by how they died, and those that cannot be judged.
+//! What became of the calls: those that died by verdict, and those that cannot be judged.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
+use super::answer_status::AnswerStatus;
 use super::beyond;
-use super::status::AnswerStatus;
 use crate::inspect::report::Report;
 use crate::inspect::{Outcome, Processed, Verdict};
 use crate::report::words;
@@ -19,11 +19,11 @@ pub(in crate::report) struct Totals {
     pub(in crate::report) total: u64,
     /// Those that died.
     pub(in crate::report) died: u64,
-    /// Those of the dead whom a retry saved.
+    /// Those of them that a retry saved.
     pub(in crate::report) recovered: u64,
-    /// The dead by how they died; those that no retry saved first.
-    pub(in crate::report) fates: Vec<VerdictCount>,
-    /// The dead that were counted only.
+    /// Those that died, by verdict and by what a retry would do; those that no retry saved first.
+    pub(in crate::report) by_verdict: Vec<VerdictCount>,
+    /// Those that died and were counted only.
     pub(in crate::report) unlisted: u64,
     /// Calls that were answered with a failure.
     pub(in crate::report) failed: u64,
@@ -44,14 +44,12 @@ pub(in crate::report) struct VerdictCount {
     pub(in crate::report) verdict: Verdict,
     /// Whether the server can have run them.
     pub(in crate::report) processed: Processed,
-    /// How many.
     pub(in crate::report) count: u64,
 }
 
 /// Calls that cannot be judged, and what the capture lacks of their connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::report) struct Unjudged {
-    /// How many calls.
     pub(in crate::report) count: u64,
     incomplete: u64,
     begun_before: u64,
@@ -61,19 +59,19 @@ pub(in crate::report) struct Unjudged {
 impl Totals {
     pub(super) fn of(report: &Report, limit: usize) -> Self {
         let verdicts = &report.analysis.verdicts;
-        let mut fates: FxHashMap<(bool, Verdict, Processed), u64> = FxHashMap::default();
+        let mut by_verdict: FxHashMap<(bool, Verdict, Processed), u64> = FxHashMap::default();
         let mut statuses: BTreeMap<AnswerStatus, u64> = BTreeMap::new();
         for rpc in &report.analysis.rpcs {
             if rpc.verdict.is_death() {
                 let recovered = rpc.outcome == Outcome::Recovered;
-                *fates
+                *by_verdict
                     .entry((recovered, rpc.verdict, rpc.processed))
                     .or_default() += 1;
             } else if rpc.verdict == Verdict::Status {
                 *statuses.entry(AnswerStatus::of(rpc)).or_default() += 1;
             }
         }
-        let mut fates: Vec<_> = fates
+        let mut by_verdict: Vec<_> = by_verdict
             .into_iter()
             .map(|((recovered, verdict, processed), count)| VerdictCount {
                 recovered,
@@ -82,29 +80,29 @@ impl Totals {
                 count,
             })
             .collect();
-        fates.sort_by_key(|fate| {
-            let most_first = Reverse(fate.count);
+        by_verdict.sort_by_key(|part| {
+            let most_first = Reverse(part.count);
             (
-                fate.recovered,
+                part.recovered,
                 most_first,
-                fate.verdict,
-                fate.processed as u8,
+                part.verdict,
+                part.processed as u8,
             )
         });
         let mut statuses: Vec<_> = statuses.into_iter().collect();
         statuses.sort_by_key(|(_, count)| Reverse(*count));
         let statuses_left = beyond(statuses.len(), limit.max(1));
         statuses.truncate(limit.max(1));
-        let listed = fates.iter().map(|fate| fate.count).sum();
+        let listed = by_verdict.iter().map(|part| part.count).sum();
         Self {
             total: verdicts.total(),
             died: verdicts.deaths(),
-            recovered: fates
+            recovered: by_verdict
                 .iter()
-                .filter(|fate| fate.recovered)
-                .map(|fate| fate.count)
+                .filter(|part| part.recovered)
+                .map(|part| part.count)
                 .sum(),
-            fates,
+            by_verdict,
             unlisted: verdicts.deaths().saturating_sub(listed),
             failed: verdicts.of(Verdict::Status),
             statuses,
@@ -130,7 +128,7 @@ impl Totals {
         }
     }
 
-    /// The dead's share of all calls, if any died.
+    /// The share of those that died, if any did.
     pub(in crate::report) fn share(&self) -> Option<String> {
         (self.died > 0).then(|| units::share(self.died, self.total))
     }

@@ -11,7 +11,7 @@ use h2sniff::report::json::Json;
 use h2sniff::report::live::{EventFormat, prometheus};
 use h2sniff::report::markdown::Markdown;
 use h2sniff::report::text::Text;
-use h2sniff::report::{Report, ReportFormat, SecretDisplay, timeline};
+use h2sniff::report::{Colours, Prompts, Report, ReportFormat, SecretDisplay, timeline};
 use serde_json::Value;
 
 use crate::assert_harmless;
@@ -26,6 +26,13 @@ const JSON: Json = Json {
 const TEXT: Text = Text {
     limit: LIMIT,
     secrets: SecretDisplay::Shown,
+    colours: Colours::None,
+    prompts: NO_PROMPTS,
+};
+
+const NO_PROMPTS: Prompts = Prompts {
+    show_more: None,
+    next: None,
 };
 
 /// What to keep for every report there is: all calls, and what some headers say.
@@ -65,10 +72,12 @@ fn words(report: &Report) -> [(&'static str, String); 5] {
     let markdown = Markdown {
         limit: LIMIT,
         secrets,
+        prompts: NO_PROMPTS,
     };
     let timeline = |merged| timeline::TimelineText {
         limit: LIMIT,
         secrets,
+        colours: Colours::None,
         merged,
         spans: None,
     };

@@ -66,7 +66,6 @@ const FIELDS: [(&str, &str); 28] = [
 ];
 
 fuzz_target!(|bytes: &[u8]| {
-    colored::control::set_override(false);
     let packets = Talks::told_by(Script::new(bytes));
     assert_all_forms(&read(&packets, everything()));
     let read = read(&packets, Options::default()).analysis;

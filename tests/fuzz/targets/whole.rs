@@ -14,8 +14,9 @@ use h2sniff::decode::http2::Frame;
 use h2sniff::inspect::report::Files;
 use h2sniff::pipeline;
 use h2sniff::report::SecretDisplay;
+use h2sniff::report::json::FrameJson;
 use h2sniff::report::frames::{
-    FrameContext, FrameFormat, FrameJson, FramePrinter, FrameText, Http2Debug, LoggedSide,
+    FrameContext, FrameFormat, FramePrinter, FrameText, Http2Debug, LoggedSide,
 };
 use h2sniff_fuzz::assert_harmless;
 use h2sniff_fuzz::reports::{Watch, assert_all_forms, everything};
@@ -23,8 +24,6 @@ use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
 fuzz_target!(|bytes: &[u8]| {
-    // Escape sequences on the output would then be a peer's.
-    colored::control::set_override(false);
     let Some(mut capture) = open(bytes) else {
         return;
     };

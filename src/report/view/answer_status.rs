@@ -43,7 +43,7 @@ impl AnswerStatus {
     }
 }
 
-/// gRPC's status codes in order (grpc.io, "AnswerStatus codes and their use in gRPC").
+/// gRPC's status codes in order (grpc.io, "Status codes and their use in gRPC").
 const GRPC_STATUSES: [&str; 17] = [
     "OK",
     "CANCELLED",

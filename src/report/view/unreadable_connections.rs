@@ -9,9 +9,9 @@ use crate::inspect::ConnectionRecord;
 use crate::inspect::report::Report;
 use crate::units::{counted, was};
 
-/// Why nothing can be told of a connection.
+/// Why no call of a connection could be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::report) enum Why {
+pub(in crate::report) enum UnreadableReason {
     /// Its server answered the client's preface with something else.
     Answered(Instead),
     /// Its server closed at the client's preface, without a byte.
@@ -24,12 +24,10 @@ pub(in crate::report) enum Why {
     Encrypted,
 }
 
-/// Connections of which the same is to be told.
+/// Connections whose calls could not be read for the same reason.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::report) struct UnreadableConnections {
-    /// Why.
-    pub(in crate::report) why: Why,
-    /// How many connections.
+    pub(in crate::report) reason: UnreadableReason,
     pub(in crate::report) count: u64,
     /// To how many servers.
     pub(in crate::report) servers: u64,
@@ -41,31 +39,34 @@ pub(in crate::report) struct UnreadableConnections {
 
 impl UnreadableConnections {
     pub(super) fn all_of(report: &Report) -> Vec<Self> {
-        let mut kinds: BTreeMap<Why, BTreeMap<SocketAddr, (u64, u32)>> = BTreeMap::new();
+        let mut kinds: BTreeMap<UnreadableReason, BTreeMap<SocketAddr, (u64, u32)>> =
+            BTreeMap::new();
         for record in &report.analysis.connections {
-            let Some(why) = why(record) else { continue };
-            let servers = kinds.entry(why).or_default();
+            let Some(reason) = reason(record) else {
+                continue;
+            };
+            let servers = kinds.entry(reason).or_default();
             servers.entry(record.server).or_insert((0, record.number)).0 += 1;
         }
-        let silences = kinds.into_iter().filter_map(|(why, servers)| {
+        let kinds_found = kinds.into_iter().filter_map(|(reason, servers)| {
             let (server, (_, connection)) = servers.iter().max_by_key(|(_, (count, _))| *count)?;
             Some(Self {
-                why,
+                reason,
                 count: servers.values().map(|(count, _)| count).sum(),
                 servers: u64::try_from(servers.len()).unwrap_or(u64::MAX),
                 server: *server,
                 connection: *connection,
             })
         });
-        silences.collect()
+        kinds_found.collect()
     }
 
     /// How many connections to where.
-    pub(in crate::report) fn who(&self) -> String {
+    pub(in crate::report) fn subject(&self) -> String {
         let connections = counted(
             self.count,
-            match self.why {
-                Why::Refused | Why::NeverAnswered => "connect",
+            match self.reason {
+                UnreadableReason::Refused | UnreadableReason::NeverAnswered => "connect",
                 _ => "connection",
             },
         );
@@ -79,22 +80,22 @@ impl UnreadableConnections {
         }
     }
 
-    /// What is to be told of them, after [`Self::who`].
-    pub(in crate::report) fn what(&self) -> String {
-        match self.why {
-            Why::Answered(instead) => {
+    /// What became of them, after [`Self::subject`].
+    pub(in crate::report) fn predicate(&self) -> String {
+        match self.reason {
+            UnreadableReason::Answered(instead) => {
                 format!(
                     "never spoke HTTP/2: the server answered with {}",
                     instead.name()
                 )
             }
-            Why::ClosedOnPreface => {
+            UnreadableReason::ClosedOnPreface => {
                 "never spoke HTTP/2: the server closed on the client's preface without a byte"
                     .into()
             }
-            Why::Refused => format!("{} refused (RST)", was(self.count)),
-            Why::NeverAnswered => format!("{} never answered", was(self.count)),
-            Why::Encrypted => {
+            UnreadableReason::Refused => format!("{} refused (RST)", was(self.count)),
+            UnreadableReason::NeverAnswered => format!("{} never answered", was(self.count)),
+            UnreadableReason::Encrypted => {
                 let are = if self.count == 1 { "is" } else { "are" };
                 format!("{are} TLS and not decrypted: the calls inside cannot be told")
             }
@@ -102,22 +103,22 @@ impl UnreadableConnections {
     }
 }
 
-fn why(record: &ConnectionRecord) -> Option<Why> {
+fn reason(record: &ConnectionRecord) -> Option<UnreadableReason> {
     match record.transport {
         Transport::H2c | Transport::H2 => None,
-        Transport::Tls => Some(Why::Encrypted),
+        Transport::Tls => Some(UnreadableReason::Encrypted),
         Transport::NotHttp2 => Some(match record.instead {
-            Some((instead, _)) => Why::Answered(instead),
-            None => Why::ClosedOnPreface,
+            Some((instead, _)) => UnreadableReason::Answered(instead),
+            None => UnreadableReason::ClosedOnPreface,
         }),
         Transport::None => {
             let refused = record.close.is_some_and(|close| {
                 close.by == Direction::ServerToClient && close.ending == Ending::Rst
             });
             Some(if refused {
-                Why::Refused
+                UnreadableReason::Refused
             } else {
-                Why::NeverAnswered
+                UnreadableReason::NeverAnswered
             })
         }
     }
