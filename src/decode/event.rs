@@ -81,7 +81,7 @@ pub enum Guess {
 
 /// What was seen instead of HTTP/2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Instead {
+pub enum UnexpectedProtocol {
     /// TLS records.
     Tls,
     /// HTTP/1.x.
@@ -94,7 +94,7 @@ pub enum Instead {
     Other,
 }
 
-impl Instead {
+impl UnexpectedProtocol {
     /// Its name in a sentence.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -116,7 +116,7 @@ pub enum Event<'a> {
         /// The side whose bytes showed it.
         by: Direction,
         /// What that side sent in the place of HTTP/2.
-        instead: Instead,
+        instead: UnexpectedProtocol,
         /// The segment that began it.
         carrier: Carrier,
     },
@@ -135,8 +135,17 @@ pub enum Event<'a> {
         direction: Direction,
         /// Its stream.
         stream: StreamId,
-        /// The bytes, or how many were not captured.
-        bytes: Result<&'a [u8], u64>,
+        /// The bytes.
+        bytes: &'a [u8],
+    },
+    /// A part of a DATA frame's payload that was not captured.
+    DataMissing {
+        /// Who sent it.
+        direction: Direction,
+        /// Its stream.
+        stream: StreamId,
+        /// How many bytes.
+        length: u64,
     },
     /// A side has received more of the other's bytes.
     Acknowledged(Acknowledged<Direction>),

@@ -34,7 +34,7 @@ pub use decoder::{Decoder, GivenUp, Options, Tally};
 pub use direction::{Direction, PerSide};
 pub use durations::Durations;
 pub(crate) use durations::keep_longest;
-pub use event::{Event, Guess, Instead, Place, Recognition, Transport};
+pub use event::{Event, Guess, Place, Recognition, Transport, UnexpectedProtocol};
 pub use limits::{Limits, MAX_CONNECTIONS, MAX_HELD_IN_ALL};
 pub use listener::{EachEvent, Listener};
 pub use network::{NetworkPath, RoundTrip};

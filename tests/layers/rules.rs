@@ -113,7 +113,7 @@ const FENCES: [(&str, &[&str]); 14] = [
     ("etherparse", &["decode/link"]),
     ("ring", &["decode/tls"]),
     ("serde", &["report"]),
-    ("serde_json", &["report", "commands", "main", "live"]),
+    ("serde_json", &["report"]),
     ("clap", &["main", "cli", "commands"]),
     ("clap_complete", &["main", "cli", "commands"]),
     ("anyhow", &["main", "cli", "commands", "live"]),

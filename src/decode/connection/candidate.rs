@@ -7,7 +7,7 @@ use crate::decode::anomaly::Layer;
 use crate::decode::carrier::Carrier;
 use crate::decode::detect::Http2;
 use crate::decode::direction::{Direction, PerSide};
-use crate::decode::event::{Event, Instead, Place, Recognition, Transport};
+use crate::decode::event::{Event, Place, Recognition, Transport, UnexpectedProtocol};
 use crate::decode::listener::Listener;
 use crate::decode::tcp::{Flow, PerEnd, Side};
 use crate::decode::tls;
@@ -22,7 +22,7 @@ pub(super) struct Candidate {
     /// What decrypts it.
     pub(super) tls: Option<Box<tls::Session>>,
     /// How it turned out not to speak HTTP/2.
-    pub(super) failure: Option<(Direction, Instead, Carrier)>,
+    pub(super) failure: Option<(Direction, UnexpectedProtocol, Carrier)>,
     /// What was odd so far.
     pub(super) oddities: Vec<(String, Carrier)>,
 }

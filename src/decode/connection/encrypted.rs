@@ -17,7 +17,7 @@ use crate::decode::anomaly::Layer;
 use crate::decode::carrier::Carrier;
 use crate::decode::detect::{self, Detection, Http2, Prefix};
 use crate::decode::direction::Direction;
-use crate::decode::event::{Event, Guess, Instead, Transport};
+use crate::decode::event::{Event, Guess, Transport, UnexpectedProtocol};
 use crate::decode::tcp::{Flow, PerEnd, Side};
 use crate::decode::tls::{
     self, ClientHello, Facts, Hellos, ServerFlight, TlsOutput, Undecryptable,
@@ -159,7 +159,7 @@ impl<C> ConnectionDecoder<C> {
         candidate.oddities = oddities;
         match failure {
             Some((by, alert, carrier)) => {
-                candidate.failure = Some((by, Instead::Alert(alert), carrier));
+                candidate.failure = Some((by, UnexpectedProtocol::Alert(alert), carrier));
             }
             None if session.has_opened() => {}
             None => {
@@ -177,7 +177,7 @@ impl<C> ConnectionDecoder<C> {
         &mut self,
         client: Side,
         facts: Facts,
-        failure: Option<(Direction, Instead, Carrier)>,
+        failure: Option<(Direction, UnexpectedProtocol, Carrier)>,
         oddity: Option<(String, Carrier)>,
         flow: &Flow,
     ) -> Judged {
@@ -209,11 +209,15 @@ impl<C> ConnectionDecoder<C> {
 }
 
 /// Who gave the handshake up in the clear, with what.
-fn alert(flight: &ServerFlight, server: Side, of_client: Prefix<'_>) -> Option<(Side, Instead)> {
+fn alert(
+    flight: &ServerFlight,
+    server: Side,
+    of_client: Prefix<'_>,
+) -> Option<(Side, UnexpectedProtocol)> {
     let of_server = flight.alert.map(|alert| (server, alert));
     let of_client = || tls::cleartext_alert(of_client.bytes).map(|alert| (server.peer(), alert));
     let (by, alert) = of_server.or_else(of_client)?;
-    (!alert.is_closure()).then_some((by, Instead::Alert(alert)))
+    (!alert.is_closure()).then_some((by, UnexpectedProtocol::Alert(alert)))
 }
 
 /// HTTP/2 that was decrypted.
@@ -239,7 +243,8 @@ fn speak_decrypted(
     candidate.reading = Some(http2);
     candidate.keep = context.keep;
     candidate.tls = Some(Box::new(session));
-    candidate.failure = failure.map(|(by, alert, carrier)| (by, Instead::Alert(alert), carrier));
+    candidate.failure =
+        failure.map(|(by, alert, carrier)| (by, UnexpectedProtocol::Alert(alert), carrier));
     candidate.oddities = oddities;
     Judged::Counts(Box::new(candidate))
 }
@@ -255,7 +260,7 @@ pub(super) fn emit(
         TlsOutput::Text(chunk) => events.push(by, chunk, sink),
         TlsOutput::Failed { alert, carrier } => sink.event(&Event::Failed {
             by,
-            instead: Instead::Alert(alert),
+            instead: UnexpectedProtocol::Alert(alert),
             carrier,
         }),
         TlsOutput::Odd { text, carrier } => sink.anomaly(Layer::Tls, text, carrier),

@@ -7,7 +7,7 @@
 use crate::decode::anomaly::Layer;
 use crate::decode::carrier::Carrier;
 use crate::decode::direction::{Direction, PerSide};
-use crate::decode::event::{Event, Instead};
+use crate::decode::event::{Event, UnexpectedProtocol};
 use crate::decode::http2::{
     Flags, Frame, FrameHeader, FrameReader, FrameType, Loss, Payload, ReaderItem, SettingId,
     boundary,
@@ -117,10 +117,10 @@ impl Http2Events {
                 sink.event(&Event::Frame(frame));
             }
             ReaderItem::Data { stream, bytes } => {
-                sink.event(&Event::Data { direction, stream, bytes: Ok(bytes) });
+                sink.event(&Event::Data { direction, stream, bytes });
             }
             ReaderItem::DataMissing { stream, length } => {
-                sink.event(&Event::Data { direction, stream, bytes: Err(length) });
+                sink.event(&Event::DataMissing { direction, stream, length });
             }
             ReaderItem::Lost { cause, carrier } => {
                 let text = match cause {
@@ -225,17 +225,17 @@ fn note_malformed(frame: &Frame<'_>, sink: &mut impl ConnectionSink) {
 
 /// What the first bytes of a server are, if they are not the SETTINGS frame that must come first
 /// (RFC 9113, section 3.4), nor any other frame.
-fn instead_of_frames(bytes: &[u8]) -> Option<Instead> {
+fn instead_of_frames(bytes: &[u8]) -> Option<UnexpectedProtocol> {
     match bytes {
         // A TLS record: an alert about the preface, or a handshake.
-        [0x14..=0x17, ..] => return Some(Instead::Tls),
-        [b'H', b'T', b'T', b'P', ..] => return Some(Instead::Http1),
+        [0x14..=0x17, ..] => return Some(UnexpectedProtocol::Tls),
+        [b'H', b'T', b'T', b'P', ..] => return Some(UnexpectedProtocol::Http1),
         _ => {}
     }
     let header = FrameHeader::parse(bytes.first_chunk()?);
     let settings = header.kind == FrameType::SETTINGS;
     let frame = settings || boundary::is_plausible(&header, boundary::UNSEEN_MAX_FRAME_SIZE);
-    (!frame).then_some(Instead::Other)
+    (!frame).then_some(UnexpectedProtocol::Other)
 }
 
 #[cfg(test)]
@@ -246,12 +246,12 @@ mod tests {
     #[test]
     fn a_server_that_answers_in_another_protocol_is_told_from_one_that_sends_odd_frames() {
         let alert = [0x15, 3, 1, 0, 2, 2, 0x16];
-        assert_eq!(instead_of_frames(&alert), Some(Instead::Tls));
+        assert_eq!(instead_of_frames(&alert), Some(UnexpectedProtocol::Tls));
         let refusal = b"HTTP/1.1 400 Bad Request\r\n";
-        assert_eq!(instead_of_frames(refusal), Some(Instead::Http1));
+        assert_eq!(instead_of_frames(refusal), Some(UnexpectedProtocol::Http1));
         assert_eq!(
             instead_of_frames(b"220 mail.example ESMTP"),
-            Some(Instead::Other)
+            Some(UnexpectedProtocol::Other)
         );
         let settings_with_reserved_bit = [0, 0, 0, 4, 0, 0x80, 0, 0, 0];
         assert_eq!(instead_of_frames(&settings_with_reserved_bit), None);

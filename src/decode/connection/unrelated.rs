@@ -1,6 +1,6 @@
 //! What a TCP connection was that does not count, for the sentence that says what was found instead.
 
-use crate::decode::event::Instead;
+use crate::decode::event::UnexpectedProtocol;
 
 /// What an unrelated connection was, for the sentence that says what was found instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -24,7 +24,7 @@ impl Unrelated {
         match self {
             Self::Tls => "TLS without h2",
             Self::TlsUnderWay => "TLS begun before the capture",
-            Self::Http1 => Instead::Http1.name(),
+            Self::Http1 => UnexpectedProtocol::Http1.name(),
             Self::Other => "other protocols",
             Self::Silent => "no data",
         }

@@ -5,7 +5,7 @@
 mod http1;
 mod proxy;
 
-use super::event::Instead;
+use super::event::UnexpectedProtocol;
 use super::http2::boundary::{self, Chain};
 use super::http2::hpack::HeaderBlock;
 use super::http2::{FrameHeader, FrameType, StreamId};
@@ -170,14 +170,14 @@ fn mid_connection(sides: [Prefix<'_>; 2]) -> Detection {
 
 /// What answers a ClientHello if not TLS.
 #[must_use]
-pub fn instead_of_tls(bytes: &[u8]) -> Instead {
+pub fn instead_of_tls(bytes: &[u8]) -> UnexpectedProtocol {
     let settings = bytes.first_chunk().map(FrameHeader::parse);
     match bytes {
-        [b'H', b'T', b'T', b'P', ..] => Instead::Http1,
+        [b'H', b'T', b'T', b'P', ..] => UnexpectedProtocol::Http1,
         _ if settings.is_some_and(|header| header.kind == FrameType::SETTINGS) => {
-            Instead::CleartextHttp2
+            UnexpectedProtocol::CleartextHttp2
         }
-        _ => Instead::Other,
+        _ => UnexpectedProtocol::Other,
     }
 }
 

@@ -100,7 +100,12 @@ impl Connection {
                 direction,
                 stream,
                 bytes,
-            } => self.streams.count_message(*direction, *stream, *bytes),
+            } => self.streams.message_bytes(*direction, *stream, bytes),
+            Event::DataMissing {
+                direction,
+                stream,
+                length,
+            } => self.streams.message_gap(*direction, *stream, *length),
             Event::Acknowledged(acknowledged) => self.acknowledged(acknowledged, options),
             Event::Gap {
                 direction,

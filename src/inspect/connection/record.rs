@@ -16,7 +16,9 @@ use crate::capture::{Stamp, TimeDelta};
 use crate::decode::http2::{Loss, SettingId, Settings};
 use crate::decode::tcp::{Ending, Handshake};
 use crate::decode::tls::Facts;
-use crate::decode::{Direction, Guess, Instead, NetworkPath, PerSide, Recognition, Transport};
+use crate::decode::{
+    Direction, Guess, NetworkPath, PerSide, Recognition, Transport, UnexpectedProtocol,
+};
 
 /// How many settings of a side are kept; honest peers know nine.
 const MAX_SETTINGS: usize = 64;
@@ -136,7 +138,7 @@ pub struct ConnectionRecord {
     /// The protocol below HTTP/2, or that it turned out to be none.
     pub transport: Transport,
     /// What its server spoke instead of HTTP/2, and where.
-    pub instead: Option<(Instead, Stamp)>,
+    pub instead: Option<(UnexpectedProtocol, Stamp)>,
     /// Whether the client's preface was seen.
     pub preface_seen: bool,
     /// How it was recognised without one.

@@ -293,39 +293,29 @@ impl Streams {
         record.traffic = self.traffic.so_far(&self.table, end);
     }
 
-    /// DATA's part of a message; `Err` counts bytes that were not captured.
-    pub(super) fn count_message(
-        &mut self,
-        direction: Direction,
-        stream: StreamId,
-        bytes: Result<&[u8], u64>,
-    ) {
+    /// DATA's part of a message.
+    pub(super) fn message_bytes(&mut self, direction: Direction, stream: StreamId, bytes: &[u8]) {
         let Some(stream) = self.table.call_mut(stream) else {
             return;
         };
-        let (messages, is_grpc) = match direction {
-            Direction::ClientToServer => {
-                let fingerprint = &mut stream.request.fingerprint;
-                match bytes {
-                    Ok(bytes) => fingerprint.push(bytes),
-                    Err(_) => fingerprint.lose(),
-                }
-                (&mut stream.request.messages, stream.request.is_grpc)
-            }
-            Direction::ServerToClient => {
-                stream.answer.begun = true;
-                (
-                    &mut stream.answer.messages,
-                    stream.request.is_grpc || stream.answer.is_grpc,
-                )
-            }
-        };
-        if !is_grpc {
-            return;
+        if direction == Direction::ClientToServer {
+            stream.request.fingerprint.push(bytes);
         }
-        match bytes {
-            Ok(bytes) => messages.push(bytes),
-            Err(missing) => messages.skip(missing),
+        if let Some(messages) = stream.messages_mut(direction) {
+            messages.push(bytes);
+        }
+    }
+
+    /// A part of DATA that was not captured, of `length` bytes.
+    pub(super) fn message_gap(&mut self, direction: Direction, stream: StreamId, length: u64) {
+        let Some(stream) = self.table.call_mut(stream) else {
+            return;
+        };
+        if direction == Direction::ClientToServer {
+            stream.request.fingerprint.lose();
+        }
+        if let Some(messages) = stream.messages_mut(direction) {
+            messages.skip(length);
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Confidence, Finding, Rule};
 use crate::capture::Stamp;
-use crate::decode::{Instead, Transport};
+use crate::decode::{Transport, UnexpectedProtocol};
 use crate::inspect::ConnectionRecord;
 use crate::units::counted;
 
@@ -22,7 +22,7 @@ pub(super) const RULE: Rule = Rule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Met {
     /// Another protocol.
-    Spoken(Instead),
+    Spoken(UnexpectedProtocol),
     /// A close without a byte.
     Nothing,
 }
@@ -72,13 +72,13 @@ fn title(view: &ServerView<'_>, count: usize, met: Met, spoke_http2: usize) -> S
     let server = view.server;
     let clients = counted(count, "connection");
     match met {
-        Met::Spoken(Instead::Alert(alert)) => {
+        Met::Spoken(UnexpectedProtocol::Alert(alert)) => {
             format!(
                 "TLS handshakes with server {server} failed on {clients}: {}",
                 alert.in_words()
             )
         }
-        Met::Spoken(Instead::CleartextHttp2) => {
+        Met::Spoken(UnexpectedProtocol::CleartextHttp2) => {
             format!("server {server} answered TLS with cleartext HTTP/2 on {clients}")
         }
         Met::Spoken(instead) => {
@@ -120,20 +120,20 @@ fn evidence(affected: &[(&ConnectionRecord, (Met, Stamp))]) -> Vec<super::Eviden
 
 fn explanation(kinds: &BTreeMap<Met, usize>, spoke_http2: usize) -> String {
     let sentences = kinds.keys().map(|met| match met {
-        Met::Spoken(Instead::Tls) => {
+        Met::Spoken(UnexpectedProtocol::Tls) => {
             "The client spoke plaintext, the server answered with a TLS record: the port speaks TLS."
         }
-        Met::Spoken(Instead::Http1) => {
+        Met::Spoken(UnexpectedProtocol::Http1) => {
             "The server answered the HTTP/2 preface in HTTP/1: it, or a proxy before it, does not speak \
              HTTP/2 without TLS here."
         }
-        Met::Spoken(Instead::Alert(_)) => {
+        Met::Spoken(UnexpectedProtocol::Alert(_)) => {
             "The TLS handshake failed: one side ended it with an alert before any HTTP/2."
         }
-        Met::Spoken(Instead::CleartextHttp2) => {
+        Met::Spoken(UnexpectedProtocol::CleartextHttp2) => {
             "The client spoke TLS, the server answered HTTP/2 in cleartext: the port speaks no TLS."
         }
-        Met::Spoken(Instead::Other) => {
+        Met::Spoken(UnexpectedProtocol::Other) => {
             "The server's first bytes are neither HTTP/2 nor TLS nor HTTP/1: another service listens \
              there."
         }
@@ -160,7 +160,7 @@ fn explanation(kinds: &BTreeMap<Met, usize>, spoke_http2: usize) -> String {
 fn advice(kinds: &BTreeMap<Met, usize>) -> Vec<String> {
     let mut advice = Vec::new();
     let has = |met: Met| kinds.contains_key(&met);
-    if has(Met::Spoken(Instead::Tls)) || has(Met::Nothing) {
+    if has(Met::Spoken(UnexpectedProtocol::Tls)) || has(Met::Nothing) {
         advice.push(
             "Client: use TLS credentials for this target (grpc-go: credentials.NewTLS instead of \
              insecure.NewCredentials; grpc-java: useTransportSecurity instead of usePlaintext)"
@@ -168,14 +168,14 @@ fn advice(kinds: &BTreeMap<Met, usize>) -> Vec<String> {
         );
         advice.push("Server: or serve plaintext on this port; check which port is which".into());
     }
-    if has(Met::Spoken(Instead::Http1)) {
+    if has(Met::Spoken(UnexpectedProtocol::Http1)) {
         advice.push(
             "Server: switch HTTP/2 on at this port (nginx: http2 on; a proxy before it: HTTP/2 towards \
              the backend)"
                 .into(),
         );
     }
-    if has(Met::Spoken(Instead::Other)) || has(Met::Nothing) {
+    if has(Met::Spoken(UnexpectedProtocol::Other)) || has(Met::Nothing) {
         advice.push("Client: check host and port".into());
     }
     advice

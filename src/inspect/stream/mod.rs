@@ -27,7 +27,7 @@ pub(in crate::inspect) mod verdict;
 use std::sync::Arc;
 
 use crate::capture::Stamp;
-use crate::decode::Carrier;
+use crate::decode::{Carrier, Direction};
 use crate::decode::grpc::{self, Messages};
 use crate::decode::http2::ErrorCode;
 use crate::decode::http2::hpack::{Field, HeaderBlock};
@@ -102,6 +102,23 @@ pub(crate) struct Answer {
 }
 
 impl Stream {
+    /// The messages of one direction, to which DATA adds; `None` where they are not gRPC's. That the
+    /// server sends DATA begins its answer.
+    pub(in crate::inspect) fn messages_mut(
+        &mut self,
+        direction: Direction,
+    ) -> Option<&mut Messages> {
+        let (messages, is_grpc) = match direction {
+            Direction::ClientToServer => (&mut self.request.messages, self.request.is_grpc),
+            Direction::ServerToClient => {
+                self.answer.begun = true;
+                let is_grpc = self.request.is_grpc || self.answer.is_grpc;
+                (&mut self.answer.messages, is_grpc)
+            }
+        };
+        is_grpc.then_some(messages)
+    }
+
     /// Whether nothing has ended it yet, as far as frames say.
     pub(crate) const fn is_open(&self) -> bool {
         self.answer.ended.is_none()

@@ -6,7 +6,7 @@ use super::*;
 use crate::capture::{FileSummary, Format, TimeDelta};
 use crate::decode::http2::{ErrorCode, StreamId};
 use crate::decode::tcp::Ending;
-use crate::decode::{Direction, Instead, Recognition, Transport};
+use crate::decode::{Direction, Recognition, Transport, UnexpectedProtocol};
 use crate::inspect::diagnosis::{Confidence, Evidence};
 use crate::inspect::{
     self, CaptureGaps, Close, Connection, GoAway, Link, Outcome, Processed, Race, RequestedHeader,
@@ -246,7 +246,7 @@ pub(in crate::report) fn mixed() -> Report {
     };
     let mut not_http2 = connection(2);
     not_http2.transport = Transport::NotHttp2;
-    not_http2.instead = Some((Instead::Http1, at(5, 300)));
+    not_http2.instead = Some((UnexpectedProtocol::Http1, at(5, 300)));
     let mut tls = connection(3);
     tls.transport = Transport::Tls;
     report(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use crate::decode::tcp::Ending;
-use crate::decode::{Direction, Instead, Transport};
+use crate::decode::{Direction, Transport, UnexpectedProtocol};
 use crate::inspect::ConnectionRecord;
 use crate::inspect::report::Report;
 use crate::units::{counted, was};
@@ -13,7 +13,7 @@ use crate::units::{counted, was};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::report) enum UnreadableReason {
     /// Its server answered the client's preface with something else.
-    Answered(Instead),
+    Answered(UnexpectedProtocol),
     /// Its server closed at the client's preface, without a byte.
     ClosedOnPreface,
     /// The connect was refused.

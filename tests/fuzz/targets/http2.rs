@@ -184,16 +184,11 @@ impl Listener {
 
     fn check(&mut self, event: &Event<'_>, packet: u64) {
         match event {
-            Event::Data {
-                bytes: Ok(bytes), ..
-            } => {
+            Event::Data { bytes, .. } => {
                 assert!(!bytes.is_empty(), "no bytes of DATA");
                 self.data += bytes.len() as u64;
             }
-            Event::Data {
-                bytes: Err(missing),
-                ..
-            } => self.data += missing,
+            Event::DataMissing { length, .. } => self.data += length,
             Event::Lost { .. } => {
                 self.is_whole = false;
                 self.data = 0;
@@ -271,9 +266,7 @@ impl Told {
                 ));
             }
             Event::Data {
-                direction,
-                bytes: Ok(bytes),
-                ..
+                direction, bytes, ..
             } => {
                 self.data[usize::from(*direction == Direction::ServerToClient)]
                     .extend_from_slice(bytes);
