@@ -50,14 +50,14 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
 }
 
 fn is_incomplete(record: &ConnectionRecord) -> bool {
-    begins_late(record) || record.missing.bytes > 0 || was_evicted_from(record)
+    begins_late(record) || record.missing.bytes > 0 || has_evictions(record)
 }
 
 fn begins_late(record: &ConnectionRecord) -> bool {
     record.transport.is_http2() && !record.preface_seen
 }
 
-const fn was_evicted_from(record: &ConnectionRecord) -> bool {
+const fn has_evictions(record: &ConnectionRecord) -> bool {
     record.missing.evicted > 0 || record.missing.streams > 0
 }
 
@@ -73,7 +73,7 @@ fn cite(evidence: &mut EvidenceList, record: &ConnectionRecord) {
     for (from, lack) in missing.per_side.iter().filter(|(_, lack)| lack.holes > 0) {
         lacks.push((lack.first, in_words(*lack, from.sender())));
     }
-    if was_evicted_from(record) {
+    if has_evictions(record) {
         let text = "frames or streams were given up to stay within bounds".to_owned();
         lacks.push((Some(record.network.last_seen), text));
     }
@@ -131,7 +131,7 @@ fn rpcs(count: u64) -> String {
 struct Costs {
     begun_late: usize,
     with_holes: usize,
-    evicted_from: usize,
+    with_evictions: usize,
     bytes: u64,
     unjudged: u64,
     methods: u64,
@@ -141,7 +141,7 @@ impl Costs {
     fn add(&mut self, record: &ConnectionRecord) {
         self.begun_late += usize::from(begins_late(record));
         self.with_holes += usize::from(record.missing.bytes > 0);
-        self.evicted_from += usize::from(was_evicted_from(record));
+        self.with_evictions += usize::from(has_evictions(record));
         self.bytes = self.bytes.saturating_add(record.missing.bytes);
         self.unjudged += record.verdicts.of(Verdict::Unknown);
         self.methods += record.missing.methods;
@@ -150,7 +150,7 @@ impl Costs {
     /// What it comes to, in a few words.
     fn summary(&self) -> String {
         let missing = match self.bytes {
-            0 if self.evicted_from > 0 => "some was given up".to_owned(),
+            0 if self.with_evictions > 0 => "some was given up".to_owned(),
             0 => "it begins too late".to_owned(),
             bytes => {
                 let bytes = counted(bytes, "byte");
@@ -180,10 +180,10 @@ impl Costs {
                 was(self.bytes),
             ));
         }
-        if self.evicted_from > 0 {
+        if self.with_evictions > 0 {
             text.push_str(&format!(
                 "Frames or streams of {} were given up to stay within bounds. ",
-                counted(self.evicted_from, "connection"),
+                counted(self.with_evictions, "connection"),
             ));
         }
         text.push_str(&match self.unjudged {
@@ -209,7 +209,7 @@ impl Costs {
         if self.begun_late > 0 {
             advice.push("Capture: begin before the connections do, if headers matter".into());
         }
-        if self.evicted_from > 0 {
+        if self.with_evictions > 0 {
             advice.push(RAISE_LIMITS.into());
         }
         advice
