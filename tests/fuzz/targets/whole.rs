@@ -14,10 +14,10 @@ use h2sniff::decode::http2::Frame;
 use h2sniff::inspect::report::Files;
 use h2sniff::pipeline;
 use h2sniff::report::SecretDisplay;
-use h2sniff::report::json::FrameJson;
 use h2sniff::report::frames::{
     FrameContext, FrameFormat, FramePrinter, FrameText, Http2Debug, LoggedSide,
 };
+use h2sniff::report::json::FrameJson;
 use h2sniff_fuzz::assert_harmless;
 use h2sniff_fuzz::reports::{Watch, assert_all_forms, everything};
 use libfuzzer_sys::fuzz_target;
