@@ -26,24 +26,24 @@ pub(super) enum Hash {
 use Cipher::{Aes128Gcm, Aes256Gcm, ChaCha20Poly1305};
 use Hash::{Sha256, Sha384};
 
-type Known = (u16, &'static str, Option<(Version, Cipher, Hash)>);
+type RegisteredSuite = (u16, &'static str, Option<(Version, Cipher, Hash)>);
 
-const fn read13(number: u16, name: &'static str, cipher: Cipher, hash: Hash) -> Known {
+const fn read13(number: u16, name: &'static str, cipher: Cipher, hash: Hash) -> RegisteredSuite {
     (number, name, Some((Version::TLS_1_3, cipher, hash)))
 }
 
-const fn read12(number: u16, name: &'static str, cipher: Cipher, hash: Hash) -> Known {
+const fn read12(number: u16, name: &'static str, cipher: Cipher, hash: Hash) -> RegisteredSuite {
     (number, name, Some((Version::TLS_1_2, cipher, hash)))
 }
 
-const fn named(number: u16, name: &'static str) -> Known {
+const fn named(number: u16, name: &'static str) -> RegisteredSuite {
     (number, name, None)
 }
 
 /// The suites met in practice, by number. Of those that cannot be read RFC 9113, appendix A
 /// prohibits all but CCM for HTTP/2.
 #[rustfmt::skip]
-const SUITES: &[Known] = &[
+const SUITES: &[RegisteredSuite] = &[
     named(0x000a, "TLS_RSA_WITH_3DES_EDE_CBC_SHA"),
     named(0x002f, "TLS_RSA_WITH_AES_128_CBC_SHA"),
     named(0x0033, "TLS_DHE_RSA_WITH_AES_128_CBC_SHA"),
@@ -100,7 +100,7 @@ impl CipherSuite {
         (of == version).then_some((cipher, hash))
     }
 
-    fn known(self) -> Option<&'static Known> {
+    fn known(self) -> Option<&'static RegisteredSuite> {
         let place = SUITES.binary_search_by_key(&self.0, |(number, _, _)| *number);
         SUITES.get(place.ok()?)
     }

@@ -27,10 +27,10 @@ pub(in crate::inspect) mod verdict;
 use std::sync::Arc;
 
 use crate::capture::Stamp;
-use crate::decode::{Carrier, Direction};
 use crate::decode::grpc::{self, Messages};
 use crate::decode::http2::ErrorCode;
 use crate::decode::http2::hpack::{Field, HeaderBlock};
+use crate::decode::{Carrier, Direction};
 use request::Request;
 
 /// How much of a `grpc-message` is kept, in bytes: enough for a sentence in a report.

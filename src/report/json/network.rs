@@ -3,7 +3,8 @@
 
 use serde::Serialize;
 
-use super::value::{BothSides, PacketNumber, milliseconds};
+use super::value::{BothSides, PacketNumber};
+use crate::capture::TimeDelta;
 use crate::decode::tcp::{PathStats, Reset};
 use crate::decode::{Durations, NetworkPath};
 use crate::inspect::report::Files;
@@ -188,8 +189,8 @@ impl From<&Waits> for WaitsJson {
         let longest = waits.longest.iter().map(|stall| stall.lasted).max();
         Self {
             stalls: waits.count,
-            stalled_ms: milliseconds(waits.total),
-            longest_ms: longest.map(milliseconds),
+            stalled_ms: waits.total.as_millis_f64(),
+            longest_ms: longest.map(TimeDelta::as_millis_f64),
         }
     }
 }

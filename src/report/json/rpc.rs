@@ -3,8 +3,8 @@
 use serde::Serialize;
 use serde::ser::Serializer;
 
-use super::value::{CallJson, Displayed, PeerText, milliseconds, time};
-use crate::capture::Timestamp;
+use super::value::{CallJson, Displayed, PeerText, time};
+use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::http2::ErrorCode;
 use crate::inspect::report::Files;
 use crate::inspect::{Doubt, Link, Race, RequestedHeader, Rpc};
@@ -51,12 +51,12 @@ impl<'a> RpcJson<'a> {
             authority: rpc.authority.as_deref().map(PeerText::from),
             opened: time(rpc.opened),
             ended: time(rpc.ended),
-            duration_ms: rpc.duration().map(milliseconds),
+            duration_ms: rpc.duration().map(TimeDelta::as_millis_f64),
             packets: CallPackets::new(rpc, files),
             verdict: rpc.verdict.name(),
             doubt: rpc.doubt.map(Doubt::name),
             race: rpc.race.map(Race::name),
-            late_by_ms: rpc.late_by.map(milliseconds),
+            late_by_ms: rpc.late_by.map(TimeDelta::as_millis_f64),
             processed: rpc.processed.name(),
             grpc_status: rpc.grpc_status.as_deref().map(PeerText::from),
             grpc_message: rpc.grpc_message.as_deref().map(PeerText::from),

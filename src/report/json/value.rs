@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 
 use serde::ser::{Serialize, Serializer};
 
-use crate::capture::{Stamp, TimeDelta, Timestamp};
+use crate::capture::{Stamp, Timestamp};
 use crate::decode::http2::SettingId;
 use crate::decode::{PerSide, Transport};
 use crate::inspect::CallId;
@@ -29,11 +29,6 @@ impl<T: Display> Serialize for Displayed<T> {
 /// The time of a packet, where there is one.
 pub(super) fn time(stamp: Option<Stamp>) -> Option<Displayed<Timestamp>> {
     stamp.map(|stamp| Displayed(stamp.time))
-}
-
-/// Milliseconds with their fraction.
-pub(super) fn milliseconds(span: TimeDelta) -> f64 {
-    span.as_millis_f64()
 }
 
 /// Bytes of a peer: what is not UTF-8 stands as `\xNN`.

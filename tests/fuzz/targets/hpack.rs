@@ -19,7 +19,9 @@
 
 use std::collections::HashMap;
 
-use h2sniff::decode::http2::hpack::{Decoder, Fault, FaultKind, Field, HeaderBlock, MAX_BYTES, MAX_FIELDS, MAX_SIZE};
+use h2sniff::decode::http2::hpack::{
+    Decoder, Fault, FaultKind, Field, HeaderBlock, MAX_BYTES, MAX_FIELDS, MAX_SIZE,
+};
 use h2sniff_fuzz::Script;
 use libfuzzer_sys::fuzz_target;
 

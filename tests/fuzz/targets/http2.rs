@@ -20,7 +20,9 @@
 use h2sniff::decode::anomaly::Layer;
 use h2sniff::decode::http2::{Flags, Frame, FrameType, Payload};
 use h2sniff::decode::tcp::ORIGIN;
-use h2sniff::decode::{Carrier, ConnectionSink, Direction, Event, Http2Events, Keep, PerSide, StreamPart};
+use h2sniff::decode::{
+    Carrier, ConnectionSink, Direction, Event, Http2Events, Keep, PerSide, StreamPart,
+};
 use h2sniff_fuzz::{Script, stamp};
 use libfuzzer_sys::fuzz_target;
 
