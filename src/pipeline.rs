@@ -211,14 +211,8 @@ fn unlisted(report: &Report) -> impl Iterator<Item = Anomaly> + use<> {
         ),
     ];
     let unlisted = all.into_iter().filter(|(count, ..)| *count > 0);
-    unlisted.map(|(count, text, limit)| Anomaly {
-        layer: Layer::Capture,
-        text: format!("{count} {text}"),
-        stamp: None,
-        connection: None,
-        count,
-        limit,
-    })
+    unlisted
+        .map(|(count, text, limit)| Anomaly::of_capture(count, format!("{count} {text}"), limit))
 }
 
 /// What was odd about the capture files themselves, as anomalies.

@@ -4,6 +4,7 @@ use crate::capture::Stamp;
 
 /// The layer that noticed an [`Anomaly`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Layer {
     /// The capture file: cut off, damaged, oddly ordered.
     Capture,
@@ -39,6 +40,7 @@ impl Layer {
 
 /// One oddity. Equal ones on a connection are counted, not repeated.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Anomaly {
     /// The layer that noticed it.
     pub layer: Layer,
@@ -52,6 +54,21 @@ pub struct Anomaly {
     pub count: u64,
     /// The limit that was reached, where that is what was odd and the caller can raise it.
     pub limit: Option<LimitKind>,
+}
+
+impl Anomaly {
+    /// One of the capture as a whole, seen `count` times.
+    #[must_use]
+    pub fn of_capture(count: u64, text: impl Into<String>, limit: Option<LimitKind>) -> Self {
+        Self {
+            layer: Layer::Capture,
+            text: text.into(),
+            stamp: None,
+            connection: None,
+            count,
+            limit,
+        }
+    }
 }
 
 /// A limit on what is read or kept, which whoever runs an analysis can raise.
@@ -108,28 +125,17 @@ impl Anomalies {
 
     /// Notes that a limit was reached `count` times, wherever that was.
     pub fn note_limit(&mut self, limit: LimitKind, text: impl Into<String>, count: u64) {
-        self.kinds.push(Anomaly {
-            layer: Layer::Capture,
-            text: text.into(),
-            stamp: None,
-            connection: None,
-            count,
-            limit: Some(limit),
-        });
+        self.kinds
+            .push(Anomaly::of_capture(count, text, Some(limit)));
     }
 
     /// All of them, in order of first sight.
     #[must_use]
     pub fn into_vec(mut self) -> Vec<Anomaly> {
         if self.left_out > 0 {
-            self.kinds.push(Anomaly {
-                layer: Layer::Capture,
-                text: format!("more kinds of anomalies than the {MAX_KINDS} that are kept"),
-                stamp: None,
-                connection: None,
-                count: self.left_out,
-                limit: None,
-            });
+            let text = format!("more kinds of anomalies than the {MAX_KINDS} that are kept");
+            self.kinds
+                .push(Anomaly::of_capture(self.left_out, text, None));
         }
         self.kinds
     }

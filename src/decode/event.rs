@@ -12,6 +12,7 @@ use crate::capture::Stamp;
 
 /// What a connection speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Transport {
     /// HTTP/2 in cleartext.
     H2c,
@@ -43,6 +44,7 @@ pub struct Place {
 
 /// A connection, as far as known when it was recognised.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Recognition {
     /// Its number: how many connections were recognised before it.
     pub number: u32,
@@ -72,6 +74,7 @@ pub struct Recognition {
 
 /// Why a connection without a preface was taken for HTTP/2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Guess {
     /// Its bytes read as frames, and the handshake or a header block shows who the client is.
     Frames,
@@ -81,6 +84,7 @@ pub enum Guess {
 
 /// What was seen instead of HTTP/2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum UnexpectedProtocol {
     /// TLS records.
     Tls,
@@ -110,6 +114,7 @@ impl UnexpectedProtocol {
 
 /// One thing that happened on a connection.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Event<'a> {
     /// It turned out not to speak HTTP/2.
     Failed {

@@ -4,8 +4,9 @@
 //! Packet --link--> Segment --tcp--> Chunk --> StreamPart [--tls--> StreamPart] --http2--> Frame --> Event
 //! ```
 //!
-//! In: [`Packet`](crate::capture::Packet)s in capture order. Out: [`Event`]s, each with the number of
-//! its connection. What was odd on the way is an [`Anomaly`](anomaly::Anomaly), never a failure.
+//! In: [`Packet`](crate::capture::Packet)s in capture order. Out: [`Event`]s to a [`Listener`], each with the
+//! value that it made for its connection. What was odd on the way is an [`Anomaly`](anomaly::Anomaly), never a
+//! failure. Each layer uses only those before it in the line above; `connection` and `decoder` drive them.
 
 mod capture_quality;
 mod connection;

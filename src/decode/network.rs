@@ -8,6 +8,7 @@ use crate::capture::{Stamp, TimeDelta};
 
 /// How well both sides' bytes got across.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NetworkPath {
     /// How well each side's bytes did.
     pub sides: PerSide<PathStats>,

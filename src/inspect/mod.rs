@@ -1,7 +1,9 @@
 //! Events to understanding: what became of each call, and why.
 //!
-//! In: [`Event`](crate::decode::Event)s, each with the number of its connection. Out: an [`Analysis`]
-//! of plain data. No byte of the wire is read here, and no text is made fit to print.
+//! In: the [`Event`](crate::decode::Event)s of each connection, to its [`Connection`]. Out: an [`Analysis`] of
+//! plain data, in which only findings, and what applications will have been told, are sentences. A module
+//! uses only those before it in this order: options, stream, traffic, connection, retry, peer, server,
+//! diagnosis, live, report, inspector.
 
 mod connection;
 pub mod diagnosis;

@@ -1,7 +1,7 @@
 //! What a live capture is and what it lost, as a report lists them.
 
 use h2sniff::capture::{FileSummary, Format, Interface};
-use h2sniff::decode::anomaly::{Anomaly, Layer};
+use h2sniff::decode::anomaly::Anomaly;
 use h2sniff::inspect::report::{LiveStatus, Report};
 
 /// The live capture as a report lists its captures.
@@ -50,13 +50,6 @@ pub(super) fn losses(status: &LiveStatus) -> Vec<Anomaly> {
         ),
     ];
     let lost = all.into_iter().filter(|(count, _)| *count > 0);
-    lost.map(|(count, text)| Anomaly {
-        layer: Layer::Capture,
-        text: text.to_owned(),
-        stamp: None,
-        connection: None,
-        count,
-        limit: None,
-    })
-    .collect()
+    lost.map(|(count, text)| Anomaly::of_capture(count, text, None))
+        .collect()
 }

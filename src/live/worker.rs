@@ -315,6 +315,7 @@ impl Worker {
                         recorder.comment(ended.packet, &format!("decides {call}: {verdict}"));
                     }
                 }
+                _ => {}
             }
         }
     }

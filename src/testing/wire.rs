@@ -1,8 +1,8 @@
 //! Real bytes for tests: frames, header blocks, TCP packets and capture files.
 //!
 //! In: what a test wants said. Out: the bytes that say it, built here by the RFCs and by nothing
-//! that the tests are to judge. What never happens here: a look at this crate; integration tests
-//! include this file by its path.
+//! that the tests are to judge: nothing here uses this crate. Integration tests include this file by its
+//! path.
 
 #![allow(
     dead_code,

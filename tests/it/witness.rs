@@ -1,7 +1,7 @@
 //! Runs of the program, watched from outside: how each ended, how long it took, how much it held.
 //!
-//! In: command lines. Out: a [`Deed`] each, and [`Figures`] over all of them. What never happens here:
-//! a guess. Time and memory are the kernel's own account of each process (`wait4(2)`).
+//! In: command lines. Out: a [`Deed`] each, and [`Figures`] over all of them. Time and memory are the
+//! kernel's own account of each process (`wait4(2)`).
 //!
 //! Each run is started by a [`Launcher`], so that no figure is of this test itself; what the launcher
 //! holds is shown as the floor.

@@ -4,6 +4,7 @@ use crate::decode::event::UnexpectedProtocol;
 
 /// What an unrelated connection was, for the sentence that says what was found instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Unrelated {
     /// TLS without `h2` among its protocols, or unknown which.
     Tls,

@@ -13,6 +13,7 @@ use crate::decode::tcp::FlowSlot;
 
 /// What was given up to stay within the limits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct GivenUp {
     /// Connections in HTTP/2 that were evicted.
     pub connections: u64,

@@ -39,6 +39,7 @@ pub struct Options {
 
 /// What a capture held beside HTTP/2.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Tally {
     /// TCP connections of any kind.
     pub tcp_connections: u32,

@@ -261,6 +261,7 @@ pub struct EndedBlock<'a> {
 
 /// Why a payload cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Malformation {
     /// Too short or too long for its type (RFC 9113, section 4.2).
     Length,

@@ -126,6 +126,7 @@ impl VerdictCounts {
 
 /// One connection, from its first packet to its last.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ConnectionRecord {
     /// Its number in this analysis.
     pub number: u32,

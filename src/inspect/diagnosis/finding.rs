@@ -38,6 +38,7 @@ pub struct Evidence {
 
 /// What went wrong at one server, as one rule sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Finding {
     /// The name of the rule, one of [`RULES`](super::RULES).
     pub rule: &'static str,

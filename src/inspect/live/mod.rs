@@ -22,6 +22,7 @@ use recent::RecentMap;
 
 /// Something that became certain.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum News {
     /// A connection was opened or first seen.
     Connection {

@@ -19,6 +19,7 @@ pub use live_status::{Drops, FindingCounts, GoAwayCounts, LiveStatus};
 
 /// What a capture shows of its HTTP/2 connections.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Analysis {
     /// Connections that are listed, by their number.
     pub connections: Vec<ConnectionRecord>,
@@ -36,6 +37,7 @@ pub struct Analysis {
 
 /// What a run over one or several captures found.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Report {
     /// The captures, in the order given.
     pub files: Vec<FileSummary>,
@@ -80,6 +82,7 @@ impl Files {
 
 /// How far an analysis that goes on has come.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Progress {
     /// How many packets were analysed.
     pub packets: u64,

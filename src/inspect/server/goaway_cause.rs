@@ -27,6 +27,7 @@ const MIN_REQUESTS: u32 = 10;
 
 /// Why a server sent a graceful GOAWAY.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Cause {
     /// The connection had reached its greatest age, as the server is set to.
     Age,

@@ -20,6 +20,7 @@ use goaway_cause::{Cause, GoAwayCause};
 
 /// What is known of one server address.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Server {
     /// The address and port that clients connected to.
     pub address: SocketAddr,
@@ -46,6 +47,7 @@ pub struct Estimate {
 
 /// A server's settings, each `None` where the capture cannot show it.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Inferred {
     /// After what age it ends connections.
     pub max_connection_age: Option<Estimate>,

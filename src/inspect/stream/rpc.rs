@@ -8,6 +8,7 @@ use crate::decode::http2::ErrorCode;
 
 /// What became of a stream: the first event that the client's end saw decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Verdict {
     /// Answered to the end, and well.
     Ok,
@@ -150,6 +151,7 @@ impl Outcome {
 
 /// Why the capture cannot say what became of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Doubt {
     /// It was opened before the capture began.
     BeganBefore,
@@ -206,6 +208,7 @@ pub struct RequestedHeader {
 
 /// One call. Texts are bytes as the wire had them, not yet fit to print.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Rpc {
     /// Its connection and stream.
     pub id: CallId,

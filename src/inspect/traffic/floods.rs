@@ -11,6 +11,7 @@ const COUNTED_TOGETHER: TimeDelta = TimeDelta::from_secs(1);
 
 /// A kind of frame that can be abused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum FloodKind {
     /// Streams opened and reset at once (CVE-2023-44487).
     RapidReset,

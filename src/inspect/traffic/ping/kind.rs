@@ -34,6 +34,7 @@ pub enum PingKind {
 
 /// What a PING is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Purpose {
     /// To find out when the client has read the announcement of a GOAWAY.
     Drain,
