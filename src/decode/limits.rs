@@ -1,4 +1,4 @@
-//! How much decoding keeps at a time, whatever a capture holds.
+//! How much decoding keeps at a time, whatever a capture holds, and what that cost.
 
 /// How many connections are followed at a time unless said otherwise: as many as one client address has
 /// ports for to one server. At some 1.4 kB each they take 90 MB, which only a scan or a flood ever
@@ -27,6 +27,22 @@ impl Default for Limits {
             held_bytes: MAX_HELD_IN_ALL,
         }
     }
+}
+
+/// What was given up to stay within the limits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GivenUp {
+    /// Connections in HTTP/2 that were evicted.
+    pub connections: u64,
+    /// Other TCP connections that were evicted.
+    pub others: u64,
+    /// How often connections waited no longer for bytes that were missing.
+    pub holes: u64,
+    /// How often connections were decided about before they had shown what they speak.
+    pub undecided: u64,
+    /// How often connections in HTTP/2 lost frames begun and header tables.
+    pub sessions: u64,
 }
 
 /// A size as options take it.

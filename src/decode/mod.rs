@@ -31,12 +31,12 @@ mod stream_part;
 
 pub use carrier::Carrier;
 pub use connection::{ConnectionSink, Http2Events, Keep, MAX_UNDECIDED_BYTES, Unrelated};
-pub use decoder::{Decoder, GivenUp, Options, Tally};
+pub use decoder::{Decoder, Options, Tally};
 pub use direction::{Direction, PerSide};
 pub use durations::Durations;
 pub(crate) use durations::keep_longest;
 pub use event::{Event, Guess, Place, Recognition, Transport, UnexpectedProtocol};
-pub use limits::{Limits, MAX_CONNECTIONS, MAX_HELD_IN_ALL};
+pub use limits::{GivenUp, Limits, MAX_CONNECTIONS, MAX_HELD_IN_ALL};
 pub use listener::{EachEvent, Listener};
 pub use network::{NetworkPath, RoundTrip};
 pub use stream_part::{StreamPart, StreamPartOf, TlsRecordSpan};

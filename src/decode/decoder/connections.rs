@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 
 use super::Options;
-use super::eviction::GivenUp;
 use super::servers::Servers;
 use crate::capture::Timestamp;
 use crate::decode::anomaly::{Anomalies, Layer};
@@ -16,6 +15,7 @@ use crate::decode::connection::{
     ConnectionDecoder, Decision, DetectContext, Keep, Output, Unrelated,
 };
 use crate::decode::event::Place;
+use crate::decode::limits::GivenUp;
 use crate::decode::link::Segment;
 use crate::decode::listener::Listener;
 use crate::decode::tcp::{Ending, Flow, FlowSlot, Flows, Signal};

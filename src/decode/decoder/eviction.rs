@@ -7,25 +7,9 @@ use super::connections::{ConnectionTable, detect_context, output};
 use crate::decode::anomaly::LimitKind;
 use crate::decode::carrier::Carrier;
 use crate::decode::connection::{ConnectionDecoder, Decision};
-use crate::decode::limits::human;
+use crate::decode::limits::{GivenUp, human};
 use crate::decode::listener::Listener;
 use crate::decode::tcp::FlowSlot;
-
-/// What was given up to stay within the limits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct GivenUp {
-    /// Connections in HTTP/2 that were evicted.
-    pub connections: u64,
-    /// Other TCP connections that were evicted.
-    pub others: u64,
-    /// How often connections waited no longer for bytes that were missing.
-    pub holes: u64,
-    /// How often connections were decided about before they had shown what they speak.
-    pub undecided: u64,
-    /// How often connections in HTTP/2 lost frames begun and header tables.
-    pub sessions: u64,
-}
 
 impl<C> ConnectionTable<C> {
     /// Comes back within the limits.

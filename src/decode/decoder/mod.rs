@@ -12,12 +12,11 @@ use std::collections::BTreeMap;
 use super::anomaly::{Anomaly, Layer};
 use super::connection::Unrelated;
 use super::event::Place;
-use super::limits::Limits;
+use super::limits::{GivenUp, Limits};
 use super::link::{self, Stop};
 use super::listener::Listener;
 use super::tls::KeyLog;
 use connections::ConnectionTable;
-pub use eviction::GivenUp;
 
 use crate::capture::{LinkType, Packet, Timestamp};
 

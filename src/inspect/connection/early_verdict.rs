@@ -12,13 +12,9 @@
 //! A reset or a close is final at once, for whatever comes after it no longer counts.
 
 use super::shutdown::Shutdown;
-use crate::capture::{TimeDelta, Timestamp};
+use crate::capture::Timestamp;
 use crate::inspect::stream::Stream;
 use crate::inspect::stream::rpc::Verdict;
-
-/// How long after the final GOAWAY a stream above its last stream id may still be answered: a server
-/// that ran the call all the same has answered by then, or takes longer than anybody waits for a report.
-pub(in crate::inspect) const GRACE: TimeDelta = TimeDelta::from_secs(1);
 
 /// Whether nothing that may still come can change the verdict on a call that is lost.
 pub(super) fn is_certain(

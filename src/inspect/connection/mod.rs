@@ -42,7 +42,7 @@ use settled::{CountedCall, SettledCalls};
 use shutdown::{Shutdown, WarningSigns};
 use streams::{Block, Streams};
 
-pub(super) use early_verdict::GRACE;
+pub(super) use shutdown::GRACE;
 
 /// What is known of one connection so far, and of its calls.
 #[derive(Clone, Debug)]

@@ -4,7 +4,6 @@
 //! streams the server's final GOAWAY condemns, what either end knew when it closed, and whether the client
 //! was warned.
 
-use super::early_verdict::GRACE;
 use super::goaway::{GoAway, GoAways};
 use super::record::{Close, ConnectionRecord};
 use super::server_bytes::ServerBytes;
@@ -15,6 +14,10 @@ use crate::decode::tcp::Ended;
 use crate::inspect::stream::id_set::StreamIdSet;
 use crate::inspect::stream::verdict::FinalGoAway;
 use crate::inspect::stream::{FromClient, FromServer};
+
+/// How long after the final GOAWAY a stream above its last stream id may still be answered: a server
+/// that ran the call all the same has answered by then, or takes longer than anybody waits for a report.
+pub(in crate::inspect) const GRACE: TimeDelta = TimeDelta::from_secs(1);
 
 /// What was seen of a connection's end.
 #[derive(Clone, Debug)]

@@ -5,7 +5,9 @@ use super::{Check, Confidence, Finding, Rule, keepalive_timeout};
 use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::Direction;
 use crate::decode::tcp::Ending;
-use crate::inspect::{Close, ConnectionRecord, ServerStack, Verdict};
+use crate::inspect::connection::record::{Close, ConnectionRecord};
+use crate::inspect::peer::server::ServerStack;
+use crate::inspect::stream::rpc::Verdict;
 use crate::units::{count, counted, exact_duration};
 
 /// Closes within this time are one event.

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use super::server_view::{EvidenceList, ServerView};
 use super::{Confidence, Finding, Severity};
 use crate::decode::Direction;
-use crate::inspect::{Burst, ConnectionRecord, FloodKind};
+use crate::inspect::connection::record::ConnectionRecord;
+use crate::inspect::traffic::floods::{Burst, FloodKind};
 use crate::units::{count, counted};
 
 /// A pattern of abuse, and what a rule says of it.

@@ -3,7 +3,8 @@
 use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Finding, Rule, Severity};
 use crate::capture::Stamp;
-use crate::inspect::{ConnectionRecord, GapCount, Verdict};
+use crate::inspect::connection::record::{ConnectionRecord, GapCount};
+use crate::inspect::stream::rpc::Verdict;
 use crate::units::{counted, was};
 
 /// The advice where a limit was reached; whoever runs the analysis knows how it is raised.
@@ -218,7 +219,7 @@ impl Costs {
 
 #[cfg(test)]
 mod tests {
-    use crate::inspect::{Doubt, Verdict};
+    use crate::inspect::stream::rpc::{Doubt, Verdict};
     use crate::testing::scenario::analysis;
 
     #[test]

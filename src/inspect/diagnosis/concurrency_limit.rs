@@ -3,7 +3,9 @@
 use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::capture::TimeDelta;
-use crate::inspect::{AtLimit, ConnectionRecord, Verdict};
+use crate::inspect::connection::record::ConnectionRecord;
+use crate::inspect::stream::rpc::Verdict;
+use crate::inspect::traffic::concurrency::AtLimit;
 use crate::units::{count, counted, duration};
 
 /// A connection that is at its limit for less than this in all, only touched it: a

@@ -5,7 +5,7 @@ use super::{Check, Finding, Rule};
 use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::tcp::Ending;
 use crate::decode::{Direction, Transport};
-use crate::inspect::ConnectionRecord;
+use crate::inspect::connection::record::ConnectionRecord;
 use crate::units::{count, counted, duration};
 
 /// How long a SYN must have gone unanswered: the time after which it is first

@@ -5,7 +5,8 @@ use super::{Check, Confidence, Finding, Rule, too_many_pings};
 use crate::capture::Stamp;
 use crate::decode::Direction;
 use crate::decode::http2::ErrorCode;
-use crate::inspect::{ConnectionRecord, Finished, GoAway};
+use crate::inspect::connection::goaway::GoAway;
+use crate::inspect::connection::record::{ConnectionRecord, Finished};
 use crate::units::counted;
 
 pub(super) const RULE: Rule = Rule {

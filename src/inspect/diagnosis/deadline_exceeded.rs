@@ -3,7 +3,8 @@
 use super::server_view::{self, Affected, EvidenceList, ServerView};
 use super::{Check, Confidence, Finding, Rule};
 use crate::capture::TimeDelta;
-use crate::inspect::{ConnectionRecord, Processed, Rpc, Verdict};
+use crate::inspect::connection::record::ConnectionRecord;
+use crate::inspect::stream::rpc::{Processed, Rpc, Verdict};
 use crate::units::{count, counted, duration, exact_duration, spread};
 
 pub(super) const RULE: Rule = Rule {

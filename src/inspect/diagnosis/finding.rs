@@ -1,8 +1,8 @@
 //! A finding: plain data that says what went wrong, with its evidence.
 
 use crate::capture::Stamp;
-use crate::inspect::CallId;
 use crate::inspect::peer::confidence::Confidence;
+use crate::inspect::stream::rpc::CallId;
 
 /// How bad a finding is; the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -8,7 +8,9 @@ use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::capture::TimeDelta;
 use crate::decode::http2::SettingId;
 use crate::decode::{Direction, PerSide};
-use crate::inspect::{CallId, ConnectionRecord, Stall, Waits, Window};
+use crate::inspect::connection::record::ConnectionRecord;
+use crate::inspect::stream::rpc::CallId;
+use crate::inspect::traffic::flow_control::{Stall, Waits, Window};
 use crate::units::{counted, duration};
 
 /// A shorter wait is not worth a word by itself.

@@ -2,7 +2,7 @@
 
 use super::server_view::{self, Affected, EvidenceList, RETRIED_ONCE, ServerView};
 use super::{Check, Finding, Rule};
-use crate::inspect::{Outcome, Processed, Race, Verdict};
+use crate::inspect::stream::rpc::{Outcome, Processed, Race, Verdict};
 use crate::units::{count, counted, was};
 
 pub(super) const RULE: Rule = Rule {

@@ -6,7 +6,11 @@ use crate::capture::Stamp;
 use crate::decode::Direction;
 use crate::decode::http2::ErrorCode;
 use crate::decode::tcp::Ending;
-use crate::inspect::{Cause, ConnectionRecord, GoAway, Rpc, ServerStack, Verdict};
+use crate::inspect::connection::goaway::GoAway;
+use crate::inspect::connection::record::ConnectionRecord;
+use crate::inspect::peer::server::ServerStack;
+use crate::inspect::server::goaway_cause::Cause;
+use crate::inspect::stream::rpc::{Rpc, Verdict};
 use crate::units::{counted, duration, exact_seconds, spread, was};
 
 pub(super) const RULE: Rule = Rule {

@@ -4,7 +4,10 @@ use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Confidence, Finding, Rule};
 use crate::capture::TimeDelta;
 use crate::decode::Direction;
-use crate::inspect::{AckStall, Close, ConnectionRecord, Finished, Purpose, Unanswered};
+use crate::inspect::connection::record::{Close, ConnectionRecord, Finished};
+use crate::inspect::traffic::ack_stall::AckStall;
+use crate::inspect::traffic::ping::keepalive::Unanswered;
+use crate::inspect::traffic::ping::kind::Purpose;
 use crate::units::{counted, duration, was};
 
 /// No keepalive timeout is shorter than this; a PING that is younger when its sender

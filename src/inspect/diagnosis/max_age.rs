@@ -2,7 +2,7 @@
 
 use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Finding, Rule, Severity};
-use crate::inspect::Cause;
+use crate::inspect::server::goaway_cause::Cause;
 use crate::units::{counted, duration, exact_seconds};
 
 pub(super) const RULE: Rule = Rule {

@@ -1,7 +1,7 @@
 //! Whether the network is to blame: what `network-loss` judges by, and the words that rule it out.
 
 use crate::decode::{NetworkPath, RoundTrip};
-use crate::inspect::ConnectionRecord;
+use crate::inspect::connection::record::ConnectionRecord;
 use crate::units::{count, counted, duration};
 
 /// With fewer segments that carry data, nothing is said of the network.

@@ -6,7 +6,8 @@ use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::capture::{Stamp, TimeDelta};
 use crate::decode::NetworkPath;
 use crate::decode::tcp::AckSilence;
-use crate::inspect::{ConnectionRecord, Rpc, Verdict};
+use crate::inspect::connection::record::ConnectionRecord;
+use crate::inspect::stream::rpc::{Rpc, Verdict};
 use crate::units::{count, counted, duration, share};
 
 /// From so many in a hundred segments sent again on, calls get noticeably slower: each costs a round

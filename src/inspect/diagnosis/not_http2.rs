@@ -6,7 +6,7 @@ use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Confidence, Finding, Rule};
 use crate::capture::Stamp;
 use crate::decode::{Transport, UnexpectedProtocol};
-use crate::inspect::ConnectionRecord;
+use crate::inspect::connection::record::ConnectionRecord;
 use crate::units::counted;
 
 pub(super) const RULE: Rule = Rule {

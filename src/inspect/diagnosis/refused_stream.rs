@@ -4,7 +4,8 @@ use super::server_view::{self, Affected, EvidenceList, RETRIED_ONCE, ServerView}
 use super::{Check, Finding, Rule};
 use crate::decode::Direction;
 use crate::decode::http2::SettingId;
-use crate::inspect::{ConnectionRecord, Verdict};
+use crate::inspect::connection::record::ConnectionRecord;
+use crate::inspect::stream::rpc::Verdict;
 use crate::units::counted;
 
 pub(super) const RULE: Rule = Rule {

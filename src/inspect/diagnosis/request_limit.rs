@@ -2,7 +2,8 @@
 
 use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Finding, Rule, Severity};
-use crate::inspect::{Cause, ServerStack};
+use crate::inspect::peer::server::ServerStack;
+use crate::inspect::server::goaway_cause::Cause;
 use crate::units::counted;
 
 pub(super) const RULE: Rule = Rule {

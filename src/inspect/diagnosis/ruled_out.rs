@@ -8,7 +8,7 @@ use super::finding::Finding;
 use super::network;
 use super::server_view::ServerView;
 use crate::decode::http2::ErrorCode;
-use crate::inspect::ConnectionRecord;
+use crate::inspect::connection::record::ConnectionRecord;
 use crate::units::counted;
 
 /// Clears others for a finding about calls that died; `fired` are the rules that fired at the same

@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 
 use super::finding::{Evidence, Finding, Severity};
 use crate::capture::{Stamp, Timestamp};
-use crate::inspect::{CallId, ConnectionRecord, Finished, Inferred, Outcome, Rpc, Server};
+use crate::inspect::connection::record::{ConnectionRecord, Finished};
+use crate::inspect::server::{Inferred, Server};
+use crate::inspect::stream::rpc::{CallId, Outcome, Rpc};
 
 /// How many packets prove a finding at most; more prove it no better.
 const MAX_EVIDENCE: usize = 20;

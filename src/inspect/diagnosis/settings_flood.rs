@@ -3,7 +3,7 @@
 use super::abuse::{self, Pattern};
 use super::server_view::ServerView;
 use super::{Check, Finding, Rule};
-use crate::inspect::FloodKind;
+use crate::inspect::traffic::floods::FloodKind;
 
 const PATTERN: Pattern = Pattern {
     rule: "settings-flood",

@@ -8,7 +8,9 @@ use super::{Check, Finding, Rule};
 use crate::capture::TimeDelta;
 use crate::decode::Direction;
 use crate::decode::http2::{ErrorCode, SettingId};
-use crate::inspect::{Cause, ConnectionRecord, Rpc, Verdict};
+use crate::inspect::connection::record::ConnectionRecord;
+use crate::inspect::server::goaway_cause::Cause;
+use crate::inspect::stream::rpc::{Rpc, Verdict};
 use crate::units::{count, counted, spread};
 
 /// A reset this long before the close belongs to the end of the connection.

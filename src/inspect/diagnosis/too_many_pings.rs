@@ -5,7 +5,12 @@ use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Confidence, Finding, Rule};
 use crate::capture::TimeDelta;
 use crate::decode::http2::ErrorCode;
-use crate::inspect::{CallId, ConnectionRecord, Finished, GoAway, Ping, Purpose, ServerStack};
+use crate::inspect::connection::goaway::GoAway;
+use crate::inspect::connection::record::{ConnectionRecord, Finished};
+use crate::inspect::peer::server::ServerStack;
+use crate::inspect::stream::rpc::CallId;
+use crate::inspect::traffic::ping::keepalive::Ping;
+use crate::inspect::traffic::ping::kind::Purpose;
 use crate::units::{counted, duration, exact_seconds, spread};
 
 /// A gRPC server ends a connection when its client has this many strikes (gRFC A8).

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Confidence, Finding, Rule, Severity};
 use crate::capture::{TimeDelta, Timestamp};
-use crate::inspect::ConnectionRecord;
+use crate::inspect::connection::record::ConnectionRecord;
 use crate::units::{count, counted};
 
 /// Fewer RPCs of a client may fall anywhere.
@@ -148,8 +148,11 @@ mod tests {
     use super::*;
     use crate::capture::Stamp;
     use crate::decode::{Recognition, Transport};
+    use crate::inspect::connection::Connection;
+    use crate::inspect::connection::record::Finished;
     use crate::inspect::diagnosis::diagnose;
-    use crate::inspect::{Connection, Finished, Inferred, Options, Server};
+    use crate::inspect::options::Options;
+    use crate::inspect::server::{Inferred, Server};
 
     /// A connection of one client to the server of this number: seconds and RPCs.
     fn connection(server: u8, from: i64, to: i64, rpcs: u64) -> Finished {

@@ -67,7 +67,7 @@ pub(super) struct LiveTracker {
     /// When to look at a connection again, though nothing happens on it.
     due: BTreeMap<(Timestamp, u32), Place>,
     ended: RecentMap<u32, ConnectionRecord>,
-    lost: RecentMap<super::CallId, Rpc>,
+    lost: RecentMap<super::stream::rpc::CallId, Rpc>,
     /// Calls of connections that are no longer kept.
     verdicts: VerdictCounts,
     pub(super) methods: Methods,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::capture::Timestamp;
 use crate::decode::http2::ErrorCode;
-use crate::inspect::GoAway;
+use crate::inspect::connection::goaway::GoAway;
 use crate::inspect::diagnosis::{Finding, Severity};
 use crate::inspect::report::Progress;
 

@@ -5,21 +5,40 @@
 
 use super::events::{EventKind, TimelineEvent};
 use super::labels;
-use super::text::TimelineText;
+use super::window::Spans;
 use crate::capture::TimeDelta;
 use crate::decode::Direction;
 use crate::decode::tcp::Ending;
 use crate::inspect::report::{Files, Report};
 use crate::inspect::{Close, ConnectionRecord, GoAway, Rpc, Verdict};
-use crate::report::colours::Style;
+use crate::report::colours::{Colours, Style};
 use crate::report::escape;
+use crate::report::redact::SecretDisplay;
 use crate::report::words;
 use crate::units::{count, counted, duration, moment_in_millis, spread};
+
+/// How lines are written, and which.
+#[derive(Clone, Copy)]
+pub(super) struct LineStyle<'a> {
+    /// How many calls of a kind are named.
+    pub(super) limit: usize,
+    pub(super) secrets: SecretDisplay,
+    pub(super) colours: Colours,
+    /// The spans of time that are shown; all of the capture if `None`.
+    pub(super) spans: Option<&'a Spans>,
+}
+
+impl LineStyle<'_> {
+    pub(super) fn is_in_window(&self, event: &TimelineEvent<'_>) -> bool {
+        let spans = self.spans.map(|spans| spans.as_slice());
+        spans.is_none_or(|spans| spans.iter().any(|span| span.contains(&event.elapsed)))
+    }
+}
 
 /// Writes the events of one connection, or of all: gathers what can be summed up until an event comes that
 /// has a line of its own.
 pub(super) struct LineWriter<'a> {
-    style: &'a TimelineText,
+    style: LineStyle<'a>,
     several_files: bool,
     merged: bool,
     out: String,
@@ -46,7 +65,7 @@ struct Group<'a> {
 }
 
 impl<'a> LineWriter<'a> {
-    pub(super) fn new(style: &'a TimelineText, report: &Report, merged: bool) -> Self {
+    pub(super) fn new(style: LineStyle<'a>, report: &Report, merged: bool) -> Self {
         Self {
             style,
             several_files: Files::of(&report.files) == Files::Several,

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use super::clock::CaptureClock;
 use super::events::{self, EventKind, TimelineEvent};
-use super::lines::LineWriter;
+use super::lines::{LineStyle, LineWriter};
 use super::window::Spans;
 use crate::decode::Direction;
 use crate::decode::tcp::Ending;
@@ -57,8 +57,9 @@ impl TimelineText {
     pub fn render(&self, report: &Report) -> String {
         let mut out = head(report, self.colours);
         let events = events::in_order(report);
+        let style = self.line_style();
         if self.merged {
-            let mut writer = LineWriter::new(self, report, true);
+            let mut writer = LineWriter::new(style, report, true);
             for event in &events {
                 writer.push(*event);
             }
@@ -76,7 +77,7 @@ impl TimelineText {
         }
         let mut omitted = OmittedConnections::default();
         for (record, own_events) in records.iter().zip(by_connection) {
-            let in_sight = own_events.iter().any(|event| self.is_in_window(event));
+            let in_sight = own_events.iter().any(|event| style.is_in_window(event));
             let eventful = records.len() <= MAX_UNEVENTFUL || own_events.iter().any(is_eventful);
             if !in_sight || !eventful {
                 omitted.add(record);
@@ -84,7 +85,7 @@ impl TimelineText {
             }
             out.push('\n');
             out.push_str(&connection_head(record, self.colours));
-            let mut writer = LineWriter::new(self, report, false);
+            let mut writer = LineWriter::new(style, report, false);
             for event in own_events {
                 writer.push(event);
             }
@@ -94,9 +95,13 @@ impl TimelineText {
         out
     }
 
-    pub(super) fn is_in_window(&self, event: &TimelineEvent<'_>) -> bool {
-        let spans = self.spans.as_deref();
-        spans.is_none_or(|spans| spans.iter().any(|span| span.contains(&event.elapsed)))
+    fn line_style(&self) -> LineStyle<'_> {
+        LineStyle {
+            limit: self.limit,
+            secrets: self.secrets,
+            colours: self.colours,
+            spans: self.spans.as_ref(),
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! What a server's settings must be, from stories of several connections.
 
 use crate::inspect::diagnosis::Confidence;
-use crate::inspect::{Cause, Estimate, Inferred};
+use crate::inspect::server::goaway_cause::Cause;
+use crate::inspect::server::{Estimate, Inferred};
 use crate::testing::scenario::analysis;
 
 fn inferred(text: &str) -> Inferred {
