@@ -56,6 +56,7 @@ pub struct Decoder<C> {
     links: link::Decoder,
     connections: ConnectionTable<C>,
     tally: Tally,
+    finished: bool,
 }
 
 impl<C> Decoder<C> {
@@ -66,6 +67,7 @@ impl<C> Decoder<C> {
             links: link::Decoder::default(),
             connections: ConnectionTable::new(options),
             tally: Tally::default(),
+            finished: false,
         }
     }
 
@@ -117,8 +119,12 @@ impl<C> Decoder<C> {
         self.connections.given_up
     }
 
-    /// Nothing more will come: emits what was still held back, and finishes every connection.
+    /// Nothing more will come: emits what was still held back, and finishes every connection. A second
+    /// call does nothing.
     pub fn finish<L: Listener<Connection = C>>(&mut self, listener: &mut L) {
+        if std::mem::replace(&mut self.finished, true) {
+            return;
+        }
         self.connections.finish(listener);
         self.tally.tcp_connections = self.connections.flows.count();
         self.tally.unrelated = std::mem::take(&mut self.connections.unrelated);
@@ -152,5 +158,37 @@ impl Tally {
         } else {
             *self.not_tcp.entry(other.name()).or_default() += packets;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::Stamp;
+    use crate::decode::listener::EachEvent;
+    use crate::testing::wire::{End, Peers, SYN};
+
+    #[test]
+    fn finishing_twice_counts_and_notes_everything_once() {
+        let mut decoder = Decoder::new(Options::default());
+        decoder.read_keys(b"CLIENT_RANDOM no secret\n");
+        let mut listener = EachEvent::new(|_, _| ());
+        let data = Peers::new(40_000, 443).packet(End::Client, 0, None, SYN, b"");
+        let packet = Packet {
+            stamp: Stamp::default(),
+            link_type: LinkType::RAW,
+            original_length: u32::try_from(data.len()).unwrap(),
+            data: &data,
+        };
+        decoder.push(&packet, &mut listener);
+        decoder.finish(&mut listener);
+        decoder.finish(&mut listener);
+        assert_eq!(decoder.tally().tcp_connections, 1);
+        assert_eq!(
+            decoder.tally().unrelated,
+            BTreeMap::from([(Unrelated::Silent, 1)])
+        );
+        let anomalies = decoder.take_anomalies();
+        assert_eq!(anomalies.len(), 1, "{anomalies:?}");
     }
 }
