@@ -166,15 +166,7 @@ impl PathStats {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capture::Timestamp;
-
-    fn at(millis: i64) -> Stamp {
-        Stamp {
-            time: Timestamp::from_nanos(millis * 1_000_000),
-            packet: 1,
-            file: 0,
-        }
-    }
+    use crate::testing::at;
 
     #[test]
     fn a_round_trip_is_from_data_to_the_acknowledgement_that_covers_it() {

@@ -13,7 +13,7 @@ use super::control_frames::ControlFrameLog;
 use super::goaway::GoAway;
 use super::sparse::Sparse;
 use crate::capture::{Stamp, TimeDelta};
-use crate::decode::http2::{Loss, SettingId, Settings};
+use crate::decode::http2::{ErrorCode, Loss, SettingId, Settings};
 use crate::decode::tcp::{Ending, Handshake};
 use crate::decode::tls::Facts;
 use crate::decode::{
@@ -265,6 +265,19 @@ impl ConnectionRecord {
         let mut settings = self.settings[of].iter().flatten();
         let (_, value) = settings.find(|(known, _)| *known == id)?;
         Some(*value)
+    }
+
+    /// The graceful GOAWAY that the server began to end it with, and the server's close after it.
+    #[must_use]
+    pub fn closed_after_grace(&self) -> Option<(&GoAway, Stamp)> {
+        let first = self.server_goaways().next()?;
+        let graceful = self
+            .server_goaways()
+            .all(|goaway| goaway.error == ErrorCode::NO_ERROR);
+        let close = self
+            .close
+            .filter(|close| close.by == Direction::ServerToClient)?;
+        (graceful && close.stamp >= first.stamp).then_some((first, close.stamp))
     }
 
     /// Why what became of a call on it cannot be known.

@@ -2,12 +2,7 @@
 
 use super::server_view::{self, Affected, EvidenceList, ServerView};
 use super::{Check, Finding, Rule};
-use crate::capture::Stamp;
-use crate::decode::Direction;
-use crate::decode::http2::ErrorCode;
 use crate::decode::tcp::Ending;
-use crate::inspect::connection::goaway::GoAway;
-use crate::inspect::connection::record::ConnectionRecord;
 use crate::inspect::peer::server::ServerStack;
 use crate::inspect::server::goaway_cause::Cause;
 use crate::inspect::stream::rpc::{Rpc, Verdict};
@@ -26,7 +21,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
     let affected = view.affected(|record, rpc| {
-        rpc.verdict == Verdict::CutByClose && closed_after_grace(record).is_some()
+        rpc.verdict == Verdict::CutByClose && record.closed_after_grace().is_some()
     });
     if affected.is_empty() {
         return None;
@@ -46,22 +41,10 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
     })
 }
 
-/// The graceful GOAWAY a connection began to end with, and the server's close after it.
-fn closed_after_grace(record: &ConnectionRecord) -> Option<(&GoAway, Stamp)> {
-    let first = record.server_goaways().next()?;
-    let graceful = record
-        .server_goaways()
-        .all(|goaway| goaway.error == ErrorCode::NO_ERROR);
-    let close = record
-        .close
-        .filter(|close| close.by == Direction::ServerToClient)?;
-    (graceful && close.stamp >= first.stamp).then_some((first, close.stamp))
-}
-
 fn evidence(affected: &Affected<'_>) -> Vec<super::Evidence> {
     let mut evidence = EvidenceList::default();
     for (record, rpcs) in affected {
-        let Some((goaway, closed)) = closed_after_grace(record) else {
+        let Some((goaway, closed)) = record.closed_after_grace() else {
             continue;
         };
         let number = record.number;
@@ -85,13 +68,13 @@ fn evidence(affected: &Affected<'_>) -> Vec<super::Evidence> {
 fn explanation(affected: &Affected<'_>) -> String {
     let graces: Vec<_> = affected
         .iter()
-        .filter_map(|(record, _)| closed_after_grace(record))
+        .filter_map(|(record, _)| record.closed_after_grace())
         .map(|(goaway, closed)| closed.time - goaway.stamp.time)
         .collect();
     let ages: Vec<_> = affected
         .iter()
         .filter_map(|(record, _)| {
-            let (goaway, _) = closed_after_grace(record)?;
+            let (goaway, _) = record.closed_after_grace()?;
             Some(goaway.stamp.time - record.opened?.time)
         })
         .collect();

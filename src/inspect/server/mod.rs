@@ -15,7 +15,6 @@ use super::stream::rpc::Verdict;
 use super::traffic::ping::keepalive::PingWaits;
 use crate::capture::TimeDelta;
 use crate::decode::Direction;
-use crate::decode::http2::ErrorCode;
 use goaway_cause::{Cause, GoAwayCause};
 
 /// What is known of one server address.
@@ -173,16 +172,10 @@ fn idle(idle: &[(&ConnectionRecord, Confidence)]) -> Option<Estimate> {
 
 /// From the first GOAWAY to the server's close, where calls were cut by it.
 fn grace(record: &ConnectionRecord) -> Option<f64> {
-    let first = record.server_goaways().next()?;
-    let graceful = record
-        .server_goaways()
-        .all(|goaway| goaway.error == ErrorCode::NO_ERROR);
-    let close = record
-        .close
-        .filter(|close| close.by == Direction::ServerToClient)?;
+    let (first, closed) = record.closed_after_grace()?;
     let cut = record.verdicts.of(Verdict::CutByClose) > 0;
-    let waited = close.stamp.time - first.stamp.time;
-    (graceful && cut && waited > TimeDelta::ZERO).then(|| waited.as_secs_f64())
+    let waited = closed.time - first.stamp.time;
+    (cut && waited > TimeDelta::ZERO).then(|| waited.as_secs_f64())
 }
 
 /// What exact timers were set to: the figure behind most of the times measured, if most agree.

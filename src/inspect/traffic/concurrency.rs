@@ -126,15 +126,7 @@ impl Concurrency {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capture::Timestamp;
-
-    fn at(millis: i64) -> Stamp {
-        Stamp {
-            time: Timestamp::from_nanos(millis * 1_000_000),
-            packet: 1,
-            file: 0,
-        }
-    }
+    use crate::testing::at;
 
     #[test]
     fn a_slot_taken_again_at_once_does_not_end_a_stay() {

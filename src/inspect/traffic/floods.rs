@@ -152,16 +152,9 @@ impl Floods {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::at;
 
     const CLIENT: Direction = Direction::ClientToServer;
-
-    fn at(millis: i64) -> Stamp {
-        Stamp {
-            time: Timestamp::from_nanos(millis * 1_000_000),
-            packet: 1,
-            file: 0,
-        }
-    }
 
     #[test]
     fn a_flood_begins_at_its_threshold() {
