@@ -1,7 +1,7 @@
 //! `abrupt-close`: a connection that ended under its calls without any GOAWAY.
 
 use super::server_view::{self, Affected, EvidenceList, ServerView};
-use super::{Check, Confidence, Finding, Rule, keepalive_timeout};
+use super::{Check, Confidence, Finding, Rule, Says, keepalive_timeout};
 use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::Direction;
 use crate::decode::tcp::Ending;
@@ -22,6 +22,7 @@ pub(super) const RULE: Rule = Rule {
         "Look for crashes, kills and rollouts at that moment",
         "Retry only what is idempotent: without a last stream id any call may have run",
     ],
+    says: Says::WhatEnded,
     check: Check::Server(check),
 };
 

@@ -1,7 +1,7 @@
 //! `capture-incomplete`: what the capture lacks, and which verdicts that weakens.
 
 use super::server_view::{EvidenceList, ServerView};
-use super::{Check, Finding, Rule, Severity};
+use super::{Check, Finding, Rule, Says, Severity};
 use crate::capture::Stamp;
 use crate::inspect::connection::record::{ConnectionRecord, GapCount};
 use crate::inspect::stream::rpc::Verdict;
@@ -19,6 +19,7 @@ pub(super) const RULE: Rule = Rule {
         "tcpdump -s 262144 -B 65536 with a filter for the port",
         "Begin before the connections do, if headers matter",
     ],
+    says: Says::WhatHappened,
     check: Check::Server(check),
 };
 

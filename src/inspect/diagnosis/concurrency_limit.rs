@@ -1,7 +1,7 @@
 //! `concurrency-limit`: the client sat at the peer's MAX_CONCURRENT_STREAMS.
 
 use super::server_view::{EvidenceList, ServerView};
-use super::{Check, Confidence, Finding, Rule, Severity};
+use super::{Check, Confidence, Finding, Rule, Says, Severity};
 use crate::capture::TimeDelta;
 use crate::inspect::connection::record::ConnectionRecord;
 use crate::inspect::stream::rpc::Verdict;
@@ -23,6 +23,7 @@ pub(super) const RULE: Rule = Rule {
         "Raise the server's MAX_CONCURRENT_STREAMS, or spread the calls over more connections",
         "Calls that wait in the client never reach the wire: watch their deadlines there",
     ],
+    says: Says::WhatHappened,
     check: Check::Server(check),
 };
 

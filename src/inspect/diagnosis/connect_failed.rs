@@ -1,7 +1,7 @@
 //! `connect-failed`: connects to a server of HTTP/2 that came to nothing.
 
 use super::server_view::{EvidenceList, ServerView};
-use super::{Check, Finding, Rule};
+use super::{Check, Finding, Rule, Says};
 use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::tcp::Ending;
 use crate::decode::{Direction, Transport};
@@ -23,6 +23,7 @@ pub(super) const RULE: Rule = Rule {
         "Check that the server listens: rollout, readiness, port, firewall",
         "grpc: WaitForReady and backoff for calls that may wait",
     ],
+    says: Says::WhatHappened,
     check: Check::Server(check),
 };
 

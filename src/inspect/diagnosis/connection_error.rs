@@ -1,7 +1,7 @@
 //! `connection-error`: a connection that one side declared broken, or whose bytes are no HTTP/2.
 
 use super::server_view::{EvidenceList, ServerView};
-use super::{Check, Confidence, Finding, Rule, too_many_pings};
+use super::{Check, Confidence, Finding, Rule, Says, too_many_pings};
 use crate::capture::Stamp;
 use crate::decode::Direction;
 use crate::decode::http2::ErrorCode;
@@ -15,6 +15,7 @@ pub(super) const RULE: Rule = Rule {
               valid HTTP/2",
     evidence: "The GOAWAY with its code and debug data, or the first bytes that are no HTTP/2.",
     fixes: &["Read the debug data; the code names the rule that was broken (RFC 9113, section 7)"],
+    says: Says::WhatEnded,
     check: Check::Server(check),
 };
 

@@ -2,7 +2,7 @@
 
 use super::abuse::{self, Pattern};
 use super::server_view::ServerView;
-use super::{Check, Finding, Rule};
+use super::{Check, Finding, Rule, Says};
 use crate::inspect::traffic::floods::FloodKind;
 
 const PATTERN: Pattern = Pattern {
@@ -18,6 +18,7 @@ pub(super) const RULE: Rule = Rule {
     meaning: "a header block went on over many CONTINUATION frames (CVE-2024-27316)",
     evidence: "The frames of the header block that does not end.",
     fixes: &["Upgrade the receiving library (CVE-2024-27316); limit header sizes in front of it"],
+    says: Says::WhatHappened,
     check: Check::Server(check),
 };
 

@@ -1,7 +1,7 @@
 //! `deadline-exceeded`: calls whose time ran out, and where it went.
 
 use super::server_view::{self, Affected, EvidenceList, ServerView};
-use super::{Check, Confidence, Finding, Rule};
+use super::{Check, Confidence, Finding, Rule, Says};
 use crate::capture::TimeDelta;
 use crate::inspect::connection::record::ConnectionRecord;
 use crate::inspect::stream::rpc::{Processed, Rpc, Verdict};
@@ -15,6 +15,7 @@ pub(super) const RULE: Rule = Rule {
         "Find where the time went: the report tells waiting, server and transfer apart",
         "Raise the deadline only if the server's time is well spent",
     ],
+    says: Says::WhatEnded,
     check: Check::Server(check),
 };
 

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use super::super::peer::client::Client;
 use super::server_view::{EvidenceList, ServerView};
-use super::{Check, Confidence, Finding, Rule, Severity};
+use super::{Check, Confidence, Finding, Rule, Says, Severity};
 use crate::capture::TimeDelta;
 use crate::decode::http2::SettingId;
 use crate::decode::{Direction, PerSide};
@@ -38,6 +38,7 @@ pub(super) const RULE: Rule = Rule {
         "Find the reader that does not read",
         "grpc-go: InitialWindowSize and InitialConnWindowSize for long fat networks",
     ],
+    says: Says::WhatHappened,
     check: Check::Server(check),
 };
 

@@ -1,7 +1,7 @@
 //! `goaway-race`: calls opened beyond the last stream id (RFC 9113, section 6.8).
 
 use super::server_view::{self, Affected, EvidenceList, RETRIED_ONCE, ServerView};
-use super::{Check, Finding, Rule};
+use super::{Check, Finding, Rule, Says};
 use crate::inspect::stream::rpc::{Outcome, Processed, Race, Verdict};
 use crate::units::{count, counted, was};
 
@@ -14,6 +14,7 @@ pub(super) const RULE: Rule = Rule {
         "Retry on a new connection; nothing above the last stream id was processed (RFC 9113, section 6.8)",
         "Let the server announce the end a round trip before, or end connections less often (nginx: keepalive_requests)",
     ],
+    says: Says::WhatEnded,
     check: Check::Server(check),
 };
 

@@ -1,7 +1,7 @@
 //! `grace-expired`: accepted calls cut by the close that followed a graceful GOAWAY.
 
 use super::server_view::{self, Affected, EvidenceList, ServerView};
-use super::{Check, Finding, Rule};
+use super::{Check, Finding, Rule, Says};
 use crate::decode::tcp::Ending;
 use crate::inspect::peer::server::ServerStack;
 use crate::inspect::server::goaway_cause::Cause;
@@ -16,6 +16,7 @@ pub(super) const RULE: Rule = Rule {
         "grpc-go: MaxConnectionAgeGrace above the slowest call",
         "Retry only what is idempotent: these calls may have run",
     ],
+    says: Says::WhatEnded,
     check: Check::Server(check),
 };
 

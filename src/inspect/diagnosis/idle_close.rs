@@ -1,7 +1,7 @@
 //! `idle-close`: a server that ends connections on which nothing has been open for a while.
 
 use super::server_view::{EvidenceList, ServerView};
-use super::{Check, Finding, Rule, Severity};
+use super::{Check, Finding, Rule, Says, Severity};
 use crate::inspect::server::goaway_cause::Cause;
 use crate::units::{counted, duration, exact_seconds};
 
@@ -10,6 +10,7 @@ pub(super) const RULE: Rule = Rule {
     meaning: "a server ended connections because no stream had been open on them for a while",
     evidence: "GOAWAYs that came the same time after the last stream had ended.",
     fixes: &["Nothing, if clients reconnect in time; else raise MaxConnectionIdle"],
+    says: Says::WhatHappened,
     check: Check::Server(check),
 };
 

@@ -1,7 +1,7 @@
 //! `keepalive-timeout`: a side that closed because it no longer received anything from the other.
 
 use super::server_view::{EvidenceList, ServerView};
-use super::{Check, Confidence, Finding, Rule};
+use super::{Check, Confidence, Finding, Rule, Says};
 use crate::capture::TimeDelta;
 use crate::decode::Direction;
 use crate::inspect::connection::record::{Close, ConnectionRecord, Finished};
@@ -29,6 +29,7 @@ pub(super) const RULE: Rule = Rule {
         "Look for what cuts idle or silent connections on the path (NAT, load balancer: AWS NLB 350 s)",
         "Shorten keepalive Time below that, within the server's MinTime",
     ],
+    says: Says::WhatEnded,
     check: Check::Server(check),
 };
 

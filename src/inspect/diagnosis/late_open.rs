@@ -1,7 +1,7 @@
 //! `late-open`: streams opened long after the client's kernel had the GOAWAY.
 
 use super::server_view::{self, EvidenceList, ServerView};
-use super::{Check, Finding, Rule, Severity};
+use super::{Check, Finding, Rule, Says, Severity};
 use crate::capture::TimeDelta;
 use crate::units::{counted, duration, exact_duration};
 
@@ -17,6 +17,7 @@ pub(super) const RULE: Rule = Rule {
         "Upgrade the client library",
         "Look for stalls of the client: garbage collection, CPU limits",
     ],
+    says: Says::WhatHappened,
     check: Check::Server(check),
 };
 

@@ -1,7 +1,7 @@
 //! `max-age`: a server that ends connections at an age.
 
 use super::server_view::{EvidenceList, ServerView};
-use super::{Check, Finding, Rule, Severity};
+use super::{Check, Finding, Rule, Says, Severity};
 use crate::inspect::server::goaway_cause::Cause;
 use crate::units::{counted, duration, exact_seconds};
 
@@ -10,6 +10,7 @@ pub(super) const RULE: Rule = Rule {
     meaning: "a server ended connections because they had reached an age",
     evidence: "GOAWAYs at the same age of their connections, within ten per cent, or that say so.",
     fixes: &["Nothing, if the grace is longer than the slowest call"],
+    says: Says::WhatHappened,
     check: Check::Server(check),
 };
 

@@ -57,8 +57,20 @@ pub struct Rule {
     pub evidence: &'static str,
     /// What to do about it in general; a finding knows better.
     pub fixes: &'static [&'static str],
+    /// What it says of its calls.
+    pub says: Says,
     /// How it is run, and over what.
     pub check: Check,
+}
+
+/// What a rule says of the calls it names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Says {
+    /// What ended them. A call has one such finding: of two rules that would name it, the earlier in
+    /// [`RULES`] does, and the later does not see it.
+    WhatEnded,
+    /// What happened on the way there, whatever ended them.
+    WhatHappened,
 }
 
 /// What a rule looks at.
@@ -70,7 +82,8 @@ pub enum Check {
     AllServers(fn(&[ServerView<'_>]) -> Vec<Finding>),
 }
 
-/// All rules; among findings of equal severity the order here is the order of reports.
+/// All rules; among findings of equal severity the order here is the order of reports. Among those that
+/// say what ended calls the particular cause stands before the general one.
 pub const RULES: &[Rule] = &[
     goaway_race::RULE,
     grace_expired::RULE,
@@ -115,14 +128,24 @@ pub fn diagnose(views: &[ServerView<'_>]) -> Vec<Finding> {
 
 /// Runs the rules for one server over one, and says of each finding what it was not.
 fn diagnose_server(view: &ServerView<'_>) -> Vec<Finding> {
-    let found = RULES.iter().filter_map(|rule| match rule.check {
-        Check::Server(check) => check(view),
-        Check::AllServers(_) => None,
-    });
-    let mut findings: Vec<_> = found.collect();
+    let mut view = view.clone();
+    let mut findings = Vec::new();
+    for rule in RULES {
+        let Check::Server(check) = rule.check else {
+            continue;
+        };
+        view.asked_by(rule.says);
+        let Some(finding) = check(&view) else {
+            continue;
+        };
+        if rule.says == Says::WhatEnded {
+            view.explain(&finding.rpcs);
+        }
+        findings.push(finding);
+    }
     let fired: Vec<_> = findings.iter().map(|finding| finding.rule).collect();
     for finding in &mut findings {
-        finding.ruled_out = ruled_out::others(view, finding, &fired);
+        finding.ruled_out = ruled_out::others(&view, finding, &fired);
     }
     findings
 }

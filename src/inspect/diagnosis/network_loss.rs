@@ -2,7 +2,7 @@
 
 use super::network::Sum;
 use super::server_view::{self, Affected, EvidenceList, ServerView};
-use super::{Check, Confidence, Finding, Rule, Severity};
+use super::{Check, Confidence, Finding, Rule, Says, Severity};
 use crate::capture::{Stamp, TimeDelta};
 use crate::decode::NetworkPath;
 use crate::decode::tcp::AckSilence;
@@ -33,6 +33,7 @@ pub(super) const RULE: Rule = Rule {
         "Find where packets are lost: capture at both ends and compare",
         "Resets from the path: look for firewalls and balancers with idle timeouts",
     ],
+    says: Says::WhatHappened,
     check: Check::Server(check),
 };
 

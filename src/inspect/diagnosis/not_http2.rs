@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::server_view::{EvidenceList, ServerView};
-use super::{Check, Confidence, Finding, Rule};
+use super::{Check, Confidence, Finding, Rule, Says};
 use crate::capture::Stamp;
 use crate::decode::{Transport, UnexpectedProtocol};
 use crate::inspect::connection::record::ConnectionRecord;
@@ -15,6 +15,7 @@ pub(super) const RULE: Rule = Rule {
               against HTTP/2, or a handshake that failed",
     evidence: "What the client began with and what the server answered.",
     fixes: &["Make both sides agree on TLS (grpc: credentials), port and ALPN"],
+    says: Says::WhatHappened,
     check: Check::Server(check),
 };
 

@@ -2,7 +2,7 @@
 
 use super::abuse::{self, Pattern};
 use super::server_view::ServerView;
-use super::{Check, Finding, Rule};
+use super::{Check, Finding, Rule, Says};
 use crate::inspect::traffic::floods::FloodKind;
 
 const PATTERN: Pattern = Pattern {
@@ -18,6 +18,7 @@ pub(super) const RULE: Rule = Rule {
     meaning: "a client opened many streams and reset each at once (CVE-2023-44487)",
     evidence: "The streams opened and reset, counted over a window of time.",
     fixes: &["Upgrade the server (CVE-2023-44487); limit resets per connection in front of it"],
+    says: Says::WhatHappened,
     check: Check::Server(check),
 };
 

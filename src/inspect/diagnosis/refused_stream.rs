@@ -1,7 +1,7 @@
 //! `refused-stream`: calls that the server refused to begin.
 
 use super::server_view::{self, Affected, EvidenceList, RETRIED_ONCE, ServerView};
-use super::{Check, Finding, Rule};
+use super::{Check, Finding, Rule, Says};
 use crate::decode::Direction;
 use crate::decode::http2::SettingId;
 use crate::inspect::connection::record::ConnectionRecord;
@@ -16,6 +16,7 @@ pub(super) const RULE: Rule = Rule {
         "Retry; the client library does so once by itself",
         "Server: raise the stream limit, or find what it sheds load for",
     ],
+    says: Says::WhatEnded,
     check: Check::Server(check),
 };
 

@@ -1,7 +1,7 @@
 //! `request-limit`: a server that takes a number of requests on a connection.
 
 use super::server_view::{EvidenceList, ServerView};
-use super::{Check, Finding, Rule, Severity};
+use super::{Check, Finding, Rule, Says, Severity};
 use crate::inspect::peer::server::ServerStack;
 use crate::inspect::server::goaway_cause::Cause;
 use crate::units::counted;
@@ -13,6 +13,7 @@ pub(super) const RULE: Rule = Rule {
     fixes: &[
         "nginx: keepalive_requests; each end of a connection costs the calls on their way a retry",
     ],
+    says: Says::WhatHappened,
     check: Check::Server(check),
 };
 

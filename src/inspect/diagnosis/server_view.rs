@@ -2,6 +2,9 @@
 
 use std::net::SocketAddr;
 
+use rustc_hash::FxHashSet;
+
+use super::Says;
 use super::finding::{Evidence, Finding, Severity};
 use crate::capture::{Stamp, Timestamp};
 use crate::inspect::connection::record::{ConnectionRecord, Finished};
@@ -12,7 +15,7 @@ use crate::inspect::stream::rpc::{CallId, Outcome, Rpc};
 const MAX_EVIDENCE: usize = 20;
 
 /// One server with all that was seen of it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ServerView<'a> {
     /// The address and port of the server.
     pub server: SocketAddr,
@@ -21,12 +24,16 @@ pub struct ServerView<'a> {
     /// The capture's last moment; `None` where it has no packet.
     pub capture_end: Option<Timestamp>,
     connections: Vec<&'a Finished>,
+    /// The calls of which a finding says what ended them.
+    explained: FxHashSet<CallId>,
+    /// What the rule that looks now says of its calls.
+    asked_by: Says,
 }
 
 impl<'a> ServerView<'a> {
     /// A server's connections, by number.
     #[must_use]
-    pub const fn new(
+    pub fn new(
         server: &'a Server,
         connections: Vec<&'a Finished>,
         capture_end: Option<Timestamp>,
@@ -36,7 +43,19 @@ impl<'a> ServerView<'a> {
             inferred: &server.inferred,
             capture_end,
             connections,
+            explained: FxHashSet::default(),
+            asked_by: Says::WhatHappened,
         }
+    }
+
+    /// A rule looks next that says this of its calls.
+    pub(super) const fn asked_by(&mut self, says: Says) {
+        self.asked_by = says;
+    }
+
+    /// A finding said what ended these calls.
+    pub(super) fn explain(&mut self, rpcs: &[CallId]) {
+        self.explained.extend(rpcs);
     }
 
     /// The connections to it, by number.
@@ -44,16 +63,23 @@ impl<'a> ServerView<'a> {
         self.connections.iter().copied()
     }
 
-    /// Those connections on which `which` picks calls, with the calls it picks.
+    /// Those connections on which `which` picks calls, with the calls it picks. A rule that says what ended
+    /// its calls does not see those of which another has said it.
     pub fn affected(
         &self,
         which: impl Fn(&ConnectionRecord, &Rpc) -> bool,
     ) -> Vec<(&'a ConnectionRecord, Vec<&'a Rpc>)> {
         let affected = self.connections.iter().map(|Finished { record, rpcs }| {
-            let picked: Vec<_> = rpcs.iter().filter(|rpc| which(record, rpc)).collect();
+            let picked = rpcs.iter().filter(|rpc| which(record, rpc));
+            let picked: Vec<_> = picked.filter(|rpc| self.shows(rpc)).collect();
             (record, picked)
         });
         affected.filter(|(_, picked)| !picked.is_empty()).collect()
+    }
+
+    /// Whether the rule that looks now may name a call.
+    pub(super) fn shows(&self, rpc: &Rpc) -> bool {
+        self.asked_by == Says::WhatHappened || !self.explained.contains(&rpc.id)
     }
 }
 

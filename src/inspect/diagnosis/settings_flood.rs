@@ -2,7 +2,7 @@
 
 use super::abuse::{self, Pattern};
 use super::server_view::ServerView;
-use super::{Check, Finding, Rule};
+use super::{Check, Finding, Rule, Says};
 use crate::inspect::traffic::floods::FloodKind;
 
 const PATTERN: Pattern = Pattern {
@@ -18,6 +18,7 @@ pub(super) const RULE: Rule = Rule {
     meaning: "one side sent many SETTINGS (CVE-2019-9515)",
     evidence: "The SETTINGS, counted over a window of time.",
     fixes: &["Upgrade the receiving library (CVE-2019-9515); block the sender"],
+    says: Says::WhatHappened,
     check: Check::Server(check),
 };
 

@@ -1,7 +1,7 @@
 //! `single-goaway`: a server that names its last stream id without a round trip's warning.
 
 use super::server_view::{EvidenceList, ServerView};
-use super::{Check, Finding, Rule, Severity};
+use super::{Check, Finding, Rule, Says, Severity};
 use crate::decode::http2::ErrorCode;
 use crate::units::counted;
 
@@ -14,6 +14,7 @@ pub(super) const RULE: Rule = Rule {
         "Drain with two GOAWAYs a round trip apart where the server can",
         "nginx and Go net/http cannot: end connections less often",
     ],
+    says: Says::WhatHappened,
     check: Check::Server(check),
 };
 

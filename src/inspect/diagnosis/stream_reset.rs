@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::peer::client::Client;
 use super::server_view::{self, EvidenceList, ServerView};
-use super::{Check, Finding, Rule};
+use super::{Check, Finding, Rule, Says};
 use crate::capture::TimeDelta;
 use crate::decode::Direction;
 use crate::decode::http2::{ErrorCode, SettingId};
@@ -26,6 +26,7 @@ pub(super) const RULE: Rule = Rule {
     fixes: &[
         "By code: CANCEL is a caller that gave up; INTERNAL_ERROR and PROTOCOL_ERROR are bugs; ENHANCE_YOUR_CALM is a limit",
     ],
+    says: Says::WhatEnded,
     check: Check::Server(check),
 };
 

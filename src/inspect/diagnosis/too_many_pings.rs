@@ -2,7 +2,7 @@
 
 use super::super::peer::client::Client;
 use super::server_view::{EvidenceList, ServerView};
-use super::{Check, Confidence, Finding, Rule};
+use super::{Check, Confidence, Finding, Rule, Says};
 use crate::capture::TimeDelta;
 use crate::decode::http2::ErrorCode;
 use crate::inspect::connection::goaway::GoAway;
@@ -27,6 +27,7 @@ pub(super) const RULE: Rule = Rule {
     fixes: &[
         "Client: keepalive Time at or above the server's MinTime (5 min unless set); PermitWithoutStream on both sides or neither",
     ],
+    says: Says::WhatEnded,
     check: Check::Server(check),
 };
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use super::server_view::{EvidenceList, ServerView};
-use super::{Check, Confidence, Finding, Rule, Severity};
+use super::{Check, Confidence, Finding, Rule, Says, Severity};
 use crate::capture::{TimeDelta, Timestamp};
 use crate::inspect::connection::record::ConnectionRecord;
 use crate::units::{count, counted};
@@ -31,6 +31,7 @@ pub(super) const RULE: Rule = Rule {
         "Balance per call (grpc: round_robin, a layer-7 proxy), not per connection",
         "MaxConnectionAge makes clients look for servers again",
     ],
+    says: Says::WhatHappened,
     check: Check::AllServers(check),
 };
 
