@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use super::connection::Connection;
 use super::connection::load::Load;
 use super::connection::record::{Finished, VerdictCounts};
+use super::connection::{Connection, grace_end};
 use super::diagnosis::{self, Finding, ServerView};
 use super::live::methods::Methods;
 use super::live::{LiveTracker, News, Unlisted};
@@ -277,6 +277,7 @@ fn understand(
     attempts: &Attempts,
     last_moment: Option<Timestamp>,
 ) -> (Vec<Finding>, Vec<Server>) {
+    finished.iter_mut().for_each(grace_end::mark);
     attempts.link(finished, last_moment);
     add_application_errors(finished);
     let mut servers: BTreeMap<SocketAddr, Vec<&Finished>> = BTreeMap::new();

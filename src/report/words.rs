@@ -14,10 +14,13 @@ pub(super) const fn verdict(verdict: Verdict) -> &'static str {
         Verdict::ResetByServer => "reset by the server",
         Verdict::ResetByClient => "reset by the client",
         Verdict::DeadlineExceeded => "deadline exceeded",
-        Verdict::Unanswered => "unanswered when the capture ends",
+        Verdict::Unanswered => "still in flight when the capture ends",
         Verdict::Unknown => "cannot be judged",
     }
 }
+
+/// What became of a call that its server answered with a status because the grace after its GOAWAY ran out.
+pub(super) const CUT_BY_STATUS: &str = "ended with a status as the grace ran out";
 
 /// What the wire showed of a call that this became of.
 pub(super) const fn verdict_meaning(verdict: Verdict) -> &'static str {

@@ -11,6 +11,8 @@ impl ErrorCode {
     pub const NO_ERROR: Self = Self(0x0);
     /// The peer broke the protocol in a way that no other code names.
     pub const PROTOCOL_ERROR: Self = Self(0x1);
+    /// A frame came on a stream that was closed already.
+    pub const STREAM_CLOSED: Self = Self(0x5);
     /// Not processed at all: safe to retry (RFC 9113, section 8.7).
     pub const REFUSED_STREAM: Self = Self(0x7);
     /// The sender no longer needs the stream.

@@ -7,6 +7,7 @@
 pub(in crate::inspect) mod control_frames;
 mod early_verdict;
 pub(in crate::inspect) mod goaway;
+pub(in crate::inspect) mod grace_end;
 pub(in crate::inspect) mod load;
 pub(in crate::inspect) mod record;
 mod server_bytes;
@@ -185,6 +186,11 @@ impl Connection {
             final_goaway: self.shutdown.final_goaway(),
             closed_by_server: self.shutdown.closed_by_server,
             closed_by_client: self.shutdown.closed_by_client,
+            reset_by_client: self.shutdown.reset_by_client,
+            client_error: self.shutdown.client_error,
+            broke_its_word: self.shutdown.broke_its_word,
+            acknowledged: self.server_bytes.acknowledged(),
+            round_trip: self.record.round_trip(),
             gaps: self.gaps,
             begun: self.record.preface_seen,
             capture_end: self.capture_end,
@@ -210,7 +216,14 @@ impl Connection {
         if !whole {
             return;
         }
-        while let Some((id, call)) = self.streams.table.take_delivered(upto) {
+        self.streams.table.delivered(upto, stamp.time);
+        self.settle_accepted(Some(stamp.time), options);
+    }
+
+    /// Settles the calls whose answers were delivered, and which the client had time to throw away; all of
+    /// them without a `now`.
+    fn settle_accepted(&mut self, now: Option<Timestamp>, options: &Options) {
+        while let Some((id, call)) = self.streams.table.take_accepted(now) {
             let context = self.context();
             self.settled.settle(id, call, &context, options);
         }
@@ -245,6 +258,9 @@ impl Connection {
         }
         let stamp = frame.completed.stamp;
         let message = matches!(kind, FrameType::HEADERS | FrameType::DATA);
+        if message && by == Direction::ServerToClient {
+            self.shutdown.answered_on(frame.header.stream);
+        }
         self.pings.frame(by, stamp, message);
         self.ack_stalls.sent(by, frame.span.end, stamp);
         let acknowledges = frame.header.flags.contains(Flags::ACK);
@@ -285,6 +301,11 @@ impl Connection {
                 error,
                 debug_data,
             } => {
+                if by == Direction::ClientToServer && *error != ErrorCode::NO_ERROR {
+                    let received = self.server_bytes.received_with(frame.began);
+                    self.shutdown
+                        .client_failed(*error, received, self.server_bytes);
+                }
                 self.go_away(
                     frame.completed,
                     GoAway {
@@ -377,6 +398,7 @@ impl Connection {
 
     /// Follows no more than `keep` streams from here on, those opened last: the others cannot be judged.
     pub(in crate::inspect) fn evict_streams(&mut self, keep: usize, now: Stamp, options: &Options) {
+        self.settle_accepted(None, options);
         let evicted = self.streams.table.take_calls(keep);
         let mut context = self.context();
         // What decides them will not be seen, just as if it were lost.

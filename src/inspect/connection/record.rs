@@ -11,6 +11,8 @@ use super::super::traffic::ping::PingCounts;
 use super::super::traffic::ping::keepalive::KeepaliveRecord;
 use super::control_frames::ControlFrameLog;
 use super::goaway::GoAway;
+use super::grace_end::GraceEnd;
+use super::settled::UsualTime;
 use super::sparse::Sparse;
 use crate::capture::{Stamp, TimeDelta};
 use crate::decode::http2::{ErrorCode, Loss, SettingId, Settings};
@@ -84,43 +86,59 @@ impl CaptureGaps {
 
 /// How many calls had each verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct VerdictCounts([u64; Verdict::ALL.len()]);
+pub struct VerdictCounts {
+    counts: [u64; Verdict::ALL.len()],
+    cut_by_status: u64,
+}
 
 impl VerdictCounts {
+    /// One of the calls that were answered with a status was cut by it when its server's grace ran out.
+    pub const fn cut_by_status(&mut self) {
+        self.cut_by_status += 1;
+    }
+
+    /// How many calls were answered with a status when their server's grace ran out, which cut them.
+    #[must_use]
+    pub const fn were_cut_by_status(&self) -> u64 {
+        self.cut_by_status
+    }
+
     /// Counts one more call with this verdict.
     pub fn add(&mut self, verdict: Verdict) {
-        if let Some(count) = self.0.get_mut(verdict as usize) {
+        if let Some(count) = self.counts.get_mut(verdict as usize) {
             *count += 1;
         }
     }
 
     /// Adds the counts of other calls.
     pub fn merge(&mut self, other: &Self) {
-        for (sum, count) in self.0.iter_mut().zip(other.0) {
+        for (sum, count) in self.counts.iter_mut().zip(other.counts) {
             *sum += count;
         }
+        self.cut_by_status += other.cut_by_status;
     }
 
     /// How many had this verdict.
     #[must_use]
     pub fn of(&self, verdict: Verdict) -> u64 {
-        self.0.get(verdict as usize).copied().unwrap_or_default()
+        self.counts
+            .get(verdict as usize)
+            .copied()
+            .unwrap_or_default()
     }
 
-    /// How many calls [died](Verdict::is_death).
+    /// How many calls [died](Rpc::died).
     #[must_use]
     pub fn deaths(&self) -> u64 {
-        Verdict::ALL
-            .iter()
-            .filter(|verdict| verdict.is_death())
-            .map(|verdict| self.of(*verdict))
-            .sum()
+        let dead = Verdict::ALL.iter().filter(|verdict| verdict.is_death());
+        let dead: u64 = dead.map(|verdict| self.of(*verdict)).sum();
+        dead + self.cut_by_status
     }
 
     /// How many calls there were in all.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.0.iter().sum()
+        self.counts.iter().sum()
     }
 }
 
@@ -187,6 +205,10 @@ pub struct ConnectionRecord {
     pub missing: CaptureGaps,
     /// How many of its calls had each verdict, listed or not.
     pub verdicts: VerdictCounts,
+    /// How long its calls took that were answered well, by method; of the first methods.
+    pub usual_times: Vec<UsualTime>,
+    /// How the time after its server's GOAWAY ran out under calls, if it did.
+    pub grace_end: Option<GraceEnd>,
     /// The first `user-agent` seen.
     pub user_agent: Option<Arc<[u8]>>,
     /// The first `server` header seen.
@@ -226,6 +248,8 @@ impl ConnectionRecord {
             control_frames: ControlFrameLog::default(),
             missing: CaptureGaps::default(),
             verdicts: VerdictCounts::default(),
+            usual_times: Vec::new(),
+            grace_end: None,
             user_agent: None,
             server_header: None,
         }

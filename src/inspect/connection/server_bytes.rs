@@ -27,6 +27,17 @@ impl ServerBytes {
         self.sent
     }
 
+    /// Up to where the client has acknowledged them.
+    pub(super) const fn acknowledged(&self) -> Option<u64> {
+        self.acknowledged
+    }
+
+    /// The end of the last frame that the client had received whole; `None` where a later one was on its way
+    /// already, so that it is not known.
+    pub(super) fn last_frame_of(&self, by: FromClient) -> Option<u64> {
+        (self.sent <= by.received).then_some(self.sent)
+    }
+
     /// What the client had received when it sent something: what that segment acknowledges, else
     /// what it had acknowledged before, else what was seen to have been sent.
     pub(super) fn received_with(&self, carrier: Carrier) -> FromClient {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use super::record::{ConnectionRecord, VerdictCounts};
-use crate::capture::Timestamp;
+use crate::capture::{TimeDelta, Timestamp};
 use crate::inspect::options::Options;
 use crate::inspect::options::filter::Filter;
 use crate::inspect::stream::Stream;
@@ -39,7 +39,23 @@ pub(super) struct SettledCalls {
     verdicts: VerdictCounts,
     /// How many have a method that cannot be known.
     without_method: u64,
+    usual: Vec<UsualTime>,
 }
+
+/// How long a connection's calls of one method took that were answered well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UsualTime {
+    /// Their `:path`.
+    pub method: Arc<[u8]>,
+    /// How many they were.
+    pub calls: u64,
+    /// How long the longest of them took.
+    pub longest: TimeDelta,
+}
+
+/// Of how many methods of a connection it is known how long they take.
+const MAX_METHODS: usize = 64;
 
 impl SettledCalls {
     /// None of them so far.
@@ -53,6 +69,7 @@ impl SettledCalls {
             attempts: Vec::new(),
             verdicts: VerdictCounts::default(),
             without_method: 0,
+            usual: Vec::new(),
         }
     }
 
@@ -75,6 +92,7 @@ impl SettledCalls {
         let timeout = stream.request.timeout;
         let shape = stream.request.shape;
         let rpc = rpc(self.call_id(id), stream, details);
+        self.note_time(&rpc);
         if !reported {
             self.note_attempt(&rpc, identity, timeout);
         }
@@ -141,8 +159,32 @@ impl SettledCalls {
         self.attempts.drain(..)
     }
 
+    fn note_time(&mut self, rpc: &Rpc) {
+        let (Verdict::Ok, Some(method), Some(took)) =
+            (rpc.verdict, rpc.method.as_ref(), rpc.duration())
+        else {
+            return;
+        };
+        // One connection's paths are one value each.
+        let known = self
+            .usual
+            .iter_mut()
+            .find(|usual| Arc::ptr_eq(&usual.method, method));
+        if let Some(usual) = known {
+            usual.calls += 1;
+            usual.longest = usual.longest.max(took);
+        } else if self.usual.len() < MAX_METHODS {
+            self.usual.push(UsualTime {
+                method: Arc::clone(method),
+                calls: 1,
+                longest: took,
+            });
+        }
+    }
+
     /// Puts the counts into the record.
-    pub(super) const fn put_into(&self, record: &mut ConnectionRecord) {
+    pub(super) fn put_into(&self, record: &mut ConnectionRecord) {
+        record.usual_times.clone_from(&self.usual);
         record.verdicts = self.verdicts;
         record.missing.methods = self.without_method;
     }
@@ -169,7 +211,10 @@ fn rpc(id: CallId, stream: Stream, details: VerdictDetails) -> Rpc {
         race,
         late_by,
         processed,
+        contradiction,
     } = details;
+    let owes_request = stream.owes_request();
+    let server_reset = stream.reset_by_server.map(|(_, code)| code);
     let Stream {
         opened,
         request,
@@ -191,11 +236,15 @@ fn rpc(id: CallId, stream: Stream, details: VerdictDetails) -> Rpc {
         doubt: None,
         timeout: request.timeout,
         answer_begun: answer.begun,
+        owes_request,
+        cut_by_grace: false,
+        server_reset,
         ended,
         verdict,
         race,
         late_by,
         processed,
+        contradiction,
         grpc_status: answer.grpc_status.value().cloned(),
         grpc_message: answer.grpc_message,
         http_status: answer.http_status.value().copied(),

@@ -9,10 +9,10 @@ use super::record::{Close, ConnectionRecord};
 use super::server_bytes::ServerBytes;
 use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::Direction;
-use crate::decode::http2::{Frame, StreamId};
-use crate::decode::tcp::Ended;
+use crate::decode::http2::{ErrorCode, Frame, StreamId};
+use crate::decode::tcp::{Ended, Ending};
 use crate::inspect::stream::id_set::StreamIdSet;
-use crate::inspect::stream::verdict::FinalGoAway;
+use crate::inspect::stream::verdict::{ClientError, FinalGoAway};
 use crate::inspect::stream::{FromClient, FromServer};
 
 /// How long after the final GOAWAY a stream above its last stream id may still be answered: a server
@@ -30,7 +30,14 @@ pub(in crate::inspect) struct Shutdown {
     warned: Option<bool>,
     close: Option<Close>,
     pub(super) closed_by_server: Option<FromServer>,
+    /// The client's first FIN or RST.
     pub(super) closed_by_client: Option<FromClient>,
+    /// The client's first RST.
+    pub(super) reset_by_client: Option<FromClient>,
+    /// The client's first GOAWAY with an error.
+    pub(super) client_error: Option<ClientError>,
+    /// Whether the server answered above its own last stream id, or raised it.
+    pub(super) broke_its_word: bool,
 }
 
 /// What else there is to judge by whether the client knew that a GOAWAY would come.
@@ -53,6 +60,9 @@ impl Shutdown {
             close: None,
             closed_by_server: None,
             closed_by_client: None,
+            reset_by_client: None,
+            client_error: None,
+            broke_its_word: false,
         }
     }
 
@@ -82,6 +92,10 @@ impl Shutdown {
             Direction::ServerToClient => opened,
             Direction::ClientToServer => &self.pushed,
         };
+        if goaway.from == Direction::ServerToClient {
+            let mut earlier = self.goaways.iter().filter(|goaway| !goaway.from_client());
+            self.broke_its_word |= earlier.any(|one| one.last_stream_id < goaway.last_stream_id);
+        }
         if !goaway.is_announcement() {
             goaway.streams_beyond = opened.count_above(goaway.last_stream_id.0);
         }
@@ -89,6 +103,20 @@ impl Shutdown {
         if self.goaways.push(goaway) {
             self.warned = warned;
         }
+    }
+
+    /// The server answers on a stream.
+    pub(super) fn answered_on(&mut self, id: StreamId) {
+        self.broke_its_word |= self.condemns(id);
+    }
+
+    /// The client ended the connection because of what it had received.
+    pub(super) fn client_failed(&mut self, error: ErrorCode, by: FromClient, bytes: ServerBytes) {
+        self.client_error.get_or_insert(ClientError {
+            by,
+            error,
+            last_frame: bytes.last_frame_of(by),
+        });
     }
 
     /// Whether the client knew for at least a round trip that a GOAWAY with the real last stream id
@@ -136,6 +164,9 @@ impl Shutdown {
             Direction::ClientToServer => {
                 let closed = bytes.received_with(carrier);
                 self.closed_by_client.get_or_insert(closed);
+                if ending == Ending::Rst {
+                    self.reset_by_client.get_or_insert(closed);
+                }
             }
         }
         let first = self.close.is_none();

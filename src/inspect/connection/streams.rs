@@ -12,6 +12,7 @@ use crate::decode::http2::hpack::HeaderBlock;
 use crate::decode::http2::{EndedBlock, ErrorCode, Flags, Frame, FrameType, Settings, StreamId};
 use crate::decode::{Carrier, Direction, Recognition};
 use crate::inspect::options::Options;
+use crate::inspect::stream::answer::BlockContext;
 use crate::inspect::stream::inferred_path::PathsByShape;
 use crate::inspect::stream::request::{RequestReader, first_value};
 use crate::inspect::stream::{FromClient, FromServer, Stream};
@@ -90,8 +91,10 @@ impl Streams {
             }
             return first_seen;
         };
-        if opening.flow {
-            self.traffic.opened(stream.flow_count(), frame);
+        let at_limit = opening.flow && self.traffic.opened(stream.flow_count(), frame);
+        if let Some(call) = stream.call() {
+            call.at_limit |= at_limit;
+            call.request_ended |= frame.header.flags.contains(Flags::END_STREAM);
         }
         match (block, stream.call()) {
             (Block::Read(block), Some(call)) => {
@@ -126,8 +129,11 @@ impl Streams {
         let answered = call.is_some_and(|call| {
             call.answer.begun = true;
             match block {
-                Block::Read(block) => call.answer.read(block, &mut self.server_header),
-                Block::Hidden => call.answer.hide(),
+                Block::Read(block) => {
+                    let context = block_context(call, frame, ends);
+                    call.answer.read(block, context, &mut self.server_header);
+                }
+                Block::Hidden => call.answer.hide(ends),
                 Block::Unfinished | Block::Malformed => return false,
             }
             ends && end_answer(call, frame, &mut self.idleness)
@@ -163,8 +169,10 @@ impl Streams {
             return;
         };
         call.answer.begun = true;
-        call.answer.read(ended.block, &mut self.server_header);
         let ends = ended.flags.contains(Flags::END_STREAM);
+        let context = block_context(call, frame, ends);
+        call.answer
+            .read(ended.block, context, &mut self.server_header);
         if ends && end_answer(call, frame, &mut self.idleness) {
             self.table.answer_ends(id, frame.span.end);
         }
@@ -198,6 +206,11 @@ impl Streams {
             return;
         }
         let Some(mut stream) = stream else { return };
+        if let Some(call) = stream.call()
+            && frame.direction == Direction::ClientToServer
+        {
+            call.request_ended = true;
+        }
         let call = stream.call().filter(|_| answer_ends);
         let answered = call.is_some_and(|call| end_answer(call, frame, &mut self.idleness));
         let lost = self.traffic.ended(frame, stream).is_err();
@@ -242,7 +255,17 @@ impl Streams {
         let id = frame.header.stream;
         if id == StreamId::CONNECTION {
             self.traffic.granted_to_all(frame, increment);
-        } else if let Some(flow) = self.table.find(id).as_mut().and_then(Followed::flow) {
+            return;
+        }
+        let Some(mut stream) = self.table.find(id) else {
+            return;
+        };
+        if let Some(call) = stream.call()
+            && frame.direction == Direction::ServerToClient
+        {
+            call.body_taken = true;
+        }
+        if let Some(flow) = stream.flow() {
             self.traffic.granted(frame, increment, flow);
         }
     }
@@ -347,8 +370,16 @@ fn end_answer(call: &mut Stream, frame: &Frame<'_>, idleness: &mut Idleness) -> 
     if call.is_open() {
         idleness.ended(frame.completed.stamp);
     }
-    call.answer.ended = Some(from_server(frame));
+    call.answer.end(from_server(frame));
     true
+}
+
+fn block_context(call: &Stream, frame: &Frame<'_>, ends_stream: bool) -> BlockContext {
+    BlockContext {
+        end: from_server(frame),
+        ends_stream,
+        request: call.request.format,
+    }
 }
 
 fn from_server(frame: &Frame<'_>) -> FromServer {

@@ -117,6 +117,9 @@ fn explanation(affected: &Affected<'_>) -> String {
             was(some)
         )),
     }
+    if let Some(contradictions) = server_view::contradictions(affected) {
+        text.push_str(&format!(" {contradictions}"));
+    }
     if unprocessed == total {
         text.push_str(
             " None of them was processed: streams above the last stream id are safe to retry \
@@ -143,6 +146,13 @@ fn advice(affected: &Affected<'_>) -> Vec<String> {
         };
         advice.push(format!(
             "Client: retry {these} on a new connection, even non-idempotent ones; {RETRIED_ONCE}",
+        ));
+    }
+    let doubtful = rpcs().count() - unprocessed - answered;
+    if doubtful > 0 {
+        advice.push(format!(
+            "Client: retry the {} that may have run only if idempotent",
+            count(doubtful),
         ));
     }
     if answered > 0 {

@@ -1,17 +1,18 @@
-//! `grace-expired`: accepted calls cut by the close that followed a graceful GOAWAY.
+//! `grace-expired`: accepted calls that the server ended when the time after its graceful GOAWAY ran out.
 
 use super::server_view::{self, Affected, EvidenceList, ServerView};
 use super::{Check, Finding, Rule, Says};
-use crate::decode::tcp::Ending;
 use crate::inspect::peer::server::ServerStack;
 use crate::inspect::server::goaway_cause::Cause;
 use crate::inspect::stream::rpc::{Rpc, Verdict};
-use crate::units::{counted, duration, exact_seconds, spread, was};
+use crate::units::{count, counted, duration, exact_seconds, spread};
 
 pub(super) const RULE: Rule = Rule {
     name: "grace-expired",
-    meaning: "accepted RPCs were cut by the close that followed a graceful GOAWAY",
-    evidence: "The graceful GOAWAY, and the server's close while accepted RPCs were unanswered.",
+    meaning: "accepted RPCs were cut when the time after a graceful GOAWAY ran out: by the close, by RST_STREAM, or \
+              with a status",
+    evidence: "The graceful GOAWAY, and what ended the accepted RPCs at one moment a while later: the server's \
+               close, its RST_STREAMs, or its statuses.",
     fixes: &[
         "grpc-go: MaxConnectionAgeGrace above the slowest call",
         "Retry only what is idempotent: these calls may have run",
@@ -21,19 +22,16 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
-    let affected = view.affected(|record, rpc| {
-        rpc.verdict == Verdict::CutByClose && record.closed_after_grace().is_some()
-    });
+    let affected = view.affected(|_, rpc| rpc.cut_by_grace);
     if affected.is_empty() {
         return None;
     }
-    let count = server_view::count(&affected);
     Some(Finding {
         title: format!(
-            "server {} closed {} on {} it had accepted",
+            "server {} ended {} that it had accepted, on {}",
             view.server,
+            counted(server_view::count(&affected), "RPC"),
             counted(affected.len(), "connection"),
-            counted(count, "RPC"),
         ),
         evidence: evidence(&affected),
         explanation: explanation(&affected),
@@ -42,42 +40,78 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
     })
 }
 
+/// How many calls a server ended in which way.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ways {
+    closed: usize,
+    reset: usize,
+    answered: usize,
+}
+
+impl Ways {
+    fn of<'a>(rpcs: impl Iterator<Item = &'a Rpc>) -> Self {
+        rpcs.fold(Self::default(), |mut ways, rpc| {
+            match rpc.verdict {
+                Verdict::CutByClose => ways.closed += 1,
+                Verdict::Status => ways.answered += 1,
+                _ => ways.reset += 1,
+            }
+            ways
+        })
+    }
+
+    /// In words, to follow who did it.
+    fn words(self) -> String {
+        let parts = [
+            (self.closed, "by closing"),
+            (self.reset, "by RST_STREAM"),
+            (self.answered, "with a status and RST_STREAM NO_ERROR"),
+        ];
+        let used: Vec<_> = parts.into_iter().filter(|(calls, _)| *calls > 0).collect();
+        match used.as_slice() {
+            [(_, how)] => (*how).to_owned(),
+            several => {
+                let several = several.iter();
+                let several = several.map(|(calls, how)| format!("{} {how}", count(*calls)));
+                several.collect::<Vec<_>>().join(", ")
+            }
+        }
+    }
+}
+
 fn evidence(affected: &Affected<'_>) -> Vec<super::Evidence> {
     let mut evidence = EvidenceList::default();
     for (record, rpcs) in affected {
-        let Some((goaway, closed)) = record.closed_after_grace() else {
+        let Some(end) = record.grace_end else {
             continue;
         };
         let number = record.number;
-        let last = goaway.last_stream_id;
+        let goaway = record.server_goaways().next();
+        let last = goaway.map(|goaway| goaway.last_stream_id.to_string());
         evidence.cite(
-            Some(goaway.stamp),
-            format!("conn {number}: GOAWAY last_stream_id={last} NO_ERROR"),
+            Some(end.goaway),
+            format!(
+                "conn {number}: GOAWAY last_stream_id={} NO_ERROR",
+                last.unwrap_or_default()
+            ),
         );
-        let how = match record.close.map(|close| close.ending) {
-            Some(Ending::Rst) => "RST",
-            _ => "FIN",
-        };
-        let waited = duration(closed.time - goaway.stamp.time);
-        let cut = counted(rpcs.len(), "RPC");
-        let text = format!("conn {number}: {how} of the server {waited} later, {cut} unanswered");
-        evidence.cite(Some(closed), text);
+        let text = format!(
+            "conn {number}: {} later the server ended {}: {}",
+            duration(end.duration()),
+            counted(rpcs.len(), "RPC"),
+            Ways::of(rpcs.iter().copied()).words(),
+        );
+        evidence.cite(Some(end.until), text);
     }
     evidence.into_vec()
 }
 
 fn explanation(affected: &Affected<'_>) -> String {
-    let graces: Vec<_> = affected
-        .iter()
-        .filter_map(|(record, _)| record.closed_after_grace())
-        .map(|(goaway, closed)| closed.time - goaway.stamp.time)
-        .collect();
+    let ends = || affected.iter().filter_map(|(record, _)| record.grace_end);
+    let graces = ends().map(|end| end.duration());
     let ages: Vec<_> = affected
         .iter()
-        .filter_map(|(record, _)| {
-            let (goaway, _) = record.closed_after_grace()?;
-            Some(goaway.stamp.time - record.opened?.time)
-        })
+        .filter_map(|(record, _)| Some(record.grace_end?.goaway.time - record.opened?.time))
         .collect();
     let mut text = String::new();
     let who = match affected.len() {
@@ -92,10 +126,10 @@ fn explanation(affected: &Affected<'_>) -> String {
         text.push_str(&format!(" at an age of {ages}"));
     }
     text.push_str(&format!(
-        " and {} closed {} later, while calls that the server had accepted were still \
-         unanswered: the grace period ran out. These calls may have run, in part or to the end.",
-        was(affected.len()),
+        ", and {} later the server ended what it had accepted and not answered yet, {}: the grace \
+         period ran out. These calls may have run, in part or to the end.",
         spread(graces).unwrap_or_default(),
+        Ways::of(server_view::rpcs(affected)).words(),
     ));
     text
 }

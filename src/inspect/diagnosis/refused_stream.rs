@@ -5,13 +5,14 @@ use super::{Check, Finding, Rule, Says};
 use crate::decode::Direction;
 use crate::decode::http2::SettingId;
 use crate::inspect::connection::record::ConnectionRecord;
-use crate::inspect::stream::rpc::Verdict;
-use crate::units::counted;
+use crate::inspect::stream::rpc::{Processed, Verdict};
+use crate::units::{count, counted};
 
 pub(super) const RULE: Rule = Rule {
     name: "refused-stream",
-    meaning: "the server refused RPCs with RST_STREAM REFUSED_STREAM, before it processed anything",
-    evidence: "The RST_STREAM with REFUSED_STREAM: a guarantee that nothing was processed.",
+    meaning: "the server refused RPCs with RST_STREAM REFUSED_STREAM, as servers do before they process anything",
+    evidence: "The RST_STREAM with REFUSED_STREAM: a guarantee that nothing was processed, unless the answer had \
+               begun, the body was taken, or it came late.",
     fixes: &[
         "Retry; the client library does so once by itself",
         "Server: raise the stream limit, or find what it sheds load for",
@@ -79,10 +80,18 @@ fn explanation(affected: &Affected<'_>) -> String {
             )
         }
     };
-    format!(
-        "{why} REFUSED_STREAM guarantees that nothing of the call was processed (RFC 9113, section \
-         8.7)."
-    )
+    let word = match server_view::contradictions(affected) {
+        None => {
+            "REFUSED_STREAM guarantees that nothing of the call was processed (RFC 9113, section \
+                 8.7)."
+                .to_owned()
+        }
+        Some(contradictions) => format!(
+            "REFUSED_STREAM says that nothing of the call was processed (RFC 9113, section 8.7). \
+             {contradictions} Those may have run, behind a proxy above all."
+        ),
+    };
+    format!("{why} {word}")
 }
 
 fn advice(affected: &Affected<'_>) -> Vec<String> {
@@ -96,11 +105,21 @@ fn advice(affected: &Affected<'_>) -> Vec<String> {
         "Server: find out what it refuses streams for: admission control, a full worker queue, a drain \
          that has begun"
     };
-    vec![
-        format!(
+    let safe = server_view::rpcs(affected).filter(|rpc| rpc.processed == Processed::No);
+    let client = match safe.count() {
+        0 => format!(
+            "Client: retry these only if they are idempotent, and mind that libraries do not ask: \
+             {RETRIED_ONCE}, whatever the server has done"
+        ),
+        all if all == server_view::count(affected) => format!(
             "Client: these are safe to retry, even if not idempotent; {RETRIED_ONCE}, and report the \
              second refusal as UNAVAILABLE"
         ),
-        server.into(),
-    ]
+        some => format!(
+            "Client: {} of these are safe to retry, the others only if they are idempotent; \
+             {RETRIED_ONCE}, whatever the server has done",
+            count(some),
+        ),
+    };
+    vec![client, server.into()]
 }

@@ -1,5 +1,6 @@
 //! What a rule looks at: one server, its connections and their calls.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use rustc_hash::FxHashSet;
@@ -9,7 +10,8 @@ use super::finding::{Evidence, Finding, Severity};
 use crate::capture::{Stamp, Timestamp};
 use crate::inspect::connection::record::{ConnectionRecord, Finished};
 use crate::inspect::server::{Inferred, Server};
-use crate::inspect::stream::rpc::{CallId, Outcome, Rpc};
+use crate::inspect::stream::rpc::{CallId, Contradiction, Outcome, Rpc};
+use crate::units;
 
 /// How many packets prove a finding at most; more prove it no better.
 const MAX_EVIDENCE: usize = 20;
@@ -111,6 +113,19 @@ pub(super) fn finding_of_unprocessed(rule: &'static str, affected: &Affected<'_>
 
 /// What client libraries do with calls that the server did not process: the end of an advice to retry.
 pub(super) const RETRIED_ONCE: &str = "gRPC clients do so once by themselves";
+
+/// Why calls that the server said it did not process may have run all the same; `None` where it kept its word.
+pub(super) fn contradictions(affected: &Affected<'_>) -> Option<String> {
+    let mut kinds: BTreeMap<Contradiction, usize> = BTreeMap::new();
+    for contradiction in rpcs(affected).filter_map(|rpc| rpc.contradiction) {
+        *kinds.entry(contradiction).or_default() += 1;
+    }
+    let kinds = kinds.iter();
+    let kinds = kinds.map(|(kind, calls)| format!("{} {}", units::count(*calls), kind.meaning()));
+    let kinds = kinds.collect::<Vec<_>>().join("; ");
+    (!kinds.is_empty())
+        .then(|| format!("What was seen contradicts the word that nothing was processed: {kinds}."))
+}
 
 /// The calls, by connection and then by stream.
 pub(super) fn rpcs<'a>(affected: &Affected<'a>) -> impl Iterator<Item = &'a Rpc> {

@@ -12,29 +12,27 @@
 //!      +-------------+----------> past its deadline
 //! ```
 
+pub(in crate::inspect) mod answer;
 pub(in crate::inspect) mod attempt;
 pub(in crate::inspect) mod fingerprint;
 pub(in crate::inspect) mod frame_gaps;
 pub(in crate::inspect) mod id_set;
 pub(in crate::inspect) mod inferred_path;
 pub(in crate::inspect) mod interned;
+mod processed;
 pub(in crate::inspect) mod request;
 pub(in crate::inspect) mod rpc;
+mod success;
 #[cfg(test)]
 pub(in crate::inspect) mod tests;
 pub(in crate::inspect) mod verdict;
 
-use std::sync::Arc;
-
 use crate::capture::Stamp;
-use crate::decode::grpc::{self, Messages};
+use crate::decode::grpc::Messages;
 use crate::decode::http2::ErrorCode;
-use crate::decode::http2::hpack::{Field, HeaderBlock};
 use crate::decode::{Carrier, Direction};
+use answer::Answer;
 use request::Request;
-
-/// How much of a `grpc-message` is kept, in bytes: enough for a sentence in a report.
-const MAX_MESSAGE: usize = 512;
 
 /// How much of a status, or of a requested header's value, is kept, in bytes.
 const MAX_VALUE: usize = 256;
@@ -83,22 +81,14 @@ pub(crate) struct Stream {
     pub(crate) answer: Answer,
     pub(crate) reset_by_server: Option<(FromServer, ErrorCode)>,
     pub(crate) reset_by_client: Option<(FromClient, ErrorCode)>,
+    /// Whether the client had sent its END_STREAM, or had none to send when it reset the stream.
+    pub(crate) request_ended: bool,
+    /// Whether the server gave room for its body on its own window: it has read of it.
+    pub(crate) body_taken: bool,
+    /// Whether it was opened at the server's limit of open streams, or above.
+    pub(crate) at_limit: bool,
     /// Whether it was reported as lost before its connection ended.
     pub(crate) reported: bool,
-}
-
-/// What the server sent.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Answer {
-    /// Whether anything of it was seen.
-    pub(crate) begun: bool,
-    /// Its END_STREAM.
-    pub(crate) ended: Option<FromServer>,
-    pub(crate) is_grpc: bool,
-    pub(crate) http_status: Known<u16>,
-    pub(crate) grpc_status: Known<Box<[u8]>>,
-    pub(crate) grpc_message: Option<Box<[u8]>>,
-    pub(crate) messages: Messages,
 }
 
 impl Stream {
@@ -109,14 +99,22 @@ impl Stream {
         direction: Direction,
     ) -> Option<&mut Messages> {
         let (messages, is_grpc) = match direction {
-            Direction::ClientToServer => (&mut self.request.messages, self.request.is_grpc),
+            Direction::ClientToServer => {
+                (&mut self.request.messages, self.request.format.is_some())
+            }
             Direction::ServerToClient => {
                 self.answer.begun = true;
-                let is_grpc = self.request.is_grpc || self.answer.is_grpc;
+                let is_grpc = self.answer.is_grpc(self.request.format);
                 (&mut self.answer.messages, is_grpc)
             }
         };
         is_grpc.then_some(messages)
+    }
+
+    /// Whether the client has not sent all of its request. Between messages gRPC owes nothing.
+    pub(crate) const fn owes_request(&self) -> bool {
+        let in_midst = self.request.format.is_none() || self.request.messages.is_cut_short();
+        !self.request_ended && in_midst
     }
 
     /// Whether nothing has ended it yet, as far as frames say.
@@ -125,98 +123,4 @@ impl Stream {
             && self.reset_by_server.is_none()
             && self.reset_by_client.is_none()
     }
-}
-
-impl Answer {
-    /// Reads a header block of the answer: informational, final, or trailers. The connection's first
-    /// `server` header goes into `server`.
-    pub(crate) fn read(&mut self, block: &HeaderBlock, server: &mut Option<Arc<[u8]>>) {
-        let mut first_server = None;
-        for field in block.fields() {
-            match field {
-                Field {
-                    name: Some(b"server"),
-                    value,
-                    ..
-                } => {
-                    first_server.get_or_insert(value);
-                }
-                Field {
-                    name: Some(b":status"),
-                    value,
-                    ..
-                } => {
-                    match value.map(number) {
-                        // Informational: the answer's status is still to come (RFC 9110,
-                        // section 15.2).
-                        Some(Some(100..200)) => {}
-                        Some(status) => {
-                            self.http_status = status.map_or(Known::Absent, Known::Value);
-                        }
-                        None => self.http_status = Known::Hidden,
-                    }
-                }
-                Field {
-                    name: Some(b"content-type"),
-                    value: Some(value),
-                    ..
-                } => {
-                    self.is_grpc |= grpc::is_grpc(value);
-                }
-                Field {
-                    name: Some(b"grpc-status"),
-                    value,
-                    ..
-                } => {
-                    self.is_grpc = true;
-                    self.grpc_status = value.map_or(Known::Hidden, |value| {
-                        Known::Value(
-                            value
-                                .get(..MAX_VALUE.min(value.len()))
-                                .unwrap_or(value)
-                                .into(),
-                        )
-                    });
-                }
-                Field {
-                    name: Some(b"grpc-message"),
-                    value: Some(value),
-                    ..
-                } => {
-                    let mut message = grpc::message(value);
-                    message.truncate(MAX_MESSAGE);
-                    self.grpc_message = Some(message.into());
-                }
-                Field { name: None, .. } => {
-                    // Any field may hide behind a name that cannot be known.
-                    if self.grpc_status == Known::Absent {
-                        self.grpc_status = Known::Hidden;
-                    }
-                    if self.http_status == Known::Absent {
-                        self.http_status = Known::Hidden;
-                    }
-                }
-                Field { .. } => {}
-            }
-        }
-        if server.is_none() {
-            *server = first_server
-                .flatten()
-                .map(|value| interned::cut(value).into());
-        }
-    }
-
-    /// A block of the answer could not be read at all.
-    pub(crate) fn hide(&mut self) {
-        if self.grpc_status == Known::Absent {
-            self.grpc_status = Known::Hidden;
-        }
-        if self.http_status == Known::Absent {
-            self.http_status = Known::Hidden;
-        }
-    }
-}
-
-fn number(value: &[u8]) -> Option<u16> {
-    std::str::from_utf8(value).ok()?.parse().ok()
 }

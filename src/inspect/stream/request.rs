@@ -11,7 +11,7 @@ use super::fingerprint::Fingerprint;
 use super::inferred_path::{InferredPaths, PathsByShape, PseudoFields, Shape};
 use super::interned::{self, Interned};
 use super::rpc::RequestedHeader;
-use crate::decode::grpc::{self, Messages};
+use crate::decode::grpc::{self, Format, Messages};
 use crate::decode::http2::hpack::HeaderBlock;
 use crate::inspect::options::Options;
 
@@ -26,7 +26,8 @@ pub(crate) struct Request {
     pub(crate) authority: Option<Arc<[u8]>>,
     /// What it begins with, where its method cannot be read.
     pub(crate) shape: Option<Shape>,
-    pub(crate) is_grpc: bool,
+    /// How it carries gRPC, if it does.
+    pub(crate) format: Option<Format>,
     pub(crate) timeout: Option<Duration>,
     /// Fields of it cannot be known: one of them may be a timeout.
     pub(crate) hidden: bool,
@@ -69,7 +70,12 @@ impl RequestReader {
             match name {
                 b":path" => request.method = Some(self.interned.share(value)),
                 b":authority" => request.authority = Some(self.interned.share(value)),
-                b"content-type" => request.is_grpc = grpc::is_grpc(value),
+                b"content-type" => {
+                    request.format = Format::of(value);
+                    if let Some(format) = request.format {
+                        request.messages.carry_as(format);
+                    }
+                }
                 b"grpc-timeout" => request.timeout = grpc::timeout(value),
                 _ => {}
             }

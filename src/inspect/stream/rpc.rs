@@ -70,10 +70,13 @@ impl Verdict {
         !matches!(self, Self::Ok | Self::Unknown)
     }
 
-    /// Whether the call died: neither answered nor unknowable.
+    /// Whether the call died: neither answered, nor in flight, nor unknowable.
     #[must_use]
     pub const fn is_death(self) -> bool {
-        !matches!(self, Self::Ok | Self::Status | Self::Unknown)
+        !matches!(
+            self,
+            Self::Ok | Self::Status | Self::Unanswered | Self::Unknown
+        )
     }
 }
 
@@ -119,6 +122,49 @@ impl Processed {
             Self::No => "no",
             Self::Maybe => "maybe",
             Self::Yes => "yes",
+        }
+    }
+}
+
+/// What takes a server's word that it did not process a call: REFUSED_STREAM, or a last stream id below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Contradiction {
+    /// It had begun to answer.
+    AnswerBegun,
+    /// It had read of the call's body: WINDOW_UPDATE on the stream.
+    BodyTaken,
+    /// It refused much later than a refusal needs, and no limit was reached.
+    RefusedLate,
+    /// It answered above its own last stream id, or raised it.
+    WordBroken,
+}
+
+impl Contradiction {
+    /// Its name in reports, in snake case.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AnswerBegun => "answer_begun",
+            Self::BodyTaken => "body_taken",
+            Self::RefusedLate => "refused_late",
+            Self::WordBroken => "last_stream_id_broken",
+        }
+    }
+
+    /// What shows it, to follow a number of calls.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::AnswerBegun => "had been answered in part",
+            Self::BodyTaken => "had their bodies read (WINDOW_UPDATE on the stream)",
+            Self::RefusedLate => {
+                "were refused long after they had come, with no limit reached, as a proxy does whose \
+                 backend has not answered yet"
+            }
+            Self::WordBroken => {
+                "were promised so by a server that answered above its own last stream id, or raised it"
+            }
         }
     }
 }
@@ -226,6 +272,13 @@ pub struct Rpc {
     pub timeout: Option<Duration>,
     /// Whether the server had begun to answer.
     pub answer_begun: bool,
+    /// Whether the client had not sent all of its request: a body without its end, or a message in its midst.
+    pub owes_request: bool,
+    /// Whether the server ended it because the time after its GOAWAY had run out: by closing, by RST_STREAM,
+    /// or with a status.
+    pub cut_by_grace: bool,
+    /// The code of the server's RST_STREAM, whatever decided the verdict.
+    pub server_reset: Option<ErrorCode>,
     /// The event that decided the verdict.
     pub ended: Option<Stamp>,
     /// What became of it: the first event that the client's end saw decides.
@@ -237,6 +290,8 @@ pub struct Rpc {
     pub late_by: Option<TimeDelta>,
     /// Whether the server can have run it.
     pub processed: Processed,
+    /// Why it may have been run though the server said that it was not.
+    pub contradiction: Option<Contradiction>,
     /// `grpc-status`, as sent.
     pub grpc_status: Option<Box<[u8]>>,
     /// `grpc-message`, percent-decoded.
@@ -262,6 +317,12 @@ pub struct Rpc {
 }
 
 impl Rpc {
+    /// Whether it died: by its verdict, or with a status when its server's grace ran out.
+    #[must_use]
+    pub const fn died(&self) -> bool {
+        self.verdict.is_death() || self.cut_by_grace
+    }
+
     /// From its opening to its end; `None` where either was not captured.
     #[must_use]
     pub fn duration(&self) -> Option<TimeDelta> {

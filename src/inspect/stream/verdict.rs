@@ -16,8 +16,8 @@
 //! ```
 
 use super::frame_gaps::FrameGaps;
-use super::rpc::{Processed, Race, Verdict};
-use super::{Answer, FromClient, FromServer, Known, Stream};
+use super::rpc::{Contradiction, Processed, Race, Verdict};
+use super::{FromClient, FromServer, Known, Stream, processed, success};
 use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::Direction;
 use crate::decode::http2::{ErrorCode, StreamId};
@@ -25,6 +25,9 @@ use crate::decode::http2::{ErrorCode, StreamId};
 /// A client cancels this much before the time its own header names: the header was computed a little
 /// earlier than it was sent.
 const DEADLINE_TOLERANCE: TimeDelta = TimeDelta::from_millis(50);
+
+/// A client throws an answer away this soon after the answer's end, or not at all.
+pub(crate) const REJECTED_WITHIN: TimeDelta = TimeDelta::from_secs(1);
 
 /// The server's final GOAWAY: the first GOAWAY with the smallest last stream id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +45,15 @@ impl FinalGoAway {
     }
 }
 
+/// A connection error of the client: a GOAWAY with an error (RFC 9113, section 5.4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ClientError {
+    pub(crate) by: FromClient,
+    pub(crate) error: ErrorCode,
+    /// Where the last frame ends that it had received whole; `None` where that is not known.
+    pub(crate) last_frame: Option<u64>,
+}
+
 /// What is known of a stream's connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ConnectionContext {
@@ -51,6 +63,16 @@ pub(crate) struct ConnectionContext {
     pub(crate) closed_by_server: Option<FromServer>,
     /// The client's first FIN or RST.
     pub(crate) closed_by_client: Option<FromClient>,
+    /// The client's first RST.
+    pub(crate) reset_by_client: Option<FromClient>,
+    /// The client's first GOAWAY with an error.
+    pub(crate) client_error: Option<ClientError>,
+    /// Whether the server answered above its own last stream id, or raised it: then that id proves nothing.
+    pub(crate) broke_its_word: bool,
+    /// How much of the server's byte stream the client has acknowledged.
+    pub(crate) acknowledged: Option<u64>,
+    /// How long the handshake took.
+    pub(crate) round_trip: Option<TimeDelta>,
     /// What was lost from the connection so far.
     pub(crate) gaps: FrameGaps,
     /// Whether the client's frames were seen from the first one on, so that a stream without HEADERS
@@ -69,6 +91,27 @@ pub(crate) struct VerdictDetails {
     pub(crate) race: Option<Race>,
     pub(crate) late_by: Option<TimeDelta>,
     pub(crate) processed: Processed,
+    pub(crate) contradiction: Option<Contradiction>,
+}
+
+impl EndedBy {
+    /// Whether the client took the call back.
+    const fn is_cancel(self) -> bool {
+        matches!(
+            self,
+            Self::ResetByClient(ErrorCode::CANCEL) | Self::Rejected(ErrorCode::CANCEL)
+        )
+    }
+
+    /// Whether a deadline that had passed before is what ended the call. An answer that was delivered is an
+    /// answer all the same.
+    const fn yields_to_deadline(self) -> bool {
+        match self {
+            Self::Answered | Self::ToldFailure => false,
+            Self::Rejected(code) => matches!(code, ErrorCode::CANCEL),
+            _ => true,
+        }
+    }
 }
 
 /// Something that can end a stream, and its place on the line.
@@ -91,6 +134,10 @@ enum Rank {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum EndedBy {
     Answered,
+    /// A header block of the answer that tells a failure.
+    ToldFailure,
+    /// The client threw a whole answer away.
+    Rejected(ErrorCode),
     ResetByServer(ErrorCode),
     ResetByClient(ErrorCode),
     Condemned,
@@ -105,13 +152,15 @@ pub(crate) fn of(id: u32, stream: &Stream, connection: &ConnectionContext) -> Ve
     let first = first_event(stream, connection, condemning);
     let deadline = Deadline::of(stream);
     let mut uncertainty = Uncertainty::of(stream, connection);
+    let (processed, contradiction) = processed::of(stream, connection, condemning.is_some());
     let mut details = VerdictDetails {
         verdict: Verdict::Unanswered,
         ended: None,
         error: None,
         race: None,
         late_by: None,
-        processed: processed(stream, condemning.is_some()),
+        processed,
+        contradiction,
     };
     let Some(event) = first else {
         let passed = deadline
@@ -130,28 +179,35 @@ pub(crate) fn of(id: u32, stream: &Stream, connection: &ConnectionContext) -> Ve
     uncertainty.of_server &= !connection.gaps.is_whole_to(event.place.0);
     details.ended = Some(event.stamp);
     details.verdict = match event.by {
-        EndedBy::Answered => answered(stream),
+        EndedBy::Answered => answered(stream, connection),
+        EndedBy::ToldFailure => Verdict::Status,
+        EndedBy::Rejected(_) => Verdict::ResetByClient,
         EndedBy::ResetByServer(ErrorCode::REFUSED_STREAM) => Verdict::Refused,
         EndedBy::ResetByServer(_) => Verdict::ResetByServer,
         EndedBy::ResetByClient(_) => Verdict::ResetByClient,
         EndedBy::Condemned => Verdict::BeyondLastStreamId,
         EndedBy::Closed => Verdict::CutByClose,
     };
-    if let EndedBy::ResetByServer(code) | EndedBy::ResetByClient(code) = event.by {
+    if let EndedBy::ResetByServer(code) | EndedBy::ResetByClient(code) | EndedBy::Rejected(code) =
+        event.by
+    {
         details.error = Some(code);
     }
-    if event.by != EndedBy::Answered
+    if event.by.yields_to_deadline()
         && let Some(deadline) = deadline
         && deadline.comes_before(&event)
     {
         details.verdict = Verdict::DeadlineExceeded;
-        if !matches!(event.by, EndedBy::ResetByClient(ErrorCode::CANCEL)) {
+        if !event.by.is_cancel() {
             details.ended = None;
             details.error = None;
         }
     }
     if uncertainty.shakes(event.by, stream) {
         details.verdict = Verdict::Unknown;
+    }
+    if details.verdict == Verdict::Unknown && details.processed == Processed::No {
+        details.processed = Processed::Maybe;
     }
     if details.verdict == Verdict::BeyondLastStreamId
         && let Some(final_goaway) = condemning
@@ -198,7 +254,9 @@ impl Uncertainty {
             }
             // A RST_STREAM of the client may have come before; after a whole answer the server has
             // nothing to add.
-            EndedBy::Answered => self.of_client,
+            EndedBy::Answered | EndedBy::ToldFailure => self.of_client,
+            // Both were seen, and nothing comes between.
+            EndedBy::Rejected(_) => false,
             // The answer, or the other side's reset, may have come before.
             EndedBy::ResetByServer(_)
             | EndedBy::ResetByClient(_)
@@ -218,6 +276,10 @@ fn first_event(
         .answer
         .ended
         .map(|answer| by_server(answer, EndedBy::Answered));
+    let told_failure = stream
+        .answer
+        .told_failure
+        .map(|head| by_server(head, EndedBy::ToldFailure));
     let others = [
         stream
             .reset_by_server
@@ -228,31 +290,73 @@ fn first_event(
         connection
             .closed_by_server
             .map(|close| by_server(after_all(close), EndedBy::Closed)),
-        connection
-            .closed_by_client
-            .map(|close| by_client(close, EndedBy::Closed)),
+        client_close(stream, connection).map(|close| by_client(close, EndedBy::Closed)),
     ];
     let other = others.into_iter().flatten().min_by_key(|event| event.place);
-    let decisive = match (answered, other) {
-        (Some(answered), Some(other)) if answered.place <= other.place => Some(answered),
-        (Some(answered), None) => Some(answered),
-        (_, other) => other,
-    };
-    if matches!(
-        decisive,
-        Some(EndingEvent {
-            by: EndedBy::Answered,
-            ..
-        })
-    ) {
-        return decisive;
+    let comes_first = |event: &EndingEvent| other.is_none_or(|other| event.place <= other.place);
+    if let Some(answered) = answered.filter(comes_first) {
+        return Some(rejection(stream, connection).unwrap_or(answered));
+    }
+    if let Some(told_failure) = told_failure.filter(comes_first) {
+        return Some(told_failure);
     }
     let condemned =
         condemning.map(|final_goaway| by_server(final_goaway.goaway, EndedBy::Condemned));
-    [condemned, decisive]
+    [condemned, other]
         .into_iter()
         .flatten()
         .min_by_key(|event| event.place)
+}
+
+/// The client's end of the connection, as far as it can have ended the stream. A FIN ends one direction
+/// (RFC 9293, section 3.6): the answer that comes later is delivered if it is acknowledged. A socket that
+/// was closed altogether answers it with RST.
+fn client_close(stream: &Stream, connection: &ConnectionContext) -> Option<FromClient> {
+    let delivered = stream.answer.ended.is_some_and(|answer| {
+        connection
+            .acknowledged
+            .is_some_and(|upto| upto >= answer.end)
+    });
+    if delivered {
+        connection.reset_by_client
+    } else {
+        connection.closed_by_client
+    }
+}
+
+/// How the client threw away an answer that it had received whole: by RST_STREAM, or by ending the connection
+/// right after it.
+fn rejection(stream: &Stream, connection: &ConnectionContext) -> Option<EndingEvent> {
+    let answer = stream.answer.ended?;
+    if stream.answer.told_failure.is_some() {
+        return None;
+    }
+    let at_once = |by: &FromClient| {
+        by.received >= answer.end && by.stamp.time - answer.stamp.time <= REJECTED_WITHIN
+    };
+    if let Some((by, code)) = stream.reset_by_client
+        && at_once(&by)
+        && rejects(code, stream, connection)
+    {
+        return Some(by_client(by, EndedBy::Rejected(code)));
+    }
+    let error = connection.client_error?;
+    let answered_last = error.last_frame == Some(answer.end);
+    (answered_last && at_once(&error.by))
+        .then(|| by_client(error.by, EndedBy::Rejected(error.error)))
+}
+
+/// Whether a RST_STREAM that follows a whole answer says that the client did not accept it.
+fn rejects(code: ErrorCode, stream: &Stream, connection: &ConnectionContext) -> bool {
+    match code {
+        // It needs no more of the request; or the answer had been taken when another frame came.
+        ErrorCode::NO_ERROR | ErrorCode::STREAM_CLOSED => false,
+        // A client that has its answer takes back what it still owed; one that heard of an error, all of it.
+        ErrorCode::CANCEL => {
+            stream.request_ended && success::of(stream, &connection.gaps) == Known::Value(true)
+        }
+        _ => true,
+    }
 }
 
 const fn by_server(event: FromServer, by: EndedBy) -> EndingEvent {
@@ -306,53 +410,12 @@ impl Deadline {
 }
 
 /// The verdict on an answer that was delivered.
-fn answered(stream: &Stream) -> Verdict {
-    match complete_answer(stream) {
+fn answered(stream: &Stream, connection: &ConnectionContext) -> Verdict {
+    match success::of(stream, &connection.gaps) {
         Known::Value(true) => Verdict::Ok,
         Known::Value(false) | Known::Absent => Verdict::Status,
         Known::Hidden => Verdict::Unknown,
     }
-}
-
-/// Whether a complete answer says that the call succeeded.
-fn complete_answer(stream: &Stream) -> Known<bool> {
-    let Answer {
-        is_grpc,
-        http_status,
-        grpc_status,
-        ..
-    } = &stream.answer;
-    match grpc_status {
-        Known::Value(status) => return Known::Value(**status == *b"0"),
-        Known::Hidden if *is_grpc || stream.request.is_grpc => return Known::Hidden,
-        _ => {}
-    }
-    if matches!(http_status, Known::Value(400..)) {
-        return Known::Value(false);
-    }
-    if *grpc_status == Known::Hidden || *http_status == Known::Hidden {
-        return Known::Hidden;
-    }
-    if *is_grpc || stream.request.is_grpc {
-        return Known::Absent;
-    }
-    match http_status {
-        Known::Value(_) => Known::Value(true),
-        // The response's HEADERS came before the capture began, or were lost.
-        Known::Absent | Known::Hidden => Known::Hidden,
-    }
-}
-
-fn processed(stream: &Stream, condemned: bool) -> Processed {
-    let succeeded = complete_answer(stream) == Known::Value(true);
-    if stream.answer.ended.is_some() && succeeded {
-        return Processed::Yes;
-    }
-    let refused = matches!(stream.reset_by_server, Some((_, ErrorCode::REFUSED_STREAM)));
-    if refused || (condemned && !stream.answer.begun) {
-        return Processed::No;
-    }
-    Processed::Maybe
 }
 
 /// Whether the HEADERS crossed the GOAWAY in flight: the acknowledgement number of the segment that

@@ -54,11 +54,16 @@ impl Concurrency {
         }
     }
 
-    /// A stream was opened; with it so many are open.
-    pub(crate) fn opened(&mut self, open: usize, stamp: Stamp) {
-        if !self.is_reached(open) {
-            return;
+    /// A stream was opened; with it so many are open. Whether the limit is reached.
+    pub(crate) fn opened(&mut self, open: usize, stamp: Stamp) -> bool {
+        let reached = self.is_reached(open);
+        if reached {
+            self.reach(stamp);
         }
+        reached
+    }
+
+    fn reach(&mut self, stamp: Stamp) {
         if let Some(stay) = &mut self.stay {
             let Some(left) = stay.left else { return };
             if stamp.time - left.time <= REFILL {

@@ -113,10 +113,11 @@ impl TrafficTracker {
             .block_begins(frame.direction, frame.completed.stamp);
     }
 
-    /// HEADERS opened a stream, whose flow is followed; `flows` are.
-    pub(crate) fn opened(&mut self, flows: usize, frame: &Frame<'_>) {
+    /// HEADERS opened a stream, whose flow is followed; `flows` are. Whether as many are open now as the
+    /// server allows, or more.
+    pub(crate) fn opened(&mut self, flows: usize, frame: &Frame<'_>) -> bool {
         let open = flows + self.closing.len();
-        self.concurrency.opened(open, frame.began.stamp);
+        self.concurrency.opened(open, frame.began.stamp)
     }
 
     /// DATA on a stream.

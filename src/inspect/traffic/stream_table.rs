@@ -18,11 +18,16 @@ use std::collections::hash_map::{Entry, OccupiedEntry};
 use rustc_hash::FxHashMap;
 
 use super::flow_control::StreamFlow;
+use crate::capture::Timestamp;
 use crate::decode::Carrier;
 use crate::decode::http2::StreamId;
 use crate::inspect::options::limits::MAX_OPEN_STREAMS;
 use crate::inspect::stream::Stream;
 use crate::inspect::stream::id_set::StreamIdSet;
+use crate::inspect::stream::verdict::REJECTED_WITHIN;
+
+/// How many delivered answers wait to be thrown away, at most.
+const MAX_DELIVERED: usize = 128;
 
 /// The streams of a connection.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +39,8 @@ pub(crate) struct StreamTable {
     /// Answered streams that wait for the client's acknowledgement: where the answer ends in the server's
     /// byte stream, and the stream, in the order of answers.
     answered: VecDeque<(u64, u32)>,
+    /// Streams whose answer was delivered, and when: their clients may still throw it away.
+    delivered: VecDeque<(Timestamp, u32)>,
 }
 
 /// What is known of one stream.
@@ -166,22 +173,28 @@ impl StreamTable {
         self.answered.push_back((end, id.0));
     }
 
-    /// The next call whose answer was delivered, when the client has received the server's bytes up to
-    /// `upto`. One that the client reset, or whose HEADERS are missing, stays: without them it cannot be
-    /// distinguished from a new one should they come late.
-    pub(crate) fn take_delivered(&mut self, upto: u64) -> Option<(u32, Stream)> {
-        while let Some((_, id)) = self
-            .answered
-            .front()
-            .copied()
-            .filter(|(end, _)| *end <= upto)
-        {
-            self.answered.pop_front();
+    /// The client has received the server's bytes up to `upto`, and with them answers.
+    pub(crate) fn delivered(&mut self, upto: u64, now: Timestamp) {
+        while let Some((_, id)) = self.answered.pop_front_if(|(end, _)| *end <= upto) {
+            self.delivered.push_back((now, id));
+        }
+    }
+
+    /// The next call whose answer was delivered so long before `now` that its client has accepted it; the
+    /// next one at all without a `now`. One that the client reset, or whose HEADERS are missing, stays:
+    /// without them it cannot be distinguished from a new one should they come late.
+    pub(crate) fn take_accepted(&mut self, now: Option<Timestamp>) -> Option<(u32, Stream)> {
+        while let Some((delivered, id)) = self.delivered.front().copied() {
+            let waits = now.is_some_and(|now| now - delivered < REJECTED_WITHIN);
+            if waits && self.delivered.len() <= MAX_DELIVERED {
+                return None;
+            }
+            self.delivered.pop_front();
             let Some(followed) = self.find(StreamId(id)) else {
                 continue;
             };
-            let delivered = |call: &Stream| call.opened.is_some() && call.reset_by_client.is_none();
-            if followed.entry.get().call.as_ref().is_some_and(delivered)
+            let accepted = |call: &Stream| call.opened.is_some() && call.reset_by_client.is_none();
+            if followed.entry.get().call.as_ref().is_some_and(accepted)
                 && let Some(call) = followed.take_call()
             {
                 return Some((id, call));
@@ -217,6 +230,8 @@ impl StreamTable {
         };
         self.answered.retain(|(_, id)| has_call(id));
         self.answered.shrink_to_fit();
+        self.delivered.retain(|(_, id)| has_call(id));
+        self.delivered.shrink_to_fit();
         self.streams.shrink_to_fit();
         taken
     }

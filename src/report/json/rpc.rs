@@ -7,7 +7,7 @@ use super::value::{CallJson, Displayed, PeerText, time};
 use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::http2::ErrorCode;
 use crate::inspect::report::Files;
-use crate::inspect::{Doubt, Link, Race, RequestedHeader, Rpc};
+use crate::inspect::{Contradiction, Doubt, Link, Race, RequestedHeader, Rpc};
 use crate::report::redact::SecretDisplay;
 
 /// The twin of [`Rpc`].
@@ -23,10 +23,12 @@ pub(super) struct RpcJson<'a> {
     duration_ms: Option<f64>,
     packets: CallPackets,
     verdict: &'static str,
+    died: bool,
     doubt: Option<&'static str>,
     race: Option<&'static str>,
     late_by_ms: Option<f64>,
     processed: &'static str,
+    contradiction: Option<&'static str>,
     grpc_status: Option<PeerText<'a>>,
     grpc_message: Option<PeerText<'a>>,
     http_status: Option<u16>,
@@ -54,10 +56,12 @@ impl<'a> RpcJson<'a> {
             duration_ms: rpc.duration().map(TimeDelta::as_millis_f64),
             packets: CallPackets::new(rpc, files),
             verdict: rpc.verdict.name(),
+            died: rpc.died(),
             doubt: rpc.doubt.map(Doubt::name),
             race: rpc.race.map(Race::name),
             late_by_ms: rpc.late_by.map(TimeDelta::as_millis_f64),
             processed: rpc.processed.name(),
+            contradiction: rpc.contradiction.map(Contradiction::name),
             grpc_status: rpc.grpc_status.as_deref().map(PeerText::from),
             grpc_message: rpc.grpc_message.as_deref().map(PeerText::from),
             http_status: rpc.http_status,

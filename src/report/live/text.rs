@@ -76,7 +76,7 @@ fn news(news: &News, format: &Text) -> Option<String> {
             Some(format!(
                 "{}  {}  {}:{} {method} to {}: {}",
                 clock(*since),
-                if rpc.verdict.is_death() {
+                if rpc.died() {
                     format.colours.paint(Style::RED, "died   ")
                 } else {
                     format.colours.paint(Style::YELLOW, "failed ")

@@ -130,6 +130,11 @@ fn totals(out: &mut String, outline: &Outline<'_>) {
         ));
     }
     items.extend(totals.failed(code));
+    items.extend(
+        totals
+            .in_flight
+            .map(|in_flight| sentence(&in_flight.words())),
+    );
     items.extend(totals.unjudged.map(|unjudged| sentence(&unjudged.words())));
     for kind in &outline.unreadable {
         items.push(sentence(&format!(

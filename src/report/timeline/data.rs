@@ -38,6 +38,7 @@ pub(super) struct PageJson<'a> {
     /// The first span of time that was asked for.
     around: Option<[i64; 2]>,
     counts: [u64; VERDICTS],
+    died: u64,
     verdicts: [&'static str; VERDICTS],
     words: labels::PageWords,
     deaths: [bool; VERDICTS],
@@ -64,6 +65,7 @@ impl<'a> PageJson<'a> {
                 .and_then(|spans| spans.first())
                 .map(|span| [span.start().as_micros(), span.end().as_micros()]),
             counts: counts(&analysis.verdicts),
+            died: analysis.verdicts.deaths(),
             verdicts: Verdict::ALL.map(Verdict::name),
             words: labels::PageWords::new(),
             deaths: Verdict::ALL.map(Verdict::is_death),
@@ -116,6 +118,7 @@ struct ConnectionOnPage<'a> {
     retransmissions: u64,
     missing_bytes: u64,
     counts: [u64; VERDICTS],
+    died: u64,
     client_stack: Option<String>,
     server_stack: Option<String>,
 }
@@ -151,6 +154,7 @@ impl<'a> ConnectionOnPage<'a> {
             retransmissions: record.network.retransmissions(),
             missing_bytes: record.missing.bytes,
             counts: counts(&record.verdicts),
+            died: record.verdicts.deaths(),
             client_stack: record.user_agent.as_deref().map(escape::terminal),
             server_stack: record.server_header.as_deref().map(escape::terminal),
         }

@@ -104,11 +104,7 @@ mod tests {
             .map(|stream| call(stream, verdict(stream)))
             .collect();
         let drawn = sample(&calls);
-        let dead = drawn
-            .calls
-            .iter()
-            .filter(|rpc| rpc.verdict.is_death())
-            .count();
+        let dead = drawn.calls.iter().filter(|rpc| rpc.died()).count();
         assert_eq!(
             (dead, drawn.calls.len(), drawn.healthy_drawn),
             (50_000, MAX_DRAWN, 50_000)

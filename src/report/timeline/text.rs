@@ -12,7 +12,7 @@ use super::window::Spans;
 use crate::decode::Direction;
 use crate::decode::tcp::Ending;
 use crate::inspect::report::Report;
-use crate::inspect::{ConnectionRecord, Outcome, Rpc};
+use crate::inspect::{ConnectionRecord, Outcome, Rpc, Verdict};
 use crate::report::colours::{Colours, Style};
 use crate::report::escape;
 use crate::report::format::ReportFormat;
@@ -159,7 +159,11 @@ fn head(report: &Report, colours: Colours) -> String {
     } else {
         died
     });
-    let saved = |rpc: &&Rpc| rpc.verdict.is_death() && rpc.outcome == Outcome::Recovered;
+    let in_flight = analysis.verdicts.of(Verdict::Unanswered);
+    if in_flight > 0 {
+        parts.push(format!("{} in flight at the end", count(in_flight)));
+    }
+    let saved = |rpc: &&Rpc| rpc.died() && rpc.outcome == Outcome::Recovered;
     let saved = analysis.rpcs.iter().filter(saved).count();
     if saved > 0 {
         parts.push(format!("{} recovered by a retry", count(saved as u64)));

@@ -11,6 +11,7 @@ mod answer_status;
 mod capture_line;
 mod connection_row;
 mod grid;
+mod in_flight;
 mod rpc_row;
 mod section;
 mod suggestion;

@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 
 use super::answer_status::AnswerStatus;
 use super::beyond;
+use super::in_flight::InFlight;
 use crate::inspect::report::Report;
 use crate::inspect::{Outcome, Processed, Verdict};
 use crate::report::words;
@@ -31,6 +32,8 @@ pub(in crate::report) struct Totals {
     statuses: Vec<(AnswerStatus, u64)>,
     /// Further statuses beyond the limit.
     statuses_left: u64,
+    /// Calls that were still open when the capture ended.
+    pub(in crate::report) in_flight: Option<InFlight>,
     /// Calls that cannot be judged.
     pub(in crate::report) unjudged: Option<Unjudged>,
 }
@@ -62,7 +65,7 @@ impl Totals {
         let mut by_verdict: FxHashMap<(bool, Verdict, Processed), u64> = FxHashMap::default();
         let mut statuses: BTreeMap<AnswerStatus, u64> = BTreeMap::new();
         for rpc in &report.analysis.rpcs {
-            if rpc.verdict.is_death() {
+            if rpc.died() {
                 let recovered = rpc.outcome == Outcome::Recovered;
                 *by_verdict
                     .entry((recovered, rpc.verdict, rpc.processed))
@@ -104,9 +107,12 @@ impl Totals {
                 .sum(),
             by_verdict,
             unlisted: verdicts.deaths().saturating_sub(listed),
-            failed: verdicts.of(Verdict::Status),
+            failed: verdicts
+                .of(Verdict::Status)
+                .saturating_sub(verdicts.were_cut_by_status()),
             statuses,
             statuses_left,
+            in_flight: InFlight::of(report),
             unjudged: Unjudged::of(report),
         }
     }
@@ -136,7 +142,8 @@ impl Totals {
     /// What those did that neither died nor are in doubt, where that is all of them.
     pub(in crate::report) fn well(&self) -> Option<String> {
         let unjudged = self.unjudged.map_or(0, |unjudged| unjudged.count);
-        let in_doubt = self.failed.saturating_add(unjudged);
+        let in_flight = self.in_flight.map_or(0, |in_flight| in_flight.count);
+        let in_doubt = self.failed + in_flight + unjudged;
         let well = self
             .total
             .saturating_sub(self.died)
@@ -145,6 +152,7 @@ impl Totals {
             (0, 0, _) | (1.., ..) => None,
             (_, 1, 0) => Some("the one there was succeeded".to_owned()),
             (_, total, 0) => Some(format!("all {} succeeded", units::count(total))),
+            (_, total, _) if well == 0 && total == in_flight => None,
             (_, total, _) => Some(format!(
                 "{} of {} succeeded",
                 units::count(well),
@@ -187,7 +195,10 @@ impl Totals {
 impl VerdictCount {
     /// What became of them.
     pub(in crate::report) const fn what(&self) -> &'static str {
-        words::verdict(self.verdict)
+        match self.verdict {
+            Verdict::Status => words::CUT_BY_STATUS,
+            verdict => words::verdict(verdict),
+        }
     }
 
     /// What that means for a retry, or what the retry that recovered them did.

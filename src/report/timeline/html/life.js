@@ -31,7 +31,7 @@ function line(context, x0, y0, x1, y1) {
 /** The name stays in sight; it is the only thing that does not move in time. */
 function drawLaneName(context, lane, top) {
   const connection = lane.connection;
-  const dead = verdicts.reduce((sum, verdict) => sum + (verdict.dies ? connection.counts[verdict.number] : 0), 0);
+  const dead = connection.died;
   const total = connection.counts.reduce((sum, count) => sum + count, 0);
   const y = top + LABEL_HEIGHT / 2 + 2;
   const current = selection.lane === lane.index;

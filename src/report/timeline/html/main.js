@@ -3,10 +3,11 @@
 /** The first lines: what the whole capture says. */
 function buildHead() {
   const total = data.counts.reduce((sum, count) => sum + count, 0);
-  const dead = verdicts.reduce((sum, verdict) => sum + (verdict.dies ? verdict.count : 0), 0);
+  const dead = data.died;
+  const open = verdicts.find((verdict) => verdict.name === 'unanswered').count;
   byId('verdict').replaceChildren(
     dead > 0 ? `${plural(dead, 'RPC')} died` : 'No RPC died',
-    make('span', { class: 'share' }, ` of ${grouped(total)}${recoveredWords(dead)}`));
+    make('span', { class: 'share' }, ` of ${grouped(total)}${recoveredWords(dead)}${open > 0 ? `, ${grouped(open)} still in flight at the end` : ''}`));
   const { files, packets, start, length } = data.capture;
   const named = files.length > 3 ? `${files[0]} … ${files[files.length - 1]} (${files.length} files)` : files.join(', ');
   const figures = [length == null ? '' : duration(length), plural(packets, 'packet'), plural(connections.length, 'connection')];

@@ -3,13 +3,40 @@
 //! In: the bytes of one direction of one stream's DATA, and header values. Out: how many messages,
 //! how large; what status; what deadline. Messages are counted, never kept.
 
+mod web;
+
 use std::time::Duration;
 
-/// Whether a `content-type` says gRPC: `application/grpc`, alone or with a subtype.
-#[must_use]
-pub fn is_grpc(content_type: &[u8]) -> bool {
-    let rest = content_type.strip_prefix(b"application/grpc");
-    rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';' | b' ')))
+use web::Web;
+
+/// How gRPC is carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// As HTTP/2 has it: `application/grpc`. The status stands in the trailers.
+    Http2,
+    /// gRPC-Web (grpc/grpc, doc/PROTOCOL-WEB.md): `application/grpc-web`. The last frame of an answer's body
+    /// holds its trailers.
+    Web,
+    /// The same, in base64: `application/grpc-web-text`.
+    WebText,
+}
+
+impl Format {
+    /// What a `content-type` says, alone or with a subtype; `None` where it is not gRPC's.
+    #[must_use]
+    pub fn of(content_type: &[u8]) -> Option<Self> {
+        const FORMATS: [(&[u8], Format); 3] = [
+            (b"application/grpc-web-text", Format::WebText),
+            (b"application/grpc-web", Format::Web),
+            (b"application/grpc", Format::Http2),
+        ];
+        let of_type = |(name, format): &(&[u8], Self)| {
+            let (start, rest) = content_type.split_at_checked(name.len())?;
+            let ends = matches!(rest.first(), None | Some(b'+' | b';' | b' '));
+            (ends && start.eq_ignore_ascii_case(name)).then_some(*format)
+        };
+        FORMATS.iter().find_map(of_type)
+    }
 }
 
 /// Counts the length-prefixed messages in a byte stream.
@@ -19,7 +46,7 @@ pub fn is_grpc(content_type: &[u8]) -> bool {
 /// | compressed (8) | message length (32) | message (length) |
 /// +----------------+---------------------+------------------+
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Messages {
     /// Messages whose prefix was read.
     pub count: u64,
@@ -33,16 +60,40 @@ pub struct Messages {
     left: u32,
     /// Bytes are missing where a prefix may have been: the rest cannot be told apart.
     lost: bool,
+    /// What gRPC-Web does otherwise.
+    web: Option<Box<Web>>,
 }
 
 impl Messages {
+    /// What comes from here on is carried so.
+    pub fn carry_as(&mut self, format: Format) {
+        self.web = match format {
+            Format::Http2 => None,
+            Format::Web => Some(Box::default()),
+            Format::WebText => Some(Box::new(Web::in_base64())),
+        };
+    }
+
     /// Takes the next bytes.
-    pub fn push(&mut self, mut bytes: &[u8]) {
+    pub fn push(&mut self, bytes: &[u8]) {
+        let text = self.web.as_mut().and_then(|web| web.decode(bytes));
+        match text {
+            None => self.push_binary(bytes),
+            Some(Ok(bytes)) => self.push_binary(&bytes),
+            Some(Err(_)) => self.lost = true,
+        }
+    }
+
+    fn push_binary(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() && !self.lost {
-            let body = (self.left as usize).min(bytes.len());
-            // `body` is at most `left`, which has 32 bits.
-            self.left -= u32::try_from(body).unwrap_or(self.left);
-            bytes = bytes.get(body..).unwrap_or_default();
+            let length = (self.left as usize).min(bytes.len());
+            // `length` is at most `left`, which has 32 bits.
+            self.left -= u32::try_from(length).unwrap_or(self.left);
+            let (body, rest) = bytes.split_at_checked(length).unwrap_or_default();
+            if let Some(web) = &mut self.web {
+                web.body(body);
+            }
+            bytes = rest;
             let Some((byte, rest)) = bytes.split_first() else {
                 return;
             };
@@ -71,10 +122,26 @@ impl Messages {
         !self.lost && self.left == 0 && self.prefix_read == 0
     }
 
+    /// Whether the last message is not whole, though no byte is missing.
+    #[must_use]
+    pub const fn is_cut_short(&self) -> bool {
+        !self.lost && (self.left > 0 || self.prefix_read > 0)
+    }
+
+    /// The trailers that stood in the body (gRPC-Web): names, in lower case, and values.
+    pub fn trailers(&self) -> impl Iterator<Item = (Vec<u8>, &[u8])> {
+        self.web.iter().flat_map(|web| web.trailers())
+    }
+
     fn begin_message(&mut self) {
         let [compressed, length @ ..] = self.prefix;
         self.prefix_read = 0;
         self.left = u32::from_be_bytes(length);
+        if let Some(web) = &mut self.web
+            && web.begins(compressed)
+        {
+            return;
+        }
         self.count += 1;
         self.bytes = self.bytes.saturating_add(u64::from(self.left));
         self.compressed += u64::from(compressed == 1);
@@ -188,9 +255,14 @@ mod tests {
 
     #[test]
     fn grpc_is_known_by_its_content_type() {
-        assert!(is_grpc(b"application/grpc"));
-        assert!(is_grpc(b"application/grpc+proto"));
-        assert!(!is_grpc(b"application/grpc-web"));
-        assert!(!is_grpc(b"application/json"));
+        assert_eq!(Format::of(b"application/grpc"), Some(Format::Http2));
+        assert_eq!(Format::of(b"application/grpc+proto"), Some(Format::Http2));
+        assert_eq!(Format::of(b"application/grpc-web"), Some(Format::Web));
+        assert_eq!(
+            Format::of(b"application/grpc-web-text+proto"),
+            Some(Format::WebText)
+        );
+        assert_eq!(Format::of(b"application/grpcish"), None);
+        assert_eq!(Format::of(b"application/json"), None);
     }
 }

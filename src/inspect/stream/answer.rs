@@ -1,0 +1,208 @@
+//! What the server sent on a stream, as far as it matters for what became of the call.
+//!
+//! In: header blocks of the answer, and where it ends. Out: its status, and whether it told early that the call
+//! failed.
+
+use std::sync::Arc;
+
+use super::{FromServer, Known, MAX_VALUE, interned};
+use crate::decode::grpc::{self, Format, Messages};
+use crate::decode::http2::hpack::{Field, HeaderBlock};
+
+/// How much of a `grpc-message` is kept, in bytes: enough for a sentence in a report.
+const MAX_MESSAGE: usize = 512;
+
+/// What the server sent.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Answer {
+    /// Whether anything of it was seen.
+    pub(crate) begun: bool,
+    /// Its END_STREAM.
+    pub(crate) ended: Option<FromServer>,
+    /// What its `content-type` says: how gRPC is carried, or that it is none.
+    pub(crate) content: Known<Option<Format>>,
+    pub(crate) http_status: Known<u16>,
+    pub(crate) grpc_status: Known<Box<[u8]>>,
+    pub(crate) grpc_message: Option<Box<[u8]>>,
+    pub(crate) messages: Messages,
+    /// The header block that told a gRPC client that the call failed, whatever may follow: an HTTP status
+    /// other than 200, a content that is not gRPC (grpc/grpc, doc/http-grpc-status-mapping.md), or an error
+    /// without an answer.
+    pub(crate) told_failure: Option<FromServer>,
+}
+
+/// A header block of an answer, beside its fields.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BlockContext {
+    /// Where it ends.
+    pub(crate) end: FromServer,
+    /// Whether it carries END_STREAM.
+    pub(crate) ends_stream: bool,
+    /// How the request carries gRPC, if it does.
+    pub(crate) request: Option<Format>,
+}
+
+/// What the fields of one block say.
+#[derive(Debug, Default)]
+struct Fields<'a> {
+    server: Option<&'a [u8]>,
+    /// `:status`, unless it is informational.
+    http_status: Known<Option<u16>>,
+    informational: bool,
+    content: Known<&'a [u8]>,
+    grpc_status: Known<&'a [u8]>,
+    grpc_message: Option<&'a [u8]>,
+    /// Whether any field may hide behind a name that cannot be known.
+    hidden: bool,
+}
+
+impl Answer {
+    /// Reads a header block of the answer: informational, final, or trailers. The connection's first
+    /// `server` header goes into `server`.
+    pub(crate) fn read(
+        &mut self,
+        block: &HeaderBlock,
+        context: BlockContext,
+        server: &mut Option<Arc<[u8]>>,
+    ) {
+        let fields = Fields::of(block);
+        if server.is_none() {
+            *server = fields.server.map(|value| interned::cut(value).into());
+        }
+        if fields.informational {
+            return;
+        }
+        let is_head = fields.http_status != Known::Absent;
+        match fields.http_status {
+            Known::Value(status) => {
+                self.http_status = status.map_or(Known::Absent, Known::Value);
+            }
+            Known::Hidden => self.http_status = Known::Hidden,
+            Known::Absent => {}
+        }
+        match fields.content {
+            Known::Value(content) => self.learn_content(Format::of(content)),
+            Known::Hidden if is_head => self.content = Known::Hidden,
+            Known::Hidden | Known::Absent => {}
+        }
+        // A status that is not the last word is none; gRPC-Web may have it in the first.
+        let format = self.content.value().copied().flatten();
+        let format = format.or(context.request);
+        if context.ends_stream || matches!(format, Some(Format::Web | Format::WebText)) {
+            self.read_status(&fields);
+        }
+        if fields.hidden {
+            self.hide(context.ends_stream);
+        }
+        if is_head && context.request.is_some() && self.tells_failure(context.ends_stream) {
+            self.told_failure.get_or_insert(context.end);
+        }
+    }
+
+    /// Whether its head tells a gRPC client that the call failed.
+    fn tells_failure(&self, trailers_only: bool) -> bool {
+        let other_status = matches!(self.http_status, Known::Value(status) if status != 200);
+        let error = matches!(&self.grpc_status, Known::Value(status) if **status != *b"0");
+        other_status || self.content == Known::Value(None) || (trailers_only && error)
+    }
+
+    fn learn_content(&mut self, format: Option<Format>) {
+        self.content = Known::Value(format);
+        if let Some(format) = format {
+            self.messages.carry_as(format);
+        }
+    }
+
+    fn read_status(&mut self, fields: &Fields<'_>) {
+        match fields.grpc_status {
+            Known::Value(status) => self.learn_status(status),
+            Known::Hidden => self.grpc_status = Known::Hidden,
+            Known::Absent => {}
+        }
+        if let Some(message) = fields.grpc_message {
+            self.learn_message(message);
+        }
+    }
+
+    fn learn_status(&mut self, status: &[u8]) {
+        let kept = status.get(..MAX_VALUE.min(status.len())).unwrap_or(status);
+        self.grpc_status = Known::Value(kept.into());
+        if self.content == Known::Absent {
+            self.content = Known::Value(Some(Format::Http2));
+        }
+    }
+
+    fn learn_message(&mut self, message: &[u8]) {
+        let mut message = grpc::message(message);
+        message.truncate(MAX_MESSAGE);
+        self.grpc_message = Some(message.into());
+    }
+
+    /// END_STREAM: of gRPC-Web, whose trailers stand in the body, they are whole now.
+    pub(crate) fn end(&mut self, end: FromServer) {
+        self.ended = Some(end);
+        let trailers = self.messages.trailers();
+        let trailers: Vec<_> = trailers
+            .map(|(name, value)| (name, value.to_vec()))
+            .collect();
+        for (name, value) in trailers {
+            match name.as_slice() {
+                b"grpc-status" => self.learn_status(&value),
+                b"grpc-message" => self.learn_message(&value),
+                _ => {}
+            }
+        }
+    }
+
+    /// A block of the answer could not be read, or not all of it.
+    pub(crate) fn hide(&mut self, ends_stream: bool) {
+        if ends_stream && self.grpc_status == Known::Absent {
+            self.grpc_status = Known::Hidden;
+        }
+        if self.http_status == Known::Absent {
+            self.http_status = Known::Hidden;
+        }
+        if self.content == Known::Absent {
+            self.content = Known::Hidden;
+        }
+    }
+
+    /// Whether what it carries is gRPC, as it says itself, or as the request does where its own word was
+    /// not seen.
+    pub(crate) fn is_grpc(&self, request: Option<Format>) -> bool {
+        match self.content {
+            Known::Value(format) => format.is_some(),
+            Known::Absent | Known::Hidden => request.is_some(),
+        }
+    }
+}
+
+impl<'a> Fields<'a> {
+    fn of(block: &'a HeaderBlock) -> Self {
+        let mut fields = Self::default();
+        for Field { name, value, .. } in block.fields() {
+            let Some(name) = name else {
+                fields.hidden = true;
+                continue;
+            };
+            match name {
+                b"server" => fields.server = fields.server.or(value),
+                b":status" => match value.map(number) {
+                    // The answer's status is still to come (RFC 9110, section 15.2).
+                    Some(Some(100..200)) => fields.informational = true,
+                    Some(status) => fields.http_status = Known::Value(status),
+                    None => fields.http_status = Known::Hidden,
+                },
+                b"content-type" => fields.content = value.map_or(Known::Hidden, Known::Value),
+                b"grpc-status" => fields.grpc_status = value.map_or(Known::Hidden, Known::Value),
+                b"grpc-message" => fields.grpc_message = value,
+                _ => {}
+            }
+        }
+        fields
+    }
+}
+
+fn number(value: &[u8]) -> Option<u16> {
+    std::str::from_utf8(value).ok()?.parse().ok()
+}
