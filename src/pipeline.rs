@@ -108,7 +108,7 @@ impl Pipeline {
         let report = &mut self.report;
         report.packets += 1;
         report.bytes += packet.data.len() as u64;
-        report.first_packet = Some(report.first_packet.map_or(time, |first| first.min(time)));
+        report.first_packet.get_or_insert(time);
         report.last_packet = report.last_packet.max(Some(time));
         self.inspector.tick(packet.stamp, &mut self.decoder);
         self.decoder.push(packet, &mut self.inspector);

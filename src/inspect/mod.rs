@@ -37,6 +37,7 @@ pub use peer::server::{ServerStack, Stack};
 pub use report::Analysis;
 pub use server::goaway_cause::{Cause, GoAwayCause};
 pub use server::{Estimate, Inferred, Server};
+pub(crate) use stream::answer_status::AnswerStatus;
 pub use stream::rpc::{
     CallId, Contradiction, Doubt, Link, Outcome, Processed, Race, RequestedHeader, Rpc, Verdict,
 };

@@ -86,6 +86,7 @@ impl Undecided {
             bytes: kept.bytes.get(..unbroken).unwrap_or_default(),
             segments: &kept.segments,
             complete: flow.begun(side) && !kept.beginning_lost,
+            uncaptured: flow.is_uncaptured(side),
         }
     }
 

@@ -165,7 +165,7 @@ impl<C> ConnectionTable<C> {
         let out = &mut output(&mut self.anomalies, &mut self.recognised, listener);
         flow.finish(&mut |signal| connection.push(signal, out));
         self.quality.add(&flow);
-        if connect_failed(&flow) {
+        if connect_failed(&flow) && !connection.counts() {
             self.suspend(flow, connection, listener);
             return;
         }
@@ -278,5 +278,5 @@ fn connect_failed(flow: &Flow) -> bool {
     };
     let server = client.peer();
     let refused = flow.ending(server) == Some(Ending::Rst) && !flow.begun(server);
-    refused || !flow.spoke(server) && !flow.is_broken_off()
+    refused || !flow.is_known_to_have_spoken(server) && !flow.is_broken_off()
 }

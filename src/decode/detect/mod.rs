@@ -24,6 +24,8 @@ pub struct Prefix<'a> {
     pub segments: &'a [usize],
     /// Whether they are the first the side sent.
     pub complete: bool,
+    /// Whether the other side acknowledged bytes of it, and the capture has none.
+    pub uncaptured: bool,
 }
 
 /// What the first bytes say.
@@ -143,8 +145,8 @@ fn place(client: Side, of_client: usize, of_server: usize) -> PerEnd<Option<usiz
 fn mid_connection(sides: [Prefix<'_>; 2]) -> Detection {
     let [first, second] = sides;
     let frames_at = PerEnd {
-        first: frames_begin(first),
-        second: frames_begin(second),
+        first: frames_begin(first).or_else(|| servers_first(first, second)),
+        second: frames_begin(second).or_else(|| servers_first(second, first)),
     };
     if frames_at.iter().all(Option::is_none) {
         if [first, second].into_iter().any(is_tls_under_way) {
@@ -200,6 +202,16 @@ fn frames_begin(side: Prefix<'_>) -> Option<usize> {
         Chain::along(bytes, boundary::UNSEEN_MAX_FRAME_SIZE).is_some_and(Chain::is_convincing)
     };
     side.segments.iter().find(convincing).copied()
+}
+
+/// Where a server's frames begin whose client was not captured: with SETTINGS (RFC 9113, section 3.4).
+fn servers_first(own: Prefix<'_>, client: Prefix<'_>) -> Option<usize> {
+    let header = FrameHeader::parse(own.bytes.first_chunk()?);
+    let settings = header.kind == FrameType::SETTINGS && header.stream == StreamId::CONNECTION;
+    let convincing = || {
+        Chain::along(own.bytes, boundary::UNSEEN_MAX_FRAME_SIZE).is_some_and(Chain::is_convincing)
+    };
+    (own.complete && client.uncaptured && settings && convincing()).then_some(0)
 }
 
 #[derive(Clone, Copy)]

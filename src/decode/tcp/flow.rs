@@ -4,13 +4,13 @@ mod waiting;
 
 use std::net::SocketAddr;
 
-use super::assembler::{REORDERED, SegmentData};
+use super::assembler::{Chunk, REORDERED, SegmentData};
 use super::duplicates::{DuplicateStats, Duplicates};
 use super::half::{Half, awaited};
 use super::handshake::Handshake;
 use super::path_stats::PathStats;
 use super::reorder::{Overtaken, ReorderQueue};
-use super::sequence::SequenceSpace;
+use super::sequence::{ORIGIN, SequenceSpace};
 use super::side::{PerEnd, Side};
 use super::signal::{Acknowledged, Ended, Ending, Signal};
 use crate::capture::{Stamp, TimeDelta, Timestamp};
@@ -97,6 +97,19 @@ impl Flow {
     #[must_use]
     pub fn spoke(&self, side: Side) -> bool {
         self.halves[side].spoke
+    }
+
+    /// Whether a side is known to have sent anything: it was seen, or the other acknowledged it.
+    #[must_use]
+    pub fn is_known_to_have_spoken(&self, side: Side) -> bool {
+        self.spoke(side) || self.halves[side.peer()].acknowledged.is_some()
+    }
+
+    /// Whether nothing was captured of what a side sent, though the other acknowledged bytes of it.
+    #[must_use]
+    pub fn is_uncaptured(&self, side: Side) -> bool {
+        let acknowledged = self.halves[side.peer()].acknowledged;
+        !self.spoke(side) && acknowledged.is_some_and(|upto| upto > ORIGIN)
     }
 
     /// Whether the SYN or SYN-ACK of a side was seen, and so the beginning of its bytes.
@@ -401,10 +414,19 @@ impl Flow {
             }));
         }
         let from = by.peer();
-        let assembler = &mut self.halves[from].assembler;
-        assembler.acknowledged(upto, stamp.time, &mut |chunk| {
-            sink(Signal::Chunk { from, chunk })
-        });
+        let half = &mut self.halves[from];
+        let mut sink = |chunk: Chunk<'_>| sink(Signal::Chunk { from, chunk });
+        if half.spoke {
+            half.assembler.acknowledged(upto, stamp.time, &mut sink);
+        } else {
+            // What it acknowledges was sent, and this capture has nothing of that side.
+            let shown_by = Carrier {
+                stamp,
+                ..Carrier::default()
+            };
+            half.assembler.begin();
+            half.assembler.finish(Some(upto), shown_by, &mut sink);
+        }
     }
 
     /// Reassembles the payload; gives the position after it.

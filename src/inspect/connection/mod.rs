@@ -177,6 +177,7 @@ impl Connection {
         {
             record.transport = Transport::NotHttp2;
         }
+        record.forget_silence();
         record
     }
 

@@ -304,14 +304,40 @@ impl ConnectionRecord {
         (graceful && close.stamp >= first.stamp).then_some((first, close.stamp))
     }
 
+    /// The side of which nothing was captured though the other acknowledged its bytes: nothing may be
+    /// concluded from what it was not seen to send.
+    #[must_use]
+    pub fn uncaptured(&self) -> Option<Direction> {
+        let sides = self.network.sides.iter();
+        let mut silent = sides.filter(|(_, stats)| stats.segments == 0);
+        let uncaptured = silent.find(|(side, _)| self.missing.per_side[*side].bytes > 0);
+        uncaptured.map(|(side, _)| side)
+    }
+
+    /// Forgets what was concluded from the silence of a side that was not captured.
+    pub(super) fn forget_silence(&mut self) {
+        if self.uncaptured().is_none() {
+            return;
+        }
+        let answered = PingCounts {
+            unanswered: 0,
+            ..*self.pings
+        };
+        self.pings = answered.into();
+        self.keepalive = Sparse::default();
+        self.ack_stalls = Sparse::default();
+        self.traffic = Traffic::default();
+    }
+
     /// Why what became of a call on it cannot be known.
     #[must_use]
-    pub const fn doubt(&self, rpc: &Rpc) -> Doubt {
+    pub fn doubt(&self, rpc: &Rpc) -> Doubt {
         let missing = &self.missing;
         match () {
             () if missing.evicted > 0 || missing.streams > 0 => Doubt::Evicted,
             () if rpc.opened.is_none() && !self.preface_seen => Doubt::BeganBefore,
             () if rpc.opened.is_none() => Doubt::HeadersMissing,
+            () if self.uncaptured().is_some() => Doubt::OneWay,
             () if missing.losses > 0 => Doubt::FramesMissing,
             () => Doubt::StatusUnreadable,
         }

@@ -15,12 +15,12 @@ use super::record::{ConnectionRecord, VerdictCounts};
 use crate::capture::{TimeDelta, Timestamp};
 use crate::inspect::options::Options;
 use crate::inspect::options::filter::Filter;
-use crate::inspect::stream::Stream;
 use crate::inspect::stream::attempt::Attempt;
 use crate::inspect::stream::fingerprint::Identity;
 use crate::inspect::stream::inferred_path::{PathsByShape, Shape};
 use crate::inspect::stream::rpc::{CallId, Outcome, Rpc, Verdict};
 use crate::inspect::stream::verdict::{self, ConnectionContext, VerdictDetails};
+use crate::inspect::stream::{Known, Stream};
 
 /// A call that was settled: its method and what became of it.
 pub(in crate::inspect) type CountedCall = (Option<Arc<[u8]>>, Verdict);
@@ -212,6 +212,7 @@ fn rpc(id: CallId, stream: Stream, details: VerdictDetails) -> Rpc {
         late_by,
         processed,
         contradiction,
+        rejected,
     } = details;
     let owes_request = stream.owes_request();
     let server_reset = stream.reset_by_server.map(|(_, code)| code);
@@ -238,6 +239,9 @@ fn rpc(id: CallId, stream: Stream, details: VerdictDetails) -> Rpc {
         answer_begun: answer.begun,
         owes_request,
         cut_by_grace: false,
+        rejected,
+        answer_is_foreign: request.format.is_some() && answer.content == Known::Value(None),
+        body_mismatch: answer.body_mismatch(),
         server_reset,
         ended,
         verdict,

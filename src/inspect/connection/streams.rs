@@ -197,6 +197,11 @@ impl Streams {
         } else {
             self.table.find(id)
         };
+        if let Some(call) = stream.as_mut().and_then(Followed::call)
+            && frame.direction == Direction::ServerToClient
+        {
+            call.answer.data(length.unwrap_or_default());
+        }
         self.traffic
             .sent(frame, stream.as_mut().and_then(Followed::flow));
         if !ends {

@@ -3,6 +3,7 @@
 use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Finding, Rule, Says, Severity};
 use crate::capture::Stamp;
+use crate::decode::PerSide;
 use crate::inspect::connection::record::{ConnectionRecord, GapCount};
 use crate::inspect::stream::rpc::Verdict;
 use crate::units::{counted, was};
@@ -73,7 +74,16 @@ fn cite(evidence: &mut EvidenceList, record: &ConnectionRecord) {
         lacks.push((Some(record.recognised), text));
     }
     for (from, lack) in missing.per_side.iter().filter(|(_, lack)| lack.holes > 0) {
-        lacks.push((lack.first, in_words(*lack, from.sender())));
+        let text = match record.uncaptured() == Some(from) {
+            true => format!(
+                "nothing the {} sent was captured, though the {} acknowledges {}",
+                from.sender(),
+                from.reverse().sender(),
+                counted(lack.bytes, "byte"),
+            ),
+            false => in_words(*lack, from.sender()),
+        };
+        lacks.push((lack.first, text));
     }
     if has_evictions(record) {
         let text = "frames or streams were given up to stay within bounds".to_owned();
@@ -132,6 +142,7 @@ fn rpcs(count: u64) -> String {
 #[derive(Debug, Default)]
 struct Costs {
     begun_late: usize,
+    one_way: PerSide<usize>,
     with_holes: usize,
     with_evictions: usize,
     bytes: u64,
@@ -142,7 +153,11 @@ struct Costs {
 impl Costs {
     fn add(&mut self, record: &ConnectionRecord) {
         self.begun_late += usize::from(begins_late(record));
-        self.with_holes += usize::from(record.missing.bytes > 0);
+        let uncaptured = record.uncaptured();
+        if let Some(side) = uncaptured {
+            self.one_way[side] += 1;
+        }
+        self.with_holes += usize::from(record.missing.bytes > 0 && uncaptured.is_none());
         self.with_evictions += usize::from(has_evictions(record));
         self.bytes = self.bytes.saturating_add(record.missing.bytes);
         self.unjudged += record.verdicts.of(Verdict::Unknown);
@@ -152,6 +167,7 @@ impl Costs {
     /// What it comes to, in a few words.
     fn summary(&self) -> String {
         let missing = match self.bytes {
+            _ if self.is_one_way() => "one direction was not captured".to_owned(),
             0 if self.with_evictions > 0 => "some was given up".to_owned(),
             0 => "it begins too late".to_owned(),
             bytes => {
@@ -165,8 +181,24 @@ impl Costs {
         }
     }
 
+    /// Whether that is what most of them lack.
+    const fn is_one_way(&self) -> bool {
+        self.one_way.client + self.one_way.server > self.with_holes
+    }
+
     fn explanation(&self) -> String {
         let mut text = String::new();
+        for (side, connections) in self.one_way.iter().filter(|(_, count)| **count > 0) {
+            text.push_str(&format!(
+                "Of {} nothing that the {} sent was captured, while the acknowledgements of the {} \
+                 show that it was sent: the capture is one-way. Whatever the {} did not seem to \
+                 answer it may have answered. ",
+                counted(*connections, "connection"),
+                side.sender(),
+                side.reverse().sender(),
+                side.sender(),
+            ));
+        }
         if self.begun_late > 0 {
             text.push_str(&format!(
                 "{} began before the capture: headers that refer to what was sent then cannot be \
@@ -201,6 +233,15 @@ impl Costs {
 
     fn advice(&self) -> Vec<String> {
         let mut advice = Vec::new();
+        if self.is_one_way() {
+            advice.push(
+                "Capture: take both directions: at one of the two ends, with a filter that names the \
+                 port without a direction (port, not src or dst), and on every interface that the way \
+                 back may take (-i any); a mirror port must copy both directions, and behind a load \
+                 balancer with direct server return only the ends see both"
+                    .into(),
+            );
+        }
         if self.with_holes > 0 {
             advice.push(
                 "Capture: use a larger buffer and snap length (tcpdump -B 65536 -s 262144), and a \

@@ -8,6 +8,7 @@ mod server_view;
 
 mod abrupt_close;
 mod abuse;
+mod answer_rejected;
 mod capture_incomplete;
 mod concurrency_limit;
 mod connect_failed;
@@ -16,6 +17,7 @@ mod continuation_flood;
 mod deadline_exceeded;
 pub(crate) mod drops;
 mod empty_data_flood;
+mod error_status;
 mod finding;
 mod flow_control_stall;
 mod goaway_race;
@@ -87,6 +89,7 @@ pub enum Check {
 pub const RULES: &[Rule] = &[
     goaway_race::RULE,
     grace_expired::RULE,
+    answer_rejected::RULE,
     abrupt_close::RULE,
     keepalive_timeout::RULE,
     too_many_pings::RULE,
@@ -96,6 +99,7 @@ pub const RULES: &[Rule] = &[
     connection_error::RULE,
     not_http2::RULE,
     connect_failed::RULE,
+    error_status::RULE,
     late_open::RULE,
     single_goaway::RULE,
     network_loss::RULE,

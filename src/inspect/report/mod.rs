@@ -45,7 +45,7 @@ pub struct Report {
     pub packets: u64,
     /// Bytes of packets in all of them, as captured.
     pub bytes: u64,
-    /// Time of the earliest packet.
+    /// Time of the first packet, from which all times count.
     pub first_packet: Option<Timestamp>,
     /// Time of the latest packet.
     pub last_packet: Option<Timestamp>,

@@ -21,6 +21,9 @@ pub(crate) struct Answer {
     pub(crate) ended: Option<FromServer>,
     /// What its `content-type` says: how gRPC is carried, or that it is none.
     pub(crate) content: Known<Option<Format>>,
+    content_length: Option<u64>,
+    /// Bytes of its body so far.
+    body: u64,
     pub(crate) http_status: Known<u16>,
     pub(crate) grpc_status: Known<Box<[u8]>>,
     pub(crate) grpc_message: Option<Box<[u8]>>,
@@ -50,6 +53,7 @@ struct Fields<'a> {
     http_status: Known<Option<u16>>,
     informational: bool,
     content: Known<&'a [u8]>,
+    content_length: Option<u64>,
     grpc_status: Known<&'a [u8]>,
     grpc_message: Option<&'a [u8]>,
     /// Whether any field may hide behind a name that cannot be known.
@@ -85,6 +89,7 @@ impl Answer {
             Known::Hidden if is_head => self.content = Known::Hidden,
             Known::Hidden | Known::Absent => {}
         }
+        self.content_length = self.content_length.or(fields.content_length);
         // A status that is not the last word is none; gRPC-Web may have it in the first.
         let format = self.content.value().copied().flatten();
         let format = format.or(context.request);
@@ -154,6 +159,18 @@ impl Answer {
         }
     }
 
+    /// DATA of it, without padding.
+    pub(crate) fn data(&mut self, length: u32) {
+        self.body = self.body.saturating_add(length.into());
+    }
+
+    /// What its `content-length` announces, and the length of its body, where that is another (RFC 9113,
+    /// section 8.1.1).
+    pub(crate) fn body_mismatch(&self) -> Option<(u64, u64)> {
+        let announced = self.content_length?;
+        (self.ended.is_some() && announced != self.body).then_some((announced, self.body))
+    }
+
     /// A block of the answer could not be read, or not all of it.
     pub(crate) fn hide(&mut self, ends_stream: bool) {
         if ends_stream && self.grpc_status == Known::Absent {
@@ -194,6 +211,7 @@ impl<'a> Fields<'a> {
                     None => fields.http_status = Known::Hidden,
                 },
                 b"content-type" => fields.content = value.map_or(Known::Hidden, Known::Value),
+                b"content-length" => fields.content_length = value.and_then(number),
                 b"grpc-status" => fields.grpc_status = value.map_or(Known::Hidden, Known::Value),
                 b"grpc-message" => fields.grpc_message = value,
                 _ => {}
@@ -203,6 +221,6 @@ impl<'a> Fields<'a> {
     }
 }
 
-fn number(value: &[u8]) -> Option<u16> {
+fn number<T: std::str::FromStr>(value: &[u8]) -> Option<T> {
     std::str::from_utf8(value).ok()?.parse().ok()
 }

@@ -203,6 +203,8 @@ pub enum Doubt {
     BeganBefore,
     /// Its HEADERS were not captured.
     HeadersMissing,
+    /// One direction of its connection was not captured at all.
+    OneWay,
     /// Frames are missing, in its time, that may have decided it.
     FramesMissing,
     /// It was followed no longer, to stay within bounds.
@@ -218,6 +220,7 @@ impl Doubt {
         match self {
             Self::BeganBefore => "began_before",
             Self::HeadersMissing => "headers_missing",
+            Self::OneWay => "one_way",
             Self::FramesMissing => "frames_missing",
             Self::Evicted => "given_up",
             Self::StatusUnreadable => "status_unreadable",
@@ -277,6 +280,12 @@ pub struct Rpc {
     /// Whether the server ended it because the time after its GOAWAY had run out: by closing, by RST_STREAM,
     /// or with a status.
     pub cut_by_grace: bool,
+    /// Whether the client threw away an answer that it had received whole.
+    pub rejected: bool,
+    /// Whether its client speaks gRPC and its answer is something else: a page of a proxy, as a rule.
+    pub answer_is_foreign: bool,
+    /// The length that the answer's `content-length` announces, and that of its body, where they differ.
+    pub body_mismatch: Option<(u64, u64)>,
     /// The code of the server's RST_STREAM, whatever decided the verdict.
     pub server_reset: Option<ErrorCode>,
     /// The event that decided the verdict.

@@ -92,6 +92,8 @@ pub(crate) struct VerdictDetails {
     pub(crate) late_by: Option<TimeDelta>,
     pub(crate) processed: Processed,
     pub(crate) contradiction: Option<Contradiction>,
+    /// Whether the client threw away a whole answer.
+    pub(crate) rejected: bool,
 }
 
 impl EndedBy {
@@ -161,6 +163,7 @@ pub(crate) fn of(id: u32, stream: &Stream, connection: &ConnectionContext) -> Ve
         late_by: None,
         processed,
         contradiction,
+        rejected: false,
     };
     let Some(event) = first else {
         let passed = deadline
@@ -193,11 +196,13 @@ pub(crate) fn of(id: u32, stream: &Stream, connection: &ConnectionContext) -> Ve
     {
         details.error = Some(code);
     }
+    details.rejected = matches!(event.by, EndedBy::Rejected(_));
     if event.by.yields_to_deadline()
         && let Some(deadline) = deadline
         && deadline.comes_before(&event)
     {
         details.verdict = Verdict::DeadlineExceeded;
+        details.rejected = false;
         if !event.by.is_cancel() {
             details.ended = None;
             details.error = None;

@@ -15,9 +15,7 @@ pub struct FramePrinter<'a> {
     /// The frame that is being printed; kept so that its memory serves again.
     lines: Vec<u8>,
     selected: Selected,
-    /// Time of the packet that is being decoded.
-    now: Timestamp,
-    /// From where elapsed time counts.
+    /// Time of the capture's first packet, from where elapsed time counts.
     epoch: Option<Timestamp>,
     recognised: usize,
     readable: bool,
@@ -33,7 +31,6 @@ impl<'a> FramePrinter<'a> {
             out,
             lines: Vec::new(),
             selected: Selected::new(filter),
-            now: Timestamp::default(),
             epoch: None,
             recognised: 0,
             readable: false,
@@ -47,7 +44,7 @@ impl<'a> FramePrinter<'a> {
     ///
     /// What the output failed of while the packet before was decoded.
     pub fn next_packet(&mut self, stamp: Option<Stamp>) -> io::Result<()> {
-        self.now = stamp.map_or(self.now, |stamp| stamp.time);
+        self.epoch = self.epoch.or(stamp.map(|stamp| stamp.time));
         self.failure.take().map_or(Ok(()), Err)
     }
 
@@ -75,7 +72,7 @@ impl Listener for FramePrinter<'_> {
             tcp_stream: recognition.tcp_stream,
             client: recognition.client,
             server: recognition.server,
-            epoch: *self.epoch.get_or_insert(self.now),
+            epoch: self.epoch.unwrap_or_default(),
         }
     }
 

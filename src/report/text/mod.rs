@@ -109,16 +109,19 @@ fn totals(page: &mut Page, totals: &Totals) {
             let headline = page.paint(style.bold(), &headline);
             page.line(format!("{headline}{}{share}", " ".repeat(gap)));
         }
-        None if totals.total == 0 => page.line(page.paint(Style::BOLD, &headline)),
+        None if totals.total == 0 || totals.is_all_in_doubt() => {
+            page.line(page.paint(Style::BOLD, &headline))
+        }
         None => {
             let rest = totals
                 .well()
                 .map(|well| format!(": {well}"))
                 .unwrap_or_default();
-            let (mark, headline) = (
-                page.paint(Style::GREEN, "✓"),
-                page.paint(Style::BOLD, &headline),
-            );
+            let mark = match totals.failed {
+                0 => page.paint(Style::GREEN, "✓"),
+                _ => page.paint(Style::YELLOW, "!"),
+            };
+            let headline = page.paint(Style::BOLD, &headline);
             page.line(format!("{mark} {headline}{rest}"));
         }
     }

@@ -7,7 +7,6 @@
 //! Bytes from the wire are still bytes here, with secrets taken out: each format has an escape of its
 //! own.
 
-mod answer_status;
 mod capture_line;
 mod connection_row;
 mod grid;

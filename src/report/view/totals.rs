@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-use super::answer_status::AnswerStatus;
 use super::beyond;
 use super::in_flight::InFlight;
 use crate::inspect::report::Report;
-use crate::inspect::{Outcome, Processed, Verdict};
+use crate::inspect::{AnswerStatus, Outcome, Processed, Verdict};
 use crate::report::words;
 use crate::units::{self, counted, was};
 
@@ -122,6 +121,7 @@ impl Totals {
         let died = format!("{} died", counted(self.died, "RPC"));
         match (self.died, self.recovered) {
             (0, _) if self.total == 0 => "No RPC was seen".to_owned(),
+            (0, _) if self.is_all_in_doubt() => "No RPC can be judged".to_owned(),
             (0, _) => "No RPC died".to_owned(),
             (_, 0) => died,
             (1, 1) => format!("{died}, recovered by a retry"),
@@ -132,6 +132,14 @@ impl Totals {
                 format!("{died}, {} recovered by a retry", units::count(recovered))
             }
         }
+    }
+
+    /// Whether nothing is known of any call.
+    pub(in crate::report) fn is_all_in_doubt(&self) -> bool {
+        self.total > 0
+            && self
+                .unjudged
+                .is_some_and(|unjudged| unjudged.count == self.total)
     }
 
     /// The share of those that died, if any did.
@@ -152,7 +160,7 @@ impl Totals {
             (0, 0, _) | (1.., ..) => None,
             (_, 1, 0) => Some("the one there was succeeded".to_owned()),
             (_, total, 0) => Some(format!("all {} succeeded", units::count(total))),
-            (_, total, _) if well == 0 && total == in_flight => None,
+            (_, total, _) if well == 0 && total == in_flight + unjudged => None,
             (_, total, _) => Some(format!(
                 "{} of {} succeeded",
                 units::count(well),

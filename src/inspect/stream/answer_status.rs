@@ -1,10 +1,10 @@
 //! How a call failed that was answered, in words.
 
-use crate::inspect::Rpc;
+use super::rpc::Rpc;
 
 /// A failure as the wire said it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum AnswerStatus {
+pub(crate) enum AnswerStatus {
     /// `grpc-status`.
     Grpc(Box<[u8]>),
     /// `:status`.
@@ -15,7 +15,7 @@ pub(super) enum AnswerStatus {
 
 impl AnswerStatus {
     /// What a call's answer said.
-    pub(super) fn of(rpc: &Rpc) -> Self {
+    pub(crate) fn of(rpc: &Rpc) -> Self {
         match (&rpc.grpc_status, rpc.http_status) {
             (Some(status), _) => Self::Grpc(status.clone()),
             (None, Some(status)) if status != 200 => Self::Http(status),
@@ -24,12 +24,25 @@ impl AnswerStatus {
     }
 
     /// It in words; `escape` makes of a peer's bytes what may be printed.
-    pub(super) fn words(&self, escape: fn(&[u8]) -> String) -> String {
+    pub(crate) fn words(&self, escape: fn(&[u8]) -> String) -> String {
         match (self, self.name()) {
             (Self::Grpc(status), Some(name)) => format!("{name} ({})", escape(status)),
             (Self::Grpc(status), None) => format!("gRPC status {}", escape(status)),
             (Self::Http(status), _) => format!("HTTP {status}"),
             (Self::Missing, _) => "gRPC without a status".to_owned(),
+        }
+    }
+
+    /// Whether the server's side failed, rather than that it found the call at fault: the status codes that
+    /// gRPC or a server's runtime gives by itself, and HTTP's server errors (RFC 9110, section 15.6).
+    pub(crate) fn is_server_error(&self) -> bool {
+        match self {
+            Self::Missing | Self::Http(500..) => true,
+            Self::Http(_) => false,
+            Self::Grpc(status) => matches!(
+                &**status,
+                b"2" | b"4" | b"8" | b"12" | b"13" | b"14" | b"15"
+            ),
         }
     }
 
