@@ -19,7 +19,7 @@ use h2sniff::capture;
 use h2sniff::capture::{Capture, CaptureError};
 use h2sniff::decode::anomaly::{Anomaly, Layer};
 use h2sniff::decode::tls::KeyLog;
-use h2sniff::decode::{self, Tally, Transport};
+use h2sniff::decode::{self, Tally};
 use h2sniff::inspect;
 use h2sniff::inspect::diagnosis::{Finding, RULES, Severity};
 use h2sniff::inspect::report::{Files, Report};
@@ -66,15 +66,8 @@ pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<CommandOutcome> {
     let mut report = pipeline::analyze(&mut capture, pipeline::Options { decode, inspect })?;
     hints::name_flags(&mut report);
     warn(&report.anomalies)?;
-    let readable = report.analysis.connections.iter().any(|connection| {
-        matches!(
-            connection.transport,
-            Transport::H2c | Transport::H2 | Transport::NotHttp2
-        )
-    });
-    if !readable {
-        let tls = report.analysis.connections.len();
-        return Err(no_http2(&options.input.captures, &report.tally, tls).into());
+    if report.analysis.connections.is_empty() {
+        return Err(no_http2(&options.input.captures, &report.tally, 0).into());
     }
     let mut out = open(&options.output)?;
     let limit = options.limit;

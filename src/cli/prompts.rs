@@ -20,6 +20,7 @@ fn next(suggestion: &Suggestion<'_>) -> NextCommand {
             format!("--conn {} --stream {}", call.connection, call.stream),
         ),
         SuggestedSubject::Connection(number) => ("frames", format!("--conn {number}")),
+        SuggestedSubject::Secrets => ("analyze", "--keylog FILE".to_owned()),
         _ => ("analyze", "--all --format json".to_owned()),
     };
     NextCommand {

@@ -1,7 +1,6 @@
 //! `timeline`: what happened in a capture and when, in the format asked for.
 
 use h2sniff::capture::TimeDelta;
-use h2sniff::decode::Transport;
 use h2sniff::inspect;
 use h2sniff::pipeline;
 use h2sniff::report::ReportFormat;
@@ -33,14 +32,8 @@ pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<CommandOutcome> {
     let mut report = pipeline::analyze(&mut capture, pipeline::Options { decode, inspect })?;
     hints::name_flags(&mut report);
     warn(&report.anomalies)?;
-    let connections = &report.analysis.connections;
-    let readable = |transport: Transport| transport.is_http2() || transport == Transport::NotHttp2;
-    if !connections
-        .iter()
-        .any(|connection| readable(connection.transport))
-    {
-        let tls = connections.len();
-        return Err(no_http2(&options.input.captures, &report.tally, tls).into());
+    if report.analysis.connections.is_empty() {
+        return Err(no_http2(&options.input.captures, &report.tally, 0).into());
     }
     let spans = match (&around, &options.around) {
         (Some(around), Some(asked)) => Some(found(around.spans(&report, window), asked)?),

@@ -34,6 +34,8 @@ pub enum SuggestedSubject {
     Call(CallId),
     /// The frames of a connection, by its number.
     Connection(u32),
+    /// The calls inside TLS, with its secrets.
+    Secrets,
     /// All calls, as nothing went wrong.
     AllCalls,
 }

@@ -34,7 +34,8 @@
 //! `cut=N` (only N bytes of its payload were captured).
 //!
 //! Lines without a sender: `mid-connection` (no handshake, no prefaces), `upgrade` (the client asks
-//! for stream 1 in HTTP/1.1), `end T` (the capture goes on until then).
+//! for stream 1 in HTTP/1.1), `one-way client` or `one-way server` (only what that one sent was captured),
+//! `end T` (the capture goes on until then).
 
 mod recording;
 mod render;
@@ -110,6 +111,8 @@ pub(crate) fn packets(text: &str) -> Vec<Captured> {
         match line.split_once(' ') {
             None if line == "mid-connection" => recording.mid_connection = true,
             None if line == "upgrade" => recording.upgrade = true,
+            Some(("one-way", "client")) => recording.only = Some(End::Client),
+            Some(("one-way", "server")) => recording.only = Some(End::Server),
             Some(("end", time)) => recording.record(nanos(time), wire::datagram(), 0),
             _ => lines.push(Line::parse(line)),
         }

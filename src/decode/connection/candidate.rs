@@ -65,10 +65,10 @@ impl<C> ConnectionDecoder<C> {
         *out.recognised = number.saturating_add(1);
         recognition.number = number;
         recognition.place = place;
-        let speaks_http2 = recognition
-            .transport
-            .is_http2()
-            .then_some(recognition.server);
+        // One that takes TLS with ALPN h2 does so inside.
+        let transport = recognition.transport;
+        let speaks_http2 = transport.is_http2() || transport == Transport::Tls;
+        let speaks_http2 = speaks_http2.then_some(recognition.server);
         let mut counted = Counted {
             listening: out.listener.recognised(recognition),
             number,

@@ -146,7 +146,10 @@ impl Flow {
     #[must_use]
     pub fn take_path_stats(&mut self, side: Side) -> PathStats {
         let last_seen = self.last_seen;
-        let path_stats = &mut self.halves[side].path_stats;
+        let half = &mut self.halves[side];
+        let path_stats = &mut half.path_stats;
+        path_stats.captured = half.spoke;
+        path_stats.bytes = half.assembler.highest().saturating_sub(ORIGIN);
         path_stats.break_silence(last_seen);
         std::mem::take(path_stats)
     }

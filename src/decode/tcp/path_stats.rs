@@ -62,6 +62,10 @@ impl Reset {
 /// How well one side's bytes got across.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PathStats {
+    /// Whether any segment of it was captured.
+    pub captured: bool,
+    /// Bytes of its stream, captured or not, from the first one that was seen or acknowledged.
+    pub bytes: u64,
     /// Segments that carried data.
     pub segments: u64,
     /// Those of them that carried nothing new.

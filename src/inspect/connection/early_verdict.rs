@@ -4,7 +4,7 @@
 //! the connection ends. The answers that may still overtake a verdict are those on the way:
 //!
 //! ```text
-//!                        GOAWAY last=3                    + GRACE
+//!                        GOAWAY last=3                    + SETTLED
 //! server  -----------------+--------------------------------+------>
 //!                          | an answer to 5 may still come  | 5 is lost
 //! ```
@@ -27,7 +27,7 @@ pub(super) fn is_certain(
     match verdict {
         // Reported when the answer is delivered, or never.
         Verdict::Ok | Verdict::Status | Verdict::Unknown | Verdict::Unanswered => false,
-        _ if reset || shutdown.is_closed() => true,
+        _ if reset || shutdown.is_over() => true,
         _ => shutdown.grace_ends().is_some_and(|ends| now >= ends),
     }
 }

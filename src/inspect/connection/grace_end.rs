@@ -91,7 +91,7 @@ fn is_cut(rpc: &Rpc, record: &ConnectionRecord) -> bool {
         }
         Verdict::Status => {
             let ended = matches!(rpc.grpc_status.as_deref(), Some(b"14" | b"1"));
-            ended && rpc.server_reset == Some(ErrorCode::NO_ERROR)
+            ended && rpc.server_reset == Some(ErrorCode::NO_ERROR) && record.close.is_some()
         }
         _ => false,
     };

@@ -43,8 +43,6 @@ use settled::{CountedCall, SettledCalls};
 use shutdown::{Shutdown, WarningSigns};
 use streams::{Block, Streams};
 
-pub(super) use shutdown::GRACE;
-
 /// What is known of one connection so far, and of its calls.
 #[derive(Clone, Debug)]
 pub struct Connection {
@@ -139,6 +137,11 @@ impl Connection {
     /// Judges what is still open.
     pub(super) fn conclude(&mut self, capture_end: Option<Timestamp>, options: &Options) {
         self.capture_end = capture_end;
+        if self.record.transport.is_http2()
+            && let Some(uncaptured) = self.record.uncaptured()
+        {
+            self.gaps.begin(uncaptured, self.server_bytes.sent());
+        }
         let context = self.context();
         for (id, call) in self.streams.table.take_calls(0) {
             self.settled.settle(id, call, &context, options);
@@ -188,6 +191,7 @@ impl Connection {
             closed_by_server: self.shutdown.closed_by_server,
             closed_by_client: self.shutdown.closed_by_client,
             reset_by_client: self.shutdown.reset_by_client,
+            client_fin_acknowledged: self.shutdown.client_fin_acknowledged,
             client_error: self.shutdown.client_error,
             broke_its_word: self.shutdown.broke_its_word,
             acknowledged: self.server_bytes.acknowledged(),

@@ -84,6 +84,9 @@ impl CaptureGaps {
     }
 }
 
+/// Who sends the same as often as this gets no answer.
+const UNANSWERED_RETRANSMISSIONS: u64 = 3;
+
 /// How many calls had each verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct VerdictCounts {
@@ -304,13 +307,18 @@ impl ConnectionRecord {
         (graceful && close.stamp >= first.stamp).then_some((first, close.stamp))
     }
 
-    /// The side of which nothing was captured though the other acknowledged its bytes: nothing may be
-    /// concluded from what it was not seen to send.
+    /// The side of which nothing was captured though the other acknowledges its bytes, or goes on as if they
+    /// came: nothing may be concluded from what it was not seen to send.
     #[must_use]
     pub fn uncaptured(&self) -> Option<Direction> {
         let sides = self.network.sides.iter();
-        let mut silent = sides.filter(|(_, stats)| stats.segments == 0);
-        let uncaptured = silent.find(|(side, _)| self.missing.per_side[*side].bytes > 0);
+        let mut silent = sides.filter(|(_, stats)| !stats.captured);
+        let uncaptured = silent.find(|(side, _)| {
+            let other = &self.network.sides[side.reverse()];
+            // One that nobody answers sends the same again and again.
+            let given_up = other.retransmissions >= UNANSWERED_RETRANSMISSIONS;
+            other.captured && (self.missing.per_side[*side].bytes > 0 || !given_up)
+        });
         uncaptured.map(|(side, _)| side)
     }
 

@@ -12,12 +12,8 @@ use crate::decode::Direction;
 use crate::decode::http2::{ErrorCode, Frame, StreamId};
 use crate::decode::tcp::{Ended, Ending};
 use crate::inspect::stream::id_set::StreamIdSet;
-use crate::inspect::stream::verdict::{ClientError, FinalGoAway};
+use crate::inspect::stream::verdict::{ClientError, FinalGoAway, SETTLED};
 use crate::inspect::stream::{FromClient, FromServer};
-
-/// How long after the final GOAWAY a stream above its last stream id may still be answered: a server
-/// that ran the call all the same has answered by then, or takes longer than anybody waits for a report.
-pub(in crate::inspect) const GRACE: TimeDelta = TimeDelta::from_secs(1);
 
 /// What was seen of a connection's end.
 #[derive(Clone, Debug)]
@@ -34,6 +30,10 @@ pub(in crate::inspect) struct Shutdown {
     pub(super) closed_by_client: Option<FromClient>,
     /// The client's first RST.
     pub(super) reset_by_client: Option<FromClient>,
+    /// Where the client's bytes end, by its FIN.
+    client_fin: Option<u64>,
+    /// Whether the server has acknowledged that FIN.
+    pub(super) client_fin_acknowledged: bool,
     /// The client's first GOAWAY with an error.
     pub(super) client_error: Option<ClientError>,
     /// Whether the server answered above its own last stream id, or raised it.
@@ -61,6 +61,8 @@ impl Shutdown {
             closed_by_server: None,
             closed_by_client: None,
             reset_by_client: None,
+            client_fin: None,
+            client_fin_acknowledged: false,
             client_error: None,
             broke_its_word: false,
         }
@@ -143,6 +145,9 @@ impl Shutdown {
     /// The receiver of `from`'s GOAWAYs acknowledged its bytes up to `upto`.
     pub(super) fn acknowledge(&mut self, from: Direction, upto: u64, stamp: Stamp) {
         self.goaways.acknowledge(from, upto, stamp);
+        // A FIN takes a sequence number of its own (RFC 9293, section 3.4).
+        let client = from == Direction::ClientToServer;
+        self.client_fin_acknowledged |= client && self.client_fin.is_some_and(|fin| upto > fin);
     }
 
     /// A FIN or RST; whether it is the connection's first.
@@ -164,8 +169,11 @@ impl Shutdown {
             Direction::ClientToServer => {
                 let closed = bytes.received_with(carrier);
                 self.closed_by_client.get_or_insert(closed);
-                if ending == Ending::Rst {
-                    self.reset_by_client.get_or_insert(closed);
+                match ending {
+                    Ending::Fin => self.client_fin = Some(position),
+                    Ending::Rst => {
+                        self.reset_by_client.get_or_insert(closed);
+                    }
                 }
             }
         }
@@ -174,9 +182,9 @@ impl Shutdown {
         first
     }
 
-    /// Whether either side ended it.
-    pub(in crate::inspect) const fn is_closed(&self) -> bool {
-        self.close.is_some()
+    /// Whether nothing can come any more that counts: a client's FIN alone ends one direction only.
+    pub(in crate::inspect) const fn is_over(&self) -> bool {
+        self.closed_by_server.is_some() || self.reset_by_client.is_some()
     }
 
     /// The server's final GOAWAY.
@@ -187,7 +195,7 @@ impl Shutdown {
     /// When streams above its last stream id are lost for certain.
     pub(in crate::inspect) fn grace_ends(&self) -> Option<Timestamp> {
         let final_goaway = self.final_goaway()?;
-        Some(final_goaway.goaway.stamp.time + GRACE)
+        Some(final_goaway.goaway.stamp.time + SETTLED)
     }
 
     /// Whether it condemns a stream of the client.

@@ -39,6 +39,7 @@ mod single_goaway;
 mod stream_reset;
 #[cfg(test)]
 mod tests;
+mod tls_not_decrypted;
 mod too_many_pings;
 mod uneven_load;
 
@@ -111,6 +112,7 @@ pub const RULES: &[Rule] = &[
     ping_flood::RULE,
     empty_data_flood::RULE,
     capture_incomplete::RULE,
+    tls_not_decrypted::RULE,
     request_limit::RULE,
     max_age::RULE,
     idle_close::RULE,

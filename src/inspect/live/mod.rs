@@ -10,10 +10,11 @@ pub(in crate::inspect) mod recent;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use super::connection::Connection;
 use super::connection::goaway::GoAway;
 use super::connection::record::{ConnectionRecord, Finished, VerdictCounts};
-use super::connection::{Connection, GRACE};
 use super::stream::rpc::Rpc;
+use super::stream::verdict::SETTLED;
 use crate::capture::Timestamp;
 use crate::decode::http2::{Frame, FrameType, Payload};
 use crate::decode::{Direction, Event, PerSide, Place, Recognition};
@@ -88,7 +89,7 @@ impl LiveTracker {
             Event::Ended(ended) if open.has_read(ended.by, ended.position) => {
                 self.report_lost(open, now);
             }
-            Event::Ended(_) => self.look_again(open, now + GRACE),
+            Event::Ended(_) => self.look_again(open, now + SETTLED),
             _ => {}
         }
         self.take_settled(open, now);
@@ -113,7 +114,7 @@ impl LiveTracker {
             _ if frame.header.kind == FrameType::HEADERS
                 && frame.direction == Direction::ClientToServer =>
             {
-                if open.shutdown().is_closed() {
+                if open.shutdown().is_over() {
                     self.look_again(open, now);
                 } else if open.shutdown().condemns(stream)
                     && let Some(ends) = open.shutdown().grace_ends()

@@ -338,3 +338,43 @@ impl Rpc {
         Some(self.ended?.time - self.opened?.time)
     }
 }
+
+#[cfg(test)]
+impl Rpc {
+    /// A call of which nothing else is known: for tests of what is made of calls.
+    pub(crate) fn bare(id: CallId, verdict: Verdict) -> Self {
+        Self {
+            id,
+            method: None,
+            method_inferred: false,
+            authority: None,
+            opened: None,
+            doubt: None,
+            timeout: None,
+            answer_begun: false,
+            owes_request: false,
+            cut_by_grace: false,
+            rejected: false,
+            answer_is_foreign: false,
+            body_mismatch: None,
+            server_reset: None,
+            ended: None,
+            verdict,
+            race: None,
+            late_by: None,
+            processed: Processed::Maybe,
+            contradiction: None,
+            grpc_status: None,
+            grpc_message: None,
+            http_status: None,
+            error: None,
+            retried_as: None,
+            retry_of: None,
+            outcome: Outcome::Unknown,
+            app_error: None,
+            headers: Vec::new(),
+            request_messages: (0, 0),
+            response_messages: (0, 0),
+        }
+    }
+}

@@ -45,6 +45,10 @@ impl FinalGoAway {
     }
 }
 
+/// What has not come by this long after its time does not come: an answer above the last stream id, an answer
+/// or the client's RST_STREAM after the deadline, the server's acknowledgement of a FIN.
+pub(crate) const SETTLED: TimeDelta = TimeDelta::from_secs(1);
+
 /// A connection error of the client: a GOAWAY with an error (RFC 9113, section 5.4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ClientError {
@@ -65,6 +69,8 @@ pub(crate) struct ConnectionContext {
     pub(crate) closed_by_client: Option<FromClient>,
     /// The client's first RST.
     pub(crate) reset_by_client: Option<FromClient>,
+    /// Whether the server has acknowledged the client's FIN.
+    pub(crate) client_fin_acknowledged: bool,
     /// The client's first GOAWAY with an error.
     pub(crate) client_error: Option<ClientError>,
     /// Whether the server answered above its own last stream id, or raised it: then that id proves nothing.
@@ -168,7 +174,7 @@ pub(crate) fn of(id: u32, stream: &Stream, connection: &ConnectionContext) -> Ve
     let Some(event) = first else {
         let passed = deadline
             .zip(connection.capture_end)
-            .is_some_and(|(deadline, end)| end >= deadline.passes);
+            .is_some_and(|(deadline, end)| end >= deadline.passes + SETTLED);
         details.verdict = match passed {
             _ if uncertainty.of_client || uncertainty.of_server || stream.opened.is_none() => {
                 Verdict::Unknown
@@ -305,8 +311,15 @@ fn first_event(
     if let Some(told_failure) = told_failure.filter(comes_first) {
         return Some(told_failure);
     }
-    let condemned =
-        condemning.map(|final_goaway| by_server(final_goaway.goaway, EndedBy::Condemned));
+    // An answer may still come if the capture ends too early to tell.
+    let told = |final_goaway: &FinalGoAway| {
+        let waited = connection.capture_end;
+        let waited = waited.map(|end| end - final_goaway.goaway.stamp.time);
+        other.is_some() || waited.is_none_or(|waited| waited >= SETTLED)
+    };
+    let condemned = condemning
+        .filter(told)
+        .map(|final_goaway| by_server(final_goaway.goaway, EndedBy::Condemned));
     [condemned, other]
         .into_iter()
         .flatten()
@@ -315,7 +328,8 @@ fn first_event(
 
 /// The client's end of the connection, as far as it can have ended the stream. A FIN ends one direction
 /// (RFC 9293, section 3.6): the answer that comes later is delivered if it is acknowledged. A socket that
-/// was closed altogether answers it with RST.
+/// was closed altogether answers it with RST. Until the server has closed as well an answer may come, unless
+/// its host does not even acknowledge the FIN.
 fn client_close(stream: &Stream, connection: &ConnectionContext) -> Option<FromClient> {
     let delivered = stream.answer.ended.is_some_and(|answer| {
         connection
@@ -323,10 +337,15 @@ fn client_close(stream: &Stream, connection: &ConnectionContext) -> Option<FromC
             .is_some_and(|upto| upto >= answer.end)
     });
     if delivered {
-        connection.reset_by_client
-    } else {
-        connection.closed_by_client
+        return connection.reset_by_client;
     }
+    let closed = connection.closed_by_client?;
+    let unheard = || {
+        let waited = connection.capture_end.map(|end| end - closed.stamp.time);
+        !connection.client_fin_acknowledged && waited.is_some_and(|waited| waited >= SETTLED)
+    };
+    let over = connection.closed_by_server.is_some() || connection.reset_by_client.is_some();
+    (over || unheard()).then_some(closed)
 }
 
 /// How the client threw away an answer that it had received whole: by RST_STREAM, or by ending the connection

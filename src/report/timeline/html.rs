@@ -53,7 +53,7 @@ const SCRIPT: &[&str] = &[
 const POLICY: &str = concat!(
     "default-src 'none'; base-uri 'none'; form-action 'none'; ",
     "style-src 'sha256-cUXOeP8URvaIogLrq0WpN1lpDbA7BG7m4+w+kZ7qDv8='; ",
-    "script-src 'sha256-4KnWxccbogCPNTf911SJXmvZPSIkfJOqHnN7LTuoiD0='",
+    "script-src 'sha256-RW2CWz6wgD7L63SMeaWHeH3sBZJ2qLnDeL7x5NL0aBc='",
 );
 
 /// The page; it opens at the first of `spans`, or at the whole.

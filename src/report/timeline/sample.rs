@@ -47,38 +47,14 @@ fn is_healthy(rpc: &Rpc) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inspect::{CallId, Outcome, Processed};
+    use crate::inspect::CallId;
 
     fn call(stream: u32, verdict: Verdict) -> Rpc {
-        Rpc {
-            id: CallId {
-                connection: 0,
-                stream,
-            },
-            method: None,
-            method_inferred: false,
-            authority: None,
-            opened: None,
-            doubt: None,
-            timeout: None,
-            answer_begun: false,
-            ended: None,
-            verdict,
-            race: None,
-            late_by: None,
-            processed: Processed::Maybe,
-            grpc_status: None,
-            grpc_message: None,
-            http_status: None,
-            error: None,
-            retried_as: None,
-            retry_of: None,
-            outcome: Outcome::Unknown,
-            app_error: None,
-            headers: Vec::new(),
-            request_messages: (0, 0),
-            response_messages: (0, 0),
-        }
+        let id = CallId {
+            connection: 0,
+            stream,
+        };
+        Rpc::bare(id, verdict)
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub(in crate::report) struct CaptureLine {
     other_files: u64,
     duration: Option<TimeDelta>,
     packets: u64,
-    h2c: u64,
+    http2: u64,
     tls: u64,
     not_http2: u64,
     failed_connects: u64,
@@ -56,7 +56,7 @@ impl CaptureLine {
                 .zip(report.first_packet)
                 .map(|(last, first)| last - first),
             packets: report.packets,
-            h2c: with(Transport::H2c),
+            http2: with(Transport::H2c) + with(Transport::H2),
             tls: with(Transport::Tls),
             not_http2: with(Transport::NotHttp2),
             failed_connects: with(Transport::None),
@@ -88,7 +88,7 @@ impl CaptureLine {
         let mut figures = Vec::new();
         figures.extend(self.duration.map(duration));
         figures.push(counted(self.packets, "packet"));
-        figures.push(counted(self.h2c, "HTTP/2 connection"));
+        figures.push(counted(self.http2, "HTTP/2 connection"));
         let others = [
             (self.tls, counted(self.tls, "TLS connection")),
             (

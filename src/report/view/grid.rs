@@ -5,8 +5,10 @@ use std::borrow::Cow;
 
 use super::{Closed, ConnectionRow, RpcRow, Section};
 use crate::capture::Stamp;
+use crate::decode::Transport;
 use crate::decode::http2::StreamId;
 use crate::decode::tcp::Ending;
+use crate::decode::tls::Facts;
 use crate::inspect::report::Files;
 use crate::inspect::{Outcome, Race, Rpc};
 use crate::units::{count, duration, moment};
@@ -16,6 +18,12 @@ pub(in crate::report) enum Column {
     /// A connection's number.
     Connection,
     Client,
+    /// The name that TLS asked for.
+    ServerName,
+    /// The protocol that TLS agreed on.
+    Alpn,
+    /// Bytes of the client, and of the server.
+    Bytes,
     /// When its server first said GOAWAY.
     GoAway,
     /// The final last stream id.
@@ -67,6 +75,9 @@ impl Column {
         match self {
             Self::Connection => "conn",
             Self::Client => "client",
+            Self::ServerName => "server name",
+            Self::Alpn => "ALPN",
+            Self::Bytes => "bytes out / in",
             Self::GoAway => "GOAWAY",
             Self::LastStreamId => "last id",
             Self::Closed => "closed by",
@@ -91,16 +102,35 @@ impl Section<'_> {
         let all = &self.connection_rows;
         let with_goaway = all.iter().any(|row| row.goaway.is_some());
         let with_affected = all.iter().any(|row| row.affected > 0);
+        let hidden = all.iter().any(|row| row.record.transport == Transport::Tls);
+        let tls = |known: fn(&Facts) -> bool| {
+            let facts = all.iter().filter_map(|row| row.record.tls.as_ref());
+            hidden && facts.into_iter().any(known)
+        };
         let columns = [
             (Column::Connection, true),
             (Column::Client, true),
+            (Column::ServerName, tls(|facts| facts.server_name.is_some())),
+            (Column::Alpn, tls(|facts| facts.alpn.is_some())),
+            (Column::Bytes, hidden),
             (Column::GoAway, with_goaway),
             (Column::LastStreamId, with_goaway),
             (Column::Closed, true),
             (Column::Died, with_affected),
         ];
         Grid::new(columns, all, |row, column| {
-            Cell::Words(connection_cell(row, column))
+            let facts = row.record.tls.as_ref();
+            let wire = match column {
+                Column::ServerName => facts
+                    .and_then(|facts| facts.server_name.as_deref())
+                    .map(str::as_bytes),
+                Column::Alpn => facts.and_then(|facts| facts.alpn.as_deref()),
+                _ => None,
+            };
+            match wire {
+                Some(bytes) => Cell::Wire(Cow::Borrowed(bytes)),
+                None => Cell::Words(connection_cell(row, column)),
+            }
         })
     }
 
@@ -150,6 +180,14 @@ fn connection_cell(row: &ConnectionRow<'_>, column: Column) -> String {
     let known = match column {
         Column::Connection => Some(record.number.to_string()),
         Column::Client => Some(record.client.to_string()),
+        Column::Bytes => {
+            let sides = &record.network.sides;
+            Some(format!(
+                "{} / {}",
+                count(sides.client.bytes),
+                count(sides.server.bytes)
+            ))
+        }
         Column::GoAway => row.goaway.map(moment),
         Column::LastStreamId => row.last_stream_id.map(|last| match last {
             last if last == StreamId::MAX.0 => "2^31-1".to_owned(),

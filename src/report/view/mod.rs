@@ -30,11 +30,12 @@ pub(super) use grid::{Cell, Column, Grid, packet};
 pub(super) use rpc_row::RpcRow;
 pub(super) use section::{Section, Subject, label};
 pub(super) use totals::{Totals, VerdictCount};
-pub(super) use unreadable_connections::UnreadableConnections;
+pub(super) use unreadable_connections::{UnreadableConnections, UnreadableReason};
 
 use super::prompts::Suggestion;
 use super::redact::SecretDisplay;
 use crate::capture::{Stamp, Timestamp};
+use crate::decode::Transport;
 use crate::decode::anomaly::Anomaly;
 use crate::inspect::diagnosis::{Finding, Severity};
 use crate::inspect::report::{Files, Report};
@@ -108,8 +109,22 @@ impl<'a> Outline<'a> {
         for finding in findings(Severity::Warning) {
             builder.add(finding);
         }
-        let notes: Vec<_> = findings(Severity::Info).collect();
-        let unreadable = UnreadableConnections::all_of(report);
+        // Where every connection is TLS, what TCP shows of them is all there is.
+        let (tls, notes): (Vec<_>, Vec<_>) = findings(Severity::Info).partition(|finding| {
+            let hidden = |record: &ConnectionRecord| record.transport == Transport::Tls;
+            let mut known = report.analysis.connections.iter();
+            let records = finding.connections.iter();
+            let mut records = records.filter_map(|number| index.connections.get(number));
+            known.all(|record| hidden(record) || record.transport == Transport::None)
+                && records.any(|record| hidden(record))
+        });
+        let mut unreadable = UnreadableConnections::all_of(report);
+        if !tls.is_empty() {
+            unreadable.retain(|kind| kind.reason != UnreadableReason::Encrypted);
+        }
+        for finding in tls {
+            builder.add(finding);
+        }
         let SectionBuilder {
             sections, omitted, ..
         } = builder;

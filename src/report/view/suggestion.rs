@@ -1,6 +1,9 @@
 //! Where a closer look is worth most.
 
+use rustc_hash::FxHashSet;
+
 use super::{Section, Subject, UnreadableConnections};
+use crate::decode::Transport;
 use crate::inspect::report::Report;
 use crate::report::escape;
 use crate::report::prompts::{SuggestedSubject, Suggestion};
@@ -11,13 +14,20 @@ pub(super) fn suggestion<'a>(
     sections: &[Section<'_>],
     unreadable: Option<&UnreadableConnections>,
 ) -> Suggestion<'a> {
+    let connections = report.analysis.connections.iter();
+    let hidden = connections.filter(|record| record.transport == Transport::Tls);
+    let hidden: FxHashSet<_> = hidden.map(|record| record.number).collect();
     let of_sections = sections.iter().find_map(of_section);
     let of_unreadable = || unreadable.map(|kind| SuggestedSubject::Connection(kind.connection));
     Suggestion {
         captures: captures(report),
-        subject: of_sections
-            .or_else(of_unreadable)
-            .unwrap_or(SuggestedSubject::AllCalls),
+        subject: match of_sections.or_else(of_unreadable) {
+            Some(SuggestedSubject::Connection(number)) if hidden.contains(&number) => {
+                SuggestedSubject::Secrets
+            }
+            Some(subject) => subject,
+            None => SuggestedSubject::AllCalls,
+        },
     }
 }
 

@@ -22,6 +22,7 @@ pub(in crate::report) const PROMPTS: Prompts = Prompts {
         options: match suggestion.subject {
             SuggestedSubject::Call(call) => format!("--call {}:{}", call.connection, call.stream),
             SuggestedSubject::Connection(number) => format!("--connection {number}"),
+            SuggestedSubject::Secrets => "--secrets".to_owned(),
             SuggestedSubject::AllCalls => "--all".to_owned(),
         },
     }),
@@ -89,31 +90,16 @@ pub(in crate::report) fn rpc(connection: u32, stream: u32, verdict: Verdict) -> 
         Verdict::Ok => (Processed::Yes, None),
         _ => (Processed::Maybe, None),
     };
+    let id = CallId { connection, stream };
     Rpc {
-        id: CallId { connection, stream },
         method: Some(b"/inventory.Stock/Reserve"[..].into()),
-        method_inferred: false,
-        authority: None,
         opened: Some(at(60, 600)),
-        doubt: None,
-        timeout: None,
-        answer_begun: false,
         ended: Some(at(250, 2_600)),
-        verdict,
         race,
-        late_by: None,
         processed,
-        grpc_status: None,
-        grpc_message: None,
-        http_status: None,
-        error: None,
-        retried_as: None,
-        retry_of: None,
         outcome: Outcome::Failed,
-        app_error: None,
-        headers: Vec::new(),
         request_messages: (1, 10),
-        response_messages: (0, 0),
+        ..Rpc::bare(id, verdict)
     }
 }
 

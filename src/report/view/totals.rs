@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 
 use super::beyond;
 use super::in_flight::InFlight;
+use crate::decode::Transport;
 use crate::inspect::report::Report;
 use crate::inspect::{AnswerStatus, Outcome, Processed, Verdict};
 use crate::report::words;
@@ -17,6 +18,8 @@ use crate::units::{self, counted, was};
 pub(in crate::report) struct Totals {
     /// Calls of any verdict.
     pub(in crate::report) total: u64,
+    /// TLS connections that were not decrypted.
+    hidden: u64,
     /// Those that died.
     pub(in crate::report) died: u64,
     /// Those of them that a retry saved.
@@ -61,6 +64,8 @@ pub(in crate::report) struct Unjudged {
 impl Totals {
     pub(super) fn of(report: &Report, limit: usize) -> Self {
         let verdicts = &report.analysis.verdicts;
+        let hidden = report.analysis.connections.iter();
+        let hidden = hidden.filter(|record| record.transport == Transport::Tls);
         let mut by_verdict: FxHashMap<(bool, Verdict, Processed), u64> = FxHashMap::default();
         let mut statuses: BTreeMap<AnswerStatus, u64> = BTreeMap::new();
         for rpc in &report.analysis.rpcs {
@@ -98,6 +103,7 @@ impl Totals {
         let listed = by_verdict.iter().map(|part| part.count).sum();
         Self {
             total: verdicts.total(),
+            hidden: hidden.count() as u64,
             died: verdicts.deaths(),
             recovered: by_verdict
                 .iter()
@@ -120,6 +126,11 @@ impl Totals {
     pub(in crate::report) fn headline(&self) -> String {
         let died = format!("{} died", counted(self.died, "RPC"));
         match (self.died, self.recovered) {
+            (0, _) if self.total == 0 && self.hidden > 0 => format!(
+                "No RPC can be seen: {} {} not decrypted",
+                counted(self.hidden, "TLS connection"),
+                was(self.hidden),
+            ),
             (0, _) if self.total == 0 => "No RPC was seen".to_owned(),
             (0, _) if self.is_all_in_doubt() => "No RPC can be judged".to_owned(),
             (0, _) => "No RPC died".to_owned(),

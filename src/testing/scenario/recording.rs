@@ -17,6 +17,8 @@ const MESSAGE: &[u8] = &[0; 5];
 pub(super) struct Recording {
     pub(super) mid_connection: bool,
     pub(super) upgrade: bool,
+    /// Whose packets alone were captured.
+    pub(super) only: Option<End>,
     connections: BTreeMap<u16, Connection>,
     pub(super) captured: Vec<Captured>,
 }
@@ -102,7 +104,7 @@ impl Recording {
             .peers
             .packet(line.from, sequence, ack, flags, &payload);
         let cut = line.cut.map_or(0, |kept| payload.len() - kept);
-        if !line.lost {
+        if !line.lost && self.only.is_none_or(|only| only == line.from) {
             self.record(line.nanos, packet, cut);
         }
         self.connections.insert(line.connection, connection);
@@ -156,8 +158,19 @@ impl Recording {
         connection.client.ends = vec![connection.client.next];
         connection.server.ends = vec![connection.server.next];
         let steps = [ROUND_TRIP_NANOS, ROUND_TRIP_NANOS / 2, 0, 0, 0, 0];
-        for (packet, before) in opening.into_iter().zip(steps) {
-            self.record(line.nanos - before, packet, 0);
+        // Its SYN, the SYN-ACK, the ACK; then both prefaces.
+        let froms = [
+            End::Client,
+            End::Server,
+            End::Client,
+            End::Client,
+            End::Server,
+            End::Client,
+        ];
+        for ((packet, before), from) in opening.into_iter().zip(steps).zip(froms) {
+            if self.only.is_none_or(|only| only == from) {
+                self.record(line.nanos - before, packet, 0);
+            }
         }
         connection
     }

@@ -216,6 +216,7 @@ fn an_error_that_no_call_died_of_is_an_error_still() {
     let text = r#"
         C 0.000 HEADERS 1
         S 0.010 ANSWER 1
+        S 0.015 WINDOW_UPDATE 0 65535
         C 0.020 ACK
         C 0.030 GOAWAY last=0 PROTOCOL_ERROR debug="bad frame"
         C 0.031 FIN

@@ -5,4 +5,6 @@ mod captures;
 mod causes;
 mod deadlines;
 mod goaways;
+mod one_way;
+mod proof;
 mod server;
