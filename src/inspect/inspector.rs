@@ -24,6 +24,7 @@ use super::report::Analysis;
 use super::retry::Attempts;
 use super::server::{Inferred, Server};
 use super::stream::rpc::{CallId, Verdict};
+use super::usual_times::UsualTimes;
 use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::{Decoder, Event, Listener, NetworkPath, Recognition};
 
@@ -42,6 +43,8 @@ pub struct Inspector {
     open: usize,
     finished: Vec<Finished>,
     attempts: Attempts,
+    /// How long calls take that are answered well.
+    usual_times: UsualTimes,
     first_moment: Option<Timestamp>,
     last_moment: Option<Timestamp>,
     watch: Option<Box<LiveTracker>>,
@@ -177,6 +180,8 @@ impl Inspector {
     fn conclude_one(&mut self, mut connection: Connection) {
         let before = connection.load();
         connection.conclude(self.last_moment, &self.options);
+        self.usual_times
+            .add(connection.ends().server, connection.take_usual());
         for attempt in connection.take_attempts() {
             self.attempts.push(attempt);
         }
@@ -225,6 +230,7 @@ impl Inspector {
         }
         analysis.verdicts.merge(&self.unlisted_verdicts);
         analysis.unlisted = self.unlisted();
+        analysis.usual_times = std::mem::take(&mut self.usual_times);
         self.finished.sort_by_key(|finished| finished.record.number);
         (analysis.findings, analysis.servers) =
             understand(&mut self.finished, &self.attempts, self.last_moment);

@@ -2,7 +2,7 @@
 //!
 //! In: the [`Event`](crate::decode::Event)s of each connection, to its [`Connection`]. Out: an [`Analysis`] of
 //! plain data, in which only findings, and what applications will have been told, are sentences. A module
-//! uses only those before it in this order: options, stream, traffic, connection, retry, peer, server,
+//! uses only those before it in this order: options, usual_times, stream, traffic, connection, retry, peer, server,
 //! diagnosis, live, report, inspector.
 
 mod connection;
@@ -16,6 +16,7 @@ mod retry;
 mod server;
 mod stream;
 mod traffic;
+mod usual_times;
 
 pub use connection::Connection;
 pub use connection::control_frames::{ControlFrame, ControlFrameKind, ControlFrameLog};
@@ -50,3 +51,4 @@ pub use traffic::idle::FirstGoAway;
 pub use traffic::ping::PingCounts;
 pub use traffic::ping::keepalive::{KeepaliveRecord, Ping, PingWaits, Unanswered};
 pub use traffic::ping::kind::{PingKind, PingKinds, Purpose};
+pub use usual_times::UsualTimes;

@@ -35,7 +35,7 @@
 //!
 //! Lines without a sender: `mid-connection` (no handshake, no prefaces), `upgrade` (the client asks
 //! for stream 1 in HTTP/1.1), `one-way client` or `one-way server` (only what that one sent was captured),
-//! `end T` (the capture goes on until then).
+//! `end T` (when the capture ends; 1.5 s after the last event if not said).
 
 mod recording;
 mod render;
@@ -46,6 +46,9 @@ use crate::capture::{LinkType, Packet, Stamp, Timestamp};
 use crate::decode::{self, Decoder};
 use crate::inspect::{self, Analysis, Inspector};
 use crate::testing::wire::{self, BEGINNING, End};
+
+/// How long a capture goes on after the last event, in nanoseconds: until what has not come will not come.
+const TAIL_NANOS: i64 = 1_500_000_000;
 
 /// The outcome of a scenario: a line a call, then a line a finding.
 pub(crate) fn outcome(text: &str) -> String {
@@ -105,7 +108,7 @@ impl Captured {
 
 /// The packets of a scenario, in order of time.
 pub(crate) fn packets(text: &str) -> Vec<Captured> {
-    let mut recording = Recording::default();
+    let (mut recording, mut end) = (Recording::default(), None);
     let mut lines = Vec::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         match line.split_once(' ') {
@@ -113,7 +116,7 @@ pub(crate) fn packets(text: &str) -> Vec<Captured> {
             None if line == "upgrade" => recording.upgrade = true,
             Some(("one-way", "client")) => recording.only = Some(End::Client),
             Some(("one-way", "server")) => recording.only = Some(End::Server),
-            Some(("end", time)) => recording.record(nanos(time), wire::datagram(), 0),
+            Some(("end", time)) => end = Some(nanos(time)),
             _ => lines.push(Line::parse(line)),
         }
     }
@@ -121,6 +124,8 @@ pub(crate) fn packets(text: &str) -> Vec<Captured> {
     for line in &lines {
         recording.add(line);
     }
+    let last = lines.last().map_or(0, |line| line.nanos);
+    recording.record(end.unwrap_or(last + TAIL_NANOS), wire::datagram(), 0);
     recording.captured.sort_by_key(|captured| captured.nanos);
     recording.captured
 }

@@ -181,7 +181,7 @@ proptest! {
         complete in any::<[bool; 2]>(),
         cuts in vec(0..200_usize, 0..5),
     ) {
-        let side = |bytes, complete| Prefix { bytes, segments: &cuts, complete };
+        let side = |bytes, complete| Prefix { bytes, segments: &cuts, complete, uncaptured: false };
         drop(detect::detect([side(&first, complete[0]), side(&second, complete[1])]));
     }
 }

@@ -62,7 +62,7 @@ pub(in crate::inspect) fn mark(finished: &mut Finished) {
     for rpc in rpcs {
         if is_cut(rpc, record) && rpc.ended.is_some_and(|ended| at_the_end(&ended)) {
             rpc.cut_by_grace = true;
-            record.grace_end = Some(end);
+            record.grace_end = Some(Box::new(end));
             if rpc.verdict == Verdict::Status {
                 record.verdicts.cut_by_status();
             }

@@ -26,6 +26,7 @@ use super::stream::rpc::Rpc;
 use super::stream::verdict::{self, ConnectionContext};
 use super::traffic::ack_stall::AckStalls;
 use super::traffic::ping::PingLog;
+use super::usual_times::UsualTime;
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::http2::{
     ErrorCode, Flags, Frame, FrameType, Loss, Malformation, Payload, StreamId,
@@ -452,6 +453,11 @@ impl Connection {
     /// Methods and verdicts of all calls settled since this was last called.
     pub(in crate::inspect) fn take_counted(&mut self) -> Vec<CountedCall> {
         self.settled.take_counted()
+    }
+
+    /// How long its calls took that were answered well, by method.
+    pub(in crate::inspect) fn take_usual(&mut self) -> Vec<UsualTime> {
+        self.settled.take_usual()
     }
 
     /// The attempts that ended since this was last called.

@@ -12,7 +12,6 @@ use super::super::traffic::ping::keepalive::KeepaliveRecord;
 use super::control_frames::ControlFrameLog;
 use super::goaway::GoAway;
 use super::grace_end::GraceEnd;
-use super::settled::UsualTime;
 use super::sparse::Sparse;
 use crate::capture::{Stamp, TimeDelta};
 use crate::decode::http2::{ErrorCode, Loss, SettingId, Settings};
@@ -208,10 +207,8 @@ pub struct ConnectionRecord {
     pub missing: CaptureGaps,
     /// How many of its calls had each verdict, listed or not.
     pub verdicts: VerdictCounts,
-    /// How long its calls took that were answered well, by method; of the first methods.
-    pub usual_times: Vec<UsualTime>,
     /// How the time after its server's GOAWAY ran out under calls, if it did.
-    pub grace_end: Option<GraceEnd>,
+    pub grace_end: Option<Box<GraceEnd>>,
     /// The first `user-agent` seen.
     pub user_agent: Option<Arc<[u8]>>,
     /// The first `server` header seen.
@@ -251,7 +248,6 @@ impl ConnectionRecord {
             control_frames: ControlFrameLog::default(),
             missing: CaptureGaps::default(),
             verdicts: VerdictCounts::default(),
-            usual_times: Vec::new(),
             grace_end: None,
             user_agent: None,
             server_header: None,

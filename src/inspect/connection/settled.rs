@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use super::record::{ConnectionRecord, VerdictCounts};
-use crate::capture::{TimeDelta, Timestamp};
+use crate::capture::Timestamp;
 use crate::inspect::options::Options;
 use crate::inspect::options::filter::Filter;
 use crate::inspect::stream::attempt::Attempt;
@@ -21,6 +21,7 @@ use crate::inspect::stream::inferred_path::{PathsByShape, Shape};
 use crate::inspect::stream::rpc::{CallId, Outcome, Rpc, Verdict};
 use crate::inspect::stream::verdict::{self, ConnectionContext, VerdictDetails};
 use crate::inspect::stream::{Known, Stream};
+use crate::inspect::usual_times::UsualTime;
 
 /// A call that was settled: its method and what became of it.
 pub(in crate::inspect) type CountedCall = (Option<Arc<[u8]>>, Verdict);
@@ -40,18 +41,6 @@ pub(super) struct SettledCalls {
     /// How many have a method that cannot be known.
     without_method: u64,
     usual: Vec<UsualTime>,
-}
-
-/// How long a connection's calls of one method took that were answered well.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct UsualTime {
-    /// Their `:path`.
-    pub method: Arc<[u8]>,
-    /// How many they were.
-    pub calls: u64,
-    /// How long the longest of them took.
-    pub longest: TimeDelta,
 }
 
 /// Of how many methods of a connection it is known how long they take.
@@ -182,9 +171,13 @@ impl SettledCalls {
         }
     }
 
+    /// How long calls took that were answered well.
+    pub(super) fn take_usual(&mut self) -> Vec<UsualTime> {
+        std::mem::take(&mut self.usual)
+    }
+
     /// Puts the counts into the record.
-    pub(super) fn put_into(&self, record: &mut ConnectionRecord) {
-        record.usual_times.clone_from(&self.usual);
+    pub(super) const fn put_into(&self, record: &mut ConnectionRecord) {
         record.verdicts = self.verdicts;
         record.missing.methods = self.without_method;
     }

@@ -82,7 +82,7 @@ impl Ways {
 fn evidence(affected: &Affected<'_>) -> Vec<super::Evidence> {
     let mut evidence = EvidenceList::default();
     for (record, rpcs) in affected {
-        let Some(end) = record.grace_end else {
+        let Some(end) = &record.grace_end else {
             continue;
         };
         let number = record.number;
@@ -107,11 +107,17 @@ fn evidence(affected: &Affected<'_>) -> Vec<super::Evidence> {
 }
 
 fn explanation(affected: &Affected<'_>) -> String {
-    let ends = || affected.iter().filter_map(|(record, _)| record.grace_end);
+    let ends = || {
+        affected
+            .iter()
+            .filter_map(|(record, _)| record.grace_end.as_deref())
+    };
     let graces = ends().map(|end| end.duration());
     let ages: Vec<_> = affected
         .iter()
-        .filter_map(|(record, _)| Some(record.grace_end?.goaway.time - record.opened?.time))
+        .filter_map(|(record, _)| {
+            Some(record.grace_end.as_deref()?.goaway.time - record.opened?.time)
+        })
         .collect();
     let mut text = String::new();
     let who = match affected.len() {

@@ -14,6 +14,7 @@ use crate::inspect::live::Unlisted;
 use crate::inspect::live::methods::Methods;
 use crate::inspect::server::Server;
 use crate::inspect::stream::rpc::Rpc;
+use crate::inspect::usual_times::UsualTimes;
 
 pub use live_status::{Drops, FindingCounts, GoAwayCounts, LiveStatus};
 
@@ -31,6 +32,8 @@ pub struct Analysis {
     pub findings: Vec<Finding>,
     /// How many calls had each verdict, listed or not.
     pub verdicts: VerdictCounts,
+    /// How long calls take that are answered well.
+    pub usual_times: UsualTimes,
     /// What is not listed, to stay within bounds.
     pub unlisted: Unlisted,
 }

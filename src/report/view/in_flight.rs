@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 
 use crate::capture::{TimeDelta, Timestamp};
 use crate::inspect::report::Report;
-use crate::inspect::{ConnectionRecord, Rpc, Verdict};
+use crate::inspect::{Rpc, Verdict};
 use crate::units::{count, counted, duration};
 
 /// A call waits for too long if it waits so many times as long as the longest of its method took…
@@ -48,10 +48,12 @@ impl InFlight {
             rpcs.filter(|rpc| rpc.verdict == Verdict::Unanswered)
         };
         let oldest = in_flight().filter_map(|rpc| waited(rpc, end)).max();
-        let usual = UsualTimes::of(&report.analysis.connections);
+        let connections = report.analysis.connections.iter();
+        let servers = connections.map(|record| (record.number, record.server));
+        let servers: FxHashMap<_, _> = servers.collect();
         let mut overdue: Option<Overdue> = None;
         for rpc in in_flight() {
-            let Some((waited, usual)) = waited(rpc, end).zip(usual.of_call(rpc)) else {
+            let Some((waited, usual)) = waited(rpc, end).zip(usual(rpc, report, &servers)) else {
                 continue;
             };
             if waited < MIN_WAIT || waited < usual * TOO_LONG {
@@ -112,33 +114,10 @@ fn waited(rpc: &Rpc, end: Timestamp) -> Option<TimeDelta> {
     Some(end - rpc.opened?.time)
 }
 
-/// How long calls to a server take, by method.
-struct UsualTimes<'a> {
-    servers: FxHashMap<u32, SocketAddr>,
-    times: FxHashMap<(SocketAddr, &'a [u8]), (u64, TimeDelta)>,
-}
-
-impl<'a> UsualTimes<'a> {
-    fn of(connections: &'a [ConnectionRecord]) -> Self {
-        let mut times: FxHashMap<_, (u64, TimeDelta)> = FxHashMap::default();
-        for record in connections {
-            for usual in &record.usual_times {
-                let (calls, longest) = times.entry((record.server, &*usual.method)).or_default();
-                *calls += usual.calls;
-                *longest = usual.longest.max(*longest);
-            }
-        }
-        let servers = connections.iter();
-        let servers = servers.map(|record| (record.number, record.server));
-        Self {
-            servers: servers.collect(),
-            times,
-        }
-    }
-
-    fn of_call(&self, rpc: &Rpc) -> Option<TimeDelta> {
-        let server = self.servers.get(&rpc.id.connection)?;
-        let (calls, longest) = self.times.get(&(*server, rpc.method.as_deref()?))?;
-        (*calls >= MIN_CALLS).then_some(*longest)
-    }
+/// How long calls of its method take.
+fn usual(rpc: &Rpc, report: &Report, servers: &FxHashMap<u32, SocketAddr>) -> Option<TimeDelta> {
+    let server = servers.get(&rpc.id.connection)?;
+    let times = &report.analysis.usual_times;
+    let (calls, longest) = times.of(*server, rpc.method.as_ref()?)?;
+    (calls >= MIN_CALLS).then_some(longest)
 }
