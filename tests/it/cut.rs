@@ -172,8 +172,10 @@ fn no_cut_adds_a_death() {
 
 #[test]
 fn one_direction_alone_shows_no_death() {
-    let mut tried = 0;
-    for path in recordings("cut") {
+    let (mut tried, mut killed) = (0, Vec::<String>::new());
+    // On a node the same connection stands there translated, under other ports.
+    let told_apart = |path: &PathBuf| !path.ends_with("node.pcap");
+    for path in recordings("cut").into_iter().filter(told_apart) {
         let recording = Recording::read(&path);
         let whole = recording.analyze(recording.packets.iter());
         let connections = whole.analysis.connections.iter();
@@ -183,7 +185,7 @@ fn one_direction_alone_shows_no_death() {
         };
         for wanted in [true, false] {
             let packets = recording.packets.iter();
-            let one_way = packets.filter(|kept| from_server(kept).is_none_or(|is| is == wanted));
+            let one_way = packets.filter(|kept| from_server(kept) == Some(wanted));
             let report = recording.analyze(one_way);
             let died = deaths(&report);
             assert!(
@@ -195,5 +197,6 @@ fn one_direction_alone_shows_no_death() {
         }
     }
     println!("{tried} one-way captures");
+    assert!(killed.is_empty(), "{}", killed.join("\n"));
     assert!(tried > 0);
 }
