@@ -305,6 +305,7 @@ fn first_event(
     ];
     let other = others.into_iter().flatten().min_by_key(|event| event.place);
     let comes_first = |event: &EndingEvent| other.is_none_or(|other| event.place <= other.place);
+    let answered = answered.filter(|_| !is_pending(stream, connection));
     if let Some(answered) = answered.filter(comes_first) {
         return Some(rejection(stream, connection).unwrap_or(answered));
     }
@@ -328,24 +329,53 @@ fn first_event(
 
 /// The client's end of the connection, as far as it can have ended the stream. A FIN ends one direction
 /// (RFC 9293, section 3.6): the answer that comes later is delivered if it is acknowledged. A socket that
-/// was closed altogether answers it with RST. Until the server has closed as well an answer may come, unless
-/// its host does not even acknowledge the FIN.
+/// was closed altogether answers it with RST.
 fn client_close(stream: &Stream, connection: &ConnectionContext) -> Option<FromClient> {
-    let delivered = stream.answer.ended.is_some_and(|answer| {
+    if is_acknowledged(stream, connection) {
+        connection.reset_by_client
+    } else {
+        connection
+            .closed_by_client
+            .filter(|closed| is_settled(*closed, stream, connection))
+    }
+}
+
+/// Whether the client's kernel acknowledged the whole answer.
+fn is_acknowledged(stream: &Stream, connection: &ConnectionContext) -> bool {
+    let answer = stream.answer.ended;
+    answer.is_some_and(|answer| {
         connection
             .acknowledged
             .is_some_and(|upto| upto >= answer.end)
-    });
-    if delivered {
-        return connection.reset_by_client;
-    }
-    let closed = connection.closed_by_client?;
-    let unheard = || {
-        let waited = connection.capture_end.map(|end| end - closed.stamp.time);
-        !connection.client_fin_acknowledged && waited.is_some_and(|waited| waited >= SETTLED)
+    })
+}
+
+/// Whether no answer will be delivered any more after the client's FIN: the server has closed as well, the
+/// client has answered with RST, or too long nobody has acknowledged the FIN, or the answer.
+fn is_settled(closed: FromClient, stream: &Stream, connection: &ConnectionContext) -> bool {
+    let long_ago = |time: Timestamp| {
+        let end = connection.capture_end;
+        end.is_some_and(|end| end - time >= SETTLED)
     };
-    let over = connection.closed_by_server.is_some() || connection.reset_by_client.is_some();
-    (over || unheard()).then_some(closed)
+    let unheard = !connection.client_fin_acknowledged && long_ago(closed.stamp.time);
+    let undelivered = || {
+        let answer = stream.answer.ended;
+        answer.is_some_and(|answer| long_ago(answer.stamp.time))
+    };
+    connection.closed_by_server.is_some()
+        || connection.reset_by_client.is_some()
+        || unheard
+        || undelivered()
+}
+
+/// Whether the answer came after the client's FIN, and it is not known yet whether it was delivered.
+fn is_pending(stream: &Stream, connection: &ConnectionContext) -> bool {
+    let Some((answer, closed)) = stream.answer.ended.zip(connection.closed_by_client) else {
+        return false;
+    };
+    closed.received < answer.end
+        && !is_acknowledged(stream, connection)
+        && !is_settled(closed, stream, connection)
 }
 
 /// How the client threw away an answer that it had received whole: by RST_STREAM, or by ending the connection

@@ -155,6 +155,7 @@ fn refused_streams_and_their_limit() {
         S 0.010 RST 3 REFUSED_STREAM
         S 0.020 ANSWER 1
         C 0.021 ACK
+        end 0.1
     "#;
     let found = finding("refused-stream", text).unwrap();
     assert!(
