@@ -7,6 +7,7 @@
 pub(in crate::inspect) mod control_frames;
 mod early_verdict;
 pub(in crate::inspect) mod goaway;
+pub(in crate::inspect) mod late_opens;
 pub(in crate::inspect) mod load;
 pub(in crate::inspect) mod record;
 mod server_bytes;
@@ -25,6 +26,7 @@ use super::stream::rpc::Rpc;
 use super::stream::verdict::{self, ConnectionContext};
 use super::traffic::ack_stall::AckStalls;
 use super::traffic::ping::PingLog;
+use super::traffic::quiet::LastFrames;
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::http2::{
     ErrorCode, Flags, Frame, FrameType, Loss, Malformation, Payload, StreamId,
@@ -57,6 +59,7 @@ pub struct Connection {
     server_bytes: ServerBytes,
     pings: PingLog,
     ack_stalls: AckStalls,
+    last_frames: LastFrames,
     /// What was lost of it so far.
     gaps: FrameGaps,
     /// The capture's last moment, once it is known.
@@ -76,6 +79,7 @@ impl Connection {
             server_bytes: ServerBytes::default(),
             pings: PingLog::default(),
             ack_stalls: AckStalls::default(),
+            last_frames: LastFrames::default(),
             gaps: FrameGaps::default(),
             capture_end: None,
         }
@@ -92,7 +96,7 @@ impl Connection {
             }
             Event::Upgraded { request, carrier } => {
                 if self.streams.upgrade(request, *carrier, options) {
-                    self.shutdown.stream_opened(StreamId(1));
+                    self.shutdown.stream_opened(StreamId(1), *carrier);
                 }
             }
             Event::Frame(frame) => self.push_frame(frame, options),
@@ -139,7 +143,9 @@ impl Connection {
     pub(super) fn conclude(&mut self, capture_end: Option<Timestamp>, options: &Options) {
         self.capture_end = capture_end;
         let context = self.context();
-        for (id, call) in self.streams.table.take_calls(0) {
+        let received = self.ack_stalls.known_received_of(Direction::ClientToServer);
+        for (id, mut call) in self.streams.table.take_calls(0) {
+            call.progress.ended(received);
             self.settled.settle(id, call, &context, options);
         }
         self.settled.name_unnamed(|| self.streams.inferred_paths());
@@ -231,7 +237,10 @@ impl Connection {
 
     fn close(&mut self, ended: Ended<Direction>) {
         let (by, stamp) = (ended.by, ended.carrier.stamp);
+        let silence = self.last_frames.silence(by, ended.carrier);
+        let quiet = silence.map(|silence| self.streams.quiet_close(by, ended.carrier, silence));
         if self.shutdown.close(ended, self.server_bytes) {
+            self.record.quiet_close = quiet;
             self.ack_stalls.closed(stamp);
             let received = self.ack_stalls.received_of(by);
             self.pings.closed(by, stamp, received);
@@ -247,6 +256,8 @@ impl Connection {
         let message = matches!(kind, FrameType::HEADERS | FrameType::DATA);
         self.pings.frame(by, stamp, message);
         self.ack_stalls.sent(by, frame.span.end, stamp);
+        let received = self.ack_stalls.received_of(by);
+        self.last_frames.sent(by, frame.span.end, stamp, received);
         let acknowledges = frame.header.flags.contains(Flags::ACK);
         match &frame.payload {
             Payload::Headers { block, .. } => {
@@ -257,7 +268,8 @@ impl Connection {
             Payload::Data { length, .. } => self.streams.data(frame, Some(*length)),
             Payload::ResetStream { error } => {
                 let by_client = self.server_bytes.received_with(frame.began);
-                self.streams.reset(frame, *error, by_client);
+                let request = self.ack_stalls.known_received_of(Direction::ClientToServer);
+                self.streams.reset(frame, *error, by_client, request);
             }
             Payload::WindowUpdate { increment } => self.streams.window_update(frame, *increment),
             Payload::PushPromise { promised, .. } => self.shutdown.promised(*promised),
@@ -306,7 +318,8 @@ impl Connection {
 
     fn headers(&mut self, frame: &Frame<'_>, block: Block<'_>, options: &Options) {
         if self.streams.headers(frame, block, options) {
-            self.shutdown.stream_opened(frame.header.stream);
+            self.shutdown
+                .stream_opened(frame.header.stream, frame.began);
         }
     }
 

@@ -174,6 +174,7 @@ fn rpc(id: CallId, stream: Stream, details: VerdictDetails) -> Rpc {
         opened,
         request,
         answer,
+        progress,
         ..
     } = stream;
     let outcome = match verdict {
@@ -191,6 +192,7 @@ fn rpc(id: CallId, stream: Stream, details: VerdictDetails) -> Rpc {
         doubt: None,
         timeout: request.timeout,
         answer_begun: answer.begun,
+        progress,
         ended,
         verdict,
         race,

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::record::ConnectionRecord;
-use crate::capture::{Stamp, Timestamp};
+use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::http2::hpack::HeaderBlock;
 use crate::decode::http2::{EndedBlock, ErrorCode, Flags, Frame, FrameType, Settings, StreamId};
 use crate::decode::{Carrier, Direction, Recognition};
@@ -18,6 +18,7 @@ use crate::inspect::stream::{FromClient, FromServer, Stream};
 use crate::inspect::traffic::TrafficTracker;
 use crate::inspect::traffic::floods::FloodKind;
 use crate::inspect::traffic::idle::{FirstGoAway, Idleness};
+use crate::inspect::traffic::quiet::QuietClose;
 use crate::inspect::traffic::stream_table::{FollowAs, Followed, StreamTable};
 
 /// The streams of a connection, and what their frames say beside.
@@ -93,6 +94,9 @@ impl Streams {
         if opening.flow {
             self.traffic.opened(stream.flow_count(), frame);
         }
+        if let Some(call) = stream.call() {
+            call.progress.sent(frame);
+        }
         match (block, stream.call()) {
             (Block::Read(block), Some(call)) => {
                 self.requests.read(&mut call.request, block, options);
@@ -124,6 +128,7 @@ impl Streams {
         };
         let call = stream.call().filter(|_| !matches!(block, Block::Malformed));
         let answered = call.is_some_and(|call| {
+            call.progress.sent(frame);
             call.answer.begun = true;
             match block {
                 Block::Read(block) => call.answer.read(block, &mut self.server_header),
@@ -189,6 +194,9 @@ impl Streams {
         } else {
             self.table.find(id)
         };
+        if let Some(call) = stream.as_mut().and_then(Followed::call) {
+            call.progress.sent(frame);
+        }
         self.traffic
             .sent(frame, stream.as_mut().and_then(Followed::flow));
         if !ends {
@@ -209,8 +217,15 @@ impl Streams {
         }
     }
 
-    /// RST_STREAM; `by_client` is what the client had received if it sent it.
-    pub(super) fn reset(&mut self, frame: &Frame<'_>, error: ErrorCode, by_client: FromClient) {
+    /// RST_STREAM; `by_client` is what the client had received if it sent it, `request` how much of the
+    /// client's bytes the server had acknowledged.
+    pub(super) fn reset(
+        &mut self,
+        frame: &Frame<'_>,
+        error: ErrorCode,
+        by_client: FromClient,
+        request: Option<u64>,
+    ) {
         let id = frame.header.stream;
         let stream = match frame.direction {
             Direction::ClientToServer => self.table.find(id),
@@ -222,6 +237,7 @@ impl Streams {
             if call.is_open() {
                 self.idleness.ended(frame.completed.stamp);
             }
+            call.progress.ended(request);
             match frame.direction {
                 Direction::ClientToServer => {
                     call.reset_by_client.get_or_insert((by_client, error));
@@ -266,6 +282,29 @@ impl Streams {
     /// The server sends its first GOAWAY.
     pub(super) fn first_goaway(&self, goaway: Carrier) -> FirstGoAway {
         self.idleness.first_goaway(goaway)
+    }
+
+    /// How quiet it was for a side that closes; `silence` is the time since the last frame.
+    pub(super) fn quiet_close(
+        &self,
+        by: Direction,
+        close: Carrier,
+        silence: TimeDelta,
+    ) -> QuietClose {
+        let acknowledged = match by {
+            Direction::ServerToClient => close.acknowledged,
+            Direction::ClientToServer => None,
+        };
+        let close = Carrier {
+            acknowledged,
+            ..close
+        };
+        let FirstGoAway { open, idle, .. } = self.idleness.first_goaway(close);
+        QuietClose {
+            silence,
+            idle,
+            open,
+        }
     }
 
     /// The client has received the server's bytes up to `upto`.

@@ -12,6 +12,7 @@ pub(in crate::inspect) mod floods;
 pub(in crate::inspect) mod flow_control;
 pub(in crate::inspect) mod idle;
 pub(in crate::inspect) mod ping;
+pub(in crate::inspect) mod quiet;
 pub(in crate::inspect) mod stream_table;
 
 use std::collections::VecDeque;
