@@ -1,5 +1,6 @@
 //! `connect-failed`: connects to a server of HTTP/2 that came to nothing.
 
+use super::outage;
 use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Finding, Rule, Says};
 use crate::capture::{Stamp, TimeDelta, Timestamp};
@@ -37,9 +38,13 @@ enum Failure {
 }
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
+    let lost = outage::lost(view);
     let records = view.connections().map(|finished| &finished.record);
     let affected: Vec<_> = records
         .filter_map(|record| Some((record, failure(record, view.capture_end)?)))
+        .filter(|(record, failure)| {
+            *failure != Failure::Unanswered || !lost.iter().any(|lost| lost.explains(record))
+        })
         .collect();
     if affected.is_empty() {
         return None;

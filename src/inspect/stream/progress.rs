@@ -20,7 +20,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// A side sent HEADERS, CONTINUATION or DATA.
+    /// A side sent HEADERS or DATA.
     pub(crate) fn sent(&mut self, frame: &Frame<'_>) {
         self.last_sent[frame.direction] = Some(frame.completed.stamp.time);
         if frame.direction == Direction::ClientToServer {
