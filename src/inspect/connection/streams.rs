@@ -105,9 +105,11 @@ impl Streams {
             (Block::Hidden, Some(call)) => call.request.hidden = true,
             _ => {}
         }
-        if frame.header.flags.contains(Flags::END_STREAM)
-            && self.traffic.ended(frame, stream).is_err()
-        {
+        if !frame.header.flags.contains(Flags::END_STREAM) {
+            if let Some(flow) = stream.flow() {
+                self.traffic.begun(frame, flow);
+            }
+        } else if self.traffic.ended(frame, stream).is_err() {
             self.lose_flows(frame.completed.stamp);
         }
         first_seen
@@ -137,6 +139,9 @@ impl Streams {
             }
             ends && end_answer(call, frame, &mut self.idleness)
         });
+        if !ends && let Some(flow) = stream.flow() {
+            self.traffic.begun(frame, flow);
+        }
         let lost = ends && self.traffic.ended(frame, stream).is_err();
         if answered {
             self.table.answer_ends(id, frame.span.end);
@@ -189,6 +194,7 @@ impl Streams {
         let id = frame.header.stream;
         let ends = frame.header.flags.contains(Flags::END_STREAM);
         let answer_ends = ends && frame.direction == Direction::ServerToClient && length.is_some();
+        self.traffic.sending(frame, &self.table);
         let mut stream = if answer_ends {
             self.table.answered_on(id)
         } else {
