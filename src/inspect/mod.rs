@@ -20,6 +20,7 @@ mod traffic;
 pub use connection::Connection;
 pub use connection::control_frames::{ControlFrame, ControlFrameKind, ControlFrameLog};
 pub use connection::goaway::GoAway;
+pub use connection::late_opens::{LateOpen, LateOpens};
 pub use connection::record::{
     CaptureGaps, Close, ConnectionRecord, Finished, GapCount, VerdictCounts,
 };
@@ -37,6 +38,7 @@ pub use peer::server::{ServerStack, Stack};
 pub use report::Analysis;
 pub use server::goaway_cause::{Cause, GoAwayCause};
 pub use server::{Estimate, Inferred, Server};
+pub use stream::progress::Progress;
 pub use stream::rpc::{
     CallId, Doubt, Link, Outcome, Processed, Race, RequestedHeader, Rpc, Verdict,
 };
@@ -47,6 +49,9 @@ pub use traffic::floods::{Burst, FloodKind};
 pub use traffic::flow_control::{ShutBy, Stall, Waits, Window};
 pub use traffic::idle::FirstGoAway;
 pub use traffic::ping::PingCounts;
-pub use traffic::ping::keepalive::{KeepaliveRecord, Ping, PingWaits, Unanswered};
+pub use traffic::ping::keepalive::{
+    KeepaliveRecord, OutstandingPings, Ping, PingWaits, Unanswered,
+};
 pub use traffic::ping::kind::{PingKind, PingKinds, Purpose};
+pub use traffic::quiet::QuietClose;
 pub use traffic::window_holders::Parties;

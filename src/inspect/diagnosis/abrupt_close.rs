@@ -1,7 +1,7 @@
 //! `abrupt-close`: a connection that ended under its calls, and no other rule says why.
 
 use super::server_view::{self, Affected, EvidenceList, ServerView};
-use super::{Check, Confidence, Finding, Rule, Says};
+use super::{Check, Confidence, Finding, Rule, Says, flow_control_stall};
 use crate::capture::TimeDelta;
 use crate::decode::Direction;
 use crate::decode::http2::ErrorCode;
@@ -9,7 +9,7 @@ use crate::decode::tcp::Ending;
 use crate::inspect::connection::goaway::GoAway;
 use crate::inspect::connection::record::{Close, ConnectionRecord};
 use crate::inspect::peer::server::ServerStack;
-use crate::inspect::stream::rpc::Verdict;
+use crate::inspect::stream::rpc::{Rpc, Verdict};
 use crate::units::{count, counted, duration, exact_duration, spread, was};
 
 /// Closes within this time are one event.
@@ -69,14 +69,12 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
     })
 }
 
-/// The first GOAWAY of the closing side that came before it closed, or of the server where the client
-/// closed. One that answers the close, or comes after it, announced nothing.
+/// The first GOAWAY that came before the close, whoever sent it. One that answers the close, or comes after it,
+/// announced nothing.
 pub(super) fn goaway_before(record: &ConnectionRecord) -> Option<&GoAway> {
     let close = record.close?;
-    record.goaways.iter().find(|goaway| {
-        let announces = goaway.from == close.by || !goaway.from_client();
-        announces && goaway.stamp <= close.stamp
-    })
+    let mut goaways = record.goaways.iter();
+    goaways.find(|goaway| goaway.stamp <= close.stamp)
 }
 
 fn evidence(affected: &Affected<'_>) -> Vec<super::Evidence> {
@@ -96,7 +94,7 @@ fn evidence(affected: &Affected<'_>) -> Vec<super::Evidence> {
         }
         let before = match goaway {
             Some(goaway) => format!(
-                "{} after its GOAWAY",
+                "{} after that",
                 duration(close.stamp.time - goaway.stamp.time)
             ),
             None => "no GOAWAY before".to_owned(),
@@ -169,6 +167,17 @@ fn explanation(affected: &Affected<'_>) -> String {
             exact_duration(AT_ONCE),
         ));
     }
+    let stalled = affected.iter().flat_map(|(record, rpcs)| {
+        let stalled = |rpc: &&&Rpc| flow_control_stall::ended_in(record, rpc);
+        rpcs.iter().filter(stalled)
+    });
+    let stalled = stalled.count();
+    if stalled > 0 {
+        sentences.push(format!(
+            "{} of these calls had waited before a window with no room (see the flow-control stall).",
+            count(stalled)
+        ));
+    }
     sentences.extend(announced(affected));
     if by_server + by_client > 0 {
         sentences.push("Without a last stream id every call in flight may have run.".to_owned());
@@ -178,31 +187,41 @@ fn explanation(affected: &Affected<'_>) -> String {
 
 /// What is said of closes that came after a GOAWAY.
 fn announced(affected: &Affected<'_>) -> Vec<String> {
-    let mut sentences = Vec::new();
-    let after = |by: Direction| {
-        let spans = affected.iter().filter_map(move |(record, _)| {
+    let (server, client) = (Direction::ServerToClient, Direction::ClientToServer);
+    let kinds = [
+        (
+            server,
+            server,
+            "with calls unanswered that it had not refused",
+        ),
+        (server, client, "with calls of that client unanswered"),
+        (
+            client,
+            server,
+            "and did not wait for its own calls, which were not refused",
+        ),
+        (client, client, "and did not wait for its own calls"),
+    ];
+    let told = kinds.into_iter().filter_map(|(by, from, how)| {
+        let after = affected.iter().filter_map(|(record, _)| {
             let close = record.close.filter(|close| close.by == by)?;
-            Some(close.stamp.time - goaway_before(record)?.stamp.time)
+            let goaway = goaway_before(record).filter(|goaway| goaway.from == from)?;
+            Some((close.stamp.time - goaway.stamp.time, goaway.error))
         });
-        spread(spans)
-    };
-    if let Some(after) = after(Direction::ServerToClient) {
-        let with_error = affected.iter().any(|(record, _)| {
-            goaway_before(record).is_some_and(|goaway| goaway.error != ErrorCode::NO_ERROR)
-        });
-        sentences.push(format!(
-            "The server's end closed {after} after its GOAWAY{}, with calls unanswered that the GOAWAY had \
-             not refused: they may have run.",
-            if with_error { " with an error code" } else { "" },
-        ));
-    }
-    if let Some(after) = after(Direction::ClientToServer) {
-        sentences.push(format!(
-            "The client's end closed {after} after a GOAWAY and did not wait for its own calls, which the \
-             GOAWAY had not refused: they may have run."
-        ));
-    }
-    sentences
+        let after: Vec<_> = after.collect();
+        let error = after
+            .iter()
+            .find(|(_, error)| *error != ErrorCode::NO_ERROR);
+        let error = error.map(|(_, error)| format!(" {error}"));
+        let spans = spread(after.iter().map(|(span, _)| *span))?;
+        Some(format!(
+            "The {}'s end closed {spans} after a GOAWAY{} of the {}, {how}: they may have run.",
+            by.sender(),
+            error.unwrap_or_default(),
+            from.sender(),
+        ))
+    });
+    told.collect()
 }
 
 /// The age at which the server's end closed connections by FIN, if it is the same each time: of two at

@@ -444,7 +444,7 @@ mod tests {
         assert!(
             found
                 .title
-                .contains("waited 896 ms before a full connection window"),
+                .contains("waited 896 ms before a full stream and connection window"),
             "{}",
             found.title
         );

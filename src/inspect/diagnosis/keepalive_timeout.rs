@@ -115,7 +115,9 @@ pub(super) fn lost_contact(record: &ConnectionRecord) -> Option<LostContact> {
     let mut stall = stall.filter(|(of, stall)| {
         // A side that acknowledges what the other sent has received it.
         let received = *of != close.by && stall.acknowledged;
-        !received && close.stamp.time - stall.until.time <= CLOSE_AFTER_STALL
+        // A kernel sends again what is not acknowledged; else its acknowledgements were not captured.
+        let retried = record.network.sides[*of].retransmissions > 0;
+        retried && !received && close.stamp.time - stall.until.time <= CLOSE_AFTER_STALL
     });
     stall.next().map(|(of, stall)| LostContact::Data(of, stall))
 }

@@ -78,7 +78,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         rpcs: server_view::calls(&affected),
         evidence: evidence(view, &ill),
         explanation: explanation(view, &sum, &ill, &affected, lossy),
-        advice: advice(&ill, &affected, lossy),
+        advice: advice(view, &ill, &affected, lossy),
         ..Finding::of_rule(RULE.name)
     })
 }
@@ -93,6 +93,12 @@ impl Ill<'_> {
     fn is_ill(&self, lossy: bool) -> bool {
         let network = &self.record.network;
         (lossy && network.retransmissions() > 0) || self.outage.is_some() || is_cut(network)
+    }
+
+    /// Whether its end gave up without a word: it did not try again for long, and did not close.
+    fn is_mute(&self, capture_end: Option<Timestamp>) -> bool {
+        let mute = capture_end.map(|end| end - self.record.network.last_seen.time);
+        self.outage.is_some_and(|outage| outage.open) && mute.is_some_and(|mute| mute >= OUTAGE)
     }
 
     /// What did not get through for its size: how large it was, and how large the largest was that did.
@@ -254,8 +260,8 @@ fn explanation(
     }
     if let Some((size, arrived)) = ill.iter().find_map(Ill::too_large) {
         sentences.push(format!(
-            "Segments of {} were sent again and again and never acknowledged, while the other end \
-             answered smaller ones at that time, and none above {} is known to have arrived: something on \
+            "Segments of {} were sent again and never acknowledged, while the other end answered smaller \
+             ones at that time, and none above {} is known to have arrived: something on \
              the way drops what is too large for it, and the ICMP message that would say so does not come \
              back (RFC 8899, section 1: a black hole of path MTU discovery).",
             counted(size, "byte"),
@@ -331,7 +337,7 @@ fn given_up(view: &ServerView<'_>, ill: &Ill<'_>) -> Option<String> {
         });
     }
     let mute = view.capture_end? - record.network.last_seen.time;
-    if outage.open && mute >= OUTAGE {
+    if ill.is_mute(view.capture_end) {
         let connects = outage.connects(view, record).count();
         let separator = if text.is_empty() { "" } else { " " };
         text.push_str(&format!(
@@ -352,7 +358,12 @@ fn given_up(view: &ServerView<'_>, ill: &Ill<'_>) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-fn advice(ill: &[Ill<'_>], affected: &Affected<'_>, lossy: bool) -> Vec<String> {
+fn advice(
+    view: &ServerView<'_>,
+    ill: &[Ill<'_>],
+    affected: &Affected<'_>,
+    lossy: bool,
+) -> Vec<String> {
     let mut advice = Vec::new();
     let too_large = ill.iter().any(|ill| ill.too_large().is_some());
     if too_large {
@@ -371,15 +382,24 @@ fn advice(ill: &[Ill<'_>], affected: &Affected<'_>, lossy: bool) -> Vec<String> 
     }
     let outages = || {
         let outages = ill.iter().filter(|ill| ill.too_large().is_none());
-        outages.filter_map(|ill| Some((ill.record, ill.outage?)))
+        outages.filter(|ill| ill.outage.is_some())
     };
-    let pinging = |(record, outage): (&ConnectionRecord, Outage)| outage.pings(record).is_some();
+    let pinging = |ill: &Ill<'_>| {
+        let outage = ill.outage.filter(|outage| outage.open);
+        outage.is_some_and(|outage| outage.pings(ill.record).is_some())
+    };
     if outages().any(pinging) {
         advice.push(
             "Network: find out what was down at that time. Client: it sends PINGs, and must close when \
              they go unanswered: set how long it waits for them (grpc-go: \
              keepalive.ClientParameters.Timeout; Go net/http: http2.Transport.PingTimeout), so that other \
              connections take over"
+                .into(),
+        );
+    } else if outages().any(|ill| ill.is_mute(view.capture_end)) {
+        advice.push(
+            "Network: find out what was down at that time. Client: it gave up by itself and let other \
+             connections take over; retry the calls only if they are idempotent"
                 .into(),
         );
     } else if outages().next().is_some() {

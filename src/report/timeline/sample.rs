@@ -47,7 +47,7 @@ fn is_healthy(rpc: &Rpc) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inspect::{CallId, Outcome, Processed};
+    use crate::inspect::{CallId, Outcome, Processed, Progress};
 
     fn call(stream: u32, verdict: Verdict) -> Rpc {
         Rpc {
@@ -62,6 +62,7 @@ mod tests {
             doubt: None,
             timeout: None,
             answer_begun: false,
+            progress: Progress::default(),
             ended: None,
             verdict,
             race: None,
