@@ -38,7 +38,7 @@ pub use peer::server::{ServerStack, Stack};
 pub use report::Analysis;
 pub use server::goaway_cause::{Cause, GoAwayCause};
 pub use server::{Estimate, Inferred, Server};
-pub use stream::progress::Progress;
+pub use stream::progress::CallProgress;
 pub use stream::rpc::{
     CallId, Doubt, Link, Outcome, Processed, Race, RequestedHeader, Rpc, Verdict,
 };

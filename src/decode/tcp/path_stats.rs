@@ -116,7 +116,7 @@ pub struct PathStats {
     pub largest_arrived: u32,
     /// The time in which its data went unacknowledged up to the last segment that was seen, where no RST had
     /// ended the connection.
-    pub unacknowledged: Option<AckSilence>,
+    pub unacknowledged: Option<Box<AckSilence>>,
     /// Its keepalive probes that nothing has answered. In a place of their own: few connections have any.
     pub unanswered_probes: Option<Box<KeepaliveProbes>>,
     hop_limits: Option<(u8, u8)>,
@@ -232,10 +232,12 @@ impl PathStats {
 
     /// The capture ends here, or what it shows of the connection.
     pub(super) fn finish(&mut self, last_seen: Stamp) {
-        self.unacknowledged = self.waiting.map(|since| AckSilence {
-            since,
-            lasted: last_seen.time - since.time,
-            resent: self.resent,
+        self.unacknowledged = self.waiting.map(|since| {
+            Box::new(AckSilence {
+                since,
+                lasted: last_seen.time - since.time,
+                resent: self.resent,
+            })
         });
         self.break_silence(last_seen);
     }
@@ -412,7 +414,10 @@ mod tests {
         path_stats.heard_other();
         path_stats.finish(at(2_000));
         assert_eq!(path_stats.largest_arrived, 10);
-        assert_eq!(path_stats.unacknowledged, path_stats.longest_silence());
+        assert_eq!(
+            path_stats.unacknowledged.as_deref().copied(),
+            path_stats.longest_silence()
+        );
         let resent = path_stats.longest_silence().unwrap().resent.unwrap();
         assert_eq!((resent.times, resent.size, resent.heard), (1, 1_460, true));
     }

@@ -305,12 +305,8 @@ impl Streams {
             acknowledged,
             ..close
         };
-        let FirstGoAway { open, idle, .. } = self.idleness.first_goaway(close);
-        QuietClose {
-            silence,
-            idle,
-            open,
-        }
+        let FirstGoAway { idle, .. } = self.idleness.first_goaway(close);
+        QuietClose { silence, idle }
     }
 
     /// The client has received the server's bytes up to `upto`.

@@ -180,7 +180,7 @@ fn close_silence(
     }
     let long = |silence: &TimeDelta| *silence >= LEAST;
     let silence = Some(quiet.silence).filter(long);
-    let idle = quiet.idle.filter(|_| quiet.open == 0).filter(long);
+    let idle = quiet.idle.filter(long);
     Some((close, [silence, idle]))
 }
 

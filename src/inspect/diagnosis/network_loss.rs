@@ -4,7 +4,7 @@ use super::network::Sum;
 use super::outage::{self, OUTAGE, Outage};
 use super::server_view::{self, Affected, EvidenceList, ServerView};
 use super::{Check, Confidence, Finding, Rule, Says, Severity};
-use crate::capture::{TimeDelta, Timestamp};
+use crate::capture::Timestamp;
 use crate::decode::NetworkPath;
 use crate::inspect::connection::record::ConnectionRecord;
 use crate::inspect::stream::rpc::{Rpc, Verdict};
@@ -26,10 +26,6 @@ const CITED: usize = 20;
 
 /// How many connections are told of one by one.
 const TOLD: usize = 3;
-
-/// What ends this long after a silence may be owed to it: a lost packet is sent again after up to a second
-/// (RFC 6298, section 2.1).
-const AFTERMATH: TimeDelta = TimeDelta::from_secs(1);
 
 pub(super) const RULE: Rule = Rule {
     name: "network-loss",
@@ -113,7 +109,7 @@ fn is_cut(network: &NetworkPath) -> bool {
 }
 
 /// Whether what the network did explains what became of a call: it ended in a silence for
-/// which the network is to blame, or just after, or was cut by something on the path.
+/// which the network is to blame, or was cut by something on the path.
 fn is_explained(
     record: &ConnectionRecord,
     rpc: &Rpc,
@@ -140,7 +136,7 @@ fn is_explained(
     outage::all(record, capture_end)
         .filter(blamed)
         .any(|silence| {
-            let until = silence.until() + AFTERMATH;
+            let until = silence.until();
             silence.since.time < ended && ended <= until && opened.time <= until
         })
 }

@@ -112,7 +112,8 @@ pub(super) fn all(
 ) -> impl Iterator<Item = Outage> {
     let network = &record.network;
     let open = network.sides.iter().filter_map(move |(of, stats)| {
-        let left = stats.unacknowledged.filter(|_| record.close.is_none())?;
+        let left = stats.unacknowledged.as_deref().copied();
+        let left = left.filter(|_| record.close.is_none())?;
         // What answers is not silent, and what was not sent again may have been on its way.
         let silent = left.resent.is_some_and(|resent| !resent.heard);
         let end = capture_end.filter(|_| silent)?;
@@ -123,7 +124,7 @@ pub(super) fn all(
         })
     });
     let is_open = move |of: Direction, silence: &AckSilence| {
-        let left = network.sides[of].unacknowledged;
+        let left = network.sides[of].unacknowledged.as_deref();
         record.close.is_none() && left.is_some_and(|left| left.since == silence.since)
     };
     let over = network

@@ -32,7 +32,7 @@ use crate::decode::grpc::{self, Messages};
 use crate::decode::http2::ErrorCode;
 use crate::decode::http2::hpack::{Field, HeaderBlock};
 use crate::decode::{Carrier, Direction};
-use progress::Progress;
+use progress::CallProgress;
 use request::Request;
 
 /// How much of a `grpc-message` is kept, in bytes: enough for a sentence in a report.
@@ -83,7 +83,7 @@ pub(crate) struct Stream {
     pub(crate) opened: Option<Carrier>,
     pub(crate) request: Request,
     pub(crate) answer: Answer,
-    pub(crate) progress: Progress,
+    pub(crate) progress: CallProgress,
     pub(crate) reset_by_server: Option<(FromServer, ErrorCode)>,
     pub(crate) reset_by_client: Option<(FromClient, ErrorCode)>,
     /// Whether it was reported as lost before its connection ended.

@@ -7,7 +7,7 @@ use crate::decode::{Direction, PerSide};
 
 /// How far a call had come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
+pub struct CallProgress {
     /// When each side last sent HEADERS or DATA on its stream.
     pub last_sent: PerSide<Option<Timestamp>>,
     /// Whether the client had sent END_STREAM.
@@ -19,7 +19,7 @@ pub struct Progress {
     request_end: u64,
 }
 
-impl Progress {
+impl CallProgress {
     /// A side sent HEADERS or DATA.
     pub(crate) fn sent(&mut self, frame: &Frame<'_>) {
         self.last_sent[frame.direction] = Some(frame.completed.stamp.time);

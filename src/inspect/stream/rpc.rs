@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::progress::Progress;
+use super::progress::CallProgress;
 use crate::capture::{Stamp, TimeDelta};
 use crate::decode::http2::ErrorCode;
 
@@ -228,7 +228,7 @@ pub struct Rpc {
     /// Whether the server had begun to answer.
     pub answer_begun: bool,
     /// How far it had come when it ended.
-    pub progress: Progress,
+    pub progress: CallProgress,
     /// The event that decided the verdict.
     pub ended: Option<Stamp>,
     /// What became of it: the first event that the client's end saw decides.

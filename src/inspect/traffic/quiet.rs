@@ -19,8 +19,6 @@ pub struct QuietClose {
     pub silence: TimeDelta,
     /// The time since the last stream had ended; `None` where one was open, or none had been.
     pub idle: Option<TimeDelta>,
-    /// Streams that were open, as the closing side knew.
-    pub open: u64,
 }
 
 /// Follows when each side last sent a frame.

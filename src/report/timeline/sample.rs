@@ -47,7 +47,7 @@ fn is_healthy(rpc: &Rpc) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inspect::{CallId, Outcome, Processed, Progress};
+    use crate::inspect::{CallId, CallProgress, Outcome, Processed};
 
     fn call(stream: u32, verdict: Verdict) -> Rpc {
         Rpc {
@@ -62,7 +62,7 @@ mod tests {
             doubt: None,
             timeout: None,
             answer_begun: false,
-            progress: Progress::default(),
+            progress: CallProgress::default(),
             ended: None,
             verdict,
             race: None,

@@ -9,7 +9,7 @@ use crate::decode::tcp::Ending;
 use crate::decode::{Direction, Recognition, Transport, UnexpectedProtocol};
 use crate::inspect::diagnosis::{Confidence, Evidence};
 use crate::inspect::{
-    self, CaptureGaps, Close, Connection, GoAway, Link, Outcome, Processed, Progress, Race,
+    self, CallProgress, CaptureGaps, Close, Connection, GoAway, Link, Outcome, Processed, Race,
     RequestedHeader, VerdictCounts,
 };
 use crate::report::prompts::{NextCommand, Prompts, SuggestedSubject};
@@ -98,7 +98,7 @@ pub(in crate::report) fn rpc(connection: u32, stream: u32, verdict: Verdict) -> 
         doubt: None,
         timeout: None,
         answer_begun: false,
-        progress: Progress::default(),
+        progress: CallProgress::default(),
         ended: Some(at(250, 2_600)),
         verdict,
         race,
