@@ -74,6 +74,12 @@ pub(crate) fn exact_duration(span: TimeDelta) -> String {
     format!("{}{text}", minus(span))
 }
 
+/// Seconds to a tenth, for what is compared with a setting in whole seconds: `60.0 s`, `350.0 s`.
+pub(crate) fn tenths(span: TimeDelta) -> String {
+    let size = rounded(span.as_nanos().unsigned_abs(), SECOND / 10);
+    format!("{}{}.{} s", minus(span), count(size / 10), size % 10)
+}
+
 /// [`exact_duration`] of seconds with their fraction.
 #[allow(clippy::cast_possible_truncation)] // To the millisecond, and saturating.
 pub(crate) fn exact_seconds(seconds: f64) -> String {
@@ -223,6 +229,13 @@ mod tests {
         assert_eq!(exact_duration(TimeDelta::ZERO), "0 s");
         assert_eq!(exact_duration(nanos(999_960_000)), "1 s");
         assert_eq!(exact_duration(nanos(-250_000_000)), "−250 ms");
+    }
+
+    #[test]
+    fn what_is_compared_with_whole_seconds_has_a_tenth() {
+        assert_eq!(tenths(nanos(60_011_760_000)), "60.0 s");
+        assert_eq!(tenths(nanos(59_960_000_000)), "60.0 s");
+        assert_eq!(tenths(nanos(3_600_140_000_000)), "3,600.1 s");
     }
 
     #[test]

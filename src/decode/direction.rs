@@ -3,7 +3,7 @@
 use std::ops::{Index, IndexMut};
 
 /// The way bytes went on a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Direction {
     /// From the side that opened the connection.
     ClientToServer,

@@ -21,6 +21,7 @@ mod usual_times;
 pub use connection::Connection;
 pub use connection::control_frames::{ControlFrame, ControlFrameKind, ControlFrameLog};
 pub use connection::goaway::GoAway;
+pub use connection::late_opens::{LateOpen, LateOpens};
 pub use connection::record::{
     CaptureGaps, Close, ConnectionRecord, Finished, GapCount, VerdictCounts,
 };
@@ -39,6 +40,7 @@ pub use report::Analysis;
 pub use server::goaway_cause::{Cause, GoAwayCause};
 pub use server::{Estimate, Inferred, Server};
 pub(crate) use stream::answer_status::AnswerStatus;
+pub use stream::progress::CallProgress;
 pub use stream::rpc::{
     CallId, Contradiction, Doubt, Link, Outcome, Processed, Race, RequestedHeader, Rpc, Verdict,
 };
@@ -46,9 +48,13 @@ pub use traffic::Traffic;
 pub use traffic::ack_stall::AckStall;
 pub use traffic::concurrency::AtLimit;
 pub use traffic::floods::{Burst, FloodKind};
-pub use traffic::flow_control::{Stall, Waits, Window};
+pub use traffic::flow_control::{ShutBy, Stall, Waits, Window};
 pub use traffic::idle::FirstGoAway;
 pub use traffic::ping::PingCounts;
-pub use traffic::ping::keepalive::{KeepaliveRecord, Ping, PingWaits, Unanswered};
+pub use traffic::ping::keepalive::{
+    KeepaliveRecord, OutstandingPings, Ping, PingWaits, Unanswered,
+};
 pub use traffic::ping::kind::{PingKind, PingKinds, Purpose};
+pub use traffic::quiet::QuietClose;
+pub use traffic::window_holders::Parties;
 pub use usual_times::UsualTimes;

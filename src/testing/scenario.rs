@@ -25,7 +25,7 @@
 //! | `RST id CODE`, `GOAWAY last=N CODE debug="…"`, `PING n [ACK]`, `SETTINGS NAME=N… [ACK]`, `WINDOW_UPDATE id n`, `PUSH_PROMISE id promised=N` | frames |
 //! | `CONTINUATION id [END_HEADERS] name=value…` | a frame that goes on with a block |
 //! | `RAW hex` | bytes as they are |
-//! | `ACK`, `FIN`, `TCP_RST` | segments without data |
+//! | `ACK`, `FIN`, `TCP_RST`, `PROBE` | segments without data; a keepalive probe stands one before the next byte |
 //!
 //! Any event takes `ack=all` (the default: everything the peer sent so far), `ack=before` (all but the
 //! peer's latest segment), `ack=goaway` (up to the end of the peer's latest GOAWAY), `ack=N` (the

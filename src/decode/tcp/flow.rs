@@ -8,7 +8,7 @@ use super::assembler::{Chunk, REORDERED, SegmentData};
 use super::duplicates::{DuplicateStats, Duplicates};
 use super::half::{Half, awaited};
 use super::handshake::Handshake;
-use super::path_stats::PathStats;
+use super::path_stats::{PathStats, SentData};
 use super::reorder::{Overtaken, ReorderQueue};
 use super::sequence::{ORIGIN, SequenceSpace};
 use super::side::{PerEnd, Side};
@@ -150,7 +150,7 @@ impl Flow {
         let path_stats = &mut half.path_stats;
         path_stats.captured = half.spoke;
         path_stats.bytes = half.assembler.highest().saturating_sub(ORIGIN);
-        path_stats.break_silence(last_seen);
+        path_stats.finish(last_seen);
         std::mem::take(path_stats)
     }
 
@@ -349,6 +349,7 @@ impl Flow {
 
     /// What a segment tells of the network, whatever it carries.
     fn measure(&mut self, from: Side, segment: &Segment<'_>) {
+        self.halves[from.peer()].path_stats.heard_other();
         let path_stats = &mut self.halves[from].path_stats;
         if !segment.flags.contains(TcpFlags::RST) {
             path_stats.saw_segment(segment.hop_limit, segment.window, segment.stamp);
@@ -443,7 +444,8 @@ impl Flow {
     ) -> u64 {
         let opens = segment.flags.contains(TcpFlags::SYN);
         let sequence = segment.sequence.wrapping_add(u32::from(opens));
-        let acknowledged = self.halves[from.peer()].acknowledged;
+        let peer = &self.halves[from.peer()];
+        let (acknowledged, no_room) = (peer.acknowledged, peer.path_stats.is_window_closed());
         let half = &mut self.halves[from];
         let space = *half
             .sequence_space
@@ -462,12 +464,31 @@ impl Flow {
             .push(piece, &mut |chunk| sink(Signal::Chunk { from, chunk }));
         let end = position + length;
         let sent_before = half.assembler.retransmissions() > before.0;
+        let ends = [TcpFlags::SYN, TcpFlags::FIN, TcpFlags::RST]
+            .into_iter()
+            .any(|flag| segment.flags.contains(flag));
+        let probes = length <= 1
+            && position.saturating_add(1) == before.1
+            && acknowledged == Some(before.1)
+            && !ends;
         // Neither a bare acknowledgement nor a keep-alive probe raises the highest byte.
-        if sent_before || half.assembler.highest() > before.1 {
+        if probes {
+            if !no_room {
+                half.path_stats.probed(carrier.stamp);
+            }
+        } else if sent_before || half.assembler.highest() > before.1 {
             match acknowledged.is_some_and(|upto| upto >= end) {
                 // Captured behind its acknowledgement: nothing is waited for.
                 true => half.path_stats.count(sent_before, carrier.stamp),
-                false => half.path_stats.sent(end, sent_before, carrier.stamp),
+                false => {
+                    let data = SentData {
+                        end,
+                        size: segment.payload_length,
+                        again: sent_before,
+                        oldest: acknowledged.is_some_and(|upto| position <= upto),
+                    };
+                    half.path_stats.sent(data, carrier.stamp);
+                }
             }
         }
         end

@@ -42,7 +42,7 @@ pub use duplicates::DuplicateStats;
 pub use flow::Flow;
 pub use handshake::Handshake;
 pub use key::FlowSlot;
-pub use path_stats::{AckSilence, PathStats, Reset};
+pub use path_stats::{AckSilence, KeepaliveProbes, PathStats, Resent, Reset};
 pub use sequence::{ORIGIN, SequenceSpace};
 pub use side::{PerEnd, Side};
 pub use signal::{Acknowledged, Ended, Ending, Signal, SignalOf};

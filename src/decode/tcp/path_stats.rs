@@ -36,6 +36,39 @@ pub struct AckSilence {
     pub since: Stamp,
     /// How long it lasted at the point of capture.
     pub lasted: TimeDelta,
+    /// What of it was sent again, if anything was.
+    pub resent: Option<Resent>,
+}
+
+/// Data that was sent again and still not acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resent {
+    /// How often the oldest of it was sent again.
+    pub times: u32,
+    /// How many bytes a segment carried that sent it again, at least.
+    pub size: u32,
+    /// Whether the other side was heard meanwhile: then the way back was open, and so was the way there
+    /// for what it answered.
+    pub heard: bool,
+}
+
+/// Keepalive probes of TCP since the other side was last heard (RFC 9293, section 3.8.4): segments with a
+/// sequence number one before the window, and no data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeepaliveProbes {
+    /// How many.
+    pub count: u32,
+    /// The first of them.
+    pub first: Stamp,
+    /// The latest of them.
+    pub last: Stamp,
+}
+
+/// The largest segment that is under way, until it is known to have arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Largest {
+    size: u32,
+    end: u64,
 }
 
 /// A RST, and whether its sender's own kernel can have sent it.
@@ -83,12 +116,36 @@ pub struct PathStats {
     pub silences: Vec<AckSilence>,
     /// The first RST in this side's name.
     pub reset: Option<Reset>,
+    /// How many bytes the largest segment carried that is known to have arrived, about.
+    pub largest_arrived: u32,
+    /// The time in which its data went unacknowledged up to the last segment that was seen, where no RST had
+    /// ended the connection.
+    pub unacknowledged: Option<Box<AckSilence>>,
+    /// Its keepalive probes that nothing has answered. In a place of their own: few connections have any.
+    pub unanswered_probes: Option<Box<KeepaliveProbes>>,
     hop_limits: Option<(u8, u8)>,
     window_closed: bool,
     /// The position after data whose acknowledgement is waited for, and when it was sent.
     probe: Option<(u64, Stamp)>,
     /// Since when data is outstanding without progress.
     waiting: Option<Stamp>,
+    /// What was sent again since then.
+    resent: Option<Resent>,
+    /// The largest segment that is outstanding.
+    largest: Option<Largest>,
+}
+
+/// A segment with data, as TCP's flow places it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SentData {
+    /// The position after it.
+    pub(super) end: u64,
+    /// How many bytes it carries.
+    pub(super) size: u32,
+    /// Whether all of it was sent before.
+    pub(super) again: bool,
+    /// Whether it begins where the other side's acknowledgements end.
+    pub(super) oldest: bool,
 }
 
 impl PathStats {
@@ -101,15 +158,59 @@ impl PathStats {
             .copied()
     }
 
-    /// This side sent data that ends at `end`.
-    pub(super) fn sent(&mut self, end: u64, sent_before: bool, stamp: Stamp) {
-        self.count(sent_before, stamp);
-        if sent_before {
+    /// This side sent data that is not acknowledged yet.
+    pub(super) fn sent(&mut self, data: SentData, stamp: Stamp) {
+        let SentData {
+            end,
+            size,
+            again,
+            oldest,
+        } = data;
+        self.count(again, stamp);
+        if again {
             self.probe = None;
+            if oldest {
+                let resent = self.resent.get_or_insert(Resent {
+                    times: 0,
+                    size,
+                    heard: false,
+                });
+                resent.times = resent.times.saturating_add(1);
+                resent.size = resent.size.min(size);
+            }
             return;
+        }
+        if self.largest.is_none_or(|largest| largest.size < size) {
+            self.largest = Some(Largest { size, end });
         }
         self.probe.get_or_insert((end, stamp));
         self.waiting.get_or_insert(stamp);
+    }
+
+    /// This side sent a keepalive probe.
+    pub(super) fn probed(&mut self, stamp: Stamp) {
+        let probes = self.unanswered_probes.get_or_insert_with(|| {
+            Box::new(KeepaliveProbes {
+                count: 0,
+                first: stamp,
+                last: stamp,
+            })
+        });
+        probes.count = probes.count.saturating_add(1);
+        probes.last = stamp;
+    }
+
+    /// The other side sent a segment, of whatever kind.
+    pub(super) fn heard_other(&mut self) {
+        self.unanswered_probes = None;
+        if let Some(resent) = &mut self.resent {
+            resent.heard = true;
+        }
+    }
+
+    /// Whether this side's receive window is closed: what probes it then is no keepalive.
+    pub(super) const fn is_window_closed(&self) -> bool {
+        self.window_closed
     }
 
     /// This side sent data: before, or just now.
@@ -126,8 +227,23 @@ impl PathStats {
         if let Some((_, sent)) = self.probe.take_if(|(end, _)| *end <= upto) {
             self.round_trips.push(stamp.time - sent.time);
         }
+        if let Some(largest) = self.largest.take_if(|largest| largest.end <= upto) {
+            self.largest_arrived = self.largest_arrived.max(largest.size);
+        }
         self.break_silence(stamp);
         self.waiting = (upto < highest).then_some(stamp);
+    }
+
+    /// The capture ends here, or what it shows of the connection.
+    pub(super) fn finish(&mut self, last_seen: Stamp) {
+        self.unacknowledged = self.waiting.map(|since| {
+            Box::new(AckSilence {
+                since,
+                lasted: last_seen.time - since.time,
+                resent: self.resent,
+            })
+        });
+        self.break_silence(last_seen);
     }
 
     /// Every segment that this side sent and the capture shows.
@@ -154,6 +270,7 @@ impl PathStats {
     /// What was outstanding will not be acknowledged any more: the connection is over, or the
     /// capture.
     pub(super) fn break_silence(&mut self, stamp: Stamp) {
+        let resent = self.resent.take();
         let Some(since) = self.waiting.take() else {
             return;
         };
@@ -162,7 +279,11 @@ impl PathStats {
         if lasted < SILENCE.max(least * SILENCE_ROUND_TRIPS) {
             return;
         }
-        let silence = AckSilence { since, lasted };
+        let silence = AckSilence {
+            since,
+            lasted,
+            resent,
+        };
         keep_longest(&mut self.silences, MAX_SILENCES, silence, |one| one.lasted);
     }
 }
@@ -172,11 +293,21 @@ mod tests {
     use super::*;
     use crate::testing::at;
 
+    fn send(path_stats: &mut PathStats, end: u64, again: bool, stamp: Stamp) {
+        let data = SentData {
+            end,
+            size: 10,
+            again,
+            oldest: again,
+        };
+        path_stats.sent(data, stamp);
+    }
+
     #[test]
     fn a_round_trip_is_from_data_to_the_acknowledgement_that_covers_it() {
         let mut path_stats = PathStats::default();
-        path_stats.sent(10, false, at(0));
-        path_stats.sent(20, false, at(30));
+        send(&mut path_stats, 10, false, at(0));
+        send(&mut path_stats, 20, false, at(30));
         path_stats.acknowledged(10, 20, at(50));
         path_stats.acknowledged(20, 20, at(80));
         assert_eq!(path_stats.round_trips.count(), 1);
@@ -190,14 +321,19 @@ mod tests {
     #[test]
     fn data_sent_twice_tells_no_round_trip_but_how_long_it_went_unacknowledged() {
         let mut path_stats = PathStats::default();
-        path_stats.sent(10, false, at(0));
-        path_stats.sent(10, true, at(250));
+        send(&mut path_stats, 10, false, at(0));
+        send(&mut path_stats, 10, true, at(250));
         path_stats.acknowledged(10, 10, at(300));
         assert_eq!(path_stats.round_trips.count(), 0);
         assert_eq!(path_stats.retransmissions, 1);
         let silence = AckSilence {
             since: at(0),
             lasted: TimeDelta::from_millis(300),
+            resent: Some(Resent {
+                times: 1,
+                size: 10,
+                heard: false,
+            }),
         };
         assert_eq!(path_stats.longest_silence(), Some(silence));
     }
@@ -206,7 +342,7 @@ mod tests {
     fn an_acknowledgement_that_takes_a_long_round_trip_is_no_silence() {
         let mut path_stats = PathStats::default();
         for (sent, acknowledged) in [(0, 280), (300, 590)] {
-            path_stats.sent(10 + sent as u64, false, at(sent));
+            send(&mut path_stats, 10 + sent as u64, false, at(sent));
             path_stats.acknowledged(10 + sent as u64, 10 + sent as u64, at(acknowledged));
         }
         assert!(path_stats.silences.is_empty());
@@ -221,8 +357,8 @@ mod tests {
         let mut path_stats = PathStats::default();
         for step in 0..100_i64 {
             let sent = step * 10_000;
-            path_stats.sent(step as u64, false, at(sent));
-            path_stats.sent(step as u64, true, at(sent + 1));
+            send(&mut path_stats, step as u64, false, at(sent));
+            send(&mut path_stats, step as u64, true, at(sent + 1));
             path_stats.acknowledged(step as u64, step as u64, at(sent + 200 + step));
         }
         assert_eq!(path_stats.silences.len(), MAX_SILENCES);
@@ -257,5 +393,51 @@ mod tests {
             path_stats.saw_segment(64, window, at(0));
         }
         assert_eq!(path_stats.zero_windows, 2);
+    }
+
+    #[test]
+    fn a_side_that_answers_small_segments_was_heard_while_large_ones_stayed_away() {
+        let mut path_stats = PathStats::default();
+        send(&mut path_stats, 10, false, at(0));
+        path_stats.acknowledged(10, 10, at(2));
+        let large = SentData {
+            end: 1_470,
+            size: 1_460,
+            again: false,
+            oldest: true,
+        };
+        path_stats.sent(large, at(10));
+        path_stats.heard_other();
+        path_stats.sent(
+            SentData {
+                again: true,
+                ..large
+            },
+            at(300),
+        );
+        path_stats.heard_other();
+        path_stats.finish(at(2_000));
+        assert_eq!(path_stats.largest_arrived, 10);
+        assert_eq!(
+            path_stats.unacknowledged.as_deref().copied(),
+            path_stats.longest_silence()
+        );
+        let resent = path_stats.longest_silence().unwrap().resent.unwrap();
+        assert_eq!((resent.times, resent.size, resent.heard), (1, 1_460, true));
+    }
+
+    #[test]
+    fn keepalive_probes_are_counted_until_the_other_side_is_heard() {
+        let mut path_stats = PathStats::default();
+        for second in [1, 2, 3] {
+            path_stats.probed(at(second * 1_000));
+        }
+        let probes = path_stats.unanswered_probes.as_deref().unwrap();
+        assert_eq!(
+            (probes.count, probes.first, probes.last),
+            (3, at(1_000), at(3_000))
+        );
+        path_stats.heard_other();
+        assert_eq!(path_stats.unanswered_probes, None);
     }
 }

@@ -3,8 +3,8 @@
 use super::super::stream::FromServer;
 use super::super::stream::verdict::FinalGoAway;
 use crate::capture::Stamp;
-use crate::decode::Direction;
 use crate::decode::http2::{ErrorCode, StreamId};
+use crate::decode::{Carrier, Direction};
 
 /// How much debug data is kept, in bytes. Stacks send a few words; proxies a sentence.
 const MAX_DEBUG_DATA: usize = 1_024;
@@ -100,6 +100,14 @@ impl GoAways {
                 goaway.received = Some(stamp);
             }
         }
+    }
+
+    /// When the client's kernel first had a whole GOAWAY of the server, if it had one when it sent a
+    /// segment for the first time.
+    pub(crate) fn received_before(&self, carrier: Carrier) -> Option<Stamp> {
+        let acknowledged = carrier.acknowledged.filter(|_| carrier.original)?;
+        let had = |goaway: &&GoAway| !goaway.from_client() && goaway.end <= acknowledged;
+        self.all.iter().find(had)?.received
     }
 
     /// The client opened a stream.

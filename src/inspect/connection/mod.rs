@@ -8,6 +8,7 @@ pub(in crate::inspect) mod control_frames;
 mod early_verdict;
 pub(in crate::inspect) mod goaway;
 pub(in crate::inspect) mod grace_end;
+pub(in crate::inspect) mod late_opens;
 pub(in crate::inspect) mod load;
 pub(in crate::inspect) mod record;
 mod server_bytes;
@@ -26,6 +27,7 @@ use super::stream::rpc::Rpc;
 use super::stream::verdict::{self, ConnectionContext};
 use super::traffic::ack_stall::AckStalls;
 use super::traffic::ping::PingLog;
+use super::traffic::quiet::LastFrames;
 use super::usual_times::UsualTime;
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::http2::{
@@ -57,6 +59,7 @@ pub struct Connection {
     server_bytes: ServerBytes,
     pings: PingLog,
     ack_stalls: AckStalls,
+    last_frames: LastFrames,
     /// What was lost of it so far.
     gaps: FrameGaps,
     /// The capture's last moment, once it is known.
@@ -76,6 +79,7 @@ impl Connection {
             server_bytes: ServerBytes::default(),
             pings: PingLog::default(),
             ack_stalls: AckStalls::default(),
+            last_frames: LastFrames::default(),
             gaps: FrameGaps::default(),
             capture_end: None,
         }
@@ -92,7 +96,7 @@ impl Connection {
             }
             Event::Upgraded { request, carrier } => {
                 if self.streams.upgrade(request, *carrier, options) {
-                    self.shutdown.stream_opened(StreamId(1));
+                    self.shutdown.stream_opened(StreamId(1), *carrier);
                 }
             }
             Event::Frame(frame) => self.push_frame(frame, options),
@@ -144,7 +148,9 @@ impl Connection {
             self.gaps.begin(uncaptured, self.server_bytes.sent());
         }
         let context = self.context();
-        for (id, call) in self.streams.table.take_calls(0) {
+        let received = self.ack_stalls.known_received_of(Direction::ClientToServer);
+        for (id, mut call) in self.streams.table.take_calls(0) {
+            call.progress.ended(received);
             self.settled.settle(id, call, &context, options);
         }
         self.settled.name_unnamed(|| self.streams.inferred_paths());
@@ -250,7 +256,10 @@ impl Connection {
 
     fn close(&mut self, ended: Ended<Direction>) {
         let (by, stamp) = (ended.by, ended.carrier.stamp);
+        let silence = self.last_frames.silence(by, ended.carrier);
+        let quiet = silence.map(|silence| self.streams.quiet_close(by, ended.carrier, silence));
         if self.shutdown.close(ended, self.server_bytes) {
+            self.record.quiet_close = quiet;
             self.ack_stalls.closed(stamp);
             let received = self.ack_stalls.received_of(by);
             self.pings.closed(by, stamp, received);
@@ -269,6 +278,8 @@ impl Connection {
         }
         self.pings.frame(by, stamp, message);
         self.ack_stalls.sent(by, frame.span.end, stamp);
+        let received = self.ack_stalls.received_of(by);
+        self.last_frames.sent(by, frame.span.end, stamp, received);
         let acknowledges = frame.header.flags.contains(Flags::ACK);
         match &frame.payload {
             Payload::Headers { block, .. } => {
@@ -279,7 +290,8 @@ impl Connection {
             Payload::Data { length, .. } => self.streams.data(frame, Some(*length)),
             Payload::ResetStream { error } => {
                 let by_client = self.server_bytes.received_with(frame.began);
-                self.streams.reset(frame, *error, by_client);
+                let request = self.ack_stalls.known_received_of(Direction::ClientToServer);
+                self.streams.reset(frame, *error, by_client, request);
             }
             Payload::WindowUpdate { increment } => self.streams.window_update(frame, *increment),
             Payload::PushPromise { promised, .. } => self.shutdown.promised(*promised),
@@ -333,7 +345,8 @@ impl Connection {
 
     fn headers(&mut self, frame: &Frame<'_>, block: Block<'_>, options: &Options) {
         if self.streams.headers(frame, block, options) {
-            self.shutdown.stream_opened(frame.header.stream);
+            self.shutdown
+                .stream_opened(frame.header.stream, frame.began);
         }
     }
 

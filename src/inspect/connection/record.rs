@@ -9,9 +9,11 @@ use super::super::traffic::ack_stall::AckStall;
 use super::super::traffic::idle::FirstGoAway;
 use super::super::traffic::ping::PingCounts;
 use super::super::traffic::ping::keepalive::KeepaliveRecord;
+use super::super::traffic::quiet::QuietClose;
 use super::control_frames::ControlFrameLog;
 use super::goaway::GoAway;
 use super::grace_end::GraceEnd;
+use super::late_opens::LateOpens;
 use super::sparse::Sparse;
 use crate::capture::{Stamp, TimeDelta};
 use crate::decode::http2::{ErrorCode, Loss, SettingId, Settings};
@@ -174,6 +176,8 @@ pub struct ConnectionRecord {
     pub handshake: Option<Handshake>,
     /// Its first FIN or RST.
     pub close: Option<Close>,
+    /// How quiet it was then.
+    pub quiet_close: Option<QuietClose>,
     /// Streams that the client opened, and the highest of their ids.
     pub streams_opened: u64,
     /// The highest id of those.
@@ -183,6 +187,8 @@ pub struct ConnectionRecord {
     /// For the server's final GOAWAY: whether the client had a round trip's warning before it;
     /// `None` where that cannot be judged, or there is none.
     pub warned: Option<bool>,
+    /// Streams that the client opened although it had had a GOAWAY for a while.
+    pub late_opens: Sparse<LateOpens>,
     /// The settings of each side, the latest value of each; `None` if no SETTINGS of it were seen.
     pub settings: PerSide<Option<Vec<(SettingId, u32)>>>,
     /// How many PINGs there were, and how long their acknowledgements took.
@@ -232,10 +238,12 @@ impl ConnectionRecord {
             recognised: recognition.recognised,
             handshake: recognition.handshake,
             close: None,
+            quiet_close: None,
             streams_opened: 0,
             highest_stream: 0,
             goaways: Vec::new(),
             warned: None,
+            late_opens: Sparse::default(),
             settings: PerSide::default(),
             pings: Sparse::default(),
             keepalive: Sparse::default(),

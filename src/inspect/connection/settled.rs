@@ -213,6 +213,7 @@ fn rpc(id: CallId, stream: Stream, details: VerdictDetails) -> Rpc {
         opened,
         request,
         answer,
+        progress,
         ..
     } = stream;
     let outcome = match verdict {
@@ -236,6 +237,7 @@ fn rpc(id: CallId, stream: Stream, details: VerdictDetails) -> Rpc {
         answer_is_foreign: request.format.is_some() && answer.content == Known::Value(None),
         body_mismatch: answer.body_mismatch(),
         server_reset,
+        progress,
         ended,
         verdict,
         race,

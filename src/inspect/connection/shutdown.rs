@@ -5,12 +5,13 @@
 //! was warned.
 
 use super::goaway::{GoAway, GoAways};
+use super::late_opens::LateOpens;
 use super::record::{Close, ConnectionRecord};
 use super::server_bytes::ServerBytes;
 use crate::capture::{Stamp, TimeDelta, Timestamp};
-use crate::decode::Direction;
 use crate::decode::http2::{ErrorCode, Frame, StreamId};
 use crate::decode::tcp::{Ended, Ending};
+use crate::decode::{Carrier, Direction};
 use crate::inspect::stream::id_set::StreamIdSet;
 use crate::inspect::stream::verdict::{ClientError, FinalGoAway, SETTLED};
 use crate::inspect::stream::{FromClient, FromServer};
@@ -24,6 +25,7 @@ pub(in crate::inspect) struct Shutdown {
     /// Whether the server's bytes were seen from the first one on, without a hole.
     server_whole: bool,
     warned: Option<bool>,
+    late_opens: Option<Box<LateOpens>>,
     close: Option<Close>,
     pub(super) closed_by_server: Option<FromServer>,
     /// The client's first FIN or RST.
@@ -57,6 +59,7 @@ impl Shutdown {
             pushed: StreamIdSet::default(),
             server_whole,
             warned: None,
+            late_opens: None,
             close: None,
             closed_by_server: None,
             closed_by_client: None,
@@ -74,7 +77,12 @@ impl Shutdown {
     }
 
     /// The client opened a stream.
-    pub(super) fn stream_opened(&mut self, id: StreamId) {
+    pub(super) fn stream_opened(&mut self, id: StreamId, carrier: Carrier) {
+        if let Some(received) = self.goaways.received_before(carrier) {
+            self.late_opens
+                .get_or_insert_default()
+                .opened(id.0, carrier.stamp, received);
+        }
         self.goaways.stream_opened(id);
     }
 
@@ -215,5 +223,7 @@ impl Shutdown {
         record.goaways = self.goaways.as_slice().to_vec();
         record.warned = self.warned;
         record.close = self.close;
+        let late_opens = self.late_opens.as_deref().cloned();
+        record.late_opens = late_opens.unwrap_or_default().into();
     }
 }

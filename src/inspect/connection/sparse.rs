@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use super::super::traffic::ack_stall::AckStall;
 use super::super::traffic::ping::PingCounts;
 use super::super::traffic::ping::keepalive::KeepaliveRecord;
+use super::late_opens::LateOpens;
 use crate::decode::PerSide;
 
 /// A part of a record that mostly is the default, and then is not allocated.
@@ -44,7 +45,12 @@ macro_rules! sparse {
     };
 }
 
-sparse!(PingCounts, KeepaliveRecord, PerSide<Option<AckStall>>);
+sparse!(
+    PingCounts,
+    KeepaliveRecord,
+    LateOpens,
+    PerSide<Option<AckStall>>
+);
 
 #[cfg(test)]
 mod tests {

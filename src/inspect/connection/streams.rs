@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::record::ConnectionRecord;
-use crate::capture::{Stamp, Timestamp};
+use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::http2::hpack::HeaderBlock;
 use crate::decode::http2::{EndedBlock, ErrorCode, Flags, Frame, FrameType, Settings, StreamId};
 use crate::decode::{Carrier, Direction, Recognition};
@@ -19,6 +19,7 @@ use crate::inspect::stream::{FromClient, FromServer, Stream};
 use crate::inspect::traffic::TrafficTracker;
 use crate::inspect::traffic::floods::FloodKind;
 use crate::inspect::traffic::idle::{FirstGoAway, Idleness};
+use crate::inspect::traffic::quiet::QuietClose;
 use crate::inspect::traffic::stream_table::{FollowAs, Followed, StreamTable};
 
 /// The streams of a connection, and what their frames say beside.
@@ -95,6 +96,7 @@ impl Streams {
         if let Some(call) = stream.call() {
             call.at_limit |= at_limit;
             call.request_ended |= frame.header.flags.contains(Flags::END_STREAM);
+            call.progress.sent(frame);
         }
         match (block, stream.call()) {
             (Block::Read(block), Some(call)) => {
@@ -104,9 +106,11 @@ impl Streams {
             (Block::Hidden, Some(call)) => call.request.hidden = true,
             _ => {}
         }
-        if frame.header.flags.contains(Flags::END_STREAM)
-            && self.traffic.ended(frame, stream).is_err()
-        {
+        if !frame.header.flags.contains(Flags::END_STREAM) {
+            if let Some(flow) = stream.flow() {
+                self.traffic.begun(frame, flow);
+            }
+        } else if self.traffic.ended(frame, stream).is_err() {
             self.lose_flows(frame.completed.stamp);
         }
         first_seen
@@ -127,6 +131,7 @@ impl Streams {
         };
         let call = stream.call().filter(|_| !matches!(block, Block::Malformed));
         let answered = call.is_some_and(|call| {
+            call.progress.sent(frame);
             call.answer.begun = true;
             match block {
                 Block::Read(block) => {
@@ -138,6 +143,9 @@ impl Streams {
             }
             ends && end_answer(call, frame, &mut self.idleness)
         });
+        if !ends && let Some(flow) = stream.flow() {
+            self.traffic.begun(frame, flow);
+        }
         let lost = ends && self.traffic.ended(frame, stream).is_err();
         if answered {
             self.table.answer_ends(id, frame.span.end);
@@ -192,15 +200,17 @@ impl Streams {
         let id = frame.header.stream;
         let ends = frame.header.flags.contains(Flags::END_STREAM);
         let answer_ends = ends && frame.direction == Direction::ServerToClient && length.is_some();
+        self.traffic.sending(frame, &self.table);
         let mut stream = if answer_ends {
             self.table.answered_on(id)
         } else {
             self.table.find(id)
         };
-        if let Some(call) = stream.as_mut().and_then(Followed::call)
-            && frame.direction == Direction::ServerToClient
-        {
-            call.answer.data(length.unwrap_or_default());
+        if let Some(call) = stream.as_mut().and_then(Followed::call) {
+            call.progress.sent(frame);
+            if frame.direction == Direction::ServerToClient {
+                call.answer.data(length.unwrap_or_default());
+            }
         }
         self.traffic
             .sent(frame, stream.as_mut().and_then(Followed::flow));
@@ -227,8 +237,15 @@ impl Streams {
         }
     }
 
-    /// RST_STREAM; `by_client` is what the client had received if it sent it.
-    pub(super) fn reset(&mut self, frame: &Frame<'_>, error: ErrorCode, by_client: FromClient) {
+    /// RST_STREAM; `by_client` is what the client had received if it sent it, `request` how much of the
+    /// client's bytes the server had acknowledged.
+    pub(super) fn reset(
+        &mut self,
+        frame: &Frame<'_>,
+        error: ErrorCode,
+        by_client: FromClient,
+        request: Option<u64>,
+    ) {
         let id = frame.header.stream;
         let stream = match frame.direction {
             Direction::ClientToServer => self.table.find(id),
@@ -240,6 +257,7 @@ impl Streams {
             if call.is_open() {
                 self.idleness.ended(frame.completed.stamp);
             }
+            call.progress.ended(request);
             match frame.direction {
                 Direction::ClientToServer => {
                     call.reset_by_client.get_or_insert((by_client, error));
@@ -294,6 +312,25 @@ impl Streams {
     /// The server sends its first GOAWAY.
     pub(super) fn first_goaway(&self, goaway: Carrier) -> FirstGoAway {
         self.idleness.first_goaway(goaway)
+    }
+
+    /// How quiet it was for a side that closes; `silence` is the time since the last frame.
+    pub(super) fn quiet_close(
+        &self,
+        by: Direction,
+        close: Carrier,
+        silence: TimeDelta,
+    ) -> QuietClose {
+        let acknowledged = match by {
+            Direction::ServerToClient => close.acknowledged,
+            Direction::ClientToServer => None,
+        };
+        let close = Carrier {
+            acknowledged,
+            ..close
+        };
+        let FirstGoAway { idle, .. } = self.idleness.first_goaway(close);
+        QuietClose { silence, idle }
     }
 
     /// The client has received the server's bytes up to `upto`.

@@ -1,5 +1,6 @@
 //! `connect-failed`: connects to a server of HTTP/2 that came to nothing.
 
+use super::outage;
 use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Finding, Rule, Says};
 use crate::capture::{Stamp, TimeDelta, Timestamp};
@@ -37,12 +38,16 @@ enum Failure {
 }
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
+    let lost = outage::lost(view);
     let records = || view.connections().map(|finished| &finished.record);
     // Where what the server sends is not captured, a SYN may have been answered.
     let one_way = records().any(|record| record.uncaptured() == Some(Direction::ServerToClient));
     let affected: Vec<_> = records()
         .filter_map(|record| Some((record, failure(record, view.capture_end)?)))
-        .filter(|(_, failure)| !one_way || *failure != Failure::Unanswered)
+        .filter(|(record, failure)| {
+            let explained = || one_way || lost.iter().any(|lost| lost.explains(record));
+            *failure != Failure::Unanswered || !explained()
+        })
         .collect();
     if affected.is_empty() {
         return None;

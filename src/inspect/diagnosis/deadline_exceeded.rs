@@ -1,7 +1,7 @@
 //! `deadline-exceeded`: calls whose time ran out, and where it went.
 
 use super::server_view::{self, Affected, EvidenceList, ServerView};
-use super::{Check, Confidence, Finding, Rule, Says};
+use super::{Check, Confidence, Finding, Rule, Says, flow_control_stall};
 use crate::capture::TimeDelta;
 use crate::inspect::connection::record::ConnectionRecord;
 use crate::inspect::stream::rpc::{Processed, Rpc, Verdict};
@@ -12,7 +12,7 @@ pub(super) const RULE: Rule = Rule {
     meaning: "RPCs were given up at their deadline, or it passed without an answer",
     evidence: "The HEADERS with grpc-timeout, and the RST_STREAM at its end or the silence until then.",
     fixes: &[
-        "Find where the time went: the report tells waiting, server and transfer apart",
+        "Find where the time went: the report tells windows, the way, the server and the transfer apart",
         "Raise the deadline only if the server's time is well spent",
     ],
     says: Says::WhatEnded,
@@ -22,10 +22,16 @@ pub(super) const RULE: Rule = Rule {
 /// Where a call's time went, as far as the wire shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Spent {
-    /// Nothing of either side reached the other.
+    /// Its sender waited before a window of flow control with no room.
+    Window,
+    /// The server's end had not acknowledged the whole request.
+    OnTheWay,
+    /// What either side sent was no longer acknowledged.
     Silence,
-    /// The server had not begun to answer.
+    /// The server's end had the request, and had not begun to answer.
     Server,
+    /// No answer had begun, and whether the request had arrived was not captured.
+    NotSeen,
     /// The answer had begun.
     Transfer,
     /// The answer was complete, and came too late or not at all.
@@ -85,11 +91,14 @@ fn spent(record: &ConnectionRecord, rpc: &Rpc) -> Spent {
             deadline
                 .is_some_and(|deadline| stall.from.time < deadline && deadline <= stall.until.time)
         });
-    match rpc {
+    match rpc.progress.request_received {
+        _ if flow_control_stall::ended_in(record, rpc) => Spent::Window,
+        Some(false) if !rpc.answer_begun => Spent::OnTheWay,
         _ if silent => Spent::Silence,
-        rpc if rpc.processed == Processed::Yes => Spent::Delivery,
-        rpc if rpc.answer_begun => Spent::Transfer,
-        _ => Spent::Server,
+        _ if rpc.processed == Processed::Yes => Spent::Delivery,
+        _ if rpc.answer_begun => Spent::Transfer,
+        Some(_) => Spent::Server,
+        None => Spent::NotSeen,
     }
 }
 
@@ -128,13 +137,27 @@ fn explanation(affected: &Affected<'_>) -> String {
     );
     for (of, meaning) in [
         (
+            Spent::Window,
+            "before a window of flow control with no room: DATA was due and could not be sent (see the \
+             flow-control stall)",
+        ),
+        (
+            Spent::OnTheWay,
+            "on the way to the server: its end never acknowledged the whole of the request, so that nobody \
+             can have answered it",
+        ),
+        (
             Spent::Silence,
             "on a connection that had fallen silent: what was sent was no longer acknowledged, so the \
              network, or a host that was gone, took the time; nobody could answer in it",
         ),
         (
             Spent::Server,
-            "in the server, or behind it: the request was through and no answer had begun",
+            "in the server, or behind it: its end had acknowledged the request, and no answer had begun",
+        ),
+        (
+            Spent::NotSeen,
+            "before any answer; whether the request had arrived was not captured",
         ),
         (
             Spent::Transfer,
@@ -159,6 +182,14 @@ fn explanation(affected: &Affected<'_>) -> String {
 fn advice(affected: &Affected<'_>) -> Vec<String> {
     let advice = [
         (
+            Spent::Window,
+            "Flow control: find out who holds the window; the deadline is not to blame",
+        ),
+        (
+            Spent::OnTheWay,
+            "Network: find out why the requests did not arrive; the server is not to blame for these",
+        ),
+        (
             Spent::Silence,
             "Network: look for what blocked the way at that time; a keepalive shorter than the \
              deadline lets calls fail over sooner",
@@ -171,6 +202,10 @@ fn advice(affected: &Affected<'_>) -> Vec<String> {
             Spent::Transfer,
             "Transfer: look at the size of the answers, at flow control and at the rate at which the \
              client reads",
+        ),
+        (
+            Spent::NotSeen,
+            "Capture both directions to learn whether the requests arrived",
         ),
         (
             Spent::Delivery,

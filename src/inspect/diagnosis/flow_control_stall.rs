@@ -1,17 +1,18 @@
-//! `flow-control-stall`: a sender had a full window and waited.
+//! `flow-control-stall`: a sender had a window with no room and waited.
 
 use std::cmp::Reverse;
 
 use super::super::peer::client::Client;
 use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Confidence, Finding, Rule, Says, Severity};
-use crate::capture::TimeDelta;
+use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::http2::SettingId;
 use crate::decode::{Direction, PerSide};
 use crate::inspect::connection::record::ConnectionRecord;
-use crate::inspect::stream::rpc::CallId;
-use crate::inspect::traffic::flow_control::{Stall, Waits, Window};
-use crate::units::{counted, duration};
+use crate::inspect::stream::rpc::{CallId, Rpc};
+use crate::inspect::traffic::flow_control::{ShutBy, Stall, Waits, Window};
+use crate::inspect::traffic::window_holders::Parties;
+use crate::units::{count, counted, duration};
 
 /// A shorter wait is not worth a word by itself.
 const LONG: TimeDelta = TimeDelta::from_millis(100);
@@ -29,13 +30,17 @@ const LONG_TOGETHER: TimeDelta = TimeDelta::from_secs(1);
 /// … and are this many: a transfer that begins slowly waits a few times.
 const MANY: u64 = 10;
 
+/// How many streams are named in a sentence.
+const NAMED: usize = 5;
+
 pub(super) const RULE: Rule = Rule {
     name: "flow-control-stall",
-    meaning: "a sender had a full window and waited: at least 100 ms and two round trips at once, or a \
-              second in all",
-    evidence: "The DATA that filled the window, and the WINDOW_UPDATE that ended the wait.",
+    meaning: "a sender had a window with no room and waited: at least 100 ms and two round trips at once, \
+              or a second in all",
+    evidence: "The DATA or SETTINGS that left the window with no room, and the WINDOW_UPDATE that ended the wait.",
     fixes: &[
         "Find the reader that does not read",
+        "Upgrade a library that does not return the credit of streams it has reset",
         "grpc-go: InitialWindowSize and InitialConnWindowSize for long fat networks",
     ],
     says: Says::WhatHappened,
@@ -47,19 +52,14 @@ struct StalledSide<'a> {
     record: &'a ConnectionRecord,
     waits: &'a Waits,
     /// The longest wait.
-    worst: Stall,
+    worst: &'a Stall,
     /// The least one seen; zero where none was.
     round_trip: TimeDelta,
 }
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
     let records = view.connections().map(|connection| &connection.record);
-    let mut sides: Vec<_> = records
-        .flat_map(|record| {
-            let waits = record.traffic.waits.iter().flat_map(PerSide::iter);
-            waits.filter_map(|(_, waits)| stalled_side(record, waits))
-        })
-        .collect();
+    let mut sides: Vec<_> = records.flat_map(stalled_sides).collect();
     sides.sort_by_key(|side| (Reverse(side.worst.lasted), side.record.number));
     let worst = sides.first()?.worst;
     let mut connections: Vec<_> = sides.iter().map(|side| side.record.number).collect();
@@ -72,10 +72,10 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
             None => Confidence::Likely,
         },
         title: format!(
-            "the {} waited {} before a full {} window on {} to {}",
+            "the {} waited {} before a {} on {} to {}",
             worst.sender.sender(),
             duration(worst.lasted),
-            name(worst.window),
+            window(worst),
             counted(connections.len(), "connection"),
             view.server,
         ),
@@ -88,8 +88,25 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
     })
 }
 
+/// Whether a call ended while it waited before a window with no room.
+pub(super) fn ended_in(record: &ConnectionRecord, rpc: &Rpc) -> bool {
+    let deadline = || Some(rpc.opened?.time + rpc.timeout?.into());
+    let ended: Option<Timestamp> = rpc.ended.map(|ended| ended.time).or_else(deadline);
+    let waited = |stall: &Stall| {
+        let until = stall.filled.time + stall.lasted;
+        ended.is_some_and(|ended| stall.filled.time <= ended && ended <= until)
+            && streams(stall).any(|stream| stream == rpc.id.stream)
+    };
+    stalled_sides(record).any(|side| side.notable().any(waited))
+}
+
+fn stalled_sides(record: &ConnectionRecord) -> impl Iterator<Item = StalledSide<'_>> {
+    let waits = record.traffic.waits.iter().flat_map(PerSide::iter);
+    waits.filter_map(move |(_, waits)| stalled_side(record, waits))
+}
+
 fn stalled_side<'a>(record: &'a ConnectionRecord, waits: &'a Waits) -> Option<StalledSide<'a>> {
-    let worst = *waits.longest.iter().max_by_key(|stall| stall.lasted)?;
+    let worst = waits.longest.iter().max_by_key(|stall| stall.lasted)?;
     let round_trip = record
         .network
         .round_trip()
@@ -101,7 +118,7 @@ fn stalled_side<'a>(record: &'a ConnectionRecord, waits: &'a Waits) -> Option<St
         worst,
         round_trip,
     };
-    (side.is_long(&worst) || many).then_some(side)
+    (side.is_long(worst) || many).then_some(side)
 }
 
 impl StalledSide<'_> {
@@ -112,11 +129,14 @@ impl StalledSide<'_> {
     /// The waits worth citing: the long ones, or the longest of many short ones.
     fn notable(&self) -> impl Iterator<Item = &Stall> {
         let stalls = self.waits.longest.iter();
-        stalls.filter(|stall| self.is_long(stall) || **stall == self.worst)
+        stalls.filter(|stall| self.is_long(stall) || *stall == self.worst)
     }
 
+    /// Whether the receiver's application does not read, as far as shows.
     fn is_unread(&self) -> bool {
         self.worst.lasted >= LONG.max(self.round_trip * UNREAD_ROUND_TRIPS)
+            && self.worst.shut_by == ShutBy::Data
+            && leak(self.worst).is_none()
     }
 
     /// What the receiver lets a stream begin with, in bytes.
@@ -129,11 +149,46 @@ impl StalledSide<'_> {
     }
 }
 
+/// Who held the window, where its receiver did not give back what streams had taken that it reset itself.
+fn leak(stall: &Stall) -> Option<&Parties> {
+    let parties = stall.parties.as_deref();
+    parties.filter(|parties| parties.dropped > 0)
+}
+
 const fn name(window: Window) -> &'static str {
     match window {
         Window::Stream => "stream",
         Window::Connection => "connection",
+        Window::Both => "stream and connection",
     }
+}
+
+/// The window of a wait, in a few words.
+fn window(stall: &Stall) -> String {
+    let name = name(stall.window);
+    match stall.shut_by {
+        ShutBy::Data => format!("full {name} window"),
+        ShutBy::Settings => format!("{name} window that SETTINGS had shut"),
+        ShutBy::Opening => format!("{name} window of {}", bytes(stall.room)),
+    }
+}
+
+/// A window's room, which may be negative.
+fn bytes(room: i64) -> String {
+    let sign = if room < 0 { "−" } else { "" };
+    format!("{sign}{}", counted(room.unsigned_abs(), "byte"))
+}
+
+/// The streams that a wait concerned: whose DATA filled the window, who held it, and who starved.
+fn streams(stall: &Stall) -> impl Iterator<Item = u32> {
+    // A stream that was reset before waits for nothing.
+    let filled_by = leak(stall).is_none().then_some(stall.stream);
+    let parties = stall.parties.as_deref();
+    let parties = parties.into_iter().flat_map(|parties| {
+        let holders = parties.holders.iter().map(|(stream, _)| *stream);
+        holders.chain(parties.starved.iter().copied())
+    });
+    filled_by.into_iter().chain(parties)
 }
 
 fn calls(sides: &[StalledSide<'_>]) -> Vec<CallId> {
@@ -141,10 +196,8 @@ fn calls(sides: &[StalledSide<'_>]) -> Vec<CallId> {
         .iter()
         .flat_map(|side| {
             let connection = side.record.number;
-            side.notable().map(move |stall| CallId {
-                connection,
-                stream: stall.stream,
-            })
+            let streams = side.notable().flat_map(streams);
+            streams.map(move |stream| CallId { connection, stream })
         })
         .collect();
     calls.sort_unstable();
@@ -158,12 +211,24 @@ fn evidence(sides: &[StalledSide<'_>]) -> Vec<super::Evidence> {
         let number = side.record.number;
         for stall in side.notable() {
             let (stream, window) = (stall.stream, name(stall.window));
-            let waited = duration(stall.lasted);
-            let text = format!(
-                "conn {number}: DATA of stream {stream} leaves nothing of the {window}'s window"
-            );
-            evidence.cite(Some(stall.filled), text);
+            let room = match stall.room {
+                0 => "nothing".to_owned(),
+                room => bytes(room),
+            };
+            let what = match stall.shut_by {
+                ShutBy::Data => {
+                    format!("DATA of stream {stream} leaves {room} of the {window}'s window")
+                }
+                ShutBy::Settings => format!(
+                    "SETTINGS INITIAL_WINDOW_SIZE leaves {room} of stream {stream}'s window"
+                ),
+                ShutBy::Opening => {
+                    format!("HEADERS of stream {stream}, whose window begins with {room}")
+                }
+            };
+            evidence.cite(Some(stall.filled), format!("conn {number}: {what}"));
             if stall.opened.is_some() {
+                let waited = duration(stall.lasted);
                 let text =
                     format!("conn {number}: opens that window again, {waited} later; DATA follows");
                 evidence.cite(stall.opened, text);
@@ -174,54 +239,7 @@ fn evidence(sides: &[StalledSide<'_>]) -> Vec<super::Evidence> {
 }
 
 fn explanation(sides: &[StalledSide<'_>]) -> String {
-    let sentences = sides.iter().take(3).map(|side| {
-        let Stall {
-            sender,
-            window,
-            stream,
-            lasted,
-            opened,
-            ..
-        } = side.worst;
-        let (receiver, sender) = (sender.reverse().sender(), sender.sender());
-        let number = side.record.number;
-        let whose = match window {
-            Window::Stream => format!(
-                "stream {stream}'s window ({} to begin with)",
-                counted(side.initial_window(), "byte")
-            ),
-            Window::Connection => format!("the connection's window (filled by stream {stream})"),
-        };
-        let mut text = format!(
-            "On conn {number} the {sender} had used up {whose}, and {} {}",
-            if opened.is_some() {
-                "the next grant took"
-            } else {
-                "got no more of it for"
-            },
-            duration(lasted),
-        );
-        if side.round_trip > TimeDelta::ZERO {
-            text.push_str(&format!(
-                "; a round trip takes {}",
-                duration(side.round_trip)
-            ));
-        }
-        text.push_str(&match side.is_unread() {
-            true => format!(": the {receiver}'s application did not read what it had."),
-            false => format!(": the {receiver} grants too little for the path."),
-        });
-        let Waits { count, total, .. } = *side.waits;
-        if count > 1 {
-            text.push_str(&format!(
-                " In all it waited {}, {}.",
-                counted(count, "time"),
-                duration(total)
-            ));
-        }
-        text
-    });
-    let mut sentences: Vec<_> = sentences.collect();
+    let mut sentences: Vec<_> = sides.iter().take(3).map(told).collect();
     if sides.len() > 3 {
         sentences.push(format!(
             "So it was {}.",
@@ -229,6 +247,111 @@ fn explanation(sides: &[StalledSide<'_>]) -> String {
         ));
     }
     sentences.join(" ")
+}
+
+/// What is said of one side.
+fn told(side: &StalledSide<'_>) -> String {
+    let worst = side.worst;
+    let (receiver, sender) = (worst.sender.reverse().sender(), worst.sender.sender());
+    let (number, stream, room) = (side.record.number, worst.stream, bytes(worst.room));
+    let mut text = match worst.shut_by {
+        ShutBy::Data => format!(
+            "On conn {number} the {sender} had used up {}",
+            used_up(side)
+        ),
+        ShutBy::Settings => format!(
+            "On conn {number} the {receiver}'s SETTINGS lowered INITIAL_WINDOW_SIZE ({} at last) below \
+             what the {sender} had sent on stream {stream}, whose window so had {room} (RFC 9113, section \
+             6.9.2)",
+            counted(side.initial_window(), "byte"),
+        ),
+        ShutBy::Opening => format!(
+            "On conn {number} stream {stream} began with a window of {room}, as the {receiver}'s \
+             INITIAL_WINDOW_SIZE said"
+        ),
+    };
+    text.push_str(&format!(
+        ", and {} {}",
+        match (worst.opened, worst.shut_by) {
+            (Some(_), ShutBy::Data) => "the next grant took",
+            (Some(_), _) => "what opened it took",
+            (None, _) => "got no more of it for",
+        },
+        duration(worst.lasted),
+    ));
+    if side.round_trip > TimeDelta::ZERO {
+        let round_trip = duration(side.round_trip);
+        text.push_str(&format!("; a round trip takes {round_trip}"));
+    }
+    match (leak(worst), worst.shut_by) {
+        (Some(leak), _) => text.push_str(&format!(
+            ". Of the {} that the {receiver} had not given back, {} were of streams that it had reset \
+             itself ({}): DATA of a stream that was reset counts all the same, and its receiver must return \
+             the credit with WINDOW_UPDATE on stream 0 (RFC 9113, sections 5.1 and 6.9). It did not.",
+            counted(leak.held, "byte"),
+            count(leak.dropped),
+            listed(&leak.reset),
+        )),
+        (None, ShutBy::Data) if side.is_unread() => text.push_str(&format!(
+            ": the {receiver}'s application did not read what it had."
+        )),
+        (None, ShutBy::Data) => {
+            text.push_str(&format!(": the {receiver} grants too little for the path."));
+        }
+        (None, _) => text.push('.'),
+    }
+    let starved = worst.parties.iter().map(|parties| &parties.starved);
+    for starved in starved.filter(|starved| !starved.is_empty()) {
+        let whose = if starved.len() == 1 { "its" } else { "their" };
+        text.push_str(&format!(
+            " Behind it {} starved ({}): {whose} HEADERS were through, {whose} DATA could not follow.",
+            counted(starved.len(), "RPC"),
+            listed(starved),
+        ));
+    }
+    let Waits { count, total, .. } = *side.waits;
+    if count > 1 {
+        text.push_str(&format!(
+            " In all it waited {}, {}.",
+            counted(count, "time"),
+            duration(total)
+        ));
+    }
+    text
+}
+
+/// The window that DATA used up, and who took it.
+fn used_up(side: &StalledSide<'_>) -> String {
+    let Stall { window, stream, .. } = side.worst;
+    let begin = counted(side.initial_window(), "byte");
+    let of_stream = format!("stream {stream}'s window ({begin} to begin with)");
+    let parties = side.worst.parties.as_deref();
+    let holders = parties.filter(|parties| parties.holders.len() > 1);
+    let whose = match holders {
+        Some(parties) => {
+            let holders = parties.holders.iter().take(NAMED);
+            let holders =
+                holders.map(|(stream, held)| format!("stream {stream} {}", counted(*held, "byte")));
+            format!("held by {}", holders.collect::<Vec<_>>().join(", "))
+        }
+        None => format!("filled by stream {stream}"),
+    };
+    match window {
+        Window::Stream => of_stream,
+        Window::Connection => format!("the connection's window ({whose})"),
+        Window::Both => format!("{of_stream} and the connection's ({whose})"),
+    }
+}
+
+/// Streams by their ids, the first ones.
+fn listed(streams: &[u32]) -> String {
+    let plural = if streams.len() == 1 { "" } else { "s" };
+    let named: Vec<_> = streams.iter().take(NAMED).map(u32::to_string).collect();
+    let mut text = format!("stream{plural} {}", named.join(", "));
+    if streams.len() > NAMED {
+        text.push_str(&format!(" and {} more", count(streams.len() - NAMED)));
+    }
+    text
 }
 
 fn advice(sides: &[StalledSide<'_>]) -> Vec<String> {
@@ -239,6 +362,19 @@ fn advice(sides: &[StalledSide<'_>]) -> Vec<String> {
             Direction::ClientToServer => "Server",
             Direction::ServerToClient => "Client",
         };
+        if of().any(|side| leak(side.worst).is_some()) {
+            advice.push(format!(
+                "{receiver}: its HTTP/2 library must return the connection's credit for what comes on \
+                 streams that it has reset (WINDOW_UPDATE on stream 0): upgrade it, or report the bug; \
+                 until then a new connection has a whole window again"
+            ));
+        }
+        if of().any(|side| side.worst.shut_by != ShutBy::Data) {
+            advice.push(format!(
+                "{receiver}: keep INITIAL_WINDOW_SIZE above what is under way, or grant each open stream \
+                 what it lacks with WINDOW_UPDATE at once"
+            ));
+        }
         if of().any(StalledSide::is_unread) {
             advice.push(format!(
                 "{receiver}: find out what keeps its application from reading the stream (a slow \
@@ -246,11 +382,18 @@ fn advice(sides: &[StalledSide<'_>]) -> Vec<String> {
             ));
         }
         for window in [Window::Stream, Window::Connection] {
-            if let Some(side) = of().find(|side| side.worst.window == window) {
+            let small = |side: &&StalledSide<'_>| {
+                let worst = side.worst;
+                let of_both = worst.window == Window::Both;
+                worst.shut_by == ShutBy::Data
+                    && leak(worst).is_none()
+                    && (worst.window == window || of_both)
+            };
+            if let Some(side) = of().find(small) {
                 advice.push(format!(
                     "{receiver}: raise the {} window ({})",
                     name(window),
-                    setting(side)
+                    setting(side, window)
                 ));
             }
         }
@@ -259,17 +402,17 @@ fn advice(sides: &[StalledSide<'_>]) -> Vec<String> {
 }
 
 /// What raises a window, for the stack that receives.
-fn setting(side: &StalledSide<'_>) -> &'static str {
+fn setting(side: &StalledSide<'_>, window: Window) -> &'static str {
     let client = Client::of(side.record).stack;
-    match (side.worst.sender, side.worst.window) {
+    match (side.worst.sender, window) {
         (Direction::ClientToServer, Window::Stream) => {
             "grpc-go: grpc.InitialWindowSize; grpc-java: NettyServerBuilder.flowControlWindow"
         }
-        (Direction::ClientToServer, Window::Connection) => {
+        (Direction::ClientToServer, _) => {
             "grpc-go: grpc.InitialConnWindowSize; grpc-java: NettyServerBuilder.flowControlWindow"
         }
         (Direction::ServerToClient, Window::Stream) => client.stream_window(),
-        (Direction::ServerToClient, Window::Connection) => client.connection_window(),
+        (Direction::ServerToClient, _) => client.connection_window(),
     }
 }
 
@@ -301,7 +444,7 @@ mod tests {
         assert!(
             found
                 .title
-                .contains("waited 896 ms before a full connection window"),
+                .contains("waited 896 ms before a full stream and connection window"),
             "{}",
             found.title
         );

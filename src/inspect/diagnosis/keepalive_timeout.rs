@@ -4,7 +4,9 @@ use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Confidence, Finding, Rule, Says};
 use crate::capture::TimeDelta;
 use crate::decode::Direction;
+use crate::decode::tcp::{Ending, KeepaliveProbes};
 use crate::inspect::connection::record::{Close, ConnectionRecord, Finished};
+use crate::inspect::stream::rpc::Verdict;
 use crate::inspect::traffic::ack_stall::AckStall;
 use crate::inspect::traffic::ping::keepalive::Unanswered;
 use crate::inspect::traffic::ping::kind::Purpose;
@@ -17,14 +19,17 @@ const MIN_TIMEOUT: TimeDelta = TimeDelta::from_millis(500);
 /// A PING unanswered for fewer round trips than this may be on its way still.
 const MIN_ROUND_TRIPS: i64 = 3;
 
+/// A single probe may be lost by chance.
+const MIN_PROBES: u32 = 2;
+
 /// A stall that ended this long before the close has nothing to do with it.
 const CLOSE_AFTER_STALL: TimeDelta = TimeDelta::from_secs(1);
 
 pub(super) const RULE: Rule = Rule {
     name: "keepalive-timeout",
-    meaning: "a PING went unanswered until its sender closed, or data went unacknowledged until its \
-              sender gave up",
-    evidence: "The PING, or the data, that was never acknowledged, and the close that followed.",
+    meaning: "a PING, or TCP's keepalive probes, went unanswered until their sender closed, or data went \
+              unacknowledged until its sender gave up",
+    evidence: "The PING, the probes or the data that were never acknowledged, and the close that followed.",
     fixes: &[
         "Look for what cuts idle or silent connections on the path (NAT, load balancer: AWS NLB 350 s)",
         "Shorten keepalive Time below that, within the server's MinTime",
@@ -35,8 +40,10 @@ pub(super) const RULE: Rule = Rule {
 
 /// Why a side gave the other up.
 #[derive(Clone, Copy, Debug)]
-enum LostContact {
+pub(super) enum LostContact {
     Ping(Unanswered),
+    /// Keepalive probes of TCP, by whom.
+    Probes(Direction, KeepaliveProbes),
     Data(Direction, AckStall),
 }
 
@@ -45,17 +52,16 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         .connections()
         .filter_map(|finished| {
             let close = finished.record.close?;
-            Some((finished, close, silence(finished, close)?))
+            Some((finished, close, silence(finished)?))
         })
         .collect();
     if affected.is_empty() {
         return None;
     }
     let rpcs = affected.iter().flat_map(|(finished, ..)| &finished.rpcs);
-    let rpcs: Vec<_> = rpcs
-        .filter(|rpc| rpc.verdict.is_death())
-        .map(|rpc| rpc.id)
-        .collect();
+    // Those that had ended before did not die of it.
+    let cut = rpcs.filter(|rpc| rpc.verdict == Verdict::CutByClose && view.shows(rpc));
+    let rpcs: Vec<_> = cut.map(|rpc| rpc.id).collect();
     let confidence = affected
         .iter()
         .map(|(finished, _, silence)| confidence(&finished.record, silence));
@@ -80,14 +86,23 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
     })
 }
 
-/// Whether a connection was closed because a PING was not answered, or nothing was received.
-fn silence(finished: &Finished, close: Close) -> Option<LostContact> {
-    let record = &finished.record;
+/// Whether a connection was closed because the other side was gone, as far as calls or keepalive show it.
+fn silence(finished: &Finished) -> Option<LostContact> {
+    let silence = lost_contact(&finished.record)?;
+    let died = finished.rpcs.iter().any(|rpc| rpc.verdict.is_death());
+    (died || matches!(silence, LostContact::Ping(_))).then_some(silence)
+}
+
+/// Why a connection was closed by a side that no longer received anything.
+pub(super) fn lost_contact(record: &ConnectionRecord) -> Option<LostContact> {
+    let close = record.close?;
     if let Some(unanswered) = timed_out(record) {
         return Some(LostContact::Ping(unanswered));
     }
-    let died = finished.rpcs.iter().any(|rpc| rpc.verdict.is_death());
-    if !died || record.missing.bytes > 0 || !record.goaways.is_empty() {
+    if let Some(probes) = unanswered_probes(record, close) {
+        return Some(LostContact::Probes(close.by, probes));
+    }
+    if record.missing.bytes > 0 || record.server_goaways().next().is_some() {
         return None;
     }
     let stalls = [
@@ -100,17 +115,28 @@ fn silence(finished: &Finished, close: Close) -> Option<LostContact> {
     let mut stall = stall.filter(|(of, stall)| {
         // A side that acknowledges what the other sent has received it.
         let received = *of != close.by && stall.acknowledged;
-        !received && close.stamp.time - stall.until.time <= CLOSE_AFTER_STALL
+        // A kernel sends again what is not acknowledged; else its acknowledgements were not captured.
+        let retried = record.network.sides[*of].retransmissions > 0;
+        retried && !received && close.stamp.time - stall.until.time <= CLOSE_AFTER_STALL
     });
     stall.next().map(|(of, stall)| LostContact::Data(of, stall))
 }
 
 /// The PING whose sender waited in vain and closed.
-pub(super) fn timed_out(record: &ConnectionRecord) -> Option<Unanswered> {
+fn timed_out(record: &ConnectionRecord) -> Option<Unanswered> {
     let round_trips = record.round_trip().unwrap_or_default() * MIN_ROUND_TRIPS;
     let patient = MIN_TIMEOUT.max(round_trips);
     let unanswered = record.keepalive.unanswered?;
     (unanswered.waited >= patient).then_some(unanswered)
+}
+
+/// TCP's keepalive probes that nothing answered until their sender reset the connection.
+fn unanswered_probes(record: &ConnectionRecord, close: Close) -> Option<KeepaliveProbes> {
+    let probes = record.network.sides[close.by]
+        .unanswered_probes
+        .as_deref()?;
+    let reset = close.ending == Ending::Rst && close.stamp >= probes.last;
+    (reset && probes.count >= MIN_PROBES).then_some(*probes)
 }
 
 fn confidence(record: &ConnectionRecord, silence: &LostContact) -> Confidence {
@@ -120,6 +146,7 @@ fn confidence(record: &ConnectionRecord, silence: &LostContact) -> Confidence {
             Purpose::Keepalive => Confidence::Certain,
             _ => Confidence::Likely,
         },
+        LostContact::Probes(..) => Confidence::Certain,
         LostContact::Data(..) => Confidence::Possible,
     }
 }
@@ -144,6 +171,21 @@ fn evidence(
                 let text = format!(
                     "conn {number}: the {} closes {waited} later",
                     close.by.sender()
+                );
+                evidence.cite(Some(close.stamp), text);
+            }
+            LostContact::Probes(by, probes) => {
+                let text = format!(
+                    "conn {number}: the first of {} of TCP of the {}, one byte before the window and \
+                     without data; none answered",
+                    counted(probes.count, "keepalive probe"),
+                    by.sender(),
+                );
+                evidence.cite(Some(probes.first), text);
+                let text = format!(
+                    "conn {number}: RST of the {} {} later",
+                    close.by.sender(),
+                    duration(close.stamp.time - probes.first.time),
                 );
                 evidence.cite(Some(close.stamp), text);
             }
@@ -185,7 +227,7 @@ fn explanation(affected: &[(&Finished, Close, LostContact)]) -> String {
     let pings = || {
         affected.iter().filter_map(|(_, _, silence)| match silence {
             LostContact::Ping(unanswered) => Some(unanswered),
-            LostContact::Data(..) => None,
+            LostContact::Probes(..) | LostContact::Data(..) => None,
         })
     };
     let mut text = String::new();
@@ -207,6 +249,11 @@ fn explanation(affected: &[(&Finished, Close, LostContact)]) -> String {
             _ => "Some were acknowledged by the other kernel, some were not. ",
         });
     }
+    for (finished, close, silence) in affected {
+        if let LostContact::Probes(by, probes) = silence {
+            text.push_str(&probed(&finished.record, *close, *by, *probes));
+        }
+    }
     let stalls = affected
         .iter()
         .filter(|(_, _, silence)| matches!(silence, LostContact::Data(..)));
@@ -222,6 +269,35 @@ fn explanation(affected: &[(&Finished, Close, LostContact)]) -> String {
     text
 }
 
+/// What is said of a connection whose end TCP's keepalive probes found.
+fn probed(
+    record: &ConnectionRecord,
+    close: Close,
+    by: Direction,
+    probes: KeepaliveProbes,
+) -> String {
+    let other = by.reverse().sender();
+    let silent = record
+        .quiet_close
+        .map(|quiet| probes.first.time - close.stamp.time + quiet.silence)
+        .map(|silent| {
+            format!(
+                " The last frame on conn {} had come {} before the first probe.",
+                record.number,
+                duration(silent)
+            )
+        });
+    format!(
+        "The {}'s kernel sent {} over {} and got no answer, not even a RST: the {other}'s host, or the way \
+         to it, was gone. Then it reset the connection; the {}'s program is not to blame.{} ",
+        by.sender(),
+        counted(probes.count, "TCP keepalive probe"),
+        duration(probes.last.time - probes.first.time),
+        by.sender(),
+        silent.unwrap_or_default(),
+    )
+}
+
 fn advice(affected: &[(&Finished, Close, LostContact)]) -> Vec<String> {
     let stood_still = affected.iter().any(
         |(_, _, silence)| matches!(silence, LostContact::Ping(unanswered) if unanswered.received),
@@ -234,17 +310,33 @@ fn advice(affected: &[(&Finished, Close, LostContact)]) -> Vec<String> {
                 .into(),
         );
     }
+    if affected
+        .iter()
+        .any(|(_, _, silence)| matches!(silence, LostContact::Probes(..)))
+    {
+        advice.push(
+            "To learn of it sooner: HTTP/2 keepalive PINGs (gRPC keepalive Time and Timeout), or shorter \
+             times for TCP's own (Linux: tcp_keepalive_time 7,200 s, tcp_keepalive_probes 9 and \
+             tcp_keepalive_intvl 75 s unless set)"
+                .into(),
+        );
+    }
     advice.push(
         "Network: look for what drops packets between the two at that time: a failed node, a firewall \
          or NAT that forgot the connection (cloud load balancers do after 350 s to 600 s of silence), \
          a changed route"
             .into(),
     );
-    advice.push(
-        "If the way was only busy, make the keepalive timeout longer (grpc-go: \
+    if affected
+        .iter()
+        .any(|(_, _, silence)| !matches!(silence, LostContact::Probes(..)))
+    {
+        advice.push(
+            "If the way was only busy, make the keepalive timeout longer (grpc-go: \
          keepalive.ClientParameters.Timeout, which is the kernel's TCP_USER_TIMEOUT too)"
-            .into(),
-    );
+                .into(),
+        );
+    }
     advice.push("Client: retry the calls in flight only if they are idempotent".into());
     advice
 }

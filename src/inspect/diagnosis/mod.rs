@@ -23,12 +23,14 @@ mod flow_control_stall;
 mod goaway_race;
 mod grace_expired;
 mod idle_close;
+mod idle_timeout;
 mod keepalive_timeout;
 mod late_open;
 mod max_age;
 mod network;
 mod network_loss;
 mod not_http2;
+mod outage;
 mod ping_flood;
 mod rapid_reset;
 mod refused_stream;
@@ -91,14 +93,15 @@ pub const RULES: &[Rule] = &[
     goaway_race::RULE,
     grace_expired::RULE,
     answer_rejected::RULE,
-    abrupt_close::RULE,
     keepalive_timeout::RULE,
+    idle_timeout::RULE,
     too_many_pings::RULE,
     refused_stream::RULE,
     stream_reset::RULE,
     deadline_exceeded::RULE,
     connection_error::RULE,
     not_http2::RULE,
+    abrupt_close::RULE,
     connect_failed::RULE,
     error_status::RULE,
     late_open::RULE,

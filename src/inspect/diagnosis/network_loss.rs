@@ -1,14 +1,14 @@
 //! `network-loss`: a path that loses packets, goes silent, or resets connections by itself.
 
 use super::network::Sum;
+use super::outage::{self, OUTAGE, Outage};
 use super::server_view::{self, Affected, EvidenceList, ServerView};
 use super::{Check, Confidence, Finding, Rule, Says, Severity};
-use crate::capture::{Stamp, TimeDelta};
+use crate::capture::Timestamp;
 use crate::decode::NetworkPath;
-use crate::decode::tcp::AckSilence;
 use crate::inspect::connection::record::ConnectionRecord;
 use crate::inspect::stream::rpc::{Rpc, Verdict};
-use crate::units::{count, counted, duration, share};
+use crate::units::{count, counted, duration, share, was};
 
 /// From so many in a hundred segments sent again on, calls get noticeably slower: each costs a round
 /// trip at least, and 200 ms (Linux) where nothing follows it. Clean paths show none, paths of the
@@ -21,8 +21,11 @@ const DOUBLED_PER_CENT: u64 = 30;
 /// Fewer retransmissions are chance.
 const MIN_RETRANSMISSIONS: u64 = 10;
 
-/// A silence this long is an outage: by then a sender has tried again three times.
-const OUTAGE: TimeDelta = TimeDelta::from_secs(1);
+/// How many connections are cited.
+const CITED: usize = 20;
+
+/// How many connections are told of one by one.
+const TOLD: usize = 3;
 
 pub(super) const RULE: Rule = Rule {
     name: "network-loss",
@@ -42,17 +45,22 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         view.connections()
             .map(|connection| &connection.record.network)
     };
+    let end = view.capture_end;
     let sum = Sum::of(networks());
     let lossy = sum.retransmissions >= MIN_RETRANSMISSIONS
         && sum.retransmissions * 100 >= sum.segments * LOSSY_PER_CENT
         && sum.retransmissions * 100 < sum.segments * DOUBLED_PER_CENT;
-    let affected = view.affected(|record, rpc| is_explained(record, rpc, lossy));
+    let affected = view.affected(|record, rpc| is_explained(record, rpc, lossy, end));
     if !lossy && affected.is_empty() {
         return None;
     }
     let connections = view.connections().map(|connection| &connection.record);
     let ill: Vec<_> = connections
-        .filter(|record| is_ill(&record.network, lossy))
+        .map(|record| Ill {
+            record,
+            outage: outage::longest(record, end),
+        })
+        .filter(|ill| ill.is_ill(lossy))
         .collect();
     Some(Finding {
         severity: Severity::Warning,
@@ -62,23 +70,37 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
             Confidence::Likely
         },
         title: title(view, &sum, &ill, lossy),
-        connections: ill.iter().map(|record| record.number).collect(),
+        connections: ill.iter().map(|ill| ill.record.number).collect(),
         rpcs: server_view::calls(&affected),
-        evidence: evidence(&ill),
-        explanation: explanation(&sum, &ill, &affected, lossy),
-        advice: advice(&ill, &affected, lossy),
+        evidence: evidence(view, &ill),
+        explanation: explanation(view, &sum, &ill, &affected, lossy),
+        advice: advice(view, &ill, &affected, lossy),
         ..Finding::of_rule(RULE.name)
     })
 }
 
-fn is_ill(network: &NetworkPath, lossy: bool) -> bool {
-    (lossy && network.retransmissions() > 0) || outage(network).is_some() || is_cut(network)
+/// A connection on which something was wrong with the network.
+struct Ill<'a> {
+    record: &'a ConnectionRecord,
+    outage: Option<Outage>,
 }
 
-/// The longest silence, if it is an outage: data was sent again in it, and nothing came back.
-fn outage(network: &NetworkPath) -> Option<AckSilence> {
-    let (_, silence) = network.longest_silence()?;
-    (silence.lasted >= OUTAGE && network.retransmissions() > 0).then_some(silence)
+impl Ill<'_> {
+    fn is_ill(&self, lossy: bool) -> bool {
+        let network = &self.record.network;
+        (lossy && network.retransmissions() > 0) || self.outage.is_some() || is_cut(network)
+    }
+
+    /// Whether its end gave up without a word: it did not try again for long, and did not close.
+    fn is_mute(&self, capture_end: Option<Timestamp>) -> bool {
+        let mute = capture_end.map(|end| end - self.record.network.last_seen.time);
+        self.outage.is_some_and(|outage| outage.open) && mute.is_some_and(|mute| mute >= OUTAGE)
+    }
+
+    /// What did not get through for its size: how large it was, and how large the largest was that did.
+    fn too_large(&self) -> Option<(u32, u32)> {
+        self.outage?.too_large(&self.record.network)
+    }
 }
 
 /// Whether something on the path reset the connection in an end's name.
@@ -86,35 +108,47 @@ fn is_cut(network: &NetworkPath) -> bool {
     network.reset().is_some_and(|(_, reset)| reset.is_foreign())
 }
 
-/// Whether what the network did explains what became of a call: it waited through a silence for
+/// Whether what the network did explains what became of a call: it ended in a silence for
 /// which the network is to blame, or was cut by something on the path.
-fn is_explained(record: &ConnectionRecord, rpc: &Rpc, lossy: bool) -> bool {
+fn is_explained(
+    record: &ConnectionRecord,
+    rpc: &Rpc,
+    lossy: bool,
+    capture_end: Option<Timestamp>,
+) -> bool {
     let network = &record.network;
-    match rpc.verdict {
+    let ended = rpc.ended.map(|ended| ended.time);
+    let ended = match rpc.verdict {
         Verdict::CutByClose if is_cut(network) => return true,
-        Verdict::CutByClose
-        | Verdict::DeadlineExceeded
-        | Verdict::ResetByClient
-        | Verdict::Unanswered => {}
+        Verdict::CutByClose | Verdict::ResetByClient => ended,
+        Verdict::DeadlineExceeded => {
+            let deadline = rpc.opened.zip(rpc.timeout);
+            ended.or(deadline.map(|(opened, timeout)| opened.time + timeout.into()))
+        }
+        Verdict::Unanswered => capture_end,
         _ => return false,
-    }
-    let retried = network.retransmissions() > 0;
-    let mut silences = network.silences().map(|(_, silence)| silence);
-    let blamed = |silence: &AckSilence| retried && (lossy || silence.lasted >= OUTAGE);
-    silences.any(|silence| blamed(&silence) && overlaps(&silence, rpc, network.last_seen))
-}
-
-fn overlaps(silence: &AckSilence, rpc: &Rpc, last_seen: Stamp) -> bool {
-    let Some(opened) = rpc.opened else {
+    };
+    let (Some(ended), Some(opened)) = (ended, rpc.opened) else {
         return false;
     };
-    let ended = rpc.ended.unwrap_or(last_seen);
-    let silent_until = silence.since.time + silence.lasted;
-    silence.since < ended && opened.time <= silent_until
+    let retried = network.retransmissions() > 0;
+    let blamed = |silence: &Outage| retried && (lossy || silence.is_long());
+    outage::all(record, capture_end)
+        .filter(blamed)
+        .any(|silence| {
+            let until = silence.until();
+            silence.since.time < ended && ended <= until && opened.time <= until
+        })
 }
 
-fn title(view: &ServerView<'_>, sum: &Sum, ill: &[&ConnectionRecord], lossy: bool) -> String {
+fn title(view: &ServerView<'_>, sum: &Sum, ill: &[Ill<'_>], lossy: bool) -> String {
     let server = view.server;
+    if let Some((size, _)) = ill.iter().find_map(Ill::too_large) {
+        return format!(
+            "segments of {} do not get through to or from {server}; smaller ones do",
+            counted(size, "byte"),
+        );
+    }
     if lossy {
         return format!(
             "the network to {server} loses packets: {} of {} segments with data were sent again ({})",
@@ -123,15 +157,16 @@ fn title(view: &ServerView<'_>, sum: &Sum, ill: &[&ConnectionRecord], lossy: boo
             lost(sum),
         );
     }
-    match ill
-        .iter()
-        .filter_map(|record| outage(&record.network))
-        .map(|silence| silence.lasted)
-        .max()
-    {
-        Some(longest) => format!(
+    let longest = ill.iter().filter_map(|ill| ill.outage);
+    match longest.max_by_key(|outage| outage.lasted) {
+        Some(outage) if outage.is_heard() => format!(
+            "nothing that the {} sent was acknowledged for {} on the way to or from {server}",
+            outage.of.sender(),
+            duration(outage.lasted)
+        ),
+        Some(outage) => format!(
             "nothing got through to or from {server} for {}",
-            duration(longest)
+            duration(outage.lasted)
         ),
         None => format!(
             "something between the ends reset {} to {server}",
@@ -144,9 +179,9 @@ fn lost(sum: &Sum) -> String {
     share(sum.retransmissions, sum.segments)
 }
 
-fn evidence(ill: &[&ConnectionRecord]) -> Vec<super::Evidence> {
+fn evidence(view: &ServerView<'_>, ill: &[Ill<'_>]) -> Vec<super::Evidence> {
     let mut evidence = EvidenceList::default();
-    for record in ill {
+    for Ill { record, outage } in ill.iter().take(CITED) {
         let (number, network) = (record.number, &record.network);
         for (of, vitals) in [
             ("client", &network.sides.client),
@@ -161,12 +196,28 @@ fn evidence(ill: &[&ConnectionRecord]) -> Vec<super::Evidence> {
                 evidence.cite(Some(first), text);
             }
         }
-        if let Some((of, silence)) = network.longest_silence() {
-            let (of, lasted) = (of.sender(), duration(silence.lasted));
+        let longest = outage.or_else(|| outage::all(record, None).max_by_key(|one| one.lasted));
+        if let Some(silence) = longest {
+            let (of, lasted) = (silence.of.sender(), duration(silence.lasted));
             let text = format!(
                 "conn {number}: from here on nothing that the {of} sent is acknowledged for {lasted}"
             );
             evidence.cite(Some(silence.since), text);
+        }
+        if let Some((by, pings)) = outage.and_then(|outage| outage.pings(record)) {
+            let text = format!(
+                "conn {number}: the first of {} of the {} that nothing answered",
+                counted(pings.count, "PING"),
+                by.sender(),
+            );
+            evidence.cite(Some(pings.first), text);
+        }
+        for (other, opened) in outage
+            .iter()
+            .flat_map(|outage| outage.connects(view, record))
+        {
+            let text = format!("conn {other}: a SYN of the same client, not answered either");
+            evidence.cite(Some(opened), text);
         }
         if let Some((by, reset)) = network.reset().filter(|_| is_cut(network)) {
             let usual = reset.usual_hop_limits.map_or(0, |(_, most)| most);
@@ -181,8 +232,9 @@ fn evidence(ill: &[&ConnectionRecord]) -> Vec<super::Evidence> {
 }
 
 fn explanation(
+    view: &ServerView<'_>,
     sum: &Sum,
-    ill: &[&ConnectionRecord],
+    ill: &[Ill<'_>],
     affected: &Affected<'_>,
     lossy: bool,
 ) -> String {
@@ -202,23 +254,35 @@ fn explanation(
             duration(round_trip.most),
         ));
     }
-    let silence = ill
+    if let Some((size, arrived)) = ill.iter().find_map(Ill::too_large) {
+        sentences.push(format!(
+            "Segments of {} were sent again and never acknowledged, while the other end answered smaller \
+             ones at that time, and none above {} is known to have arrived: something on \
+             the way drops what is too large for it, and the ICMP message that would say so does not come \
+             back (RFC 8899, section 1: a black hole of path MTU discovery).",
+            counted(size, "byte"),
+            counted(arrived, "byte"),
+        ));
+    }
+    let silences = ill
         .iter()
-        .filter_map(|record| record.network.longest_silence());
-    if let Some((of, silence)) = silence.max_by_key(|(_, silence)| silence.lasted) {
-        let outage = silence.lasted >= OUTAGE;
+        .flat_map(|ill| outage::all(ill.record, view.capture_end));
+    if let Some(silence) = silences.max_by_key(|silence| silence.lasted) {
+        let gone = silence.is_long() && !silence.is_heard();
         sentences.push(format!(
             "The longest time in which nothing that the {} had sent was acknowledged is {}{}.",
-            of.sender(),
+            silence.of.sender(),
             duration(silence.lasted),
-            if outage {
+            if gone {
                 ": the path, or the whole machine at its other end, was gone"
             } else {
                 ""
             },
         ));
     }
-    let cut = ill.iter().filter(|record| is_cut(&record.network)).count();
+    let told = ill.iter().filter_map(|ill| given_up(view, ill));
+    sentences.extend(told.take(TOLD));
+    let cut = ill.iter().filter(|ill| is_cut(&ill.record.network)).count();
     if cut > 0 {
         sentences.push(format!(
             "The RST of {} has another hop limit than its supposed sender's segments: something \
@@ -226,35 +290,122 @@ fn explanation(
             counted(cut, "connection"),
         ));
     }
-    sentences.push(match server_view::count(affected) {
-        0 => "No RPC failed of it, as far as seen; those whose packets were lost only took longer."
-            .to_owned(),
-        1 => "1 RPC failed while it waited for that.".to_owned(),
-        failed => format!(
+    let open = server_view::rpcs(affected).filter(|rpc| rpc.verdict == Verdict::Unanswered);
+    let open = open.count();
+    let failed = server_view::count(affected) - open;
+    match (failed, open) {
+        (0, 0) => sentences.push(
+            "No RPC failed of it, as far as seen; those whose packets were lost only took longer."
+                .to_owned(),
+        ),
+        (0, _) => {}
+        (1, _) => sentences.push("1 RPC failed while it waited for that.".to_owned()),
+        (failed, _) => sentences.push(format!(
             "{} failed while they waited for that.",
             counted(failed, "RPC")
-        ),
-    });
+        )),
+    }
+    if open > 0 {
+        sentences.push(format!(
+            "{} {} still waiting when the capture ends, and nobody will answer.",
+            counted(open, "RPC"),
+            was(open),
+        ));
+    }
     sentences.join(" ")
 }
 
-fn advice(ill: &[&ConnectionRecord], affected: &Affected<'_>, lossy: bool) -> Vec<String> {
+/// What is said of a connection that was given up in silence, or was not given up though its PINGs showed
+/// that it was gone.
+fn given_up(view: &ServerView<'_>, ill: &Ill<'_>) -> Option<String> {
+    let outage = ill.outage?;
+    let record = ill.record;
+    let mut text = String::new();
+    if let Some((by, pings)) = outage.pings(record) {
+        text = format!(
+            "{} of the {} went unanswered in that time",
+            counted(pings.count, "PING"),
+            by.sender(),
+        );
+        text.push_str(match outage.open {
+            true => ", and it did not close the connection.",
+            false => ".",
+        });
+    }
+    let mute = view.capture_end? - record.network.last_seen.time;
+    if ill.is_mute(view.capture_end) {
+        let connects = outage.connects(view, record).count();
+        let separator = if text.is_empty() { "" } else { " " };
+        text.push_str(&format!(
+            "{separator}After its last try nothing more came on conn {}, not even a close, for {} until the \
+             capture ended{}: a socket that dies of the kernel's TCP_USER_TIMEOUT, which gRPC libraries set \
+             to their keepalive timeout, says nothing.",
+            record.number,
+            duration(mute),
+            match connects {
+                0 => String::new(),
+                connects => format!(
+                    ", and {} of the same client got no answer at first either",
+                    counted(connects, "connect")
+                ),
+            },
+        ));
+    }
+    (!text.is_empty()).then_some(text)
+}
+
+fn advice(
+    view: &ServerView<'_>,
+    ill: &[Ill<'_>],
+    affected: &Affected<'_>,
+    lossy: bool,
+) -> Vec<String> {
     let mut advice = Vec::new();
-    if lossy {
+    let too_large = ill.iter().any(|ill| ill.too_large().is_some());
+    if too_large {
+        advice.push(
+            "Network: find the hop with the smaller MTU (a VPN, a tunnel, an overlay network): let ICMP \
+             \"fragmentation needed\" and \"packet too big\" pass, set the MTU of the interfaces to the \
+             path's, or clamp the MSS (Linux hosts: net.ipv4.tcp_mtu_probing=1)"
+                .into(),
+        );
+    } else if lossy {
         advice.push(
             "Network: look for drops on the path (ip -s link, ethtool -S, switches, conntrack and \
              firewall counters); a capture at the other end at the same time shows which side loses"
                 .into(),
         );
     }
-    if ill.iter().any(|record| outage(&record.network).is_some()) {
+    let outages = || {
+        let outages = ill.iter().filter(|ill| ill.too_large().is_none());
+        outages.filter(|ill| ill.outage.is_some())
+    };
+    let pinging = |ill: &Ill<'_>| {
+        let outage = ill.outage.filter(|outage| outage.open);
+        outage.is_some_and(|outage| outage.pings(ill.record).is_some())
+    };
+    if outages().any(pinging) {
+        advice.push(
+            "Network: find out what was down at that time. Client: it sends PINGs, and must close when \
+             they go unanswered: set how long it waits for them (grpc-go: \
+             keepalive.ClientParameters.Timeout; Go net/http: http2.Transport.PingTimeout), so that other \
+             connections take over"
+                .into(),
+        );
+    } else if outages().any(|ill| ill.is_mute(view.capture_end)) {
+        advice.push(
+            "Network: find out what was down at that time. Client: it gave up by itself and let other \
+             connections take over; retry the calls only if they are idempotent"
+                .into(),
+        );
+    } else if outages().next().is_some() {
         advice.push(
             "Network: find out what was down at that time. Client: a keepalive finds a dead path \
              sooner (grpc-go: keepalive.ClientParameters), and other connections take over"
                 .into(),
         );
     }
-    if ill.iter().any(|record| is_cut(&record.network)) {
+    if ill.iter().any(|ill| is_cut(&ill.record.network)) {
         advice.push(
             "Network: find the device on the path that resets connections: idle limits, state tables, \
              policies"

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::peer::client::Client;
 use super::server_view::{self, EvidenceList, ServerView};
-use super::{Check, Finding, Rule, Says};
+use super::{Check, Finding, Rule, Says, flow_control_stall};
 use crate::capture::TimeDelta;
 use crate::decode::Direction;
 use crate::decode::http2::{ErrorCode, SettingId};
@@ -209,6 +209,16 @@ fn advice(by: &str, code: ErrorCode, of: &[(&ConnectionRecord, &Rpc)]) -> String
                 "{code} by the client: look for calls that wait in the client for a free stream, and \
                  raise the server's MAX_CONCURRENT_STREAMS or use more connections; else for cancelled \
                  contexts"
+            );
+        }
+        ("client", ErrorCode::CANCEL | ErrorCode::NO_ERROR)
+            if of
+                .iter()
+                .any(|(record, rpc)| flow_control_stall::ended_in(record, rpc)) =>
+        {
+            return format!(
+                "{code} by the client: calls among these had waited before a window with no room: see the \
+                 flow-control stall"
             );
         }
         ("client", ErrorCode::CANCEL | ErrorCode::NO_ERROR) => {

@@ -1,5 +1,9 @@
 //! Each rule where it fires, and where it must stay silent.
 
+mod closes;
+mod silences;
+mod windows;
+
 use crate::testing::scenario::outcome;
 
 #[test]
@@ -195,7 +199,10 @@ fn grace_expired_is_silent_where_the_client_closes() {
         C 0.500 FIN
         "#,
     );
-    insta::assert_snapshot!(reported, @"0:1 cut_by_close at 0.500 processed=maybe");
+    insta::assert_snapshot!(reported, @r"
+    0:1 cut_by_close at 0.500 processed=maybe
+    error abrupt-close rpcs=0:1
+    ");
 }
 
 #[test]
@@ -268,8 +275,8 @@ fn abrupt_close_fires_on_a_reset() {
 }
 
 #[test]
-fn abrupt_close_is_silent_where_the_client_said_goaway() {
-    // The contract asks for a close without any GOAWAY, whoever would have sent it.
+fn abrupt_close_is_the_last_resort_where_the_client_said_goaway() {
+    // No particular rule knows why, and it is not said that no GOAWAY came.
     let reported = outcome(
         r#"
         C 0.000 HEADERS 1
@@ -277,7 +284,10 @@ fn abrupt_close_is_silent_where_the_client_said_goaway() {
         S 0.500 TCP_RST
         "#,
     );
-    insta::assert_snapshot!(reported, @"0:1 cut_by_close at 0.500 processed=maybe");
+    insta::assert_snapshot!(reported, @r"
+    0:1 cut_by_close at 0.500 processed=maybe
+    error abrupt-close rpcs=0:1
+    ");
 }
 
 #[test]

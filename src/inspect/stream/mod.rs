@@ -21,6 +21,7 @@ pub(in crate::inspect) mod id_set;
 pub(in crate::inspect) mod inferred_path;
 pub(in crate::inspect) mod interned;
 mod processed;
+pub(in crate::inspect) mod progress;
 pub(in crate::inspect) mod request;
 pub(in crate::inspect) mod rpc;
 mod success;
@@ -33,6 +34,7 @@ use crate::decode::grpc::Messages;
 use crate::decode::http2::ErrorCode;
 use crate::decode::{Carrier, Direction};
 use answer::Answer;
+use progress::CallProgress;
 use request::Request;
 
 /// How much of a status, or of a requested header's value, is kept, in bytes.
@@ -80,6 +82,7 @@ pub(crate) struct Stream {
     pub(crate) opened: Option<Carrier>,
     pub(crate) request: Request,
     pub(crate) answer: Answer,
+    pub(crate) progress: CallProgress,
     pub(crate) reset_by_server: Option<(FromServer, ErrorCode)>,
     pub(crate) reset_by_client: Option<(FromClient, ErrorCode)>,
     /// Whether the client had sent its END_STREAM, or had none to send when it reset the stream.

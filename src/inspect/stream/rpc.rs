@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::progress::CallProgress;
 use crate::capture::{Stamp, TimeDelta};
 use crate::decode::http2::ErrorCode;
 
@@ -288,6 +289,8 @@ pub struct Rpc {
     pub body_mismatch: Option<(u64, u64)>,
     /// The code of the server's RST_STREAM, whatever decided the verdict.
     pub server_reset: Option<ErrorCode>,
+    /// How far it had come when it ended.
+    pub progress: CallProgress,
     /// The event that decided the verdict.
     pub ended: Option<Stamp>,
     /// What became of it: the first event that the client's end saw decides.
@@ -358,6 +361,7 @@ impl Rpc {
             answer_is_foreign: false,
             body_mismatch: None,
             server_reset: None,
+            progress: CallProgress::default(),
             ended: None,
             verdict,
             race: None,

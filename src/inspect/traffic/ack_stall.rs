@@ -79,6 +79,11 @@ impl AckStalls {
         self.0[sender].acknowledged
     }
 
+    /// The same; `None` where no acknowledgement of it was captured.
+    pub(crate) fn known_received_of(&self, sender: Direction) -> Option<u64> {
+        Some(self.received_of(sender)).filter(|received| *received > 0)
+    }
+
     pub(crate) fn latest(&self) -> PerSide<Option<AckStall>> {
         self.0.map(|bytes| bytes.latest)
     }

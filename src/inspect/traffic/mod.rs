@@ -12,17 +12,19 @@ pub(in crate::inspect) mod floods;
 pub(in crate::inspect) mod flow_control;
 pub(in crate::inspect) mod idle;
 pub(in crate::inspect) mod ping;
+pub(in crate::inspect) mod quiet;
 pub(in crate::inspect) mod stream_table;
+pub(in crate::inspect) mod window_holders;
 
 use std::collections::VecDeque;
 
 use super::options::limits::MAX_OPEN_STREAMS;
 use crate::capture::{Stamp, Timestamp};
-use crate::decode::http2::{Frame, SettingId, Settings};
+use crate::decode::http2::{Frame, FrameType, SettingId, Settings};
 use crate::decode::{Direction, PerSide, Recognition};
 use concurrency::{AtLimit, Concurrency};
 use floods::{Burst, FloodKind, Floods};
-use flow_control::{StreamFlow, Waits, WindowedSender};
+use flow_control::{SideFlow, StreamFlow, Waits, WindowedSender};
 use stream_table::{Followed, StreamTable};
 
 /// How many streams that closed may wait for the client to acknowledge it. Where its acknowledgements
@@ -52,7 +54,7 @@ pub(crate) struct TrafficTracker {
     /// Where in the server's byte stream those frames end that closed streams and that the client has
     /// not yet acknowledged. To the client these streams are open.
     closing: VecDeque<u64>,
-    /// How many streams were resized so far.
+    /// How many streams were resized, or asked what they hold, so far.
     resized: usize,
     concurrency: Concurrency,
     floods: Floods,
@@ -120,13 +122,35 @@ impl TrafficTracker {
         self.concurrency.opened(open, frame.began.stamp)
     }
 
+    /// HEADERS on a stream after which its sender has DATA to send.
+    pub(crate) fn begun(&self, frame: &Frame<'_>, flow: &mut StreamFlow) {
+        if let Some(senders) = &self.senders {
+            let by = frame.direction;
+            let (stream, stamp) = (frame.header.stream.0, frame.completed.stamp);
+            senders[by].begun(stream, &mut flow.sides[by], stamp);
+        }
+    }
+
+    /// DATA comes next: asks who held the connection's window, if it ends a long wait before that.
+    pub(crate) fn sending(&mut self, frame: &Frame<'_>, streams: &StreamTable) {
+        let by = frame.direction;
+        let Some(senders) = &mut self.senders else {
+            return;
+        };
+        if !senders[by].ends_long_wait(frame.began.stamp) || self.resized > MAX_RESIZED {
+            return;
+        }
+        self.resized = self.resized.saturating_add(streams.flow_count());
+        senders[by].name_parties(sides(streams, by));
+    }
+
     /// DATA on a stream.
     pub(crate) fn sent(&mut self, frame: &Frame<'_>, flow: Option<&mut StreamFlow>) {
         let Some(senders) = &mut self.senders else {
             return;
         };
         let by = frame.direction;
-        senders[by].sent(frame, flow.map(|flow| &mut flow.sides[by].allowance));
+        senders[by].sent(frame, flow.map(|flow| &mut flow.sides[by]));
     }
 
     /// END_STREAM: with that of both sides the stream is closed (RFC 9113, section 5.1).
@@ -169,8 +193,14 @@ impl TrafficTracker {
             return Ok(());
         };
         let stamp = frame.completed.stamp;
-        for (by, side) in flow.sides.iter().filter(|(_, side)| !side.ended) {
-            senders[by].ended(&side.allowance, stamp);
+        let id = frame.header.stream.0;
+        let reset = frame.header.kind == FrameType::RST_STREAM;
+        for (by, side) in flow.sides.iter() {
+            if !side.ended {
+                senders[by].ended(id, side, stamp);
+            }
+            let dropped = reset && by != frame.direction;
+            senders[by].closed(id, side, dropped);
         }
         match frame.direction {
             Direction::ServerToClient if self.closing.len() >= MAX_CLOSING => return Err(Overflow),
@@ -187,7 +217,7 @@ impl TrafficTracker {
     pub(crate) fn granted(&mut self, frame: &Frame<'_>, increment: u32, flow: &mut StreamFlow) {
         let sender = frame.direction.reverse();
         let allowance = &mut flow.sides[sender].allowance;
-        if let Some(senders) = &self.senders {
+        if let Some(senders) = &mut self.senders {
             senders[sender].granted(allowance, increment, frame.completed.stamp);
         }
     }
@@ -235,7 +265,7 @@ impl TrafficTracker {
             return;
         };
         let flows = streams.flows_mut();
-        let open = flows.map(|flow| &mut flow.sides[sender].allowance);
+        let open = flows.map(|(id, flow)| (id, &mut flow.sides[sender]));
         senders[sender].resized(size, stamp, open);
     }
 
@@ -261,17 +291,29 @@ impl TrafficTracker {
         let Some(mut senders) = self.senders.clone() else {
             return traffic;
         };
-        let mut sending = PerSide::<bool>::default();
-        for flow in streams.flows() {
+        let (mut sending, mut both) = (PerSide::<bool>::default(), PerSide::<bool>::default());
+        for by in [Direction::ClientToServer, Direction::ServerToClient] {
+            if senders[by].waits_long(end) {
+                senders[by].name_parties(sides(streams, by));
+            }
+        }
+        for (id, flow) in streams.flows() {
             for (by, side) in flow.sides.iter().filter(|(_, side)| !side.ended) {
                 sending[by] = true;
-                senders[by].ended(&side.allowance, end);
+                both[by] |= senders[by].fills_both(side);
+                senders[by].ended(id, side, end);
             }
         }
         traffic.waits = Some(PerSide {
-            client: senders.client.finish(sending.client, end),
-            server: senders.server.finish(sending.server, end),
+            client: senders.client.finish(sending.client, both.client, end),
+            server: senders.server.finish(sending.server, both.server, end),
         });
         traffic
     }
+}
+
+/// What a side does on the streams that are open.
+fn sides(streams: &StreamTable, by: Direction) -> impl Iterator<Item = (u32, &SideFlow)> {
+    let flows = streams.flows().into_iter();
+    flows.map(move |(id, flow)| (id, &flow.sides[by]))
 }

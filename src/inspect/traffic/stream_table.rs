@@ -249,19 +249,19 @@ impl StreamTable {
     }
 
     /// All flows, in no order.
-    pub(crate) fn flows_mut(&mut self) -> impl Iterator<Item = &mut StreamFlow> {
+    pub(crate) fn flows_mut(&mut self) -> impl Iterator<Item = (u32, &mut StreamFlow)> {
         self.streams
-            .values_mut()
-            .filter_map(|parts| parts.flow.as_mut())
+            .iter_mut()
+            .filter_map(|(id, parts)| Some((*id, parts.flow.as_mut()?)))
     }
 
     /// All flows, in the order of their ids.
-    pub(crate) fn flows(&self) -> impl Iterator<Item = &StreamFlow> {
+    pub(crate) fn flows(&self) -> Vec<(u32, &StreamFlow)> {
         let flows = self.streams.iter();
         let flows = flows.filter_map(|(id, parts)| Some((*id, parts.flow.as_ref()?)));
         let mut flows: Vec<_> = flows.collect();
         flows.sort_unstable_by_key(|(id, _)| *id);
-        flows.into_iter().map(|(_, flow)| flow)
+        flows
     }
 
     /// How many calls are followed.

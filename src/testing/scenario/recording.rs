@@ -91,7 +91,8 @@ impl Recording {
             let goaway = goaway.map(|end| sequence + u32::try_from(end).unwrap());
             own.goaway = goaway.or(own.goaway);
             own.segments.insert(key, (sequence, payload.clone()));
-            (sequence, payload)
+            let before = u32::from(line.parts.iter().flatten().any(|word| word == "PROBE"));
+            (sequence - before, payload)
         };
         let ack = match line.ack.as_str() {
             "all" => Some(peer.next),
@@ -186,7 +187,7 @@ impl Connection {
         let (mut payload, mut flags, mut goaway) = (Vec::new(), 0, None);
         for words in &line.parts {
             match words.first().map(String::as_str) {
-                Some("ACK") | None => {}
+                Some("ACK" | "PROBE") | None => {}
                 Some("FIN") => flags |= wire::FIN,
                 Some("TCP_RST") => flags |= wire::RST,
                 Some(kind) => {

@@ -130,6 +130,7 @@ fn keepalive_timeout_is_possible_where_data_stays_unacknowledged() {
         C 0.000 HEADERS 1 + DATA 1 END_STREAM
         S 0.010 HEADERS 1 :status=200
         C 0.011 HEADERS 3 + DATA 3 END_STREAM
+        C 0.300 HEADERS 3 + DATA 3 END_STREAM again
         S 9.000 DATA 1 ack=before
         C 9.001 TCP_RST
     "#;
@@ -208,7 +209,7 @@ fn deadlines_say_where_the_time_went() {
     "#;
     let found = finding("deadline-exceeded", text).unwrap();
     assert_eq!(found.confidence, Confidence::Certain);
-    insta::assert_snapshot!(found.explanation, @"When they were sent these calls had 1.00 s left. Where it went: 1 in the server, or behind it: the request was through and no answer had begun. 1 in the midst of the answer: it had begun and was not complete. How long a call had waited in the client before it was sent is not on the wire.");
+    insta::assert_snapshot!(found.explanation, @"When they were sent these calls had 1.00 s left. Where it went: 1 in the server, or behind it: its end had acknowledged the request, and no answer had begun. 1 in the midst of the answer: it had begun and was not complete. How long a call had waited in the client before it was sent is not on the wire.");
     assert_eq!(rules(text), ["deadline-exceeded"]);
 }
 

@@ -51,6 +51,19 @@ pub struct KeepaliveRecord {
     pub before_calm: Vec<Ping>,
     /// A PING that was not answered, nor was anything else received, until its sender closed.
     pub unanswered: Option<Unanswered>,
+    /// PINGs of each side that nothing answered any more.
+    pub outstanding: PerSide<Option<OutstandingPings>>,
+}
+
+/// PINGs that stayed unanswered, the latest ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutstandingPings {
+    /// How many.
+    pub count: u32,
+    /// The first of them.
+    pub first: Stamp,
+    /// The latest of them.
+    pub last: Stamp,
 }
 
 /// A PING that its sender waited for in vain, and then closed.

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 
 use crate::capture::{Stamp, TimeDelta};
 use crate::decode::{Direction, Durations, PerSide};
-use keepalive::{KeepaliveRecord, Ping, PingWaits, Unanswered};
+use keepalive::{KeepaliveRecord, OutstandingPings, Ping, PingWaits, Unanswered};
 use kind::{PingKind, PingKinds, Purpose};
 
 /// How many unanswered PINGs of each side are remembered; a flood of them must not grow memory.
@@ -209,11 +209,25 @@ impl PingLog {
             },
             before_calm: self.before_calm.clone(),
             unanswered: self.unanswered,
+            outstanding: PerSide {
+                client: client.outstanding(server.latest_frame),
+                server: server.outstanding(client.latest_frame),
+            },
         }
     }
 }
 
 impl Pinger {
+    /// Those PINGs that are unanswered and after which the other side, whose latest frame this was, said
+    /// nothing.
+    fn outstanding(&self, other_latest: Option<Stamp>) -> Option<OutstandingPings> {
+        let later = |ping: &&Outstanding| other_latest.is_none_or(|latest| latest <= ping.stamp);
+        let mut unanswered = self.outstanding.iter().filter(later);
+        let first = unanswered.next()?.stamp;
+        let (count, last) = unanswered.fold((1, first), |(count, _), ping| (count + 1, ping.stamp));
+        Some(OutstandingPings { count, first, last })
+    }
+
     /// A PING by how many its sender had sent before it, if it is one of the latest.
     fn recent_mut(&mut self, number: u64) -> Option<&mut Ping> {
         let later = usize::try_from(self.sent.checked_sub(number)?).ok()?;
