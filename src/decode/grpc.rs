@@ -27,6 +27,8 @@ pub struct Messages {
     pub bytes: u64,
     /// How many were compressed.
     pub compressed: u64,
+    /// The length of the latest one, as its prefix says, in bytes.
+    pub length: u32,
     prefix: [u8; 5],
     prefix_read: u8,
     /// Bytes of the current message still to come.
@@ -75,6 +77,7 @@ impl Messages {
         let [compressed, length @ ..] = self.prefix;
         self.prefix_read = 0;
         self.left = u32::from_be_bytes(length);
+        self.length = self.left;
         self.count += 1;
         self.bytes = self.bytes.saturating_add(u64::from(self.left));
         self.compressed += u64::from(compressed == 1);
@@ -150,6 +153,7 @@ mod tests {
                 (messages.count, messages.bytes, messages.compressed),
                 (3, 259, 1)
             );
+            assert_eq!(messages.length, 256);
             assert!(messages.is_whole());
         }
     }

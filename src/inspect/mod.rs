@@ -37,12 +37,16 @@ pub use peer::server::{ServerStack, Stack};
 pub use report::Analysis;
 pub use server::goaway_cause::{Cause, GoAwayCause};
 pub use server::{Estimate, Inferred, Server};
+pub use stream::large_message::LargeMessage;
 pub use stream::rpc::{
     CallId, Doubt, Link, Outcome, Processed, Race, RequestedHeader, Rpc, Verdict,
 };
 pub use traffic::Traffic;
 pub use traffic::ack_stall::AckStall;
 pub use traffic::concurrency::AtLimit;
+pub use traffic::conformance::{
+    Complaint, Conformance, Detail, LargeList, Violation, ViolationKind,
+};
 pub use traffic::floods::{Burst, FloodKind};
 pub use traffic::flow_control::{Stall, Waits, Window};
 pub use traffic::idle::FirstGoAway;

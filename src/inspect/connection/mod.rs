@@ -221,7 +221,7 @@ impl Connection {
         if cause == Loss::Nonsense {
             self.record.nonsense.get_or_insert((from, stamp));
         }
-        self.streams.lose_flows(stamp);
+        self.streams.lose_frames(stamp);
         self.record.missing.lose(cause);
         self.gaps.begin(from, self.server_bytes.sent());
         if from == Direction::ServerToClient {
@@ -245,6 +245,7 @@ impl Connection {
         }
         let stamp = frame.completed.stamp;
         let message = matches!(kind, FrameType::HEADERS | FrameType::DATA);
+        self.streams.conform(frame);
         self.pings.frame(by, stamp, message);
         self.ack_stalls.sent(by, frame.span.end, stamp);
         let acknowledges = frame.header.flags.contains(Flags::ACK);
@@ -296,6 +297,7 @@ impl Connection {
                         streams_beyond: 0,
                         received: None,
                         end: frame.span.end,
+                        after_end: self.shutdown.is_over(by.reverse(), self.streams.open()),
                     },
                 );
             }
@@ -320,7 +322,9 @@ impl Connection {
                 self.pings.enhance_your_calm();
             }
             let first_goaway = self.streams.first_goaway(carrier);
-            self.record.first_goaway.get_or_insert(first_goaway);
+            if !goaway.after_end {
+                self.record.first_goaway.get_or_insert(first_goaway);
+            }
         }
         let signs = WarningSigns {
             ping_answered: self.pings.last_answered(Direction::ServerToClient),

@@ -143,6 +143,16 @@ impl Shutdown {
         first
     }
 
+    /// Whether a side has ended it, or has said farewell while no call is open, `open` being so many.
+    pub(super) fn is_over(&self, by: Direction, open: u64) -> bool {
+        let closed = match by {
+            Direction::ClientToServer => self.closed_by_client.is_some(),
+            Direction::ServerToClient => self.closed_by_server.is_some(),
+        };
+        let mut goaways = self.goaways.iter();
+        closed || (open == 0 && goaways.any(|goaway| goaway.from == by))
+    }
+
     /// Whether either side ended it.
     pub(in crate::inspect) const fn is_closed(&self) -> bool {
         self.close.is_some()

@@ -5,6 +5,7 @@ use std::ops::Deref;
 use std::sync::LazyLock;
 
 use super::super::traffic::ack_stall::AckStall;
+use super::super::traffic::conformance::Conformance;
 use super::super::traffic::ping::PingCounts;
 use super::super::traffic::ping::keepalive::KeepaliveRecord;
 use crate::decode::PerSide;
@@ -44,7 +45,12 @@ macro_rules! sparse {
     };
 }
 
-sparse!(PingCounts, KeepaliveRecord, PerSide<Option<AckStall>>);
+sparse!(
+    PingCounts,
+    KeepaliveRecord,
+    PerSide<Option<AckStall>>,
+    Conformance
+);
 
 #[cfg(test)]
 mod tests {

@@ -2,6 +2,7 @@
 
 use super::server_view::{self, Affected, EvidenceList, RETRIED_ONCE, ServerView};
 use super::{Check, Finding, Rule, Says};
+use crate::inspect::connection::record::ConnectionRecord;
 use crate::inspect::stream::rpc::{Outcome, Processed, Race, Verdict};
 use crate::units::{count, counted, was};
 
@@ -19,7 +20,9 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
-    let affected = view.affected(|_, rpc| rpc.verdict == Verdict::BeyondLastStreamId);
+    let affected = view.affected(|record, rpc| {
+        rpc.verdict == Verdict::BeyondLastStreamId && ends_in_order(record)
+    });
     if affected.is_empty() {
         return None;
     }
@@ -36,6 +39,13 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         advice: advice(&affected),
         ..server_view::finding_of_unprocessed(RULE.name, &affected)
     })
+}
+
+/// Whether the server's final GOAWAY ends the connection in order. One with an error code condemns calls for
+/// that error.
+fn ends_in_order(record: &ConnectionRecord) -> bool {
+    let last = record.final_goaway();
+    last.is_some_and(|last| record.is_graceful(last))
 }
 
 /// One connection's whole evidence first, then the GOAWAYs of the others.

@@ -7,9 +7,10 @@ use rustc_hash::FxHashSet;
 use super::Says;
 use super::finding::{Evidence, Finding, Severity};
 use crate::capture::{Stamp, Timestamp};
+use crate::decode::http2::ErrorCode;
 use crate::inspect::connection::record::{ConnectionRecord, Finished};
 use crate::inspect::server::{Inferred, Server};
-use crate::inspect::stream::rpc::{CallId, Outcome, Rpc};
+use crate::inspect::stream::rpc::{CallId, Outcome, Rpc, Verdict};
 
 /// How many packets prove a finding at most; more prove it no better.
 const MAX_EVIDENCE: usize = 20;
@@ -111,6 +112,18 @@ pub(super) fn finding_of_unprocessed(rule: &'static str, affected: &Affected<'_>
 
 /// What client libraries do with calls that the server did not process: the end of an advice to retry.
 pub(super) const RETRIED_ONCE: &str = "gRPC clients do so once by themselves";
+
+/// Whether a call was open when an error ended its connection, and died then. A call that its client took
+/// back did not.
+pub(super) fn died_with(rpc: &Rpc, error: Stamp) -> bool {
+    let cancelled = rpc.verdict == Verdict::ResetByClient && rpc.error == Some(ErrorCode::CANCEL);
+    let deadline = || Some(rpc.opened?.time + rpc.timeout?.into());
+    let open = match rpc.ended {
+        Some(ended) => ended >= error,
+        None => deadline().is_none_or(|deadline| deadline >= error.time),
+    };
+    rpc.verdict.is_death() && open && !cancelled
+}
 
 /// The calls, by connection and then by stream.
 pub(super) fn rpcs<'a>(affected: &Affected<'a>) -> impl Iterator<Item = &'a Rpc> {

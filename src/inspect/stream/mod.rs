@@ -18,6 +18,7 @@ pub(in crate::inspect) mod frame_gaps;
 pub(in crate::inspect) mod id_set;
 pub(in crate::inspect) mod inferred_path;
 pub(in crate::inspect) mod interned;
+pub(in crate::inspect) mod large_message;
 pub(in crate::inspect) mod request;
 pub(in crate::inspect) mod rpc;
 #[cfg(test)]
@@ -83,6 +84,8 @@ pub(crate) struct Stream {
     pub(crate) answer: Answer,
     pub(crate) reset_by_server: Option<(FromServer, ErrorCode)>,
     pub(crate) reset_by_client: Option<(FromClient, ErrorCode)>,
+    /// The large message that began last: who sent it, how long it is, and in which packet.
+    pub(crate) large_began: Option<Box<(Direction, u32, Stamp)>>,
     /// Whether it was reported as lost before its connection ended.
     pub(crate) reported: bool,
 }

@@ -1,5 +1,6 @@
 //! One call as reports show it.
 
+use super::large_message::LargeMessage;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -259,6 +260,8 @@ pub struct Rpc {
     pub request_messages: (u64, u64),
     /// gRPC messages of the answer: how many, and their bytes.
     pub response_messages: (u64, u64),
+    /// The large gRPC message that was sent last.
+    pub large_message: Option<Box<LargeMessage>>,
 }
 
 impl Rpc {

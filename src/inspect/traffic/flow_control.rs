@@ -98,6 +98,8 @@ pub(crate) struct StreamFlow {
 pub(crate) struct SideFlow {
     /// Whether it sent END_STREAM.
     pub(crate) ended: bool,
+    /// Whether it sent DATA without a byte that did not end the stream.
+    pub(crate) said_nothing: bool,
     pub(crate) allowance: Allowance,
 }
 
@@ -172,14 +174,22 @@ impl WindowedSender {
         }
     }
 
-    /// Its peer granted more on a stream.
-    pub(crate) fn granted(&self, allowance: &mut Allowance, increment: u32, stamp: Stamp) {
-        allowance.grant(i64::from(increment), self.initial, stamp);
+    /// What is left of the connection's window, and of a stream's what was granted beside its initial size.
+    pub(crate) fn left(&self, allowance: Option<&Allowance>) -> (i64, Option<i64>) {
+        let granted = allowance.map(|allowance| allowance.left);
+        (self.connection.left, granted)
     }
 
-    /// Its peer granted more on the connection.
-    pub(crate) fn granted_to_all(&mut self, increment: u32, stamp: Stamp) {
+    /// Its peer granted more on a stream, whose window is this large then.
+    pub(crate) fn granted(&self, allowance: &mut Allowance, increment: u32, stamp: Stamp) -> i64 {
+        allowance.grant(i64::from(increment), self.initial, stamp);
+        allowance.left.saturating_add(self.initial)
+    }
+
+    /// Its peer granted more on the connection, whose window is this large then.
+    pub(crate) fn granted_to_all(&mut self, increment: u32, stamp: Stamp) -> i64 {
         self.connection.grant(i64::from(increment), 0, stamp);
+        self.connection.left
     }
 
     /// Its peer changed what all streams' windows begin with, those that are open included.

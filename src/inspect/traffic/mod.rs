@@ -8,6 +8,7 @@
 
 pub(in crate::inspect) mod ack_stall;
 pub(in crate::inspect) mod concurrency;
+pub(in crate::inspect) mod conformance;
 pub(in crate::inspect) mod floods;
 pub(in crate::inspect) mod flow_control;
 pub(in crate::inspect) mod idle;
@@ -18,7 +19,7 @@ use std::collections::VecDeque;
 
 use super::options::limits::MAX_OPEN_STREAMS;
 use crate::capture::{Stamp, Timestamp};
-use crate::decode::http2::{Frame, SettingId, Settings};
+use crate::decode::http2::{Frame, SettingId, Settings, StreamId};
 use crate::decode::{Direction, PerSide, Recognition};
 use concurrency::{AtLimit, Concurrency};
 use floods::{Burst, FloodKind, Floods};
@@ -56,6 +57,8 @@ pub(crate) struct TrafficTracker {
     resized: usize,
     concurrency: Concurrency,
     floods: Floods,
+    /// The stream of each side's latest DATA that said nothing.
+    empty: PerSide<StreamId>,
 }
 
 /// More streams that closed wait for an acknowledgement than are remembered: flows cannot be followed any
@@ -76,6 +79,7 @@ impl TrafficTracker {
             resized: 0,
             concurrency: Concurrency::default(),
             floods: Floods::default(),
+            empty: PerSide::default(),
         }
     }
 
@@ -107,6 +111,13 @@ impl TrafficTracker {
             .add(kind, frame.direction, frame.completed.stamp);
     }
 
+    /// The server reset a stream because of what its client had sent on it.
+    pub(crate) fn provoked(&mut self, frame: &Frame<'_>) {
+        let stamp = frame.completed.stamp;
+        self.floods
+            .add(FloodKind::ProvokedReset, Direction::ClientToServer, stamp);
+    }
+
     /// HEADERS begin a header block.
     pub(crate) fn block_begins(&mut self, frame: &Frame<'_>) {
         self.floods
@@ -119,13 +130,32 @@ impl TrafficTracker {
         self.concurrency.opened(open, frame.began.stamp);
     }
 
-    /// DATA on a stream.
-    pub(crate) fn sent(&mut self, frame: &Frame<'_>, flow: Option<&mut StreamFlow>) {
-        let Some(senders) = &mut self.senders else {
-            return;
-        };
+    /// DATA on a stream; what is left of the windows, if that is known: of the connection's, and of the
+    /// stream's what was granted beside its initial size.
+    pub(crate) fn sent(
+        &mut self,
+        frame: &Frame<'_>,
+        flow: Option<&mut StreamFlow>,
+    ) -> Option<(i64, Option<i64>)> {
+        let senders = self.senders.as_mut()?;
         let by = frame.direction;
-        senders[by].sent(frame, flow.map(|flow| &mut flow.sides[by].allowance));
+        let mut allowance = flow.map(|flow| &mut flow.sides[by].allowance);
+        senders[by].sent(frame, allowance.as_deref_mut());
+        Some(senders[by].left(allowance.as_deref()))
+    }
+
+    /// DATA without a byte that does not end its stream. A stream's first one does not count: honest proxies
+    /// (Apache httpd's mod_proxy_http2) send one before the trailers of every answer.
+    pub(crate) fn sent_nothing(&mut self, frame: &Frame<'_>, flow: Option<&mut StreamFlow>) {
+        let by = frame.direction;
+        let stream = std::mem::replace(&mut self.empty[by], frame.header.stream);
+        let again = match flow {
+            Some(flow) => std::mem::replace(&mut flow.sides[by].said_nothing, true),
+            None => stream == frame.header.stream,
+        };
+        if again {
+            self.count(FloodKind::EmptyData, frame);
+        }
     }
 
     /// END_STREAM: with that of both sides the stream is closed (RFC 9113, section 5.1).
@@ -182,21 +212,23 @@ impl TrafficTracker {
         Ok(())
     }
 
-    /// WINDOW_UPDATE of a stream.
-    pub(crate) fn granted(&mut self, frame: &Frame<'_>, increment: u32, flow: &mut StreamFlow) {
+    /// WINDOW_UPDATE of a stream; how large its window is then, if that is known.
+    pub(crate) fn granted(
+        &mut self,
+        frame: &Frame<'_>,
+        increment: u32,
+        flow: &mut StreamFlow,
+    ) -> Option<i64> {
         let sender = frame.direction.reverse();
         let allowance = &mut flow.sides[sender].allowance;
-        if let Some(senders) = &self.senders {
-            senders[sender].granted(allowance, increment, frame.completed.stamp);
-        }
+        let senders = self.senders.as_ref()?;
+        Some(senders[sender].granted(allowance, increment, frame.completed.stamp))
     }
 
-    /// WINDOW_UPDATE of the connection.
-    pub(crate) fn granted_to_all(&mut self, frame: &Frame<'_>, increment: u32) {
-        if let Some(senders) = &mut self.senders {
-            let sender = &mut senders[frame.direction.reverse()];
-            sender.granted_to_all(increment, frame.completed.stamp);
-        }
+    /// WINDOW_UPDATE of the connection; how large its window is then, if that is known.
+    pub(crate) fn granted_to_all(&mut self, frame: &Frame<'_>, increment: u32) -> Option<i64> {
+        let sender = &mut self.senders.as_mut()?[frame.direction.reverse()];
+        Some(sender.granted_to_all(increment, frame.completed.stamp))
     }
 
     /// SETTINGS.

@@ -78,6 +78,7 @@ mod tests {
             headers: Vec::new(),
             request_messages: (0, 0),
             response_messages: (0, 0),
+            large_message: None,
         }
     }
 

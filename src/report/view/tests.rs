@@ -67,6 +67,7 @@ pub(in crate::report) fn ended(number: u32) -> ConnectionRecord {
         debug_data: Box::default(),
         streams_beyond: 0,
         received: None,
+        after_end: false,
         end: 0,
     };
     let close = Close {
@@ -114,6 +115,7 @@ pub(in crate::report) fn rpc(connection: u32, stream: u32, verdict: Verdict) -> 
         headers: Vec::new(),
         request_messages: (1, 10),
         response_messages: (0, 0),
+        large_message: None,
     }
 }
 

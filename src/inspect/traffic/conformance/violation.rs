@@ -1,0 +1,296 @@
+//! What the protocol forbids, as one side did it, and the error that answered it: plain data.
+//!
+//! In: one call for each forbidden frame or field, and one for each error of the other side. Out:
+//! [`Violation`]s, one for each kind and side of a connection, so that memory does not follow what passes.
+
+use std::collections::VecDeque;
+
+use crate::capture::{Stamp, TimeDelta};
+use crate::decode::http2::{ErrorCode, FrameType, SettingId, StreamId};
+use crate::decode::{Direction, PerSide};
+
+/// How many forbidden frames wait for the RST_STREAM that answers them; it comes within a round trip.
+const MAX_WAITING: usize = 64;
+
+/// How many streams are named that were reset for one kind of violation.
+const MAX_STREAMS: usize = 1_024;
+
+/// A GOAWAY that comes later than this after a violation answers something else.
+pub(super) const ANSWERED_WITHIN: TimeDelta = TimeDelta::from_secs(5);
+
+/// How much is kept of a name or value, in bytes.
+const MAX_TEXT: usize = 64;
+
+/// Something that RFC 9113 or RFC 7541 forbids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ViolationKind {
+    /// A first frame that is not SETTINGS (RFC 9113, section 3.4).
+    FirstFrame,
+    /// A frame above its receiver's MAX_FRAME_SIZE (section 4.2).
+    FrameTooLarge,
+    /// A length that the frame's type does not allow (section 4.2).
+    FrameLength,
+    /// More padding than payload (section 6.1).
+    Padding,
+    /// A frame on stream 0 that belongs to a stream, or the other way round (section 6).
+    WrongStream,
+    /// DATA or HEADERS after its sender's own END_STREAM or RST_STREAM (section 5.1).
+    AfterEnd,
+    /// RST_STREAM on a stream that its sender knew to be closed (section 5.1); few receivers mind.
+    ResetOfClosed,
+    /// A frame on a stream that nobody had opened (section 5.1).
+    IdleStream,
+    /// A stream opened whose id is not above all before it, or is the server's (section 5.1.1).
+    StreamOrder,
+    /// A stream that depends on itself (RFC 7540, section 5.3.1).
+    SelfDependency,
+    /// A value that a setting cannot have (section 6.5.2).
+    SettingValue,
+    /// PUSH_PROMISE of a client, or to one that had switched it off (section 8.4).
+    Push,
+    /// The server answered on a stream above its own last stream id (section 6.8).
+    AboveLastStream,
+    /// The server raised its last stream id (section 6.8).
+    LastStreamRaised,
+    /// DATA beyond a stream's window (section 6.9.1).
+    StreamOverrun,
+    /// DATA beyond the connection's window (section 6.9.1).
+    ConnectionOverrun,
+    /// A window taken past 2^31-1 (section 6.9.1).
+    WindowOverflow,
+    /// WINDOW_UPDATE with an increment of 0 (section 6.9).
+    ZeroIncrement,
+    /// Another frame amid a header block, or CONTINUATION without one (section 6.10).
+    Interleaved,
+    /// A header table larger than its receiver allows (RFC 7541, section 6.3).
+    TableSize,
+    /// A header block that cannot be decompressed (RFC 7541).
+    Compression,
+    /// A character that the name of a field must not have (section 8.2.1).
+    FieldName,
+    /// A character that the value of a field must not have (section 8.2.1).
+    FieldValue,
+    /// A field that belongs to HTTP/1.1 connections (section 8.2.2).
+    ConnectionField,
+    /// `te` with another value than `trailers` (section 8.2.2).
+    Te,
+    /// A pseudo-header field is missing (section 8.3).
+    PseudoMissing,
+    /// A pseudo-header field came twice (section 8.3).
+    PseudoRepeated,
+    /// A pseudo-header field came behind others (section 8.3).
+    PseudoLate,
+    /// A pseudo-header field that is not defined there (section 8.3).
+    PseudoUnknown,
+    /// `:authority` that names no host (section 8.3.1).
+    Authority,
+    /// `:authority` with percent signs, which some libraries refuse.
+    EscapedAuthority,
+    /// An empty `:path` (section 8.3.1).
+    EmptyPath,
+    /// Trailers that do not end their stream (section 8.1).
+    OpenTrailers,
+}
+
+impl ViolationKind {
+    /// Whether most receivers put up with it, so that it is told only where an error answered it.
+    const fn is_tolerated(self) -> bool {
+        matches!(self, Self::ResetOfClosed | Self::EscapedAuthority)
+    }
+
+    /// Whether it makes a server reset a stream that its client opened rightly (CVE-2025-8671).
+    pub(super) const fn provokes_reset(self) -> bool {
+        matches!(
+            self,
+            Self::ZeroIncrement
+                | Self::WindowOverflow
+                | Self::AfterEnd
+                | Self::SelfDependency
+                | Self::StreamOverrun
+                | Self::FrameLength
+        )
+    }
+
+    /// Whether an error code can be the answer to it.
+    fn is_answered_by(self, error: ErrorCode) -> bool {
+        match error {
+            ErrorCode::PROTOCOL_ERROR | ErrorCode::INTERNAL_ERROR => true,
+            ErrorCode::FLOW_CONTROL_ERROR => matches!(
+                self,
+                Self::StreamOverrun
+                    | Self::ConnectionOverrun
+                    | Self::WindowOverflow
+                    | Self::ZeroIncrement
+                    | Self::SettingValue
+            ),
+            ErrorCode::STREAM_CLOSED => {
+                matches!(
+                    self,
+                    Self::AfterEnd | Self::ResetOfClosed | Self::IdleStream
+                )
+            }
+            ErrorCode::FRAME_SIZE_ERROR => {
+                matches!(
+                    self,
+                    Self::FrameTooLarge | Self::FrameLength | Self::Padding
+                )
+            }
+            ErrorCode::COMPRESSION_ERROR => matches!(
+                self,
+                Self::TableSize | Self::Compression | Self::Interleaved
+            ),
+            // Codes of what is no fault of the other side.
+            ErrorCode(0x0 | 0x4 | 0x7 | 0x8 | 0xa..=0xd) => false,
+            // Of the sender's own making.
+            _ => true,
+        }
+    }
+}
+
+/// What is to be said of the first violation of a kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// Its kind says it all.
+    #[default]
+    None,
+    /// How much it was, and how much was allowed.
+    Sizes(i64, i64),
+    /// A setting and its value.
+    Setting(SettingId, u32),
+    /// The beginning of a name or value.
+    Text(Box<[u8]>),
+}
+
+impl Detail {
+    /// The beginning of a name or value.
+    pub(super) fn text(bytes: &[u8]) -> Self {
+        Self::Text(bytes.get(..MAX_TEXT).unwrap_or(bytes).into())
+    }
+}
+
+/// An error that a side sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Complaint {
+    /// The packet that completed the RST_STREAM or GOAWAY.
+    pub stamp: Stamp,
+    /// Its code.
+    pub error: ErrorCode,
+    /// The stream that it reset; 0 where it was a GOAWAY.
+    pub stream: StreamId,
+}
+
+/// Something that one side of a connection did though it is forbidden, once or often.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Violation {
+    /// What it was.
+    pub kind: ViolationKind,
+    /// Who did it.
+    pub by: Direction,
+    /// The type of the frame that did it first.
+    pub frame: FrameType,
+    /// That frame's stream.
+    pub stream: StreamId,
+    /// What else is to be said of it.
+    pub detail: Detail,
+    /// The packet that completed it.
+    pub first: Stamp,
+    /// How often it was done.
+    pub count: u64,
+    /// The first error that answered it, and the packet of what it answered.
+    pub answer: Option<(Stamp, Complaint)>,
+    /// The GOAWAY that answered it.
+    pub goaway: Option<Complaint>,
+    /// The streams that were reset for it, the first ones.
+    pub reset: Vec<u32>,
+}
+
+/// The violations of one connection.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Violations {
+    all: Vec<Violation>,
+    /// Those on streams that no RST_STREAM has answered: which of `all`, the stream, and where.
+    waiting: VecDeque<(usize, StreamId, Stamp)>,
+    /// The latest of each side: which of `all`, and where.
+    latest: PerSide<Option<(usize, Stamp)>>,
+}
+
+impl Violations {
+    /// Notes one more.
+    pub(super) fn note(
+        &mut self,
+        (kind, detail): (ViolationKind, Detail),
+        (by, frame, stream): (Direction, FrameType, StreamId),
+        stamp: Stamp,
+    ) {
+        let known = self.all.iter_mut().enumerate();
+        let mut known = known.filter(|(_, known)| known.kind == kind && known.by == by);
+        let index = if let Some((index, known)) = known.next() {
+            known.count += 1;
+            index
+        } else {
+            // There are few kinds.
+            self.all.push(Violation {
+                kind,
+                by,
+                frame,
+                stream,
+                detail,
+                first: stamp,
+                count: 1,
+                answer: None,
+                goaway: None,
+                reset: Vec::new(),
+            });
+            self.all.len() - 1
+        };
+        self.latest[by] = Some((index, stamp));
+        if stream != StreamId::CONNECTION {
+            if self.waiting.len() >= MAX_WAITING {
+                self.waiting.pop_front();
+            }
+            self.waiting.push_back((index, stream, stamp));
+        }
+    }
+
+    /// A side sent RST_STREAM; the kind of violation that it answers.
+    pub(super) fn reset(&mut self, by: Direction, complaint: Complaint) -> Option<ViolationKind> {
+        let place = self.waiting.iter().rposition(|(index, stream, _)| {
+            let violation = self.all.get(*index);
+            *stream == complaint.stream
+                && violation.is_some_and(|violation| {
+                    violation.by != by && violation.kind.is_answered_by(complaint.error)
+                })
+        })?;
+        let (index, stream, stamp) = self.waiting.remove(place)?;
+        let violation = self.all.get_mut(index)?;
+        violation.answer.get_or_insert((stamp, complaint));
+        if violation.reset.len() < MAX_STREAMS {
+            violation.reset.push(stream.0);
+        }
+        Some(violation.kind)
+    }
+
+    /// A side sent GOAWAY: it answers what the other had done last.
+    pub(super) fn go_away(&mut self, by: Direction, complaint: Complaint) {
+        let Some((index, stamp)) = self.latest[by.reverse()] else {
+            return;
+        };
+        let violation = self.all.get_mut(index);
+        if let Some(violation) =
+            violation.filter(|violation| violation.kind.is_answered_by(complaint.error))
+            && complaint.stamp.time - stamp.time <= ANSWERED_WITHIN
+        {
+            violation.answer.get_or_insert((stamp, complaint));
+            violation.goaway.get_or_insert(complaint);
+        }
+    }
+
+    /// All that are to be told, in the order in which each was first seen.
+    pub(super) fn told(&self) -> Vec<Violation> {
+        let told =
+            |violation: &&Violation| violation.answer.is_some() || !violation.kind.is_tolerated();
+        self.all.iter().filter(told).cloned().collect()
+    }
+}
