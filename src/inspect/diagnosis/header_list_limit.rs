@@ -131,15 +131,16 @@ fn explanation(
     largest: &LargeList,
 ) -> String {
     let receiver = largest.by.reverse().sender();
+    let sender = largest.by.sender();
+    let size = counted(largest.size, "byte");
     let mut text = format!(
-        "The {receiver} had announced MAX_HEADER_LIST_SIZE {}; {} above it, the largest of {} \
-         (names, values, and 32 for each field: RFC 9113, section 6.5.2).",
+        "The {receiver} had announced MAX_HEADER_LIST_SIZE {}; the {sender} sent {} (names, values, and \
+         32 for each field: RFC 9113, section 6.5.2).",
         count(largest.limit),
         match lists.len() {
-            1 => format!("the {} sent one list", largest.by.sender()),
-            more => format!("the {} sent {} lists", largest.by.sender(), count(more)),
+            1 => format!("a list of {size}"),
+            more => format!("{} above it, the largest of {size}", counted(more, "list")),
         },
-        counted(largest.size, "byte"),
     );
     let became =
         |what: &dyn Fn(&LargeList) -> bool| lists.iter().filter(|(_, list)| what(list)).count();
@@ -153,11 +154,10 @@ fn explanation(
             "refused the call with an error status",
         ),
     ] {
-        if number > 0 {
-            text.push_str(
-                &format!(" {} times the {receiver} {end}.", count(number))
-                    .replace(" 1 times", " Once"),
-            );
+        match number {
+            0 => {}
+            1 => text.push_str(&format!(" Once the {receiver} {end}.")),
+            more => text.push_str(&format!(" {} times the {receiver} {end}.", count(more))),
         }
     }
     let with_it = server_view::rpcs(affected)
@@ -222,7 +222,11 @@ mod tests {
             ",
             long(9_000),
         ));
-        insta::assert_snapshot!(reported);
+        insta::assert_snapshot!(reported, @r"
+        0:1 refused at 0.020 processed=no error=REFUSED_STREAM
+        0:3 ok at 0.040 processed=yes grpc=0
+        error header-list-limit rpcs=0:1
+        ");
     }
 
     #[test]
@@ -240,7 +244,12 @@ mod tests {
             "#,
             long(9_000),
         ));
-        insta::assert_snapshot!(reported);
+        insta::assert_snapshot!(reported, @r"
+        0:1 cut_by_close at 0.022 processed=maybe
+        0:3 status at 0.020 processed=maybe grpc=2
+        error header-list-limit rpcs=0:1,0:3
+        error connection-error conns=0
+        ");
     }
 
     #[test]
@@ -254,6 +263,6 @@ mod tests {
             ",
             long(9_000),
         ));
-        insta::assert_snapshot!(reported);
+        insta::assert_snapshot!(reported, @"0:1 ok at 0.020 processed=yes grpc=0");
     }
 }

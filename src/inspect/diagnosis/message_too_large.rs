@@ -238,7 +238,10 @@ mod tests {
             ",
             prefix(1, 5_242_880),
         ));
-        insta::assert_snapshot!(reported);
+        insta::assert_snapshot!(reported, @r"
+        0:1 reset_by_client at 0.020 processed=maybe error=CANCEL
+        error message-too-large rpcs=0:1
+        ");
     }
 
     #[test]
@@ -253,7 +256,10 @@ mod tests {
             "#,
             prefix(1, 200_000),
         ));
-        insta::assert_snapshot!(reported);
+        insta::assert_snapshot!(reported, @r"
+        0:1 status at 0.010 processed=maybe grpc=8
+        error message-too-large rpcs=0:1
+        ");
     }
 
     #[test]
@@ -268,6 +274,9 @@ mod tests {
             ",
             prefix(1, 1_000_000),
         ));
-        insta::assert_snapshot!(reported);
+        insta::assert_snapshot!(reported, @r"
+        0:1 reset_by_client at 0.020 processed=maybe error=CANCEL
+        error stream-reset rpcs=0:1
+        ");
     }
 }

@@ -10,7 +10,7 @@ use crate::decode::Direction;
 use crate::inspect::connection::goaway::GoAway;
 use crate::inspect::connection::record::{ConnectionRecord, Finished};
 use crate::inspect::stream::rpc::{CallId, Rpc};
-use crate::inspect::traffic::conformance::Violation;
+use crate::inspect::traffic::conformance::{LargeList, Violation};
 use crate::units::counted;
 
 pub(super) const RULE: Rule = Rule {
@@ -116,6 +116,15 @@ fn offending<'a>(record: &'a ConnectionRecord, goaway: &GoAway) -> Option<&'a Vi
     violations.find(|violation| {
         let answer = violation.goaway;
         violation.by != goaway.from && answer.is_some_and(|answer| answer.stamp == goaway.stamp)
+    })
+}
+
+/// The header list of the other side that a GOAWAY answers, if one was above the limit.
+fn large_list<'a>(record: &'a ConnectionRecord, goaway: &GoAway) -> Option<&'a LargeList> {
+    let mut lists = record.conformance.large_lists.iter();
+    lists.find(|list| {
+        let answer = list.answer;
+        list.by != goaway.from && answer.is_some_and(|answer| answer.stamp == goaway.stamp)
     })
 }
 

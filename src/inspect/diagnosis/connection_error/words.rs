@@ -2,11 +2,11 @@
 
 use super::super::protocol_violation;
 use super::calm::{self, Load};
-use super::{Broken, offending};
+use super::{Broken, large_list, offending};
 use crate::decode::http2::ErrorCode;
 use crate::inspect::connection::goaway::GoAway;
 use crate::inspect::connection::record::ConnectionRecord;
-use crate::units::counted;
+use crate::units::{count, counted};
 
 /// What sort of error it is, in a few words.
 pub(super) fn kind(error: Broken<'_>) -> String {
@@ -40,6 +40,16 @@ pub(super) fn meaning(record: &ConnectionRecord, error: Broken<'_>) -> String {
             " What it answers is the {}'s frame just before: {what}. A retry that sends it again ends the \
              same way.",
             violation.by.sender(),
+        ));
+    } else if let Some(list) = large_list(record, goaway) {
+        text.push_str(&format!(
+            " What it answers is the {}'s header list of {} on stream {}, above the {} that the {} had \
+             announced to take.",
+            list.by.sender(),
+            counted(list.size, "byte"),
+            list.stream,
+            count(list.limit),
+            goaway.from.sender(),
         ));
     }
     text
@@ -128,6 +138,12 @@ pub(super) fn advice(record: &ConnectionRecord, error: Broken<'_>) -> Vec<String
         return vec![format!(
             "Mend or upgrade the {}, which sent what this GOAWAY answers, or the proxy that speaks for it",
             violation.by.sender(),
+        )];
+    }
+    if let Some(list) = large_list(record, goaway) {
+        return vec![format!(
+            "Let the {} send less in headers and trailers, or raise the {sender}'s limit on them",
+            list.by.sender(),
         )];
     }
     match goaway.error {

@@ -6,8 +6,9 @@ use rustc_hash::FxHashSet;
 
 use super::server_view::{self, EvidenceList, ServerView};
 use super::{Check, Finding, Rule, Says, Severity};
+use crate::decode::PerSide;
 use crate::inspect::connection::record::ConnectionRecord;
-use crate::inspect::stream::rpc::{CallId, Rpc};
+use crate::inspect::stream::rpc::{CallId, Rpc, Verdict};
 use crate::inspect::traffic::conformance::{Complaint, Violation};
 use crate::units::{count, counted};
 
@@ -48,7 +49,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
             Severity::Warning
         },
         title: format!(
-            "{} to {} saw what HTTP/2 forbids: {}",
+            "on {} to {} {}, which HTTP/2 forbids",
             counted(connections.len(), "connection"),
             view.server,
             kinds(&seen),
@@ -62,14 +63,14 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
     })
 }
 
-/// The kinds of violation, each with its culprit.
+/// Who sent what.
 fn kinds(seen: &[Seen<'_>]) -> String {
     let mut kinds: Vec<String> = Vec::new();
     for (_, violation) in seen {
         let kind = format!(
-            "{} of the {}",
-            words::name(violation),
-            violation.by.sender()
+            "the {} sent {}",
+            violation.by.sender(),
+            words::name(violation)
         );
         if !kinds.contains(&kind) {
             kinds.push(kind);
@@ -89,18 +90,23 @@ fn ended(view: &ServerView<'_>) -> Vec<CallId> {
     let mut ended = Vec::new();
     for finished in view.connections() {
         let violations = &finished.record.conformance.violations;
-        let reset: FxHashSet<_> = violations
-            .iter()
-            .flat_map(|violation| &violation.reset)
-            .collect();
-        let goaways: Vec<Complaint> = violations
+        let mut reset = PerSide::<FxHashSet<u32>>::default();
+        for violation in violations {
+            reset[violation.by.reverse()].extend(&violation.reset);
+        }
+        let goaways: Vec<_> = violations
             .iter()
             .filter_map(|violation| violation.goaway)
             .collect();
         let died = |rpc: &&Rpc| {
             let by_goaway = |goaway: &Complaint| server_view::died_with(rpc, goaway.stamp);
-            let by_reset = reset.contains(&rpc.id.stream) && rpc.verdict.is_death();
-            by_reset || goaways.iter().any(by_goaway)
+            let by_reset = match rpc.verdict {
+                Verdict::ResetByServer | Verdict::Refused => Some(&reset.server),
+                Verdict::ResetByClient => Some(&reset.client),
+                _ => None,
+            };
+            by_reset.is_some_and(|reset| reset.contains(&rpc.id.stream))
+                || goaways.iter().any(by_goaway)
         };
         ended.extend(finished.rpcs.iter().filter(died).map(|rpc| rpc.id));
     }

@@ -16,7 +16,7 @@ pub(super) fn name(violation: &Violation) -> String {
         Kind::FrameLength => format!("{frame} of a wrong length"),
         Kind::Padding => format!("{frame} with too much padding"),
         Kind::WrongStream => format!("{frame} on a wrong stream"),
-        Kind::AfterEnd => format!("{frame} after the end of its stream"),
+        Kind::AfterEnd | Kind::AfterReset => format!("{frame} after its own end of the stream"),
         Kind::ResetOfClosed => "RST_STREAM on a closed stream".into(),
         Kind::IdleStream => format!("{frame} on an idle stream"),
         Kind::StreamOrder => "a stream id out of order".into(),
@@ -57,22 +57,22 @@ pub(super) fn what(violation: &Violation) -> String {
     };
     let text = match (violation.kind, sizes) {
         (Kind::FrameTooLarge, Some((sent, allowed))) => format!(
-            "{} long, though its receiver takes frames of {} at most",
+            "is {} long, though its receiver takes frames of {} at most",
             bytes(sent),
             bytes(allowed),
         ),
         (Kind::StreamOverrun, Some((sent, left))) => format!(
-            "{} long, while the stream's window was {}",
+            "is {} long, while the stream's window was {}",
             bytes(sent),
             signed(left),
         ),
         (Kind::ConnectionOverrun, Some((sent, left))) => format!(
-            "{} long, while the connection's window was {}",
+            "is {} long, while the connection's window was {}",
             bytes(sent),
             signed(left),
         ),
         (Kind::WindowOverflow, Some((window, _))) => {
-            format!("takes the window to {}, past 2^31-1", signed(window))
+            format!("takes the window to {}, above 2^31-1", signed(window))
         }
         (Kind::AboveLastStream, Some((_, last))) => {
             format!("answers a stream above the last stream id {last} that it had sent")
@@ -93,20 +93,21 @@ pub(super) fn what(violation: &Violation) -> String {
         (Kind::FrameLength, _) => "has a length its type does not allow".into(),
         (Kind::Padding, _) => "has more padding than payload".into(),
         (Kind::WrongStream, _) => match violation.stream.0 {
-            0 => "on stream 0, though it belongs to a stream".into(),
-            _ => "though it belongs to the connection".into(),
+            0 => "is on stream 0, though it belongs to a stream".into(),
+            _ => "belongs to the connection, on stream 0".into(),
         },
-        (Kind::AfterEnd, _) => "after its sender had ended that stream".into(),
-        (Kind::ResetOfClosed, _) => "which was closed already".into(),
-        (Kind::IdleStream, _) => "which nobody had opened".into(),
-        (Kind::StreamOrder, _) => "which is not the next one of the client's".into(),
+        (Kind::AfterEnd, _) => "comes after its sender had ended that stream".into(),
+        (Kind::AfterReset, _) => "comes after its sender had reset that stream".into(),
+        (Kind::ResetOfClosed, _) => "comes after that stream was closed".into(),
+        (Kind::IdleStream, _) => "comes before anybody had opened it".into(),
+        (Kind::StreamOrder, _) => "opens it out of order".into(),
         (Kind::SelfDependency, _) => "makes the stream depend on itself".into(),
         (Kind::Push, _) => match violation.by {
-            Direction::ClientToServer => "though clients push nothing".into(),
-            Direction::ServerToClient => "though the client had switched push off".into(),
+            Direction::ClientToServer => "is the client's, which pushes nothing".into(),
+            Direction::ServerToClient => "comes though the client had switched push off".into(),
         },
-        (Kind::ZeroIncrement, _) => "with an increment of 0".into(),
-        (Kind::Interleaved, _) => "out of turn with the frames of a header block".into(),
+        (Kind::ZeroIncrement, _) => "has an increment of 0".into(),
+        (Kind::Interleaved, _) => "comes out of turn with the frames of a header block".into(),
         (Kind::Compression, _) => "holds a block that cannot be decompressed".into(),
         (Kind::FieldName, _) => format!("has a field named {}", field(violation)),
         (Kind::FieldValue, _) => {
@@ -166,7 +167,9 @@ pub(super) const fn law(kind: ViolationKind) -> &'static str {
         Kind::FrameTooLarge | Kind::FrameLength => "(RFC 9113, section 4.2)",
         Kind::Padding => "(RFC 9113, section 6.1)",
         Kind::WrongStream => "(RFC 9113, section 6)",
-        Kind::AfterEnd | Kind::ResetOfClosed | Kind::IdleStream => "(RFC 9113, section 5.1)",
+        Kind::AfterEnd | Kind::AfterReset | Kind::ResetOfClosed | Kind::IdleStream => {
+            "(RFC 9113, section 5.1)"
+        }
         Kind::StreamOrder => "(RFC 9113, section 5.1.1)",
         Kind::SelfDependency => "(RFC 7540, section 5.3.1)",
         Kind::SettingValue => "(RFC 9113, section 6.5.2)",
@@ -195,7 +198,7 @@ pub(super) fn meaning(violation: &Violation) -> String {
     let by = violation.by.sender();
     let often = match violation.count {
         1 => String::new(),
-        more => format!(", {} times", count(more)),
+        more => format!(" ({} times)", count(more)),
     };
     let fault = format!("The {by} is at fault: {}{often}.", clause(violation));
     let more = match violation.kind {

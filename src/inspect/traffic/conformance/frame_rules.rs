@@ -37,8 +37,8 @@ impl ConformanceTracker {
         let (kind, stream) = (frame.header.kind, frame.header.stream);
         let allowed = self.sides[frame.direction.reverse()].announced.loosest();
         if let Some(limit) = allowed.map(|allowed| allowed.frame_size)
-            && self.whole
             && frame.header.length > limit
+            && self.knows_all_before(frame)
         {
             let sizes = Detail::Sizes(i64::from(frame.header.length), i64::from(limit));
             return Some((ViolationKind::FrameTooLarge, sizes));
@@ -121,11 +121,16 @@ impl ConformanceTracker {
                 return Some((ViolationKind::AboveLastStream, sizes));
             }
         }
-        let done = |by: Direction| self.sides[by].done.contains(stream.0);
-        if message && done(by) {
+        let (own, other) = (&self.sides[by], &self.sides[by.reverse()]);
+        let ended = own.ended.contains(stream.0);
+        if message && ended {
             return found(ViolationKind::AfterEnd);
         }
-        if kind == FrameType::RST_STREAM && done(by) && done(by.reverse()) {
+        if message && own.reset.contains(stream.0) {
+            return found(ViolationKind::AfterReset);
+        }
+        let closed = ended && other.ended.contains(stream.0) || other.reset.contains(stream.0);
+        if kind == FrameType::RST_STREAM && closed {
             return found(ViolationKind::ResetOfClosed);
         }
         if by == Direction::ServerToClient || opened.contains(stream.0) {

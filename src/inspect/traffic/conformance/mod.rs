@@ -80,8 +80,10 @@ struct SideState {
     block: Option<StreamId>,
     /// What the header block is that it began last.
     section: FieldSection,
-    /// The streams that it ended or reset.
-    done: StreamIdSet,
+    /// The streams that it ended.
+    ended: StreamIdSet,
+    /// The streams that it reset.
+    reset: StreamIdSet,
     /// Its last GOAWAY's last stream id, where that condemns streams.
     last_stream: Option<StreamId>,
     announced: Announced,
@@ -104,7 +106,8 @@ impl ConformanceTracker {
         self.whole = false;
         for direction in [Direction::ClientToServer, Direction::ServerToClient] {
             let side = &mut self.sides[direction];
-            side.done = StreamIdSet::default();
+            side.ended = StreamIdSet::default();
+            side.reset = StreamIdSet::default();
             side.block = None;
         }
     }
@@ -149,7 +152,7 @@ impl ConformanceTracker {
         }
         let may_end = matches!(frame.header.kind, FrameType::HEADERS | FrameType::DATA);
         if may_end && flags.contains(Flags::END_STREAM) && self.whole {
-            self.sides[by].done.insert(stream.0);
+            self.sides[by].ended.insert(stream.0);
         }
         match frame.payload {
             Payload::Settings(_) if flags.contains(Flags::ACK) => {
@@ -157,7 +160,7 @@ impl ConformanceTracker {
             }
             Payload::ResetStream { error } => {
                 if self.whole {
-                    self.sides[by].done.insert(stream.0);
+                    self.sides[by].reset.insert(stream.0);
                 }
                 self.resets[by] += 1;
                 let complaint = Complaint {
@@ -244,7 +247,11 @@ impl ConformanceTracker {
     /// What the decoder of a block objected to, where it knows the whole table.
     fn compression(&mut self, frame: &Frame<'_>, block: &HeaderBlock) {
         let Some(fault) = block.fault() else { return };
-        let allowed = self.sides[frame.direction.reverse()].announced.loosest();
+        let peer = &self.sides[frame.direction.reverse()];
+        let allowed = peer
+            .announced
+            .loosest()
+            .filter(|_| self.knows_all_before(frame));
         let found = match fault.kind {
             FaultKind::BlockTooLarge => return,
             FaultKind::SizeUpdateAboveLimit { size, .. } => {
@@ -304,10 +311,7 @@ impl ConformanceTracker {
     /// initial size.
     pub(crate) fn sent(&mut self, frame: &Frame<'_>, left: (i64, Option<i64>)) {
         let receiver = &self.sides[frame.direction.reverse()];
-        // A grant that the sender had, and that was not read yet, may have allowed it.
-        let acknowledged = frame.completed.acknowledged;
-        let unread = acknowledged.is_some_and(|acknowledged| acknowledged > receiver.read);
-        if frame.header.length == 0 || unread || !self.whole {
+        if frame.header.length == 0 || !self.knows_all_before(frame) {
             return;
         }
         let length = i64::from(frame.header.length);
@@ -334,6 +338,14 @@ impl ConformanceTracker {
             let sizes = Detail::Sizes(window, MAX_WINDOW);
             self.note(frame, ViolationKind::WindowOverflow, sizes);
         }
+    }
+
+    /// Whether all was read that a frame's sender had received from the other side. Where not, a setting or
+    /// grant may have allowed the frame.
+    fn knows_all_before(&self, frame: &Frame<'_>) -> bool {
+        let read = self.sides[frame.direction.reverse()].read;
+        let acknowledged = frame.completed.acknowledged;
+        self.whole && acknowledged.is_none_or(|acknowledged| acknowledged <= read)
     }
 
     fn note(&mut self, frame: &Frame<'_>, kind: ViolationKind, detail: Detail) {

@@ -35,8 +35,10 @@ pub enum ViolationKind {
     Padding,
     /// A frame on stream 0 that belongs to a stream, or the other way round (section 6).
     WrongStream,
-    /// DATA or HEADERS after its sender's own END_STREAM or RST_STREAM (section 5.1).
+    /// DATA or HEADERS after its sender's own END_STREAM (section 5.1).
     AfterEnd,
+    /// DATA or HEADERS after its sender's own RST_STREAM (section 5.1); nothing is left to break.
+    AfterReset,
     /// RST_STREAM on a stream that its sender knew to be closed (section 5.1); few receivers mind.
     ResetOfClosed,
     /// A frame on a stream that nobody had opened (section 5.1).
@@ -96,7 +98,12 @@ pub enum ViolationKind {
 impl ViolationKind {
     /// Whether most receivers put up with it, so that it is told only where an error answered it.
     const fn is_tolerated(self) -> bool {
-        matches!(self, Self::ResetOfClosed | Self::EscapedAuthority)
+        self.is_of_closed() || matches!(self, Self::EscapedAuthority)
+    }
+
+    /// Whether its stream was closed, so that a RST_STREAM in answer ends nothing.
+    const fn is_of_closed(self) -> bool {
+        matches!(self, Self::ResetOfClosed | Self::AfterReset)
     }
 
     /// Whether it makes a server reset a stream that its client opened rightly (CVE-2025-8671).
@@ -125,10 +132,7 @@ impl ViolationKind {
                     | Self::SettingValue
             ),
             ErrorCode::STREAM_CLOSED => {
-                matches!(
-                    self,
-                    Self::AfterEnd | Self::ResetOfClosed | Self::IdleStream
-                )
+                self.is_of_closed() || matches!(self, Self::AfterEnd | Self::IdleStream)
             }
             ErrorCode::FRAME_SIZE_ERROR => {
                 matches!(
@@ -246,7 +250,7 @@ impl Violations {
             self.all.len() - 1
         };
         self.latest[by] = Some((index, stamp));
-        if stream != StreamId::CONNECTION {
+        if stream != StreamId::CONNECTION && !kind.is_of_closed() {
             if self.waiting.len() >= MAX_WAITING {
                 self.waiting.pop_front();
             }
