@@ -96,6 +96,11 @@ impl Connection {
                 }
             }
             Event::Frame(frame) => self.push_frame(frame, options),
+            Event::LargeFrame {
+                direction,
+                header,
+                began,
+            } => self.streams.large_frame(*direction, *header, *began),
             Event::Data {
                 direction,
                 stream,

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use super::record::ConnectionRecord;
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::http2::hpack::HeaderBlock;
-use crate::decode::http2::{EndedBlock, ErrorCode, Flags, Frame, FrameType, Settings, StreamId};
+use crate::decode::http2::{
+    EndedBlock, ErrorCode, Flags, Frame, FrameHeader, FrameType, Settings, StreamId,
+};
 use crate::decode::{Carrier, Direction, Recognition};
 use crate::inspect::options::Options;
 use crate::inspect::stream::inferred_path::PathsByShape;
@@ -73,6 +75,11 @@ impl Streams {
         if self.conformance.frame(frame, self.table.opened()) {
             self.traffic.provoked(frame);
         }
+    }
+
+    /// A frame begins that is longer than its receiver seems to take.
+    pub(super) fn large_frame(&mut self, by: Direction, header: FrameHeader, began: Carrier) {
+        self.conformance.large_frame(by, header, began);
     }
 
     /// HEADERS, which open a stream, or are an answer's or a trailer section's; whether they opened one of
@@ -294,7 +301,10 @@ impl Streams {
     /// SETTINGS without ACK.
     pub(super) fn settings(&mut self, frame: &Frame<'_>, settings: Settings<'_>) {
         self.traffic.count(FloodKind::Settings, frame);
-        self.traffic.apply(&mut self.table, frame, settings);
+        let window = self.traffic.apply(&mut self.table, frame, settings);
+        if let Some(window) = window {
+            self.conformance.granted(frame, window);
+        }
     }
 
     /// A PING while its sender's one before was not answered.

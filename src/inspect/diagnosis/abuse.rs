@@ -122,6 +122,39 @@ mod tests {
     }
 
     #[test]
+    fn resets_that_the_client_provokes_are_rapid_resets_of_another_kind() {
+        let provoked = |count: u32| {
+            let mut script = String::new();
+            for number in 0..count {
+                let (id, at) = (1 + 2 * number, f64::from(number) / 100.0);
+                writeln!(
+                    script,
+                    "C {at:.3} HEADERS {id} END_STREAM + WINDOW_UPDATE {id} 0"
+                )
+                .unwrap();
+                writeln!(script, "S {:.3} RST {id} PROTOCOL_ERROR", at + 0.005).unwrap();
+            }
+            let findings = analysis(&script).findings;
+            let finding = findings
+                .into_iter()
+                .find(|finding| finding.rule == "rapid-reset");
+            finding.map(|finding| finding.explanation)
+        };
+        let told = provoked(40).unwrap();
+        assert!(told.contains("CVE-2025-8671"), "{told}");
+        assert_eq!(provoked(10), None);
+    }
+
+    #[test]
+    fn one_empty_frame_before_each_answers_trailers_is_no_flood() {
+        let answer = |number: usize| {
+            let id = 3 + 2 * number;
+            format!("HEADERS {id};DATA {id} bytes=9;DATA {id} bytes=0;DATA {id} END_STREAM bytes=9")
+        };
+        assert!(fired(300, answer).is_empty());
+    }
+
+    #[test]
     fn a_header_block_without_end_is_told() {
         let block = |number| match number {
             0 => "HEADERS 3 NO_END_HEADERS".to_owned(),

@@ -57,7 +57,7 @@ impl FloodKind {
             // An honest sender has no use for them but to end a stream.
             Self::EmptyData => 100,
             // An honest client does none of it; a broken one stops at its first errors.
-            Self::ProvokedReset => 50,
+            Self::ProvokedReset => 20,
         }
     }
 }

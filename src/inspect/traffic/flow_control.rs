@@ -192,17 +192,21 @@ impl WindowedSender {
         self.connection.left
     }
 
-    /// Its peer changed what all streams' windows begin with, those that are open included.
+    /// Its peer changed what all streams' windows begin with, those that are open included; how large the
+    /// largest of those is then.
     pub(crate) fn resized<'a>(
         &mut self,
         size: u32,
         stamp: Stamp,
         open: impl Iterator<Item = &'a mut Allowance>,
-    ) {
+    ) -> i64 {
         self.initial = i64::from(size);
+        let mut largest = self.initial;
         for allowance in open {
             allowance.grant(0, self.initial, stamp);
+            largest = largest.max(allowance.left.saturating_add(self.initial));
         }
+        largest
     }
 
     /// A stream on which it still had to send is over; it may have waited to the end.

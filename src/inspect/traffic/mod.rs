@@ -231,13 +231,13 @@ impl TrafficTracker {
         Some(sender.granted_to_all(increment, frame.completed.stamp))
     }
 
-    /// SETTINGS.
+    /// SETTINGS; how large the largest window is that they change, if that is known.
     pub(crate) fn apply(
         &mut self,
         streams: &mut StreamTable,
         frame: &Frame<'_>,
         settings: Settings<'_>,
-    ) {
+    ) -> Option<i64> {
         let (by, stamp) = (frame.direction, frame.completed.stamp);
         let mut size = None;
         for (id, value) in settings.iter() {
@@ -250,24 +250,26 @@ impl TrafficTracker {
                 _ => {}
             }
         }
-        if let Some(size) = size {
-            self.resize(streams, by.reverse(), size, stamp);
-        }
+        self.resize(streams, by.reverse(), size?, stamp)
     }
 
-    fn resize(&mut self, streams: &mut StreamTable, sender: Direction, size: u32, stamp: Stamp) {
+    fn resize(
+        &mut self,
+        streams: &mut StreamTable,
+        sender: Direction,
+        size: u32,
+        stamp: Stamp,
+    ) -> Option<i64> {
         let open = streams.flow_count() + self.closing.len();
         self.resized = self.resized.saturating_add(open);
         if self.resized > MAX_RESIZED {
             self.lose(streams, stamp);
-            return;
+            return None;
         }
-        let Some(senders) = &mut self.senders else {
-            return;
-        };
+        let senders = self.senders.as_mut()?;
         let flows = streams.flows_mut();
         let open = flows.map(|flow| &mut flow.sides[sender].allowance);
-        senders[sender].resized(size, stamp, open);
+        Some(senders[sender].resized(size, stamp, open))
     }
 
     /// GOAWAY with a last stream id: nothing is opened after it, and what is above that id stays open for

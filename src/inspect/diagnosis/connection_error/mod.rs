@@ -114,7 +114,7 @@ fn broken(record: &ConnectionRecord) -> Option<Broken<'_>> {
 fn offending<'a>(record: &'a ConnectionRecord, goaway: &GoAway) -> Option<&'a Violation> {
     let mut violations = record.conformance.violations.iter();
     violations.find(|violation| {
-        let answer = violation.goaway;
+        let answer = violation.goaway();
         violation.by != goaway.from && answer.is_some_and(|answer| answer.stamp == goaway.stamp)
     })
 }
@@ -135,15 +135,12 @@ fn evidence(affected: &Affected<'_>) -> Vec<super::Evidence> {
         let last = match error {
             Broken::Declared(goaway) => {
                 if let Some(violation) = offending(&finished.record, goaway) {
-                    let before = violation
-                        .answer
-                        .map_or(violation.first, |(before, _)| before);
                     let text = format!(
                         "conn {number}: the {}'s {}",
                         violation.by.sender(),
                         protocol_violation::clause(violation),
                     );
-                    evidence.cite(Some(before), text);
+                    evidence.cite(Some(violation.seen.stamp), text);
                 }
                 format!(", last_stream_id={}", goaway.last_stream_id)
             }

@@ -94,10 +94,7 @@ fn ended(view: &ServerView<'_>) -> Vec<CallId> {
         for violation in violations {
             reset[violation.by.reverse()].extend(&violation.reset);
         }
-        let goaways: Vec<_> = violations
-            .iter()
-            .filter_map(|violation| violation.goaway)
-            .collect();
+        let goaways: Vec<_> = violations.iter().filter_map(Violation::goaway).collect();
         let died = |rpc: &&Rpc| {
             let by_goaway = |goaway: &Complaint| server_view::died_with(rpc, goaway.stamp);
             let by_reset = match rpc.verdict {
@@ -122,15 +119,8 @@ fn evidence(seen: &[Seen<'_>]) -> Vec<super::Evidence> {
             violation.by.sender(),
             words::clause(violation),
         );
-        evidence.cite(Some(violation.first), what);
-        if let Some((before, complaint)) = violation.answer {
-            if before != violation.first {
-                let text = format!(
-                    "conn {number}: the same again, one of {}",
-                    count(violation.count)
-                );
-                evidence.cite(Some(before), text);
-            }
+        evidence.cite(Some(violation.seen.stamp), what);
+        if let Some(complaint) = violation.answer {
             evidence.cite(Some(complaint.stamp), answer(number, violation, complaint));
         }
     }

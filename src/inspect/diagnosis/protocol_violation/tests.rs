@@ -93,6 +93,21 @@ fn a_grant_takes_no_window_above_the_greatest() {
 }
 
 #[test]
+fn a_frame_that_is_refused_before_its_end_is_told_by_its_header() {
+    // 20,000 bytes of DATA are announced, and a few come.
+    let script = "C 0.000 HEADERS 1\n C 0.001 RAW 004e20000000000001000000\n \
+                  S 0.010 GOAWAY last=0 FRAME_SIZE_ERROR\n S 0.011 FIN";
+    insta::assert_snapshot!(told(script), @"error [1] conn 0: the client's DATA on stream 1 is 20,000 bytes long, though its receiver takes frames of 16,384 bytes at most (RFC 9113, section 4.2)");
+}
+
+#[test]
+fn settings_take_no_open_window_above_the_greatest() {
+    let script = "C 0.000 HEADERS 1\n S 0.010 WINDOW_UPDATE 1 1000000\n \
+                  S 0.020 SETTINGS INITIAL_WINDOW_SIZE=2147483647\n C 0.030 GOAWAY last=0 FLOW_CONTROL_ERROR\n C 0.031 FIN";
+    insta::assert_snapshot!(told(script), @"error [1] conn 0: the server's SETTINGS takes the window to 2,148,483,647, above 2^31-1 (RFC 9113, section 6.9.1)");
+}
+
+#[test]
 fn answers_above_the_servers_own_last_stream_id_disprove_it() {
     let script = "C 0.000 HEADERS 1 END_STREAM + HEADERS 3 END_STREAM + HEADERS 5 END_STREAM\n \
                   S 0.010 GOAWAY last=1 NO_ERROR\n S 0.020 ANSWER 1\n S 0.021 ANSWER 3";

@@ -9,7 +9,7 @@ use crate::units::{count, counted};
 /// A few words for a title, which the culprit follows.
 pub(super) fn name(violation: &Violation) -> String {
     use ViolationKind as Kind;
-    let frame = violation.frame;
+    let frame = violation.seen.frame;
     match violation.kind {
         Kind::FirstFrame => format!("{frame} as the first frame"),
         Kind::FrameTooLarge => format!("{frame} above MAX_FRAME_SIZE"),
@@ -17,7 +17,7 @@ pub(super) fn name(violation: &Violation) -> String {
         Kind::Padding => format!("{frame} with too much padding"),
         Kind::WrongStream => format!("{frame} on a wrong stream"),
         Kind::AfterEnd | Kind::AfterReset => format!("{frame} after its own end of the stream"),
-        Kind::ResetOfClosed => "RST_STREAM on a closed stream".into(),
+        Kind::OnClosed => format!("{frame} on a closed stream"),
         Kind::IdleStream => format!("{frame} on an idle stream"),
         Kind::StreamOrder => "a stream id out of order".into(),
         Kind::SelfDependency => "a stream that depends on itself".into(),
@@ -47,11 +47,11 @@ pub(super) fn name(violation: &Violation) -> String {
 /// What was sent first, in a clause that begins with the frame.
 pub(super) fn what(violation: &Violation) -> String {
     use ViolationKind as Kind;
-    let frame = match violation.stream.0 {
-        0 => violation.frame.to_string(),
-        stream => format!("{} on stream {stream}", violation.frame),
+    let frame = match violation.seen.stream.0 {
+        0 => violation.seen.frame.to_string(),
+        stream => format!("{} on stream {stream}", violation.seen.frame),
     };
-    let sizes = match violation.detail {
+    let sizes = match violation.seen.detail {
         Detail::Sizes(sent, allowed) => Some((sent, allowed)),
         _ => None,
     };
@@ -85,20 +85,20 @@ pub(super) fn what(violation: &Violation) -> String {
             bytes(size),
             bytes(limit),
         ),
-        (Kind::SettingValue, _) => match violation.detail {
+        (Kind::SettingValue, _) => match violation.seen.detail {
             Detail::Setting(id, value) => format!("sets {id} to {}", count(value)),
             _ => "sets a value that cannot be".to_owned(),
         },
         (Kind::FirstFrame, _) => "comes first, where SETTINGS must".into(),
         (Kind::FrameLength, _) => "has a length its type does not allow".into(),
         (Kind::Padding, _) => "has more padding than payload".into(),
-        (Kind::WrongStream, _) => match violation.stream.0 {
+        (Kind::WrongStream, _) => match violation.seen.stream.0 {
             0 => "is on stream 0, though it belongs to a stream".into(),
             _ => "belongs to the connection, on stream 0".into(),
         },
         (Kind::AfterEnd, _) => "comes after its sender had ended that stream".into(),
         (Kind::AfterReset, _) => "comes after its sender had reset that stream".into(),
-        (Kind::ResetOfClosed, _) => "comes after that stream was closed".into(),
+        (Kind::OnClosed, _) => "comes after that stream was closed".into(),
         (Kind::IdleStream, _) => "comes before anybody had opened it".into(),
         (Kind::StreamOrder, _) => "opens it out of order".into(),
         (Kind::SelfDependency, _) => "makes the stream depend on itself".into(),
@@ -127,7 +127,7 @@ pub(super) fn what(violation: &Violation) -> String {
         (Kind::PseudoRepeated, _) => format!("has {} twice", field(violation)),
         (Kind::PseudoLate, _) => format!("has {} behind other fields", field(violation)),
         (Kind::PseudoUnknown, _) => format!("has {}, which is not defined there", field(violation)),
-        (Kind::Authority | Kind::EscapedAuthority, _) => match &violation.detail {
+        (Kind::Authority | Kind::EscapedAuthority, _) => match &violation.seen.detail {
             Detail::Text(text) if text.is_empty() => "has an empty :authority".into(),
             Detail::Text(_) => format!("has :authority {}, which is no host", field(violation)),
             _ => "has an :authority that is no host".into(),
@@ -141,7 +141,7 @@ pub(super) fn what(violation: &Violation) -> String {
 
 /// A name or value that a peer sent.
 fn field(violation: &Violation) -> String {
-    match &violation.detail {
+    match &violation.seen.detail {
         Detail::Text(text) if text.starts_with(b":") && text.is_ascii() => {
             String::from_utf8_lossy(text).into_owned()
         }
@@ -167,7 +167,7 @@ pub(super) const fn law(kind: ViolationKind) -> &'static str {
         Kind::FrameTooLarge | Kind::FrameLength => "(RFC 9113, section 4.2)",
         Kind::Padding => "(RFC 9113, section 6.1)",
         Kind::WrongStream => "(RFC 9113, section 6)",
-        Kind::AfterEnd | Kind::AfterReset | Kind::ResetOfClosed | Kind::IdleStream => {
+        Kind::AfterEnd | Kind::AfterReset | Kind::OnClosed | Kind::IdleStream => {
             "(RFC 9113, section 5.1)"
         }
         Kind::StreamOrder => "(RFC 9113, section 5.1.1)",
@@ -214,7 +214,7 @@ pub(super) fn meaning(violation: &Violation) -> String {
             " Servers that parse it (hyper and tonic, for one) reset each such request with \
              PROTOCOL_ERROR; others look the other way."
         }
-        Kind::ResetOfClosed => {
+        Kind::OnClosed => {
             " Receivers ignore it for a while after the end, and may take it for an error later."
         }
         Kind::ZeroIncrement => {

@@ -136,18 +136,27 @@ impl Pseudo {
 /// What is wrong with an authority, if anything is: it is a host, and perhaps a port (RFC 3986, section 3.2).
 fn authority_fault(authority: &[u8]) -> Option<(ViolationKind, Detail)> {
     let allowed = |byte: &u8| {
-        byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:[]%@".contains(byte) || *byte >= 0x80
+        byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:[]%".contains(byte) || *byte >= 0x80
     };
     // What stands before an @ may be a password.
     let detail = match authority.contains(&b'@') {
         true => Detail::None,
         false => Detail::text(authority),
     };
-    if authority.is_empty() || !authority.iter().all(allowed) {
+    if authority.is_empty() || !authority.iter().all(allowed) || !has_port(authority) {
         return Some((ViolationKind::Authority, detail));
     }
     let escaped = authority.contains(&b'%') && !authority.starts_with(b"[");
     escaped.then_some((ViolationKind::EscapedAuthority, detail))
+}
+
+/// Whether what stands behind the host is a port, if anything stands there.
+fn has_port(authority: &[u8]) -> bool {
+    let bracket = authority.iter().rposition(|byte| *byte == b']');
+    let behind = bracket.and_then(|at| authority.get(at + 1..));
+    let host = behind.unwrap_or(authority);
+    let mut parts = host.splitn(2, |byte| *byte == b':').skip(1);
+    parts.all(|port| port.iter().all(u8::is_ascii_digit))
 }
 
 fn regular_field(name: &[u8], value: Option<&[u8]>) -> Option<(ViolationKind, Detail)> {
@@ -237,7 +246,15 @@ mod tests {
         for legal in ["a", "a.b_c:1", "[fe80::1%25eth0]:50051", "10.0.0.1:80"] {
             assert_eq!(kind(legal), None, "{legal}");
         }
-        for illegal in ["", "/var/run/plugin.sock", "unix:///run/x", "a b"] {
+        for illegal in [
+            "",
+            "/run/x.sock",
+            "unix:///run/x",
+            "unix:x",
+            "@x",
+            "a b",
+            "::1",
+        ] {
             assert_eq!(kind(illegal), Some(ViolationKind::Authority), "{illegal}");
         }
         let escaped = kind("%2Frun%2Fplugin.sock");

@@ -35,14 +35,6 @@ impl ConformanceTracker {
     /// What the frame alone shows.
     fn by_payload(&self, frame: &Frame<'_>) -> Option<Found> {
         let (kind, stream) = (frame.header.kind, frame.header.stream);
-        let allowed = self.sides[frame.direction.reverse()].announced.loosest();
-        if let Some(limit) = allowed.map(|allowed| allowed.frame_size)
-            && frame.header.length > limit
-            && self.knows_all_before(frame)
-        {
-            let sizes = Detail::Sizes(i64::from(frame.header.length), i64::from(limit));
-            return Some((ViolationKind::FrameTooLarge, sizes));
-        }
         let of_connection = matches!(
             kind,
             FrameType::SETTINGS | FrameType::PING | FrameType::GOAWAY
@@ -130,8 +122,9 @@ impl ConformanceTracker {
             return found(ViolationKind::AfterReset);
         }
         let closed = ended && other.ended.contains(stream.0) || other.reset.contains(stream.0);
-        if kind == FrameType::RST_STREAM && closed {
-            return found(ViolationKind::ResetOfClosed);
+        let control = matches!(kind, FrameType::RST_STREAM | FrameType::WINDOW_UPDATE);
+        if control && closed {
+            return found(ViolationKind::OnClosed);
         }
         if by == Direction::ServerToClient || opened.contains(stream.0) {
             return None;

@@ -15,20 +15,26 @@ use std::collections::VecDeque;
 use crate::capture::Stamp;
 use crate::decode::http2::hpack::{FaultKind, HeaderBlock};
 use crate::decode::http2::{
-    EndedBlock, ErrorCode, Flags, Frame, FrameType, Malformation, Payload, StreamId,
+    EndedBlock, ErrorCode, Flags, Frame, FrameHeader, FrameType, Malformation, Payload, StreamId,
 };
-use crate::decode::{Direction, PerSide, Recognition};
+use crate::decode::{Carrier, Direction, PerSide, Recognition};
 use crate::inspect::stream::id_set::StreamIdSet;
 use announced::Announced;
 use fields::FieldSection;
 use violation::{ANSWERED_WITHIN, Violations};
-pub use violation::{Complaint, Detail, Violation, ViolationKind};
+pub use violation::{Complaint, Detail, Occurrence, Violation, ViolationKind};
 
 /// The greatest window (RFC 9113, section 6.9.1).
 const MAX_WINDOW: i64 = (1 << 31) - 1;
 
 /// How many header lists above a limit are kept of a connection, the latest ones.
 const MAX_LISTS: usize = 1_024;
+
+/// The limit of a list whose receiver has not said one yet.
+const UNKNOWN_LIMIT: u32 = u32::MAX;
+
+/// No limit in use is smaller; lists up to here are not remembered for a limit that may come.
+const MIN_LIST: u64 = 4_096;
 
 /// What a connection shows that the protocol forbids, or that its peers had asked not to be sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -128,11 +134,32 @@ impl ConformanceTracker {
         if unread && frame.header.kind != FrameType::DATA {
             self.lose();
         }
+        if frame.header.kind == FrameType::SETTINGS && !self.sides[by].begun {
+            self.judge_early_lists(by);
+        }
         let provoked = self.follow(frame);
         let side = &mut self.sides[by];
         side.begun = true;
         side.read = side.read.max(frame.span.end);
         provoked
+    }
+
+    /// A frame begins that is longer than its receiver seems to take: the answer may come before its end.
+    pub(crate) fn large_frame(&mut self, by: Direction, header: FrameHeader, began: Carrier) {
+        let receiver = &self.sides[by.reverse()];
+        let acknowledged = began.acknowledged;
+        let known = acknowledged.is_none_or(|acknowledged| acknowledged <= receiver.read);
+        let limit = receiver
+            .announced
+            .loosest()
+            .map(|allowed| allowed.frame_size);
+        if let Some(limit) = limit.filter(|limit| header.length > *limit)
+            && known
+            && self.whole
+        {
+            let sizes = Detail::Sizes(i64::from(header.length), i64::from(limit));
+            self.note_header(by, header, began.stamp, ViolationKind::FrameTooLarge, sizes);
+        }
     }
 
     /// What a frame changes.
@@ -271,11 +298,19 @@ impl ConformanceTracker {
 
     /// Measures a header list against what its receiver takes.
     fn measure(&mut self, by: Direction, frame: &Frame<'_>, block: &HeaderBlock) {
-        let Some(limit) = self.sides[by.reverse()].announced.header_list else {
-            return;
+        let receiver = &self.sides[by.reverse()];
+        let limit = match receiver.announced.header_list {
+            Some(limit) => limit,
+            // Its first SETTINGS may be under way.
+            None if !receiver.begun && self.whole => UNKNOWN_LIMIT,
+            None => return,
         };
         let size = fields::list_size(block);
-        if size <= u64::from(limit) {
+        let is_large = match limit {
+            UNKNOWN_LIMIT => size > MIN_LIST,
+            limit => size > u64::from(limit),
+        };
+        if !is_large {
             return;
         }
         if self.large_lists.len() >= MAX_LISTS {
@@ -288,6 +323,18 @@ impl ConformanceTracker {
             size,
             limit,
             answer: None,
+        });
+    }
+
+    /// A side's first SETTINGS came: judges the lists that were sent before they did.
+    fn judge_early_lists(&mut self, receiver: Direction) {
+        let announced = self.sides[receiver].announced.header_list;
+        self.large_lists.retain_mut(|list| {
+            if list.by == receiver || list.limit != UNKNOWN_LIMIT {
+                return true;
+            }
+            list.limit = announced.unwrap_or(UNKNOWN_LIMIT);
+            list.size > u64::from(list.limit)
         });
     }
 
@@ -349,16 +396,37 @@ impl ConformanceTracker {
     }
 
     fn note(&mut self, frame: &Frame<'_>, kind: ViolationKind, detail: Detail) {
-        let of = (frame.direction, frame.header.kind, frame.header.stream);
-        self.violations
-            .note((kind, detail), of, frame.completed.stamp);
+        let (by, stamp) = (frame.direction, frame.completed.stamp);
+        self.note_header(by, frame.header, stamp, kind, detail);
+    }
+
+    fn note_header(
+        &mut self,
+        by: Direction,
+        header: FrameHeader,
+        stamp: Stamp,
+        kind: ViolationKind,
+        detail: Detail,
+    ) {
+        let seen = Occurrence {
+            frame: header.kind,
+            stream: header.stream,
+            detail,
+            stamp,
+        };
+        self.violations.note(kind, by, seen);
     }
 
     /// What was seen so far.
     pub(crate) fn so_far(&self) -> Conformance {
         Conformance {
             violations: self.violations.told(),
-            large_lists: self.large_lists.iter().copied().collect(),
+            large_lists: self
+                .large_lists
+                .iter()
+                .copied()
+                .filter(|list| list.limit != UNKNOWN_LIMIT)
+                .collect(),
             resets: self.resets,
         }
     }

@@ -6,8 +6,8 @@
 use std::collections::VecDeque;
 
 use crate::capture::{Stamp, TimeDelta};
+use crate::decode::Direction;
 use crate::decode::http2::{ErrorCode, FrameType, SettingId, StreamId};
-use crate::decode::{Direction, PerSide};
 
 /// How many forbidden frames wait for the RST_STREAM that answers them; it comes within a round trip.
 const MAX_WAITING: usize = 64;
@@ -17,6 +17,9 @@ const MAX_STREAMS: usize = 1_024;
 
 /// A GOAWAY that comes later than this after a violation answers something else.
 pub(super) const ANSWERED_WITHIN: TimeDelta = TimeDelta::from_secs(5);
+
+/// The same of what most receivers put up with: other faults are as likely.
+const TOLERATED_ANSWERED_WITHIN: TimeDelta = TimeDelta::from_secs(1);
 
 /// How much is kept of a name or value, in bytes.
 const MAX_TEXT: usize = 64;
@@ -39,8 +42,8 @@ pub enum ViolationKind {
     AfterEnd,
     /// DATA or HEADERS after its sender's own RST_STREAM (section 5.1); nothing is left to break.
     AfterReset,
-    /// RST_STREAM on a stream that its sender knew to be closed (section 5.1); few receivers mind.
-    ResetOfClosed,
+    /// RST_STREAM or WINDOW_UPDATE on a closed stream (section 5.1); few receivers mind.
+    OnClosed,
     /// A frame on a stream that nobody had opened (section 5.1).
     IdleStream,
     /// A stream opened whose id is not above all before it, or is the server's (section 5.1.1).
@@ -103,7 +106,7 @@ impl ViolationKind {
 
     /// Whether its stream was closed, so that a RST_STREAM in answer ends nothing.
     const fn is_of_closed(self) -> bool {
-        matches!(self, Self::ResetOfClosed | Self::AfterReset)
+        matches!(self, Self::OnClosed | Self::AfterReset)
     }
 
     /// Whether it makes a server reset a stream that its client opened rightly (CVE-2025-8671).
@@ -152,7 +155,7 @@ impl ViolationKind {
     }
 }
 
-/// What is to be said of the first violation of a kind.
+/// What is to be said of a forbidden frame beside its kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Detail {
     /// Its kind says it all.
@@ -184,6 +187,19 @@ pub struct Complaint {
     pub stream: StreamId,
 }
 
+/// One frame that did something forbidden.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Occurrence {
+    /// The frame's type.
+    pub frame: FrameType,
+    /// Its stream.
+    pub stream: StreamId,
+    /// What else is to be said of it.
+    pub detail: Detail,
+    /// The packet that completed it; that began it, where it is longer than is allowed.
+    pub stamp: Stamp,
+}
+
 /// Something that one side of a connection did though it is forbidden, once or often.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -192,109 +208,112 @@ pub struct Violation {
     pub kind: ViolationKind,
     /// Who did it.
     pub by: Direction,
-    /// The type of the frame that did it first.
-    pub frame: FrameType,
-    /// That frame's stream.
-    pub stream: StreamId,
-    /// What else is to be said of it.
-    pub detail: Detail,
-    /// The packet that completed it.
-    pub first: Stamp,
+    /// The frame that an error answered first, or else the first of all.
+    pub seen: Occurrence,
     /// How often it was done.
     pub count: u64,
-    /// The first error that answered it, and the packet of what it answered.
-    pub answer: Option<(Stamp, Complaint)>,
-    /// The GOAWAY that answered it.
-    pub goaway: Option<Complaint>,
+    /// The first error that answered it: a GOAWAY, if one did.
+    pub answer: Option<Complaint>,
     /// The streams that were reset for it, the first ones.
     pub reset: Vec<u32>,
+}
+
+impl Violation {
+    /// The GOAWAY that answered it.
+    #[must_use]
+    pub fn goaway(&self) -> Option<Complaint> {
+        self.answer
+            .filter(|complaint| complaint.stream == StreamId::CONNECTION)
+    }
 }
 
 /// The violations of one connection.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Violations {
-    all: Vec<Violation>,
-    /// Those on streams that no RST_STREAM has answered: which of `all`, the stream, and where.
-    waiting: VecDeque<(usize, StreamId, Stamp)>,
-    /// The latest of each side: which of `all`, and where.
-    latest: PerSide<Option<(usize, Stamp)>>,
+    /// Each kind of each side, with the latest frame that did it.
+    all: Vec<(Violation, Occurrence)>,
+    /// Those on streams that no RST_STREAM has answered: which of `all`, and what.
+    waiting: VecDeque<(usize, Occurrence)>,
 }
 
 impl Violations {
     /// Notes one more.
-    pub(super) fn note(
-        &mut self,
-        (kind, detail): (ViolationKind, Detail),
-        (by, frame, stream): (Direction, FrameType, StreamId),
-        stamp: Stamp,
-    ) {
-        let known = self.all.iter_mut().enumerate();
-        let mut known = known.filter(|(_, known)| known.kind == kind && known.by == by);
-        let index = if let Some((index, known)) = known.next() {
+    pub(super) fn note(&mut self, kind: ViolationKind, by: Direction, seen: Occurrence) {
+        let mut known = self.all.iter_mut().enumerate();
+        let known = known.find(|(_, (known, _))| known.kind == kind && known.by == by);
+        let index = if let Some((index, (known, latest))) = known {
             known.count += 1;
+            *latest = seen.clone();
             index
         } else {
-            // There are few kinds.
-            self.all.push(Violation {
+            let violation = Violation {
                 kind,
                 by,
-                frame,
-                stream,
-                detail,
-                first: stamp,
+                seen: seen.clone(),
                 count: 1,
                 answer: None,
-                goaway: None,
                 reset: Vec::new(),
-            });
+            };
+            // There are few kinds.
+            self.all.push((violation, seen.clone()));
             self.all.len() - 1
         };
-        self.latest[by] = Some((index, stamp));
-        if stream != StreamId::CONNECTION && !kind.is_of_closed() {
+        if seen.stream != StreamId::CONNECTION && !kind.is_of_closed() {
             if self.waiting.len() >= MAX_WAITING {
                 self.waiting.pop_front();
             }
-            self.waiting.push_back((index, stream, stamp));
+            self.waiting.push_back((index, seen));
         }
     }
 
     /// A side sent RST_STREAM; the kind of violation that it answers.
     pub(super) fn reset(&mut self, by: Direction, complaint: Complaint) -> Option<ViolationKind> {
-        let place = self.waiting.iter().rposition(|(index, stream, _)| {
+        let place = self.waiting.iter().rposition(|(index, seen)| {
             let violation = self.all.get(*index);
-            *stream == complaint.stream
-                && violation.is_some_and(|violation| {
+            seen.stream == complaint.stream
+                && violation.is_some_and(|(violation, _)| {
                     violation.by != by && violation.kind.is_answered_by(complaint.error)
                 })
         })?;
-        let (index, stream, stamp) = self.waiting.remove(place)?;
-        let violation = self.all.get_mut(index)?;
-        violation.answer.get_or_insert((stamp, complaint));
+        let (index, seen) = self.waiting.remove(place)?;
+        let (violation, _) = self.all.get_mut(index)?;
         if violation.reset.len() < MAX_STREAMS {
-            violation.reset.push(stream.0);
+            violation.reset.push(seen.stream.0);
+        }
+        if violation.answer.is_none() {
+            violation.seen = seen;
+            violation.answer = Some(complaint);
         }
         Some(violation.kind)
     }
 
-    /// A side sent GOAWAY: it answers what the other had done last.
+    /// A side sent GOAWAY: it answers what the other had done last. What most receivers put up with it
+    /// answers only where nothing else was done.
     pub(super) fn go_away(&mut self, by: Direction, complaint: Complaint) {
-        let Some((index, stamp)) = self.latest[by.reverse()] else {
-            return;
-        };
-        let violation = self.all.get_mut(index);
-        if let Some(violation) =
-            violation.filter(|violation| violation.kind.is_answered_by(complaint.error))
-            && complaint.stamp.time - stamp.time <= ANSWERED_WITHIN
+        let candidates = self.all.iter_mut().filter(|(violation, latest)| {
+            let within = match violation.kind.is_tolerated() {
+                true => TOLERATED_ANSWERED_WITHIN,
+                false => ANSWERED_WITHIN,
+            };
+            violation.by != by
+                && violation.kind.is_answered_by(complaint.error)
+                && complaint.stamp.time - latest.stamp.time <= within
+        });
+        let answered = candidates
+            .max_by_key(|(violation, latest)| (!violation.kind.is_tolerated(), latest.stamp));
+        if let Some((violation, latest)) = answered
+            && violation.goaway().is_none()
         {
-            violation.answer.get_or_insert((stamp, complaint));
-            violation.goaway.get_or_insert(complaint);
+            violation.seen = latest.clone();
+            violation.answer = Some(complaint);
         }
     }
 
     /// All that are to be told, in the order in which each was first seen.
     pub(super) fn told(&self) -> Vec<Violation> {
+        let all = self.all.iter().map(|(violation, _)| violation);
         let told =
-            |violation: &&Violation| violation.answer.is_some() || !violation.kind.is_tolerated();
-        self.all.iter().filter(told).cloned().collect()
+            all.filter(|violation| violation.answer.is_some() || !violation.kind.is_tolerated());
+        told.cloned().collect()
     }
 }
