@@ -10,7 +10,7 @@ use crate::decode::Direction;
 use crate::inspect::connection::goaway::GoAway;
 use crate::inspect::connection::record::{ConnectionRecord, Finished};
 use crate::inspect::stream::rpc::{CallId, Rpc};
-use crate::inspect::traffic::conformance::{LargeList, Violation};
+use crate::inspect::traffic::conformance::{LargeList, Violation, ViolationKind};
 use crate::units::counted;
 
 pub(super) const RULE: Rule = Rule {
@@ -175,12 +175,18 @@ fn explanation(affected: &Affected<'_>, dead: usize, elsewhere: usize) -> String
             counted(others, "RPC"),
         ),
     });
-    if affected.iter().any(|(_, error)| {
-        matches!(error, Broken::Declared(goaway) if !goaway.from_client() && goaway.last_stream_id.0 == 0)
+    let vouches = |record: &ConnectionRecord, goaway: &GoAway| {
+        let mut violations = record.conformance.violations.iter();
+        !goaway.from_client()
+            && goaway.last_stream_id.0 == 0
+            && !violations.any(|violation| violation.kind == ViolationKind::AboveLastStream)
+    };
+    if affected.iter().any(|(finished, error)| {
+        matches!(error, Broken::Declared(goaway) if vouches(&finished.record, goaway))
     }) {
         text.push_str(
             " Where the last stream id is 0 the server vouches that it processed nothing: whatever it \
-             did not answer is safe to repeat.",
+             did not answer is safe to retry.",
         );
     }
     text

@@ -196,11 +196,10 @@ pub(super) const fn law(kind: ViolationKind) -> &'static str {
 pub(super) fn meaning(violation: &Violation) -> String {
     use ViolationKind as Kind;
     let by = violation.by.sender();
-    let often = match violation.count {
-        1 => String::new(),
-        more => format!(" ({} times)", count(more)),
-    };
-    let fault = format!("The {by} is at fault: {}{often}.", clause(violation));
+    let mut fault = format!("The {by} is at fault: {}.", clause(violation));
+    if violation.count > 1 {
+        fault.push_str(&format!(" It did so {} times.", count(violation.count)));
+    }
     let more = match violation.kind {
         Kind::StreamOverrun => {
             " SETTINGS that lower INITIAL_WINDOW_SIZE may make a window negative; from their \

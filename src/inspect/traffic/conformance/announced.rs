@@ -48,7 +48,7 @@ impl Allowed {
 pub(super) struct Announced {
     acknowledged: Allowed,
     /// What holds after each SETTINGS that is not acknowledged.
-    waiting: VecDeque<Allowed>,
+    waiting: Option<Box<VecDeque<Allowed>>>,
     overflowed: bool,
     /// MAX_HEADER_LIST_SIZE, as announced last.
     pub(super) header_list: Option<u32>,
@@ -58,7 +58,7 @@ impl Default for Announced {
     fn default() -> Self {
         Self {
             acknowledged: Allowed::DEFAULT,
-            waiting: VecDeque::new(),
+            waiting: None,
             overflowed: false,
             header_list: None,
         }
@@ -68,7 +68,10 @@ impl Default for Announced {
 impl Announced {
     /// It sent SETTINGS; the first value that a setting cannot have, if one is.
     pub(super) fn announce(&mut self, settings: Settings<'_>) -> Option<(SettingId, u32)> {
-        let mut allowed = self.waiting.back().copied().unwrap_or(self.acknowledged);
+        let mut allowed = {
+            let latest = self.waiting.as_ref().and_then(|waiting| waiting.back());
+            latest.copied().unwrap_or(self.acknowledged)
+        };
         let mut illegal = None;
         for (id, value) in settings.iter() {
             let legal = match id {
@@ -98,24 +101,35 @@ impl Announced {
                 illegal = illegal.or(Some((id, value)));
             }
         }
-        if self.waiting.len() >= MAX_WAITING {
+        let waiting = self.waiting.get_or_insert_default();
+        if waiting.len() >= MAX_WAITING {
             self.overflowed = true;
         } else {
-            self.waiting.push_back(allowed);
+            waiting.push_back(allowed);
         }
         illegal
     }
 
     /// Its peer acknowledged the oldest SETTINGS that waited.
     pub(super) fn acknowledge(&mut self) {
-        if let Some(allowed) = self.waiting.pop_front() {
+        let Some(waiting) = &mut self.waiting else {
+            return;
+        };
+        if let Some(allowed) = waiting.pop_front() {
             self.acknowledged = allowed;
+        }
+        if waiting.is_empty() {
+            self.waiting = None;
         }
     }
 
     /// What its peer may keep to, whichever of its SETTINGS that has applied.
     pub(super) fn loosest(&self) -> Option<Allowed> {
-        let waiting = self.waiting.iter().copied();
+        let waiting = self
+            .waiting
+            .iter()
+            .flat_map(|waiting| waiting.iter())
+            .copied();
         let loosest = waiting.fold(self.acknowledged, Allowed::or);
         (!self.overflowed).then_some(loosest)
     }

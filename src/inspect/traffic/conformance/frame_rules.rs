@@ -114,14 +114,16 @@ impl ConformanceTracker {
             }
         }
         let (own, other) = (&self.sides[by], &self.sides[by.reverse()]);
+        let rare = self.rare.as_deref();
+        let reset = |by: Direction| rare.is_some_and(|rare| rare.reset[by].contains(stream.0));
         let ended = own.ended.contains(stream.0);
         if message && ended {
             return found(ViolationKind::AfterEnd);
         }
-        if message && own.reset.contains(stream.0) {
+        if message && reset(by) {
             return found(ViolationKind::AfterReset);
         }
-        let closed = ended && other.ended.contains(stream.0) || other.reset.contains(stream.0);
+        let closed = ended && other.ended.contains(stream.0) || reset(by.reverse());
         let control = matches!(kind, FrameType::RST_STREAM | FrameType::WINDOW_UPDATE);
         if control && closed {
             return found(ViolationKind::OnClosed);

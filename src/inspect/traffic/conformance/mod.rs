@@ -70,9 +70,17 @@ pub(crate) struct ConformanceTracker {
     /// Whether all frames since the connection's beginning were seen.
     whole: bool,
     sides: PerSide<SideState>,
+    resets: PerSide<u64>,
+    rare: Option<Box<Rare>>,
+}
+
+/// What few connections have.
+#[derive(Clone, Debug, Default)]
+struct Rare {
     violations: Violations,
     large_lists: VecDeque<LargeList>,
-    resets: PerSide<u64>,
+    /// The streams that each side reset.
+    reset: PerSide<StreamIdSet>,
 }
 
 /// What one side has done so far.
@@ -88,8 +96,6 @@ struct SideState {
     section: FieldSection,
     /// The streams that it ended.
     ended: StreamIdSet,
-    /// The streams that it reset.
-    reset: StreamIdSet,
     /// Its last GOAWAY's last stream id, where that condemns streams.
     last_stream: Option<StreamId>,
     announced: Announced,
@@ -101,9 +107,8 @@ impl ConformanceTracker {
         Self {
             whole: recognition.preface_seen,
             sides: PerSide::default(),
-            violations: Violations::default(),
-            large_lists: VecDeque::new(),
             resets: PerSide::default(),
+            rare: None,
         }
     }
 
@@ -113,8 +118,10 @@ impl ConformanceTracker {
         for direction in [Direction::ClientToServer, Direction::ServerToClient] {
             let side = &mut self.sides[direction];
             side.ended = StreamIdSet::default();
-            side.reset = StreamIdSet::default();
             side.block = None;
+        }
+        if let Some(rare) = &mut self.rare {
+            rare.reset = PerSide::default();
         }
     }
 
@@ -187,7 +194,7 @@ impl ConformanceTracker {
             }
             Payload::ResetStream { error } => {
                 if self.whole {
-                    self.sides[by].reset.insert(stream.0);
+                    self.rare().reset[by].insert(stream.0);
                 }
                 self.resets[by] += 1;
                 let complaint = Complaint {
@@ -196,7 +203,7 @@ impl ConformanceTracker {
                     stream,
                 };
                 self.answer_list(by, complaint);
-                let answered = self.violations.reset(by, complaint);
+                let answered = self.rare().violations.reset(by, complaint);
                 return by == Direction::ServerToClient
                     && answered.is_some_and(ViolationKind::provokes_reset);
             }
@@ -216,7 +223,7 @@ impl ConformanceTracker {
                         stream: StreamId::CONNECTION,
                     };
                     self.answer_list(by, complaint);
-                    self.violations.go_away(by, complaint);
+                    self.rare().violations.go_away(by, complaint);
                 }
             }
             _ => {}
@@ -313,10 +320,11 @@ impl ConformanceTracker {
         if !is_large {
             return;
         }
-        if self.large_lists.len() >= MAX_LISTS {
-            self.large_lists.pop_front();
+        let large_lists = &mut self.rare().large_lists;
+        if large_lists.len() >= MAX_LISTS {
+            large_lists.pop_front();
         }
-        self.large_lists.push_back(LargeList {
+        large_lists.push_back(LargeList {
             by,
             stream: frame.header.stream,
             stamp: frame.completed.stamp,
@@ -329,7 +337,8 @@ impl ConformanceTracker {
     /// A side's first SETTINGS came: judges the lists that were sent before they did.
     fn judge_early_lists(&mut self, receiver: Direction) {
         let announced = self.sides[receiver].announced.header_list;
-        self.large_lists.retain_mut(|list| {
+        let Some(rare) = &mut self.rare else { return };
+        rare.large_lists.retain_mut(|list| {
             if list.by == receiver || list.limit != UNKNOWN_LIMIT {
                 return true;
             }
@@ -340,7 +349,8 @@ impl ConformanceTracker {
 
     /// An error of the side that announced the limit: on the list's stream, or else after the latest list.
     fn answer_list(&mut self, by: Direction, complaint: Complaint) {
-        let mut lists = self.large_lists.iter_mut().rev();
+        let Some(rare) = &mut self.rare else { return };
+        let mut lists = rare.large_lists.iter_mut().rev();
         let list = lists.find(|list| {
             let soon = complaint.stamp.time - list.stamp.time <= ANSWERED_WITHIN;
             let answers = match complaint.stream {
@@ -414,20 +424,23 @@ impl ConformanceTracker {
             detail,
             stamp,
         };
-        self.violations.note(kind, by, seen);
+        self.rare().violations.note(kind, by, seen);
     }
 
     /// What was seen so far.
     pub(crate) fn so_far(&self) -> Conformance {
+        let Some(rare) = &self.rare else {
+            return Conformance::default();
+        };
+        let lists = rare.large_lists.iter().copied();
         Conformance {
-            violations: self.violations.told(),
-            large_lists: self
-                .large_lists
-                .iter()
-                .copied()
-                .filter(|list| list.limit != UNKNOWN_LIMIT)
-                .collect(),
+            violations: rare.violations.told(),
+            large_lists: lists.filter(|list| list.limit != UNKNOWN_LIMIT).collect(),
             resets: self.resets,
         }
+    }
+
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
     }
 }
