@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::carrier::Carrier;
 use super::direction::Direction;
 use super::http2::hpack::HeaderBlock;
-use super::http2::{Frame, Loss, StreamId};
+use super::http2::{Frame, FrameHeader, Loss, StreamId};
 use super::tcp::{Acknowledged, Ended, FlowSlot, Handshake};
 use super::tls::{Alert, Facts};
 use crate::capture::Stamp;
@@ -134,6 +134,16 @@ pub enum Event<'a> {
     },
     /// A frame.
     Frame(Frame<'a>),
+    /// A frame begins that is longer than its receiver's SETTINGS, as far as seen, allow (RFC 9113, section
+    /// 4.2); it follows when it is complete, if ever it is.
+    LargeFrame {
+        /// Who sends it.
+        direction: Direction,
+        /// The nine bytes that it begins with.
+        header: FrameHeader,
+        /// The segment that began it.
+        began: Carrier,
+    },
     /// A part of a DATA frame's payload; the frame itself follows when it is complete.
     Data {
         /// Who sent it.

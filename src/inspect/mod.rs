@@ -40,6 +40,7 @@ pub use report::Analysis;
 pub use server::goaway_cause::{Cause, GoAwayCause};
 pub use server::{Estimate, Inferred, Server};
 pub(crate) use stream::answer_status::AnswerStatus;
+pub use stream::large_message::LargeMessage;
 pub use stream::progress::CallProgress;
 pub use stream::rpc::{
     CallId, Contradiction, Doubt, Link, Outcome, Processed, Race, RequestedHeader, Rpc, Verdict,
@@ -47,6 +48,9 @@ pub use stream::rpc::{
 pub use traffic::Traffic;
 pub use traffic::ack_stall::AckStall;
 pub use traffic::concurrency::AtLimit;
+pub use traffic::conformance::{
+    Complaint, Conformance, Detail, LargeList, Occurrence, Violation, ViolationKind,
+};
 pub use traffic::floods::{Burst, FloodKind};
 pub use traffic::flow_control::{ShutBy, Stall, Waits, Window};
 pub use traffic::idle::FirstGoAway;

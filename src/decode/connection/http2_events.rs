@@ -116,6 +116,9 @@ impl Http2Events {
                 note_malformed(&frame, sink);
                 sink.event(&Event::Frame(frame));
             }
+            ReaderItem::Large { header, began } => {
+                sink.event(&Event::LargeFrame { direction, header, began });
+            }
             ReaderItem::Data { stream, bytes } => {
                 sink.event(&Event::Data { direction, stream, bytes });
             }

@@ -54,6 +54,8 @@ pub struct Messages {
     pub bytes: u64,
     /// How many were compressed.
     pub compressed: u64,
+    /// The length of the latest one, as its prefix says, in bytes.
+    pub length: u32,
     prefix: [u8; 5],
     prefix_read: u8,
     /// Bytes of the current message still to come.
@@ -110,8 +112,9 @@ impl Messages {
 
     /// Learns that the next `length` bytes were not captured.
     pub fn skip(&mut self, length: u64) {
+        let text = self.web.as_ref().is_some_and(|web| web.is_text());
         match u32::try_from(length) {
-            Ok(length) if length <= self.left => self.left -= length,
+            Ok(length) if length <= self.left && !text => self.left -= length,
             _ => self.lost = true,
         }
     }
@@ -142,6 +145,7 @@ impl Messages {
         {
             return;
         }
+        self.length = self.left;
         self.count += 1;
         self.bytes = self.bytes.saturating_add(u64::from(self.left));
         self.compressed += u64::from(compressed == 1);
@@ -217,6 +221,7 @@ mod tests {
                 (messages.count, messages.bytes, messages.compressed),
                 (3, 259, 1)
             );
+            assert_eq!(messages.length, 256);
             assert!(messages.is_whole());
         }
     }

@@ -27,6 +27,11 @@ impl Web {
         }
     }
 
+    /// Whether the body is base64.
+    pub(super) const fn is_text(&self) -> bool {
+        self.base64.is_some()
+    }
+
     /// The bytes of a text; `None` where the body is binary.
     pub(super) fn decode(&mut self, text: &[u8]) -> Option<Result<Vec<u8>, NotBase64>> {
         self.base64.as_mut().map(|base64| base64.decode(text))

@@ -11,14 +11,26 @@ impl ErrorCode {
     pub const NO_ERROR: Self = Self(0x0);
     /// The peer broke the protocol in a way that no other code names.
     pub const PROTOCOL_ERROR: Self = Self(0x1);
-    /// A frame came on a stream that was closed already.
+    /// Something failed inside the sender.
+    pub const INTERNAL_ERROR: Self = Self(0x2);
+    /// The sender found its window overrun.
+    pub const FLOW_CONTROL_ERROR: Self = Self(0x3);
+    /// A frame came on a stream that was closed.
     pub const STREAM_CLOSED: Self = Self(0x5);
+    /// A frame had a size that is not allowed.
+    pub const FRAME_SIZE_ERROR: Self = Self(0x6);
     /// Not processed at all: safe to retry (RFC 9113, section 8.7).
     pub const REFUSED_STREAM: Self = Self(0x7);
     /// The sender no longer needs the stream.
     pub const CANCEL: Self = Self(0x8);
+    /// Header compression went out of step.
+    pub const COMPRESSION_ERROR: Self = Self(0x9);
     /// The peer generates excessive load.
     pub const ENHANCE_YOUR_CALM: Self = Self(0xb);
+    /// nghttp2's -902, its user's callback failed: with it Apache httpd ends a connection that it stops.
+    pub const CALLBACK_FAILURE: Self = Self(0xffff_fc7a);
+    /// The sender wants HTTP/1.1 for what was asked of it.
+    pub const HTTP_1_1_REQUIRED: Self = Self(0xd);
 
     /// The RFC's name, if the code has one.
     #[must_use]

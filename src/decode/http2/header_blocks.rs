@@ -122,6 +122,7 @@ impl HeaderBlocks {
     fn decode(&mut self, kind: FrameType, flags: Flags, bytes: &[u8]) -> CompletedHeaders {
         self.block.clear();
         let fault = self.decoder.decode(bytes, &mut self.block);
+        self.block.note_fault(fault);
         CompletedHeaders { kind, flags, fault }
     }
 

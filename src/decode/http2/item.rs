@@ -1,6 +1,6 @@
 //! What a [`FrameReader`](super::FrameReader) emits.
 
-use super::frame::{Frame, StreamId};
+use super::frame::{Frame, FrameHeader, StreamId};
 use super::hpack;
 use crate::decode::carrier::Carrier;
 
@@ -9,6 +9,13 @@ use crate::decode::carrier::Carrier;
 pub enum ReaderItem<'a> {
     /// A frame that is complete or will never be.
     Frame(Frame<'a>),
+    /// A frame begins that is longer than its receiver takes, as far as that is known.
+    Large {
+        /// The nine bytes that it begins with.
+        header: FrameHeader,
+        /// What carried the first of them.
+        began: Carrier,
+    },
     /// A part of a DATA frame's payload, padding left out, as it passes.
     Data {
         /// The stream it belongs to.

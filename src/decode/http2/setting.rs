@@ -9,12 +9,16 @@ pub struct SettingId(pub u16);
 impl SettingId {
     /// Size of the table that the receiver's encoder may use (RFC 9113, section 6.5.2).
     pub const HEADER_TABLE_SIZE: Self = Self(0x1);
+    /// Whether the receiver may promise streams: 0 or 1.
+    pub const ENABLE_PUSH: Self = Self(0x2);
     /// How many streams the receiver may have open.
     pub const MAX_CONCURRENT_STREAMS: Self = Self(0x3);
     /// Window that new streams begin with, in bytes.
     pub const INITIAL_WINDOW_SIZE: Self = Self(0x4);
     /// Largest frame payload the sender takes, in bytes.
     pub const MAX_FRAME_SIZE: Self = Self(0x5);
+    /// Largest header list the sender takes, uncompressed, in bytes.
+    pub const MAX_HEADER_LIST_SIZE: Self = Self(0x6);
 
     /// The name in the IANA registry, if the identifier has one.
     #[must_use]

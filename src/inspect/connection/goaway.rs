@@ -32,6 +32,9 @@ pub struct GoAway {
     pub streams_beyond: u64,
     /// The first segment of the receiver that acknowledges the whole of it.
     pub received: Option<Stamp>,
+    /// Whether the other side had ended the connection, or had said farewell with no call open: such a
+    /// GOAWAY ends nothing, whatever its code.
+    pub after_end: bool,
     /// Position of its end in its sender's byte stream.
     pub(crate) end: u64,
 }

@@ -100,6 +100,11 @@ impl Connection {
                 }
             }
             Event::Frame(frame) => self.push_frame(frame, options),
+            Event::LargeFrame {
+                direction,
+                header,
+                began,
+            } => self.streams.large_frame(*direction, *header, *began),
             Event::Data {
                 direction,
                 stream,
@@ -246,7 +251,7 @@ impl Connection {
         if cause == Loss::Nonsense {
             self.record.nonsense.get_or_insert((from, stamp));
         }
-        self.streams.lose_flows(stamp);
+        self.streams.lose_frames(stamp);
         self.record.missing.lose(cause);
         self.gaps.begin(from, self.server_bytes.sent());
         if from == Direction::ServerToClient {
@@ -276,6 +281,7 @@ impl Connection {
         if message && by == Direction::ServerToClient {
             self.shutdown.answered_on(frame.header.stream);
         }
+        self.streams.conform(frame);
         self.pings.frame(by, stamp, message);
         self.ack_stalls.sent(by, frame.span.end, stamp);
         let received = self.ack_stalls.received_of(by);
@@ -335,6 +341,7 @@ impl Connection {
                         streams_beyond: 0,
                         received: None,
                         end: frame.span.end,
+                        after_end: self.shutdown.is_ended_by(by.reverse(), self.streams.open()),
                     },
                 );
             }
@@ -360,7 +367,9 @@ impl Connection {
                 self.pings.enhance_your_calm();
             }
             let first_goaway = self.streams.first_goaway(carrier);
-            self.record.first_goaway.get_or_insert(first_goaway);
+            if !goaway.after_end {
+                self.record.first_goaway.get_or_insert(first_goaway);
+            }
         }
         let signs = WarningSigns {
             ping_answered: self.pings.last_answered(Direction::ServerToClient),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::super::stream::rpc::{Doubt, Rpc, Verdict};
 use super::super::traffic::Traffic;
 use super::super::traffic::ack_stall::AckStall;
+use super::super::traffic::conformance::Conformance;
 use super::super::traffic::idle::FirstGoAway;
 use super::super::traffic::ping::PingCounts;
 use super::super::traffic::ping::keepalive::KeepaliveRecord;
@@ -207,6 +208,8 @@ pub struct ConnectionRecord {
     pub network: NetworkPath,
     /// What its frames say of windows, limits and floods.
     pub traffic: Traffic,
+    /// What of it the protocol forbids, or its peers had asked not to be sent.
+    pub conformance: Sparse<Conformance>,
     /// Settings and pings one by one; empty unless all calls were asked for.
     pub control_frames: ControlFrameLog,
     /// What the capture lacks of it.
@@ -215,6 +218,8 @@ pub struct ConnectionRecord {
     pub verdicts: VerdictCounts,
     /// How the time after its server's GOAWAY ran out under calls, if it did.
     pub grace_end: Option<Box<GraceEnd>>,
+    /// The largest gRPC message that each side took in a call that succeeded; 0 if none was large.
+    pub taken: PerSide<u32>,
     /// The first `user-agent` seen.
     pub user_agent: Option<Arc<[u8]>>,
     /// The first `server` header seen.
@@ -253,10 +258,12 @@ impl ConnectionRecord {
             nonsense: None,
             network: NetworkPath::default(),
             traffic: Traffic::default(),
+            conformance: Sparse::default(),
             control_frames: ControlFrameLog::default(),
             missing: CaptureGaps::default(),
             verdicts: VerdictCounts::default(),
             grace_end: None,
+            taken: PerSide::default(),
             user_agent: None,
             server_header: None,
         }
@@ -298,13 +305,37 @@ impl ConnectionRecord {
         Some(*value)
     }
 
+    /// The GOAWAYs of a side that end it, in order: not those that answer the other side's end of it.
+    pub fn ending_goaways(&self, from: Direction) -> impl Iterator<Item = &GoAway> {
+        let goaways = self.goaways.iter();
+        goaways.filter(move |goaway| goaway.from == from && !goaway.after_end)
+    }
+
+    /// Whether a GOAWAY ends it in order: with NO_ERROR, or as Apache httpd's does, which has announced that
+    /// it stops, and then fails a callback of its own on purpose.
+    #[must_use]
+    pub fn is_graceful(&self, goaway: &GoAway) -> bool {
+        let announced = |error| {
+            let mut before = self.ending_goaways(goaway.from);
+            error == ErrorCode::CALLBACK_FAILURE
+                && before.any(|other| other.is_announcement() && other.error == ErrorCode::NO_ERROR)
+        };
+        goaway.error == ErrorCode::NO_ERROR || announced(goaway.error)
+    }
+
+    /// The first GOAWAY that declares it broken.
+    #[must_use]
+    pub fn declared_broken(&self) -> Option<&GoAway> {
+        let mut goaways = self.goaways.iter();
+        goaways.find(|goaway| !goaway.after_end && !self.is_graceful(goaway))
+    }
+
     /// The graceful GOAWAY that the server began to end it with, and the server's close after it.
     #[must_use]
     pub fn closed_after_grace(&self) -> Option<(&GoAway, Stamp)> {
-        let first = self.server_goaways().next()?;
-        let graceful = self
-            .server_goaways()
-            .all(|goaway| goaway.error == ErrorCode::NO_ERROR);
+        let mut ending = self.ending_goaways(Direction::ServerToClient);
+        let first = ending.next()?;
+        let graceful = self.is_graceful(first) && ending.all(|goaway| self.is_graceful(goaway));
         let close = self
             .close
             .filter(|close| close.by == Direction::ServerToClient)?;

@@ -13,6 +13,7 @@ use rustc_hash::FxHashMap;
 
 use super::record::{ConnectionRecord, VerdictCounts};
 use crate::capture::Timestamp;
+use crate::decode::PerSide;
 use crate::inspect::options::Options;
 use crate::inspect::options::filter::Filter;
 use crate::inspect::stream::attempt::Attempt;
@@ -41,6 +42,8 @@ pub(super) struct SettledCalls {
     /// How many have a method that cannot be known.
     without_method: u64,
     usual: Vec<UsualTime>,
+    /// The largest message that each side took in a call that succeeded, if it was large.
+    taken: PerSide<u32>,
 }
 
 /// Of how many methods of a connection it is known how long they take.
@@ -59,6 +62,7 @@ impl SettledCalls {
             verdicts: VerdictCounts::default(),
             without_method: 0,
             usual: Vec::new(),
+            taken: PerSide::default(),
         }
     }
 
@@ -80,6 +84,7 @@ impl SettledCalls {
         let identity = stream.request.fingerprint.identity();
         let timeout = stream.request.timeout;
         let shape = stream.request.shape;
+        self.note_taken(&stream, details.verdict);
         let rpc = rpc(self.call_id(id), stream, details);
         self.note_time(&rpc);
         if !reported {
@@ -180,6 +185,15 @@ impl SettledCalls {
     pub(super) const fn put_into(&self, record: &mut ConnectionRecord) {
         record.verdicts = self.verdicts;
         record.missing.methods = self.without_method;
+        record.taken = self.taken;
+    }
+
+    /// Remembers how large a message a side has taken.
+    fn note_taken(&mut self, stream: &Stream, verdict: Verdict) {
+        if let Some(message) = stream.large_message().filter(|_| verdict == Verdict::Ok) {
+            let taken = &mut self.taken[message.by.reverse()];
+            *taken = message.length.max(*taken);
+        }
     }
 
     const fn call_id(&self, stream: u32) -> CallId {
@@ -209,6 +223,7 @@ fn rpc(id: CallId, stream: Stream, details: VerdictDetails) -> Rpc {
     } = details;
     let owes_request = stream.owes_request();
     let server_reset = stream.reset_by_server.map(|(_, code)| code);
+    let large_message = stream.large_message().map(Box::new);
     let Stream {
         opened,
         request,
@@ -255,6 +270,7 @@ fn rpc(id: CallId, stream: Stream, details: VerdictDetails) -> Rpc {
         headers: request.headers,
         request_messages: (request.messages.count, request.messages.bytes),
         response_messages: (answer.messages.count, answer.messages.bytes),
+        large_message,
     }
 }
 

@@ -195,6 +195,16 @@ impl Shutdown {
         self.closed_by_server.is_some() || self.reset_by_client.is_some()
     }
 
+    /// Whether a side has ended it, or has said farewell while no call is open, `open` being so many.
+    pub(super) fn is_ended_by(&self, by: Direction, open: u64) -> bool {
+        let closed = match by {
+            Direction::ClientToServer => self.closed_by_client.is_some(),
+            Direction::ServerToClient => self.closed_by_server.is_some(),
+        };
+        let mut goaways = self.goaways.iter();
+        closed || (open == 0 && goaways.any(|goaway| goaway.from == by))
+    }
+
     /// The server's final GOAWAY.
     pub(super) fn final_goaway(&self) -> Option<FinalGoAway> {
         self.goaways.final_of_server()

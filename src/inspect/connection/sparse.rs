@@ -5,6 +5,7 @@ use std::ops::Deref;
 use std::sync::LazyLock;
 
 use super::super::traffic::ack_stall::AckStall;
+use super::super::traffic::conformance::Conformance;
 use super::super::traffic::ping::PingCounts;
 use super::super::traffic::ping::keepalive::KeepaliveRecord;
 use super::late_opens::LateOpens;
@@ -49,7 +50,8 @@ sparse!(
     PingCounts,
     KeepaliveRecord,
     LateOpens,
-    PerSide<Option<AckStall>>
+    PerSide<Option<AckStall>>,
+    Conformance
 );
 
 #[cfg(test)]

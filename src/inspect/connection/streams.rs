@@ -9,14 +9,18 @@ use std::sync::Arc;
 use super::record::ConnectionRecord;
 use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::http2::hpack::HeaderBlock;
-use crate::decode::http2::{EndedBlock, ErrorCode, Flags, Frame, FrameType, Settings, StreamId};
+use crate::decode::http2::{
+    EndedBlock, ErrorCode, Flags, Frame, FrameHeader, FrameType, Settings, StreamId,
+};
 use crate::decode::{Carrier, Direction, Recognition};
 use crate::inspect::options::Options;
 use crate::inspect::stream::answer::BlockContext;
 use crate::inspect::stream::inferred_path::PathsByShape;
 use crate::inspect::stream::request::{RequestReader, first_value};
-use crate::inspect::stream::{FromClient, FromServer, Stream};
+use crate::inspect::stream::{FromClient, FromServer, Known, Stream};
 use crate::inspect::traffic::TrafficTracker;
+use crate::inspect::traffic::conformance::ConformanceTracker;
+use crate::inspect::traffic::conformance::fields::FieldSection;
 use crate::inspect::traffic::floods::FloodKind;
 use crate::inspect::traffic::idle::{FirstGoAway, Idleness};
 use crate::inspect::traffic::quiet::QuietClose;
@@ -28,6 +32,7 @@ pub(super) struct Streams {
     pub(super) table: StreamTable,
     requests: RequestReader,
     traffic: TrafficTracker,
+    conformance: ConformanceTracker,
     idleness: Idleness,
     /// The first `server` header seen.
     server_header: Option<Arc<[u8]>>,
@@ -45,6 +50,15 @@ pub(super) enum Block<'a> {
     Malformed,
 }
 
+impl<'a> Block<'a> {
+    const fn read(self) -> Option<&'a HeaderBlock> {
+        match self {
+            Self::Read(block) => Some(block),
+            Self::Unfinished | Self::Hidden | Self::Malformed => None,
+        }
+    }
+}
+
 impl Streams {
     /// Of a connection that was just recognised.
     pub(super) fn new(recognition: &Recognition) -> Self {
@@ -52,9 +66,22 @@ impl Streams {
             table: StreamTable::default(),
             requests: RequestReader::default(),
             traffic: TrafficTracker::new(recognition),
+            conformance: ConformanceTracker::new(recognition),
             idleness: Idleness::default(),
             server_header: None,
         }
+    }
+
+    /// Any frame, before anything else is made of it.
+    pub(super) fn conform(&mut self, frame: &Frame<'_>) {
+        if self.conformance.frame(frame, self.table.opened()) {
+            self.traffic.provoked(frame);
+        }
+    }
+
+    /// A frame begins that is longer than its receiver seems to take.
+    pub(super) fn large_frame(&mut self, by: Direction, header: FrameHeader, began: Carrier) {
+        self.conformance.large_frame(by, header, began);
     }
 
     /// HEADERS, which open a stream, or are an answer's or a trailer section's; whether they opened one of
@@ -86,6 +113,12 @@ impl Streams {
             self.idleness.opened(frame.span.end);
         }
         let first_seen = opening.first_seen;
+        let section = match opening.call {
+            true => FieldSection::Request,
+            false if first_seen || opening.stream.is_none() => FieldSection::Unknown,
+            false => FieldSection::Trailers,
+        };
+        self.conformance.headers(frame, block.read(), section);
         let Some(mut stream) = opening.stream else {
             if let Block::Read(block) = block {
                 self.requests.note_user_agent(block);
@@ -124,11 +157,15 @@ impl Streams {
             _ => self.table.answered_on(id),
         };
         let Some(mut stream) = stream else {
+            self.conformance
+                .headers(frame, block.read(), FieldSection::Unknown);
             if let Block::Read(block) = block {
                 note_server(&mut self.server_header, block);
             }
             return;
         };
+        let section = answer_section(stream.call());
+        self.conformance.headers(frame, block.read(), section);
         let call = stream.call().filter(|_| !matches!(block, Block::Malformed));
         let answered = call.is_some_and(|call| {
             call.progress.sent(frame);
@@ -167,6 +204,7 @@ impl Streams {
             return;
         };
         let id = frame.header.stream;
+        self.conformance.continued(frame, ended);
         if frame.direction == Direction::ClientToServer {
             self.request(id, ended.block, options);
             return;
@@ -212,11 +250,19 @@ impl Streams {
                 call.answer.data(length.unwrap_or_default());
             }
         }
-        self.traffic
+        let left = self
+            .traffic
             .sent(frame, stream.as_mut().and_then(Followed::flow));
+        if let Some(left) = left {
+            self.conformance.sent(frame, left);
+        }
+        if let Some(call) = stream.as_mut().and_then(Followed::call) {
+            call.note_large(frame.direction, frame.completed.stamp);
+        }
         if !ends {
             if length == Some(0) {
-                self.traffic.count(FloodKind::EmptyData, frame);
+                let flow = stream.as_mut().and_then(Followed::flow);
+                self.traffic.sent_nothing(frame, flow);
             }
             return;
         }
@@ -276,27 +322,30 @@ impl Streams {
     /// WINDOW_UPDATE.
     pub(super) fn window_update(&mut self, frame: &Frame<'_>, increment: u32) {
         let id = frame.header.stream;
-        if id == StreamId::CONNECTION {
-            self.traffic.granted_to_all(frame, increment);
-            return;
-        }
-        let Some(mut stream) = self.table.find(id) else {
-            return;
+        let window = if id == StreamId::CONNECTION {
+            self.traffic.granted_to_all(frame, increment)
+        } else {
+            let mut stream = self.table.find(id);
+            if let Some(call) = stream.as_mut().and_then(Followed::call)
+                && frame.direction == Direction::ServerToClient
+            {
+                call.body_taken = true;
+            }
+            let flow = stream.as_mut().and_then(Followed::flow);
+            flow.and_then(|flow| self.traffic.granted(frame, increment, flow))
         };
-        if let Some(call) = stream.call()
-            && frame.direction == Direction::ServerToClient
-        {
-            call.body_taken = true;
-        }
-        if let Some(flow) = stream.flow() {
-            self.traffic.granted(frame, increment, flow);
+        if let Some(window) = window {
+            self.conformance.granted(frame, window);
         }
     }
 
     /// SETTINGS without ACK.
     pub(super) fn settings(&mut self, frame: &Frame<'_>, settings: Settings<'_>) {
         self.traffic.count(FloodKind::Settings, frame);
-        self.traffic.apply(&mut self.table, frame, settings);
+        let window = self.traffic.apply(&mut self.table, frame, settings);
+        if let Some(window) = window {
+            self.conformance.granted(frame, window);
+        }
     }
 
     /// A PING while its sender's one before was not answered.
@@ -343,6 +392,17 @@ impl Streams {
         self.traffic.lose(&mut self.table, stamp);
     }
 
+    /// Frames are lost: what was sent before or with them is not known.
+    pub(super) fn lose_frames(&mut self, stamp: Stamp) {
+        self.conformance.lose();
+        self.lose_flows(stamp);
+    }
+
+    /// How many calls are open.
+    pub(super) const fn open(&self) -> u64 {
+        self.idleness.open()
+    }
+
     /// The paths of requests whose own could not be read.
     pub(super) fn inferred_paths(&self) -> PathsByShape {
         self.requests.inferred_paths()
@@ -356,6 +416,7 @@ impl Streams {
         record.user_agent = self.requests.user_agent().cloned();
         record.server_header.clone_from(&self.server_header);
         record.traffic = self.traffic.so_far(&self.table, end);
+        record.conformance = self.conformance.so_far().into();
     }
 
     /// DATA's part of a message.
@@ -400,6 +461,18 @@ impl Streams {
         let first_seen = self.table.open(id, carrier, asked_for).first_seen;
         self.request(id, request, options);
         first_seen
+    }
+}
+
+/// What a header block of the server is, by what it sent before.
+fn answer_section(call: Option<&mut Stream>) -> FieldSection {
+    match call {
+        Some(call) if call.opened.is_some() => match call.answer.http_status {
+            Known::Absent => FieldSection::Response,
+            Known::Value(_) => FieldSection::Trailers,
+            Known::Hidden => FieldSection::Unknown,
+        },
+        _ => FieldSection::Unknown,
     }
 }
 

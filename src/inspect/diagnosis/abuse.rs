@@ -116,8 +116,42 @@ mod tests {
         assert_eq!(fired(101, ping), ["ping-flood"]);
         assert!(fired(100, ping).is_empty());
         let empty = |_| "DATA 1 bytes=0".to_owned();
-        assert_eq!(fired(100, empty), ["empty-data-flood"]);
-        assert!(fired(99, empty).is_empty());
+        // A stream's first one does not count.
+        assert_eq!(fired(101, empty), ["empty-data-flood"]);
+        assert!(fired(100, empty).is_empty());
+    }
+
+    #[test]
+    fn resets_that_the_client_provokes_are_rapid_resets_of_another_kind() {
+        let provoked = |count: u32| {
+            let mut script = String::new();
+            for number in 0..count {
+                let (id, at) = (1 + 2 * number, f64::from(number) / 100.0);
+                writeln!(
+                    script,
+                    "C {at:.3} HEADERS {id} END_STREAM + WINDOW_UPDATE {id} 0"
+                )
+                .unwrap();
+                writeln!(script, "S {:.3} RST {id} PROTOCOL_ERROR", at + 0.005).unwrap();
+            }
+            let findings = analysis(&script).findings;
+            let finding = findings
+                .into_iter()
+                .find(|finding| finding.rule == "rapid-reset");
+            finding.map(|finding| finding.explanation)
+        };
+        let told = provoked(40).unwrap();
+        assert!(told.contains("CVE-2025-8671"), "{told}");
+        assert_eq!(provoked(10), None);
+    }
+
+    #[test]
+    fn one_empty_frame_before_each_answers_trailers_is_no_flood() {
+        let answer = |number: usize| {
+            let id = 3 + 2 * number;
+            format!("HEADERS {id};DATA {id} bytes=9;DATA {id} bytes=0;DATA {id} END_STREAM bytes=9")
+        };
+        assert!(fired(300, answer).is_empty());
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use super::server_view::{self, Affected, EvidenceList, RETRIED_ONCE, ServerView};
 use super::{Check, Finding, Rule, Says};
-use crate::inspect::stream::rpc::{Outcome, Processed, Race, Verdict};
+use crate::decode::http2::ErrorCode;
+use crate::inspect::connection::record::ConnectionRecord;
+use crate::inspect::stream::rpc::{Outcome, Processed, Race, Rpc, Verdict};
 use crate::units::{count, counted, was};
 
 pub(super) const RULE: Rule = Rule {
@@ -19,7 +21,8 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
-    let affected = view.affected(|_, rpc| rpc.verdict == Verdict::BeyondLastStreamId);
+    let affected = view
+        .affected(|record, rpc| rpc.verdict == Verdict::BeyondLastStreamId && is_race(record, rpc));
     if affected.is_empty() {
         return None;
     }
@@ -36,6 +39,36 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         advice: advice(&affected),
         ..server_view::finding_of_unprocessed(RULE.name, &affected)
     })
+}
+
+/// Whether the id alone condemned a call. A GOAWAY with an error code condemns, for that error, whatever it
+/// does not name; only what left within a round trip before it came, and cannot be what it objects to, just
+/// crossed it.
+fn is_race(record: &ConnectionRecord, rpc: &Rpc) -> bool {
+    let Some(last) = record.final_goaway() else {
+        return false;
+    };
+    if record.is_graceful(last) {
+        return true;
+    }
+    let (Some(opened), Some(round_trip)) = (rpc.opened, record.round_trip()) else {
+        return false;
+    };
+    !objects_to_frames(last.error) && last.stamp.time - opened.time <= round_trip + round_trip / 4
+}
+
+/// Whether a code says that something of the other side's was wrong.
+const fn objects_to_frames(error: ErrorCode) -> bool {
+    matches!(
+        error,
+        ErrorCode::PROTOCOL_ERROR
+            | ErrorCode::FLOW_CONTROL_ERROR
+            | ErrorCode::STREAM_CLOSED
+            | ErrorCode::FRAME_SIZE_ERROR
+            | ErrorCode::COMPRESSION_ERROR
+            | ErrorCode::HTTP_1_1_REQUIRED
+            | ErrorCode(0xa | 0xc)
+    )
 }
 
 /// One connection's whole evidence first, then the GOAWAYs of the others.
@@ -129,6 +162,11 @@ fn explanation(affected: &Affected<'_>) -> String {
     text
 }
 
+fn ends_in_order(record: &ConnectionRecord) -> bool {
+    let last = record.final_goaway();
+    last.is_some_and(|last| record.is_graceful(last))
+}
+
 fn advice(affected: &Affected<'_>) -> Vec<String> {
     let rpcs = || server_view::rpcs(affected);
     let mut advice = Vec::new();
@@ -163,7 +201,7 @@ fn advice(affected: &Affected<'_>) -> Vec<String> {
     }
     if affected
         .iter()
-        .any(|(record, _)| record.warned != Some(true))
+        .any(|(record, _)| ends_in_order(record) && record.warned != Some(true))
     {
         advice.push(
             "Server: end connections less often, or announce it: GOAWAY 2^31-1 first, and the real \

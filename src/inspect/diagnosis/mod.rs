@@ -22,16 +22,19 @@ mod finding;
 mod flow_control_stall;
 mod goaway_race;
 mod grace_expired;
+mod header_list_limit;
 mod idle_close;
 mod idle_timeout;
 mod keepalive_timeout;
 mod late_open;
 mod max_age;
+mod message_too_large;
 mod network;
 mod network_loss;
 mod not_http2;
 mod outage;
 mod ping_flood;
+mod protocol_violation;
 mod rapid_reset;
 mod refused_stream;
 mod request_limit;
@@ -90,6 +93,9 @@ pub enum Check {
 /// All rules; among findings of equal severity the order here is the order of reports. Among those that
 /// say what ended calls the particular cause stands before the general one.
 pub const RULES: &[Rule] = &[
+    protocol_violation::RULE,
+    header_list_limit::RULE,
+    message_too_large::RULE,
     goaway_race::RULE,
     grace_expired::RULE,
     answer_rejected::RULE,

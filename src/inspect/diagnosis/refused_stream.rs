@@ -60,6 +60,18 @@ fn exceeded(record: &ConnectionRecord) -> Option<u32> {
     (record.most_open > u64::from(limit)).then_some(limit)
 }
 
+/// Whether its client exceeded another limit that the server had announced.
+fn is_beyond_limits(record: &ConnectionRecord) -> bool {
+    let conformance = &record.conformance;
+    let mut lists = conformance.large_lists.iter();
+    let by_client = |by| by == Direction::ClientToServer;
+    lists.any(|list| by_client(list.by))
+        || conformance
+            .violations
+            .iter()
+            .any(|violation| by_client(violation.by))
+}
+
 fn explanation(affected: &Affected<'_>) -> String {
     let limit = affected
         .iter()
@@ -70,6 +82,10 @@ fn explanation(affected: &Affected<'_>) -> String {
              MAX_CONCURRENT_STREAMS of {limit} allows.",
             counted(record.most_open, "stream"),
         ),
+        // A header list above the limit, say: its own finding has those that it ended.
+        None if affected.iter().any(|(record, _)| is_beyond_limits(record)) => {
+            "The server refused them by its own choice.".to_owned()
+        }
         None => {
             let most = affected.iter().map(|(record, _)| record.most_open).max();
             format!(

@@ -4,6 +4,7 @@
 
 use rustc_hash::FxHashSet;
 
+use super::connection_error::calm::{self, Load};
 use super::finding::Finding;
 use super::network;
 use super::server_view::ServerView;
@@ -43,7 +44,11 @@ type OtherCause = fn(&[&ConnectionRecord]) -> Option<String>;
 fn keepalive(records: &[&ConnectionRecord]) -> Option<String> {
     let blamed = |record: &&ConnectionRecord| {
         let mut goaways = record.goaways.iter();
-        goaways.any(|goaway| goaway.error == ErrorCode::ENHANCE_YOUR_CALM)
+        goaways.any(|goaway| {
+            let load = calm::said(goaway);
+            goaway.error == ErrorCode::ENHANCE_YOUR_CALM
+                && load.is_none_or(|load| load == Load::Pings)
+        })
     };
     let unanswered: u64 = records.iter().map(|record| record.pings.unanswered).sum();
     if unanswered > 0 || records.iter().any(blamed) {

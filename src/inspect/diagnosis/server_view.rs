@@ -8,9 +8,10 @@ use rustc_hash::FxHashSet;
 use super::Says;
 use super::finding::{Evidence, Finding, Severity};
 use crate::capture::{Stamp, Timestamp};
+use crate::decode::http2::ErrorCode;
 use crate::inspect::connection::record::{ConnectionRecord, Finished};
 use crate::inspect::server::{Inferred, Server};
-use crate::inspect::stream::rpc::{CallId, Contradiction, Outcome, Rpc};
+use crate::inspect::stream::rpc::{CallId, Contradiction, Outcome, Rpc, Verdict};
 use crate::units;
 
 /// How many packets prove a finding at most; more prove it no better.
@@ -125,6 +126,18 @@ pub(super) fn contradictions(affected: &Affected<'_>) -> Option<String> {
     let kinds = kinds.collect::<Vec<_>>().join("; ");
     (!kinds.is_empty())
         .then(|| format!("What was seen contradicts the word that nothing was processed: {kinds}."))
+}
+
+/// Whether a call was open when an error ended its connection, and died then. A call that its client took
+/// back did not.
+pub(super) fn died_with(rpc: &Rpc, error: Stamp) -> bool {
+    let cancelled = rpc.verdict == Verdict::ResetByClient && rpc.error == Some(ErrorCode::CANCEL);
+    let deadline = || Some(rpc.opened?.time + rpc.timeout?.into());
+    let open = match rpc.ended {
+        Some(ended) => ended >= error,
+        None => deadline().is_none_or(|deadline| deadline >= error.time),
+    };
+    rpc.verdict.is_death() && open && !cancelled
 }
 
 /// The calls, by connection and then by stream.

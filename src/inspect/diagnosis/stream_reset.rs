@@ -233,6 +233,9 @@ fn advice(by: &str, code: ErrorCode, of: &[(&ConnectionRecord, &Rpc)]) -> String
         }
         (_, ErrorCode::CANCEL) => "look for timeouts and cancellations in the server and any proxy",
         (_, ErrorCode::ENHANCE_YOUR_CALM) => "slow the client down, or raise the limit it ran into",
+        (_, ErrorCode::HTTP_1_1_REQUIRED) => {
+            "repeat the request over HTTP/1.1; over HTTP/2 it is refused each time"
+        }
         (_, ErrorCode(0x2)) => "look in the sender's log for a crash or panic at that time",
         (_, ErrorCode(0x3)) => "a bug in one of the two libraries: upgrade both",
         _ => "a bug in one of the two, or in a proxy between: look in both logs, upgrade both",

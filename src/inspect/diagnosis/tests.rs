@@ -325,3 +325,82 @@ fn capture_incomplete_is_silent_where_the_lost_came_again() {
     0:3 ok at 0.230 processed=yes grpc=0
     ");
 }
+
+#[test]
+fn connection_error_counts_the_calls_that_were_open_then() {
+    let reported = outcome(
+        r#"
+        C 0.000 HEADERS 1 END_STREAM
+        C 0.001 HEADERS 3 END_STREAM
+        C 0.100 RST 3 CANCEL
+        S 0.200 GOAWAY last=3 ENHANCE_YOUR_CALM debug="Maximum number of RST frames reached"
+        S 0.201 FIN
+        "#,
+    );
+    insta::assert_snapshot!(reported, @r"
+    0:1 cut_by_close at 0.201 processed=maybe
+    0:3 reset_by_client at 0.100 processed=maybe error=CANCEL
+    error stream-reset rpcs=0:3
+    error connection-error rpcs=0:1
+    ");
+}
+
+#[test]
+fn a_goaway_that_answers_the_other_sides_farewell_ends_nothing() {
+    let reported = outcome(
+        r#"
+        C 0.000 HEADERS 1 END_STREAM
+        S 0.010 ANSWER 1
+        C 0.020 GOAWAY last=1 NO_ERROR debug="client transport shutdown"
+        S 0.030 GOAWAY last=1 PROTOCOL_ERROR debug="GOAWAY: invalid last_stream_id"
+        C 0.040 FIN
+        "#,
+    );
+    insta::assert_snapshot!(reported, @"0:1 ok at 0.010 processed=yes grpc=0");
+}
+
+#[test]
+fn a_goaway_with_an_error_code_is_no_race() {
+    let reported = outcome(
+        r"
+        C 0.000 HEADERS 1 END_STREAM
+        S 0.010 GOAWAY last=0 HTTP_1_1_REQUIRED
+        S 0.011 FIN
+        ",
+    );
+    insta::assert_snapshot!(reported, @r"
+    0:1 beyond_last_stream_id in_flight at 0.010 processed=no
+    error connection-error rpcs=0:1
+    ");
+}
+
+#[test]
+fn httpds_callback_failure_after_its_announcement_is_its_way_to_stop() {
+    let reported = outcome(
+        r#"
+        C 0.000 HEADERS 1 END_STREAM
+        S 0.010 GOAWAY last=2147483647 NO_ERROR
+        S 0.050 GOAWAY last=1 4294966394 debug="The user callback function failed"
+        S 0.060 FIN
+        "#,
+    );
+    insta::assert_snapshot!(reported, @r"
+    0:1 cut_by_close at 0.060 processed=maybe
+    error grace-expired rpcs=0:1
+    ");
+}
+
+#[test]
+fn enhance_your_calm_without_a_word_blames_no_ping_where_resets_weigh_more() {
+    let mut script = String::new();
+    for number in 0..30 {
+        let (id, at) = (3 + 2 * number, f64::from(number) / 10.0);
+        script.push_str(&format!("C {at:.3} HEADERS {id} END_STREAM\n"));
+        script.push_str(&format!("C {:.3} RST {id} CANCEL\n", at + 0.05));
+        script.push_str(&format!("C {:.3} PING {number}\n", at + 0.06));
+    }
+    script.push_str("S 5.000 GOAWAY last=61 ENHANCE_YOUR_CALM\nS 5.001 FIN");
+    let reported = outcome(&script);
+    assert!(reported.contains("error connection-error"), "{reported}");
+    assert!(!reported.contains("too-many-pings"), "{reported}");
+}

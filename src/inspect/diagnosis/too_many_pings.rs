@@ -1,7 +1,8 @@
 //! `too-many-pings`: a server that ended connections because their clients pinged too often.
 
 use super::super::peer::client::Client;
-use super::server_view::{EvidenceList, ServerView};
+use super::connection_error::calm::{self, Load};
+use super::server_view::{self, EvidenceList, ServerView};
 use super::{Check, Confidence, Finding, Rule, Says};
 use crate::capture::TimeDelta;
 use crate::decode::http2::ErrorCode;
@@ -38,7 +39,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         .collect();
     let said = affected.iter().all(|(_, goaway)| is_said(goaway));
     let records = || affected.iter().map(|(finished, _)| &finished.record);
-    let rpcs = dead_calls(affected.iter().map(|(finished, _)| *finished));
+    let rpcs = dead_calls(&affected);
     let first = records().next()?;
     Some(Finding {
         confidence: if said {
@@ -68,11 +69,16 @@ pub(super) fn goaway_for_pings(record: &ConnectionRecord) -> Option<&GoAway> {
     let mut goaways = record.server_goaways();
     let calm = goaways.find(|goaway| goaway.error == ErrorCode::ENHANCE_YOUR_CALM)?;
     let counted = strikes(record) >= STRIKES;
-    (is_said(calm) || (calm.debug_data.is_empty() && counted)).then_some(calm)
+    let others = || {
+        calm::heavy(record, calm)
+            .iter()
+            .any(|load| *load != Load::Pings)
+    };
+    (is_said(calm) || (calm.debug_data.is_empty() && counted && !others())).then_some(calm)
 }
 
 fn is_said(goaway: &GoAway) -> bool {
-    *goaway.debug_data == *b"too_many_pings"
+    calm::said(goaway) == Some(Load::Pings)
 }
 
 /// How many strikes the client had at the end, if each PING was too early.
@@ -85,11 +91,12 @@ const fn is_strike(ping: &Ping) -> bool {
     ping.since_previous.is_some() && !ping.forgiven
 }
 
-fn dead_calls<'a>(connections: impl Iterator<Item = &'a Finished>) -> Vec<CallId> {
-    let rpcs = connections.flat_map(|finished| &finished.rpcs);
-    rpcs.filter(|rpc| rpc.verdict.is_death())
-        .map(|rpc| rpc.id)
-        .collect()
+fn dead_calls(affected: &[(&Finished, &GoAway)]) -> Vec<CallId> {
+    let dead = affected.iter().flat_map(|(finished, goaway)| {
+        let rpcs = finished.rpcs.iter();
+        rpcs.filter(|rpc| server_view::died_with(rpc, goaway.stamp))
+    });
+    dead.map(|rpc| rpc.id).collect()
 }
 
 fn evidence(affected: &[(&Finished, &GoAway)]) -> Vec<super::Evidence> {

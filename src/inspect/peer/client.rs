@@ -114,6 +114,37 @@ impl ClientStack {
         }
     }
 
+    /// What it calls the authority of its requests.
+    pub(in crate::inspect) const fn authority(self) -> &'static str {
+        match self {
+            Self::GrpcGo => "grpc.WithAuthority",
+            Self::GrpcJava => "overrideAuthority",
+            Self::Core | Self::GrpcJs => "grpc.default_authority",
+            Self::Tonic => "Endpoint::origin",
+            Self::DotNet => "the Host header",
+            Self::OtherGrpc | Self::Other => {
+                "grpc-go: grpc.WithAuthority; grpc-java: overrideAuthority; C-core: \
+                 grpc.default_authority; tonic: Endpoint::origin"
+            }
+        }
+    }
+
+    /// What it calls the largest message that it takes.
+    pub(in crate::inspect) const fn largest_message(self) -> &'static str {
+        match self {
+            Self::GrpcGo => "grpc.MaxCallRecvMsgSize",
+            Self::GrpcJava => "maxInboundMessageSize",
+            Self::Core | Self::GrpcJs => "grpc.max_receive_message_length",
+            Self::Tonic => "max_decoding_message_size",
+            Self::DotNet => "MaxReceiveMessageSize",
+            Self::OtherGrpc | Self::Other => {
+                "its limit on received messages (grpc-go: MaxCallRecvMsgSize; grpc-java: \
+                 maxInboundMessageSize; C-core and grpc-js: grpc.max_receive_message_length; tonic: \
+                 max_decoding_message_size)"
+            }
+        }
+    }
+
     /// What it calls the flow-control window that it gives each stream it receives.
     pub(in crate::inspect) const fn stream_window(self) -> &'static str {
         match self {

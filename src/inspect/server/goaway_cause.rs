@@ -7,7 +7,7 @@
 use super::super::connection::record::{ConnectionRecord, Finished};
 use super::super::peer::confidence::Confidence;
 use crate::capture::{TimeDelta, Timestamp};
-use crate::decode::http2::ErrorCode;
+use crate::decode::Direction;
 
 /// How far an age may be from its setting, as a share of it (gRFC A9).
 const JITTER: f64 = 0.1;
@@ -87,10 +87,8 @@ pub(crate) fn explain(connections: &[&Finished]) -> Vec<GoAwayCause> {
 impl<'a> Unexplained<'a> {
     fn of(record: &'a ConnectionRecord) -> Option<Self> {
         let first_goaway = record.first_goaway?;
-        if record
-            .server_goaways()
-            .any(|goaway| goaway.error != ErrorCode::NO_ERROR)
-        {
+        let mut ending = record.ending_goaways(Direction::ServerToClient);
+        if ending.any(|goaway| !record.is_graceful(goaway)) {
             return None;
         }
         // A connection that begins before the capture, or has holes, hides streams that were open.

@@ -15,6 +15,7 @@ use super::stream::rpc::Verdict;
 use super::traffic::ping::keepalive::PingWaits;
 use crate::capture::TimeDelta;
 use crate::decode::Direction;
+use crate::decode::http2::ErrorCode;
 use goaway_cause::{Cause, GoAwayCause};
 
 /// What is known of one server address.
@@ -174,6 +175,11 @@ fn idle(idle: &[(&ConnectionRecord, Confidence)]) -> Option<Estimate> {
 fn grace(record: &ConnectionRecord) -> Option<f64> {
     let (first, closed) = record.closed_after_grace()?;
     let cut = record.verdicts.of(Verdict::CutByClose) > 0;
+    // Apache httpd's, which has its own code, is a stop.
+    let mut goaways = record.server_goaways();
+    if goaways.any(|goaway| goaway.error != ErrorCode::NO_ERROR) {
+        return None;
+    }
     let waited = closed.time - first.stamp.time;
     (cut && waited > TimeDelta::ZERO).then(|| waited.as_secs_f64())
 }

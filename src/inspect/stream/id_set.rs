@@ -24,8 +24,16 @@ impl StreamIdSet {
             if id.checked_sub(*last) == Some(2) {
                 *last = id;
                 self.count += 1;
+                self.join(place);
                 return true;
             }
+        }
+        if let Some((first, _)) = self.runs.get_mut(place)
+            && first.checked_sub(id) == Some(2)
+        {
+            *first = id;
+            self.count += 1;
+            return true;
         }
         if self.runs.len() >= MAX_RUNS {
             return false;
@@ -33,6 +41,20 @@ impl StreamIdSet {
         self.runs.insert(place, (id, id));
         self.count += 1;
         true
+    }
+
+    /// Makes one of the run at `place` and the one before it, where no id lies between them any more.
+    fn join(&mut self, place: usize) {
+        let before = place.checked_sub(1);
+        let Some((first, end)) = before.and_then(|before| self.runs.get(before)).copied() else {
+            return;
+        };
+        if let Some((next, _)) = self.runs.get_mut(place)
+            && next.checked_sub(end) == Some(2)
+        {
+            *next = first;
+            self.runs.remove(place - 1);
+        }
     }
 
     pub(crate) fn contains(&self, id: u32) -> bool {
@@ -72,8 +94,10 @@ mod tests {
         assert!(!ids.insert(3));
         assert_eq!((ids.count(), ids.highest()), (5, 13));
         assert!(ids.contains(5) && ids.contains(11) && !ids.contains(7));
-        assert!(ids.insert(7));
-        assert!(ids.contains(7));
+        assert!(ids.insert(9) && ids.insert(7));
+        assert!(ids.contains(7) && ids.contains(9) && !ids.contains(15));
+        assert_eq!(ids.runs, [(1, 13)]);
+        assert_eq!((ids.count(), ids.highest()), (7, 13));
     }
 
     #[test]

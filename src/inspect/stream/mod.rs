@@ -20,6 +20,7 @@ pub(in crate::inspect) mod frame_gaps;
 pub(in crate::inspect) mod id_set;
 pub(in crate::inspect) mod inferred_path;
 pub(in crate::inspect) mod interned;
+pub(in crate::inspect) mod large_message;
 mod processed;
 pub(in crate::inspect) mod progress;
 pub(in crate::inspect) mod request;
@@ -91,6 +92,8 @@ pub(crate) struct Stream {
     pub(crate) body_taken: bool,
     /// Whether it was opened at the server's limit of open streams, or above.
     pub(crate) at_limit: bool,
+    /// The large message that began last: who sent it, how long it is, and in which packet.
+    pub(crate) large_began: Option<Box<(Direction, u32, Stamp)>>,
     /// Whether it was reported as lost before its connection ended.
     pub(crate) reported: bool,
 }

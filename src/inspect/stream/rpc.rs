@@ -1,5 +1,6 @@
 //! One call as reports show it.
 
+use super::large_message::LargeMessage;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -326,6 +327,8 @@ pub struct Rpc {
     pub request_messages: (u64, u64),
     /// gRPC messages of the answer: how many, and their bytes.
     pub response_messages: (u64, u64),
+    /// The large gRPC message that was sent last.
+    pub large_message: Option<Box<LargeMessage>>,
 }
 
 impl Rpc {
@@ -362,6 +365,7 @@ impl Rpc {
             body_mismatch: None,
             server_reset: None,
             progress: CallProgress::default(),
+            large_message: None,
             ended: None,
             verdict,
             race: None,

@@ -23,16 +23,19 @@ pub enum FloodKind {
     Ping,
     /// DATA without a byte of data that does not end its stream (CVE-2019-9518).
     EmptyData,
+    /// Streams that the server reset because of what the client sent on them (CVE-2025-8671).
+    ProvokedReset,
 }
 
 impl FloodKind {
     /// All kinds, in the order in which reports name them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::RapidReset,
         Self::Continuation,
         Self::Settings,
         Self::Ping,
         Self::EmptyData,
+        Self::ProvokedReset,
     ];
 
     /// How many in a second (of CONTINUATION: in one header block) are too many for honest peers.
@@ -53,6 +56,8 @@ impl FloodKind {
             Self::Ping => 100,
             // An honest sender has no use for them but to end a stream.
             Self::EmptyData => 100,
+            // An honest client does none of it; a broken one stops at its first errors.
+            Self::ProvokedReset => 20,
         }
     }
 }

@@ -135,6 +135,8 @@ pub(crate) struct SideFlow {
     pub(super) sent: bool,
     /// In which filling of the connection's window it sent HEADERS with no DATA since; 0 where in none.
     pub(super) begun_in: u32,
+    /// Whether it sent DATA without a byte that did not end the stream.
+    pub(crate) said_nothing: bool,
     pub(crate) allowance: Allowance,
 }
 
@@ -291,31 +293,47 @@ impl WindowedSender {
         }
     }
 
-    /// Its peer granted more on a stream.
-    pub(crate) fn granted(&mut self, allowance: &mut Allowance, increment: u32, stamp: Stamp) {
+    /// What is left of the connection's window, and of a stream's what was granted beside its initial size.
+    pub(crate) fn left(&self, allowance: Option<&Allowance>) -> (i64, Option<i64>) {
+        let granted = allowance.map(|allowance| allowance.left);
+        (self.connection.left, granted)
+    }
+
+    /// Its peer granted more on a stream, whose window is this large then.
+    pub(crate) fn granted(
+        &mut self,
+        allowance: &mut Allowance,
+        increment: u32,
+        stamp: Stamp,
+    ) -> i64 {
         let before = allowance.unreturned();
         allowance.grant(i64::from(increment), self.initial, stamp);
         self.holders.hold(allowance.unreturned() - before);
+        allowance.left.saturating_add(self.initial)
     }
 
-    /// Its peer granted more on the connection.
-    pub(crate) fn granted_to_all(&mut self, increment: u32, stamp: Stamp) {
+    /// Its peer granted more on the connection, whose window is this large then.
+    pub(crate) fn granted_to_all(&mut self, increment: u32, stamp: Stamp) -> i64 {
         self.connection.grant(i64::from(increment), 0, stamp);
         self.holders.granted(self.connection.left);
+        self.connection.left
     }
 
-    /// Its peer changed what all streams' windows begin with, those that are open included.
+    /// Its peer changed what all streams' windows begin with, those that are open included; how large the
+    /// largest of those is then.
     pub(crate) fn resized<'a>(
         &mut self,
         size: u32,
         stamp: Stamp,
         open: impl Iterator<Item = (u32, &'a mut SideFlow)>,
-    ) {
+    ) -> i64 {
         self.initial = i64::from(size);
+        let mut largest = self.initial;
         for (stream, side) in open {
             let allowance = &mut side.allowance;
             allowance.grant(0, self.initial, stamp);
             let room = allowance.left.saturating_add(self.initial);
+            largest = largest.max(room);
             if room <= 0 && side.sent && !side.ended {
                 allowance.shut(FullWindow {
                     stream,
@@ -326,6 +344,7 @@ impl WindowedSender {
                 });
             }
         }
+        largest
     }
 
     /// A stream on which it still had to send is over; it may have waited to the end.

@@ -54,6 +54,11 @@ impl Idleness {
         }
     }
 
+    /// How many streams are open.
+    pub(crate) const fn open(&self) -> u64 {
+        self.open
+    }
+
     /// How many streams were open at the same time at most.
     pub(crate) const fn most(&self) -> u64 {
         self.most

@@ -8,6 +8,7 @@
 
 pub(in crate::inspect) mod ack_stall;
 pub(in crate::inspect) mod concurrency;
+pub(in crate::inspect) mod conformance;
 pub(in crate::inspect) mod floods;
 pub(in crate::inspect) mod flow_control;
 pub(in crate::inspect) mod idle;
@@ -20,7 +21,7 @@ use std::collections::VecDeque;
 
 use super::options::limits::MAX_OPEN_STREAMS;
 use crate::capture::{Stamp, Timestamp};
-use crate::decode::http2::{Frame, FrameType, SettingId, Settings};
+use crate::decode::http2::{Frame, FrameType, SettingId, Settings, StreamId};
 use crate::decode::{Direction, PerSide, Recognition};
 use concurrency::{AtLimit, Concurrency};
 use floods::{Burst, FloodKind, Floods};
@@ -58,6 +59,8 @@ pub(crate) struct TrafficTracker {
     resized: usize,
     concurrency: Concurrency,
     floods: Floods,
+    /// The stream of each side's latest DATA that said nothing.
+    empty: PerSide<StreamId>,
 }
 
 /// More streams that closed wait for an acknowledgement than are remembered: flows cannot be followed any
@@ -78,6 +81,7 @@ impl TrafficTracker {
             resized: 0,
             concurrency: Concurrency::default(),
             floods: Floods::default(),
+            empty: PerSide::default(),
         }
     }
 
@@ -107,6 +111,13 @@ impl TrafficTracker {
     pub(crate) fn count(&mut self, kind: FloodKind, frame: &Frame<'_>) {
         self.floods
             .add(kind, frame.direction, frame.completed.stamp);
+    }
+
+    /// The server reset a stream because of what its client had sent on it.
+    pub(crate) fn provoked(&mut self, frame: &Frame<'_>) {
+        let stamp = frame.completed.stamp;
+        self.floods
+            .add(FloodKind::ProvokedReset, Direction::ClientToServer, stamp);
     }
 
     /// HEADERS begin a header block.
@@ -144,13 +155,32 @@ impl TrafficTracker {
         senders[by].name_parties(sides(streams, by));
     }
 
-    /// DATA on a stream.
-    pub(crate) fn sent(&mut self, frame: &Frame<'_>, flow: Option<&mut StreamFlow>) {
-        let Some(senders) = &mut self.senders else {
-            return;
-        };
+    /// DATA on a stream; what is left of the windows, if that is known: of the connection's, and of the
+    /// stream's what was granted beside its initial size.
+    pub(crate) fn sent(
+        &mut self,
+        frame: &Frame<'_>,
+        flow: Option<&mut StreamFlow>,
+    ) -> Option<(i64, Option<i64>)> {
+        let senders = self.senders.as_mut()?;
         let by = frame.direction;
-        senders[by].sent(frame, flow.map(|flow| &mut flow.sides[by]));
+        let mut side = flow.map(|flow| &mut flow.sides[by]);
+        senders[by].sent(frame, side.as_deref_mut());
+        Some(senders[by].left(side.as_deref().map(|side| &side.allowance)))
+    }
+
+    /// DATA without a byte that does not end its stream. A stream's first one does not count: honest proxies
+    /// (Apache httpd's mod_proxy_http2) send one before the trailers of every answer.
+    pub(crate) fn sent_nothing(&mut self, frame: &Frame<'_>, flow: Option<&mut StreamFlow>) {
+        let by = frame.direction;
+        let stream = std::mem::replace(&mut self.empty[by], frame.header.stream);
+        let again = match flow {
+            Some(flow) => std::mem::replace(&mut flow.sides[by].said_nothing, true),
+            None => stream == frame.header.stream,
+        };
+        if again {
+            self.count(FloodKind::EmptyData, frame);
+        }
     }
 
     /// END_STREAM: with that of both sides the stream is closed (RFC 9113, section 5.1).
@@ -213,30 +243,32 @@ impl TrafficTracker {
         Ok(())
     }
 
-    /// WINDOW_UPDATE of a stream.
-    pub(crate) fn granted(&mut self, frame: &Frame<'_>, increment: u32, flow: &mut StreamFlow) {
+    /// WINDOW_UPDATE of a stream; how large its window is then, if that is known.
+    pub(crate) fn granted(
+        &mut self,
+        frame: &Frame<'_>,
+        increment: u32,
+        flow: &mut StreamFlow,
+    ) -> Option<i64> {
         let sender = frame.direction.reverse();
         let allowance = &mut flow.sides[sender].allowance;
-        if let Some(senders) = &mut self.senders {
-            senders[sender].granted(allowance, increment, frame.completed.stamp);
-        }
+        let senders = self.senders.as_mut()?;
+        Some(senders[sender].granted(allowance, increment, frame.completed.stamp))
     }
 
-    /// WINDOW_UPDATE of the connection.
-    pub(crate) fn granted_to_all(&mut self, frame: &Frame<'_>, increment: u32) {
-        if let Some(senders) = &mut self.senders {
-            let sender = &mut senders[frame.direction.reverse()];
-            sender.granted_to_all(increment, frame.completed.stamp);
-        }
+    /// WINDOW_UPDATE of the connection; how large its window is then, if that is known.
+    pub(crate) fn granted_to_all(&mut self, frame: &Frame<'_>, increment: u32) -> Option<i64> {
+        let sender = &mut self.senders.as_mut()?[frame.direction.reverse()];
+        Some(sender.granted_to_all(increment, frame.completed.stamp))
     }
 
-    /// SETTINGS.
+    /// SETTINGS; how large the largest window is that they change, if that is known.
     pub(crate) fn apply(
         &mut self,
         streams: &mut StreamTable,
         frame: &Frame<'_>,
         settings: Settings<'_>,
-    ) {
+    ) -> Option<i64> {
         let (by, stamp) = (frame.direction, frame.completed.stamp);
         let mut size = None;
         for (id, value) in settings.iter() {
@@ -249,24 +281,26 @@ impl TrafficTracker {
                 _ => {}
             }
         }
-        if let Some(size) = size {
-            self.resize(streams, by.reverse(), size, stamp);
-        }
+        self.resize(streams, by.reverse(), size?, stamp)
     }
 
-    fn resize(&mut self, streams: &mut StreamTable, sender: Direction, size: u32, stamp: Stamp) {
+    fn resize(
+        &mut self,
+        streams: &mut StreamTable,
+        sender: Direction,
+        size: u32,
+        stamp: Stamp,
+    ) -> Option<i64> {
         let open = streams.flow_count() + self.closing.len();
         self.resized = self.resized.saturating_add(open);
         if self.resized > MAX_RESIZED {
             self.lose(streams, stamp);
-            return;
+            return None;
         }
-        let Some(senders) = &mut self.senders else {
-            return;
-        };
+        let senders = self.senders.as_mut()?;
         let flows = streams.flows_mut();
         let open = flows.map(|(id, flow)| (id, &mut flow.sides[sender]));
-        senders[sender].resized(size, stamp, open);
+        Some(senders[sender].resized(size, stamp, open))
     }
 
     /// GOAWAY with a last stream id: nothing is opened after it, and what is above that id stays open for

@@ -68,6 +68,7 @@ pub(in crate::report) fn ended(number: u32) -> ConnectionRecord {
         debug_data: Box::default(),
         streams_beyond: 0,
         received: None,
+        after_end: false,
         end: 0,
     };
     let close = Close {

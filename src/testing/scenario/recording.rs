@@ -313,7 +313,10 @@ fn with_defaults<'a>(fields: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
         .iter()
         .copied()
         .filter(|(_, value)| !value.is_empty());
-    defaults.chain(given).collect()
+    let mut fields: Vec<_> = defaults.chain(given).collect();
+    // Pseudo-header fields come first (RFC 9113, section 8.3).
+    fields.sort_by_key(|(name, _)| !name.starts_with(':'));
+    fields
 }
 
 fn error(name: &str) -> u32 {

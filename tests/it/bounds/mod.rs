@@ -19,6 +19,7 @@ const MIB: u64 = 1 << 20;
 fn request(flags: u8, stream: u32) -> Vec<u8> {
     let fields = [
         (":method", "POST"),
+        (":scheme", "http"),
         (":path", "/shop.Cart/Add"),
         ("content-type", "application/grpc"),
     ];

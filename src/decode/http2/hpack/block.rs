@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::entry::Entry;
+use super::fault::Fault;
 
 /// Most bytes of names and values kept of one block, 256 KiB. Peers usually accept 8 to 64 KiB
 /// (SETTINGS_MAX_HEADER_LIST_SIZE); far beyond that a block is an attack that repeats one large
@@ -23,6 +24,7 @@ pub struct HeaderBlock {
     /// finished part lies behind them.
     bytes: Vec<u8>,
     fields: Vec<Span>,
+    fault: Option<Fault>,
 }
 
 /// One header field.
@@ -61,6 +63,19 @@ impl HeaderBlock {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.fields.clear();
+        self.fault = None;
+    }
+
+    /// What was wrong with it as a compressed block, if anything was; where that
+    /// [stopped it](Fault::stops_block) the fields behind are missing.
+    #[must_use]
+    pub const fn fault(&self) -> Option<Fault> {
+        self.fault
+    }
+
+    /// Notes what was wrong with it.
+    pub(in crate::decode::http2) const fn note_fault(&mut self, fault: Option<Fault>) {
+        self.fault = fault;
     }
 
     /// How many bytes of memory it takes, those to spare included.

@@ -273,6 +273,10 @@ impl FrameReader {
             return false;
         }
         self.probation = self.probation.saturating_sub(1);
+        if header.length > self.max_frame_size {
+            let began = self.began;
+            sink(ReaderItem::Large { header, began });
+        }
         let length = u64::from(header.length);
         let passing = PassingFrame {
             header,

@@ -49,7 +49,7 @@ impl Given {
                 self.data.extend((0..length).map(|_| (stream.0, None)));
             }
             ReaderItem::Lost { .. } => self.losses += 1,
-            ReaderItem::Found { .. } => {}
+            ReaderItem::Found { .. } | ReaderItem::Large { .. } => {}
             ReaderItem::Undecodable { .. } => self.faults += 1,
         }
     }

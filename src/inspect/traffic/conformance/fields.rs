@@ -1,0 +1,263 @@
+//! Header blocks against what RFC 9113, sections 8.2 and 8.3 allow.
+//!
+//! In: a decoded block, and what it is. Out: the first thing in it that is forbidden. What cannot be read is
+//! taken for legal.
+
+use super::violation::{Detail, ViolationKind};
+use crate::decode::http2::hpack::{Field, HeaderBlock};
+
+/// What a header block is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum FieldSection {
+    /// A request's.
+    Request,
+    /// An answer's, informational or final.
+    Response,
+    /// The end of a request or an answer.
+    Trailers,
+    /// The capture does not show what it is.
+    #[default]
+    Unknown,
+}
+
+/// Fields that speak of an HTTP/1.1 connection (RFC 9113, section 8.2.2).
+const OF_CONNECTION: [&[u8]; 5] = [
+    b"connection",
+    b"keep-alive",
+    b"proxy-connection",
+    b"transfer-encoding",
+    b"upgrade",
+];
+
+/// The pseudo-header fields of requests, those of RFC 8441 included.
+const OF_REQUEST: [&[u8]; 5] = [
+    b":method",
+    b":scheme",
+    b":path",
+    b":authority",
+    b":protocol",
+];
+
+/// What a pseudo-header field's place among [`OF_REQUEST`] is.
+const METHOD: usize = 0;
+const SCHEME: usize = 1;
+const PATH: usize = 2;
+const PROTOCOL: usize = 4;
+
+/// The first forbidden thing in a block.
+pub(super) fn violation(
+    block: &HeaderBlock,
+    section: FieldSection,
+) -> Option<(ViolationKind, Detail)> {
+    let mut pseudo = Pseudo::default();
+    let mut regular = false;
+    for field in block.fields() {
+        let Some(name) = field.name else {
+            pseudo.hidden = true;
+            continue;
+        };
+        let found = match name {
+            [b':', ..] if regular => Some((ViolationKind::PseudoLate, Detail::text(name))),
+            [b':', ..] => pseudo.add(name, field, section),
+            _ => {
+                regular = true;
+                regular_field(name, field.value)
+            }
+        };
+        if found.is_some() {
+            return found;
+        }
+    }
+    let whole = block.fault().is_none_or(|fault| !fault.stops_block());
+    if pseudo.hidden || !whole {
+        return None;
+    }
+    let missing = pseudo.missing(section)?;
+    Some((ViolationKind::PseudoMissing, Detail::text(missing)))
+}
+
+/// Pseudo-header fields that were seen.
+#[derive(Debug, Default)]
+struct Pseudo {
+    of_request: [bool; OF_REQUEST.len()],
+    status: bool,
+    connect: bool,
+    /// A field has a name that cannot be known.
+    hidden: bool,
+}
+
+impl Pseudo {
+    fn add(
+        &mut self,
+        name: &[u8],
+        field: Field<'_>,
+        section: FieldSection,
+    ) -> Option<(ViolationKind, Detail)> {
+        let place = OF_REQUEST.iter().position(|known| *known == name);
+        let defined = match section {
+            FieldSection::Request => place.is_some(),
+            FieldSection::Response => name == b":status",
+            FieldSection::Trailers => false,
+            FieldSection::Unknown => place.is_some() || name == b":status",
+        };
+        if !defined {
+            return Some((ViolationKind::PseudoUnknown, Detail::text(name)));
+        }
+        let seen = match place.and_then(|place| self.of_request.get_mut(place)) {
+            Some(seen) => seen,
+            None => &mut self.status,
+        };
+        if std::mem::replace(seen, true) {
+            return Some((ViolationKind::PseudoRepeated, Detail::text(name)));
+        }
+        match (name, field.value?) {
+            (b":method", b"CONNECT") => self.connect = true,
+            (b":path", b"") => return Some((ViolationKind::EmptyPath, Detail::None)),
+            (b":authority", authority) => return authority_fault(authority),
+            _ => {}
+        }
+        None
+    }
+
+    /// The first one that is missing.
+    fn missing(&self, section: FieldSection) -> Option<&'static [u8]> {
+        let seen = |place: usize| self.of_request.get(place).is_some_and(|seen| *seen);
+        let needed: &[usize] = match section {
+            FieldSection::Request if self.connect && !seen(PROTOCOL) => &[METHOD],
+            FieldSection::Request => &[METHOD, SCHEME, PATH],
+            FieldSection::Response => return (!self.status).then_some(b":status".as_slice()),
+            FieldSection::Trailers | FieldSection::Unknown => &[],
+        };
+        let place = needed.iter().find(|place| !seen(**place))?;
+        OF_REQUEST.get(*place).copied()
+    }
+}
+
+/// What is wrong with an authority, if anything is: it is a host, and perhaps a port (RFC 3986, section 3.2).
+fn authority_fault(authority: &[u8]) -> Option<(ViolationKind, Detail)> {
+    let allowed = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:[]%".contains(byte) || *byte >= 0x80
+    };
+    // What stands before an @ may be a password.
+    let detail = match authority.contains(&b'@') {
+        true => Detail::None,
+        false => Detail::text(authority),
+    };
+    if authority.is_empty() || !authority.iter().all(allowed) || !has_port(authority) {
+        return Some((ViolationKind::Authority, detail));
+    }
+    let escaped = authority.contains(&b'%') && !authority.starts_with(b"[");
+    escaped.then_some((ViolationKind::EscapedAuthority, detail))
+}
+
+/// Whether what stands behind the host is a port, if anything stands there.
+fn has_port(authority: &[u8]) -> bool {
+    let bracket = authority.iter().rposition(|byte| *byte == b']');
+    let behind = bracket.and_then(|at| authority.get(at + 1..));
+    let host = behind.unwrap_or(authority);
+    let mut parts = host.splitn(2, |byte| *byte == b':').skip(1);
+    parts.all(|port| port.iter().all(u8::is_ascii_digit))
+}
+
+fn regular_field(name: &[u8], value: Option<&[u8]>) -> Option<(ViolationKind, Detail)> {
+    let illegal = |byte: &u8| matches!(byte, 0..=0x20 | b'A'..=b'Z' | b':' | 0x7f..);
+    if name.is_empty() || name.iter().any(illegal) {
+        return Some((ViolationKind::FieldName, Detail::text(name)));
+    }
+    if OF_CONNECTION.contains(&name) {
+        return Some((ViolationKind::ConnectionField, Detail::text(name)));
+    }
+    let value = value?;
+    if name == b"te" && !value.trim_ascii().eq_ignore_ascii_case(b"trailers") {
+        return Some((ViolationKind::Te, Detail::text(value)));
+    }
+    let breaks = value.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n'));
+    breaks.then(|| (ViolationKind::FieldValue, Detail::text(name)))
+}
+
+/// How large a header list is: names and values, and 32 bytes for each (RFC 9113, section 6.5.2). What cannot
+/// be read counts nothing.
+pub(super) fn list_size(block: &HeaderBlock) -> u64 {
+    let sizes = block.fields().map(|field| {
+        let texts = [field.name, field.value].into_iter().flatten();
+        32 + texts.map(|text| text.len() as u64).sum::<u64>()
+    });
+    sizes.sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(section: FieldSection, fields: &[(&str, &str)]) -> Option<ViolationKind> {
+        let mut block = HeaderBlock::default();
+        for (name, value) in fields {
+            block.push(Some(name.as_bytes()), Some(value.as_bytes()));
+        }
+        violation(&block, section).map(|(kind, _)| kind)
+    }
+
+    const GET: [(&str, &str); 4] = [
+        (":method", "GET"),
+        (":scheme", "http"),
+        (":path", "/"),
+        (":authority", "shop.example:8080"),
+    ];
+
+    fn request(more: &[(&str, &str)]) -> Option<ViolationKind> {
+        found(FieldSection::Request, &[&GET, more].concat())
+    }
+
+    #[test]
+    fn requests_as_every_stack_sends_them_are_legal() {
+        let usual = [("te", "trailers"), ("x-trace_id", "a b"), ("cookie", "a=b")];
+        assert_eq!(request(&usual), None);
+        let connect = [(":method", "CONNECT"), (":authority", "[::1]:443")];
+        assert_eq!(found(FieldSection::Request, &connect), None);
+        let trailers = [("grpc-status", "0"), ("grpc-message", "")];
+        assert_eq!(found(FieldSection::Trailers, &trailers), None);
+    }
+
+    #[test]
+    fn what_the_sections_on_fields_forbid_is_found() {
+        use ViolationKind as Kind;
+        for (more, kind) in [
+            (("connection", "keep-alive"), Kind::ConnectionField),
+            (("te", "gzip"), Kind::Te),
+            (("X-Trace", "1"), Kind::FieldName),
+            (("x trace", "1"), Kind::FieldName),
+            (("x-trace", "a\nb"), Kind::FieldValue),
+            ((":path", "/other"), Kind::PseudoRepeated),
+            ((":status", "200"), Kind::PseudoUnknown),
+        ] {
+            assert_eq!(request(&[more]), Some(kind), "{more:?}");
+        }
+        let late = [("accept", "*/*"), (":protocol", "websocket")];
+        assert_eq!(request(&late), Some(Kind::PseudoLate));
+        let missing = found(FieldSection::Request, &GET[1..]);
+        assert_eq!(missing, Some(Kind::PseudoMissing));
+        let response = found(FieldSection::Response, &[("server", "x")]);
+        assert_eq!(response, Some(Kind::PseudoMissing));
+    }
+
+    #[test]
+    fn an_authority_is_a_host() {
+        let kind = |authority: &str| authority_fault(authority.as_bytes()).map(|(kind, _)| kind);
+        for legal in ["a", "a.b_c:1", "[fe80::1%25eth0]:50051", "10.0.0.1:80"] {
+            assert_eq!(kind(legal), None, "{legal}");
+        }
+        for illegal in [
+            "",
+            "/run/x.sock",
+            "unix:///run/x",
+            "unix:x",
+            "@x",
+            "a b",
+            "::1",
+        ] {
+            assert_eq!(kind(illegal), Some(ViolationKind::Authority), "{illegal}");
+        }
+        let escaped = kind("%2Frun%2Fplugin.sock");
+        assert_eq!(escaped, Some(ViolationKind::EscapedAuthority));
+    }
+}
