@@ -2,7 +2,7 @@
 
 use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Finding, Rule, Says, Severity};
-use crate::inspect::peer::server::ServerStack;
+use crate::inspect::peer::settings::{self, ServerSetting};
 use crate::inspect::server::goaway_cause::Cause;
 use crate::units::counted;
 
@@ -54,17 +54,12 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
              number their streams 1, 3, 5 …, so that this is request {} of the connection.",
             limit.value,
         ),
-        advice: vec![if view.inferred.server_stack() == ServerStack::Nginx {
-            format!(
-                "nginx: raise keepalive_requests (now {}) far above what a connection carries in its \
-                 life; each time it is reached, calls on their way are thrown away",
-                limit.value,
-            )
-        } else {
-            "Server: raise the number of requests a connection may carry (nginx: keepalive_requests; \
-             Envoy: max_requests_per_connection)"
-                .into()
-        }],
+        advice: vec![format!(
+            "Server: raise {} (now {}) far above what a connection carries in its life; each time it is \
+             reached, calls on their way may have to be repeated",
+            settings::name_or_term(view.inferred.server_stack(), ServerSetting::Requests),
+            limit.value,
+        )],
         ..Finding::of_rule(RULE.name)
     })
 }

@@ -118,12 +118,12 @@ impl Inferred {
         Some(goaway.cause)
     }
 
-    /// Which software it is, of those that rules know.
+    /// Which software it is, of those that rules know, as far as that is more than possible.
     #[must_use]
     pub fn server_stack(&self) -> ServerStack {
-        self.stack
-            .as_ref()
-            .map_or(ServerStack::Other, |stack| stack.kind)
+        let stack = self.stack.as_ref();
+        let shown = stack.filter(|stack| stack.confidence < Confidence::Possible);
+        shown.map_or(ServerStack::Other, |stack| stack.kind)
     }
 }
 
