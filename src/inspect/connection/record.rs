@@ -165,6 +165,10 @@ pub struct ConnectionRecord {
     pub warned: Option<bool>,
     /// The settings of each side, the latest value of each; `None` if no SETTINGS of it were seen.
     pub settings: PerSide<Option<Vec<(SettingId, u32)>>>,
+    /// When both sides' first SETTINGS had been seen: the server's transport was up by then.
+    pub set_up: Option<Stamp>,
+    /// The server's last frame.
+    pub server_last_frame: Option<Stamp>,
     /// How many PINGs there were, and how long their acknowledgements took.
     pub pings: Sparse<PingCounts>,
     /// What PINGs say of keepalive.
@@ -215,6 +219,8 @@ impl ConnectionRecord {
             goaways: Vec::new(),
             warned: None,
             settings: PerSide::default(),
+            set_up: None,
+            server_last_frame: None,
             pings: Sparse::default(),
             keepalive: Sparse::default(),
             first_goaway: None,
@@ -232,7 +238,10 @@ impl ConnectionRecord {
     }
 
     /// A side sent SETTINGS.
-    pub(super) fn learn_settings(&mut self, from: Direction, settings: Settings<'_>) {
+    pub(super) fn learn_settings(&mut self, from: Direction, settings: Settings<'_>, stamp: Stamp) {
+        if self.settings[from].is_none() && self.settings[from.reverse()].is_some() {
+            self.set_up.get_or_insert(stamp);
+        }
         let known = self.settings[from].get_or_insert_default();
         for (id, value) in settings.iter() {
             if let Some((_, latest)) = known.iter_mut().find(|(known, _)| *known == id) {
@@ -278,6 +287,25 @@ impl ConnectionRecord {
             .close
             .filter(|close| close.by == Direction::ServerToClient)?;
         (graceful && close.stamp >= first.stamp).then_some((first, close.stamp))
+    }
+
+    /// Whether the server's first GOAWAY only answers the client's own: it ends nothing then.
+    #[must_use]
+    pub fn goaway_answers_client(&self) -> bool {
+        let Some(first) = self.server_goaways().next() else {
+            return false;
+        };
+        let mut farewells = self.goaways.iter().filter(|goaway| goaway.from_client());
+        let farewell = farewells.any(|goaway| {
+            let received = goaway.received;
+            received.is_some_and(|received| received <= first.stamp)
+        });
+        let half_trip = self.round_trip().unwrap_or_default() / 2;
+        let closed = self.close.is_some_and(|close| {
+            let since = first.stamp.time - close.stamp.time;
+            close.by == Direction::ClientToServer && since >= half_trip && first.stamp > close.stamp
+        });
+        farewell || closed
     }
 
     /// Why what became of a call on it cannot be known.

@@ -30,7 +30,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         let Some(goaway) = record.final_goaway().filter(|_| unwarned) else {
             continue;
         };
-        if goaway.error != ErrorCode::NO_ERROR {
+        if goaway.error != ErrorCode::NO_ERROR || record.goaway_answers_client() {
             continue;
         }
         announced |= record
