@@ -52,6 +52,13 @@ pub(in crate::inspect) fn name_or_term(stack: ServerStack, setting: ServerSettin
         .unwrap_or_default()
 }
 
+/// What makes the time longer that calls have between GOAWAY and the close: of a server that was told to
+/// stop, or whose connections reach an age.
+pub(in crate::inspect) fn grace(stack: ServerStack, stopped: bool) -> &'static str {
+    let aged = age_grace(stack).filter(|_| !stopped);
+    aged.unwrap_or_else(|| stop_grace(stack))
+}
+
 /// How to make a server tell its clients before it stops, rather than close.
 pub(in crate::inspect) const fn graceful_stop(stack: ServerStack) -> &'static str {
     use ServerStack as S;

@@ -19,6 +19,9 @@ const CALL_ID_ENDINGS: [&[u8]; 4] = [
     b"rpc-id",
 ];
 
+/// What kind of id those are.
+pub(crate) const REQUEST_ID: &str = "request id";
+
 /// A traceparent's trace id (W3C Trace Context, section 3.2.2): the same for all attempts, unlike
 /// the span id behind it.
 const TRACE_ID: std::ops::Range<usize> = 3..35;
@@ -31,13 +34,16 @@ pub(crate) struct Fingerprint {
     body: DefaultHasher,
     body_length: u64,
     call_id: Option<(u64, &'static str)>,
-    previous_attempts: bool,
+    /// How many attempts went before it, as it says.
+    pub(crate) previous_attempts: Option<u8>,
     known: bool,
 }
 
 /// What identifies a call, once its request has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
+    /// Method and authority.
+    pub(crate) target: u64,
     /// Method, authority and body.
     pub(crate) request: u64,
     /// A hash of its ids, and what kind of id was among them.
@@ -70,11 +76,14 @@ impl Fingerprint {
                 target.write(value);
             }
             b":authority" => target.write(value),
-            b"grpc-previous-rpc-attempts" => self.previous_attempts = true,
+            b"grpc-previous-rpc-attempts" => {
+                let number = std::str::from_utf8(value).ok().map(str::parse);
+                self.previous_attempts = Some(number.and_then(Result::ok).unwrap_or(u8::MAX));
+            }
             _ if ignored.iter().any(|ignored| **ignored == *name) => {}
             b"traceparent" => self.add_call_id(value.get(TRACE_ID).unwrap_or(value), "trace id"),
             _ if CALL_ID_ENDINGS.iter().any(|ending| name.ends_with(ending)) => {
-                self.add_call_id(value, "request id");
+                self.add_call_id(value, REQUEST_ID);
             }
             _ => {}
         }
@@ -110,10 +119,11 @@ impl Fingerprint {
         request.write_u64(self.body.finish());
         request.write_u64(self.body_length);
         Some(Identity {
+            target: self.target,
             request: request.finish(),
             call_id: self.call_id,
             body_length: self.body_length,
-            is_retry: self.previous_attempts,
+            is_retry: self.previous_attempts.is_some(),
         })
     }
 
@@ -123,7 +133,7 @@ impl Fingerprint {
         hasher.write_u64(*hash);
         hasher.write(value);
         *hash = hasher.finish();
-        if kind == "request id" {
+        if kind == REQUEST_ID {
             *first = kind;
         }
     }

@@ -32,9 +32,10 @@ use crate::decode::http2::ErrorCode;
 use crate::decode::http2::hpack::{Field, HeaderBlock};
 use crate::decode::{Carrier, Direction};
 use request::Request;
+use rpc::ForeignAnswer;
 
 /// How much of a `grpc-message` is kept, in bytes: enough for a sentence in a report.
-const MAX_MESSAGE: usize = 512;
+pub(in crate::inspect) const MAX_MESSAGE: usize = 512;
 
 /// How much of a status, or of a requested header's value, is kept, in bytes.
 const MAX_VALUE: usize = 256;
@@ -99,6 +100,8 @@ pub(crate) struct Answer {
     pub(crate) grpc_status: Known<Box<[u8]>>,
     pub(crate) grpc_message: Option<Box<[u8]>>,
     pub(crate) messages: Messages,
+    /// Of an answer that is not gRPC's, with another HTTP status than 200.
+    pub(crate) foreign: Option<Box<ForeignAnswer>>,
 }
 
 impl Stream {
@@ -132,6 +135,7 @@ impl Answer {
     /// `server` header goes into `server`.
     pub(crate) fn read(&mut self, block: &HeaderBlock, server: &mut Option<Arc<[u8]>>) {
         let mut first_server = None;
+        let mut content_type = None;
         for field in block.fields() {
             match field {
                 Field {
@@ -162,6 +166,7 @@ impl Answer {
                     ..
                 } => {
                     self.is_grpc |= grpc::is_grpc(value);
+                    content_type.get_or_insert(value);
                 }
                 Field {
                     name: Some(b"grpc-status"),
@@ -198,6 +203,14 @@ impl Answer {
                 }
                 Field { .. } => {}
             }
+        }
+        let other_status = matches!(self.http_status, Known::Value(status) if status != 200);
+        if other_status && !self.is_grpc && self.foreign.is_none() {
+            let content_type = content_type.map(|value| {
+                let kept = value.get(..MAX_VALUE).unwrap_or(value);
+                kept.into()
+            });
+            self.foreign = Some(Box::new(ForeignAnswer { content_type }));
         }
         if server.is_none() {
             *server = first_server
