@@ -6,7 +6,7 @@ use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::Direction;
 use crate::decode::tcp::Ending;
 use crate::inspect::connection::record::{Close, ConnectionRecord};
-use crate::inspect::peer::server::ServerStack;
+use crate::inspect::peer::settings;
 use crate::inspect::stream::rpc::Verdict;
 use crate::units::{count, counted, exact_duration};
 
@@ -129,6 +129,9 @@ fn at_once(affected: &Affected<'_>) -> Option<usize> {
 
 fn advice(view: &ServerView<'_>, affected: &Affected<'_>) -> Vec<String> {
     let mut advice = Vec::new();
+    if let Some(age) = view.inferred.silent_age {
+        advice.push(settings::silent_age(age.value));
+    }
     let by_server = |ending| {
         affected.iter().any(|(record, _)| {
             let close = record.close;
@@ -137,13 +140,8 @@ fn advice(view: &ServerView<'_>, affected: &Affected<'_>) -> Vec<String> {
             })
         })
     };
-    let graceful = match view.inferred.server_stack() {
-        ServerStack::GrpcGo => "GracefulStop instead of Stop, with a timeout",
-        ServerStack::GrpcJava => "shutdown and awaitTermination instead of shutdownNow",
-        ServerStack::GrpcJs => "tryShutdown instead of forceShutdown",
-        _ => "GOAWAY first, then wait for open calls (grpc-go: GracefulStop instead of Stop)",
-    };
-    if by_server(Ending::Fin) {
+    let graceful = settings::graceful_stop(view.inferred.server_stack());
+    if by_server(Ending::Fin) && view.inferred.silent_age.is_none() {
         advice.push(format!(
             "Server: shut down gracefully: {graceful}; in Kubernetes handle SIGTERM, and give preStop \
              and terminationGracePeriodSeconds time for the slowest call"

@@ -3,8 +3,7 @@
 use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Finding, Rule, Says, Severity};
 use crate::decode::http2::ErrorCode;
-use crate::inspect::peer::server::ServerStack;
-use crate::inspect::peer::settings::{self, ServerSetting};
+use crate::inspect::peer::settings;
 use crate::units::counted;
 
 pub(super) const RULE: Rule = Rule {
@@ -62,47 +61,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
             "The server {how}. Whatever the client sends within that round trip is above the last \
              stream id and thrown away. RFC 9113, section 6.8 asks for the warning first."
         ),
-        advice: vec![advice(view.inferred.server_stack())],
+        advice: vec![settings::warn_first(view.inferred.server_stack())],
         ..Finding::of_rule(RULE.name)
     })
-}
-
-/// Which servers can announce the end, and what else there is to set in those that cannot.
-fn advice(stack: ServerStack) -> String {
-    let settings = [
-        ServerSetting::Requests,
-        ServerSetting::Age,
-        ServerSetting::Idle,
-    ];
-    let names: Vec<_> = settings
-        .into_iter()
-        .filter_map(|setting| settings::name(stack, setting))
-        .collect();
-    match stack {
-        ServerStack::Nginx
-        | ServerStack::NetHttp
-        | ServerStack::Caddy
-        | ServerStack::HaProxy
-        | ServerStack::Httpd
-        | ServerStack::Alb => format!(
-            "Server: it cannot announce the end; end connections less often ({})",
-            names.join(", "),
-        ),
-        ServerStack::Node => {
-            "Server: announce the end: session.goaway(0, 2**31 - 1) first, session.close() a round trip \
-             later"
-                .into()
-        }
-        ServerStack::GrpcGo
-        | ServerStack::GrpcJava
-        | ServerStack::GrpcJs
-        | ServerStack::Core
-        | ServerStack::Rust
-        | ServerStack::Kestrel
-        | ServerStack::Envoy
-        | ServerStack::Other => {
-            "Server: drain with two GOAWAYs a round trip apart; where it cannot, end connections less often"
-                .into()
-        }
-    }
 }

@@ -94,6 +94,14 @@ impl ServerStack {
         }
     }
 
+    /// Whether it spreads the greatest age of its connections by chance (gRFC A9).
+    pub(in crate::inspect) const fn spreads_ages(self) -> bool {
+        matches!(
+            self,
+            Self::GrpcGo | Self::GrpcJava | Self::GrpcJs | Self::Core
+        )
+    }
+
     /// Whether software that sends SETTINGS as this does may call itself `other`: what is built on it.
     fn may_be(self, other: Self) -> bool {
         self == other

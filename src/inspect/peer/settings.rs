@@ -5,16 +5,13 @@
 //! shall find the name in the software's own documentation.
 
 use super::server::ServerStack;
+use crate::units::exact_seconds;
 
 /// Something that a server can be set to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::inspect) enum ServerSetting {
     /// After what age it ends a connection.
     Age,
-    /// How long calls may go on once it has announced the end of an aged connection.
-    AgeGrace,
-    /// The same once it was told to stop.
-    StopGrace,
     /// After how long without streams it ends a connection.
     Idle,
     /// How many requests a connection may carry.
@@ -35,8 +32,6 @@ pub(in crate::inspect) const fn name(
 ) -> Option<&'static str> {
     match setting {
         ServerSetting::Age => age(stack),
-        ServerSetting::AgeGrace => age_grace(stack),
-        ServerSetting::StopGrace => Some(stop_grace(stack)),
         ServerSetting::Idle => idle(stack),
         ServerSetting::Requests => requests(stack),
         ServerSetting::Concurrency => concurrency(stack),
@@ -57,6 +52,44 @@ pub(in crate::inspect) fn name_or_term(stack: ServerStack, setting: ServerSettin
 pub(in crate::inspect) fn grace(stack: ServerStack, stopped: bool) -> &'static str {
     let aged = age_grace(stack).filter(|_| !stopped);
     aged.unwrap_or_else(|| stop_grace(stack))
+}
+
+/// How to keep clients' streams from crossing a GOAWAY, where a server names its last stream id at once.
+pub(in crate::inspect) fn warn_first(stack: ServerStack) -> String {
+    use ServerStack as S;
+    let settings = [
+        ServerSetting::Requests,
+        ServerSetting::Age,
+        ServerSetting::Idle,
+    ];
+    let names: Vec<_> = settings
+        .into_iter()
+        .filter_map(|setting| name(stack, setting))
+        .collect();
+    match stack {
+        S::Nginx | S::NetHttp | S::Caddy | S::HaProxy | S::Httpd | S::Alb => format!(
+            "Server: it cannot announce the end of a connection; end connections less often ({})",
+            names.join(", "),
+        ),
+        S::Node => "Server: announce the end: session.goaway(0, 2**31 - 1) first, session.close() a round \
+                    trip later"
+            .into(),
+        S::GrpcGo | S::GrpcJava | S::GrpcJs | S::Core | S::Rust | S::Kestrel | S::Envoy | S::Other => {
+            "Server: announce the end: GOAWAY 2^31-1 first, and the real last stream id a round trip \
+             later; where it cannot, end connections less often"
+                .into()
+        }
+    }
+}
+
+/// What to do about a server that closes connections at an age, in seconds, without a GOAWAY.
+pub(in crate::inspect) fn silent_age(age: f64) -> String {
+    format!(
+        "Server: it closes each connection at an age of {} without GOAWAY; tonic does so where both \
+         max_connection_age and max_connection_age_grace are set, at their sum: leave \
+         max_connection_age_grace unset, and it drains connections at their age",
+        exact_seconds(age),
+    )
 }
 
 /// How to make a server tell its clients before it stops, rather than close.
@@ -257,23 +290,22 @@ mod tests {
 
     #[test]
     fn a_name_is_of_the_servers_own_software() {
+        assert_eq!(grace(ServerStack::Nginx, false), "worker_shutdown_timeout");
         assert_eq!(
-            name(ServerStack::Nginx, ServerSetting::StopGrace),
-            Some("worker_shutdown_timeout")
+            grace(ServerStack::GrpcGo, true),
+            "the time between GracefulStop and Stop"
         );
-        assert_eq!(name(ServerStack::Nginx, ServerSetting::AgeGrace), None);
         assert_eq!(
-            name(ServerStack::Core, ServerSetting::AgeGrace),
-            Some("grpc.max_connection_age_grace_ms")
+            grace(ServerStack::Core, false),
+            "grpc.max_connection_age_grace_ms"
         );
+        assert_eq!(name(ServerStack::Caddy, ServerSetting::Requests), None);
     }
 
     #[test]
     fn an_unknown_server_is_spoken_of_in_general_terms() {
         let settings = [
             ServerSetting::Age,
-            ServerSetting::AgeGrace,
-            ServerSetting::StopGrace,
             ServerSetting::Idle,
             ServerSetting::Requests,
             ServerSetting::Concurrency,

@@ -215,3 +215,51 @@ fn what_is_taken_back_when_its_twin_was_answered_lost_to_it() {
     let other = with_id(loser, 2);
     assert_eq!(hedged(&[other, winner]), 0, "another call");
 }
+
+/// Each call of a story, and the outcome of the call as a whole.
+fn outcomes(story: &str) -> Vec<(Verdict, Outcome, bool)> {
+    let calls = crate::testing::scenario::analysis(story).rpcs;
+    calls
+        .iter()
+        .map(|rpc| (rpc.verdict, rpc.outcome, rpc.hedge_lost))
+        .collect()
+}
+
+#[test]
+fn the_losers_of_hedging_are_recovered_by_their_twins() {
+    let story = "
+        C1 0.000 HEADERS 1 END_STREAM x-request-id=h
+        C2 0.050 HEADERS 1 END_STREAM x-request-id=h
+        S2 0.060 ANSWER 1
+        C2 0.061 ACK
+        C1 0.062 RST 1 CANCEL
+    ";
+    let winner = (Verdict::Ok, Outcome::Ok, false);
+    assert_eq!(
+        outcomes(story),
+        [(Verdict::ResetByClient, Outcome::Recovered, true), winner]
+    );
+    let others = story.replacen("x-request-id=h", "x-request-id=i", 1);
+    assert_eq!(
+        outcomes(&others),
+        [(Verdict::ResetByClient, Outcome::Failed, false), winner]
+    );
+    let reported = crate::testing::scenario::outcome(story);
+    assert!(!reported.contains("stream-reset"), "{reported}");
+}
+
+#[test]
+fn an_id_says_what_was_not_repeated() {
+    let story = "
+        C1 0.000 HEADERS 1 END_STREAM x-request-id=a
+        C1 0.001 HEADERS 3 END_STREAM
+        S1 0.010 GOAWAY last=0 NO_ERROR
+        C1 0.020 ACK
+        end 2.0
+    ";
+    let lost = |outcome| (Verdict::BeyondLastStreamId, outcome, false);
+    assert_eq!(
+        outcomes(story),
+        [lost(Outcome::Failed), lost(Outcome::Unknown)]
+    );
+}

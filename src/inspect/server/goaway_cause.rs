@@ -4,9 +4,11 @@
 //! debug data says it, or whose timing fits no other. A single connection's
 //! timing never gives a cause; it may be a coincidence.
 
+use super::super::connection::goaway::GoAway;
 use super::super::connection::record::{ConnectionRecord, Finished};
 use super::super::peer::confidence::Confidence;
 use super::super::peer::server::ServerStack;
+use super::super::peer::settings::{self, ServerSetting};
 use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::http2::ErrorCode;
 use crate::decode::{Direction, Transport};
@@ -81,6 +83,9 @@ struct Unexplained<'a> {
     idle: Option<f64>,
 }
 
+/// Explains some of what is left.
+type Step<'a> = &'a dyn Fn(&[Unexplained<'_>]) -> Vec<GoAwayCause>;
+
 /// Explains the graceful GOAWAYs of a server that runs this software.
 pub(crate) fn explain(connections: &[&Finished], stack: ServerStack) -> Vec<GoAwayCause> {
     let records = || connections.iter().map(|finished| &finished.record);
@@ -94,7 +99,7 @@ pub(crate) fn explain(connections: &[&Finished], stack: ServerStack) -> Vec<GoAw
         None => true,
     });
     let refused: Vec<_> = records().filter_map(refused_at).collect();
-    let steps: [&dyn Fn(&[Unexplained<'_>]) -> Vec<GoAwayCause>; 5] = [
+    let steps: [Step<'_>; 5] = [
         &|left| by_refusal(left, &refused),
         &by_requests,
         &|left| by_idleness(left, stack),
@@ -103,6 +108,9 @@ pub(crate) fn explain(connections: &[&Finished], stack: ServerStack) -> Vec<GoAw
     ];
     for step in steps {
         let found = step(&left);
+        if found.iter().any(|goaway| !has(stack, goaway.cause)) {
+            continue;
+        }
         let known = |number: u32| found.iter().any(|goaway| goaway.connection == number);
         left.retain(|goaway| !known(goaway.record.number));
         explained.extend(found);
@@ -111,12 +119,23 @@ pub(crate) fn explain(connections: &[&Finished], stack: ServerStack) -> Vec<GoAw
     explained
 }
 
+/// Whether this software ends connections for such a cause.
+const fn has(stack: ServerStack, cause: Cause) -> bool {
+    let setting = match cause {
+        Cause::Age => ServerSetting::Age,
+        Cause::Idle => ServerSetting::Idle,
+        Cause::Requests => ServerSetting::Requests,
+        Cause::Stop => return true,
+    };
+    settings::name(stack, setting).is_some()
+}
+
 impl<'a> Unexplained<'a> {
     fn of(record: &'a ConnectionRecord) -> Option<Self> {
         let first_goaway = record.first_goaway?;
         let graceful = record
             .server_goaways()
-            .all(|goaway| goaway.error == ErrorCode::NO_ERROR);
+            .all(|goaway| goaway.error == ErrorCode::NO_ERROR || is_httpds_stop(goaway));
         if !graceful || record.goaway_answers_client() {
             return None;
         }
@@ -184,13 +203,24 @@ pub(crate) fn age(record: &ConnectionRecord) -> Option<(f64, f64)> {
     Some((least.min(seen).as_secs_f64(), seen.as_secs_f64()))
 }
 
+/// How httpd's mod_http2 stops: nghttp2's error for a callback that failed, sent as an error code.
+fn is_httpds_stop(goaway: &GoAway) -> bool {
+    goaway.error == ErrorCode(0xffff_fc7a)
+        && *goaway.debug_data == *b"The user callback function failed"
+}
+
 /// What the debug data says.
 fn said(record: &ConnectionRecord) -> Option<Cause> {
+    if record.server_goaways().any(is_httpds_stop) {
+        return Some(Cause::Stop);
+    }
     let mut data = record.server_goaways().map(|goaway| &*goaway.debug_data);
     data.find_map(|data| match data {
         b"max_age" => Some(Cause::Age),
         b"max_idle" => Some(Cause::Idle),
-        b"graceful_stop" | b"app_requested" => Some(Cause::Stop),
+        b"graceful_stop" | b"app_requested" | b"Server shutdown" => Some(Cause::Stop),
+        // httpd's mod_http2.
+        b"timeout" => Some(Cause::Idle),
         _ => None,
     })
 }
@@ -315,10 +345,6 @@ fn by_idleness(left: &[Unexplained<'_>], stack: ServerStack) -> Vec<GoAwayCause>
 
 /// A server that stops sends GOAWAY to connections of any age at the same moment.
 fn by_moment(left: &[Unexplained<'_>], stack: ServerStack) -> Vec<GoAwayCause> {
-    let jitters = matches!(
-        stack,
-        ServerStack::GrpcGo | ServerStack::GrpcJava | ServerStack::GrpcJs | ServerStack::Core
-    );
     let mut stopped = Vec::new();
     for goaway in left {
         let within = |span: TimeDelta| {
@@ -329,7 +355,7 @@ fn by_moment(left: &[Unexplained<'_>], stack: ServerStack) -> Vec<GoAwayCause> {
         let old = goaway
             .age
             .is_some_and(|(least, _)| least * JITTER > SAME_MOMENT.as_secs_f64());
-        if jitters && old && within(SAME_ACT).count() > 2 {
+        if stack.spreads_ages() && old && within(SAME_ACT).count() > 2 {
             stopped.push(goaway.because(Cause::Stop, Confidence::Likely));
             continue;
         }

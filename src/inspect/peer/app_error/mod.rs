@@ -9,6 +9,8 @@ mod core;
 mod go;
 mod java;
 mod node;
+#[cfg(test)]
+mod tests;
 mod tonic;
 
 use rustc_hash::FxHashMap;
