@@ -243,7 +243,7 @@ impl Connection {
         let (by, kind) = (frame.direction, frame.header.kind);
         if by == Direction::ServerToClient {
             self.server_bytes.seen(frame.span.end);
-            self.record.server_last_frame = Some(frame.completed.stamp);
+            self.record.server_last_frame = Some(frame.completed.stamp.time);
         }
         let stamp = frame.completed.stamp;
         let message = matches!(kind, FrameType::HEADERS | FrameType::DATA);
@@ -268,7 +268,7 @@ impl Connection {
             }
             Payload::Settings(settings) => {
                 self.note(frame, ControlFrameKind::Settings, options);
-                self.record.learn_settings(by, *settings, stamp);
+                self.record.learn_settings(by, *settings, stamp.time);
                 self.streams.settings(frame, *settings);
             }
             Payload::Ping(payload) if acknowledges => {

@@ -12,7 +12,7 @@ use super::super::traffic::ping::keepalive::KeepaliveRecord;
 use super::control_frames::ControlFrameLog;
 use super::goaway::GoAway;
 use super::sparse::Sparse;
-use crate::capture::{Stamp, TimeDelta};
+use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::http2::{ErrorCode, Loss, SettingId, Settings};
 use crate::decode::tcp::{Ending, Handshake};
 use crate::decode::tls::Facts;
@@ -166,9 +166,9 @@ pub struct ConnectionRecord {
     /// The settings of each side, the latest value of each; `None` if no SETTINGS of it were seen.
     pub settings: PerSide<Option<Vec<(SettingId, u32)>>>,
     /// When both sides' first SETTINGS had been seen: the server's transport was up by then.
-    pub set_up: Option<Stamp>,
+    pub set_up: Option<Timestamp>,
     /// The server's last frame.
-    pub server_last_frame: Option<Stamp>,
+    pub server_last_frame: Option<Timestamp>,
     /// How many PINGs there were, and how long their acknowledgements took.
     pub pings: Sparse<PingCounts>,
     /// What PINGs say of keepalive.
@@ -238,9 +238,14 @@ impl ConnectionRecord {
     }
 
     /// A side sent SETTINGS.
-    pub(super) fn learn_settings(&mut self, from: Direction, settings: Settings<'_>, stamp: Stamp) {
+    pub(super) fn learn_settings(
+        &mut self,
+        from: Direction,
+        settings: Settings<'_>,
+        time: Timestamp,
+    ) {
         if self.settings[from].is_none() && self.settings[from.reverse()].is_some() {
-            self.set_up.get_or_insert(stamp);
+            self.set_up.get_or_insert(time);
         }
         let known = self.settings[from].get_or_insert_default();
         for (id, value) in settings.iter() {

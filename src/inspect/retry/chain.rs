@@ -7,7 +7,7 @@
 //! id, a mark, the moment of their deadline, or a gap too short for chance.
 
 use super::super::stream::attempt::Attempt;
-use super::super::stream::fingerprint::REQUEST_ID;
+use super::super::stream::fingerprint::IdKind;
 use super::Links;
 use crate::capture::TimeDelta;
 
@@ -101,15 +101,16 @@ fn same_call(lost: &Attempt, next: &Attempt) -> Option<String> {
 }
 
 /// The same of two that share an id: the first may have died before its body was through.
-fn by_id(lost: &Attempt, next: &Attempt, kind: &str, body: &str) -> Option<String> {
+fn by_id(lost: &Attempt, next: &Attempt, kind: IdKind, body: &str) -> Option<String> {
     let (sent, whole) = (lost.identity.body_length, next.identity.body_length);
+    let name = kind.name();
     if lost.identity.request == next.identity.request {
-        return Some(format!("{kind}, {body}"));
+        return Some(format!("{name}, {body}"));
     }
     match sent {
-        0 => Some(format!("{kind}; of the first nothing but HEADERS was sent")),
-        _ if kind == REQUEST_ID && sent < whole => Some(format!(
-            "{kind}; of the first {sent} bytes of {whole} were sent"
+        0 => Some(format!("{name}; of the first nothing but HEADERS was sent")),
+        _ if kind == IdKind::Request && sent < whole => Some(format!(
+            "{name}; of the first {sent} bytes of {whole} were sent"
         )),
         _ => None,
     }

@@ -16,7 +16,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::connection::record::Finished;
 use super::stream::attempt::Attempt;
-use super::stream::fingerprint::REQUEST_ID;
+use super::stream::fingerprint::IdKind;
 use super::stream::rpc::{CallId, Link, Outcome, Verdict};
 use crate::capture::{TimeDelta, Timestamp};
 
@@ -93,6 +93,9 @@ impl Attempts {
     /// Links what was remembered, and says of each call what became of it as a whole. `capture_end`
     /// is the capture's last moment.
     pub(crate) fn link(&self, connections: &mut [Finished], capture_end: Option<Timestamp>) {
+        if self.lost.is_empty() {
+            return;
+        }
         let clients: FxHashMap<u32, IpAddr> = connections
             .iter()
             .map(|finished| (finished.record.number, finished.record.client.ip()))
@@ -157,7 +160,7 @@ fn keys(attempt: &Attempt) -> impl Iterator<Item = u64> + use<> {
 /// The method, the authority and the id, as one number.
 fn id_key(attempt: &Attempt) -> Option<u64> {
     let (id, _) = attempt.identity.call_id?;
-    Some(attempt.identity.target.rotate_left(1) ^ id)
+    Some(id)
 }
 
 /// Whether the last of equal requests was lost, and the capture goes on long enough to show a retry
@@ -168,7 +171,7 @@ fn is_abandoned(last: &Attempt, capture_end: Option<Timestamp>) -> bool {
     };
     let unprocessed = matches!(last.verdict, Verdict::BeyondLastStreamId | Verdict::Refused);
     let waits = match last.identity.call_id {
-        Some((_, REQUEST_ID)) if unprocessed => REPEATED_AT_ONCE,
+        Some((_, IdKind::Request)) if unprocessed => REPEATED_AT_ONCE,
         _ => ABANDONED_AFTER,
     };
     end - lost >= waits

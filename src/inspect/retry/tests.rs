@@ -15,7 +15,6 @@ fn attempt(stream: u32, opened: i64, lost: Option<i64>) -> Attempt {
             stream,
         },
         identity: Identity {
-            target: 3,
             request: 7,
             call_id: None,
             body_length: 40,
@@ -43,7 +42,7 @@ fn with_deadline(attempt: Attempt, milliseconds: i64) -> Attempt {
 }
 
 fn with_id(mut attempt: Attempt, id: u64) -> Attempt {
-    attempt.identity.call_id = Some((id, REQUEST_ID));
+    attempt.identity.call_id = Some((id, IdKind::Request));
     attempt
 }
 

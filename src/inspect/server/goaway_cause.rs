@@ -195,9 +195,7 @@ pub(crate) fn requests(record: &ConnectionRecord) -> Option<u64> {
 pub(crate) fn age(record: &ConnectionRecord) -> Option<(f64, f64)> {
     let (goaway, opened) = (record.first_goaway?.stamp.time, record.opened?.time);
     let round_trip = record.round_trip().unwrap_or_default().max(TimeDelta::ZERO);
-    let set_up = record
-        .set_up
-        .map(|set_up| goaway - set_up.time - round_trip);
+    let set_up = record.set_up.map(|set_up| goaway - set_up - round_trip);
     let seen = goaway - opened;
     let least = set_up.unwrap_or(seen - round_trip * 2).max(TimeDelta::ZERO);
     Some((least.min(seen).as_secs_f64(), seen.as_secs_f64()))

@@ -94,7 +94,7 @@ fn waited_for_client(record: &ConnectionRecord, stack: Option<&Stack>) -> TimeDe
         .close
         .filter(|close| close.ending == Ending::Fin)
         .zip(record.server_last_frame)
-        .map(|(close, last)| close.stamp.time - last.time);
+        .map(|(close, last)| close.stamp.time - last);
     match mute {
         Some(mute) if waits && mute + TOLERANCE >= GO_WAITS => GO_WAITS,
         _ => TimeDelta::ZERO,

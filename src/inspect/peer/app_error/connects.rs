@@ -4,7 +4,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::capture::Timestamp;
 use crate::decode::{Direction, Transport};
@@ -16,9 +16,15 @@ pub(super) struct Connects(FxHashMap<(IpAddr, SocketAddr), Vec<(Timestamp, bool)
 
 impl Connects {
     pub(super) fn of(connections: &[Finished]) -> Self {
+        // Where nobody was refused there is nothing to look up.
+        let refusing = connections.iter().map(|finished| &finished.record);
+        let refusing: FxHashSet<_> = refusing
+            .filter(|record| record.transport == Transport::None)
+            .map(|record| record.server)
+            .collect();
         let mut connects: FxHashMap<_, Vec<_>> = FxHashMap::default();
         for Finished { record, .. } in connections {
-            let Some(opened) = record.opened else {
+            let Some(opened) = record.opened.filter(|_| refusing.contains(&record.server)) else {
                 continue;
             };
             let by_server = record
