@@ -38,7 +38,7 @@ pub use report::Analysis;
 pub use server::goaway_cause::{Cause, GoAwayCause};
 pub use server::{Estimate, Inferred, Server};
 pub use stream::rpc::{
-    CallId, Doubt, Link, Outcome, Processed, Race, RequestedHeader, Rpc, Verdict,
+    CallId, Doubt, ForeignAnswer, Link, Outcome, Processed, Race, RequestedHeader, Rpc, Verdict,
 };
 pub use traffic::Traffic;
 pub use traffic::ack_stall::AckStall;
