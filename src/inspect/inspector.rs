@@ -9,8 +9,6 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use rustc_hash::FxHashMap;
-
 use super::connection::load::Load;
 use super::connection::record::{Finished, VerdictCounts};
 use super::connection::{Connection, grace_end};
@@ -23,7 +21,7 @@ use super::peer::app_error;
 use super::report::Analysis;
 use super::retry::Attempts;
 use super::server::{Inferred, Server};
-use super::stream::rpc::{CallId, Verdict};
+use super::stream::rpc::Verdict;
 use super::usual_times::UsualTimes;
 use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::{Decoder, Event, Listener, NetworkPath, Recognition};
@@ -285,7 +283,7 @@ fn understand(
 ) -> (Vec<Finding>, Vec<Server>) {
     finished.iter_mut().for_each(grace_end::mark);
     attempts.link(finished, last_moment);
-    add_application_errors(finished);
+    app_error::tell(finished);
     let mut servers: BTreeMap<SocketAddr, Vec<&Finished>> = BTreeMap::new();
     for finished in &*finished {
         servers
@@ -307,44 +305,4 @@ fn understand(
     let findings = diagnosis::diagnose(&cases);
     drop(cases);
     (findings, known)
-}
-
-/// Adds to each call the error that its application has got: that of its last attempt.
-fn add_application_errors(connections: &mut [Finished]) {
-    let calls = connections.iter().flat_map(|connection| {
-        connection
-            .rpcs
-            .iter()
-            .map(|rpc| (rpc.id, (rpc, &connection.record)))
-    });
-    let calls: FxHashMap<CallId, _> = calls.collect();
-    let mut last: FxHashMap<CallId, CallId> = FxHashMap::default();
-    for first in calls.keys() {
-        // Each chain of attempts is walked once, for it may be as long as the capture.
-        let (mut walked, mut attempt) = (Vec::new(), *first);
-        while let Some((rpc, _)) = calls.get(&attempt)
-            && let Some(link) = &rpc.retried_as
-        {
-            if let Some(known) = last.get(&attempt) {
-                attempt = *known;
-                break;
-            }
-            walked.push(attempt);
-            attempt = link.call;
-        }
-        last.extend(walked.into_iter().map(|call| (call, attempt)));
-    }
-    let errors: FxHashMap<CallId, String> = calls
-        .keys()
-        .filter_map(|call| {
-            let (attempt, record) = calls.get(last.get(call).unwrap_or(call))?;
-            Some((*call, app_error::predict(attempt, record)?))
-        })
-        .collect();
-    for rpc in connections
-        .iter_mut()
-        .flat_map(|connection| &mut connection.rpcs)
-    {
-        rpc.app_error = errors.get(&rpc.id).cloned();
-    }
 }

@@ -43,7 +43,8 @@ pub(crate) use stream::answer_status::AnswerStatus;
 pub use stream::large_message::LargeMessage;
 pub use stream::progress::CallProgress;
 pub use stream::rpc::{
-    CallId, Contradiction, Doubt, Link, Outcome, Processed, Race, RequestedHeader, Rpc, Verdict,
+    CallId, Contradiction, Doubt, ForeignAnswer, Link, Outcome, Processed, Race, RequestedHeader,
+    Rpc, Verdict,
 };
 pub use traffic::Traffic;
 pub use traffic::ack_stall::AckStall;

@@ -225,6 +225,7 @@ impl Connection {
         self.ack_stalls.acknowledged(sender, upto, stamp);
         self.shutdown.acknowledge(sender, upto, stamp);
         if by == Direction::ServerToClient {
+            self.streams.acknowledged_by_server(upto);
             return;
         }
         self.server_bytes.acknowledge(upto);
@@ -275,6 +276,7 @@ impl Connection {
         let (by, kind) = (frame.direction, frame.header.kind);
         if by == Direction::ServerToClient {
             self.server_bytes.seen(frame.span.end);
+            self.record.server_last_frame = Some(frame.completed.stamp.time);
         }
         let stamp = frame.completed.stamp;
         let message = matches!(kind, FrameType::HEADERS | FrameType::DATA);
@@ -306,7 +308,7 @@ impl Connection {
             }
             Payload::Settings(settings) => {
                 self.note(frame, ControlFrameKind::Settings, options);
-                self.record.learn_settings(by, *settings);
+                self.record.learn_settings(by, *settings, stamp.time);
                 self.streams.settings(frame, *settings);
             }
             Payload::Ping(payload) if acknowledges => {

@@ -16,7 +16,7 @@ use super::goaway::GoAway;
 use super::grace_end::GraceEnd;
 use super::late_opens::LateOpens;
 use super::sparse::Sparse;
-use crate::capture::{Stamp, TimeDelta};
+use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::http2::{ErrorCode, Loss, SettingId, Settings};
 use crate::decode::tcp::{Ending, Handshake};
 use crate::decode::tls::Facts;
@@ -192,6 +192,10 @@ pub struct ConnectionRecord {
     pub late_opens: Sparse<LateOpens>,
     /// The settings of each side, the latest value of each; `None` if no SETTINGS of it were seen.
     pub settings: PerSide<Option<Vec<(SettingId, u32)>>>,
+    /// When both sides' first SETTINGS had been seen: the server's transport was up by then.
+    pub set_up: Option<Timestamp>,
+    /// The server's last frame.
+    pub server_last_frame: Option<Timestamp>,
     /// How many PINGs there were, and how long their acknowledgements took.
     pub pings: Sparse<PingCounts>,
     /// What PINGs say of keepalive.
@@ -250,6 +254,8 @@ impl ConnectionRecord {
             warned: None,
             late_opens: Sparse::default(),
             settings: PerSide::default(),
+            set_up: None,
+            server_last_frame: None,
             pings: Sparse::default(),
             keepalive: Sparse::default(),
             first_goaway: None,
@@ -270,7 +276,15 @@ impl ConnectionRecord {
     }
 
     /// A side sent SETTINGS.
-    pub(super) fn learn_settings(&mut self, from: Direction, settings: Settings<'_>) {
+    pub(super) fn learn_settings(
+        &mut self,
+        from: Direction,
+        settings: Settings<'_>,
+        time: Timestamp,
+    ) {
+        if self.settings[from].is_none() && self.settings[from.reverse()].is_some() {
+            self.set_up.get_or_insert(time);
+        }
         let known = self.settings[from].get_or_insert_default();
         for (id, value) in settings.iter() {
             if let Some((_, latest)) = known.iter_mut().find(|(known, _)| *known == id) {
@@ -370,6 +384,25 @@ impl ConnectionRecord {
         self.keepalive = Sparse::default();
         self.ack_stalls = Sparse::default();
         self.traffic = Traffic::default();
+    }
+
+    /// Whether the server's first GOAWAY only answers the client's own: it ends nothing then.
+    #[must_use]
+    pub fn goaway_answers_client(&self) -> bool {
+        let Some(first) = self.server_goaways().next() else {
+            return false;
+        };
+        let mut farewells = self.goaways.iter().filter(|goaway| goaway.from_client());
+        let farewell = farewells.any(|goaway| {
+            let received = goaway.received;
+            received.is_some_and(|received| received <= first.stamp)
+        });
+        let half_trip = self.round_trip().unwrap_or_default() / 2;
+        let closed = self.close.is_some_and(|close| {
+            let since = first.stamp.time - close.stamp.time;
+            close.by == Direction::ClientToServer && since >= half_trip && first.stamp > close.stamp
+        });
+        farewell || closed
     }
 
     /// Why what became of a call on it cannot be known.

@@ -387,6 +387,11 @@ impl Streams {
         self.traffic.received(&self.table, upto, stamp);
     }
 
+    /// The server has received the client's bytes up to `upto`.
+    pub(super) fn acknowledged_by_server(&mut self, upto: u64) {
+        self.idleness.acknowledged(upto);
+    }
+
     /// Frames are lost, so that windows and the number of open streams are not known any more.
     pub(super) fn lose_flows(&mut self, stamp: Stamp) {
         self.traffic.lose(&mut self.table, stamp);

@@ -8,7 +8,7 @@ use crate::decode::http2::ErrorCode;
 use crate::decode::tcp::Ending;
 use crate::inspect::connection::goaway::GoAway;
 use crate::inspect::connection::record::{Close, ConnectionRecord};
-use crate::inspect::peer::server::ServerStack;
+use crate::inspect::peer::settings;
 use crate::inspect::stream::rpc::{Rpc, Verdict};
 use crate::units::{count, counted, duration, exact_duration, spread, was};
 
@@ -268,6 +268,9 @@ fn at_once(affected: &Affected<'_>) -> Option<usize> {
 
 fn advice(view: &ServerView<'_>, affected: &Affected<'_>) -> Vec<String> {
     let mut advice = Vec::new();
+    if let Some(age) = view.inferred.silent_age {
+        advice.push(settings::silent_age(age.value));
+    }
     let by_server = |ending| {
         affected.iter().any(|(record, _)| {
             let close = record.close;
@@ -276,12 +279,7 @@ fn advice(view: &ServerView<'_>, affected: &Affected<'_>) -> Vec<String> {
             })
         })
     };
-    let graceful = match view.inferred.server_stack() {
-        ServerStack::GrpcGo => "GracefulStop instead of Stop, with a timeout",
-        ServerStack::GrpcJava => "shutdown and awaitTermination instead of shutdownNow",
-        ServerStack::GrpcJs => "tryShutdown instead of forceShutdown",
-        _ => "GOAWAY first, then wait for open calls (grpc-go: GracefulStop instead of Stop)",
-    };
+    let graceful = settings::graceful_stop(view.inferred.server_stack());
     if equal_age(affected).is_some() {
         advice.push(
             "Server: tonic: leave max_connection_age_grace unset, then max_connection_age alone drains \

@@ -4,6 +4,8 @@ use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Confidence, Finding, Rule, Says, Severity};
 use crate::capture::TimeDelta;
 use crate::inspect::connection::record::ConnectionRecord;
+use crate::inspect::peer::server::ServerStack;
+use crate::inspect::peer::settings::{self, ServerSetting};
 use crate::inspect::stream::rpc::Verdict;
 use crate::inspect::traffic::concurrency::AtLimit;
 use crate::units::{count, counted, duration};
@@ -61,16 +63,20 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         evidence: evidence.into_vec(),
         explanation: explanation(&affected, refills),
         advice: vec![
-            "Server: raise MAX_CONCURRENT_STREAMS (grpc-go: MaxConcurrentStreams; grpc-java: \
-             maxConcurrentCallsPerConnection; nginx: http2_max_concurrent_streams), or make its \
-             answers faster"
-                .into(),
+            server_advice(view.inferred.server_stack()),
             "Client: spread the calls over several connections, or limit them itself so that they \
              fail early rather than wait"
                 .into(),
         ],
         ..Finding::of_rule(RULE.name)
     })
+}
+
+fn server_advice(stack: ServerStack) -> String {
+    match settings::name(stack, ServerSetting::Concurrency) {
+        Some(setting) => format!("Server: raise {setting}, or make its answers faster"),
+        None => "Server: its limit is not to be set; make its answers faster".into(),
+    }
 }
 
 fn cite(evidence: &mut EvidenceList, record: &ConnectionRecord, at_limit: &AtLimit) {

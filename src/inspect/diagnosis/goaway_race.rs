@@ -4,6 +4,7 @@ use super::server_view::{self, Affected, EvidenceList, RETRIED_ONCE, ServerView}
 use super::{Check, Finding, Rule, Says};
 use crate::decode::http2::ErrorCode;
 use crate::inspect::connection::record::ConnectionRecord;
+use crate::inspect::peer::settings;
 use crate::inspect::stream::rpc::{Outcome, Processed, Race, Rpc, Verdict};
 use crate::units::{count, counted, was};
 
@@ -36,7 +37,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         ),
         evidence: evidence(&affected),
         explanation: explanation(&affected),
-        advice: advice(&affected),
+        advice: advice(view, &affected),
         ..server_view::finding_of_unprocessed(RULE.name, &affected)
     })
 }
@@ -167,7 +168,7 @@ fn ends_in_order(record: &ConnectionRecord) -> bool {
     last.is_some_and(|last| record.is_graceful(last))
 }
 
-fn advice(affected: &Affected<'_>) -> Vec<String> {
+fn advice(view: &ServerView<'_>, affected: &Affected<'_>) -> Vec<String> {
     let rpcs = || server_view::rpcs(affected);
     let mut advice = Vec::new();
     let unprocessed = rpcs().filter(|rpc| rpc.processed == Processed::No).count();
@@ -203,11 +204,7 @@ fn advice(affected: &Affected<'_>) -> Vec<String> {
         .iter()
         .any(|(record, _)| ends_in_order(record) && record.warned != Some(true))
     {
-        advice.push(
-            "Server: end connections less often, or announce it: GOAWAY 2^31-1 first, and the real \
-             last stream id a round trip later"
-                .into(),
-        );
+        advice.push(settings::warn_first(view.inferred.server_stack()));
     }
     if rpcs().any(|rpc| rpc.race == Some(Race::AfterReceipt)) {
         advice.push(

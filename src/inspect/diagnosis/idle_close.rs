@@ -2,6 +2,7 @@
 
 use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Finding, Rule, Says, Severity};
+use crate::inspect::peer::settings::{self, ServerSetting};
 use crate::inspect::server::goaway_cause::Cause;
 use crate::units::{counted, duration, exact_seconds};
 
@@ -9,7 +10,9 @@ pub(super) const RULE: Rule = Rule {
     name: "idle-close",
     meaning: "a server ended connections because no stream had been open on them for a while",
     evidence: "GOAWAYs that came the same time after the last stream had ended.",
-    fixes: &["Nothing, if clients reconnect in time; else raise MaxConnectionIdle"],
+    fixes: &[
+        "Nothing, if clients reconnect in time; else raise the server's idle timeout (grpc-go: MaxConnectionIdle; nginx: keepalive_timeout)",
+    ],
     says: Says::WhatHappened,
     check: Check::Server(check),
 };
@@ -40,6 +43,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         };
         evidence.cite(Some(first_goaway.stamp), text);
     }
+    let setting = settings::name_or_term(view.inferred.server_stack(), ServerSetting::Idle);
     Some(Finding {
         severity: Severity::Info,
         confidence: idle.confidence,
@@ -53,15 +57,14 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         evidence: evidence.into_vec(),
         explanation: format!(
             "Each GOAWAY came the same time after the last stream had ended, {} to {}, with none \
-             open: that is MaxConnectionIdle at work.",
+             open: that is {setting} at work.",
             exact_seconds(idle.min),
             exact_seconds(idle.max),
         ),
-        advice: vec![
-            "Nothing to do, unless calls that come just then matter: then make the idle time longer \
-             than the pauses between calls"
-                .into(),
-        ],
+        advice: vec![format!(
+            "Nothing to do, unless calls that come just then matter: then make {setting} longer than the \
+             pauses between calls"
+        )],
         ..Finding::of_rule(RULE.name)
     })
 }

@@ -2,6 +2,8 @@
 
 use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Finding, Rule, Says, Severity};
+use crate::inspect::peer::server::ServerStack;
+use crate::inspect::peer::settings::{self, ServerSetting};
 use crate::inspect::server::goaway_cause::Cause;
 use crate::units::{counted, duration, exact_seconds};
 
@@ -43,17 +45,24 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         }
         evidence.cite(Some(first_goaway.stamp), text);
     }
+    let stack = view.inferred.server_stack();
+    let jitter = if stack.spreads_ages() || stack == ServerStack::Other {
+        " with its jitter of 10 % (gRFC A9)"
+    } else {
+        ""
+    };
     let mut explanation = format!(
-        "The GOAWAYs came at ages that one setting explains with its jitter of 10 % (gRFC A9): \
-         MaxConnectionAge = {}; anything from {} to {} fits.",
+        "The GOAWAYs came at ages that one setting explains{jitter}: {} = {}; anything from {} to {} fits.",
+        settings::name_or_term(stack, ServerSetting::Age),
         exact_seconds(age.value),
         exact_seconds(age.min),
         exact_seconds(age.max),
     );
     if let Some(grace) = view.inferred.max_connection_age_grace {
         explanation.push_str(&format!(
-            " Calls still open {} later were cut: MaxConnectionAgeGrace.",
+            " Calls still open {} later were cut: {}.",
             exact_seconds(grace.value),
+            settings::grace(stack, false),
         ));
     }
     Some(Finding {

@@ -2,16 +2,16 @@
 
 use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Finding, Rule, Says, Severity};
-use crate::inspect::peer::server::ServerStack;
+use crate::inspect::peer::settings::{self, ServerSetting};
 use crate::inspect::server::goaway_cause::Cause;
 use crate::units::counted;
 
 pub(super) const RULE: Rule = Rule {
     name: "request-limit",
     meaning: "a server ended connections because they had carried as many requests as it allows",
-    evidence: "Last stream ids that are the same on every connection.",
+    evidence: "Last stream ids, or numbers of requests before GOAWAY 2^31-1, that are the same on every connection.",
     fixes: &[
-        "nginx: keepalive_requests; each end of a connection costs the calls on their way a retry",
+        "nginx: keepalive_requests, Envoy: max_requests_per_connection; each end of a connection costs the calls on their way a retry",
     ],
     says: Says::WhatHappened,
     check: Check::Server(check),
@@ -37,6 +37,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         );
         evidence.cite(Some(goaway.stamp), text);
     }
+    let named = limit.min.to_bits() == limit.max.to_bits();
     let last = limit.value.mul_add(2.0, -1.0);
     Some(Finding {
         severity: Severity::Info,
@@ -49,22 +50,25 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         ),
         connections,
         evidence: evidence.into_vec(),
-        explanation: format!(
-            "Each GOAWAY named the same last stream id, {last}, while requests were open. Clients \
-             number their streams 1, 3, 5 …, so that this is request {} of the connection.",
-            limit.value,
-        ),
-        advice: vec![if view.inferred.server_stack() == ServerStack::Nginx {
+        explanation: if named {
             format!(
-                "nginx: raise keepalive_requests (now {}) far above what a connection carries in its \
-                 life; each time it is reached, calls on their way are thrown away",
+                "Each GOAWAY named the same last stream id, {last}, while requests were open. Clients \
+                 number their streams 1, 3, 5 …, so that this is request {} of the connection.",
                 limit.value,
             )
         } else {
-            "Server: raise the number of requests a connection may carry (nginx: keepalive_requests; \
-             Envoy: max_requests_per_connection)"
-                .into()
-        }],
+            format!(
+                "Each GOAWAY came when the server had received the same number of requests on its \
+                 connection, {} to {}, at ages that differ more than that.",
+                limit.min, limit.max,
+            )
+        },
+        advice: vec![format!(
+            "Server: raise {} (now {}) far above what a connection carries in its life; each time it is \
+             reached, calls on their way may have to be repeated",
+            settings::name_or_term(view.inferred.server_stack(), ServerSetting::Requests),
+            limit.value,
+        )],
         ..Finding::of_rule(RULE.name)
     })
 }

@@ -3,6 +3,7 @@
 use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Finding, Rule, Says, Severity};
 use crate::decode::http2::ErrorCode;
+use crate::inspect::peer::settings;
 use crate::units::counted;
 
 pub(super) const RULE: Rule = Rule {
@@ -28,7 +29,8 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         let Some(goaway) = record.final_goaway().filter(|_| unwarned) else {
             continue;
         };
-        if goaway.error != ErrorCode::NO_ERROR || goaway.after_end {
+        let answers = goaway.after_end || record.goaway_answers_client();
+        if goaway.error != ErrorCode::NO_ERROR || answers {
             continue;
         }
         announced |= record
@@ -60,11 +62,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
             "The server {how}. Whatever the client sends within that round trip is above the last \
              stream id and thrown away. RFC 9113, section 6.8 asks for the warning first."
         ),
-        advice: vec![
-            "Server: drain with two GOAWAYs a round trip apart. nginx and Go net/http cannot: there, \
-             end connections less often (nginx: keepalive_requests, keepalive_time)"
-                .into(),
-        ],
+        advice: vec![settings::warn_first(view.inferred.server_stack())],
         ..Finding::of_rule(RULE.name)
     })
 }

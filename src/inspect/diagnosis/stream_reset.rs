@@ -9,12 +9,16 @@ use crate::capture::TimeDelta;
 use crate::decode::Direction;
 use crate::decode::http2::{ErrorCode, SettingId};
 use crate::inspect::connection::record::ConnectionRecord;
+use crate::inspect::peer::settings;
 use crate::inspect::server::goaway_cause::Cause;
 use crate::inspect::stream::rpc::{Rpc, Verdict};
 use crate::units::{count, counted, spread};
 
 /// A reset this long before the close belongs to the end of the connection.
 const AT_THE_END: TimeDelta = TimeDelta::from_millis(250);
+
+/// What is no grace where the round trip is not known.
+const AT_ONCE: TimeDelta = TimeDelta::from_millis(20);
 
 /// How many of a group are cited.
 const CITED_OF_GROUP: usize = 3;
@@ -34,7 +38,8 @@ pub(super) const RULE: Rule = Rule {
 type Groups<'a> = BTreeMap<(&'static str, ErrorCode), Vec<(&'a ConnectionRecord, &'a Rpc)>>;
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
-    let affected = view.affected(|_, rpc| who(rpc).is_some());
+    // What lost to a twin that was answered (gRFC A6) is no call that died.
+    let affected = view.affected(|_, rpc| who(rpc).is_some() && !rpc.hedge_lost);
     let mut groups = Groups::new();
     for (record, rpcs) in &affected {
         for rpc in rpcs {
@@ -64,7 +69,10 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         explanation: explanation(view, &groups),
         advice: groups
             .iter()
-            .map(|((by, code), of)| advice(by, *code, of))
+            .map(|((by, code), of)| match of_the_end(by, of) {
+                Some(_) => end_advice(view, *code, of),
+                None => advice(by, *code, of),
+            })
             .collect(),
         ..server_view::finding(RULE.name, &affected)
     })
@@ -107,15 +115,20 @@ fn explanation(view: &ServerView<'_>, groups: &Groups<'_>) -> String {
             },
             meaning(by, *code),
         );
-        let at_end = of.iter().filter(|(record, _)| ends_with(record, of)).count();
-        if *by == "server" && at_end == of.len() {
+        if let Some(grace) = of_the_end(by, of) {
             let cause = of.first().and_then(|(record, _)| view.inferred.cause(record.number));
-            text.push_str(match cause {
-                Some(Cause::Age) => {
+            text.push_str(match (grace, cause) {
+                (Grace::None, _) => {
+                    " All came together with GOAWAY, just before the server closed: it gave them no time \
+                     to end."
+                }
+                (Grace::Given, Some(Cause::Age)) => {
                     " All came at the end of the grace after GOAWAY, just before the server closed: \
                      these calls were cut because the connection had reached its age."
                 }
-                _ => " All came after GOAWAY, just before the server closed: its grace ran out.",
+                (Grace::Given, _) => {
+                    " All came after GOAWAY, just before the server closed: its grace ran out."
+                }
             });
         }
         if *by == "client" && *code == ErrorCode::CANCEL {
@@ -126,7 +139,40 @@ fn explanation(view: &ServerView<'_>, groups: &Groups<'_>) -> String {
     sentences.collect::<Vec<_>>().join(" ")
 }
 
-/// Whether the resets of a group on a connection came just before its server closed it after GOAWAY.
+/// Whether calls had time to end after GOAWAY.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Grace {
+    Given,
+    None,
+}
+
+/// Whether all resets of a group came with the end of their connections, and then whether after a grace.
+fn of_the_end(by: &str, of: &[(&ConnectionRecord, &Rpc)]) -> Option<Grace> {
+    let at_end = by == "server" && of.iter().all(|(record, _)| ends_with(record, of));
+    let none = of.iter().all(|(record, rpc)| {
+        let ended = rpc.ended.zip(record.first_goaway);
+        let waited = ended.map(|(ended, goaway)| ended.time - goaway.stamp.time);
+        waited.is_some_and(|waited| waited <= record.round_trip().unwrap_or(AT_ONCE))
+    });
+    at_end.then_some(if none { Grace::None } else { Grace::Given })
+}
+
+/// What to do about a server that ends with calls open.
+fn end_advice(view: &ServerView<'_>, code: ErrorCode, of: &[(&ConnectionRecord, &Rpc)]) -> String {
+    let stack = view.inferred.server_stack();
+    let cause = |record: &ConnectionRecord| view.inferred.cause(record.number);
+    let stopped = of
+        .iter()
+        .any(|(record, _)| cause(record) != Some(Cause::Age));
+    format!(
+        "{code} by the server: it ended connections with these calls open; give them time: {}, and make \
+         {} longer than the slowest call",
+        settings::graceful_stop(stack),
+        settings::grace(stack, stopped),
+    )
+}
+
+/// Whether the resets of a group on a connection came just before its server closed it with GOAWAY.
 fn ends_with(record: &ConnectionRecord, of: &[(&ConnectionRecord, &Rpc)]) -> bool {
     let (Some(close), Some(first_goaway)) = (record.close, record.first_goaway) else {
         return false;
@@ -135,7 +181,8 @@ fn ends_with(record: &ConnectionRecord, of: &[(&ConnectionRecord, &Rpc)]) -> boo
     close.by == Direction::ServerToClient
         && of_this.all(|(_, rpc)| {
             rpc.ended.is_some_and(|ended| {
-                ended >= first_goaway.stamp && close.stamp.time - ended.time <= AT_THE_END
+                let before_goaway = first_goaway.stamp.time - ended.time;
+                before_goaway <= AT_THE_END && close.stamp.time - ended.time <= AT_THE_END
             })
         })
 }

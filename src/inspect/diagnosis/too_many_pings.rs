@@ -8,7 +8,7 @@ use crate::capture::TimeDelta;
 use crate::decode::http2::ErrorCode;
 use crate::inspect::connection::goaway::GoAway;
 use crate::inspect::connection::record::{ConnectionRecord, Finished};
-use crate::inspect::peer::server::ServerStack;
+use crate::inspect::peer::settings::{self, ServerSetting};
 use crate::inspect::stream::rpc::CallId;
 use crate::inspect::traffic::ping::keepalive::Ping;
 use crate::inspect::traffic::ping::kind::Purpose;
@@ -197,6 +197,7 @@ fn explanation(view: &ServerView<'_>, affected: &[(&Finished, &GoAway)], dead: u
 
 fn advice(record: &ConnectionRecord, view: &ServerView<'_>) -> Vec<String> {
     let client = Client::of(record).stack;
+    let stack = view.inferred.server_stack();
     let observed = intervals(record).into_iter().min();
     let observed = observed.map_or_else(|| "what the client uses".to_owned(), duration);
     let mut advice = vec![
@@ -207,14 +208,7 @@ fn advice(record: &ConnectionRecord, view: &ServerView<'_>) -> Vec<String> {
         ),
         format!(
             "Server: or allow it: {} below {observed}",
-            match view.inferred.server_stack() {
-                ServerStack::GrpcJava => "permitKeepAliveTime",
-                ServerStack::GrpcGo => "keepalive.EnforcementPolicy.MinTime",
-                _ => {
-                    "its minimum time between PINGs (grpc-go: EnforcementPolicy.MinTime; grpc-java: \
-                     permitKeepAliveTime; C-core: grpc.http2.min_ping_interval_without_data_ms)"
-                }
-            },
+            settings::name_or_term(stack, ServerSetting::PingMinimum),
         ),
     ];
     let idle = record
@@ -222,9 +216,9 @@ fn advice(record: &ConnectionRecord, view: &ServerView<'_>) -> Vec<String> {
         .is_some_and(|first_goaway| first_goaway.open == 0);
     if idle {
         advice.push(format!(
-            "No call was open: switch {} off in the client, or permit it in the server (grpc-go: \
-             EnforcementPolicy.PermitWithoutStream)",
+            "No call was open: switch {} off in the client, or permit it in the server: {}",
             client.without_calls(),
+            settings::name_or_term(stack, ServerSetting::PingWithoutCalls),
         ));
     }
     advice

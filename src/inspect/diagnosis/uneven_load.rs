@@ -123,7 +123,9 @@ fn judge(client: IpAddr, mut shares: Vec<Share<'_>>) -> Option<Finding> {
             "Client: choose a server for each call, not for each connection (gRPC: the round_robin \
              policy over all addresses instead of pick_first)"
                 .into(),
-            "Server: a MaxConnectionAge makes clients choose again from time to time".into(),
+            "Server: a greatest age of connections (grpc-go: MaxConnectionAge) makes clients choose again from \
+             time to time"
+                .into(),
         ],
         ..Finding::of_rule(RULE.name)
     })

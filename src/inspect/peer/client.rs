@@ -150,7 +150,10 @@ impl ClientStack {
         match self {
             Self::GrpcGo => "grpc.WithInitialWindowSize",
             Self::GrpcJava => "NettyChannelBuilder.flowControlWindow",
-            _ => GENERIC_WINDOW,
+            Self::Core => "grpc.http2.lookahead_bytes",
+            Self::DotNet => "SocketsHttpHandler.InitialHttp2StreamWindowSize",
+            Self::Tonic => "Endpoint::initial_stream_window_size",
+            Self::GrpcJs | Self::OtherGrpc | Self::Other => GENERIC_WINDOW,
         }
     }
 
@@ -159,7 +162,10 @@ impl ClientStack {
         match self {
             Self::GrpcGo => "grpc.WithInitialConnWindowSize",
             Self::GrpcJava => "NettyChannelBuilder.flowControlWindow",
-            _ => GENERIC_WINDOW,
+            Self::Tonic => "Endpoint::initial_connection_window_size",
+            Self::Core | Self::DotNet | Self::GrpcJs | Self::OtherGrpc | Self::Other => {
+                GENERIC_WINDOW
+            }
         }
     }
 }

@@ -4,3 +4,5 @@ pub(in crate::inspect) mod app_error;
 pub(in crate::inspect) mod client;
 pub(in crate::inspect) mod confidence;
 pub(in crate::inspect) mod server;
+pub(in crate::inspect) mod settings;
+mod signature;

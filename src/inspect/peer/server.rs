@@ -1,8 +1,16 @@
-//! Which software a server is: from its `server` header, its PINGs, and how it sends GOAWAY.
+//! Which software a server is: from its PINGs, its SETTINGS, its `server` header, and how it sends GOAWAY.
+//!
+//! In: the records of one server's connections. Out: the [`Stack`] that most of them show.
+//!
+//! A PING's payload and a SETTINGS frame are the peer's own; a `server` header may have been passed on by a
+//! proxy from what stands behind it. So a header names the software only where the SETTINGS agree, or say
+//! nothing.
 
 use super::super::connection::record::{ConnectionRecord, Finished};
 use super::super::traffic::ping::kind::{PingKind, Purpose};
+use super::client::Client;
 use super::confidence::Confidence;
+use super::signature;
 use crate::decode::http2::ErrorCode;
 
 /// How much of a `server` header is repeated, in characters.
@@ -10,6 +18,7 @@ const MAX_HEADER: usize = 64;
 
 /// Software that rules know the settings of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ServerStack {
     /// grpc-go.
     GrpcGo,
@@ -17,23 +26,89 @@ pub enum ServerStack {
     GrpcJava,
     /// grpc-js (Node).
     GrpcJs,
+    /// gRPC C-core and what wraps it: C++, Python, Ruby, PHP.
+    Core,
+    /// Rust h2 and what is built on it: hyper, tonic.
+    Rust,
+    /// Go's net/http.
+    NetHttp,
+    /// Node's http2 module without gRPC.
+    Node,
+    /// ASP.NET Core's Kestrel.
+    Kestrel,
     /// nginx, before whatever it passes calls on to.
     Nginx,
+    /// Envoy, and what is built on it.
+    Envoy,
+    /// HAProxy.
+    HaProxy,
+    /// Apache httpd with mod_http2.
+    Httpd,
+    /// Caddy.
+    Caddy,
+    /// AWS Application Load Balancer.
+    Alb,
     /// Anything else, and what shows nothing of itself.
     Other,
 }
 
+/// How a `server` header begins, in lower case, and whose it is.
+const HEADERS: [(&str, ServerStack); 9] = [
+    ("nginx", ServerStack::Nginx),
+    ("openresty", ServerStack::Nginx),
+    ("envoy", ServerStack::Envoy),
+    ("istio-envoy", ServerStack::Envoy),
+    ("apache", ServerStack::Httpd),
+    ("caddy", ServerStack::Caddy),
+    ("kestrel", ServerStack::Kestrel),
+    ("awselb", ServerStack::Alb),
+    ("haproxy", ServerStack::HaProxy),
+];
+
 impl ServerStack {
-    /// The software whose name this is, as [`Stack::name`] words it or a `server` header begins.
-    fn named(name: &str) -> Self {
-        let known = [
-            ("grpc-go", Self::GrpcGo),
-            ("grpc-java", Self::GrpcJava),
-            ("grpc-js", Self::GrpcJs),
-            ("nginx", Self::Nginx),
-        ];
-        let known = known.iter().find(|(known, _)| name.starts_with(known));
+    /// The software that a `server` header names.
+    fn named(header: &str) -> Self {
+        let header = header.to_ascii_lowercase();
+        let known = HEADERS.iter().find(|(name, _)| header.starts_with(name));
         known.map_or(Self::Other, |(_, stack)| *stack)
+    }
+
+    /// Its name, where nothing says a version.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::GrpcGo => "grpc-go",
+            Self::GrpcJava => "grpc-java",
+            Self::GrpcJs => "grpc-js",
+            Self::Core => "gRPC C-core",
+            Self::Rust => "Rust h2 (hyper, tonic)",
+            Self::NetHttp => "Go net/http",
+            Self::Node => "Node http2",
+            Self::Kestrel => "Kestrel",
+            Self::Nginx => "nginx",
+            Self::Envoy => "envoy",
+            Self::HaProxy => "HAProxy",
+            Self::Httpd => "Apache httpd",
+            Self::Caddy => "Caddy",
+            Self::Alb => "AWS ALB",
+            Self::Other => "",
+        }
+    }
+
+    /// Whether it spreads the greatest age of its connections by chance (gRFC A9).
+    pub(in crate::inspect) const fn spreads_ages(self) -> bool {
+        matches!(
+            self,
+            Self::GrpcGo | Self::GrpcJava | Self::GrpcJs | Self::Core
+        )
+    }
+
+    /// Whether software that sends SETTINGS as this does may call itself `other`: what is built on it.
+    fn may_be(self, other: Self) -> bool {
+        self == other
+            || matches!(
+                (self, other),
+                (Self::NetHttp, Self::Caddy) | (Self::Nginx, Self::Alb)
+            )
     }
 }
 
@@ -52,78 +127,143 @@ pub struct Stack {
 
 /// The server's software, if most of its connections that show any show the same.
 pub(crate) fn of(connections: &[&Finished]) -> Option<Stack> {
-    let shown: Vec<_> = connections
-        .iter()
-        .filter_map(|finished| shown_by(&finished.record))
-        .collect();
-    let alike = |one: &Shown| {
-        shown
-            .iter()
-            .filter(|other| other.product == one.product)
-            .count()
-    };
+    let records = connections.iter().map(|finished| &finished.record);
+    let shown: Vec<_> = records.filter_map(shown_by).collect();
+    let alike = |one: &Shown| shown.iter().filter(|other| other.is_same(one)).count();
     let best = shown.iter().max_by_key(|one| alike(one))?;
     let samples = alike(best);
     if samples * 2 <= shown.len() {
         return None;
     }
-    let same = || shown.iter().filter(|other| other.product == best.product);
+    let same = || shown.iter().filter(|other| other.is_same(best));
+    // The longest name says most of it, such as its version.
+    let name = same()
+        .map(|one| one.name.as_str())
+        .max_by_key(|name| name.len())?;
     let version = same().find_map(|one| one.version);
     Some(Stack {
-        kind: ServerStack::named(&best.product),
-        name: [best.product.as_str(), version.unwrap_or_default()].concat(),
+        kind: best.kind,
+        name: [name, version.unwrap_or_default()].concat(),
         samples: samples as u64,
         confidence: same().map(|one| one.confidence).min()?,
     })
 }
 
+/// What one connection shows.
 struct Shown {
-    product: String,
+    kind: ServerStack,
+    name: String,
     version: Option<&'static str>,
     confidence: Confidence,
 }
 
-/// What one connection shows; a signature in a PING goes before a header, which a proxy may pass on.
-fn shown_by(record: &ConnectionRecord) -> Option<Shown> {
-    let kinds = record.keepalive.kinds.server;
-    let debug_data = || record.server_goaways().map(|goaway| &*goaway.debug_data);
-    let shown = |product: &str, version, confidence| {
-        Some(Shown {
-            product: product.to_owned(),
-            version,
+impl Shown {
+    fn of(kind: ServerStack, name: &str, confidence: Confidence) -> Self {
+        Self {
+            kind,
+            name: name.to_owned(),
+            version: None,
             confidence,
-        })
-    };
-    if kinds.contains(PingKind::GoDrain) {
-        // The text came with 1.56; before, a graceful end never had one.
-        let says_why = debug_data().any(|data| !data.is_empty());
-        let version = if says_why { " >= 1.56" } else { " < 1.56" };
-        return shown("grpc-go", Some(version), Confidence::Certain);
-    }
-    for (kind, product) in [
-        (PingKind::JavaDrain, "grpc-java (Netty)"),
-        (PingKind::OkHttpDrain, "grpc-java (OkHttp)"),
-        (PingKind::RustDrain, "Rust h2 (hyper, tonic)"),
-        (PingKind::HyperPing, "Rust h2 (hyper, tonic)"),
-        (PingKind::JavaServerKeepalive, "grpc-java"),
-        (PingKind::JavaProbe, "grpc-java (Netty)"),
-    ] {
-        if kinds.contains(kind) {
-            return shown(product, None, Confidence::Certain);
         }
     }
-    if kinds.contains(PingKind::GoProbe) {
-        return shown("grpc-go", None, Confidence::Certain);
+
+    /// Whether two connections show the same software, one of them perhaps more of it.
+    fn is_same(&self, other: &Self) -> bool {
+        self.kind == other.kind && (self.kind != ServerStack::Other || self.name == other.name)
     }
-    if let Some(header) = &record.server_header {
-        let plain: String = String::from_utf8_lossy(header)
-            .chars()
-            .filter(|character| character.is_ascii_graphic() || *character == ' ')
-            .take(MAX_HEADER)
-            .collect();
-        return shown(&plain.replacen('/', " ", 1), None, Confidence::Likely);
+}
+
+fn shown_by(record: &ConnectionRecord) -> Option<Shown> {
+    by_pings(record)
+        .or_else(|| by_settings_and_header(record))
+        .or_else(|| by_goaways(record))
+        .or_else(|| by_silence(record))
+}
+
+/// The payloads of its PINGs are constants of its source.
+fn by_pings(record: &ConnectionRecord) -> Option<Shown> {
+    let kinds = record.keepalive.kinds.server;
+    if kinds.contains(PingKind::GoDrain) {
+        // The text came with 1.56; before, a graceful end never had one.
+        let says_why = record
+            .server_goaways()
+            .any(|goaway| !goaway.debug_data.is_empty());
+        let version = if says_why { " >= 1.56" } else { " < 1.56" };
+        return Some(Shown {
+            version: Some(version),
+            ..Shown::of(ServerStack::GrpcGo, "grpc-go", Confidence::Certain)
+        });
     }
-    // grpc-js ends a session of its own age without asking for a round trip.
+    [
+        (
+            PingKind::JavaDrain,
+            ServerStack::GrpcJava,
+            "grpc-java (Netty)",
+        ),
+        (
+            PingKind::OkHttpDrain,
+            ServerStack::GrpcJava,
+            "grpc-java (OkHttp)",
+        ),
+        (
+            PingKind::RustDrain,
+            ServerStack::Rust,
+            ServerStack::Rust.name(),
+        ),
+        (
+            PingKind::HyperPing,
+            ServerStack::Rust,
+            ServerStack::Rust.name(),
+        ),
+        (
+            PingKind::JavaServerKeepalive,
+            ServerStack::GrpcJava,
+            "grpc-java",
+        ),
+        (
+            PingKind::JavaProbe,
+            ServerStack::GrpcJava,
+            "grpc-java (Netty)",
+        ),
+        (PingKind::GoProbe, ServerStack::GrpcGo, "grpc-go"),
+    ]
+    .into_iter()
+    .find(|(ping, _, _)| kinds.contains(*ping))
+    .map(|(_, kind, name)| Shown::of(kind, name, Confidence::Certain))
+}
+
+fn by_settings_and_header(record: &ConnectionRecord) -> Option<Shown> {
+    let sent = signature::of_server(record);
+    let header = record.server_header.as_deref().map(plain);
+    match (sent, header) {
+        (Some(sent), Some(header)) if !sent.may_be(ServerStack::named(&header)) => {
+            Some(Shown::of(sent, sent.name(), Confidence::Likely))
+        }
+        (_, Some(header)) => {
+            let kind = ServerStack::named(&header);
+            Some(Shown::of(
+                kind,
+                &header.replacen('/', " ", 1),
+                Confidence::Likely,
+            ))
+        }
+        (Some(sent), None) => Some(Shown::of(sent, sent.name(), Confidence::Likely)),
+        (None, None) => None,
+    }
+}
+
+/// What a report can show of a `server` header.
+fn plain(header: &[u8]) -> String {
+    String::from_utf8_lossy(header)
+        .chars()
+        .filter(|character| character.is_ascii_graphic() || *character == ' ')
+        .take(MAX_HEADER)
+        .collect()
+}
+
+/// grpc-js ends a session of its own age without asking for a round trip.
+fn by_goaways(record: &ConnectionRecord) -> Option<Shown> {
+    let kinds = record.keepalive.kinds.server;
     let drains = PingKind::ALL.iter().any(|kind| {
         let drain = kind.purpose() == Purpose::Drain || *kind == PingKind::Unknown;
         drain && kinds.contains(*kind)
@@ -133,10 +273,17 @@ fn shown_by(record: &ConnectionRecord) -> Option<Shown> {
             && goaway.error == ErrorCode::NO_ERROR
             && *goaway.debug_data == *b"max_age"
     });
-    if aged && !drains {
-        return shown("grpc-js", None, Confidence::Likely);
-    }
-    None
+    (aged && !drains).then(|| Shown::of(ServerStack::GrpcJs, "grpc-js", Confidence::Likely))
+}
+
+/// Node sends no settings of its own; others may do so too.
+fn by_silence(record: &ConnectionRecord) -> Option<Shown> {
+    let kind = match Client::of(record).stack.is_grpc() {
+        true => ServerStack::GrpcJs,
+        false => ServerStack::Node,
+    };
+    let silent = signature::sends_none(record);
+    silent.then(|| Shown::of(kind, kind.name(), Confidence::Possible))
 }
 
 #[cfg(test)]
@@ -144,16 +291,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_rules_know_is_told_by_its_name() {
-        for (name, stack) in [
-            ("grpc-go < 1.56", ServerStack::GrpcGo),
-            ("grpc-java (Netty)", ServerStack::GrpcJava),
-            ("grpc-js", ServerStack::GrpcJs),
-            ("nginx 1.25.3", ServerStack::Nginx),
-            ("Rust h2 (hyper, tonic)", ServerStack::Other),
-            ("envoy", ServerStack::Other),
+    fn a_header_names_what_rules_know() {
+        for (header, stack) in [
+            ("nginx/1.25.3", ServerStack::Nginx),
+            ("openresty/1.21.4.1", ServerStack::Nginx),
+            ("istio-envoy", ServerStack::Envoy),
+            ("Apache/2.4.71 (Debian)", ServerStack::Httpd),
+            ("Caddy", ServerStack::Caddy),
+            ("awselb/2.0", ServerStack::Alb),
+            ("gunicorn", ServerStack::Other),
         ] {
-            assert_eq!(ServerStack::named(name), stack, "{name}");
+            assert_eq!(ServerStack::named(header), stack, "{header}");
         }
+    }
+
+    #[test]
+    fn a_header_that_a_proxy_passed_on_does_not_name_the_proxy() {
+        assert!(!ServerStack::HaProxy.may_be(ServerStack::Nginx));
+        assert!(ServerStack::NetHttp.may_be(ServerStack::Caddy));
     }
 }

@@ -4,10 +4,14 @@
 //! debug data says it, or whose timing fits no other. A single connection's
 //! timing never gives a cause; it may be a coincidence.
 
+use super::super::connection::goaway::GoAway;
 use super::super::connection::record::{ConnectionRecord, Finished};
 use super::super::peer::confidence::Confidence;
+use super::super::peer::server::ServerStack;
+use super::super::peer::settings::{self, ServerSetting};
 use crate::capture::{TimeDelta, Timestamp};
-use crate::decode::Direction;
+use crate::decode::http2::ErrorCode;
+use crate::decode::{Direction, Transport};
 
 /// How far an age may be from its setting, as a share of it (gRFC A9).
 const JITTER: f64 = 0.1;
@@ -15,15 +19,32 @@ const JITTER: f64 = 0.1;
 /// GOAWAYs on several connections within this time are one act of the server.
 const SAME_MOMENT: TimeDelta = TimeDelta::from_millis(250);
 
+/// The same of software whose ages are spread by chance, where they are.
+const SAME_ACT: TimeDelta = TimeDelta::from_millis(25);
+
+/// A server that refuses connects this soon after GOAWAY was being stopped.
+const REFUSED_WITHIN: TimeDelta = TimeDelta::from_secs(1);
+
+/// How much nginx's timers may be early: it does not set one anew for less (NGX_TIMER_LAZY_DELAY).
+pub(super) const NGINX_EARLY: f64 = 0.3;
+
 /// Ages that differ by more than this ratio are not one setting with its jitter, which makes 1.22 at
 /// most.
 const AGES_DIFFER: f64 = 1.25;
 
 /// Idle times this close to each other are one setting: in seconds, and as a share.
-const SAME_IDLE: (f64, f64) = (0.02, 0.02);
+const SAME_IDLE: (f64, f64) = (0.05, 0.05);
 
-/// The fewest requests that are taken for a limit: a few calls a connection are a habit of clients.
-const MIN_REQUESTS: u32 = 10;
+/// An idle time at least this long, in seconds, is one that a server waited for.
+const LEAST_IDLE: f64 = 0.1;
+
+/// The fewest requests that are taken for a limit as they are: fewer are also a habit of clients, and must
+/// have been followed by more.
+const MIN_REQUESTS: u64 = 10;
+
+/// Counts of requests this close to each other are one limit, where no last stream id names it: as a share,
+/// and by number.
+const SAME_COUNT: (u64, u64) = (50, 3);
 
 /// Why a server sent a graceful GOAWAY.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,11 +83,14 @@ struct Unexplained<'a> {
     idle: Option<f64>,
 }
 
-/// Explains the graceful GOAWAYs of a server.
-pub(crate) fn explain(connections: &[&Finished]) -> Vec<GoAwayCause> {
-    let records = connections.iter().map(|finished| &finished.record);
+/// Explains some of what is left.
+type Step<'a> = &'a dyn Fn(&[Unexplained<'_>]) -> Vec<GoAwayCause>;
+
+/// Explains the graceful GOAWAYs of a server that runs this software.
+pub(crate) fn explain(connections: &[&Finished], stack: ServerStack) -> Vec<GoAwayCause> {
+    let records = || connections.iter().map(|finished| &finished.record);
     let mut explained = Vec::new();
-    let mut left: Vec<_> = records.filter_map(Unexplained::of).collect();
+    let mut left: Vec<_> = records().filter_map(Unexplained::of).collect();
     left.retain(|goaway| match said(goaway.record) {
         Some(cause) => {
             explained.push(goaway.because(cause, Confidence::Certain));
@@ -74,8 +98,19 @@ pub(crate) fn explain(connections: &[&Finished]) -> Vec<GoAwayCause> {
         }
         None => true,
     });
-    for step in [by_requests, by_idleness, by_moment, by_age] {
+    let refused: Vec<_> = records().filter_map(refused_at).collect();
+    let steps: [Step<'_>; 5] = [
+        &|left| by_refusal(left, &refused),
+        &by_requests,
+        &|left| by_idleness(left, stack),
+        &|left| by_moment(left, stack),
+        &by_age,
+    ];
+    for step in steps {
         let found = step(&left);
+        if found.iter().any(|goaway| !has(stack, goaway.cause)) {
+            continue;
+        }
         let known = |number: u32| found.iter().any(|goaway| goaway.connection == number);
         left.retain(|goaway| !known(goaway.record.number));
         explained.extend(found);
@@ -84,11 +119,23 @@ pub(crate) fn explain(connections: &[&Finished]) -> Vec<GoAwayCause> {
     explained
 }
 
+/// Whether this software ends connections for such a cause.
+const fn has(stack: ServerStack, cause: Cause) -> bool {
+    let setting = match cause {
+        Cause::Age => ServerSetting::Age,
+        Cause::Idle => ServerSetting::Idle,
+        Cause::Requests => ServerSetting::Requests,
+        Cause::Stop => return true,
+    };
+    settings::name(stack, setting).is_some()
+}
+
 impl<'a> Unexplained<'a> {
     fn of(record: &'a ConnectionRecord) -> Option<Self> {
         let first_goaway = record.first_goaway?;
         let mut ending = record.ending_goaways(Direction::ServerToClient);
-        if ending.any(|goaway| !record.is_graceful(goaway)) {
+        let graceful = ending.all(|goaway| record.is_graceful(goaway));
+        if !graceful || record.goaway_answers_client() {
             return None;
         }
         // A connection that begins before the capture, or has holes, hides streams that were open.
@@ -111,86 +158,174 @@ impl<'a> Unexplained<'a> {
         }
     }
 
-    /// The last stream id, where it was named at once.
-    fn unannounced(&self) -> Option<u32> {
-        let mut goaways = self.record.server_goaways();
-        let announced = self
-            .record
-            .server_goaways()
-            .any(|goaway| goaway.is_announcement());
-        goaways
-            .next()
-            .filter(|_| !announced)
-            .map(|goaway| goaway.last_stream_id.0)
+    /// Whether a stream was open then, as the server knew.
+    fn is_busy(&self) -> bool {
+        let first_goaway = self.record.first_goaway;
+        first_goaway.is_some_and(|first_goaway| first_goaway.open > 0)
+    }
+
+    /// Whether the client had opened more streams than the server counted.
+    fn has_more(&self, than: u64) -> bool {
+        self.record.streams_opened > than
     }
 }
 
-/// Between which ages, in seconds, a connection's first GOAWAY came. The server's clock begins when
-/// the handshake and the preface are through, up to a round trip and a half after the SYN was sent,
-/// and the GOAWAY is seen up to half a round trip after it was sent.
+/// Whether the server named its last stream id at once.
+fn is_unannounced(record: &ConnectionRecord) -> bool {
+    let mut goaways = record.server_goaways();
+    !goaways.any(|goaway| goaway.is_announcement())
+}
+
+/// How many requests a connection had carried when the server ended it. A last stream id of 2n−1 is the
+/// n-th request; where it only announced the end, what it had received by then was.
+pub(crate) fn requests(record: &ConnectionRecord) -> Option<u64> {
+    if is_unannounced(record) {
+        let last = record.server_goaways().next()?.last_stream_id.0;
+        return (last % 2 == 1).then(|| u64::from(last.div_ceil(2)));
+    }
+    let whole = record.preface_seen && record.missing.losses == 0;
+    Some(record.first_goaway.filter(|_| whole)?.opened)
+}
+
+/// Between which ages, in seconds, a connection's first GOAWAY came. The server's clock begins when its
+/// transport is up: after the SYN was sent, and no later than when both sides' first SETTINGS were seen. The
+/// GOAWAY is seen up to half a round trip after it was sent, and SETTINGS of a client that much before they
+/// are received.
 pub(crate) fn age(record: &ConnectionRecord) -> Option<(f64, f64)> {
-    let seen = record.first_goaway?.stamp.time - record.opened?.time;
-    let hidden = record.round_trip().unwrap_or_default().max(TimeDelta::ZERO) * 2;
-    let least = (seen - hidden).max(TimeDelta::ZERO);
-    Some((least.as_secs_f64(), seen.as_secs_f64()))
+    let (goaway, opened) = (record.first_goaway?.stamp.time, record.opened?.time);
+    let round_trip = record.round_trip().unwrap_or_default().max(TimeDelta::ZERO);
+    let set_up = record.set_up.map(|set_up| goaway - set_up - round_trip);
+    let seen = goaway - opened;
+    let least = set_up.unwrap_or(seen - round_trip * 2).max(TimeDelta::ZERO);
+    Some((least.min(seen).as_secs_f64(), seen.as_secs_f64()))
 }
 
 /// What the debug data says.
 fn said(record: &ConnectionRecord) -> Option<Cause> {
+    if record
+        .server_goaways()
+        .any(|goaway| goaway.error != ErrorCode::NO_ERROR)
+    {
+        return Some(Cause::Stop);
+    }
     let mut data = record.server_goaways().map(|goaway| &*goaway.debug_data);
     data.find_map(|data| match data {
         b"max_age" => Some(Cause::Age),
         b"max_idle" => Some(Cause::Idle),
-        b"graceful_stop" | b"app_requested" => Some(Cause::Stop),
+        b"graceful_stop" | b"app_requested" | b"Server shutdown" => Some(Cause::Stop),
+        // httpd's mod_http2.
+        b"timeout" => Some(Cause::Idle),
         _ => None,
     })
 }
 
-/// A server that counts requests names the same last stream id each time, in the midst of work.
-fn by_requests(left: &[Unexplained<'_>]) -> Vec<GoAwayCause> {
-    let counted: Vec<_> = left
-        .iter()
-        .filter_map(|goaway| Some((goaway, goaway.unannounced()?)))
-        .filter(|(_, last)| last % 2 == 1 && *last >= 2 * MIN_REQUESTS - 1)
-        .collect();
-    let count = |last: u32| counted.iter().filter(|(_, other)| *other == last).count();
-    let Some((most, often)) = counted
-        .iter()
-        .map(|(_, last)| (*last, count(*last)))
-        .max_by_key(|(_, often)| *often)
-    else {
-        return Vec::new();
-    };
-    let busy = counted.iter().any(|(goaway, last)| {
-        *last == most
-            && goaway
-                .record
-                .first_goaway
-                .is_some_and(|first_goaway| first_goaway.open > 0)
+/// When a connect was refused.
+fn refused_at(record: &ConnectionRecord) -> Option<Timestamp> {
+    let by_server = record
+        .close
+        .is_some_and(|close| close.by == Direction::ServerToClient);
+    let refused = record.transport == Transport::None && by_server;
+    Some(record.opened.filter(|_| refused)?.time)
+}
+
+/// A server that stops takes no connections any more.
+fn by_refusal(left: &[Unexplained<'_>], refused: &[Timestamp]) -> Vec<GoAwayCause> {
+    let stopped = left.iter().filter(|goaway| {
+        let since = refused.iter().map(|refused| *refused - goaway.at);
+        since
+            .into_iter()
+            .any(|since| (TimeDelta::ZERO..=REFUSED_WITHIN).contains(&since))
     });
-    if often < 2 || often * 2 <= counted.len() || !busy {
-        return Vec::new();
-    }
-    let of_limit = counted.iter().filter(|(_, last)| *last == most);
-    of_limit
-        .map(|(goaway, _)| goaway.because(Cause::Requests, Confidence::Likely))
+    stopped
+        .map(|goaway| goaway.because(Cause::Stop, Confidence::Likely))
         .collect()
 }
 
+/// A server that counts requests ends each connection at the same one, in the midst of work.
+fn by_requests(left: &[Unexplained<'_>]) -> Vec<GoAwayCause> {
+    let (named, announced): (Vec<_>, Vec<_>) = left
+        .iter()
+        .filter_map(|goaway| Some((goaway, requests(goaway.record)?)))
+        .filter(|(_, count)| *count > 0)
+        .partition(|(goaway, _)| is_unannounced(goaway.record));
+    let mut found = by_count(&named, |one, other| one == other);
+    if ages_agree_less(&announced) {
+        let near =
+            |one: u64, other: u64| one.abs_diff(other) <= SAME_COUNT.1.max(one / SAME_COUNT.0);
+        let counts = || announced.iter().map(|(_, count)| *count);
+        let many = counts().all(|count| count >= MIN_REQUESTS);
+        found.extend(by_count(&announced, near).into_iter().filter(|_| many));
+    }
+    found
+}
+
+/// Those that share a count of requests, if most do, and the server did not wait for them to end.
+fn by_count(
+    counted: &[(&Unexplained<'_>, u64)],
+    alike: impl Fn(u64, u64) -> bool,
+) -> Vec<GoAwayCause> {
+    let sharing = |count: u64| {
+        let alike = &alike;
+        let same = counted
+            .iter()
+            .filter(move |(_, other)| alike(count, *other));
+        same.map(|(goaway, _)| *goaway)
+    };
+    let best = counted
+        .iter()
+        .max_by_key(|(_, count)| sharing(*count).count());
+    let Some((_, most)) = best else {
+        return Vec::new();
+    };
+    let same: Vec<_> = sharing(*most).collect();
+    let busy = same.iter().filter(|goaway| goaway.is_busy()).count();
+    let more = same.iter().filter(|goaway| goaway.has_more(*most)).count();
+    let in_the_midst = match *most {
+        0..MIN_REQUESTS => busy * 2 > same.len() && more * 2 > same.len(),
+        _ => busy > 0,
+    };
+    if moments(same.iter().copied()) < 2 || same.len() * 2 <= counted.len() || !in_the_midst {
+        return Vec::new();
+    }
+    same.iter()
+        .map(|goaway| goaway.because(Cause::Requests, Confidence::Likely))
+        .collect()
+}
+
+/// Whether ages differ more than counts of requests do, so that it was not an age that ended them all.
+fn ages_agree_less(counted: &[(&Unexplained<'_>, u64)]) -> bool {
+    let spread = |least: f64, most: f64| (most - least) / most.max(f64::MIN_POSITIVE);
+    let ages = counted.iter().filter_map(|(goaway, _)| Some(goaway.age?.1));
+    let counts = counted.iter().map(|(_, count)| *count as f64);
+    let range = |values: &mut dyn Iterator<Item = f64>| {
+        values.fold((f64::MAX, 0.0_f64), |(low, high), value| {
+            (low.min(value), high.max(value))
+        })
+    };
+    let (youngest, oldest) = range(&mut { ages });
+    let (least, most) = range(&mut { counts });
+    spread(least, most) < spread(youngest, oldest)
+}
+
 /// A server that waits for idleness has been idle for the same time each time.
-fn by_idleness(left: &[Unexplained<'_>]) -> Vec<GoAwayCause> {
+fn by_idleness(left: &[Unexplained<'_>], stack: ServerStack) -> Vec<GoAwayCause> {
+    let early = match stack {
+        ServerStack::Nginx => NGINX_EARLY,
+        _ => 0.0,
+    };
+
     let idle = || {
         left.iter()
             .filter_map(|goaway| Some((goaway, goaway.idle?)))
     };
     let around = |middle: f64| {
-        let reach = SAME_IDLE.0.max(middle * SAME_IDLE.1);
+        let reach = early.max(SAME_IDLE.0).max(middle * SAME_IDLE.1);
         idle()
             .filter(move |(_, other)| (other - middle).abs() <= reach)
             .map(|(goaway, _)| goaway)
     };
     let best = idle().max_by_key(|(_, middle)| around(*middle).count());
-    let Some((_, middle)) = best.filter(|(_, middle)| *middle > SAME_IDLE.0 * 2.0) else {
+    let Some((_, middle)) = best.filter(|(_, middle)| *middle > LEAST_IDLE) else {
         return Vec::new();
     };
     let same: Vec<_> = around(middle).collect();
@@ -203,13 +338,22 @@ fn by_idleness(left: &[Unexplained<'_>]) -> Vec<GoAwayCause> {
 }
 
 /// A server that stops sends GOAWAY to connections of any age at the same moment.
-fn by_moment(left: &[Unexplained<'_>]) -> Vec<GoAwayCause> {
+fn by_moment(left: &[Unexplained<'_>], stack: ServerStack) -> Vec<GoAwayCause> {
     let mut stopped = Vec::new();
     for goaway in left {
-        let together = left
-            .iter()
-            .filter(|other| (goaway.at - other.at).abs() <= SAME_MOMENT);
-        let ages = together.filter_map(|other| Some(other.age?.1));
+        let within = |span: TimeDelta| {
+            let others = left.iter();
+            others.filter(move |other| (goaway.at - other.at).abs() <= span)
+        };
+        // Ages of seconds that chance spreads by a tenth do not end within milliseconds of each other.
+        let old = goaway
+            .age
+            .is_some_and(|(least, _)| least * JITTER > SAME_MOMENT.as_secs_f64());
+        if stack.spreads_ages() && old && within(SAME_ACT).count() > 2 {
+            stopped.push(goaway.because(Cause::Stop, Confidence::Likely));
+            continue;
+        }
+        let ages = within(SAME_MOMENT).filter_map(|other| Some(other.age?.1));
         let (youngest, oldest) = ages.fold((f64::MAX, 0.0_f64), |(low, high), age| {
             (low.min(age), high.max(age))
         });

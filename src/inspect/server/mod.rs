@@ -4,18 +4,18 @@
 //! does not show it; defaults from documentation are not filled in.
 
 pub(in crate::inspect) mod goaway_cause;
+mod grace;
 pub(in crate::inspect) mod nominal;
+mod silent_age;
 
 use std::net::SocketAddr;
 
 use super::connection::record::{ConnectionRecord, Finished};
 use super::peer::confidence::Confidence;
 use super::peer::server::{self as stack, ServerStack, Stack};
-use super::stream::rpc::Verdict;
 use super::traffic::ping::keepalive::PingWaits;
 use crate::capture::TimeDelta;
 use crate::decode::Direction;
-use crate::decode::http2::ErrorCode;
 use goaway_cause::{Cause, GoAwayCause};
 
 /// What is known of one server address.
@@ -55,6 +55,8 @@ pub struct Inferred {
     pub max_connection_age_grace: Option<Estimate>,
     /// After how long without streams it ends connections.
     pub max_connection_idle: Option<Estimate>,
+    /// After what age it closes connections without any GOAWAY, calls or not.
+    pub silent_age: Option<Estimate>,
     /// How long it receives nothing before it sends a keepalive PING.
     pub keepalive_time: Option<Estimate>,
     /// The same of its clients: the shortest one's.
@@ -71,7 +73,9 @@ impl Inferred {
     /// Infers a server's settings from its connections.
     #[must_use]
     pub fn of(connections: &[&Finished]) -> Self {
-        let goaway_causes = goaway_cause::explain(connections);
+        let stack = stack::of(connections);
+        let kind = kind_of(stack.as_ref());
+        let goaway_causes = goaway_cause::explain(connections, kind);
         let because = |cause: Cause| -> Vec<_> {
             let of_cause = goaway_causes
                 .iter()
@@ -94,19 +98,20 @@ impl Inferred {
             };
             goaway_causes.iter().any(stop)
         };
-        let graces = connections.iter().map(|finished| &finished.record);
-        let graces = graces
-            .filter(|record| !stopped(record))
-            .filter_map(grace)
+        let graces = connections
+            .iter()
+            .filter(|finished| !stopped(&finished.record))
+            .filter_map(|finished| grace::of(finished, stack.as_ref()))
             .collect();
         Self {
             max_connection_age: age(&because(Cause::Age)),
             max_connection_age_grace: exact(graces),
-            max_connection_idle: idle(&because(Cause::Idle)),
+            max_connection_idle: idle(&because(Cause::Idle), kind),
+            silent_age: silent_age::of(connections, kind),
             keepalive_time: waits(Direction::ServerToClient),
             client_keepalive_time: waits(Direction::ClientToServer),
             requests_per_connection: requests(&because(Cause::Requests)),
-            stack: stack::of(connections),
+            stack,
             goaway_causes,
         }
     }
@@ -119,13 +124,16 @@ impl Inferred {
         Some(goaway.cause)
     }
 
-    /// Which software it is, of those that rules know.
+    /// Which software it is, of those that rules know, as far as that is more than possible.
     #[must_use]
     pub fn server_stack(&self) -> ServerStack {
-        self.stack
-            .as_ref()
-            .map_or(ServerStack::Other, |stack| stack.kind)
+        kind_of(self.stack.as_ref())
     }
+}
+
+fn kind_of(stack: Option<&Stack>) -> ServerStack {
+    let shown = stack.filter(|stack| stack.confidence < Confidence::Possible);
+    shown.map_or(ServerStack::Other, |stack| stack.kind)
 }
 
 fn surest(of: &[(&ConnectionRecord, Confidence)]) -> Option<Confidence> {
@@ -151,7 +159,7 @@ fn age(aged: &[(&ConnectionRecord, Confidence)]) -> Option<Estimate> {
         confidence = Confidence::Likely;
     }
     Some(Estimate {
-        value: nominal::between(low, high),
+        value: nominal::between(low, high).clamp(low, high),
         samples: settings.len() as u64,
         min: low,
         max: high,
@@ -159,29 +167,35 @@ fn age(aged: &[(&ConnectionRecord, Confidence)]) -> Option<Estimate> {
     })
 }
 
-fn idle(idle: &[(&ConnectionRecord, Confidence)]) -> Option<Estimate> {
+fn idle(idle: &[(&ConnectionRecord, Confidence)], stack: ServerStack) -> Option<Estimate> {
     let times = idle
         .iter()
         .filter_map(|(record, _)| record.first_goaway?.idle);
-    let estimate = exact(times.map(TimeDelta::as_secs_f64).collect())?;
     let confidence = surest(idle)?;
+    let times = times.map(TimeDelta::as_secs_f64);
+    if stack == ServerStack::Nginx {
+        return idle_of_nginx(times.collect(), confidence);
+    }
+    let estimate = exact(times.collect())?;
     Some(Estimate {
         confidence,
         ..estimate
     })
 }
 
-/// From the first GOAWAY to the server's close, where calls were cut by it.
-fn grace(record: &ConnectionRecord) -> Option<f64> {
-    let (first, closed) = record.closed_after_grace()?;
-    let cut = record.verdicts.of(Verdict::CutByClose) > 0;
-    // Apache httpd's, which has its own code, is a stop.
-    let mut goaways = record.server_goaways();
-    if goaways.any(|goaway| goaway.error != ErrorCode::NO_ERROR) {
-        return None;
-    }
-    let waited = closed.time - first.stamp.time;
-    (cut && waited > TimeDelta::ZERO).then(|| waited.as_secs_f64())
+/// A timer that may be early, and is as early as it may be at most.
+fn idle_of_nginx(times: Vec<f64>, confidence: Confidence) -> Option<Estimate> {
+    let longest = times.iter().copied().reduce(f64::max)?;
+    let shortest = times.iter().copied().reduce(f64::min)?;
+    let low = longest - (longest * 0.02).max(0.012);
+    let high = low.max(shortest + goaway_cause::NGINX_EARLY);
+    Some(Estimate {
+        value: nominal::between(low, high).clamp(low, high),
+        samples: times.len() as u64,
+        min: low,
+        max: high,
+        confidence,
+    })
 }
 
 /// What exact timers were set to: the figure behind most of the times measured, if most agree.
@@ -199,13 +213,14 @@ fn exact(mut times: Vec<f64>) -> Option<Estimate> {
     if count * 2 <= times.len() {
         return None;
     }
-    let min = alike().fold(f64::MAX, f64::min);
-    let max = alike().fold(0.0, f64::max);
+    let least = alike().fold(f64::MAX, f64::min);
+    let most = alike().fold(0.0, f64::max);
+    let value = nominal::behind(least);
     Some(Estimate {
-        value: nominal::behind(min),
+        value,
         samples: count as u64,
-        min,
-        max,
+        min: least.min(value),
+        max: most.max(value),
         confidence: if count > 1 {
             Confidence::Likely
         } else {
@@ -223,13 +238,14 @@ fn keepalive_time(waits: impl Iterator<Item = PingWaits> + Clone) -> Option<Esti
     if samples < 2 {
         return None;
     }
-    let min = shortest.shortest.as_secs_f64();
-    let longest = alike().map(|waits| waits.longest).max()?;
+    let least = shortest.shortest.as_secs_f64();
+    let most = alike().map(|waits| waits.longest).max()?.as_secs_f64();
+    let value = nominal::behind(least);
     Some(Estimate {
-        value: nominal::behind(min),
+        value,
         samples,
-        min,
-        max: longest.as_secs_f64(),
+        min: least.min(value),
+        max: most.max(value),
         confidence: if samples > 2 {
             Confidence::Likely
         } else {
@@ -238,19 +254,19 @@ fn keepalive_time(waits: impl Iterator<Item = PingWaits> + Clone) -> Option<Esti
     })
 }
 
-/// A last stream id of 2n−1 is the n-th request.
+/// The number of requests that all those connections had carried when they were ended.
 fn requests(counted: &[(&ConnectionRecord, Confidence)]) -> Option<Estimate> {
-    let lasts = counted
-        .iter()
-        .filter_map(|(record, _)| record.final_goaway());
-    let limit = lasts
-        .map(|goaway| f64::from(goaway.last_stream_id.0.div_ceil(2)))
-        .reduce(f64::max)?;
+    let carried = || {
+        let records = counted.iter().map(|(record, _)| *record);
+        records.filter_map(goaway_cause::requests)
+    };
+    let (least, most) = (carried().min()?, carried().max()?);
+    let limit = nominal::count(least, most);
     Some(Estimate {
-        value: limit,
+        value: limit as f64,
         samples: counted.len() as u64,
-        min: limit,
-        max: limit,
+        min: limit as f64,
+        max: most as f64,
         confidence: surest(counted)?,
     })
 }

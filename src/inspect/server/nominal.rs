@@ -17,6 +17,14 @@ const LESS_COMMON: [f64; 35] = [
 /// The figure between two bounds that a person is most likely to have written; the middle of them,
 /// to three places, where there is none.
 pub(crate) fn between(low: f64, high: f64) -> f64 {
+    round_figure(low, high).unwrap_or_else(|| thousandths(f64::midpoint(low, high)))
+}
+
+fn thousandths(seconds: f64) -> f64 {
+    (seconds * 1e3).round() / 1e3
+}
+
+fn round_figure(low: f64, high: f64) -> Option<f64> {
     let middle = f64::midpoint(low, high);
     let nearest = |figures: &[f64]| {
         let within = figures
@@ -26,9 +34,7 @@ pub(crate) fn between(low: f64, high: f64) -> f64 {
             .min_by(|one, other| (*one - middle).abs().total_cmp(&(*other - middle).abs()))
             .copied()
     };
-    nearest(&COMMON)
-        .or_else(|| nearest(&LESS_COMMON))
-        .unwrap_or((middle * 1e3).round() / 1e3)
+    nearest(&COMMON).or_else(|| nearest(&LESS_COMMON))
 }
 
 /// Whether a common figure lies between two bounds.
@@ -36,12 +42,26 @@ pub(crate) fn has_common(low: f64, high: f64) -> bool {
     COMMON.iter().any(|figure| (low..=high).contains(figure))
 }
 
-/// The figure that an exact timer was set to which ran this long: timers are late, not early.
+/// The round figure that an exact timer was set to which ran this long, or what was measured: timers are
+/// late, not early.
 pub(crate) fn behind(measured: f64) -> f64 {
-    between(
-        measured - (measured * 0.02).max(0.012),
-        measured + (measured * 0.002).max(0.002),
-    )
+    let low = measured - (measured * 0.02).max(0.012);
+    let high = measured + (measured * 0.002).max(0.002);
+    round_figure(low, high).unwrap_or_else(|| thousandths(measured))
+}
+
+/// The limit behind a server's counts of requests, the least and the most seen: it has read no fewer when it
+/// acts, and perhaps a few more.
+pub(crate) fn count(least: u64, most: u64) -> u64 {
+    let unsure = most - least.min(most);
+    let low = least.saturating_sub(unsure).max(1);
+    for step in [1_000, 100, 50, 10, 5] {
+        let round = least / step * step;
+        if unsure > 0 && round >= low {
+            return round;
+        }
+    }
+    least
 }
 
 #[cfg(test)]
@@ -63,6 +83,15 @@ mod tests {
         assert_eq!(behind(0.5004), 0.5);
         assert_eq!(behind(0.3025), 0.3);
         assert_eq!(behind(1.5013), 1.5);
-        assert_eq!(behind(2.345), 2.324);
+        assert_eq!(behind(2.345), 2.345);
+    }
+
+    #[test]
+    fn a_count_is_taken_as_it_is_unless_it_is_unsure() {
+        assert_eq!(count(6, 6), 6);
+        assert_eq!(count(203, 203), 203);
+        assert_eq!(count(201, 204), 200);
+        assert_eq!(count(1_002, 1_009), 1_000);
+        assert_eq!(count(0, 0), 0);
     }
 }

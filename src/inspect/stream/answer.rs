@@ -5,12 +5,13 @@
 
 use std::sync::Arc;
 
+use super::rpc::ForeignAnswer;
 use super::{FromServer, Known, MAX_VALUE, interned};
 use crate::decode::grpc::{self, Format, Messages};
 use crate::decode::http2::hpack::{Field, HeaderBlock};
 
 /// How much of a `grpc-message` is kept, in bytes: enough for a sentence in a report.
-const MAX_MESSAGE: usize = 512;
+pub(in crate::inspect) const MAX_MESSAGE: usize = 512;
 
 /// What the server sent.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +29,8 @@ pub(crate) struct Answer {
     pub(crate) grpc_status: Known<Box<[u8]>>,
     pub(crate) grpc_message: Option<Box<[u8]>>,
     pub(crate) messages: Messages,
+    /// Of an answer that is not gRPC's, with another HTTP status than 200.
+    pub(crate) foreign: Option<Box<ForeignAnswer>>,
     /// The header block that told a gRPC client that the call failed, whatever may follow: an HTTP status
     /// other than 200, a content that is not gRPC (grpc/grpc, doc/http-grpc-status-mapping.md), or an error
     /// without an answer.
@@ -99,9 +102,24 @@ impl Answer {
         if fields.hidden {
             self.hide(context.ends_stream);
         }
+        if is_head {
+            self.note_foreign(fields.content);
+        }
         if is_head && context.request.is_some() && self.tells_failure(context.ends_stream) {
             self.told_failure.get_or_insert(context.end);
         }
+    }
+
+    fn note_foreign(&mut self, content: Known<&[u8]>) {
+        let other_status = matches!(self.http_status, Known::Value(status) if status != 200);
+        if !other_status || self.is_grpc(None) || self.foreign.is_some() {
+            return;
+        }
+        let content_type = content.value().map(|value| {
+            let kept = value.get(..MAX_VALUE).unwrap_or(value);
+            kept.into()
+        });
+        self.foreign = Some(Box::new(ForeignAnswer { content_type }));
     }
 
     /// Whether its head tells a gRPC client that the call failed.

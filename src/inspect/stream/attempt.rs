@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::fingerprint::Identity;
 use super::rpc::{CallId, Rpc, Verdict};
 use crate::capture::{TimeDelta, Timestamp};
+use crate::decode::http2::ErrorCode;
 
 /// One attempt of a call.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +17,13 @@ pub(crate) struct Attempt {
     pub(crate) lost: Option<Timestamp>,
     pub(crate) deadline: Option<Timestamp>,
     pub(crate) verdict: Verdict,
+    /// When what decided the verdict came.
+    pub(crate) ended: Option<Timestamp>,
+    /// Whether the server said that it is the wrong one for it: 421 Misdirected Request (RFC 9110, section
+    /// 15.5.20).
+    pub(crate) misdirected: bool,
+    /// Whether its client took it back.
+    pub(crate) cancelled: bool,
 }
 
 impl Attempt {
@@ -29,6 +37,10 @@ impl Attempt {
             lost: lost_at(rpc),
             deadline: deadline(opened, timeout),
             verdict: rpc.verdict,
+            ended: rpc.ended.map(|ended| ended.time),
+            misdirected: rpc.verdict == Verdict::Status && rpc.http_status == Some(421),
+            cancelled: rpc.verdict == Verdict::ResetByClient
+                && rpc.error == Some(ErrorCode::CANCEL),
         })
     }
 }

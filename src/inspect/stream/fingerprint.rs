@@ -19,6 +19,24 @@ const CALL_ID_ENDINGS: [&[u8]; 4] = [
     b"rpc-id",
 ];
 
+/// What kind of id attempts of a call share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum IdKind {
+    /// A call's own.
+    Request,
+    /// That of a trace, in which there may be several equal calls.
+    Trace,
+}
+
+impl IdKind {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Request => "request id",
+            Self::Trace => "trace id",
+        }
+    }
+}
+
 /// A traceparent's trace id (W3C Trace Context, section 3.2.2): the same for all attempts, unlike
 /// the span id behind it.
 const TRACE_ID: std::ops::Range<usize> = 3..35;
@@ -30,8 +48,9 @@ pub(crate) struct Fingerprint {
     target: u64,
     body: DefaultHasher,
     body_length: u64,
-    call_id: Option<(u64, &'static str)>,
-    previous_attempts: bool,
+    call_id: Option<(u64, IdKind)>,
+    /// How many attempts went before it, as it says.
+    pub(crate) previous_attempts: Option<u8>,
     known: bool,
 }
 
@@ -40,8 +59,8 @@ pub(crate) struct Fingerprint {
 pub(crate) struct Identity {
     /// Method, authority and body.
     pub(crate) request: u64,
-    /// A hash of its ids, and what kind of id was among them.
-    pub(crate) call_id: Option<(u64, &'static str)>,
+    /// A hash of its ids with method and authority, and what kind of id was among them.
+    pub(crate) call_id: Option<(u64, IdKind)>,
     /// Length of the body in bytes.
     pub(crate) body_length: u64,
     /// Whether it says itself that it is a retry.
@@ -70,11 +89,14 @@ impl Fingerprint {
                 target.write(value);
             }
             b":authority" => target.write(value),
-            b"grpc-previous-rpc-attempts" => self.previous_attempts = true,
+            b"grpc-previous-rpc-attempts" => {
+                let number = std::str::from_utf8(value).ok().map(str::parse);
+                self.previous_attempts = Some(number.and_then(Result::ok).unwrap_or(u8::MAX));
+            }
             _ if ignored.iter().any(|ignored| **ignored == *name) => {}
-            b"traceparent" => self.add_call_id(value.get(TRACE_ID).unwrap_or(value), "trace id"),
+            b"traceparent" => self.add_call_id(value.get(TRACE_ID).unwrap_or(value), IdKind::Trace),
             _ if CALL_ID_ENDINGS.iter().any(|ending| name.ends_with(ending)) => {
-                self.add_call_id(value, "request id");
+                self.add_call_id(value, IdKind::Request);
             }
             _ => {}
         }
@@ -111,19 +133,22 @@ impl Fingerprint {
         request.write_u64(self.body_length);
         Some(Identity {
             request: request.finish(),
-            call_id: self.call_id,
+            call_id: self.call_id.map(|(id, kind)| {
+                // Two methods may be called with one id.
+                (id ^ self.target.rotate_left(1), kind)
+            }),
             body_length: self.body_length,
-            is_retry: self.previous_attempts,
+            is_retry: self.previous_attempts.is_some(),
         })
     }
 
-    fn add_call_id(&mut self, value: &[u8], kind: &'static str) {
+    fn add_call_id(&mut self, value: &[u8], kind: IdKind) {
         let (hash, first) = self.call_id.get_or_insert((0, kind));
         let mut hasher = DefaultHasher::default();
         hasher.write_u64(*hash);
         hasher.write(value);
         *hash = hasher.finish();
-        if kind == "request id" {
+        if kind == IdKind::Request {
             *first = kind;
         }
     }

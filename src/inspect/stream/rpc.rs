@@ -257,6 +257,13 @@ pub struct RequestedHeader {
     pub values: Vec<Option<Box<[u8]>>>,
 }
 
+/// An answer that is not gRPC's, with an HTTP status other than 200: a proxy's, mostly.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ForeignAnswer {
+    /// Its `content-type`, cut to a bound; `None` where it has none.
+    pub content_type: Option<Box<[u8]>>,
+}
+
 /// One call. Texts are bytes as the wire had them, not yet fit to print.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -311,12 +318,19 @@ pub struct Rpc {
     pub grpc_message: Option<Box<[u8]>>,
     /// `:status` of the final response.
     pub http_status: Option<u16>,
+    /// What an answer is that has an HTTP status other than 200, and is not gRPC's.
+    pub foreign_answer: Option<Box<ForeignAnswer>>,
     /// The code of the RST_STREAM that ended it.
     pub error: Option<ErrorCode>,
     /// The attempt that followed this one.
     pub retried_as: Option<Link>,
     /// The attempt that this one repeats.
     pub retry_of: Option<Link>,
+    /// How many attempts its client says went before it (`grpc-previous-rpc-attempts`).
+    pub previous_attempts: Option<u8>,
+    /// Whether its client sent it twice at once, and took this one back when the other was answered (gRFC A6,
+    /// hedging): no death.
+    pub hedge_lost: bool,
     /// What became of the call as a whole.
     pub outcome: Outcome,
     /// The error that the client library will have given to the application.
@@ -378,6 +392,9 @@ impl Rpc {
             error: None,
             retried_as: None,
             retry_of: None,
+            previous_attempts: None,
+            foreign_answer: None,
+            hedge_lost: false,
             outcome: Outcome::Unknown,
             app_error: None,
             headers: Vec::new(),

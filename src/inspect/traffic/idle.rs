@@ -9,8 +9,14 @@
 //! what the server saw    |------ idle ---------------------------|
 //! ```
 
+use std::collections::VecDeque;
+
 use crate::capture::{Stamp, TimeDelta};
 use crate::decode::Carrier;
+
+/// How many HEADERS that a server has not acknowledged are remembered; an honest client has no more on
+/// their way.
+const MAX_ON_THEIR_WAY: usize = 1 << 12;
 
 /// A server's first GOAWAY, and how busy it was then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,12 +27,17 @@ pub struct FirstGoAway {
     pub open: u64,
     /// The time since the last stream had ended; `None` where one was open, or none had been.
     pub idle: Option<TimeDelta>,
+    /// How many streams the client had opened by then, as the server knew.
+    pub opened: u64,
 }
 
 /// Follows how many streams are open.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Idleness {
     open: u64,
+    opened: u64,
+    /// Where HEADERS end, in the client's byte stream, that the server has not acknowledged.
+    on_their_way: VecDeque<u64>,
     most: u64,
     /// When the last open stream ended.
     quiet_since: Option<Stamp>,
@@ -36,13 +47,25 @@ pub(crate) struct Idleness {
 
 impl Idleness {
     /// The client opened a stream with HEADERS that end here in its byte stream.
-    pub(crate) const fn opened(&mut self, end: u64) {
+    pub(crate) fn opened(&mut self, end: u64) {
         if self.open == 0 {
             self.woken = end;
         }
         self.open += 1;
+        self.opened += 1;
+        if self.on_their_way.len() == MAX_ON_THEIR_WAY {
+            self.on_their_way.pop_front();
+        }
+        self.on_their_way.push_back(end);
         if self.open > self.most {
             self.most = self.open;
+        }
+    }
+
+    /// The server has received the client's bytes up to `upto`.
+    pub(crate) fn acknowledged(&mut self, upto: u64) {
+        while self.on_their_way.front().is_some_and(|end| *end <= upto) {
+            self.on_their_way.pop_front();
         }
     }
 
@@ -71,9 +94,14 @@ impl Idleness {
             .is_some_and(|received| received < self.woken);
         let open = if not_received { 0 } else { self.open };
         let quiet_since = self.quiet_since.filter(|_| open == 0);
+        let unread = goaway.acknowledged.map_or(0, |received| {
+            let ends = self.on_their_way.iter();
+            ends.filter(|end| **end > received).count() as u64
+        });
         FirstGoAway {
             stamp: goaway.stamp,
             open,
+            opened: self.opened.saturating_sub(unread),
             idle: quiet_since.map(|since| goaway.stamp.time - since.time),
         }
     }
@@ -116,8 +144,13 @@ mod tests {
             (crossed.open, crossed.idle),
             (0, Some(TimeDelta::from_nanos(50)))
         );
+        assert_eq!(crossed.opened, 1);
         let received = idleness.first_goaway(goaway(60, 150));
         assert_eq!((received.open, received.idle), (2, None));
+        assert_eq!(received.opened, 2);
+        idleness.acknowledged(150);
+        assert_eq!(idleness.first_goaway(goaway(60, 150)).opened, 2);
+        assert_eq!(idleness.first_goaway(goaway(60, 200)).opened, 3);
         assert_eq!(idleness.most(), 2);
     }
 }

@@ -36,6 +36,8 @@ pub(super) struct RpcJson<'a> {
     retried_as: Option<LinkJson<'a>>,
     retry_of: Option<LinkJson<'a>>,
     outcome: &'static str,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    hedge_lost: bool,
     app_error: Option<&'a str>,
     headers: HeadersJson<'a>,
     messages: MessagesJson,
@@ -69,6 +71,7 @@ impl<'a> RpcJson<'a> {
             retried_as: rpc.retried_as.as_ref().map(LinkJson::new),
             retry_of: rpc.retry_of.as_ref().map(LinkJson::new),
             outcome: rpc.outcome.name(),
+            hedge_lost: rpc.hedge_lost,
             app_error: rpc.app_error.as_deref(),
             headers: HeadersJson {
                 headers: &rpc.headers,

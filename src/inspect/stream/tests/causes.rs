@@ -227,3 +227,28 @@ fn an_error_that_no_call_died_of_is_an_error_still() {
     insta::assert_snapshot!(found.title, @r#"1 connection to 192.0.2.2:50051 broken: GOAWAY PROTOCOL_ERROR "bad frame" of the client"#);
     assert_eq!(rules(text), ["connection-error"]);
 }
+
+#[test]
+fn calls_taken_back_with_the_goaway_had_no_grace() {
+    let told = |reset: &str, closed: &str| {
+        let analysis = crate::testing::scenario::analysis(&format!(
+            "C 0.000 HEADERS 1
+             S 0.100 PING 57005
+             C 0.110 PING 57005 ACK
+             S 1.000 GOAWAY last=1 NO_ERROR
+             S {reset} RST 1 CANCEL
+             S {closed} FIN"
+        ));
+        let mut findings = analysis.findings.iter();
+        let reset = findings.find(|finding| finding.rule == "stream-reset");
+        reset.map(|finding| format!("{} {}", finding.explanation, finding.advice.concat()))
+    };
+    let at_once = told("1.002", "1.004").unwrap();
+    assert!(at_once.contains("no time to end"), "{at_once}");
+    assert!(at_once.contains("awaitTermination"), "{at_once}");
+    let by_itself = told("1.002", "1.900").unwrap();
+    assert!(
+        !by_itself.contains("just before the server closed"),
+        "{by_itself}"
+    );
+}

@@ -1,6 +1,7 @@
 //! What a server's settings must be, from stories of several connections.
 
 use crate::inspect::diagnosis::Confidence;
+use crate::inspect::peer::server::ServerStack;
 use crate::inspect::server::goaway_cause::Cause;
 use crate::inspect::server::{Estimate, Inferred};
 use crate::testing::scenario::analysis;
@@ -180,4 +181,175 @@ fn a_servers_keepalive_time_is_how_long_it_hears_nothing() {
     let keepalive = seen.keepalive_time.unwrap();
     assert_eq!((keepalive.value, keepalive.samples), (5.0, 3));
     assert_eq!(value(seen.client_keepalive_time), None);
+}
+
+#[test]
+fn a_grace_ends_when_the_server_falls_silent() {
+    let mute = r#"
+        C 0.000 HEADERS 1
+        C 0.001 HEADERS 3
+        S 3.000 GOAWAY last=2147483647 NO_ERROR debug="max_age" + PING 73747577769755401
+        C 3.010 PING 73747577769755401 ACK
+        S 3.020 GOAWAY last=3 NO_ERROR debug="max_age"
+        S 3.480 ANSWER 1
+        C 3.490 ACK
+        S 4.501 FIN
+    "#;
+    let grace = inferred(mute).max_connection_age_grace.unwrap();
+    assert_eq!(grace.value, 0.5);
+    assert!(grace.min <= grace.value && grace.value <= grace.max);
+    let at_once = mute.replace("S 4.501 FIN", "S 4.001 FIN");
+    assert_eq!(
+        value(inferred(&at_once).max_connection_age_grace),
+        Some(1.0)
+    );
+    let none = mute
+        .replace("S 3.480 ANSWER 1", "S 3.480 ACK")
+        .replace("S 4.501 FIN", "S 3.003 FIN");
+    let none = none
+        .lines()
+        .filter(|line| !line.contains("3.0") || line.contains("3.000") || line.contains("FIN"));
+    let none: Vec<_> = none.filter(|line| !line.contains("3.4")).collect();
+    assert_eq!(
+        value(inferred(&none.join("\n")).max_connection_age_grace),
+        None
+    );
+}
+
+#[test]
+fn calls_that_are_taken_back_at_the_end_of_the_grace_show_it_too() {
+    let taken_back = r#"
+        C 0.000 HEADERS 1
+        S 2.000 GOAWAY last=2147483647 NO_ERROR debug="max_age"
+        C 2.010 ACK
+        S 2.400 HEADERS 1 END_STREAM :status=200 grpc-status=14 grpc-message=max%20connection%20age + RST 1 NO_ERROR
+        C 2.410 ACK
+        C 2.411 FIN
+    "#;
+    let grace = inferred(taken_back).max_connection_age_grace;
+    assert_eq!(value(grace), Some(0.4));
+    let said = taken_back.replace("max%20connection%20age", "busy");
+    assert_eq!(value(inferred(&said).max_connection_age_grace), None);
+}
+
+#[test]
+fn a_goaway_that_answers_the_clients_ends_nothing() {
+    let answering = |number: u32, opened: f64| {
+        let times = [0.1, 0.2, 2.0, 2.1].map(|after| opened + after);
+        let [answered, acknowledged, farewell, answer] = times;
+        format!(
+            "C{number} {opened:.3} HEADERS 1\n\
+             S{number} {answered:.3} ANSWER 1\n\
+             C{number} {acknowledged:.3} ACK\n\
+             C{number} {farewell:.3} GOAWAY last=0 NO_ERROR\n\
+             S{number} {answer:.3} GOAWAY last=1 NO_ERROR\n"
+        )
+    };
+    let seen = inferred(&together(&[
+        answering(0, 0.0),
+        answering(1, 5.0),
+        answering(2, 10.0),
+    ]));
+    assert!(seen.goaway_causes.is_empty(), "{:?}", seen.goaway_causes);
+}
+
+/// A connection of this many requests; then GOAWAY names the last one, or only announces the end, and the
+/// client goes on.
+fn of_requests(number: u32, opened: f64, pause: f64, requests: u32, announced: bool) -> String {
+    let at = |request: u32| opened + f64::from(request) * pause;
+    let mut story = String::new();
+    for request in 0..=requests {
+        let id = 2 * request + 1;
+        let on_its_way = if request == requests {
+            " ack=before"
+        } else {
+            ""
+        };
+        story.push_str(&format!(
+            "C{number} {:.4} HEADERS {id}{on_its_way}\n",
+            at(request)
+        ));
+    }
+    let last = if announced {
+        2_147_483_647
+    } else {
+        2 * requests - 1
+    };
+    let goaway = at(requests) - pause / 2.0;
+    story.push_str(&format!(
+        "S{number} {goaway:.4} GOAWAY last={last} NO_ERROR\n"
+    ));
+    story
+}
+
+#[test]
+fn few_requests_are_a_limit_where_the_client_had_more() {
+    let limited = |requests| {
+        inferred(&together(&[
+            of_requests(0, 0.0, 0.1, requests, false),
+            of_requests(1, 5.0, 0.3, requests, false),
+        ]))
+    };
+    let limit = limited(6).requests_per_connection.unwrap();
+    assert_eq!((limit.value, limit.min, limit.max), (6.0, 6.0, 6.0));
+    assert_eq!(value(limited(6).max_connection_age), None);
+}
+
+#[test]
+fn a_limit_shows_in_counts_where_no_id_names_it() {
+    let seen = inferred(&together(&[
+        of_requests(0, 0.0, 0.010, 50, true),
+        of_requests(1, 5.0, 0.020, 50, true),
+        of_requests(2, 10.0, 0.015, 50, true),
+    ]));
+    let limit = seen.requests_per_connection.unwrap();
+    assert_eq!((limit.value, limit.samples), (50.0, 3));
+    let aged = inferred(&together(&[
+        of_requests(0, 0.0, 0.0200, 50, true),
+        of_requests(1, 5.0, 0.0198, 51, true),
+        of_requests(2, 10.0, 0.0204, 49, true),
+    ]));
+    assert_eq!(value(aged.requests_per_connection), None);
+    assert_eq!(value(aged.max_connection_age), Some(1.0));
+}
+
+#[test]
+fn equal_ages_without_goaway_are_tonics() {
+    let story = |number: u32, opened: f64, closed: f64| {
+        format!(
+            "C{number} {opened:.3} HEADERS 1\n\
+             S{number} {opened:.3} SETTINGS INITIAL_WINDOW_SIZE=1048576 MAX_FRAME_SIZE=16384 MAX_HEADER_LIST_SIZE=16384\n\
+             S{number} {closed:.3} FIN\n"
+        )
+    };
+    let seen = inferred(&together(&[story(0, 0.0, 2.4), story(1, 3.0, 5.41)]));
+    assert_eq!(seen.server_stack(), ServerStack::Rust);
+    let age = seen.silent_age.unwrap();
+    assert_eq!((age.samples, (age.value * 10.0).round()), (2, 24.0));
+    let other = inferred(&together(&[story(0, 0.0, 2.4), story(1, 3.0, 7.9)]));
+    assert_eq!(value(other.silent_age), None);
+}
+
+#[test]
+fn settings_tell_the_stack_where_a_header_was_passed_on() {
+    let header = "C 0.000 HEADERS 1\nS 0.001 SETTINGS ENABLE_CONNECT_PROTOCOL=1 MAX_CONCURRENT_STREAMS=100\n\
+                  S 0.010 ANSWER 1 server=nginx/1.31.3";
+    let stack = inferred(header).stack.unwrap();
+    assert_eq!(
+        (stack.kind, stack.name.as_str()),
+        (ServerStack::HaProxy, "HAProxy")
+    );
+    let own = header.replace("nginx/1.31.3", "HAProxy");
+    assert_eq!(inferred(&own).stack.unwrap().kind, ServerStack::HaProxy);
+    let silent = inferred("C 0.000 HEADERS 1 user-agent=grpc-go/1.85.0\nS 0.010 ANSWER 1");
+    let node = silent.stack.as_ref().unwrap();
+    assert_eq!(
+        (node.kind, node.confidence),
+        (ServerStack::GrpcJs, Confidence::Possible)
+    );
+    assert_eq!(
+        silent.server_stack(),
+        ServerStack::Other,
+        "too little to name its settings"
+    );
 }

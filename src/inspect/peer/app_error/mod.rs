@@ -1,0 +1,163 @@
+//! The error that the client library has shown to the application.
+//!
+//! In: a call that failed, its connection, and what else its client met. Out: the error as that library words
+//! it, where its version is on the wire; `None` where the wire cannot tell. Only libraries are covered whose
+//! words were read from their source, or from the logs of applications beside captures.
+
+mod connects;
+mod core;
+mod go;
+mod java;
+mod node;
+#[cfg(test)]
+mod tests;
+mod tonic;
+
+use rustc_hash::FxHashMap;
+
+use super::super::connection::record::{ConnectionRecord, Finished};
+use super::super::stream::answer::MAX_MESSAGE;
+use super::super::stream::rpc::{CallId, Outcome, Rpc, Verdict};
+use super::client::{Client, ClientStack};
+use crate::decode::Direction;
+use crate::decode::tcp::Ending;
+use connects::Connects;
+
+/// A call that failed, and what there is to judge by.
+#[derive(Clone, Copy, Debug)]
+struct FailedCall<'a> {
+    /// Its last attempt.
+    rpc: &'a Rpc,
+    /// The connection of that.
+    record: &'a ConnectionRecord,
+    /// The attempt before it.
+    before: Option<&'a Rpc>,
+    /// Whether the client's next connect to that server was refused.
+    refused_next: bool,
+}
+
+/// Adds to each call the error that its application has got: that of its last attempt.
+pub(crate) fn tell(connections: &mut [Finished]) {
+    let calls = connections.iter().flat_map(|connection| {
+        connection
+            .rpcs
+            .iter()
+            .map(|rpc| (rpc.id, (rpc, &connection.record)))
+    });
+    let calls: FxHashMap<CallId, _> = calls.collect();
+    let mut last: FxHashMap<CallId, CallId> = FxHashMap::default();
+    for first in calls.keys() {
+        // Each chain of attempts is walked once, for it may be as long as the capture.
+        let (mut walked, mut attempt) = (Vec::new(), *first);
+        while let Some((rpc, _)) = calls.get(&attempt)
+            && let Some(link) = &rpc.retried_as
+        {
+            if let Some(known) = last.get(&attempt) {
+                attempt = *known;
+                break;
+            }
+            walked.push(attempt);
+            attempt = link.call;
+        }
+        last.extend(walked.into_iter().map(|call| (call, attempt)));
+    }
+    let connects = Connects::of(connections);
+    let errors: FxHashMap<CallId, String> = calls
+        .keys()
+        .filter_map(|call| {
+            let (rpc, record) = calls.get(last.get(call).unwrap_or(call))?;
+            let before = rpc.retry_of.as_ref().and_then(|link| calls.get(&link.call));
+            let failed = FailedCall {
+                rpc,
+                record,
+                before: before.map(|(before, _)| *before),
+                refused_next: connects.next_is_refused(rpc, record),
+            };
+            Some((*call, predict(&failed)?))
+        })
+        .collect();
+    for rpc in connections
+        .iter_mut()
+        .flat_map(|connection| &mut connection.rpcs)
+    {
+        rpc.app_error = errors.get(&rpc.id).cloned();
+    }
+}
+
+/// The error that the application has got of a call.
+fn predict(call: &FailedCall<'_>) -> Option<String> {
+    if matches!(call.rpc.outcome, Outcome::Recovered | Outcome::Ok) {
+        return None;
+    }
+    let client = Client::of(call.record);
+    match client.stack {
+        ClientStack::GrpcGo => go::error(call, client.version?),
+        ClientStack::GrpcJava => java::error(call),
+        ClientStack::Core => core::error(call),
+        ClientStack::GrpcJs => node::error(call),
+        ClientStack::Tonic => tonic::error(call),
+        ClientStack::DotNet | ClientStack::OtherGrpc | ClientStack::Other => None,
+    }
+}
+
+impl<'a> FailedCall<'a> {
+    /// How the server closed the connection, if it did, and that cut the call.
+    fn cut_by_server(&self) -> Option<Ending> {
+        let close = self.record.close?;
+        let cut = self.rpc.verdict == Verdict::CutByClose && close.by == Direction::ServerToClient;
+        cut.then_some(close.ending)
+    }
+
+    /// Whether the client gave the connection up because its PING was not answered.
+    fn keepalive_failed(&self) -> bool {
+        let unanswered = self.record.keepalive.unanswered;
+        let by_client = unanswered.is_some_and(|ping| ping.by == Direction::ClientToServer);
+        self.rpc.verdict == Verdict::CutByClose && by_client
+    }
+
+    /// Whether the call was never processed and its repetition found no server.
+    fn retry_was_refused(&self) -> bool {
+        let unprocessed = matches!(
+            self.rpc.verdict,
+            Verdict::BeyondLastStreamId | Verdict::Refused
+        );
+        unprocessed && self.refused_next
+    }
+
+    /// The number and the text of the status that answered it; `None` where there is no text, or more than is
+    /// kept.
+    fn status(&self) -> Option<(usize, &'a str)> {
+        let number = std::str::from_utf8(self.rpc.grpc_status.as_deref()?).ok()?;
+        let message = std::str::from_utf8(self.rpc.grpc_message.as_deref()?).ok()?;
+        let known = (1..MAX_MESSAGE).contains(&message.len());
+        let answered = self.rpc.verdict == Verdict::Status && known;
+        Some((number.parse().ok()?, message)).filter(|_| answered)
+    }
+
+    /// The same as libraries word it that write codes in capitals.
+    fn status_in_capitals(&self) -> Option<String> {
+        let (number, message) = self.status()?;
+        Some(format!("{}: {message}", CODES.get(number)?))
+    }
+}
+
+/// gRPC's status codes by number (grpc/grpc, doc/statuscodes.md).
+const CODES: [&str; 17] = [
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+];

@@ -1,0 +1,56 @@
+//! Attempts that lost to a twin: hedging (gRFC A6).
+//!
+//! In: attempts of one client that share an id, or that are equal. Out: those that their client took back
+//! because another attempt of the call had been answered.
+//!
+//! ```text
+//! HEADERS a ........................ RST_STREAM a CANCEL
+//!           HEADERS b ..... answer b ^
+//! ```
+
+use rustc_hash::FxHashSet;
+
+use super::super::stream::attempt::Attempt;
+use super::super::stream::rpc::{CallId, Verdict};
+use crate::capture::TimeDelta;
+
+/// How soon after its twin's answer a client takes an attempt back.
+const TAKEN_BACK_WITHIN: TimeDelta = TimeDelta::from_millis(100);
+
+/// Two attempts of one call share its deadline to within this.
+const SAME_DEADLINE: TimeDelta = TimeDelta::from_millis(300);
+
+/// Finds those that lost to a twin.
+pub(super) fn find(attempts: &[Attempt], hedged: &mut FxHashSet<CallId>) {
+    let cancelled = attempts.iter().filter(|attempt| attempt.cancelled);
+    let winners: Vec<_> = attempts
+        .iter()
+        .filter(|attempt| attempt.verdict == Verdict::Ok)
+        .collect();
+    let lost = cancelled.filter(|loser| winners.iter().any(|winner| is_twin(loser, winner)));
+    hedged.extend(lost.map(|loser| loser.call));
+}
+
+fn is_twin(loser: &Attempt, winner: &Attempt) -> bool {
+    let (Some(cancelled), Some(answered)) = (loser.ended, winner.ended) else {
+        return false;
+    };
+    let since = cancelled - answered;
+    let in_time = (TimeDelta::ZERO..=TAKEN_BACK_WITHIN).contains(&since);
+    in_time && loser.opened < answered && is_same_call(loser, winner)
+}
+
+fn is_same_call(one: &Attempt, other: &Attempt) -> bool {
+    if one.identity.request != other.identity.request {
+        return false;
+    }
+    match (one.identity.call_id, other.identity.call_id) {
+        (Some((one, _)), Some((other, _))) => one == other,
+        (None, None) => {
+            let marked = one.identity.is_retry || other.identity.is_retry;
+            let deadlines = one.deadline.zip(other.deadline);
+            marked && deadlines.is_some_and(|(one, other)| (one - other).abs() <= SAME_DEADLINE)
+        }
+        _ => false,
+    }
+}

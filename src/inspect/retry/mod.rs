@@ -1,0 +1,248 @@
+//! Attempts of one call, linked across connections.
+//!
+//! In: every call's identity, as it ends. Out: which attempt followed which, which were lost to a twin, and
+//! what became of each call as a whole. What could be two equal calls is not linked.
+//!
+//! Client libraries repeat a call that a GOAWAY, a refusal or a close took from them, mostly without a
+//! mark. Attempts of one call come from one client: the same request before and behind a proxy is no retry.
+
+mod chain;
+mod hedge;
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::connection::record::Finished;
+use super::stream::attempt::Attempt;
+use super::stream::fingerprint::IdKind;
+use super::stream::rpc::{CallId, Link, Outcome, Verdict};
+use crate::capture::{TimeDelta, Timestamp};
+
+/// How many attempts are remembered, so that a retry of a call that is found dead later can still be
+/// linked to it: half a minute at 8,000 calls a second.
+const MAX_REMEMBERED: usize = 1 << 18;
+
+/// How many attempts equal to a dead call are kept beyond that.
+const MAX_EQUAL_TO_LOST: usize = 1 << 16;
+
+/// How many identities of lost attempts are kept until those are dropped whose attempts are no longer
+/// remembered: twice as many as can be.
+const MAX_LOST: usize = 2 * (MAX_REMEMBERED + MAX_EQUAL_TO_LOST);
+
+/// A call without a retry this long after it was lost was abandoned: far longer than the first attempts
+/// of every client library wait.
+const ABANDONED_AFTER: TimeDelta = TimeDelta::from_secs(5);
+
+/// The same of a call that was never processed and whose id shows that nothing followed: a transparent retry
+/// is sent at once.
+const REPEATED_AT_ONCE: TimeDelta = TimeDelta::from_secs(1);
+
+/// Remembers attempts and links them.
+#[derive(Debug, Default)]
+pub(crate) struct Attempts {
+    recent: VecDeque<Attempt>,
+    kept: Vec<Attempt>,
+    /// What identifies attempts that were lost, or taken back.
+    lost: FxHashSet<u64>,
+}
+
+/// Links between attempts: the next of each, and by what it was recognised.
+type Links = FxHashMap<CallId, (Attempt, String)>;
+
+impl Attempts {
+    pub(crate) fn push(&mut self, attempt: Attempt) {
+        if is_of_interest(&attempt) {
+            self.lost.extend(keys(&attempt));
+        }
+        if self.recent.len() >= MAX_REMEMBERED
+            && let Some(oldest) = self.recent.pop_front()
+            && self.is_like_lost(&oldest)
+            && self.kept.len() < MAX_EQUAL_TO_LOST
+        {
+            self.kept.push(oldest);
+        }
+        self.recent.push_back(attempt);
+        if self.lost.len() > MAX_LOST {
+            self.forget_lost();
+        }
+    }
+
+    /// Keeps the identities only of what is remembered.
+    fn forget_lost(&mut self) {
+        let remembered = self.kept.iter().chain(&self.recent);
+        let lost = remembered.filter(|attempt| is_of_interest(attempt));
+        self.lost = lost.flat_map(keys).collect();
+    }
+
+    fn is_like_lost(&self, attempt: &Attempt) -> bool {
+        keys(attempt).any(|key| self.lost.contains(&key))
+    }
+
+    /// Forgets attempts that began before a moment. What is linked among them has to be linked before.
+    pub(crate) fn forget_before(&mut self, moment: Timestamp) {
+        let old = |attempt: &Attempt| attempt.opened < moment;
+        while self.recent.front().is_some_and(old) {
+            self.recent.pop_front();
+        }
+        self.kept.retain(|attempt| attempt.opened >= moment);
+        self.forget_lost();
+    }
+
+    /// Links what was remembered, and says of each call what became of it as a whole. `capture_end`
+    /// is the capture's last moment.
+    pub(crate) fn link(&self, connections: &mut [Finished], capture_end: Option<Timestamp>) {
+        if self.lost.is_empty() {
+            return;
+        }
+        let clients: FxHashMap<u32, IpAddr> = connections
+            .iter()
+            .map(|finished| (finished.record.number, finished.record.client.ip()))
+            .collect();
+        let client = |attempt: &Attempt| clients.get(&attempt.call.connection).copied();
+        let mut by_id: FxHashMap<_, Vec<Attempt>> = FxHashMap::default();
+        let mut by_request: FxHashMap<_, Vec<Attempt>> = FxHashMap::default();
+        let remembered = self.kept.iter().chain(&self.recent).copied();
+        for attempt in remembered.filter(|attempt| self.is_like_lost(attempt)) {
+            let client = client(&attempt);
+            if let Some(id) = id_key(&attempt) {
+                by_id.entry((client, id)).or_default().push(attempt);
+            }
+            let request = (client, attempt.identity.request);
+            by_request.entry(request).or_default().push(attempt);
+        }
+        let mut found = Found::default();
+        for mut attempts in by_id.into_values() {
+            attempts.sort_by_key(|attempt| (attempt.opened, attempt.call));
+            hedge::find(&attempts, &mut found.hedged);
+            chain::of_one_id(&attempts, &mut found.links);
+            let last = attempts.last();
+            found.abandon(last.filter(|last| is_abandoned(last, capture_end)));
+        }
+        for mut attempts in by_request.into_values() {
+            attempts.sort_by_key(|attempt| (attempt.opened, attempt.call));
+            hedge::find(&attempts, &mut found.hedged);
+            chain::of_equal(&attempts, &mut found.links);
+            let last = attempts.last();
+            found.abandon(last.filter(|last| is_abandoned(last, capture_end)));
+        }
+        apply(connections, &found);
+    }
+}
+
+/// What was found of all calls together.
+#[derive(Debug, Default)]
+struct Found {
+    links: Links,
+    abandoned: FxHashSet<CallId>,
+    hedged: FxHashSet<CallId>,
+}
+
+impl Found {
+    fn abandon(&mut self, last: Option<&Attempt>) {
+        self.abandoned.extend(last.map(|last| last.call));
+    }
+}
+
+/// Whether an attempt's like may be attempts of the same call.
+const fn is_of_interest(attempt: &Attempt) -> bool {
+    attempt.lost.is_some() || attempt.cancelled
+}
+
+/// By what attempts of the same call are found: what they ask for, and their id.
+fn keys(attempt: &Attempt) -> impl Iterator<Item = u64> + use<> {
+    [Some(attempt.identity.request), id_key(attempt)]
+        .into_iter()
+        .flatten()
+}
+
+/// The method, the authority and the id, as one number.
+fn id_key(attempt: &Attempt) -> Option<u64> {
+    let (id, _) = attempt.identity.call_id?;
+    Some(id)
+}
+
+/// Whether the last of equal requests was lost, and the capture goes on long enough to show a retry
+/// if there had been one.
+fn is_abandoned(last: &Attempt, capture_end: Option<Timestamp>) -> bool {
+    let (Some(lost), Some(end)) = (last.lost, capture_end) else {
+        return false;
+    };
+    let unprocessed = matches!(last.verdict, Verdict::BeyondLastStreamId | Verdict::Refused);
+    let waits = match last.identity.call_id {
+        Some((_, IdKind::Request)) if unprocessed => REPEATED_AT_ONCE,
+        _ => ABANDONED_AFTER,
+    };
+    end - lost >= waits
+}
+
+fn apply(connections: &mut [Finished], found: &Found) {
+    let Found {
+        links,
+        abandoned,
+        hedged,
+    } = found;
+    let last = last_attempts(links);
+    let before: FxHashMap<CallId, (CallId, &String)> = links
+        .iter()
+        .map(|(lost, (next, by))| (next.call, (*lost, by)))
+        .collect();
+    for rpc in connections
+        .iter_mut()
+        .flat_map(|connection| &mut connection.rpcs)
+    {
+        if abandoned.contains(&rpc.id) {
+            rpc.outcome = Outcome::Failed;
+        }
+        if hedged.contains(&rpc.id) {
+            rpc.hedge_lost = true;
+            rpc.outcome = Outcome::Recovered;
+        }
+        if let Some((next, by)) = links.get(&rpc.id) {
+            rpc.retried_as = Some(Link {
+                call: next.call,
+                by: by.clone(),
+            });
+            rpc.outcome = outcome(last.get(&rpc.id).unwrap_or(next), abandoned);
+        }
+        if let Some((lost, by)) = before.get(&rpc.id) {
+            rpc.retry_of = Some(Link {
+                call: *lost,
+                by: (*by).clone(),
+            });
+        }
+    }
+}
+
+/// The last attempt of each call that was repeated. A chain goes forward in time and so ends; each is
+/// walked once, for it may be as long as the capture.
+fn last_attempts(links: &Links) -> FxHashMap<CallId, Attempt> {
+    let mut last: FxHashMap<CallId, Attempt> = FxHashMap::default();
+    for (first, (next, _)) in links {
+        let (mut walked, mut attempt) = (vec![*first], *next);
+        while let Some((next, _)) = links.get(&attempt.call) {
+            if let Some(known) = last.get(&attempt.call) {
+                attempt = *known;
+                break;
+            }
+            walked.push(attempt.call);
+            attempt = *next;
+        }
+        last.extend(walked.into_iter().map(|call| (call, attempt)));
+    }
+    last
+}
+
+/// What became of a call whose last attempt this is.
+fn outcome(last: &Attempt, abandoned: &FxHashSet<CallId>) -> Outcome {
+    match last.verdict {
+        Verdict::Ok => Outcome::Recovered,
+        Verdict::Status | Verdict::ResetByClient | Verdict::DeadlineExceeded => Outcome::Failed,
+        _ if abandoned.contains(&last.call) => Outcome::Failed,
+        _ => Outcome::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests;

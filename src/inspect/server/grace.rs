@@ -1,0 +1,102 @@
+//! How long a server let calls go on after it had announced the end of their connection.
+//!
+//! In: a connection with its calls. Out: the time from the announcement to the moment at which the server
+//! ended what was still open: by the close, by RST_STREAM, or by trailers that say so.
+//!
+//! ```text
+//! server   GOAWAY ............ last frame |------ 1 s ------| FIN      grpc-go since 1.63
+//!            |<------- grace ----------->|
+//! ```
+
+use super::super::connection::record::{ConnectionRecord, Finished};
+use super::super::peer::server::{ServerStack, Stack};
+use super::super::stream::rpc::{Rpc, Verdict};
+use crate::capture::{Stamp, TimeDelta};
+use crate::decode::Direction;
+use crate::decode::http2::ErrorCode;
+use crate::decode::tcp::Ending;
+
+/// Calls that the server ends this long before the close, end with the connection.
+const AT_THE_END: TimeDelta = TimeDelta::from_millis(250);
+
+/// How long grpc-go waits for its client to close, once it has ended the connection (http2_server.go).
+const GO_WAITS: TimeDelta = TimeDelta::from_secs(1);
+
+/// How much earlier than that its FIN may be seen.
+const TOLERANCE: TimeDelta = TimeDelta::from_millis(20);
+
+/// What is no grace where the round trip is not known.
+const AT_ONCE: TimeDelta = TimeDelta::from_millis(20);
+
+/// The grace that a connection's calls had, in seconds; `None` where none of them was cut, or none was given.
+pub(super) fn of(finished: &Finished, stack: Option<&Stack>) -> Option<f64> {
+    let record = &finished.record;
+    let kind = stack.map_or(ServerStack::Other, |stack| stack.kind);
+    let mut goaways = record.server_goaways();
+    let graceful = record
+        .server_goaways()
+        .all(|goaway| goaway.error == ErrorCode::NO_ERROR);
+    let first = goaways.next().filter(|_| graceful)?;
+    if record.goaway_answers_client() {
+        return None;
+    }
+    let began = match kind {
+        // Its timer begins with the second GOAWAY (NettyServerHandler).
+        ServerStack::GrpcJava => record.final_goaway()?.stamp,
+        _ => first.stamp,
+    };
+    let ended = ended_by_frames(finished, began).or_else(|| {
+        let close = record.close?;
+        let cut = record.verdicts.of(Verdict::CutByClose) > 0;
+        let closed = cut && close.by == Direction::ServerToClient;
+        closed.then(|| close.stamp.time - waited_for_client(record, stack))
+    })?;
+    let waited = ended - began.time;
+    let none = record.round_trip().unwrap_or(AT_ONCE);
+    (waited > none).then(|| waited.as_secs_f64())
+}
+
+/// When the server ended most of the calls that it ended by frames just before the connection's end.
+fn ended_by_frames(finished: &Finished, began: Stamp) -> Option<crate::capture::Timestamp> {
+    let closed = finished.record.close?.stamp;
+    let mut moments: Vec<_> = finished
+        .rpcs
+        .iter()
+        .filter(|rpc| is_taken_back(rpc))
+        .filter_map(|rpc| rpc.ended)
+        .filter(|ended| *ended > began && closed.time - ended.time <= AT_THE_END)
+        .map(|ended| ended.time)
+        .collect();
+    moments.sort_unstable();
+    moments.get(moments.len() / 2).copied()
+}
+
+/// Whether the server took a call back without fault of its own.
+fn is_taken_back(rpc: &Rpc) -> bool {
+    match rpc.verdict {
+        Verdict::ResetByServer => {
+            matches!(rpc.error, Some(ErrorCode::NO_ERROR | ErrorCode::CANCEL))
+        }
+        // C-core ends calls with trailers.
+        Verdict::Status => matches!(
+            rpc.grpc_message.as_deref(),
+            Some(b"max connection age" | b"Cancelling all calls")
+        ),
+        _ => false,
+    }
+}
+
+/// For how long a server had ended a connection already when its FIN came.
+fn waited_for_client(record: &ConnectionRecord, stack: Option<&Stack>) -> TimeDelta {
+    let waits = stack
+        .is_some_and(|stack| stack.kind == ServerStack::GrpcGo && !stack.name.ends_with("< 1.56"));
+    let mute = record
+        .close
+        .filter(|close| close.ending == Ending::Fin)
+        .zip(record.server_last_frame)
+        .map(|(close, last)| close.stamp.time - last);
+    match mute {
+        Some(mute) if waits && mute + TOLERANCE >= GO_WAITS => GO_WAITS,
+        _ => TimeDelta::ZERO,
+    }
+}
