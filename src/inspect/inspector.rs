@@ -283,6 +283,10 @@ fn understand(
 ) -> (Vec<Finding>, Vec<Server>) {
     finished.iter_mut().for_each(grace_end::mark);
     attempts.link(finished, last_moment);
+    for Finished { record, rpcs } in &mut *finished {
+        let lost = rpcs.iter().filter(|rpc| rpc.hedge_lost);
+        record.verdicts.lose_to_hedges(lost.count() as u64);
+    }
     app_error::tell(finished);
     let mut servers: BTreeMap<SocketAddr, Vec<&Finished>> = BTreeMap::new();
     for finished in &*finished {

@@ -60,7 +60,8 @@ pub(in crate::inspect) fn mark(finished: &mut Finished) {
         return;
     }
     for rpc in rpcs {
-        if is_cut(rpc, record) && rpc.ended.is_some_and(|ended| at_the_end(&ended)) {
+        let with_the_rest = rpc.ended.is_some_and(|ended| at_the_end(&ended));
+        if is_cut(rpc, record) && with_the_rest || is_cancelled(rpc, goaway, until) {
             rpc.cut_by_grace = true;
             record.grace_end = Some(Box::new(end));
             if rpc.verdict == Verdict::Status {
@@ -68,6 +69,16 @@ pub(in crate::inspect) fn mark(finished: &mut Finished) {
             }
         }
     }
+}
+
+/// Whether a server that stops took a call back on the way there: one that it had accepted when it began to
+/// stop (C-core).
+fn is_cancelled(rpc: &Rpc, goaway: Stamp, until: Stamp) -> bool {
+    let meanwhile = |ended: Stamp| ended >= goaway && ended <= until;
+    rpc.verdict == Verdict::Status
+        && rpc.grpc_status.as_deref() == Some(b"1")
+        && rpc.server_reset == Some(ErrorCode::NO_ERROR)
+        && rpc.ended.is_some_and(meanwhile)
 }
 
 /// The first GOAWAY of a server that ended the connection gracefully.

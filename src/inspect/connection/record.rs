@@ -94,6 +94,7 @@ const UNANSWERED_RETRANSMISSIONS: u64 = 3;
 pub struct VerdictCounts {
     counts: [u64; Verdict::ALL.len()],
     cut_by_status: u64,
+    lost_to_hedges: u64,
 }
 
 impl VerdictCounts {
@@ -106,6 +107,17 @@ impl VerdictCounts {
     #[must_use]
     pub const fn were_cut_by_status(&self) -> u64 {
         self.cut_by_status
+    }
+
+    /// So many of the calls that would have died had a hedged twin that was answered.
+    pub const fn lose_to_hedges(&mut self, calls: u64) {
+        self.lost_to_hedges += calls;
+    }
+
+    /// How many calls had a hedged twin that was answered, and were taken back.
+    #[must_use]
+    pub const fn were_lost_to_hedges(&self) -> u64 {
+        self.lost_to_hedges
     }
 
     /// Counts one more call with this verdict.
@@ -121,6 +133,7 @@ impl VerdictCounts {
             *sum += count;
         }
         self.cut_by_status += other.cut_by_status;
+        self.lost_to_hedges += other.lost_to_hedges;
     }
 
     /// How many had this verdict.
@@ -137,7 +150,7 @@ impl VerdictCounts {
     pub fn deaths(&self) -> u64 {
         let dead = Verdict::ALL.iter().filter(|verdict| verdict.is_death());
         let dead: u64 = dead.map(|verdict| self.of(*verdict)).sum();
-        dead + self.cut_by_status
+        (dead + self.cut_by_status).saturating_sub(self.lost_to_hedges)
     }
 
     /// How many calls there were in all.

@@ -19,6 +19,9 @@ const TOLD: usize = 4;
 /// How many calls of a group are cited.
 const CITED_OF_GROUP: usize = 2;
 
+/// Errors that are their callers' are worth a warning where they are one of so many calls, or more.
+const MANY: u64 = 20;
+
 /// How much of a message is told, in characters.
 const MAX_MESSAGE: usize = 160;
 
@@ -54,8 +57,11 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
     let groups = groups(&affected);
     let groups = most_first(&groups);
     let by_server = groups.iter().any(|(kind, _)| kind.status.is_server_error());
+    // What a server finds wrong with a call now and then is its callers' business; so many are not.
+    let calls = affected.iter().map(|(record, _)| record.verdicts.total());
+    let many = server_view::count(&affected) as u64 * MANY >= calls.sum();
     Some(Finding {
-        severity: if by_server {
+        severity: if by_server || many {
             Severity::Warning
         } else {
             Severity::Info

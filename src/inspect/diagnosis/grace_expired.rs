@@ -2,7 +2,7 @@
 
 use super::server_view::{self, Affected, EvidenceList, ServerView};
 use super::{Check, Finding, Rule, Says};
-use crate::inspect::peer::server::ServerStack;
+use crate::inspect::peer::settings;
 use crate::inspect::server::goaway_cause::Cause;
 use crate::inspect::stream::rpc::{Rpc, Verdict};
 use crate::units::{count, counted, duration, exact_seconds, spread};
@@ -150,16 +150,7 @@ fn advice(view: &ServerView<'_>, affected: &Affected<'_>) -> Vec<String> {
         Some(grace) => format!(", {} now,", exact_seconds(grace.value)),
         None => String::new(),
     };
-    let setting = if stopped {
-        "the time between its graceful stop and its end (Kubernetes: terminationGracePeriodSeconds)"
-    } else {
-        match view.inferred.server_stack() {
-            ServerStack::GrpcGo => "keepalive.ServerParameters.MaxConnectionAgeGrace",
-            ServerStack::GrpcJava => "maxConnectionAgeGrace",
-            ServerStack::GrpcJs => "grpc.max_connection_age_grace_ms",
-            _ => "the grace (grpc-go: MaxConnectionAgeGrace)",
-        }
-    };
+    let setting = settings::grace(view.inferred.server_stack(), stopped);
     vec![
         format!(
             "Server: make {setting}{grace} longer than the slowest call (these had waited up to {} \

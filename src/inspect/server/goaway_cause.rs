@@ -4,7 +4,6 @@
 //! debug data says it, or whose timing fits no other. A single connection's
 //! timing never gives a cause; it may be a coincidence.
 
-use super::super::connection::goaway::GoAway;
 use super::super::connection::record::{ConnectionRecord, Finished};
 use super::super::peer::confidence::Confidence;
 use super::super::peer::server::ServerStack;

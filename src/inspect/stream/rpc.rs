@@ -346,10 +346,11 @@ pub struct Rpc {
 }
 
 impl Rpc {
-    /// Whether it died: by its verdict, or with a status when its server's grace ran out.
+    /// Whether it died: by its verdict, or with a status when its server's grace ran out. One whose hedged
+    /// twin was answered did not.
     #[must_use]
     pub const fn died(&self) -> bool {
-        self.verdict.is_death() || self.cut_by_grace
+        (self.verdict.is_death() || self.cut_by_grace) && !self.hedge_lost
     }
 
     /// From its opening to its end; `None` where either was not captured.

@@ -382,13 +382,11 @@ fn is_pending(stream: &Stream, connection: &ConnectionContext) -> bool {
 /// right after it.
 fn rejection(stream: &Stream, connection: &ConnectionContext) -> Option<EndingEvent> {
     let answer = stream.answer.ended?;
-    if stream.answer.told_failure.is_some() {
-        return None;
-    }
     let at_once = |by: &FromClient| {
         by.received >= answer.end && by.stamp.time - answer.stamp.time <= REJECTED_WITHIN
     };
     if let Some((by, code)) = stream.reset_by_client
+        && stream.answer.told_failure.is_none()
         && at_once(&by)
         && rejects(code, stream, connection)
     {

@@ -34,6 +34,8 @@ pub(in crate::report) struct Totals {
     statuses: Vec<(AnswerStatus, u64)>,
     /// Further statuses beyond the limit.
     statuses_left: u64,
+    /// Calls that were taken back because their hedged twins were answered.
+    hedged: u64,
     /// Calls that were still open when the capture ended.
     pub(in crate::report) in_flight: Option<InFlight>,
     /// Calls that cannot be judged.
@@ -117,6 +119,7 @@ impl Totals {
                 .saturating_sub(verdicts.were_cut_by_status()),
             statuses,
             statuses_left,
+            hedged: verdicts.were_lost_to_hedges(),
             in_flight: InFlight::of(report),
             unjudged: Unjudged::of(report),
         }
@@ -162,7 +165,7 @@ impl Totals {
     pub(in crate::report) fn well(&self) -> Option<String> {
         let unjudged = self.unjudged.map_or(0, |unjudged| unjudged.count);
         let in_flight = self.in_flight.map_or(0, |in_flight| in_flight.count);
-        let in_doubt = self.failed + in_flight + unjudged;
+        let in_doubt = self.failed + self.hedged + in_flight + unjudged;
         let well = self
             .total
             .saturating_sub(self.died)
@@ -178,6 +181,17 @@ impl Totals {
                 units::count(total)
             )),
         }
+    }
+
+    /// Attempts that lost to a hedged twin, in words.
+    pub(in crate::report) fn hedged(&self) -> Option<String> {
+        (self.hedged > 0).then(|| {
+            format!(
+                "{} {} taken back because a hedged twin was answered first",
+                counted(self.hedged, "attempt"),
+                was(self.hedged),
+            )
+        })
     }
 
     /// Calls that were answered with a failure, in words; `escape` makes of a peer's bytes what may
