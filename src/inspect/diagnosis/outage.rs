@@ -162,7 +162,8 @@ pub(super) fn lost(view: &ServerView<'_>) -> Vec<Lost> {
             .close
             .map_or(record.network.last_seen, |close| close.stamp);
         let died = rpcs.iter().any(|rpc| rpc.verdict.is_death());
-        let lost = died && !outage.is_heard() && outage.until() >= over.time - OUTAGE;
+        let answered = outage.resent.is_some_and(|resent| resent.answered);
+        let lost = died && !answered && outage.until() >= over.time - OUTAGE;
         lost.then_some(Lost {
             client: record.client.ip(),
             since: outage.since,
