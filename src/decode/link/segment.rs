@@ -65,6 +65,13 @@ pub struct Segment<'a> {
 }
 
 impl Segment<'_> {
+    /// Whether it has a SYN, a FIN or a RST.
+    #[must_use]
+    pub fn opens_or_ends(&self) -> bool {
+        let flags = [TcpFlags::SYN, TcpFlags::FIN, TcpFlags::RST];
+        flags.into_iter().any(|flag| self.flags.contains(flag))
+    }
+
     /// The same without its payload, to be kept.
     #[must_use]
     pub const fn without_payload(&self) -> Segment<'static> {

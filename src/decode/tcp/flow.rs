@@ -349,7 +349,9 @@ impl Flow {
 
     /// What a segment tells of the network, whatever it carries.
     fn measure(&mut self, from: Side, segment: &Segment<'_>) {
-        self.halves[from.peer()].path_stats.heard_other();
+        let bare = segment.payload_length == 0 && !segment.opens_or_ends();
+        let peer = &mut self.halves[from.peer()].path_stats;
+        peer.heard_other(bare, segment.stamp);
         let path_stats = &mut self.halves[from].path_stats;
         if !segment.flags.contains(TcpFlags::RST) {
             path_stats.saw_segment(segment.hop_limit, segment.window, segment.stamp);
@@ -464,13 +466,10 @@ impl Flow {
             .push(piece, &mut |chunk| sink(Signal::Chunk { from, chunk }));
         let end = position + length;
         let sent_before = half.assembler.retransmissions() > before.0;
-        let ends = [TcpFlags::SYN, TcpFlags::FIN, TcpFlags::RST]
-            .into_iter()
-            .any(|flag| segment.flags.contains(flag));
         let probes = length <= 1
             && position.saturating_add(1) == before.1
             && acknowledged == Some(before.1)
-            && !ends;
+            && !segment.opens_or_ends();
         // Neither a bare acknowledgement nor a keep-alive probe raises the highest byte.
         if probes {
             if !no_room {

@@ -14,7 +14,7 @@
 //!
 //! So the least of both sides add up to the whole path, wherever the capture was made.
 
-use crate::capture::{Stamp, TimeDelta};
+use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::durations::{Durations, keep_longest};
 
 /// Shorter waits for an acknowledgement are no silence: a receiver may delay its
@@ -47,9 +47,11 @@ pub struct Resent {
     pub times: u32,
     /// How many bytes a segment carried that sent it again, at least.
     pub size: u32,
-    /// Whether the other side was heard meanwhile: then the way back was open, and so was the way there
-    /// for what it answered.
-    pub heard: bool,
+    /// When the other side was first heard after that: from then on the way back was open.
+    pub heard: Option<Timestamp>,
+    /// Whether the other side sent acknowledgements without data after that: it had received something, and
+    /// still lacked the oldest (RFC 5681, section 3.2).
+    pub answered: bool,
 }
 
 /// Keepalive probes of TCP since the other side was last heard (RFC 9293, section 3.8.4): segments with a
@@ -173,7 +175,8 @@ impl PathStats {
                 let resent = self.resent.get_or_insert(Resent {
                     times: 0,
                     size,
-                    heard: false,
+                    heard: None,
+                    answered: false,
                 });
                 resent.times = resent.times.saturating_add(1);
                 resent.size = resent.size.min(size);
@@ -200,11 +203,12 @@ impl PathStats {
         probes.last = stamp;
     }
 
-    /// The other side sent a segment, of whatever kind.
-    pub(super) fn heard_other(&mut self) {
+    /// The other side sent a segment, of whatever kind; `bare` says whether it only acknowledges.
+    pub(super) fn heard_other(&mut self, bare: bool, stamp: Stamp) {
         self.unanswered_probes = None;
         if let Some(resent) = &mut self.resent {
-            resent.heard = true;
+            resent.heard.get_or_insert(stamp.time);
+            resent.answered |= bare;
         }
     }
 
@@ -332,7 +336,8 @@ mod tests {
             resent: Some(Resent {
                 times: 1,
                 size: 10,
-                heard: false,
+                heard: None,
+                answered: false,
             }),
         };
         assert_eq!(path_stats.longest_silence(), Some(silence));
@@ -407,7 +412,7 @@ mod tests {
             oldest: true,
         };
         path_stats.sent(large, at(10));
-        path_stats.heard_other();
+        path_stats.heard_other(true, at(12));
         path_stats.sent(
             SentData {
                 again: true,
@@ -415,7 +420,7 @@ mod tests {
             },
             at(300),
         );
-        path_stats.heard_other();
+        path_stats.heard_other(true, at(302));
         path_stats.finish(at(2_000));
         assert_eq!(path_stats.largest_arrived, 10);
         assert_eq!(
@@ -423,7 +428,8 @@ mod tests {
             path_stats.longest_silence()
         );
         let resent = path_stats.longest_silence().unwrap().resent.unwrap();
-        assert_eq!((resent.times, resent.size, resent.heard), (1, 1_460, true));
+        assert_eq!((resent.times, resent.size), (1, 1_460));
+        assert_eq!((resent.heard, resent.answered), (Some(at(302).time), true));
     }
 
     #[test]
@@ -437,7 +443,7 @@ mod tests {
             (probes.count, probes.first, probes.last),
             (3, at(1_000), at(3_000))
         );
-        path_stats.heard_other();
+        path_stats.heard_other(true, at(3_001));
         assert_eq!(path_stats.unanswered_probes, None);
     }
 }

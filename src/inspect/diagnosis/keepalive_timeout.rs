@@ -6,7 +6,7 @@ use crate::capture::TimeDelta;
 use crate::decode::Direction;
 use crate::decode::tcp::{Ending, KeepaliveProbes};
 use crate::inspect::connection::record::{Close, ConnectionRecord, Finished};
-use crate::inspect::stream::rpc::Verdict;
+use crate::inspect::stream::rpc::{Rpc, Verdict};
 use crate::inspect::traffic::ack_stall::AckStall;
 use crate::inspect::traffic::ping::keepalive::Unanswered;
 use crate::inspect::traffic::ping::kind::Purpose;
@@ -52,16 +52,17 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         .connections()
         .filter_map(|finished| {
             let close = finished.record.close?;
-            Some((finished, close, silence(finished)?))
+            Some((finished, close, silence(view, finished)?))
         })
         .collect();
     if affected.is_empty() {
         return None;
     }
-    let rpcs = affected.iter().flat_map(|(finished, ..)| &finished.rpcs);
-    // Those that had ended before did not die of it.
-    let cut = rpcs.filter(|rpc| rpc.verdict == Verdict::CutByClose && view.shows(rpc));
-    let rpcs: Vec<_> = cut.map(|rpc| rpc.id).collect();
+    let rpcs: Vec<_> = affected
+        .iter()
+        .flat_map(|(finished, _, silence)| ended_by(view, finished, silence))
+        .map(|rpc| rpc.id)
+        .collect();
     let confidence = affected
         .iter()
         .map(|(finished, _, silence)| confidence(&finished.record, silence));
@@ -87,10 +88,36 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
 }
 
 /// Whether a connection was closed because the other side was gone, as far as calls or keepalive show it.
-fn silence(finished: &Finished) -> Option<LostContact> {
+fn silence(view: &ServerView<'_>, finished: &Finished) -> Option<LostContact> {
     let silence = lost_contact(&finished.record)?;
-    let died = finished.rpcs.iter().any(|rpc| rpc.verdict.is_death());
+    let died = ended_by(view, finished, &silence).next().is_some();
     (died || matches!(silence, LostContact::Ping(_))).then_some(silence)
+}
+
+/// The calls that died of it: cut, or given up in the silence without a word before their deadlines. Those that
+/// had ended before did not.
+fn ended_by<'a>(
+    view: &ServerView<'_>,
+    finished: &'a Finished,
+    silence: &LostContact,
+) -> impl Iterator<Item = &'a Rpc> {
+    let from = match silence {
+        LostContact::Ping(_) | LostContact::Probes(..) => None,
+        LostContact::Data(_, stall) => Some(stall.from.time),
+    };
+    let mute = move |rpc: &&Rpc| {
+        let deadline = rpc.opened.zip(rpc.timeout);
+        let deadline = deadline.map(|(opened, timeout)| opened.time + timeout.into());
+        rpc.verdict == Verdict::DeadlineExceeded
+            && rpc.ended.is_none()
+            && from
+                .zip(deadline)
+                .is_some_and(|(from, deadline)| from < deadline)
+    };
+    let ended = finished.rpcs.iter();
+    let ended = ended.filter(move |rpc| rpc.verdict == Verdict::CutByClose || mute(rpc));
+    let shown: Vec<_> = ended.filter(|rpc| view.shows(rpc)).collect();
+    shown.into_iter()
 }
 
 /// Why a connection was closed by a side that no longer received anything.

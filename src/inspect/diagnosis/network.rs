@@ -51,6 +51,10 @@ pub(super) fn cleared(records: &[&ConnectionRecord]) -> Option<String> {
         && sum.retransmissions * 1_000 <= sum.segments * TOLERABLE_PER_MILLE
         && sum.zero_windows == 0
         && networks().all(|network| network.longest_silence().is_none())
+        && networks().all(|network| {
+            let mut sides = network.sides.iter();
+            sides.all(|(_, stats)| stats.unanswered_probes.is_none())
+        })
         && networks().all(|network| network.reset().is_none_or(|(_, reset)| !reset.is_foreign()))
         && records.iter().all(|record| record.missing.bytes == 0);
     let round_trip = sum.round_trip.filter(|_| clean)?;

@@ -61,14 +61,16 @@ impl Outage {
         self.since.time + self.lasted
     }
 
-    /// Whether the other side was heard while data was sent again.
+    /// Whether the other side was heard while data was sent again, and not only when it was over.
     pub(super) fn is_heard(&self) -> bool {
-        self.resent.is_some_and(|resent| resent.heard)
+        let midway = |heard: Timestamp| self.until() - heard >= OUTAGE;
+        self.resent
+            .is_some_and(|resent| resent.answered || resent.heard.is_some_and(midway))
     }
 
     /// Where only large segments did not get through: how large, and how large the largest was that did.
     pub(super) fn too_large(&self, network: &NetworkPath) -> Option<(u32, u32)> {
-        let resent = self.resent.filter(|resent| resent.heard)?;
+        let resent = self.resent.filter(|resent| resent.answered)?;
         let arrived = network.sides[self.of].largest_arrived;
         let too_large =
             resent.times >= MIN_RESENT && resent.size >= MIN_TOO_LARGE && resent.size > arrived;
@@ -115,7 +117,7 @@ pub(super) fn all(
         let left = stats.unacknowledged.as_deref().copied();
         let left = left.filter(|_| record.close.is_none())?;
         // What answers is not silent, and what was not sent again may have been on its way.
-        let silent = left.resent.is_some_and(|resent| !resent.heard);
+        let silent = left.resent.is_some_and(|resent| resent.heard.is_none());
         let end = capture_end.filter(|_| silent)?;
         Some(Outage {
             lasted: end - left.since.time,
@@ -130,7 +132,7 @@ pub(super) fn all(
     let over = network
         .silences()
         .filter(move |(of, silence)| {
-            let silent = silence.resent.is_some_and(|resent| !resent.heard);
+            let silent = silence.resent.is_some_and(|resent| resent.heard.is_none());
             !(is_open(*of, silence) && silent && capture_end.is_some())
         })
         .map(|(of, silence)| Outage::new(of, silence));
@@ -160,7 +162,8 @@ pub(super) fn lost(view: &ServerView<'_>) -> Vec<Lost> {
             .close
             .map_or(record.network.last_seen, |close| close.stamp);
         let died = rpcs.iter().any(|rpc| rpc.verdict.is_death());
-        let lost = died && !outage.is_heard() && outage.until() >= over.time - OUTAGE;
+        let answered = outage.resent.is_some_and(|resent| resent.answered);
+        let lost = died && !answered && outage.until() >= over.time - OUTAGE;
         lost.then_some(Lost {
             client: record.client.ip(),
             since: outage.since,

@@ -182,6 +182,8 @@ fn halves_in_the_wrong_order_are_never_told_wrong() {
         let invented: Vec<_> = new
             .difference(&old)
             .filter(|rule| **rule != "capture-incomplete")
+            // An unanswered connect is true by itself where the outage that explains it is not seen as one.
+            .filter(|rule| **rule != "connect-failed" || !old.contains("keepalive-timeout"))
             .collect();
         if !invented.is_empty() {
             wrong.add(format!("{}: found {invented:?}", recording.name));
