@@ -20,14 +20,13 @@ pub(crate) enum FieldSection {
     Unknown,
 }
 
-/// Fields that speak of an HTTP/1.1 connection (RFC 9113, section 8.2.2).
-const OF_CONNECTION: [&[u8]; 5] = [
-    b"connection",
-    b"keep-alive",
-    b"proxy-connection",
-    b"transfer-encoding",
-    b"upgrade",
-];
+/// Whether a field speaks of an HTTP/1.1 connection (RFC 9113, section 8.2.2).
+const fn is_of_connection(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"connection" | b"keep-alive" | b"proxy-connection" | b"transfer-encoding" | b"upgrade"
+    )
+}
 
 /// The pseudo-header fields of requests, those of RFC 8441 included.
 const OF_REQUEST: [&[u8]; 5] = [
@@ -42,12 +41,27 @@ const OF_REQUEST: [&[u8]; 5] = [
 const METHOD: usize = 0;
 const SCHEME: usize = 1;
 const PATH: usize = 2;
+const AUTHORITY: usize = 3;
 const PROTOCOL: usize = 4;
 
-/// The first forbidden thing in a block.
+/// Where a name stands in [`OF_REQUEST`].
+const fn place_in_request(name: &[u8]) -> Option<usize> {
+    Some(match name {
+        b":method" => METHOD,
+        b":scheme" => SCHEME,
+        b":path" => PATH,
+        b":authority" => AUTHORITY,
+        b":protocol" => PROTOCOL,
+        _ => return None,
+    })
+}
+
+/// The first forbidden thing in a block. What comes by an index was looked at when it was spelled out, and is
+/// looked at again only where `thorough` says so.
 pub(super) fn violation(
     block: &HeaderBlock,
     section: FieldSection,
+    thorough: bool,
 ) -> Option<(ViolationKind, Detail)> {
     let mut pseudo = Pseudo::default();
     let mut regular = false;
@@ -58,9 +72,12 @@ pub(super) fn violation(
         };
         let found = match name {
             [b':', ..] if regular => Some((ViolationKind::PseudoLate, Detail::text(name))),
-            [b':', ..] => pseudo.add(name, field, section),
+            [b':', ..] => pseudo.add(name, field, section, thorough),
             _ => {
                 regular = true;
+                if field.indexed && !thorough {
+                    continue;
+                }
                 regular_field(name, field.value)
             }
         };
@@ -92,8 +109,9 @@ impl Pseudo {
         name: &[u8],
         field: Field<'_>,
         section: FieldSection,
+        thorough: bool,
     ) -> Option<(ViolationKind, Detail)> {
-        let place = OF_REQUEST.iter().position(|known| *known == name);
+        let place = place_in_request(name);
         let defined = match section {
             FieldSection::Request => place.is_some(),
             FieldSection::Response => name == b":status",
@@ -113,6 +131,7 @@ impl Pseudo {
         match (name, field.value?) {
             (b":method", b"CONNECT") => self.connect = true,
             (b":path", b"") => return Some((ViolationKind::EmptyPath, Detail::None)),
+            (_, [_, ..]) if field.indexed && !thorough => {}
             (b":authority", authority) => return authority_fault(authority),
             _ => {}
         }
@@ -135,6 +154,10 @@ impl Pseudo {
 
 /// What is wrong with an authority, if anything is: it is a host, and perhaps a port (RFC 3986, section 3.2).
 fn authority_fault(authority: &[u8]) -> Option<(ViolationKind, Detail)> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-';
+    if !authority.is_empty() && !has(authority, |byte| !plain(byte)) {
+        return None;
+    }
     let allowed = |byte: &u8| {
         byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:[]%".contains(byte) || *byte >= 0x80
     };
@@ -159,19 +182,24 @@ fn has_port(authority: &[u8]) -> bool {
     parts.all(|port| port.iter().all(u8::is_ascii_digit))
 }
 
+/// Whether a byte of a text is of some kind. Every byte is looked at, so that many are at once.
+fn has(text: &[u8], kind: impl Fn(u8) -> bool) -> bool {
+    text.iter().fold(false, |found, byte| found | kind(*byte))
+}
+
 fn regular_field(name: &[u8], value: Option<&[u8]>) -> Option<(ViolationKind, Detail)> {
-    let illegal = |byte: &u8| matches!(byte, 0..=0x20 | b'A'..=b'Z' | b':' | 0x7f..);
-    if name.is_empty() || name.iter().any(illegal) {
+    let illegal = |byte: u8| matches!(byte, 0..=0x20 | b'A'..=b'Z' | b':' | 0x7f..);
+    if name.is_empty() || has(name, illegal) {
         return Some((ViolationKind::FieldName, Detail::text(name)));
     }
-    if OF_CONNECTION.contains(&name) {
+    if is_of_connection(name) {
         return Some((ViolationKind::ConnectionField, Detail::text(name)));
     }
     let value = value?;
     if name == b"te" && !value.trim_ascii().eq_ignore_ascii_case(b"trailers") {
         return Some((ViolationKind::Te, Detail::text(value)));
     }
-    let breaks = value.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n'));
+    let breaks = has(value, |byte| byte == 0 || byte == b'\r' || byte == b'\n');
     breaks.then(|| (ViolationKind::FieldValue, Detail::text(name)))
 }
 
@@ -194,7 +222,7 @@ mod tests {
         for (name, value) in fields {
             block.push(Some(name.as_bytes()), Some(value.as_bytes()));
         }
-        violation(&block, section).map(|(kind, _)| kind)
+        violation(&block, section, true).map(|(kind, _)| kind)
     }
 
     const GET: [(&str, &str); 4] = [

@@ -92,6 +92,8 @@ struct SideState {
     begun: bool,
     /// The stream whose header block it has not ended.
     block: Option<StreamId>,
+    /// Whether a block of it held something forbidden, which may come again by an index.
+    thorough: bool,
     /// What the header block is that it began last.
     section: FieldSection,
     /// The streams that it ended.
@@ -267,7 +269,9 @@ impl ConformanceTracker {
         } else {
             FieldSection::Unknown
         };
-        if let Some((kind, detail)) = fields::violation(block, section) {
+        let thorough = self.sides[by].thorough;
+        if let Some((kind, detail)) = fields::violation(block, section, thorough) {
+            self.sides[by].thorough = true;
             self.note(frame, kind, detail);
         } else if section == FieldSection::Trailers && !ends_stream {
             self.note(frame, ViolationKind::OpenTrailers, Detail::None);
