@@ -100,7 +100,7 @@ fn broken(record: &ConnectionRecord) -> Option<Broken<'_>> {
     let for_pings = too_many_pings::goaway_for_pings(record);
     let declared = record.declared_broken();
     if let Some(goaway) = declared
-        && !for_pings.is_some_and(|for_pings| for_pings.stamp <= goaway.stamp)
+        && for_pings.is_none_or(|for_pings| for_pings.stamp > goaway.stamp)
     {
         return Some(Broken::Declared(goaway));
     }
