@@ -3,7 +3,7 @@
 //! In: a decoded block, and what it is. Out: the first thing in it that is forbidden. What cannot be read is
 //! taken for legal.
 
-use super::violation::{Detail, ViolationKind};
+use super::violation::{ViolationDetail, ViolationKind};
 use crate::decode::http2::hpack::{Field, HeaderBlock};
 
 /// What a header block is.
@@ -62,8 +62,8 @@ pub(super) fn violation(
     block: &HeaderBlock,
     section: FieldSection,
     thorough: bool,
-) -> Option<(ViolationKind, Detail)> {
-    let mut pseudo = Pseudo::default();
+) -> Option<(ViolationKind, ViolationDetail)> {
+    let mut pseudo = PseudoSeen::default();
     let mut regular = false;
     for field in block.fields() {
         let Some(name) = field.name else {
@@ -71,7 +71,7 @@ pub(super) fn violation(
             continue;
         };
         let found = match name {
-            [b':', ..] if regular => Some((ViolationKind::PseudoLate, Detail::text(name))),
+            [b':', ..] if regular => Some((ViolationKind::PseudoLate, ViolationDetail::text(name))),
             [b':', ..] => pseudo.add(name, field, section, thorough),
             _ => {
                 regular = true;
@@ -90,12 +90,12 @@ pub(super) fn violation(
         return None;
     }
     let missing = pseudo.missing(section)?;
-    Some((ViolationKind::PseudoMissing, Detail::text(missing)))
+    Some((ViolationKind::PseudoMissing, ViolationDetail::text(missing)))
 }
 
-/// Pseudo-header fields that were seen.
+/// PseudoSeen-header fields that were seen.
 #[derive(Debug, Default)]
-struct Pseudo {
+struct PseudoSeen {
     of_request: [bool; OF_REQUEST.len()],
     status: bool,
     connect: bool,
@@ -103,14 +103,14 @@ struct Pseudo {
     hidden: bool,
 }
 
-impl Pseudo {
+impl PseudoSeen {
     fn add(
         &mut self,
         name: &[u8],
         field: Field<'_>,
         section: FieldSection,
         thorough: bool,
-    ) -> Option<(ViolationKind, Detail)> {
+    ) -> Option<(ViolationKind, ViolationDetail)> {
         let place = place_in_request(name);
         let defined = match section {
             FieldSection::Request => place.is_some(),
@@ -119,18 +119,18 @@ impl Pseudo {
             FieldSection::Unknown => place.is_some() || name == b":status",
         };
         if !defined {
-            return Some((ViolationKind::PseudoUnknown, Detail::text(name)));
+            return Some((ViolationKind::PseudoUnknown, ViolationDetail::text(name)));
         }
         let seen = match place.and_then(|place| self.of_request.get_mut(place)) {
             Some(seen) => seen,
             None => &mut self.status,
         };
         if std::mem::replace(seen, true) {
-            return Some((ViolationKind::PseudoRepeated, Detail::text(name)));
+            return Some((ViolationKind::PseudoRepeated, ViolationDetail::text(name)));
         }
         match (name, field.value?) {
             (b":method", b"CONNECT") => self.connect = true,
-            (b":path", b"") => return Some((ViolationKind::EmptyPath, Detail::None)),
+            (b":path", b"") => return Some((ViolationKind::EmptyPath, ViolationDetail::None)),
             (_, [_, ..]) if field.indexed && !thorough => {}
             (b":authority", authority) => return authority_fault(authority),
             _ => {}
@@ -153,7 +153,7 @@ impl Pseudo {
 }
 
 /// What is wrong with an authority, if anything is: it is a host, and perhaps a port (RFC 3986, section 3.2).
-fn authority_fault(authority: &[u8]) -> Option<(ViolationKind, Detail)> {
+fn authority_fault(authority: &[u8]) -> Option<(ViolationKind, ViolationDetail)> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-';
     if !authority.is_empty() && !has(authority, |byte| !plain(byte)) {
         return None;
@@ -163,8 +163,8 @@ fn authority_fault(authority: &[u8]) -> Option<(ViolationKind, Detail)> {
     };
     // What stands before an @ may be a password.
     let detail = match authority.contains(&b'@') {
-        true => Detail::None,
-        false => Detail::text(authority),
+        true => ViolationDetail::None,
+        false => ViolationDetail::text(authority),
     };
     if authority.is_empty() || !authority.iter().all(allowed) || !has_port(authority) {
         return Some((ViolationKind::Authority, detail));
@@ -187,20 +187,20 @@ fn has(text: &[u8], kind: impl Fn(u8) -> bool) -> bool {
     text.iter().fold(false, |found, byte| found | kind(*byte))
 }
 
-fn regular_field(name: &[u8], value: Option<&[u8]>) -> Option<(ViolationKind, Detail)> {
+fn regular_field(name: &[u8], value: Option<&[u8]>) -> Option<(ViolationKind, ViolationDetail)> {
     let illegal = |byte: u8| matches!(byte, 0..=0x20 | b'A'..=b'Z' | b':' | 0x7f..);
     if name.is_empty() || has(name, illegal) {
-        return Some((ViolationKind::FieldName, Detail::text(name)));
+        return Some((ViolationKind::FieldName, ViolationDetail::text(name)));
     }
     if is_of_connection(name) {
-        return Some((ViolationKind::ConnectionField, Detail::text(name)));
+        return Some((ViolationKind::ConnectionField, ViolationDetail::text(name)));
     }
     let value = value?;
     if name == b"te" && !value.trim_ascii().eq_ignore_ascii_case(b"trailers") {
-        return Some((ViolationKind::Te, Detail::text(value)));
+        return Some((ViolationKind::Te, ViolationDetail::text(value)));
     }
     let breaks = has(value, |byte| byte == 0 || byte == b'\r' || byte == b'\n');
-    breaks.then(|| (ViolationKind::FieldValue, Detail::text(name)))
+    breaks.then(|| (ViolationKind::FieldValue, ViolationDetail::text(name)))
 }
 
 /// How large a header list is: names and values, and 32 bytes for each (RFC 9113, section 6.5.2). What cannot
