@@ -50,7 +50,7 @@ pub use traffic::Traffic;
 pub use traffic::ack_stall::AckStall;
 pub use traffic::concurrency::AtLimit;
 pub use traffic::conformance::{
-    Complaint, Conformance, Detail, LargeList, Occurrence, Violation, ViolationKind,
+    Complaint, Conformance, LargeList, Occurrence, Violation, ViolationDetail, ViolationKind,
 };
 pub use traffic::floods::{Burst, FloodKind};
 pub use traffic::flow_control::{ShutBy, Stall, Waits, Window};

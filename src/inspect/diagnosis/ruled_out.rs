@@ -4,7 +4,7 @@
 
 use rustc_hash::FxHashSet;
 
-use super::connection_error::calm::{self, Load};
+use super::connection_error::calm::{self, Burden};
 use super::finding::Finding;
 use super::network;
 use super::server_view::ServerView;
@@ -47,7 +47,7 @@ fn keepalive(records: &[&ConnectionRecord]) -> Option<String> {
         goaways.any(|goaway| {
             let load = calm::said(goaway);
             goaway.error == ErrorCode::ENHANCE_YOUR_CALM
-                && load.is_none_or(|load| load == Load::Pings)
+                && load.is_none_or(|load| load == Burden::Pings)
         })
     };
     let unanswered: u64 = records.iter().map(|record| record.pings.unanswered).sum();

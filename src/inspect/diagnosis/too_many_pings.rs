@@ -1,7 +1,7 @@
 //! `too-many-pings`: a server that ended connections because their clients pinged too often.
 
 use super::super::peer::client::Client;
-use super::connection_error::calm::{self, Load};
+use super::connection_error::calm::{self, Burden};
 use super::server_view::{self, EvidenceList, ServerView};
 use super::{Check, Confidence, Finding, Rule, Says};
 use crate::capture::TimeDelta;
@@ -72,13 +72,13 @@ pub(super) fn goaway_for_pings(record: &ConnectionRecord) -> Option<&GoAway> {
     let others = || {
         calm::heavy(record, calm)
             .iter()
-            .any(|load| *load != Load::Pings)
+            .any(|load| *load != Burden::Pings)
     };
     (is_said(calm) || (calm.debug_data.is_empty() && counted && !others())).then_some(calm)
 }
 
 fn is_said(goaway: &GoAway) -> bool {
-    calm::said(goaway) == Some(Load::Pings)
+    calm::said(goaway) == Some(Burden::Pings)
 }
 
 /// How many strikes the client had at the end, if each PING was too early.

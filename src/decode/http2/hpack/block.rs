@@ -39,6 +39,8 @@ pub struct Field<'a> {
     pub value: Option<&'a [u8]>,
     /// Sent as a literal that no intermediary may index (RFC 7541, section 6.2.3).
     pub sensitive: bool,
+    /// Sent as an index that gave both name and value (RFC 7541, section 6.1).
+    pub indexed: bool,
     /// The dynamic table's entry that gave the name, or the name and the value: the how many-th
     /// insertion it was, counted from 0 where our knowledge of the table begins, so that entries
     /// inserted before have negative numbers. Equal numbers on one connection and direction mean
@@ -138,7 +140,11 @@ impl HeaderBlock {
     /// Appends the field that a table entry is.
     pub(super) fn push_entry(&mut self, entry: Entry<'_>) -> bool {
         self.bytes.extend_from_slice(entry.text);
-        self.finish(entry.name_length, entry.value_length, false, entry.number)
+        let kept = self.finish(entry.name_length, entry.value_length, false, entry.number);
+        if let Some(span) = self.fields.last_mut().filter(|_| kept) {
+            span.indexed = true;
+        }
+        kept
     }
 
     /// Where the name and then the value of the next field are written, before
@@ -166,6 +172,7 @@ impl HeaderBlock {
             name_length,
             value_length,
             sensitive,
+            indexed: false,
             entry,
         });
         true
@@ -217,6 +224,7 @@ struct Span {
     name_length: Option<usize>,
     value_length: Option<usize>,
     sensitive: bool,
+    indexed: bool,
     entry: Option<i64>,
 }
 
@@ -228,6 +236,7 @@ impl Span {
             name: text(self.start, self.name_length),
             value: text(value_start, self.value_length),
             sensitive: self.sensitive,
+            indexed: self.indexed,
             entry: self.entry,
         }
     }

@@ -40,7 +40,7 @@ impl Broken<'_> {
 }
 
 /// Broken connections, each with what was wrong with it.
-type Affected<'a> = [(&'a Finished, Broken<'a>)];
+type BrokenOnes<'a> = [(&'a Finished, Broken<'a>)];
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
     let affected: Vec<_> = view
@@ -87,7 +87,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
 }
 
 /// The calls that were open when their connections broke, and died then.
-fn dead<'a>(affected: &Affected<'a>) -> Vec<&'a Rpc> {
+fn dead<'a>(affected: &BrokenOnes<'a>) -> Vec<&'a Rpc> {
     let of_connection = |(finished, error): &(&'a Finished, Broken<'a>)| {
         let stamp = error.stamp();
         let rpcs = finished.rpcs.iter();
@@ -100,7 +100,7 @@ fn broken(record: &ConnectionRecord) -> Option<Broken<'_>> {
     let for_pings = too_many_pings::goaway_for_pings(record);
     let declared = record.declared_broken();
     if let Some(goaway) = declared
-        && !for_pings.is_some_and(|for_pings| for_pings.stamp <= goaway.stamp)
+        && for_pings.is_none_or(|for_pings| for_pings.stamp > goaway.stamp)
     {
         return Some(Broken::Declared(goaway));
     }
@@ -128,7 +128,7 @@ fn large_list<'a>(record: &'a ConnectionRecord, goaway: &GoAway) -> Option<&'a L
     })
 }
 
-fn evidence(affected: &Affected<'_>) -> Vec<super::Evidence> {
+fn evidence(affected: &BrokenOnes<'_>) -> Vec<super::Evidence> {
     let mut evidence = EvidenceList::default();
     for (finished, error) in affected {
         let number = finished.record.number;
@@ -154,7 +154,7 @@ fn evidence(affected: &Affected<'_>) -> Vec<super::Evidence> {
     evidence.into_vec()
 }
 
-fn explanation(affected: &Affected<'_>, dead: usize, elsewhere: usize) -> String {
+fn explanation(affected: &BrokenOnes<'_>, dead: usize, elsewhere: usize) -> String {
     let mut meanings: Vec<_> = affected
         .iter()
         .map(|(finished, error)| words::meaning(&finished.record, *error))
@@ -192,7 +192,7 @@ fn explanation(affected: &Affected<'_>, dead: usize, elsewhere: usize) -> String
     text
 }
 
-fn advice(affected: &Affected<'_>) -> Vec<String> {
+fn advice(affected: &BrokenOnes<'_>) -> Vec<String> {
     let mut advice: Vec<String> = Vec::new();
     for (finished, error) in affected {
         for text in words::advice(&finished.record, *error) {

@@ -1,7 +1,7 @@
 //! What the codes of a GOAWAY mean, and what to do about each (RFC 9113, section 7).
 
 use super::super::protocol_violation;
-use super::calm::{self, Load};
+use super::calm::{self, Burden};
 use super::{Broken, large_list, offending};
 use crate::decode::http2::ErrorCode;
 use crate::inspect::connection::goaway::GoAway;
@@ -91,25 +91,25 @@ fn load(record: &ConnectionRecord, goaway: &GoAway) -> String {
     let resets = record.conformance.resets[other];
     let other = other.sender();
     match calm::load(record, goaway) {
-        Some(Load::Resets) if resets > 0 => format!(
+        Some(Burden::Resets) if resets > 0 => format!(
             " The {other} had reset {} on this connection, for whatever reason: a guard against rapid \
              reset (CVE-2023-44487) counts them all.",
             counted(resets, "stream"),
         ),
-        Some(Load::Resets) => {
+        Some(Burden::Resets) => {
             " It counts streams that were reset (a guard against CVE-2023-44487 and CVE-2025-8671), its \
              own resets perhaps among them."
                 .to_owned()
         }
-        Some(Load::Pings) => format!(" The {other} had sent too many PINGs."),
-        Some(Load::Settings) => format!(" The {other} had sent too many SETTINGS."),
-        Some(Load::Continuations) => {
+        Some(Burden::Pings) => format!(" The {other} had sent too many PINGs."),
+        Some(Burden::Settings) => format!(" The {other} had sent too many SETTINGS."),
+        Some(Burden::Continuations) => {
             format!(" The {other} had sent a header block in too many CONTINUATION frames.")
         }
-        Some(Load::EmptyData) => {
+        Some(Burden::EmptyData) => {
             format!(" The {other} had sent too many DATA frames with little or nothing in them.")
         }
-        Some(Load::Headers) => format!(" The {other} had sent too large a header list."),
+        Some(Burden::Headers) => format!(" The {other} had sent too large a header list."),
         None => {
             let pings = record.pings.sent[goaway.from.reverse()];
             format!(
@@ -152,7 +152,7 @@ pub(super) fn advice(record: &ConnectionRecord, error: Broken<'_>) -> Vec<String
              was sent"
         )],
         ErrorCode::ENHANCE_YOUR_CALM => match calm::load(record, goaway) {
-            Some(Load::Resets) => vec![
+            Some(Burden::Resets) => vec![
                 format!(
                     "In the {other}, cancel less: let short calls end by themselves, find out why it \
                      gives up so many, or spread them over connections"

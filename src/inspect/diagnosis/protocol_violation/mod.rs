@@ -25,7 +25,7 @@ pub(super) const RULE: Rule = Rule {
 };
 
 /// A violation and the connection it was seen on.
-type Seen<'a> = (&'a ConnectionRecord, &'a Violation);
+type SeenViolation<'a> = (&'a ConnectionRecord, &'a Violation);
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
     let records = view.connections().map(|finished| &finished.record);
@@ -33,7 +33,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         let violations = record.conformance.violations.iter();
         violations.map(move |violation| (record, violation))
     });
-    let mut seen: Vec<Seen<'_>> = seen.collect();
+    let mut seen: Vec<SeenViolation<'_>> = seen.collect();
     // What was answered first, then what was not.
     seen.sort_by_key(|(_, violation)| violation.answer.is_none());
     let (_, worst) = seen.first()?;
@@ -64,7 +64,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
 }
 
 /// Who sent what.
-fn kinds(seen: &[Seen<'_>]) -> String {
+fn kinds(seen: &[SeenViolation<'_>]) -> String {
     let mut kinds: Vec<String> = Vec::new();
     for (_, violation) in seen {
         let kind = format!(
@@ -110,7 +110,7 @@ fn ended(view: &ServerView<'_>) -> Vec<CallId> {
     ended
 }
 
-fn evidence(seen: &[Seen<'_>]) -> Vec<super::Evidence> {
+fn evidence(seen: &[SeenViolation<'_>]) -> Vec<super::Evidence> {
     let mut evidence = EvidenceList::default();
     for (record, violation) in seen {
         let number = record.number;
@@ -142,7 +142,7 @@ pub(super) fn clause(violation: &Violation) -> String {
     words::clause(violation)
 }
 
-fn explanation(seen: &[Seen<'_>], dead: usize) -> String {
+fn explanation(seen: &[SeenViolation<'_>], dead: usize) -> String {
     let mut sentences: Vec<String> = Vec::new();
     for (_, violation) in seen {
         let sentence = words::meaning(violation);
@@ -165,7 +165,7 @@ fn explanation(seen: &[Seen<'_>], dead: usize) -> String {
     sentences.join(" ")
 }
 
-fn advice(seen: &[Seen<'_>]) -> Vec<String> {
+fn advice(seen: &[SeenViolation<'_>]) -> Vec<String> {
     let mut advice: Vec<String> = Vec::new();
     for (record, violation) in seen {
         let text = words::advice(record, violation);

@@ -3,7 +3,7 @@
 use crate::decode::Direction;
 use crate::inspect::connection::record::ConnectionRecord;
 use crate::inspect::peer::client::Client;
-use crate::inspect::traffic::conformance::{Detail, Violation, ViolationKind};
+use crate::inspect::traffic::conformance::{Violation, ViolationDetail, ViolationKind};
 use crate::units::{count, counted};
 
 /// A few words for a title, which the culprit follows.
@@ -52,7 +52,7 @@ pub(super) fn what(violation: &Violation) -> String {
         stream => format!("{} on stream {stream}", violation.seen.frame),
     };
     let sizes = match violation.seen.detail {
-        Detail::Sizes(sent, allowed) => Some((sent, allowed)),
+        ViolationDetail::Sizes(sent, allowed) => Some((sent, allowed)),
         _ => None,
     };
     let text = match (violation.kind, sizes) {
@@ -86,7 +86,7 @@ pub(super) fn what(violation: &Violation) -> String {
             bytes(limit),
         ),
         (Kind::SettingValue, _) => match violation.seen.detail {
-            Detail::Setting(id, value) => format!("sets {id} to {}", count(value)),
+            ViolationDetail::Setting(id, value) => format!("sets {id} to {}", count(value)),
             _ => "sets a value that cannot be".to_owned(),
         },
         (Kind::FirstFrame, _) => "comes first, where SETTINGS must".into(),
@@ -128,8 +128,10 @@ pub(super) fn what(violation: &Violation) -> String {
         (Kind::PseudoLate, _) => format!("has {} behind other fields", field(violation)),
         (Kind::PseudoUnknown, _) => format!("has {}, which is not defined there", field(violation)),
         (Kind::Authority | Kind::EscapedAuthority, _) => match &violation.seen.detail {
-            Detail::Text(text) if text.is_empty() => "has an empty :authority".into(),
-            Detail::Text(_) => format!("has :authority {}, which is no host", field(violation)),
+            ViolationDetail::Text(text) if text.is_empty() => "has an empty :authority".into(),
+            ViolationDetail::Text(_) => {
+                format!("has :authority {}, which is no host", field(violation))
+            }
             _ => "has an :authority that is no host".into(),
         },
         (Kind::EmptyPath, _) => "has an empty :path".into(),
@@ -142,10 +144,10 @@ pub(super) fn what(violation: &Violation) -> String {
 /// A name or value that a peer sent.
 fn field(violation: &Violation) -> String {
     match &violation.seen.detail {
-        Detail::Text(text) if text.starts_with(b":") && text.is_ascii() => {
+        ViolationDetail::Text(text) if text.starts_with(b":") && text.is_ascii() => {
             String::from_utf8_lossy(text).into_owned()
         }
-        Detail::Text(text) => format!("{:?}", String::from_utf8_lossy(text)),
+        ViolationDetail::Text(text) => format!("{:?}", String::from_utf8_lossy(text)),
         _ => String::new(),
     }
 }

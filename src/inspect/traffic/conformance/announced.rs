@@ -48,7 +48,7 @@ impl Allowed {
 pub(super) struct Announced {
     acknowledged: Allowed,
     /// What holds after each SETTINGS that is not acknowledged.
-    waiting: Option<Box<VecDeque<Allowed>>>,
+    waiting: VecDeque<Allowed>,
     overflowed: bool,
     /// MAX_HEADER_LIST_SIZE, as announced last.
     pub(super) header_list: Option<u32>,
@@ -58,7 +58,7 @@ impl Default for Announced {
     fn default() -> Self {
         Self {
             acknowledged: Allowed::DEFAULT,
-            waiting: None,
+            waiting: VecDeque::new(),
             overflowed: false,
             header_list: None,
         }
@@ -69,7 +69,7 @@ impl Announced {
     /// It sent SETTINGS; the first value that a setting cannot have, if one is.
     pub(super) fn announce(&mut self, settings: Settings<'_>) -> Option<(SettingId, u32)> {
         let mut allowed = {
-            let latest = self.waiting.as_ref().and_then(|waiting| waiting.back());
+            let latest = self.waiting.back();
             latest.copied().unwrap_or(self.acknowledged)
         };
         let mut illegal = None;
@@ -101,35 +101,27 @@ impl Announced {
                 illegal = illegal.or(Some((id, value)));
             }
         }
-        let waiting = self.waiting.get_or_insert_default();
-        if waiting.len() >= MAX_WAITING {
+        if self.waiting.len() >= MAX_WAITING {
             self.overflowed = true;
         } else {
-            waiting.push_back(allowed);
+            self.waiting.push_back(allowed);
         }
         illegal
     }
 
     /// Its peer acknowledged the oldest SETTINGS that waited.
     pub(super) fn acknowledge(&mut self) {
-        let Some(waiting) = &mut self.waiting else {
-            return;
-        };
-        if let Some(allowed) = waiting.pop_front() {
+        if let Some(allowed) = self.waiting.pop_front() {
             self.acknowledged = allowed;
         }
-        if waiting.is_empty() {
-            self.waiting = None;
+        if self.waiting.is_empty() {
+            self.waiting = VecDeque::new();
         }
     }
 
     /// What its peer may keep to, whichever of its SETTINGS that has applied.
     pub(super) fn loosest(&self) -> Option<Allowed> {
-        let waiting = self
-            .waiting
-            .iter()
-            .flat_map(|waiting| waiting.iter())
-            .copied();
+        let waiting = self.waiting.iter().copied();
         let loosest = waiting.fold(self.acknowledged, Allowed::or);
         (!self.overflowed).then_some(loosest)
     }

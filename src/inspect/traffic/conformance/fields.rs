@@ -3,7 +3,7 @@
 //! In: a decoded block, and what it is. Out: the first thing in it that is forbidden. What cannot be read is
 //! taken for legal.
 
-use super::violation::{Detail, ViolationKind};
+use super::violation::{ViolationDetail, ViolationKind};
 use crate::decode::http2::hpack::{Field, HeaderBlock};
 
 /// What a header block is.
@@ -20,14 +20,13 @@ pub(crate) enum FieldSection {
     Unknown,
 }
 
-/// Fields that speak of an HTTP/1.1 connection (RFC 9113, section 8.2.2).
-const OF_CONNECTION: [&[u8]; 5] = [
-    b"connection",
-    b"keep-alive",
-    b"proxy-connection",
-    b"transfer-encoding",
-    b"upgrade",
-];
+/// Whether a field speaks of an HTTP/1.1 connection (RFC 9113, section 8.2.2).
+const fn is_of_connection(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"connection" | b"keep-alive" | b"proxy-connection" | b"transfer-encoding" | b"upgrade"
+    )
+}
 
 /// The pseudo-header fields of requests, those of RFC 8441 included.
 const OF_REQUEST: [&[u8]; 5] = [
@@ -42,14 +41,29 @@ const OF_REQUEST: [&[u8]; 5] = [
 const METHOD: usize = 0;
 const SCHEME: usize = 1;
 const PATH: usize = 2;
+const AUTHORITY: usize = 3;
 const PROTOCOL: usize = 4;
 
-/// The first forbidden thing in a block.
+/// Where a name stands in [`OF_REQUEST`].
+const fn place_in_request(name: &[u8]) -> Option<usize> {
+    Some(match name {
+        b":method" => METHOD,
+        b":scheme" => SCHEME,
+        b":path" => PATH,
+        b":authority" => AUTHORITY,
+        b":protocol" => PROTOCOL,
+        _ => return None,
+    })
+}
+
+/// The first forbidden thing in a block. What comes by an index was looked at when it was spelled out, and is
+/// looked at again only where `thorough` says so.
 pub(super) fn violation(
     block: &HeaderBlock,
     section: FieldSection,
-) -> Option<(ViolationKind, Detail)> {
-    let mut pseudo = Pseudo::default();
+    thorough: bool,
+) -> Option<(ViolationKind, ViolationDetail)> {
+    let mut pseudo = PseudoSeen::default();
     let mut regular = false;
     for field in block.fields() {
         let Some(name) = field.name else {
@@ -57,10 +71,13 @@ pub(super) fn violation(
             continue;
         };
         let found = match name {
-            [b':', ..] if regular => Some((ViolationKind::PseudoLate, Detail::text(name))),
-            [b':', ..] => pseudo.add(name, field, section),
+            [b':', ..] if regular => Some((ViolationKind::PseudoLate, ViolationDetail::text(name))),
+            [b':', ..] => pseudo.add(name, field, section, thorough),
             _ => {
                 regular = true;
+                if field.indexed && !thorough {
+                    continue;
+                }
                 regular_field(name, field.value)
             }
         };
@@ -73,12 +90,12 @@ pub(super) fn violation(
         return None;
     }
     let missing = pseudo.missing(section)?;
-    Some((ViolationKind::PseudoMissing, Detail::text(missing)))
+    Some((ViolationKind::PseudoMissing, ViolationDetail::text(missing)))
 }
 
-/// Pseudo-header fields that were seen.
+/// PseudoSeen-header fields that were seen.
 #[derive(Debug, Default)]
-struct Pseudo {
+struct PseudoSeen {
     of_request: [bool; OF_REQUEST.len()],
     status: bool,
     connect: bool,
@@ -86,14 +103,15 @@ struct Pseudo {
     hidden: bool,
 }
 
-impl Pseudo {
+impl PseudoSeen {
     fn add(
         &mut self,
         name: &[u8],
         field: Field<'_>,
         section: FieldSection,
-    ) -> Option<(ViolationKind, Detail)> {
-        let place = OF_REQUEST.iter().position(|known| *known == name);
+        thorough: bool,
+    ) -> Option<(ViolationKind, ViolationDetail)> {
+        let place = place_in_request(name);
         let defined = match section {
             FieldSection::Request => place.is_some(),
             FieldSection::Response => name == b":status",
@@ -101,18 +119,19 @@ impl Pseudo {
             FieldSection::Unknown => place.is_some() || name == b":status",
         };
         if !defined {
-            return Some((ViolationKind::PseudoUnknown, Detail::text(name)));
+            return Some((ViolationKind::PseudoUnknown, ViolationDetail::text(name)));
         }
         let seen = match place.and_then(|place| self.of_request.get_mut(place)) {
             Some(seen) => seen,
             None => &mut self.status,
         };
         if std::mem::replace(seen, true) {
-            return Some((ViolationKind::PseudoRepeated, Detail::text(name)));
+            return Some((ViolationKind::PseudoRepeated, ViolationDetail::text(name)));
         }
         match (name, field.value?) {
             (b":method", b"CONNECT") => self.connect = true,
-            (b":path", b"") => return Some((ViolationKind::EmptyPath, Detail::None)),
+            (b":path", b"") => return Some((ViolationKind::EmptyPath, ViolationDetail::None)),
+            (_, [_, ..]) if field.indexed && !thorough => {}
             (b":authority", authority) => return authority_fault(authority),
             _ => {}
         }
@@ -134,14 +153,18 @@ impl Pseudo {
 }
 
 /// What is wrong with an authority, if anything is: it is a host, and perhaps a port (RFC 3986, section 3.2).
-fn authority_fault(authority: &[u8]) -> Option<(ViolationKind, Detail)> {
+fn authority_fault(authority: &[u8]) -> Option<(ViolationKind, ViolationDetail)> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-';
+    if !authority.is_empty() && !has(authority, |byte| !plain(byte)) {
+        return None;
+    }
     let allowed = |byte: &u8| {
         byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:[]%".contains(byte) || *byte >= 0x80
     };
     // What stands before an @ may be a password.
     let detail = match authority.contains(&b'@') {
-        true => Detail::None,
-        false => Detail::text(authority),
+        true => ViolationDetail::None,
+        false => ViolationDetail::text(authority),
     };
     if authority.is_empty() || !authority.iter().all(allowed) || !has_port(authority) {
         return Some((ViolationKind::Authority, detail));
@@ -159,20 +182,25 @@ fn has_port(authority: &[u8]) -> bool {
     parts.all(|port| port.iter().all(u8::is_ascii_digit))
 }
 
-fn regular_field(name: &[u8], value: Option<&[u8]>) -> Option<(ViolationKind, Detail)> {
-    let illegal = |byte: &u8| matches!(byte, 0..=0x20 | b'A'..=b'Z' | b':' | 0x7f..);
-    if name.is_empty() || name.iter().any(illegal) {
-        return Some((ViolationKind::FieldName, Detail::text(name)));
+/// Whether a byte of a text is of some kind. Every byte is looked at, so that many are at once.
+fn has(text: &[u8], kind: impl Fn(u8) -> bool) -> bool {
+    text.iter().fold(false, |found, byte| found | kind(*byte))
+}
+
+fn regular_field(name: &[u8], value: Option<&[u8]>) -> Option<(ViolationKind, ViolationDetail)> {
+    let illegal = |byte: u8| matches!(byte, 0..=0x20 | b'A'..=b'Z' | b':' | 0x7f..);
+    if name.is_empty() || has(name, illegal) {
+        return Some((ViolationKind::FieldName, ViolationDetail::text(name)));
     }
-    if OF_CONNECTION.contains(&name) {
-        return Some((ViolationKind::ConnectionField, Detail::text(name)));
+    if is_of_connection(name) {
+        return Some((ViolationKind::ConnectionField, ViolationDetail::text(name)));
     }
     let value = value?;
     if name == b"te" && !value.trim_ascii().eq_ignore_ascii_case(b"trailers") {
-        return Some((ViolationKind::Te, Detail::text(value)));
+        return Some((ViolationKind::Te, ViolationDetail::text(value)));
     }
-    let breaks = value.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n'));
-    breaks.then(|| (ViolationKind::FieldValue, Detail::text(name)))
+    let breaks = has(value, |byte| byte == 0 || byte == b'\r' || byte == b'\n');
+    breaks.then(|| (ViolationKind::FieldValue, ViolationDetail::text(name)))
 }
 
 /// How large a header list is: names and values, and 32 bytes for each (RFC 9113, section 6.5.2). What cannot
@@ -194,7 +222,7 @@ mod tests {
         for (name, value) in fields {
             block.push(Some(name.as_bytes()), Some(value.as_bytes()));
         }
-        violation(&block, section).map(|(kind, _)| kind)
+        violation(&block, section, true).map(|(kind, _)| kind)
     }
 
     const GET: [(&str, &str); 4] = [

@@ -2,13 +2,13 @@
 //! sections 4 to 6).
 
 use super::ConformanceTracker;
-use super::violation::{Detail, ViolationKind};
+use super::violation::{ViolationDetail, ViolationKind};
 use crate::decode::Direction;
 use crate::decode::http2::{Flags, Frame, FrameType, Malformation, Payload, Settings, StreamId};
 use crate::inspect::stream::id_set::StreamIdSet;
 
 /// What was found, and what is to be said of it.
-type Found = (ViolationKind, Detail);
+type Found = (ViolationKind, ViolationDetail);
 
 impl ConformanceTracker {
     /// The first thing that forbids a frame. SETTINGS are taken in on the way.
@@ -29,7 +29,10 @@ impl ConformanceTracker {
 
     fn settings(&mut self, by: Direction, settings: Settings<'_>) -> Option<Found> {
         let (id, value) = self.sides[by].announced.announce(settings)?;
-        Some((ViolationKind::SettingValue, Detail::Setting(id, value)))
+        Some((
+            ViolationKind::SettingValue,
+            ViolationDetail::Setting(id, value),
+        ))
     }
 
     /// What the frame alone shows.
@@ -41,7 +44,7 @@ impl ConformanceTracker {
         );
         let known = kind.name().is_some() && kind != FrameType::WINDOW_UPDATE;
         if known && of_connection != (stream == StreamId::CONNECTION) {
-            return Some((ViolationKind::WrongStream, Detail::None));
+            return Some((ViolationKind::WrongStream, ViolationDetail::None));
         }
         let found = match frame.payload {
             Payload::Malformed(Malformation::Length) => ViolationKind::FrameLength,
@@ -59,7 +62,7 @@ impl ConformanceTracker {
             }
             _ => return None,
         };
-        Some((found, Detail::None))
+        Some((found, ViolationDetail::None))
     }
 
     fn forbids_push(&self, by: Direction) -> bool {
@@ -77,21 +80,21 @@ impl ConformanceTracker {
         }
         // A server that refuses a connection may say so at once.
         if !side.begun && !matches!(kind, FrameType::SETTINGS | FrameType::GOAWAY) {
-            return Some((ViolationKind::FirstFrame, Detail::None));
+            return Some((ViolationKind::FirstFrame, ViolationDetail::None));
         }
         let continues = kind == FrameType::CONTINUATION;
         let right = match side.block {
             Some(open) => continues && stream == open,
             None => !continues,
         };
-        (!right).then_some((ViolationKind::Interleaved, Detail::None))
+        (!right).then_some((ViolationKind::Interleaved, ViolationDetail::None))
     }
 
     /// What became of its stream before.
     fn by_stream(&self, frame: &Frame<'_>, opened: &StreamIdSet) -> Option<Found> {
         let (kind, by, stream) = (frame.header.kind, frame.direction, frame.header.stream);
         let message = matches!(kind, FrameType::DATA | FrameType::HEADERS);
-        let found = |kind| Some((kind, Detail::None));
+        let found = |kind| Some((kind, ViolationDetail::None));
         if !self.whole {
             return None;
         }
@@ -101,7 +104,7 @@ impl ConformanceTracker {
                 let raised = last.is_some_and(|last| last_stream_id > last);
                 let sizes = last.map(|last| (last_stream_id.0, last.0));
                 let (now, before) = sizes.filter(|_| raised)?;
-                let sizes = Detail::Sizes(i64::from(now), i64::from(before));
+                let sizes = ViolationDetail::Sizes(i64::from(now), i64::from(before));
                 return Some((ViolationKind::LastStreamRaised, sizes));
             }
             if let Some(last) = last
@@ -109,7 +112,7 @@ impl ConformanceTracker {
                 && stream.is_client_initiated()
                 && stream > last
             {
-                let sizes = Detail::Sizes(i64::from(stream.0), i64::from(last.0));
+                let sizes = ViolationDetail::Sizes(i64::from(stream.0), i64::from(last.0));
                 return Some((ViolationKind::AboveLastStream, sizes));
             }
         }

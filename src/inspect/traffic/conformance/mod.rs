@@ -22,7 +22,7 @@ use crate::inspect::stream::id_set::StreamIdSet;
 use announced::Announced;
 use fields::FieldSection;
 use violation::{ANSWERED_WITHIN, Violations};
-pub use violation::{Complaint, Detail, Occurrence, Violation, ViolationKind};
+pub use violation::{Complaint, Occurrence, Violation, ViolationDetail, ViolationKind};
 
 /// The greatest window (RFC 9113, section 6.9.1).
 const MAX_WINDOW: i64 = (1 << 31) - 1;
@@ -92,6 +92,8 @@ struct SideState {
     begun: bool,
     /// The stream whose header block it has not ended.
     block: Option<StreamId>,
+    /// Whether a block of it held something forbidden, which may come again by an index.
+    thorough: bool,
     /// What the header block is that it began last.
     section: FieldSection,
     /// The streams that it ended.
@@ -164,7 +166,7 @@ impl ConformanceTracker {
             && known
             && self.whole
         {
-            let sizes = Detail::Sizes(i64::from(header.length), i64::from(limit));
+            let sizes = ViolationDetail::Sizes(i64::from(header.length), i64::from(limit));
             self.note_header(by, header, began.stamp, ViolationKind::FrameTooLarge, sizes);
         }
     }
@@ -267,10 +269,12 @@ impl ConformanceTracker {
         } else {
             FieldSection::Unknown
         };
-        if let Some((kind, detail)) = fields::violation(block, section) {
+        let thorough = self.sides[by].thorough;
+        if let Some((kind, detail)) = fields::violation(block, section, thorough) {
+            self.sides[by].thorough = true;
             self.note(frame, kind, detail);
         } else if section == FieldSection::Trailers && !ends_stream {
-            self.note(frame, ViolationKind::OpenTrailers, Detail::None);
+            self.note(frame, ViolationKind::OpenTrailers, ViolationDetail::None);
         }
         if self.whole {
             self.compression(frame, block);
@@ -293,12 +297,12 @@ impl ConformanceTracker {
                 let Some(limit) = limit.filter(|limit| size > *limit) else {
                     return;
                 };
-                let sizes = Detail::Sizes(i64::from(size), i64::from(limit));
+                let sizes = ViolationDetail::Sizes(i64::from(size), i64::from(limit));
                 (ViolationKind::TableSize, sizes)
             }
             // Decoding went on.
             _ if !fault.stops_block() => return,
-            _ => (ViolationKind::Compression, Detail::None),
+            _ => (ViolationKind::Compression, ViolationDetail::None),
         };
         self.note(frame, found.0, found.1);
     }
@@ -385,14 +389,14 @@ impl ConformanceTracker {
             _ if connection < 0 => (ViolationKind::ConnectionOverrun, connection),
             _ => return,
         };
-        let sizes = Detail::Sizes(length, found.1.saturating_add(length));
+        let sizes = ViolationDetail::Sizes(length, found.1.saturating_add(length));
         self.note(frame, found.0, sizes);
     }
 
     /// WINDOW_UPDATE left a window of this size.
     pub(crate) fn granted(&mut self, frame: &Frame<'_>, window: i64) {
         if window > MAX_WINDOW && self.whole {
-            let sizes = Detail::Sizes(window, MAX_WINDOW);
+            let sizes = ViolationDetail::Sizes(window, MAX_WINDOW);
             self.note(frame, ViolationKind::WindowOverflow, sizes);
         }
     }
@@ -405,7 +409,7 @@ impl ConformanceTracker {
         self.whole && acknowledged.is_none_or(|acknowledged| acknowledged <= read)
     }
 
-    fn note(&mut self, frame: &Frame<'_>, kind: ViolationKind, detail: Detail) {
+    fn note(&mut self, frame: &Frame<'_>, kind: ViolationKind, detail: ViolationDetail) {
         let (by, stamp) = (frame.direction, frame.completed.stamp);
         self.note_header(by, frame.header, stamp, kind, detail);
     }
@@ -416,7 +420,7 @@ impl ConformanceTracker {
         header: FrameHeader,
         stamp: Stamp,
         kind: ViolationKind,
-        detail: Detail,
+        detail: ViolationDetail,
     ) {
         let seen = Occurrence {
             frame: header.kind,

@@ -157,7 +157,7 @@ impl ViolationKind {
 
 /// What is to be said of a forbidden frame beside its kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Detail {
+pub enum ViolationDetail {
     /// Its kind says it all.
     #[default]
     None,
@@ -169,7 +169,7 @@ pub enum Detail {
     Text(Box<[u8]>),
 }
 
-impl Detail {
+impl ViolationDetail {
     /// The beginning of a name or value.
     pub(super) fn text(bytes: &[u8]) -> Self {
         Self::Text(bytes.get(..MAX_TEXT).unwrap_or(bytes).into())
@@ -195,7 +195,7 @@ pub struct Occurrence {
     /// Its stream.
     pub stream: StreamId,
     /// What else is to be said of it.
-    pub detail: Detail,
+    pub detail: ViolationDetail,
     /// The packet that completed it; that began it, where it is longer than is allowed.
     pub stamp: Stamp,
 }
