@@ -112,7 +112,7 @@ pub(in crate::inspect) const fn graceful_stop(stack: ServerStack) -> &'static st
         S::Kestrel => "IHost.StopAsync within HostOptions.ShutdownTimeout",
         S::Nginx => "SIGQUIT (nginx -s quit) instead of SIGTERM",
         S::Envoy => {
-            "POST /drain_listeners?graceful to the admin interface, and SIGTERM only after --drain-time-s"
+            "POST /drain_listeners?graceful to the admin interface, and SIGTERM only after its drain-time-s"
         }
         S::HaProxy => "SIGUSR1 (soft stop) instead of SIGTERM, with hard-stop-after",
         S::Httpd => {
@@ -174,7 +174,7 @@ const fn stop_grace(stack: ServerStack) -> &'static str {
         S::Node => "the time between session.close() and the end of the process",
         S::Kestrel => "HostOptions.ShutdownTimeout",
         S::Nginx => "worker_shutdown_timeout",
-        S::Envoy => "--drain-time-s and --parent-shutdown-time-s",
+        S::Envoy => "drain-time-s and parent-shutdown-time-s",
         S::HaProxy => "hard-stop-after",
         S::Httpd => "GracefulShutdownTimeout",
         S::Caddy => "grace_period",

@@ -83,7 +83,7 @@ struct Unexplained<'a> {
 }
 
 /// Explains some of what is left.
-type Step<'a> = &'a dyn Fn(&[Unexplained<'_>]) -> Vec<GoAwayCause>;
+type Explaining<'a> = &'a dyn Fn(&[Unexplained<'_>]) -> Vec<GoAwayCause>;
 
 /// Explains the graceful GOAWAYs of a server that runs this software.
 pub(crate) fn explain(connections: &[&Finished], stack: ServerStack) -> Vec<GoAwayCause> {
@@ -98,7 +98,7 @@ pub(crate) fn explain(connections: &[&Finished], stack: ServerStack) -> Vec<GoAw
         None => true,
     });
     let refused: Vec<_> = records().filter_map(refused_at).collect();
-    let steps: [Step<'_>; 5] = [
+    let steps: [Explaining<'_>; 5] = [
         &|left| by_refusal(left, &refused),
         &by_requests,
         &|left| by_idleness(left, stack),
