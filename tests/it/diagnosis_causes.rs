@@ -111,7 +111,7 @@ causes_at_both_ends! {
         [("grace-expired", "certain"), ("max-age", "possible")];
     a_node_client: "10d-node-client-singlegoaway", [("max-age", "likely")];
     a_node_server: "10f-node-server-goclient",
-        [("grace-expired", "certain"), ("max-age", "certain"), ("stream-reset", "certain")];
+        [("grace-expired", "certain"), ("max-age", "certain")];
     plaintext_to_tls: "11a-plaintext-client-tls-server", [("not-http2", "likely")];
     refused: "13a-refused-stream-goclient", [("refused-stream", "certain")];
     resets: "13b-rst-mix-goclient", [("refused-stream", "certain"), ("stream-reset", "certain")];

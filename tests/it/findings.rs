@@ -24,7 +24,7 @@ const RACE: &[&str] = &["warning goaway-race", "warning single-goaway"];
 const GRACE: &[&str] = &["error grace-expired"];
 
 const TABLE: &[Expected] = &[
-    both("00-control-healthy", &[]),
+    both("00-control-healthy", &["warning error-status"]),
     both("01a-maxage-grpcgo-300c", GRACE),
     both("01c-maxage-singlegoaway-300c", RACE),
     both("02a-idle-race-grpcgo", &[]),
@@ -50,7 +50,6 @@ const TABLE: &[Expected] = &[
         "10f-node-server-goclient",
         &[
             "error grace-expired",
-            "error stream-reset",
             "warning goaway-race",
             "warning single-goaway",
         ],

@@ -68,6 +68,7 @@ const ROOMS: [(&str, &[Tier]); 3] = [
         "inspect",
         &[
             Apart(&["options"]),
+            Apart(&["usual_times"]),
             Apart(&["stream"]),
             Apart(&["traffic"]),
             Apart(&["connection"]),

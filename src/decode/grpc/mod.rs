@@ -11,7 +11,7 @@ use web::Web;
 
 /// How gRPC is carried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub enum WireFormat {
     /// As HTTP/2 has it: `application/grpc`. The status stands in the trailers.
     Http2,
     /// gRPC-Web (grpc/grpc, doc/PROTOCOL-WEB.md): `application/grpc-web`. The last frame of an answer's body
@@ -21,14 +21,14 @@ pub enum Format {
     WebText,
 }
 
-impl Format {
+impl WireFormat {
     /// What a `content-type` says, alone or with a subtype; `None` where it is not gRPC's.
     #[must_use]
     pub fn of(content_type: &[u8]) -> Option<Self> {
-        const FORMATS: [(&[u8], Format); 3] = [
-            (b"application/grpc-web-text", Format::WebText),
-            (b"application/grpc-web", Format::Web),
-            (b"application/grpc", Format::Http2),
+        const FORMATS: [(&[u8], WireFormat); 3] = [
+            (b"application/grpc-web-text", WireFormat::WebText),
+            (b"application/grpc-web", WireFormat::Web),
+            (b"application/grpc", WireFormat::Http2),
         ];
         let of_type = |(name, format): &(&[u8], Self)| {
             let (start, rest) = content_type.split_at_checked(name.len())?;
@@ -68,11 +68,11 @@ pub struct Messages {
 
 impl Messages {
     /// What comes from here on is carried so.
-    pub fn carry_as(&mut self, format: Format) {
+    pub fn carry_as(&mut self, format: WireFormat) {
         self.web = match format {
-            Format::Http2 => None,
-            Format::Web => Some(Box::default()),
-            Format::WebText => Some(Box::new(Web::in_base64())),
+            WireFormat::Http2 => None,
+            WireFormat::Web => Some(Box::default()),
+            WireFormat::WebText => Some(Box::new(Web::in_base64())),
         };
     }
 
@@ -260,14 +260,20 @@ mod tests {
 
     #[test]
     fn grpc_is_known_by_its_content_type() {
-        assert_eq!(Format::of(b"application/grpc"), Some(Format::Http2));
-        assert_eq!(Format::of(b"application/grpc+proto"), Some(Format::Http2));
-        assert_eq!(Format::of(b"application/grpc-web"), Some(Format::Web));
+        assert_eq!(WireFormat::of(b"application/grpc"), Some(WireFormat::Http2));
         assert_eq!(
-            Format::of(b"application/grpc-web-text+proto"),
-            Some(Format::WebText)
+            WireFormat::of(b"application/grpc+proto"),
+            Some(WireFormat::Http2)
         );
-        assert_eq!(Format::of(b"application/grpcish"), None);
-        assert_eq!(Format::of(b"application/json"), None);
+        assert_eq!(
+            WireFormat::of(b"application/grpc-web"),
+            Some(WireFormat::Web)
+        );
+        assert_eq!(
+            WireFormat::of(b"application/grpc-web-text+proto"),
+            Some(WireFormat::WebText)
+        );
+        assert_eq!(WireFormat::of(b"application/grpcish"), None);
+        assert_eq!(WireFormat::of(b"application/json"), None);
     }
 }

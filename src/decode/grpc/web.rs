@@ -113,13 +113,17 @@ impl Base64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Format, Messages};
+    use super::super::{Messages, WireFormat};
 
     /// A message of three bytes, then trailers.
     const BODY: &[u8] =
         b"\x00\x00\x00\x00\x03abc\x80\x00\x00\x00\x22grpc-status: 14\r\nGrpc-Message:no\r\n";
 
-    fn trailers(format: Format, body: &[u8], cut: usize) -> (Messages, Vec<(Vec<u8>, Vec<u8>)>) {
+    fn trailers(
+        format: WireFormat,
+        body: &[u8],
+        cut: usize,
+    ) -> (Messages, Vec<(Vec<u8>, Vec<u8>)>) {
         let mut messages = Messages::default();
         messages.carry_as(format);
         let (before, after) = body.split_at(cut);
@@ -134,7 +138,7 @@ mod tests {
     #[test]
     fn trailers_stand_in_the_body_and_are_no_message() {
         for cut in 0..BODY.len() {
-            let (messages, trailers) = trailers(Format::Web, BODY, cut);
+            let (messages, trailers) = trailers(WireFormat::Web, BODY, cut);
             assert_eq!((messages.count, messages.bytes), (1, 3));
             assert!(messages.is_whole());
             assert_eq!(
@@ -151,7 +155,7 @@ mod tests {
     fn a_body_in_base64_may_be_padded_in_its_midst() {
         let text = b"AAAAAANhYmM=gAAAACJncnBjLXN0YXR1czogMTQNCkdycGMtTWVzc2FnZTpubw0K";
         for cut in 0..text.len() {
-            let (messages, trailers) = trailers(Format::WebText, text, cut);
+            let (messages, trailers) = trailers(WireFormat::WebText, text, cut);
             assert_eq!((messages.count, messages.bytes), (1, 3));
             assert_eq!(trailers.first().unwrap().1, b"14");
         }
@@ -159,7 +163,7 @@ mod tests {
 
     #[test]
     fn what_is_no_base64_is_not_guessed_at() {
-        let (messages, trailers) = trailers(Format::WebText, b"{\"error\": 1}", 3);
+        let (messages, trailers) = trailers(WireFormat::WebText, b"{\"error\": 1}", 3);
         assert_eq!(messages.count, 0);
         assert!(!messages.is_whole() && !messages.is_cut_short() && trailers.is_empty());
     }

@@ -17,6 +17,9 @@ use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::carrier::Carrier;
 use crate::decode::link::{Segment, TcpFlags};
 
+/// How long after the beginning of a capture acknowledgements may still be of what was sent before it.
+const BEGINNING: TimeDelta = TimeDelta::from_secs(1);
+
 /// A moment after which nothing is waited for.
 const NEVER: Timestamp = Timestamp::from_nanos(i64::MAX);
 
@@ -31,6 +34,7 @@ pub struct Flow {
     opened: Option<Stamp>,
     syn_ack_after: Option<TimeDelta>,
     handshake: Option<Handshake>,
+    first_seen: Timestamp,
     last_seen: Stamp,
     duplicates: Duplicates,
     reorder: ReorderQueue,
@@ -50,6 +54,7 @@ impl Flow {
             opened: None,
             syn_ack_after: None,
             handshake: None,
+            first_seen: segment.stamp.time,
             last_seen: segment.stamp,
             duplicates: Duplicates::default(),
             reorder: ReorderQueue::default(),
@@ -297,6 +302,10 @@ impl Flow {
         };
         for from in [Side::First, Side::Second] {
             let end = self.shown_end(from);
+            let uncaptured = self.is_uncaptured(from);
+            if uncaptured {
+                self.halves[from].assembler.begin();
+            }
             let assembler = &mut self.halves[from].assembler;
             assembler.finish(end, shown_by, &mut |chunk| {
                 sink(Signal::Chunk { from, chunk })
@@ -422,7 +431,9 @@ impl Flow {
         let from = by.peer();
         let half = &mut self.halves[from];
         let mut sink = |chunk: Chunk<'_>| sink(Signal::Chunk { from, chunk });
-        if half.spoke {
+        // A capture may begin while bytes are on their way that were sent before.
+        let begun = self.opened.is_some() || stamp.time - self.first_seen >= BEGINNING;
+        if half.spoke || !begun {
             half.assembler.acknowledged(upto, stamp.time, &mut sink);
         } else {
             // What it acknowledges was sent, and this capture has nothing of that side.

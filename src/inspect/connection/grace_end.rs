@@ -84,9 +84,8 @@ fn is_cancelled(rpc: &Rpc, goaway: Stamp, until: Stamp) -> bool {
 /// The first GOAWAY of a server that ended the connection gracefully.
 fn graceful_goaway(record: &ConnectionRecord) -> Option<Stamp> {
     let first = record.server_goaways().next()?;
-    let graceful = record
-        .server_goaways()
-        .all(|goaway| goaway.error == ErrorCode::NO_ERROR);
+    let mut goaways = record.server_goaways();
+    let graceful = goaways.all(|goaway| record.is_graceful(goaway));
     graceful.then_some(first.stamp)
 }
 

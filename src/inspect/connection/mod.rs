@@ -4,10 +4,12 @@
 //! [`verdict`] says. Calls that were answered, and whose answer arrived, are settled
 //! and folded into counts on the way, so that memory follows what is open.
 
+mod block;
 pub(in crate::inspect) mod control_frames;
 mod early_verdict;
 pub(in crate::inspect) mod goaway;
 pub(in crate::inspect) mod grace_end;
+mod in_progress;
 pub(in crate::inspect) mod late_opens;
 pub(in crate::inspect) mod load;
 pub(in crate::inspect) mod record;
@@ -17,34 +19,26 @@ pub(in crate::inspect) mod shutdown;
 pub(in crate::inspect) mod sparse;
 mod streams;
 
-use std::net::SocketAddr;
-
 use super::options::Options;
-use super::stream::Stream;
-use super::stream::attempt::Attempt;
 use super::stream::frame_gaps::FrameGaps;
-use super::stream::rpc::Rpc;
-use super::stream::verdict::{self, ConnectionContext};
+use super::stream::verdict::ConnectionContext;
 use super::traffic::ack_stall::AckStalls;
 use super::traffic::ping::PingLog;
 use super::traffic::quiet::LastFrames;
-use super::usual_times::UsualTime;
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::http2::{
     ErrorCode, Flags, Frame, FrameType, Loss, Malformation, Payload, StreamId,
 };
 use crate::decode::tcp::{Acknowledged, Ended};
-use crate::decode::{
-    Carrier, Direction, Event, NetworkPath, PerSide, Place, Recognition, Transport,
-};
+use crate::decode::{Carrier, Direction, Event, NetworkPath, Place, Recognition, Transport};
+use block::Block;
 use control_frames::{ControlFrame, ControlFrameKind};
 use goaway::GoAway;
-use load::Load;
 use record::{ConnectionRecord, Finished};
 use server_bytes::ServerBytes;
-use settled::{CountedCall, SettledCalls};
+use settled::SettledCalls;
 use shutdown::{Shutdown, WarningSigns};
-use streams::{Block, Streams};
+use streams::Streams;
 
 /// What is known of one connection so far, and of its calls.
 #[derive(Clone, Debug)]
@@ -413,105 +407,5 @@ impl Connection {
                 kind,
             });
         }
-    }
-}
-
-/// What is asked of a connection that has not ended.
-impl Connection {
-    /// What it keeps now.
-    pub(in crate::inspect) fn load(&self) -> Load {
-        Load {
-            streams: self.streams.table.call_count(),
-            listed: self.settled.listed(),
-        }
-    }
-
-    /// Follows no more than `keep` streams from here on, those opened last: the others cannot be judged.
-    pub(in crate::inspect) fn evict_streams(&mut self, keep: usize, now: Stamp, options: &Options) {
-        self.settle_accepted(None, options);
-        let evicted = self.streams.table.take_calls(keep);
-        let mut context = self.context();
-        // What decides them will not be seen, just as if it were lost.
-        for direction in [Direction::ClientToServer, Direction::ServerToClient] {
-            context.gaps.begin(direction, self.server_bytes.sent());
-        }
-        self.record.missing.streams += evicted.len() as u64;
-        for (id, call) in evicted {
-            self.settled.settle(id, call, &context, options);
-        }
-        self.streams.lose_flows(now);
-    }
-
-    /// Lists `calls` fewer than it would, the last ones.
-    pub(in crate::inspect) fn unlist(&mut self, calls: usize) {
-        self.settled.unlist(calls);
-    }
-
-    /// Those open calls that are lost for certain and were not reported before.
-    pub(in crate::inspect) fn take_lost(&mut self, now: Timestamp) -> Vec<Rpc> {
-        let ids = self.streams.table.call_ids().into_iter();
-        ids.filter_map(|id| self.take_if_lost(id, now)).collect()
-    }
-
-    /// A call, if it is lost for certain and was not reported before.
-    pub(in crate::inspect) fn take_if_lost(&mut self, id: u32, now: Timestamp) -> Option<Rpc> {
-        let context = self.context();
-        let stream = self.streams.table.call_mut(StreamId(id))?;
-        let details = verdict::of(id, stream, &context);
-        if stream.reported
-            || !early_verdict::is_certain(details.verdict, stream, &self.shutdown, now)
-        {
-            return None;
-        }
-        stream.reported = true;
-        let stream = Stream::clone(stream);
-        Some(self.settled.report_early(id, stream, details))
-    }
-
-    /// Calls settled since this was last called.
-    pub(in crate::inspect) fn take_settled(&mut self) -> Vec<Rpc> {
-        self.settled.name_unnamed(|| self.streams.inferred_paths());
-        self.settled.take_listed()
-    }
-
-    /// Methods and verdicts of all calls settled since this was last called.
-    pub(in crate::inspect) fn take_counted(&mut self) -> Vec<CountedCall> {
-        self.settled.take_counted()
-    }
-
-    /// How long its calls took that were answered well, by method.
-    pub(in crate::inspect) fn take_usual(&mut self) -> Vec<UsualTime> {
-        self.settled.take_usual()
-    }
-
-    /// The attempts that ended since this was last called.
-    pub(in crate::inspect) fn take_attempts(&mut self) -> impl Iterator<Item = Attempt> {
-        self.settled.take_attempts()
-    }
-
-    /// What was seen of its end so far.
-    pub(in crate::inspect) const fn shutdown(&self) -> &Shutdown {
-        &self.shutdown
-    }
-
-    /// Whether all that the closing side sent before `position` was read. Where it was not, frames
-    /// may still come that were overtaken by the close.
-    pub(in crate::inspect) fn has_read(&self, by: Direction, position: u64) -> bool {
-        by == Direction::ClientToServer || self.server_bytes.sent() >= position
-    }
-
-    /// Its number in this analysis.
-    pub(in crate::inspect) const fn number(&self) -> u32 {
-        self.record.number
-    }
-
-    /// Where the decoder keeps it.
-    pub(in crate::inspect) const fn place(&self) -> Option<Place> {
-        self.place
-    }
-
-    /// The addresses of its two ends.
-    pub(in crate::inspect) const fn ends(&self) -> PerSide<SocketAddr> {
-        self.record.ends()
     }
 }

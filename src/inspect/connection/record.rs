@@ -357,18 +357,6 @@ impl ConnectionRecord {
         goaways.find(|goaway| !goaway.after_end && !self.is_graceful(goaway))
     }
 
-    /// The graceful GOAWAY that the server began to end it with, and the server's close after it.
-    #[must_use]
-    pub fn closed_after_grace(&self) -> Option<(&GoAway, Stamp)> {
-        let mut ending = self.ending_goaways(Direction::ServerToClient);
-        let first = ending.next()?;
-        let graceful = self.is_graceful(first) && ending.all(|goaway| self.is_graceful(goaway));
-        let close = self
-            .close
-            .filter(|close| close.by == Direction::ServerToClient)?;
-        (graceful && close.stamp >= first.stamp).then_some((first, close.stamp))
-    }
-
     /// The side of which nothing was captured though the other acknowledges its bytes, or goes on as if they
     /// came: nothing may be concluded from what it was not seen to send.
     #[must_use]

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::block::Block;
 use super::record::ConnectionRecord;
 use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::http2::hpack::HeaderBlock;
@@ -36,27 +37,6 @@ pub(super) struct Streams {
     idleness: Idleness,
     /// The first `server` header seen.
     server_header: Option<Arc<[u8]>>,
-}
-
-/// What is known of a HEADERS frame's header block.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Block<'a> {
-    Read(&'a HeaderBlock),
-    /// CONTINUATION frames follow.
-    Unfinished,
-    /// It was not captured whole: what its frame's header says still counts.
-    Hidden,
-    /// The frame breaks its format.
-    Malformed,
-}
-
-impl<'a> Block<'a> {
-    const fn read(self) -> Option<&'a HeaderBlock> {
-        match self {
-            Self::Read(block) => Some(block),
-            Self::Unfinished | Self::Hidden | Self::Malformed => None,
-        }
-    }
 }
 
 impl Streams {

@@ -101,7 +101,7 @@ fn most_first<'a, 'b>(
     sorted
 }
 
-type Sorted<'a, 'b> = [(&'b Kind, &'b [(&'a ConnectionRecord, &'a Rpc)])];
+type MostFirst<'a, 'b> = [(&'b Kind, &'b [(&'a ConnectionRecord, &'a Rpc)])];
 
 fn message(rpc: &Rpc) -> Option<String> {
     let message = String::from_utf8_lossy(rpc.grpc_message.as_deref()?);
@@ -163,7 +163,7 @@ fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn title(view: &ServerView<'_>, affected: &Affected<'_>, groups: &Sorted<'_, '_>) -> String {
+fn title(view: &ServerView<'_>, affected: &Affected<'_>, groups: &MostFirst<'_, '_>) -> String {
     let total = server_view::count(affected);
     let mut kinds: Vec<_> = groups
         .iter()
@@ -200,7 +200,7 @@ fn title(view: &ServerView<'_>, affected: &Affected<'_>, groups: &Sorted<'_, '_>
     )
 }
 
-fn evidence(groups: &Sorted<'_, '_>) -> Vec<super::Evidence> {
+fn evidence(groups: &MostFirst<'_, '_>) -> Vec<super::Evidence> {
     let mut evidence = EvidenceList::default();
     for (kind, calls) in groups {
         for (record, rpc) in calls.iter().take(CITED_OF_GROUP) {
@@ -216,7 +216,7 @@ fn evidence(groups: &Sorted<'_, '_>) -> Vec<super::Evidence> {
     evidence.into_vec()
 }
 
-fn explanation(groups: &Sorted<'_, '_>) -> String {
+fn explanation(groups: &MostFirst<'_, '_>) -> String {
     let mut sentences: Vec<_> = groups
         .iter()
         .take(TOLD)
@@ -284,7 +284,7 @@ fn methods(calls: &[(&ConnectionRecord, &Rpc)]) -> Option<String> {
     })
 }
 
-fn advice(groups: &Sorted<'_, '_>) -> Vec<String> {
+fn advice(groups: &MostFirst<'_, '_>) -> Vec<String> {
     let mut advice = Vec::new();
     for (kind, _) in groups {
         let text = advice_for(kind);

@@ -246,7 +246,7 @@ mod tests {
         ));
         insta::assert_snapshot!(reported, @r"
         0:1 cut_by_close at 0.022 processed=maybe
-        0:3 status at 0.020 processed=maybe grpc=2
+        0:3 reset_by_client at 0.021 processed=maybe error=PROTOCOL_ERROR grpc=2
         error header-list-limit rpcs=0:1,0:3
         error connection-error conns=0
         ");

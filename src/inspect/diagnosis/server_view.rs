@@ -7,12 +7,15 @@ use rustc_hash::FxHashSet;
 
 use super::Says;
 use super::finding::{Evidence, Finding, Severity};
-use crate::capture::{Stamp, Timestamp};
+use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::http2::ErrorCode;
 use crate::inspect::connection::record::{ConnectionRecord, Finished};
 use crate::inspect::server::{Inferred, Server};
 use crate::inspect::stream::rpc::{CallId, Contradiction, Outcome, Rpc, Verdict};
 use crate::units;
+
+/// What the stamps of a capture with several queues are off by, and what two packets of one moment are apart.
+const AT_ONCE: TimeDelta = TimeDelta::from_millis(10);
 
 /// How many packets prove a finding at most; more prove it no better.
 const MAX_EVIDENCE: usize = 20;
@@ -134,7 +137,7 @@ pub(super) fn died_with(rpc: &Rpc, error: Stamp) -> bool {
     let cancelled = rpc.verdict == Verdict::ResetByClient && rpc.error == Some(ErrorCode::CANCEL);
     let deadline = || Some(rpc.opened?.time + rpc.timeout?.into());
     let open = match rpc.ended {
-        Some(ended) => ended >= error,
+        Some(ended) => ended >= error || error.time - ended.time <= AT_ONCE,
         None => deadline().is_none_or(|deadline| deadline >= error.time),
     };
     rpc.verdict.is_death() && open && !cancelled

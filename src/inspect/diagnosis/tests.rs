@@ -380,12 +380,12 @@ fn httpds_callback_failure_after_its_announcement_is_its_way_to_stop() {
         r#"
         C 0.000 HEADERS 1 END_STREAM
         S 0.010 GOAWAY last=2147483647 NO_ERROR
-        S 0.050 GOAWAY last=1 4294966394 debug="The user callback function failed"
-        S 0.060 FIN
+        S 0.450 GOAWAY last=1 4294966394 debug="The user callback function failed"
+        S 0.460 FIN
         "#,
     );
     insta::assert_snapshot!(reported, @r"
-    0:1 cut_by_close at 0.060 processed=maybe
+    0:1 cut_by_close at 0.460 processed=maybe
     error grace-expired rpcs=0:1
     ");
 }

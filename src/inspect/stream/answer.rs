@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::rpc::ForeignAnswer;
 use super::{FromServer, Known, MAX_VALUE, interned};
-use crate::decode::grpc::{self, Format, Messages};
+use crate::decode::grpc::{self, Messages, WireFormat};
 use crate::decode::http2::hpack::{Field, HeaderBlock};
 
 /// How much of a `grpc-message` is kept, in bytes: enough for a sentence in a report.
@@ -21,7 +21,7 @@ pub(crate) struct Answer {
     /// Its END_STREAM.
     pub(crate) ended: Option<FromServer>,
     /// What its `content-type` says: how gRPC is carried, or that it is none.
-    pub(crate) content: Known<Option<Format>>,
+    pub(crate) content: Known<Option<WireFormat>>,
     content_length: Option<u64>,
     /// Bytes of its body so far.
     body: u64,
@@ -45,7 +45,7 @@ pub(crate) struct BlockContext {
     /// Whether it carries END_STREAM.
     pub(crate) ends_stream: bool,
     /// How the request carries gRPC, if it does.
-    pub(crate) request: Option<Format>,
+    pub(crate) request: Option<WireFormat>,
 }
 
 /// What the fields of one block say.
@@ -88,7 +88,7 @@ impl Answer {
             Known::Absent => {}
         }
         match fields.content {
-            Known::Value(content) => self.learn_content(Format::of(content)),
+            Known::Value(content) => self.learn_content(WireFormat::of(content)),
             Known::Hidden if is_head => self.content = Known::Hidden,
             Known::Hidden | Known::Absent => {}
         }
@@ -96,7 +96,7 @@ impl Answer {
         // A status that is not the last word is none; gRPC-Web may have it in the first.
         let format = self.content.value().copied().flatten();
         let format = format.or(context.request);
-        if context.ends_stream || matches!(format, Some(Format::Web | Format::WebText)) {
+        if context.ends_stream || matches!(format, Some(WireFormat::Web | WireFormat::WebText)) {
             self.read_status(&fields);
         }
         if fields.hidden {
@@ -129,7 +129,7 @@ impl Answer {
         other_status || self.content == Known::Value(None) || (trailers_only && error)
     }
 
-    fn learn_content(&mut self, format: Option<Format>) {
+    fn learn_content(&mut self, format: Option<WireFormat>) {
         self.content = Known::Value(format);
         if let Some(format) = format {
             self.messages.carry_as(format);
@@ -151,7 +151,7 @@ impl Answer {
         let kept = status.get(..MAX_VALUE.min(status.len())).unwrap_or(status);
         self.grpc_status = Known::Value(kept.into());
         if self.content == Known::Absent {
-            self.content = Known::Value(Some(Format::Http2));
+            self.content = Known::Value(Some(WireFormat::Http2));
         }
     }
 
@@ -204,7 +204,7 @@ impl Answer {
 
     /// Whether what it carries is gRPC, as it says itself, or as the request does where its own word was
     /// not seen.
-    pub(crate) fn is_grpc(&self, request: Option<Format>) -> bool {
+    pub(crate) fn is_grpc(&self, request: Option<WireFormat>) -> bool {
         match self.content {
             Known::Value(format) => format.is_some(),
             Known::Absent | Known::Hidden => request.is_some(),

@@ -11,7 +11,7 @@ use super::fingerprint::Fingerprint;
 use super::inferred_path::{InferredPaths, PathsByShape, PseudoFields, Shape};
 use super::interned::{self, Interned};
 use super::rpc::RequestedHeader;
-use crate::decode::grpc::{self, Format, Messages};
+use crate::decode::grpc::{self, Messages, WireFormat};
 use crate::decode::http2::hpack::HeaderBlock;
 use crate::inspect::options::Options;
 
@@ -27,7 +27,7 @@ pub(crate) struct Request {
     /// What it begins with, where its method cannot be read.
     pub(crate) shape: Option<Shape>,
     /// How it carries gRPC, if it does.
-    pub(crate) format: Option<Format>,
+    pub(crate) format: Option<WireFormat>,
     pub(crate) timeout: Option<Duration>,
     /// Fields of it cannot be known: one of them may be a timeout.
     pub(crate) hidden: bool,
@@ -71,7 +71,7 @@ impl RequestReader {
                 b":path" => request.method = Some(self.interned.share(value)),
                 b":authority" => request.authority = Some(self.interned.share(value)),
                 b"content-type" => {
-                    request.format = Format::of(value);
+                    request.format = WireFormat::of(value);
                     if let Some(format) = request.format {
                         request.messages.carry_as(format);
                     }

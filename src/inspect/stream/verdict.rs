@@ -27,7 +27,7 @@ use crate::decode::http2::{ErrorCode, StreamId};
 const DEADLINE_TOLERANCE: TimeDelta = TimeDelta::from_millis(50);
 
 /// A client throws an answer away this soon after the answer's end, or not at all.
-pub(crate) const REJECTED_WITHIN: TimeDelta = TimeDelta::from_secs(1);
+pub(crate) const REJECTED_WITHIN: TimeDelta = TimeDelta::from_millis(200);
 
 /// The server's final GOAWAY: the first GOAWAY with the smallest last stream id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -316,7 +316,8 @@ fn first_event(
     let told = |final_goaway: &FinalGoAway| {
         let waited = connection.capture_end;
         let waited = waited.map(|end| end - final_goaway.goaway.stamp.time);
-        other.is_some() || waited.is_none_or(|waited| waited >= SETTLED)
+        let ended = other.is_some() || connection.closed_by_client.is_some();
+        ended || waited.is_none_or(|waited| waited >= SETTLED)
     };
     let condemned = condemning
         .filter(told)

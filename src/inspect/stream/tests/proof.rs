@@ -155,7 +155,7 @@ fn what_comes_after_an_answer_that_was_accepted_throws_nothing_away() {
     0:3 ok at 0.030 processed=yes grpc=0
     0:5 status at 0.050 processed=maybe grpc=5
     0:7 ok at 0.070 processed=yes grpc=0
-    info error-status rpcs=0:5
+    warning error-status rpcs=0:5
     ");
 }
 
