@@ -11,6 +11,7 @@
     reason = "what is not there fails the test, and figures are for whoever runs it"
 )]
 
+mod agreement;
 mod bombs;
 mod bounds;
 mod capture_files;
@@ -37,6 +38,7 @@ mod words;
 mod wrapping;
 
 mod launcher;
+mod recordings;
 mod shared_material;
 #[path = "../../src/testing/wire.rs"]
 mod wire;

@@ -40,14 +40,14 @@ pub(super) const RULE: Rule = Rule {
 
 /// What answers have in common.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Kind {
+struct AnswerKind {
     status: AnswerStatus,
     message: Option<String>,
     foreign: bool,
 }
 
 /// The calls of a kind.
-type Groups<'a> = BTreeMap<Kind, Vec<(&'a ConnectionRecord, &'a Rpc)>>;
+type AnswerGroups<'a> = BTreeMap<AnswerKind, Vec<(&'a ConnectionRecord, &'a Rpc)>>;
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
     let affected = view.affected(|_, rpc| rpc.verdict == Verdict::Status);
@@ -74,11 +74,11 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
     })
 }
 
-fn groups<'a>(affected: &Affected<'a>) -> Groups<'a> {
-    let mut groups = Groups::new();
+fn groups<'a>(affected: &Affected<'a>) -> AnswerGroups<'a> {
+    let mut groups = AnswerGroups::new();
     for (record, rpcs) in affected {
         for rpc in rpcs {
-            let kind = Kind {
+            let kind = AnswerKind {
                 status: AnswerStatus::of(rpc),
                 message: message(rpc),
                 foreign: rpc.answer_is_foreign,
@@ -91,8 +91,8 @@ fn groups<'a>(affected: &Affected<'a>) -> Groups<'a> {
 
 /// The kinds with most calls first.
 fn most_first<'a, 'b>(
-    groups: &'b Groups<'a>,
-) -> Vec<(&'b Kind, &'b [(&'a ConnectionRecord, &'a Rpc)])> {
+    groups: &'b AnswerGroups<'a>,
+) -> Vec<(&'b AnswerKind, &'b [(&'a ConnectionRecord, &'a Rpc)])> {
     let mut sorted: Vec<_> = groups
         .iter()
         .map(|(kind, calls)| (kind, calls.as_slice()))
@@ -101,7 +101,7 @@ fn most_first<'a, 'b>(
     sorted
 }
 
-type MostFirst<'a, 'b> = [(&'b Kind, &'b [(&'a ConnectionRecord, &'a Rpc)])];
+type MostFirst<'a, 'b> = [(&'b AnswerKind, &'b [(&'a ConnectionRecord, &'a Rpc)])];
 
 fn message(rpc: &Rpc) -> Option<String> {
     let message = String::from_utf8_lossy(rpc.grpc_message.as_deref()?);
@@ -110,7 +110,7 @@ fn message(rpc: &Rpc) -> Option<String> {
     (!cut.is_empty()).then_some(cut)
 }
 
-impl Kind {
+impl AnswerKind {
     /// The status and what was said with it.
     fn words(&self) -> String {
         let status = self.status.words(lossy);
@@ -235,7 +235,7 @@ fn explanation(groups: &MostFirst<'_, '_>) -> String {
 }
 
 /// One kind of answers: how many, to which methods, after how long, and whose.
-fn group(kind: &Kind, calls: &[(&ConnectionRecord, &Rpc)]) -> String {
+fn group(kind: &AnswerKind, calls: &[(&ConnectionRecord, &Rpc)]) -> String {
     let waited = calls.iter().filter_map(|(_, rpc)| rpc.duration());
     let mut text = format!("{} × {}", count(calls.len()), kind.words());
     if let Some(waited) = spread(waited) {
@@ -295,7 +295,7 @@ fn advice(groups: &MostFirst<'_, '_>) -> Vec<String> {
     advice
 }
 
-fn advice_for(kind: &Kind) -> String {
+fn advice_for(kind: &AnswerKind) -> String {
     let text = match (&kind.status, kind.proxy()) {
         (
             _,

@@ -125,10 +125,11 @@ pub(super) fn contradictions(affected: &Affected<'_>) -> Option<String> {
         *kinds.entry(contradiction).or_default() += 1;
     }
     let kinds = kinds.iter();
-    let kinds = kinds.map(|(kind, calls)| format!("{} {}", units::count(*calls), kind.meaning()));
+    let kinds = kinds.map(|(kind, calls)| format!("{}: {}", units::count(*calls), kind.meaning()));
     let kinds = kinds.collect::<Vec<_>>().join("; ");
-    (!kinds.is_empty())
-        .then(|| format!("What was seen contradicts the word that nothing was processed: {kinds}."))
+    (!kinds.is_empty()).then(|| {
+        format!("What was seen contradicts the word that nothing was processed ({kinds}).")
+    })
 }
 
 /// Whether a call was open when an error ended its connection, and died then. A call that its client took

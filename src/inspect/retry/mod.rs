@@ -112,7 +112,7 @@ impl Attempts {
             let request = (client, attempt.identity.request);
             by_request.entry(request).or_default().push(attempt);
         }
-        let mut found = Found::default();
+        let mut found = FoundLinks::default();
         for mut attempts in by_id.into_values() {
             attempts.sort_by_key(|attempt| (attempt.opened, attempt.call));
             hedge::find(&attempts, &mut found.hedged);
@@ -133,13 +133,13 @@ impl Attempts {
 
 /// What was found of all calls together.
 #[derive(Debug, Default)]
-struct Found {
+struct FoundLinks {
     links: Links,
     abandoned: FxHashSet<CallId>,
     hedged: FxHashSet<CallId>,
 }
 
-impl Found {
+impl FoundLinks {
     fn abandon(&mut self, last: Option<&Attempt>) {
         self.abandoned.extend(last.map(|last| last.call));
     }
@@ -177,8 +177,8 @@ fn is_abandoned(last: &Attempt, capture_end: Option<Timestamp>) -> bool {
     end - lost >= waits
 }
 
-fn apply(connections: &mut [Finished], found: &Found) {
-    let Found {
+fn apply(connections: &mut [Finished], found: &FoundLinks) {
+    let FoundLinks {
         links,
         abandoned,
         hedged,

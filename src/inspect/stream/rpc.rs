@@ -154,19 +154,17 @@ impl Contradiction {
         }
     }
 
-    /// What shows it, to follow a number of calls.
+    /// What shows it, to stand after a number of calls and a colon.
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         match self {
-            Self::AnswerBegun => "had been answered in part",
-            Self::BodyTaken => "had their bodies read (WINDOW_UPDATE on the stream)",
+            Self::AnswerBegun => "an answer had begun",
+            Self::BodyTaken => "the body was read (WINDOW_UPDATE on the stream)",
             Self::RefusedLate => {
-                "were refused long after they had come, with no limit reached, as a proxy does whose \
-                 backend has not answered yet"
+                "refused long after it had come, with no limit reached, as a proxy does whose backend has \
+                 not answered yet"
             }
-            Self::WordBroken => {
-                "were promised so by a server that answered above its own last stream id, or raised it"
-            }
+            Self::WordBroken => "the server answered above its own last stream id, or raised it",
         }
     }
 }

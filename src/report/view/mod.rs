@@ -235,9 +235,10 @@ impl<'a> SectionBuilder<'a, '_> {
             .flat_map(|finding| &finding.rpcs)
             .collect();
         for verdict in Verdict::ALL {
-            let of_verdict = |rpc: &&Rpc| rpc.verdict == verdict && !explained.contains(&rpc.id);
+            let of_verdict =
+                |rpc: &&Rpc| rpc.verdict == verdict && rpc.died() && !explained.contains(&rpc.id);
             let unexplained: Vec<_> = report.analysis.rpcs.iter().filter(of_verdict).collect();
-            if !verdict.is_death() || unexplained.is_empty() {
+            if unexplained.is_empty() {
                 continue;
             }
             let section = Section::of_unexplained(verdict, &unexplained, self.index, self.detail);

@@ -1,0 +1,131 @@
+//! Every recording there is, packet by packet: fixtures, and those of the shared folder.
+
+use std::path::{Path, PathBuf};
+
+use h2sniff::capture::{Capture, LinkType, Packet, SecretsKind, Stamp};
+use h2sniff::inspect::{self, News, Rpc};
+use h2sniff::pipeline::{Options, Pipeline};
+use h2sniff::report::Report;
+
+use crate::shared_material;
+
+/// A capture, read whole.
+pub(crate) struct Recording {
+    pub(crate) name: String,
+    key_logs: Vec<Vec<u8>>,
+    pub(crate) packets: Vec<Kept>,
+}
+
+/// A packet that outlives its file.
+pub(crate) struct Kept {
+    stamp: Stamp,
+    pub(crate) link_type: LinkType,
+    original_length: u32,
+    pub(crate) data: Vec<u8>,
+}
+
+impl Recording {
+    pub(crate) fn read(path: &Path) -> Self {
+        let mut capture = Capture::open(&[path.to_owned()]).unwrap();
+        let mut packets = Vec::new();
+        while let Some(packet) = capture.next_packet().unwrap() {
+            packets.push(Kept {
+                stamp: packet.stamp,
+                link_type: packet.link_type,
+                original_length: packet.original_length,
+                data: packet.data.to_vec(),
+            });
+        }
+        let secrets = capture.secrets().iter();
+        let secrets = secrets.filter(|secret| secret.kind == SecretsKind::TLS_KEY_LOG);
+        let mut key_logs: Vec<_> = secrets.map(|secret| secret.bytes.to_vec()).collect();
+        key_logs.extend(std::fs::read(path.with_file_name("keylog.txt")));
+        Self {
+            name: path.display().to_string(),
+            key_logs,
+            packets,
+        }
+    }
+
+    /// What these packets of it show.
+    pub(crate) fn analyze<'a>(&'a self, packets: impl Iterator<Item = &'a Kept>) -> Report {
+        self.run(Pipeline::new(options()), packets).finish()
+    }
+
+    /// The same as a watch that never rests tells it, and the calls it told on the way.
+    pub(crate) fn watch<'a>(
+        &'a self,
+        packets: impl Iterator<Item = &'a Kept>,
+    ) -> (Report, Vec<Rpc>) {
+        let mut pipeline = Pipeline::watching(options());
+        let mut told = Vec::new();
+        for packet in packets {
+            pipeline = self.run(pipeline, std::iter::once(packet));
+            told.extend(pipeline.take_news());
+        }
+        pipeline.conclude();
+        told.extend(pipeline.take_news());
+        let rpcs = told.into_iter().filter_map(|news| match news {
+            News::Rpc { rpc, .. } => Some(*rpc),
+            _ => None,
+        });
+        let rpcs = rpcs.collect();
+        (pipeline.finish(), rpcs)
+    }
+
+    fn run<'a>(&self, mut pipeline: Pipeline, packets: impl Iterator<Item = &'a Kept>) -> Pipeline {
+        for key_log in &self.key_logs {
+            pipeline.read_keys(key_log);
+        }
+        for kept in packets {
+            pipeline.push(&Packet {
+                stamp: kept.stamp,
+                link_type: kept.link_type,
+                original_length: kept.original_length,
+                data: &kept.data,
+            });
+        }
+        pipeline
+    }
+}
+
+fn options() -> Options {
+    let inspect = inspect::Options {
+        all: true,
+        ..inspect::Options::default()
+    };
+    Options {
+        inspect,
+        ..Options::default()
+    }
+}
+
+/// Where they lie; `test` is told if there are only fixtures.
+pub(crate) fn recordings(test: &str) -> Vec<PathBuf> {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let mut folders = vec![fixtures];
+    if let Some(shared) = shared_material::folder(test) {
+        folders.push(shared.join("cases"));
+        for lab in ["lab", "lab-today"] {
+            let scenarios = std::fs::read_dir(shared.join(lab)).unwrap();
+            folders.extend(
+                scenarios
+                    .map(|entry| entry.unwrap().path())
+                    .filter(|path| path.is_dir()),
+            );
+        }
+    }
+    let mut found = Vec::new();
+    for folder in folders {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            let capture = [".pcap", ".pcap.gz", ".pcapng"];
+            if capture.iter().any(|end| name.ends_with(end)) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
