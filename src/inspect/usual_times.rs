@@ -25,7 +25,9 @@ pub(in crate::inspect) struct UsualTime {
 
 /// How long calls take, by server and method; of the first methods only.
 #[derive(Clone, Debug, Default)]
-pub struct UsualTimes(FxHashMap<(SocketAddr, Arc<[u8]>), (u64, TimeDelta)>);
+pub struct UsualTimes(FxHashMap<MethodOfServer, (u64, TimeDelta)>);
+
+type MethodOfServer = (SocketAddr, Arc<[u8]>);
 
 impl UsualTimes {
     pub(in crate::inspect) fn add(&mut self, server: SocketAddr, times: Vec<UsualTime>) {

@@ -119,11 +119,9 @@ mod tests {
     const BODY: &[u8] =
         b"\x00\x00\x00\x00\x03abc\x80\x00\x00\x00\x22grpc-status: 14\r\nGrpc-Message:no\r\n";
 
-    fn trailers(
-        format: WireFormat,
-        body: &[u8],
-        cut: usize,
-    ) -> (Messages, Vec<(Vec<u8>, Vec<u8>)>) {
+    type Trailers = Vec<(Vec<u8>, Vec<u8>)>;
+
+    fn trailers(format: WireFormat, body: &[u8], cut: usize) -> (Messages, Trailers) {
         let mut messages = Messages::default();
         messages.carry_as(format);
         let (before, after) = body.split_at(cut);

@@ -1,7 +1,7 @@
 //! One connection as it goes on: events in, a [`ConnectionRecord`] and its calls out.
 //!
 //! In: the events of one connection. Out, when it ends: what became of each stream, as
-//! [`verdict`] says. Calls that were answered, and whose answer arrived, are settled
+//! [`verdict::of`](super::stream::verdict::of) says. Calls that were answered, and whose answer arrived, are settled
 //! and folded into counts on the way, so that memory follows what is open.
 
 mod block;

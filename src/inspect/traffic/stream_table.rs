@@ -175,7 +175,9 @@ impl StreamTable {
 
     /// The client has received the server's bytes up to `upto`, and with them answers.
     pub(crate) fn delivered(&mut self, upto: u64, now: Timestamp) {
-        while let Some((_, id)) = self.answered.pop_front_if(|(end, _)| *end <= upto) {
+        let whole = |(end, _): &&(u64, u32)| *end <= upto;
+        while let Some((_, id)) = self.answered.front().filter(whole).copied() {
+            self.answered.pop_front();
             self.delivered.push_back((now, id));
         }
     }

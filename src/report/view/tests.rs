@@ -9,8 +9,8 @@ use crate::decode::tcp::Ending;
 use crate::decode::{Direction, Recognition, Transport, UnexpectedProtocol};
 use crate::inspect::diagnosis::{Confidence, Evidence};
 use crate::inspect::{
-    self, CallProgress, CaptureGaps, Close, Connection, GoAway, Link, Outcome, Processed, Race,
-    RequestedHeader, VerdictCounts,
+    self, CaptureGaps, Close, Connection, GoAway, Link, Outcome, Processed, Race, RequestedHeader,
+    VerdictCounts,
 };
 use crate::report::prompts::{NextCommand, Prompts, SuggestedSubject};
 
