@@ -145,6 +145,11 @@ impl Messages {
         {
             return;
         }
+        // Anything else is no flag: what comes is not gRPC, whatever its content type says.
+        if compressed > 1 {
+            self.lost = true;
+            return;
+        }
         self.length = self.left;
         self.count += 1;
         self.bytes = self.bytes.saturating_add(u64::from(self.left));
@@ -237,6 +242,14 @@ mod tests {
         messages.push(&[0, 0, 0, 0, 0]);
         assert_eq!(messages.count, 2);
         assert!(!messages.is_whole());
+    }
+
+    #[test]
+    fn what_has_no_flag_of_a_message_is_not_counted_as_one() {
+        let mut messages = Messages::default();
+        messages.push(&[0, 0, 0, 0, 1, 7, b'z', b'z', b'z', b'z', b'z', b'z']);
+        assert_eq!((messages.count, messages.bytes), (1, 1));
+        assert!(!messages.is_whole() && !messages.is_cut_short());
     }
 
     #[test]

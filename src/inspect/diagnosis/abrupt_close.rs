@@ -280,13 +280,15 @@ fn advice(view: &ServerView<'_>, affected: &Affected<'_>) -> Vec<String> {
         })
     };
     let graceful = settings::graceful_stop(view.inferred.server_stack());
-    if equal_age(affected).is_some() {
+    let at_an_age = view.inferred.silent_age.is_some() || equal_age(affected).is_some();
+    if at_an_age && advice.is_empty() {
         advice.push(
             "Server: tonic: leave max_connection_age_grace unset, then max_connection_age alone drains \
              with GOAWAY; else look for what limits the age of connections"
                 .into(),
         );
-    } else if by_server(Ending::Fin) {
+    }
+    if !at_an_age && by_server(Ending::Fin) {
         advice.push(format!(
             "Server: shut down gracefully: {graceful}; in Kubernetes handle SIGTERM, and give preStop \
              and terminationGracePeriodSeconds time for the slowest call"

@@ -290,9 +290,14 @@ fn evidence(alike: &[(Kind, Vec<Sample<'_>>)]) -> Vec<super::Evidence> {
 
 fn explanation(alike: &[(Kind, Vec<Sample<'_>>)], cut: usize) -> String {
     let sentences = alike.iter().map(|(kind, samples)| {
-        let silences = samples.iter().take(NAMED).map(|sample| tenths(sample.silence));
-        let mut named = silences.collect::<Vec<_>>().join(", ");
-        if samples.len() > NAMED {
+        let silences = samples.iter().map(|sample| tenths(sample.silence));
+        let mut different: Vec<_> = silences.collect();
+        different.sort_unstable();
+        different.dedup();
+        let more = different.len() > NAMED;
+        different.truncate(NAMED);
+        let mut named = different.join(", ");
+        if more {
             named.push_str(", …");
         }
         let mut text = match kind {
