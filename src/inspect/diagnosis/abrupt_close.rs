@@ -27,6 +27,7 @@ pub(super) const RULE: Rule = Rule {
         "Look for crashes, kills and rollouts at that moment",
         "tonic: leave max_connection_age_grace unset; with it, connections end without GOAWAY",
         "Retry only what is idempotent: without a last stream id any call may have run",
+        "By stack: grpc-java: shutdown before shutdownNow; C-core: stop with a grace; grpc-js: tryShutdown; tonic: serve_with_shutdown; net/http: Shutdown instead of Close; Node: session.close()",
     ],
     says: Says::WhatEnded,
     check: Check::Server(check),

@@ -24,6 +24,7 @@ pub(super) const RULE: Rule = Rule {
     fixes: &[
         "Raise the server's MAX_CONCURRENT_STREAMS, or spread the calls over more connections",
         "Calls that wait in the client never reach the wire: watch their deadlines there",
+        "By stack: grpc-go: MaxConcurrentStreams; grpc-java: maxConcurrentCallsPerConnection; C-core, grpc-js: grpc.max_concurrent_streams; tonic: max_concurrent_streams; nginx: http2_max_concurrent_streams; Envoy: max_concurrent_streams; HAProxy: tune.h2.fe.max-concurrent-streams",
     ],
     says: Says::WhatHappened,
     check: Check::Server(check),

@@ -23,6 +23,7 @@ pub(super) const RULE: Rule = Rule {
     fixes: &[
         "Check that the server listens: rollout, readiness, port, firewall",
         "grpc: WaitForReady and backoff for calls that may wait",
+        "By stack: grpc-java: withWaitForReady; C-core, Python: wait_for_ready; grpc-js: waitForReady; tonic: connect_lazy with retries above it",
     ],
     says: Says::WhatHappened,
     check: Check::Server(check),

@@ -355,3 +355,53 @@ fn advice_for(kind: &AnswerKind) -> String {
     };
     text.to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::scenario::{analysis, outcome};
+
+    #[test]
+    fn errors_are_told_by_status_message_and_method() {
+        let analysis = analysis(
+            "C 0.000 HEADERS 1 END_STREAM :path=/a.B/Slow
+             S 15.000 ANSWER 1 grpc-status=14 grpc-message=upstream%20request%20timeout
+             C 15.001 ACK",
+        );
+        let found = &analysis.findings[0];
+        assert_eq!(
+            (found.rule, found.severity),
+            (super::RULE.name, super::Severity::Warning)
+        );
+        for told in [
+            "`upstream request timeout`",
+            "15.0 s after",
+            "all to /a.B/Slow",
+            "Envoy",
+        ] {
+            assert!(
+                found.explanation.contains(told),
+                "{told}: {}",
+                found.explanation
+            );
+        }
+    }
+
+    #[test]
+    fn what_callers_do_wrong_now_and_then_is_worth_no_warning_and_success_not_a_word() {
+        let mut script = String::new();
+        for call in 0..30 {
+            let (stream, at) = (1 + 2 * call, f64::from(call) / 10.0);
+            let status = if call == 7 { 5 } else { 0 };
+            script.push_str(&format!("C {at:.3} HEADERS {stream} END_STREAM\n"));
+            script.push_str(&format!(
+                "S {:.3} ANSWER {stream} grpc-status={status}\n",
+                at + 0.01
+            ));
+            script.push_str(&format!("C {:.3} ACK\n", at + 0.02));
+        }
+        let told = outcome(&script);
+        assert!(told.ends_with("info error-status rpcs=0:15\n"), "{told}");
+        let well = outcome(&script.replace("grpc-status=5", "grpc-status=0"));
+        assert!(!well.contains("error-status"), "{well}");
+    }
+}

@@ -42,6 +42,7 @@ pub(super) const RULE: Rule = Rule {
         "Find the reader that does not read",
         "Upgrade a library that does not return the credit of streams it has reset",
         "grpc-go: InitialWindowSize and InitialConnWindowSize for long fat networks",
+        "By stack: grpc-java: flowControlWindow; C-core: grpc.http2.lookahead_bytes; tonic: initial_stream_window_size, initial_connection_window_size; Envoy: initial_stream_window_size, initial_connection_window_size; nginx: http2_body_preread_size",
     ],
     says: Says::WhatHappened,
     check: Check::Server(check),

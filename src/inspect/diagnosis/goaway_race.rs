@@ -16,6 +16,7 @@ pub(super) const RULE: Rule = Rule {
     fixes: &[
         "Retry on a new connection; nothing above the last stream id was processed (RFC 9113, section 6.8)",
         "Let the server announce the end a round trip before, or end connections less often (nginx: keepalive_requests)",
+        "By stack: grpc-go, grpc-java, C-core and Envoy announce by themselves; Node: session.goaway(0, 2**31 - 1) first; nginx, net/http, Caddy, httpd and HAProxy cannot: raise what ends connections (keepalive_requests, keepalive_time, IdleTimeout)",
     ],
     says: Says::WhatEnded,
     check: Check::Server(check),

@@ -16,6 +16,7 @@ pub(super) const RULE: Rule = Rule {
     fixes: &[
         "grpc-go: MaxConnectionAgeGrace above the slowest call",
         "Retry only what is idempotent: these calls may have run",
+        "The same by stack: grpc-java: maxConnectionAgeGrace; C-core, grpc-js: grpc.max_connection_age_grace_ms; nginx: worker_shutdown_timeout; HAProxy: hard-stop-after; Envoy: drain_timeout; httpd: GracefulShutdownTimeout",
     ],
     says: Says::WhatEnded,
     check: Check::Server(check),

@@ -20,7 +20,10 @@ pub(super) const RULE: Rule = Rule {
     meaning: "header lists above the MAX_HEADER_LIST_SIZE that their receiver had announced were \
               refused, and RPCs with them",
     evidence: "The SETTINGS value, the size of the list (names, values, and 32 bytes for each field: RFC 9113, section 6.5.2), and the error that answered it.",
-    fixes: &["Send less in headers and trailers, or raise the receiver's limit"],
+    fixes: &[
+        "Send less in headers and trailers, or raise the receiver's limit",
+        "By stack: grpc-go: MaxHeaderListSize; grpc-java: maxInboundMetadataSize; C-core: grpc.max_metadata_size; hyper, tonic: max_header_list_size; Envoy: max_request_headers_kb; nginx: large_client_header_buffers",
+    ],
     says: Says::WhatEnded,
     check: Check::Server(check),
 };

@@ -12,6 +12,7 @@ pub(super) const RULE: Rule = Rule {
     evidence: "GOAWAYs that came the same time after the last stream had ended.",
     fixes: &[
         "Nothing, if clients reconnect in time; else raise the server's idle timeout (grpc-go: MaxConnectionIdle; nginx: keepalive_timeout)",
+        "By stack: grpc-java: maxConnectionIdle; C-core, grpc-js: grpc.max_connection_idle_ms; net/http: IdleTimeout; Envoy: idle_timeout; HAProxy: timeout http-keep-alive",
     ],
     says: Says::WhatHappened,
     check: Check::Server(check),

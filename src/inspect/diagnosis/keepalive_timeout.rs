@@ -33,6 +33,7 @@ pub(super) const RULE: Rule = Rule {
     fixes: &[
         "Look for what cuts idle or silent connections on the path (NAT, load balancer: AWS NLB 350 s)",
         "Shorten keepalive Time below that, within the server's MinTime",
+        "By stack: grpc-go: keepalive.ClientParameters; grpc-java: keepAliveTime, keepAliveTimeout; C-core, grpc-js: grpc.keepalive_time_ms, grpc.keepalive_timeout_ms; tonic: http2_keep_alive_interval, keep_alive_timeout",
     ],
     says: Says::WhatEnded,
     check: Check::Server(check),

@@ -11,7 +11,10 @@ pub(super) const RULE: Rule = Rule {
     name: "max-age",
     meaning: "a server ended connections because they had reached an age",
     evidence: "GOAWAYs at the same age of their connections, within ten per cent, or that say so.",
-    fixes: &["Nothing, if the grace is longer than the slowest call"],
+    fixes: &[
+        "Nothing, if the grace is longer than the slowest call",
+        "By stack: grpc-go: MaxConnectionAge; grpc-java: maxConnectionAge; C-core, grpc-js: grpc.max_connection_age_ms; tonic: max_connection_age; nginx: keepalive_time; Envoy: max_connection_duration",
+    ],
     says: Says::WhatHappened,
     check: Check::Server(check),
 };

@@ -22,6 +22,7 @@ pub(super) const RULE: Rule = Rule {
     evidence: "The five bytes before the message, which say its length, and the reset or status that answered it.",
     fixes: &[
         "Raise the receiver's limit (4 MiB unless set), or send less in one message: page it, or stream it",
+        "By stack: grpc-go: MaxCallRecvMsgSize, MaxRecvMsgSize; grpc-java: maxInboundMessageSize; C-core, grpc-js: grpc.max_receive_message_length; tonic: max_decoding_message_size",
     ],
     says: Says::WhatEnded,
     check: Check::Server(check),

@@ -16,6 +16,7 @@ pub(super) const RULE: Rule = Rule {
     fixes: &[
         "Retry; the client library does so once by itself",
         "Server: raise the stream limit, or find what it sheds load for",
+        "The limit by stack: grpc-go: MaxConcurrentStreams; grpc-java: maxConcurrentCallsPerConnection; C-core, grpc-js: grpc.max_concurrent_streams; nginx: http2_max_concurrent_streams; Envoy: max_concurrent_streams",
     ],
     says: Says::WhatEnded,
     check: Check::Server(check),

@@ -27,6 +27,7 @@ pub(super) const RULE: Rule = Rule {
     evidence: "The PINGs that were strikes, one by one, and the GOAWAY ENHANCE_YOUR_CALM.",
     fixes: &[
         "Client: keepalive Time at or above the server's MinTime (5 min unless set); PermitWithoutStream on both sides or neither",
+        "By stack, the server's: grpc-go: keepalive.EnforcementPolicy; grpc-java: permitKeepAliveTime; C-core: grpc.http2.min_ping_interval_without_data_ms; the client's: grpc-go: keepalive.ClientParameters; grpc-java: keepAliveTime; C-core, grpc-js: grpc.keepalive_time_ms",
     ],
     says: Says::WhatEnded,
     check: Check::Server(check),

@@ -30,6 +30,7 @@ pub(super) const RULE: Rule = Rule {
     fixes: &[
         "Balance per call (grpc: round_robin, a layer-7 proxy), not per connection",
         "MaxConnectionAge makes clients look for servers again",
+        "By stack: grpc-java: maxConnectionAge; C-core, grpc-js: grpc.max_connection_age_ms; tonic: max_connection_age",
     ],
     says: Says::WhatHappened,
     check: Check::AllServers(check),
