@@ -2,38 +2,64 @@
 
 use std::fmt;
 use std::iter::Sum;
+use std::num::NonZero;
 use std::ops::{Add, AddAssign, Div, Mul, Sub};
 use std::time::Duration;
 
 /// A moment in nanoseconds since 1970-01-01T00:00:00Z, as the capture recorded it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(i64);
+///
+/// An optional one takes no more memory than one: most of what is kept of calls and connections is moments
+/// that may be unknown.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(
+    /// The nanoseconds above the least `i64`, in the same order; the least itself, in 1677, is no moment.
+    NonZero<u64>,
+);
 
 impl Timestamp {
     /// The moment `nanoseconds` after (or, negative, before) the epoch.
     #[must_use]
     pub const fn from_nanos(nanoseconds: i64) -> Self {
-        Self(nanoseconds)
+        let above_least = nanoseconds.wrapping_sub(i64::MIN).cast_unsigned();
+        match NonZero::new(above_least) {
+            Some(above_least) => Self(above_least),
+            None => Self(NonZero::<u64>::MIN),
+        }
     }
 
     /// Reads RFC 3339, such as [`Display`](fmt::Display) writes; `None` if it is not that.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let moment: jiff::Timestamp = text.parse().ok()?;
-        i64::try_from(moment.as_nanosecond()).ok().map(Self)
+        let nanoseconds = i64::try_from(moment.as_nanosecond());
+        nanoseconds.ok().map(Self::from_nanos)
     }
 
     /// Nanoseconds since the epoch.
     #[must_use]
     pub const fn nanos(self) -> i64 {
-        self.0
+        self.0.get().cast_signed().wrapping_add(i64::MIN)
+    }
+}
+
+/// The epoch.
+impl Default for Timestamp {
+    fn default() -> Self {
+        Self::from_nanos(0)
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut tuple = formatter.debug_tuple("Timestamp");
+        tuple.field(&self.nanos()).finish()
     }
 }
 
 /// RFC 3339 in UTC with nanoseconds: `2026-11-22T06:50:53.295471000Z`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_nanosecond(i128::from(self.0)) {
+        match jiff::Timestamp::from_nanosecond(i128::from(self.nanos())) {
             Ok(moment) => write!(formatter, "{moment:.9}"),
             Err(_) => formatter.write_str("1970-01-01T00:00:00.000000000Z"),
         }
@@ -171,7 +197,7 @@ impl Sub for Timestamp {
 
     /// From `earlier` to here; negative where `earlier` is later.
     fn sub(self, earlier: Self) -> TimeDelta {
-        TimeDelta(self.0.saturating_sub(earlier.0))
+        TimeDelta(self.nanos().saturating_sub(earlier.nanos()))
     }
 }
 
@@ -179,7 +205,7 @@ impl Add<TimeDelta> for Timestamp {
     type Output = Self;
 
     fn add(self, span: TimeDelta) -> Self {
-        Self(self.0.saturating_add(span.0))
+        Self::from_nanos(self.nanos().saturating_add(span.0))
     }
 }
 
@@ -187,6 +213,22 @@ impl Sub<TimeDelta> for Timestamp {
     type Output = Self;
 
     fn sub(self, span: TimeDelta) -> Self {
-        Self(self.0.saturating_sub(span.0))
+        Self::from_nanos(self.nanos().saturating_sub(span.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_keep_their_order_and_an_unknown_one_takes_no_room() {
+        let nanos = [i64::MIN + 1, -1, 0, 1, i64::MAX];
+        let moments = nanos.map(Timestamp::from_nanos);
+        assert_eq!(moments.map(Timestamp::nanos), nanos);
+        assert!(moments.is_sorted());
+        assert_eq!(Timestamp::default().nanos(), 0);
+        assert_eq!(Timestamp::from_nanos(i64::MIN), moments[0]);
+        assert_eq!(size_of::<Option<Timestamp>>(), size_of::<Timestamp>());
     }
 }

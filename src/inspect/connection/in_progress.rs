@@ -34,7 +34,9 @@ impl Connection {
         for direction in [Direction::ClientToServer, Direction::ServerToClient] {
             context.gaps.begin(direction, self.server_bytes.sent());
         }
-        self.record.missing.streams += evicted.len() as u64;
+        if !evicted.is_empty() {
+            self.record.missing.streams += evicted.len() as u64;
+        }
         for (id, call) in evicted {
             self.settled.settle(id, call, &context, options);
         }

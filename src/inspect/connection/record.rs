@@ -230,7 +230,7 @@ pub struct ConnectionRecord {
     /// Settings and pings one by one; empty unless all calls were asked for.
     pub control_frames: ControlFrameLog,
     /// What the capture lacks of it.
-    pub missing: CaptureGaps,
+    pub missing: Sparse<CaptureGaps>,
     /// How many of its calls had each verdict, listed or not.
     pub verdicts: VerdictCounts,
     /// How the time after its server's GOAWAY ran out under calls, if it did.
@@ -279,7 +279,7 @@ impl ConnectionRecord {
             traffic: Traffic::default(),
             conformance: Sparse::default(),
             control_frames: ControlFrameLog::default(),
-            missing: CaptureGaps::default(),
+            missing: Sparse::default(),
             verdicts: VerdictCounts::default(),
             grace_end: None,
             taken: PerSide::default(),

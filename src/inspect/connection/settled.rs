@@ -182,9 +182,11 @@ impl SettledCalls {
     }
 
     /// Puts the counts into the record.
-    pub(super) const fn put_into(&self, record: &mut ConnectionRecord) {
+    pub(super) fn put_into(&self, record: &mut ConnectionRecord) {
         record.verdicts = self.verdicts;
-        record.missing.methods = self.without_method;
+        if self.without_method > 0 {
+            record.missing.methods = self.without_method;
+        }
         record.taken = self.taken;
     }
 

@@ -1,7 +1,7 @@
 //! Parts of a record that few connections have: allocated only where there is something to record, so that
 //! the records of all others stay small.
 
-use std::ops::Deref;
+use std::ops::{Deref, DerefMut};
 use std::sync::LazyLock;
 
 use super::super::traffic::ack_stall::AckStall;
@@ -9,6 +9,7 @@ use super::super::traffic::conformance::Conformance;
 use super::super::traffic::ping::PingCounts;
 use super::super::traffic::ping::keepalive::KeepaliveRecord;
 use super::late_opens::LateOpens;
+use super::record::CaptureGaps;
 use crate::decode::PerSide;
 
 /// A part of a record that mostly is the default, and then is not allocated.
@@ -35,6 +36,13 @@ impl<T: SparseDefault> Deref for Sparse<T> {
     }
 }
 
+/// To change it is to have one of its own.
+impl<T: SparseDefault> DerefMut for Sparse<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.0.get_or_insert_default()
+    }
+}
+
 macro_rules! sparse {
     ($($part:ty),+) => {
         $(impl SparseDefault for $part {
@@ -51,7 +59,8 @@ sparse!(
     KeepaliveRecord,
     LateOpens,
     PerSide<Option<AckStall>>,
-    Conformance
+    Conformance,
+    CaptureGaps
 );
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ fn begins_late(record: &ConnectionRecord) -> bool {
     record.transport.is_http2() && !record.preface_seen
 }
 
-const fn has_evictions(record: &ConnectionRecord) -> bool {
+fn has_evictions(record: &ConnectionRecord) -> bool {
     record.missing.evicted > 0 || record.missing.streams > 0
 }
 
@@ -310,7 +310,7 @@ mod tests {
             .iter()
             .filter(|rpc| rpc.verdict != Verdict::Unknown);
         assert!(known.into_iter().all(|rpc| rpc.doubt.is_none()));
-        let missing = reported.connections[0].missing;
+        let missing = &reported.connections[0].missing;
         assert_eq!(
             (missing.per_side.client.holes, missing.per_side.server.holes),
             (1, 1)

@@ -34,7 +34,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
     let records = view.connections().map(|connection| &connection.record);
     let affected: Vec<_> = records
         .filter_map(|record| {
-            let at_limit = record.traffic.at_limit?;
+            let at_limit = record.traffic.at_limit.as_deref().copied()?;
             (at_limit.total >= LONG_AT_LIMIT).then_some((record, at_limit))
         })
         .collect();

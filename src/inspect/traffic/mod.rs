@@ -42,7 +42,7 @@ pub struct Traffic {
     /// What each side waited before full windows; `None` if the windows could not be followed.
     pub waits: Option<PerSide<Waits>>,
     /// The time at the server's limit of concurrent streams, if it was ever reached.
-    pub at_limit: Option<AtLimit>,
+    pub at_limit: Option<Box<AtLimit>>,
     /// Kinds of frames of which there were too many in a second.
     pub bursts: Vec<Burst>,
 }
@@ -318,7 +318,7 @@ impl TrafficTracker {
         let mut concurrency = self.concurrency.clone();
         concurrency.end(end);
         let mut traffic = Traffic {
-            at_limit: concurrency.seen(),
+            at_limit: concurrency.seen().map(Box::new),
             bursts: self.floods.notable(),
             ..Traffic::default()
         };

@@ -68,7 +68,11 @@ impl<'a> ConnectionJson<'a> {
             tcp: TcpJson::new(record, files),
             missing: GapsJson::new(record, files),
             flow_control: FlowControlJson::new(&record.traffic),
-            concurrency: record.traffic.at_limit.map(ConcurrencyJson::from),
+            concurrency: record
+                .traffic
+                .at_limit
+                .as_deref()
+                .map(ConcurrencyJson::from),
             client_stack: record.user_agent.as_deref().map(PeerText::from),
             server_stack: record.server_header.as_deref().map(PeerText::from),
             tls: record.tls.as_ref().map(TlsJson::new),

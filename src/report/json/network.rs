@@ -205,8 +205,8 @@ pub(super) struct ConcurrencyJson {
     refills: u64,
 }
 
-impl From<AtLimit> for ConcurrencyJson {
-    fn from(at_limit: AtLimit) -> Self {
+impl From<&AtLimit> for ConcurrencyJson {
+    fn from(at_limit: &AtLimit) -> Self {
         Self {
             limit: at_limit.limit,
             at_limit_ms: at_limit.total.as_millis_f64(),

@@ -230,7 +230,8 @@ pub(in crate::report) fn mixed() -> Report {
         bytes: 1_448,
         losses: 1,
         ..CaptureGaps::default()
-    };
+    }
+    .into();
     let mut not_http2 = connection(2);
     not_http2.transport = Transport::NotHttp2;
     not_http2.instead = Some((UnexpectedProtocol::Http1, at(5, 300)));
