@@ -235,9 +235,17 @@ impl Connection {
     /// Settles the calls whose answers were delivered, and which the client had time to throw away; all of
     /// them without a `now`.
     fn settle_accepted(&mut self, now: Option<Timestamp>, options: &Options) {
-        while let Some((id, call)) = self.streams.table.take_accepted(now) {
-            let context = self.context();
+        let Some(mut accepted) = self.streams.table.take_accepted(now) else {
+            return;
+        };
+        let context = self.context();
+        loop {
+            let (id, call) = accepted;
             self.settled.settle(id, call, &context, options);
+            match self.streams.table.take_accepted(now) {
+                Some(next) => accepted = next,
+                None => return,
+            }
         }
     }
 
