@@ -19,12 +19,11 @@ mod traffic;
 mod usual_times;
 
 pub use connection::Connection;
+pub use connection::capture_gaps::{CaptureGaps, GapCount};
 pub use connection::control_frames::{ControlFrame, ControlFrameKind, ControlFrameLog};
 pub use connection::goaway::GoAway;
 pub use connection::late_opens::{LateOpen, LateOpens};
-pub use connection::record::{
-    CaptureGaps, Close, ConnectionRecord, Finished, GapCount, VerdictCounts,
-};
+pub use connection::record::{Close, ConnectionRecord, Finished, GraceEnd, VerdictCounts};
 pub use connection::sparse::{Sparse, SparseDefault};
 pub use inspector::{Connections, Inspector};
 pub use live::methods::{MAX_METHODS, Method, Methods};

@@ -1,7 +1,7 @@
 //! GOAWAYs of a connection, and which of them is final.
 
 use super::super::stream::FromServer;
-use super::super::stream::verdict::FinalGoAway;
+use super::super::stream::connection_context::FinalGoAway;
 use crate::capture::Stamp;
 use crate::decode::http2::{ErrorCode, StreamId};
 use crate::decode::{Carrier, Direction};

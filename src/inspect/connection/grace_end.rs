@@ -9,7 +9,7 @@
 //!   |<------------- the grace ------------->|
 //! ```
 
-use super::record::{ConnectionRecord, Finished};
+use super::record::{ConnectionRecord, Finished, GraceEnd};
 use crate::capture::{Stamp, TimeDelta};
 use crate::decode::Direction;
 use crate::decode::http2::ErrorCode;
@@ -20,24 +20,6 @@ const ONE_MOMENT: TimeDelta = TimeDelta::from_millis(250);
 
 /// A server that ends its calls sooner gave them no grace.
 const SHORTEST: TimeDelta = TimeDelta::from_millis(50);
-
-/// How the grace after a server's GOAWAY ran out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct GraceEnd {
-    /// The server's first GOAWAY.
-    pub goaway: Stamp,
-    /// The first that it did to its calls when the grace had run out.
-    pub until: Stamp,
-}
-
-impl GraceEnd {
-    /// How long the grace was, as the wire shows it.
-    #[must_use]
-    pub fn duration(&self) -> TimeDelta {
-        self.until.time - self.goaway.time
-    }
-}
 
 /// Marks the calls that a server cut when its grace ran out, and says in the record how it did.
 pub(in crate::inspect) fn mark(finished: &mut Finished) {

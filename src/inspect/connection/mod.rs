@@ -5,6 +5,7 @@
 //! and folded into counts on the way, so that memory follows what is open.
 
 mod block;
+pub(in crate::inspect) mod capture_gaps;
 pub(in crate::inspect) mod control_frames;
 mod early_verdict;
 pub(in crate::inspect) mod goaway;
@@ -20,8 +21,8 @@ pub(in crate::inspect) mod sparse;
 mod streams;
 
 use super::options::Options;
+use super::stream::connection_context::ConnectionContext;
 use super::stream::frame_gaps::FrameGaps;
-use super::stream::verdict::ConnectionContext;
 use super::traffic::ack_stall::AckStalls;
 use super::traffic::ping::PingLog;
 use super::traffic::quiet::LastFrames;

@@ -11,13 +11,13 @@ use super::super::traffic::idle::FirstGoAway;
 use super::super::traffic::ping::PingCounts;
 use super::super::traffic::ping::keepalive::KeepaliveRecord;
 use super::super::traffic::quiet::QuietClose;
+use super::capture_gaps::CaptureGaps;
 use super::control_frames::ControlFrameLog;
 use super::goaway::GoAway;
-use super::grace_end::GraceEnd;
 use super::late_opens::LateOpens;
 use super::sparse::Sparse;
 use crate::capture::{Stamp, TimeDelta, Timestamp};
-use crate::decode::http2::{ErrorCode, Loss, SettingId, Settings};
+use crate::decode::http2::{ErrorCode, SettingId, Settings};
 use crate::decode::tcp::{Ending, Handshake};
 use crate::decode::tls::Facts;
 use crate::decode::{
@@ -38,51 +38,21 @@ pub struct Close {
     pub stamp: Stamp,
 }
 
-/// What the capture lacks of a connection, and what that cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CaptureGaps {
-    /// Bytes of TCP payload that were not captured, both ways.
-    pub bytes: u64,
-    /// How often the boundaries of frames were lost because of that.
-    pub losses: u32,
-    /// Where bytes were first found missing.
-    pub first: Option<Stamp>,
-    /// What is missing of what each side sent.
-    pub per_side: PerSide<GapCount>,
-    /// How often frames and header tables were evicted, to stay within bounds.
-    pub evicted: u32,
-    /// Streams that were followed no longer, to stay within bounds.
-    pub streams: u64,
-    /// Calls whose method cannot be known.
-    pub methods: u64,
+/// How the grace after a server's GOAWAY ran out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GraceEnd {
+    /// The server's first GOAWAY.
+    pub goaway: Stamp,
+    /// The first that it did to its calls when the grace had run out.
+    pub until: Stamp,
 }
 
-/// What is missing of what one side sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct GapCount {
-    /// In how many places bytes are missing.
-    pub holes: u32,
-    /// How many bytes are missing there in all.
-    pub bytes: u64,
-    /// The packet that showed the first of them.
-    pub first: Option<Stamp>,
-}
-
-impl CaptureGaps {
-    /// Bytes that a side sent are missing.
-    pub(crate) fn add(&mut self, from: Direction, bytes: u64, shown_by: Stamp) {
-        self.bytes = self.bytes.saturating_add(bytes);
-        self.first.get_or_insert(shown_by);
-        let count = &mut self.per_side[from];
-        count.holes = count.holes.saturating_add(1);
-        count.bytes = count.bytes.saturating_add(bytes);
-        count.first.get_or_insert(shown_by);
-    }
-
-    /// The boundaries of frames were lost.
-    pub(crate) fn lose(&mut self, cause: Loss) {
-        self.losses = self.losses.saturating_add(1);
-        self.evicted += u32::from(cause == Loss::GivenUp);
+impl GraceEnd {
+    /// How long the grace was, as the wire shows it.
+    #[must_use]
+    pub fn duration(&self) -> TimeDelta {
+        self.until.time - self.goaway.time
     }
 }
 

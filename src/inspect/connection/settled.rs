@@ -17,10 +17,11 @@ use crate::decode::PerSide;
 use crate::inspect::options::Options;
 use crate::inspect::options::filter::Filter;
 use crate::inspect::stream::attempt::Attempt;
+use crate::inspect::stream::connection_context::ConnectionContext;
 use crate::inspect::stream::fingerprint::Identity;
 use crate::inspect::stream::inferred_path::{PathsByShape, Shape};
 use crate::inspect::stream::rpc::{CallId, Outcome, Rpc, Verdict};
-use crate::inspect::stream::verdict::{self, ConnectionContext, VerdictDetails};
+use crate::inspect::stream::verdict::{self, VerdictDetails};
 use crate::inspect::stream::{Known, Stream};
 use crate::inspect::usual_times::UsualTime;
 

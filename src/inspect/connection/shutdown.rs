@@ -12,8 +12,9 @@ use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::http2::{ErrorCode, Frame, StreamId};
 use crate::decode::tcp::{Ended, Ending};
 use crate::decode::{Carrier, Direction};
+use crate::inspect::stream::connection_context::{ClientError, FinalGoAway};
 use crate::inspect::stream::id_set::StreamIdSet;
-use crate::inspect::stream::verdict::{ClientError, FinalGoAway, SETTLED};
+use crate::inspect::stream::verdict::SETTLED;
 use crate::inspect::stream::{FromClient, FromServer};
 
 /// What was seen of a connection's end.

@@ -8,8 +8,8 @@ use super::super::traffic::ack_stall::AckStall;
 use super::super::traffic::conformance::Conformance;
 use super::super::traffic::ping::PingCounts;
 use super::super::traffic::ping::keepalive::KeepaliveRecord;
+use super::capture_gaps::CaptureGaps;
 use super::late_opens::LateOpens;
-use super::record::CaptureGaps;
 use crate::decode::PerSide;
 
 /// A part of a record that mostly is the default, and then is not allocated.

@@ -4,7 +4,8 @@ use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Finding, Rule, Says, Severity};
 use crate::capture::Stamp;
 use crate::decode::PerSide;
-use crate::inspect::connection::record::{ConnectionRecord, GapCount};
+use crate::inspect::connection::capture_gaps::GapCount;
+use crate::inspect::connection::record::ConnectionRecord;
 use crate::inspect::stream::rpc::Verdict;
 use crate::units::{counted, was};
 

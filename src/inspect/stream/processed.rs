@@ -11,8 +11,8 @@
 //!    +---------------------------------- refused late: something waited for it, and may have run it
 //! ```
 
+use super::connection_context::ConnectionContext;
 use super::rpc::{Contradiction, Processed};
-use super::verdict::ConnectionContext;
 use super::{FromServer, Known, Stream, success};
 use crate::capture::TimeDelta;
 use crate::decode::http2::ErrorCode;

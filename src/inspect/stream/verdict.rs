@@ -15,12 +15,12 @@
 //!     up to here: before answer 3           5 is condemned here         1 would be cut here
 //! ```
 
-use super::frame_gaps::FrameGaps;
+use super::connection_context::{ConnectionContext, FinalGoAway};
 use super::rpc::{Contradiction, Processed, Race, Verdict};
 use super::{FromClient, FromServer, Known, Stream, processed, success};
 use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::Direction;
-use crate::decode::http2::{ErrorCode, StreamId};
+use crate::decode::http2::ErrorCode;
 
 /// A client cancels this much before the time its own header names: the header was computed a little
 /// earlier than it was sent.
@@ -29,64 +29,9 @@ const DEADLINE_TOLERANCE: TimeDelta = TimeDelta::from_millis(50);
 /// A client throws an answer away this soon after the answer's end, or not at all.
 pub(crate) const REJECTED_WITHIN: TimeDelta = TimeDelta::from_millis(200);
 
-/// The server's final GOAWAY: the first GOAWAY with the smallest last stream id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct FinalGoAway {
-    pub(crate) last_stream_id: u32,
-    pub(crate) goaway: FromServer,
-    /// The first client segment that acknowledges the whole of it.
-    pub(crate) received: Option<Stamp>,
-}
-
-impl FinalGoAway {
-    /// Whether a client's stream is above the last stream id.
-    pub(crate) const fn condemns(&self, id: u32) -> bool {
-        self.last_stream_id < StreamId::MAX.0 && id > self.last_stream_id
-    }
-}
-
 /// What has not come by this long after its time does not come: an answer above the last stream id, an answer
 /// or the client's RST_STREAM after the deadline, the server's acknowledgement of a FIN.
 pub(crate) const SETTLED: TimeDelta = TimeDelta::from_secs(1);
-
-/// A connection error of the client: a GOAWAY with an error (RFC 9113, section 5.4.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ClientError {
-    pub(crate) by: FromClient,
-    pub(crate) error: ErrorCode,
-    /// Where the last frame ends that it had received whole; `None` where that is not known.
-    pub(crate) last_frame: Option<u64>,
-}
-
-/// What is known of a stream's connection.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct ConnectionContext {
-    /// The server's final GOAWAY.
-    pub(crate) final_goaway: Option<FinalGoAway>,
-    /// The server's first FIN or RST.
-    pub(crate) closed_by_server: Option<FromServer>,
-    /// The client's first FIN or RST.
-    pub(crate) closed_by_client: Option<FromClient>,
-    /// The client's first RST.
-    pub(crate) reset_by_client: Option<FromClient>,
-    /// Whether the server has acknowledged the client's FIN.
-    pub(crate) client_fin_acknowledged: bool,
-    /// The client's first GOAWAY with an error.
-    pub(crate) client_error: Option<ClientError>,
-    /// Whether the server answered above its own last stream id, or raised it: then that id proves nothing.
-    pub(crate) broke_its_word: bool,
-    /// How much of the server's byte stream the client has acknowledged.
-    pub(crate) acknowledged: Option<u64>,
-    /// How long the handshake took.
-    pub(crate) round_trip: Option<TimeDelta>,
-    /// What was lost from the connection so far.
-    pub(crate) gaps: FrameGaps,
-    /// Whether the client's frames were seen from the first one on, so that a stream without HEADERS
-    /// lost them.
-    pub(crate) begun: bool,
-    /// The capture's last moment, once it is known.
-    pub(crate) capture_end: Option<Timestamp>,
-}
 
 /// What became of a stream, and what decided it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

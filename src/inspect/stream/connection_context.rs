@@ -1,0 +1,61 @@
+//! What is known of a stream's connection when the stream is judged.
+
+use super::frame_gaps::FrameGaps;
+use super::{FromClient, FromServer};
+use crate::capture::{Stamp, TimeDelta, Timestamp};
+use crate::decode::http2::{ErrorCode, StreamId};
+
+/// The server's final GOAWAY: the first GOAWAY with the smallest last stream id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FinalGoAway {
+    pub(crate) last_stream_id: u32,
+    pub(crate) goaway: FromServer,
+    /// The first client segment that acknowledges the whole of it.
+    pub(crate) received: Option<Stamp>,
+}
+
+impl FinalGoAway {
+    /// Whether a client's stream is above the last stream id.
+    pub(crate) const fn condemns(&self, id: u32) -> bool {
+        self.last_stream_id < StreamId::MAX.0 && id > self.last_stream_id
+    }
+}
+
+/// A connection error of the client: a GOAWAY with an error (RFC 9113, section 5.4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ClientError {
+    pub(crate) by: FromClient,
+    pub(crate) error: ErrorCode,
+    /// Where the last frame ends that it had received whole; `None` where that is not known.
+    pub(crate) last_frame: Option<u64>,
+}
+
+/// What is known of a stream's connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ConnectionContext {
+    /// The server's final GOAWAY.
+    pub(crate) final_goaway: Option<FinalGoAway>,
+    /// The server's first FIN or RST.
+    pub(crate) closed_by_server: Option<FromServer>,
+    /// The client's first FIN or RST.
+    pub(crate) closed_by_client: Option<FromClient>,
+    /// The client's first RST.
+    pub(crate) reset_by_client: Option<FromClient>,
+    /// Whether the server has acknowledged the client's FIN.
+    pub(crate) client_fin_acknowledged: bool,
+    /// The client's first GOAWAY with an error.
+    pub(crate) client_error: Option<ClientError>,
+    /// Whether the server answered above its own last stream id, or raised it: then that id proves nothing.
+    pub(crate) broke_its_word: bool,
+    /// How much of the server's byte stream the client has acknowledged.
+    pub(crate) acknowledged: Option<u64>,
+    /// How long the handshake took.
+    pub(crate) round_trip: Option<TimeDelta>,
+    /// What was lost from the connection so far.
+    pub(crate) gaps: FrameGaps,
+    /// Whether the client's frames were seen from the first one on, so that a stream without HEADERS
+    /// lost them.
+    pub(crate) begun: bool,
+    /// The capture's last moment, once it is known.
+    pub(crate) capture_end: Option<Timestamp>,
+}
