@@ -12,7 +12,7 @@ pub(super) const RULE: Rule = Rule {
     evidence: "Last stream ids, or numbers of requests before GOAWAY 2^31-1, that are the same on every connection.",
     fixes: &[
         "nginx: keepalive_requests, Envoy: max_requests_per_connection; each end of a connection costs the calls on their way a retry",
-        "By stack: nginx: keepalive_requests; httpd: MaxKeepAliveRequests; Envoy: max_requests_per_connection",
+        "By stack: nginx: keepalive_requests; Envoy: max_requests_per_connection",
     ],
     says: Says::WhatHappened,
     check: Check::Server(check),

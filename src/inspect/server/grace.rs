@@ -10,14 +10,10 @@
 
 use super::super::connection::record::{ConnectionRecord, Finished};
 use super::super::peer::server::{ServerStack, Stack};
-use super::super::stream::rpc::{Rpc, Verdict};
-use crate::capture::{Stamp, TimeDelta};
-use crate::decode::Direction;
+use super::super::stream::rpc::Verdict;
+use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::http2::ErrorCode;
 use crate::decode::tcp::Ending;
-
-/// Calls that the server ends this long before the close, end with the connection.
-const AT_THE_END: TimeDelta = TimeDelta::from_millis(250);
 
 /// How long grpc-go waits for its client to close, once it has ended the connection (http2_server.go).
 const GO_WAITS: TimeDelta = TimeDelta::from_secs(1);
@@ -45,10 +41,10 @@ pub(super) fn of(finished: &Finished, stack: Option<&Stack>) -> Option<f64> {
         ServerStack::GrpcJava => record.final_goaway()?.stamp,
         _ => first.stamp,
     };
-    let ended = ended_by_frames(finished, began).or_else(|| {
+    let ended = ended_by_frames(finished).or_else(|| {
         let close = record.close?;
-        let cut = record.verdicts.of(Verdict::CutByClose) > 0;
-        let closed = cut && close.by == Direction::ServerToClient;
+        let mut cut = finished.rpcs.iter().filter(|rpc| rpc.cut_by_grace);
+        let closed = cut.any(|rpc| rpc.verdict == Verdict::CutByClose);
         closed.then(|| close.stamp.time - waited_for_client(record, stack))
     })?;
     let waited = ended - began.time;
@@ -56,34 +52,13 @@ pub(super) fn of(finished: &Finished, stack: Option<&Stack>) -> Option<f64> {
     (waited > none).then(|| waited.as_secs_f64())
 }
 
-/// When the server ended most of the calls that it ended by frames just before the connection's end.
-fn ended_by_frames(finished: &Finished, began: Stamp) -> Option<crate::capture::Timestamp> {
-    let closed = finished.record.close?.stamp;
-    let mut moments: Vec<_> = finished
-        .rpcs
-        .iter()
-        .filter(|rpc| is_taken_back(rpc))
-        .filter_map(|rpc| rpc.ended)
-        .filter(|ended| *ended > began && closed.time - ended.time <= AT_THE_END)
-        .map(|ended| ended.time)
-        .collect();
+/// When the server ended most of the calls that it ended by frames when its grace had run out.
+fn ended_by_frames(finished: &Finished) -> Option<Timestamp> {
+    let cut = finished.rpcs.iter().filter(|rpc| rpc.cut_by_grace);
+    let by_frames = cut.filter(|rpc| rpc.verdict != Verdict::CutByClose);
+    let mut moments: Vec<_> = by_frames.filter_map(|rpc| Some(rpc.ended?.time)).collect();
     moments.sort_unstable();
     moments.get(moments.len() / 2).copied()
-}
-
-/// Whether the server took a call back without fault of its own.
-fn is_taken_back(rpc: &Rpc) -> bool {
-    match rpc.verdict {
-        Verdict::ResetByServer => {
-            matches!(rpc.error, Some(ErrorCode::NO_ERROR | ErrorCode::CANCEL))
-        }
-        // C-core ends calls with trailers.
-        Verdict::Status => matches!(
-            rpc.grpc_message.as_deref(),
-            Some(b"max connection age" | b"Cancelling all calls")
-        ),
-        _ => false,
-    }
 }
 
 /// For how long a server had ended a connection already when its FIN came.

@@ -17,6 +17,7 @@ use rustc_hash::FxHashMap;
 
 use super::super::connection::record::{ConnectionRecord, Finished};
 use super::super::stream::answer::MAX_MESSAGE;
+use super::super::stream::answer_status::GRPC_STATUSES;
 use super::super::stream::rpc::{CallId, Outcome, Rpc, Verdict};
 use super::client::{Client, ClientStack};
 use crate::decode::Direction;
@@ -137,27 +138,6 @@ impl<'a> FailedCall<'a> {
     /// The same as libraries word it that write codes in capitals.
     fn status_in_capitals(&self) -> Option<String> {
         let (number, message) = self.status()?;
-        Some(format!("{}: {message}", CODES.get(number)?))
+        Some(format!("{}: {message}", GRPC_STATUSES.get(number)?))
     }
 }
-
-/// gRPC's status codes by number (grpc/grpc, doc/statuscodes.md).
-const CODES: [&str; 17] = [
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-];
