@@ -117,11 +117,14 @@ pub(crate) fn race(network: &Network, endings: Vec<Ending>) {
     server.join().unwrap();
 }
 
-/// When it was certain that a call was lost: with the close, or a second after the GOAWAY.
+/// When it was certain that a call was lost: with the server's close, or a second after the GOAWAY.
 fn certain_at(event: &Event, events: &[Event], report: &Value) -> i64 {
     let rpc = &event.value;
     let of = connection(report, &found(report, rpc));
-    let closed = of["closed"].as_str().map(|_| nanos(&of["closed"]));
+    // After the client's FIN an answer may still come, which shows that the call was processed.
+    let final_close = of["close"]["by"] == "server" || rpc["verdict"] != "beyond_last_stream_id";
+    let closed = of["closed"].as_str().filter(|_| final_close);
+    let closed = closed.map(|_| nanos(&of["closed"]));
     let goaway = events.iter().rfind(|event| {
         event.kind() == "goaway"
             && event.value["conn"] == rpc["conn"]

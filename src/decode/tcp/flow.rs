@@ -33,6 +33,8 @@ pub struct Flow {
     halves: PerEnd<Half>,
     opened_by: Option<Side>,
     opened: Option<Stamp>,
+    /// The latest SYN: one that was repeated says nothing of the round trip (RFC 6298, section 3).
+    latest_syn: Option<Timestamp>,
     syn_ack_after: Option<TimeDelta>,
     handshake: Option<Handshake>,
     first_seen: Timestamp,
@@ -53,6 +55,7 @@ impl Flow {
             halves: PerEnd::default(),
             opened_by: None,
             opened: None,
+            latest_syn: None,
             syn_ack_after: None,
             handshake: None,
             first_seen: segment.stamp.time,
@@ -180,10 +183,10 @@ impl Flow {
         } else if self.handshake.is_none()
             && segment.acknowledgement.is_some()
             && self.opened_by == Some(from)
-            && let Some(opened) = self.opened
+            && let Some(syn) = self.latest_syn
         {
             self.handshake = Some(Handshake {
-                round_trip: segment.stamp.time - opened.time,
+                round_trip: segment.stamp.time - syn,
                 beyond: self.syn_ack_after,
             });
         }
@@ -312,13 +315,14 @@ impl Flow {
         }
         if segment.acknowledgement.is_some() {
             self.opened_by.get_or_insert(from.peer());
-            if let Some(opened) = self.opened {
-                let after = segment.stamp.time - opened.time;
+            if let Some(syn) = self.latest_syn {
+                let after = segment.stamp.time - syn;
                 self.syn_ack_after.get_or_insert(after);
             }
         } else {
             self.opened_by.get_or_insert(from);
             self.opened.get_or_insert(segment.stamp);
+            self.latest_syn = Some(segment.stamp.time);
         }
     }
 

@@ -12,7 +12,8 @@ use crate::capture::TimeDelta;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Handshake {
-    /// From the SYN to the acknowledgement of the SYN-ACK, wherever the capture was made.
+    /// From the SYN, the last one where it was repeated, to the acknowledgement of the SYN-ACK, wherever the
+    /// capture was made.
     pub round_trip: TimeDelta,
     /// From the SYN to the SYN-ACK: the part of it between the capture and the server;
     /// `None` where the SYN-ACK was not captured.

@@ -28,8 +28,6 @@ pub(super) fn is_certain(
         // Reported when the answer is delivered, or never.
         Verdict::Ok | Verdict::Status | Verdict::Unknown | Verdict::Unanswered => false,
         _ if reset || shutdown.is_over() => true,
-        // A client that has heard of the end, and closes, takes no answer above the last stream id.
-        Verdict::BeyondLastStreamId if shutdown.closed_by_client.is_some() => true,
         _ => shutdown.grace_ends().is_some_and(|ends| now >= ends),
     }
 }

@@ -9,6 +9,8 @@
 //!   |<------------- the grace ------------->|
 //! ```
 
+use rustc_hash::FxHashMap;
+
 use super::record::{ConnectionRecord, Finished, GraceEnd};
 use crate::capture::{Stamp, TimeDelta};
 use crate::decode::Direction;
@@ -21,14 +23,18 @@ const ONE_MOMENT: TimeDelta = TimeDelta::from_millis(250);
 /// A server that ends its calls sooner gave them no grace.
 const SHORTEST: TimeDelta = TimeDelta::from_millis(50);
 
+/// What C-core says to the calls that it waits for no longer.
+const CUT_WORDS: [&[u8]; 2] = [b"max connection age", b"Cancelling all calls"];
+
 /// Marks the calls that a server cut when its grace ran out, and says in the record how it did.
 pub(in crate::inspect) fn mark(finished: &mut Finished) {
     let Finished { record, rpcs } = finished;
     let Some(goaway) = graceful_goaway(record) else {
         return;
     };
-    let ends = rpcs.iter().filter(|rpc| is_cut(rpc, record));
-    let ends = ends.filter_map(|rpc| rpc.ended);
+    let cut = which_were_cut(record, rpcs);
+    let ends = rpcs.iter().zip(&cut).filter(|(_, cut)| **cut);
+    let ends = ends.filter_map(|(rpc, _)| rpc.ended);
     let Some(last) = ends.clone().max_by_key(|ended| ended.time) else {
         return;
     };
@@ -41,9 +47,9 @@ pub(in crate::inspect) fn mark(finished: &mut Finished) {
     if end.duration() < SHORTEST.max(record.round_trip().unwrap_or_default()) {
         return;
     }
-    for rpc in rpcs {
+    for (rpc, cut) in rpcs.iter_mut().zip(cut) {
         let with_the_rest = rpc.ended.is_some_and(|ended| at_the_end(&ended));
-        if is_cut(rpc, record) && with_the_rest || is_cancelled(rpc, goaway, until) {
+        if cut && with_the_rest || is_cancelled(rpc, goaway, until) {
             rpc.cut_by_grace = true;
             record.grace_end = Some(Box::new(end));
             if rpc.verdict == Verdict::Status {
@@ -71,21 +77,39 @@ fn graceful_goaway(record: &ConnectionRecord) -> Option<Stamp> {
     graceful.then_some(first.stamp)
 }
 
-/// Whether the server ended a call as servers do when they wait no longer. One that still owed its request
-/// was not waited for.
-fn is_cut(rpc: &Rpc, record: &ConnectionRecord) -> bool {
-    let by_server = match rpc.verdict {
-        Verdict::CutByClose => record
-            .close
-            .is_some_and(|close| close.by == Direction::ServerToClient),
+/// Which calls the server ended as servers do when they wait no longer. One that still owed its request was
+/// not waited for.
+fn which_were_cut(record: &ConnectionRecord, rpcs: &[Rpc]) -> Vec<bool> {
+    let mut words: FxHashMap<&[u8], u32> = FxHashMap::default();
+    for rpc in rpcs.iter().filter(|rpc| may_be_cut_by_status(rpc)) {
+        *words.entry(message(rpc)).or_default() += 1;
+    }
+    let by_server = record
+        .close
+        .is_some_and(|close| close.by == Direction::ServerToClient);
+    // A handler may answer so by itself; the same to several calls is the server's own word.
+    let servers_word = |rpc: &Rpc| {
+        CUT_WORDS.contains(&message(rpc)) || words.get(message(rpc)).is_some_and(|calls| *calls > 1)
+    };
+    let is_cut = |rpc: &Rpc| match rpc.verdict {
+        Verdict::CutByClose => by_server,
         Verdict::ResetByServer => {
             matches!(rpc.error, Some(ErrorCode::NO_ERROR | ErrorCode::CANCEL))
         }
-        Verdict::Status => {
-            let ended = matches!(rpc.grpc_status.as_deref(), Some(b"14" | b"1"));
-            ended && rpc.server_reset == Some(ErrorCode::NO_ERROR) && record.close.is_some()
-        }
+        Verdict::Status => record.close.is_some() && may_be_cut_by_status(rpc) && servers_word(rpc),
         _ => false,
     };
-    by_server && !rpc.owes_request
+    let cut = rpcs.iter().map(|rpc| is_cut(rpc) && !rpc.owes_request);
+    cut.collect()
+}
+
+/// UNAVAILABLE or CANCELLED, and RST_STREAM NO_ERROR behind it.
+fn may_be_cut_by_status(rpc: &Rpc) -> bool {
+    rpc.verdict == Verdict::Status
+        && matches!(rpc.grpc_status.as_deref(), Some(b"14" | b"1"))
+        && rpc.server_reset == Some(ErrorCode::NO_ERROR)
+}
+
+fn message(rpc: &Rpc) -> &[u8] {
+    rpc.grpc_message.as_deref().unwrap_or_default()
 }

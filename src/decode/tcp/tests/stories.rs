@@ -6,6 +6,7 @@ use insta::assert_snapshot;
 
 use super::super::Flows;
 use super::*;
+use crate::capture::TimeDelta;
 
 #[test]
 fn bytes_come_in_order_with_the_packet_that_first_carried_them() {
@@ -292,4 +293,19 @@ fn stray_packets_of_a_finished_connection_open_no_new_one() {
         "the addresses may be used again"
     );
     assert_eq!(flows.count(), 2);
+}
+
+#[test]
+fn a_round_trip_is_measured_from_the_syn_that_was_answered_and_not_from_one_that_was_lost() {
+    let mut tape = Tape::new();
+    tape.client(0, 0, None, SYN, b"");
+    tape.client(1_000, 0, None, SYN, b"");
+    tape.server(1_008, 0, Some(1), SYN, b"");
+    tape.client(1_010, 1, Some(1), 0, b"");
+    let place = tape.flows.places()[0];
+    let (flow, _) = tape.flows.forget(place).unwrap();
+    let handshake = flow.handshake().unwrap();
+    assert_eq!(handshake.round_trip, TimeDelta::from_millis(10));
+    assert_eq!(handshake.beyond, Some(TimeDelta::from_millis(8)));
+    assert_eq!(flow.opened().unwrap().packet, 1);
 }

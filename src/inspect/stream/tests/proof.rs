@@ -269,7 +269,7 @@ fn a_grace_may_run_out_by_status_by_reset_and_by_close() {
         C 0.000 HEADERS 3 END_STREAM
         C 0.000 HEADERS 5 END_STREAM
         S 0.100 GOAWAY last=5 NO_ERROR
-        S 0.600 HEADERS 1 END_STREAM :status=200 content-type=application/grpc grpc-status=14 + RST 1 NO_ERROR
+        S 0.600 HEADERS 1 END_STREAM :status=200 content-type=application/grpc grpc-status=14 grpc-message=max%20connection%20age + RST 1 NO_ERROR
         S 0.601 RST 3 NO_ERROR
         S 0.610 FIN
         "#,
