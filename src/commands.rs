@@ -63,7 +63,13 @@ pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<CommandOutcome> {
         ..inspect::Options::default()
     };
     let decode = decode_options(&options.input, 0)?;
-    let mut report = pipeline::analyze(&mut capture, pipeline::Options { decode, inspect })?;
+    let pipeline = pipeline::Options {
+        decode,
+        inspect,
+        threads: options.limits.threads(),
+        ..pipeline::Options::default()
+    };
+    let mut report = pipeline::analyze(&mut capture, pipeline)?;
     hints::name_flags(&mut report);
     warn(&report.anomalies)?;
     if report.analysis.connections.is_empty() {

@@ -1,19 +1,51 @@
 //! The whole program on one screen: packets through all stages.
 
+mod background;
+
+use std::collections::BTreeMap;
+
 use crate::capture::{Capture, CaptureError, Packet, SecretsKind, Stamp, Timestamp};
 use crate::decode::anomaly::{Anomaly, Layer, LimitKind};
-use crate::decode::{self, Decoder, Listener};
+use crate::decode::{self, Decoder, DividedDecoder, Limits, Listener};
 use crate::inspect::diagnosis::{Finding, drops};
 use crate::inspect::report::{Progress, Report};
 use crate::inspect::{self, Connections, Inspector, News};
+use background::Background;
+
+/// How many packets are decoded until the parts of a capture hear of each other, at most: some milliseconds
+/// of work.
+const MAX_BATCH: usize = 4_096;
+
+/// How many bytes of payload, at most.
+const MAX_BATCH_BYTES: usize = 1 << 20;
+
+/// A batch brings no more than one in so many of what the limits allow.
+const BATCHES_PER_LIMIT: usize = 16;
 
 /// What to do with packets.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// What to decode.
     pub decode: decode::Options,
     /// What to keep of calls.
     pub inspect: inspect::Options,
+    /// How many threads may work beside the caller's; the caller's alone where there are fewer than two. The
+    /// report is the same.
+    pub threads: usize,
+    /// With how many packets connections are followed in lockstep before those of different addresses run
+    /// ahead of each other for a few milliseconds. A capture of no more is not worth a thread.
+    pub lockstep_packets: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            decode: decode::Options::default(),
+            inspect: inspect::Options::default(),
+            threads: 1,
+            lockstep_packets: 50_000,
+        }
+    }
 }
 
 /// Packets in, a report out. No I/O and no clock inside: push packets from wherever they come.
@@ -24,50 +56,78 @@ pub struct Pipeline {
     report: Report,
     /// Packets that the capture lacks, as the caller [knows](Pipeline::note_drops).
     dropped: u64,
+    limits: Limits,
+    lockstep_packets: u64,
+    threads: usize,
+    /// Packets, and bytes, since the parts heard of each other.
+    unsettled: (usize, usize),
+    /// What works beside the caller, once there is enough to do.
+    background: Option<Background>,
 }
 
 impl Pipeline {
     /// A pipeline that has seen nothing yet.
     #[must_use]
     pub fn new(options: Options) -> Self {
+        let inspector = Inspector::new(options.inspect);
+        let decode = options.decode;
+        let limits = decode.limits;
+        // Where one connection is asked for, its number is to be known while it goes on.
+        let decoder = match inspector.is_for_one_connection() {
+            true => DividedDecoder::undivided(decode, inspector.follower()),
+            false => DividedDecoder::divided(decode, || inspector.follower()),
+        };
         Self {
-            decoder: Decoder::new(options.decode),
-            inspector: Inspector::new(options.inspect),
+            decoder,
+            inspector,
             report: Report::default(),
             dropped: 0,
+            limits,
+            lockstep_packets: options.lockstep_packets,
+            threads: options.threads,
+            unsettled: (0, 0),
+            background: None,
         }
     }
 
     /// Secrets of TLS connections that came to light, as the text of a key log.
     pub fn read_keys(&mut self, key_log: &[u8]) {
+        self.catch_up();
         self.decoder.read_keys(key_log);
     }
 
     /// A pipeline that tells [news](Self::take_news) on the way, and whose memory follows what is open
-    /// rather than what has passed. It wants a [tick](Self::tick) now and then.
+    /// rather than what has passed. It wants a [tick](Self::tick) now and then. It works in the caller's
+    /// thread alone: what it tells is to be told at once, and in order.
     #[must_use]
     pub fn watching(options: Options) -> Self {
+        let inspector = Inspector::new(options.inspect);
+        let limits = options.decode.limits;
         Self {
-            decoder: Decoder::new(options.decode),
-            inspector: Inspector::watching(options.inspect),
+            decoder: DividedDecoder::undivided(options.decode, inspector.watching_follower()),
+            inspector,
             report: Report::default(),
             dropped: 0,
+            limits,
+            lockstep_packets: u64::MAX,
+            threads: 1,
+            unsettled: (0, 0),
+            background: None,
         }
     }
 
     /// Time has passed without a packet: it is `now`, by the clock that stamps packets.
     pub fn tick(&mut self, now: Timestamp) {
-        self.decoder.tick(now, &mut self.inspector);
-        let stamp = Stamp {
-            time: now,
-            ..Stamp::default()
-        };
-        self.inspector.tick(stamp, &mut self.decoder);
+        self.catch_up();
+        self.decoder.tick(now);
+        self.inspector.tick(now);
+        self.inspector.look(self.decoder.parts());
+        self.inspector.gather(self.decoder.parts());
     }
 
     /// What became certain since the last time.
     pub fn take_news(&mut self) -> Vec<News> {
-        self.inspector.take_news()
+        Inspector::take_news(self.decoder.parts())
     }
 
     /// How many packets were dropped while capturing, from the beginning until now. As soon as there is
@@ -79,27 +139,31 @@ impl Pipeline {
     /// What follows from all that is certain so far.
     #[must_use]
     pub fn findings_so_far(&mut self) -> Vec<Finding> {
-        let mut findings = self.inspector.findings_so_far(&mut self.decoder);
+        let mut findings = self.inspector.findings_so_far(self.decoder.parts());
         drops::weaken(&mut findings, self.dropped);
         findings
     }
 
     /// The numbers of an analysis that goes on.
     #[must_use]
-    pub fn progress(&self) -> Progress {
+    pub fn progress(&mut self) -> Progress {
+        let parts = self.decoder.parts();
         Progress {
             packets: self.report.packets,
             bytes: self.report.bytes,
-            open_connections: self.inspector.open_connections(),
+            open_connections: Inspector::open_connections(parts),
+            methods: Inspector::methods(parts).cloned().unwrap_or_default(),
+            unlisted: self.inspector.unlisted(parts),
             evicted_connections: self.decoder.evicted(),
-            methods: self.inspector.methods().cloned().unwrap_or_default(),
-            unlisted: self.inspector.unlisted(),
         }
     }
 
     /// Nothing more will come: judges what is open. What that makes certain is [news](Self::take_news).
     pub fn conclude(&mut self) {
-        self.decoder.finish(&mut self.inspector);
+        self.catch_up();
+        self.inspector.look(self.decoder.parts());
+        let inspector = &mut self.inspector;
+        self.decoder.finish(|parts| inspector.gather(parts));
     }
 
     /// Takes the next packet.
@@ -110,21 +174,89 @@ impl Pipeline {
         report.bytes += packet.data.len() as u64;
         report.first_packet.get_or_insert(time);
         report.last_packet = report.last_packet.max(Some(time));
-        self.inspector.tick(packet.stamp, &mut self.decoder);
-        self.decoder.push(packet, &mut self.inspector);
-        self.inspector.relieve(&mut self.decoder);
+        let in_lockstep = report.packets <= self.lockstep_packets;
+        self.inspector.tick(time);
+        if in_lockstep {
+            self.inspector.look(self.decoder.parts());
+            self.decoder.push(packet);
+            self.settle();
+            return;
+        }
+        self.unsettled.0 += 1;
+        self.unsettled.1 += packet.data.len();
+        if self.threads < 2 {
+            self.decoder.push(packet);
+        } else {
+            let background = self
+                .background
+                .get_or_insert_with(|| Background::new(self.threads));
+            self.decoder.collect(packet, background.batch());
+        }
+        if self.unsettled.0 >= MAX_BATCH.min(self.limits.connections / BATCHES_PER_LIMIT + 1)
+            || self.unsettled.1
+                >= MAX_BATCH_BYTES.min(self.limits.held_bytes / BATCHES_PER_LIMIT + 1)
+        {
+            self.settle_batch();
+        }
+    }
+
+    /// A batch is complete. With threads it is decoded while the next one is collected.
+    fn settle_batch(&mut self) {
+        self.unsettled = (0, 0);
+        if let Some(background) = &mut self.background {
+            if let Some(lent) = background.wait() {
+                self.decoder.give_back(lent);
+                self.settle();
+            }
+            let lent = self.decoder.lend();
+            if let Some(background) = &mut self.background {
+                background.start(lent);
+            }
+        } else {
+            self.settle();
+        }
+    }
+
+    /// Has all that was collected decoded.
+    fn catch_up(&mut self) {
+        if self.unsettled.0 > 0 {
+            self.settle_batch();
+        }
+        if let Some(background) = &mut self.background
+            && let Some(lent) = background.wait()
+        {
+            self.decoder.give_back(lent);
+            self.settle();
+        }
+    }
+
+    /// The parts hear of each other.
+    fn settle(&mut self) {
+        self.decoder.settle();
+        self.inspector.gather(self.decoder.parts());
     }
 
     /// Nothing more will come.
     #[must_use]
     pub fn finish(mut self) -> Report {
         self.conclude();
-        self.report.analysis = self.inspector.finish();
+        let numbers = self.number();
+        let number = |before: u32| match &numbers {
+            Some(numbers) => numbers.get(&before).copied(),
+            None => Some(before),
+        };
+        self.report.analysis = self.inspector.finish(self.decoder.parts());
         drops::weaken(&mut self.report.analysis.findings, self.dropped);
-        self.report.anomalies = self.decoder.take_anomalies();
+        self.report.anomalies = self.decoder.take_anomalies(number);
         self.report.given_up = self.decoder.given_up();
         self.report.tally = self.decoder.tally().clone();
         self.report
+    }
+
+    /// Numbers the connections of several parts: their numbers now, by those that they had so far.
+    fn number(&mut self) -> Option<BTreeMap<u32, u32>> {
+        let divided = self.decoder.parts().len() > 1;
+        divided.then(|| self.inspector.number(&self.decoder.tcp_streams()))
     }
 }
 

@@ -1,5 +1,8 @@
 //! How much the user lets an analysis keep.
 
+use std::num::NonZero;
+use std::thread;
+
 use clap::Args;
 use h2sniff::{decode, inspect};
 
@@ -26,12 +29,15 @@ pub(crate) struct FileLimitArgs {
     pub(crate) max_unpacked: Option<u64>,
 }
 
-/// How much a report lists.
+/// How much a report lists, and how many work on it.
 #[derive(Args, Debug)]
 pub(crate) struct ReportLimitArgs {
     /// RPCs that are listed; the others are counted
     #[arg(long, help_heading = "Limits", value_name = "N", value_parser = count, default_value_t = inspect::MAX_LISTED_RPCS)]
     max_rpcs: usize,
+    /// Threads that decode, each whole connections [default: one for each core]
+    #[arg(long, help_heading = "Limits", value_name = "N", value_parser = count)]
+    threads: Option<usize>,
 }
 
 impl LimitArgs {
@@ -54,6 +60,11 @@ impl ReportLimitArgs {
         inspect::ListLimits {
             rpcs: self.max_rpcs,
         }
+    }
+
+    pub(crate) fn threads(&self) -> usize {
+        let cores = || thread::available_parallelism().map_or(1, NonZero::get);
+        self.threads.unwrap_or_else(cores)
     }
 }
 

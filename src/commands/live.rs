@@ -36,6 +36,7 @@ pub(crate) fn live(options: &LiveArgs) -> anyhow::Result<CommandOutcome> {
                 .collect(),
             ..inspect::Options::default()
         },
+        ..pipeline::Options::default()
     };
     let events = EventWriter::new(format, open(&options.output)?);
     let report = live::run(options, pipeline, events)?;

@@ -71,6 +71,15 @@ impl Anomaly {
     }
 }
 
+impl Anomaly {
+    fn is_like(&self, other: &Self) -> bool {
+        self.layer == other.layer
+            && self.connection == other.connection
+            && self.limit == other.limit
+            && self.text == other.text
+    }
+}
+
 /// A limit on what is read or kept, which whoever runs an analysis can raise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LimitKind {
@@ -127,6 +136,39 @@ impl Anomalies {
     pub fn note_limit(&mut self, limit: LimitKind, text: impl Into<String>, count: u64) {
         self.kinds
             .push(Anomaly::of_capture(count, text, Some(limit)));
+    }
+
+    /// Takes those that were noted of other connections, in order of first sight.
+    pub(crate) fn merge(&mut self, others: Vec<Self>) {
+        if others.iter().all(|other| other.kinds.is_empty()) {
+            return;
+        }
+        let mut kinds = std::mem::take(&mut self.kinds);
+        for other in others {
+            self.left_out += other.left_out;
+            kinds.extend(other.kinds);
+        }
+        kinds.sort_by_key(|anomaly| (anomaly.stamp.is_none(), anomaly.stamp));
+        for anomaly in kinds {
+            let known = self
+                .kinds
+                .iter_mut()
+                .find(|known| anomaly.connection.is_none() && known.is_like(&anomaly));
+            if let Some(known) = known {
+                known.count += anomaly.count;
+            } else if self.kinds.len() < MAX_KINDS {
+                self.kinds.push(anomaly);
+            } else {
+                self.left_out += anomaly.count;
+            }
+        }
+    }
+
+    /// Gives the connections that they belong to other numbers.
+    pub(crate) fn renumber(&mut self, number: impl Fn(u32) -> Option<u32>) {
+        for anomaly in &mut self.kinds {
+            anomaly.connection = anomaly.connection.and_then(&number);
+        }
     }
 
     /// All of them, in order of first sight.

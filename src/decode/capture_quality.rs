@@ -52,6 +52,14 @@ impl CaptureQuality {
         self.first_shared = earlier(self.first_shared, duplicates.elsewhere);
     }
 
+    /// Takes what was found of other connections.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.duplicates += other.duplicates;
+        self.shared += other.shared;
+        self.first_duplicate = earlier(self.first_duplicate, other.first_duplicate);
+        self.first_shared = earlier(self.first_shared, other.first_shared);
+    }
+
     /// Emits what was found.
     pub(super) fn note(self, anomalies: &mut Anomalies) {
         if self.behind > 0 {

@@ -42,6 +42,31 @@ pub struct Place {
     pub(super) tcp_stream: u32,
 }
 
+/// What connections are numbered by: in this order they are recognised, however many are followed apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct RecognitionOrder {
+    /// How many packets came before the one at which it was recognised.
+    pub(crate) packets_before: u64,
+    /// What of that packet's processing it was.
+    pub(crate) step: RecognitionStep,
+    /// Its place among those of the same step.
+    pub(crate) within: i64,
+}
+
+/// At what a connection is recognised, in the order in which a packet brings it about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum RecognitionStep {
+    /// It had ended a while before.
+    Finished,
+    /// The packet is of its own.
+    #[default]
+    Packet,
+    /// Limits did not let it wait any longer.
+    Limits,
+    /// Its connect had failed, and its server turns out to speak HTTP/2.
+    Server,
+}
+
 /// A connection, as far as known when it was recognised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -50,6 +75,8 @@ pub struct Recognition {
     pub number: u32,
     /// Where the decoder keeps it; `None` if it is over already.
     pub place: Option<Place>,
+    /// What its number follows from.
+    pub(crate) order: RecognitionOrder,
     /// Wireshark's `tcp.stream` index.
     pub tcp_stream: u32,
     /// The side that opened it.

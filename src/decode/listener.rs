@@ -13,6 +13,7 @@
 
 use super::event::{Event, Recognition};
 use super::network::NetworkPath;
+use crate::capture::Timestamp;
 
 /// Takes what is decoded of the connections that count, each with the value it made for it.
 ///
@@ -21,6 +22,9 @@ use super::network::NetworkPath;
 pub trait Listener {
     /// What it keeps of one connection.
     type Connection;
+
+    /// The capture has come to this moment. What follows came then, or had to wait until then.
+    fn moment(&mut self, _now: Timestamp) {}
 
     /// A connection counts from here on: makes its value.
     fn recognised(&mut self, recognition: Recognition) -> Self::Connection;

@@ -31,10 +31,13 @@ mod stream_part;
 
 pub use carrier::Carrier;
 pub use connection::{ConnectionSink, Http2Events, Keep, MAX_UNDECIDED_BYTES, Unrelated};
-pub use decoder::{Decoder, Options, Tally};
+pub use decoder::{
+    ConnectionPart, Decoder, DividedDecoder, Lent, Options, PacketBatch, Tally, TcpStreams,
+};
 pub use direction::{Direction, PerSide};
 pub use durations::Durations;
 pub(crate) use durations::keep_longest;
+pub(crate) use event::RecognitionOrder;
 pub use event::{Event, Guess, Place, Recognition, Transport, UnexpectedProtocol};
 pub use limits::{GivenUp, Limits, MAX_CONNECTIONS, MAX_HELD_IN_ALL};
 pub use listener::{EachEvent, Listener};

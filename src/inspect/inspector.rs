@@ -1,8 +1,7 @@
 //! All connections of a capture, and what follows from them together.
 //!
-//! In: what the decoder emits of each connection, with the [`Connection`] made for it, which the decoder
-//! keeps beside the flow. Out: an [`Analysis`]. Here stands only what spans connections: limits, attempts
-//! that may be retries, what became certain on the way.
+//! In: what each [`Follower`] has gathered of its connections. Out: an [`Analysis`]. Here stands only what spans
+//! connections: limits, numbers, attempts that may be retries, what became certain on the way.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -13,41 +12,41 @@ use super::connection::load::Load;
 use super::connection::record::{Finished, VerdictCounts};
 use super::connection::{Connection, grace_end};
 use super::diagnosis::{self, Finding, ServerView};
+use super::follower::{Follower, Gathered};
 use super::live::methods::Methods;
-use super::live::{LiveTracker, News, Unlisted};
+use super::live::{News, Unlisted};
 use super::options::Options;
-use super::options::limits::{MAX_FOLLOWED_STREAMS, MAX_LISTED_CONNECTIONS};
+use super::options::limits::{ListLimits, MAX_FOLLOWED_STREAMS, MAX_LISTED_CONNECTIONS};
 use super::peer::app_error;
 use super::report::Analysis;
 use super::retry::Attempts;
 use super::server::{Inferred, Server};
-use super::stream::rpc::Verdict;
 use super::usual_times::UsualTimes;
 use crate::capture::{Stamp, TimeDelta, Timestamp};
-use crate::decode::{Decoder, Event, Listener, NetworkPath, Recognition};
+use crate::decode::{ConnectionPart, DividedDecoder, TcpStreams};
 
 /// How long an analysis that goes on can link a call to its retry: a call may be known for dead only
 /// when its connection ends.
 const LINKABLE: Duration = Duration::from_secs(300);
 
-/// The connections that are followed, where the decoder keeps them.
-pub type Connections = Decoder<Box<Connection>>;
+/// The connections that are followed, where the decoder keeps them, each part with its follower.
+pub type Connections = DividedDecoder<Follower, Box<Connection>>;
+
+/// A part of the connections that are followed.
+type FollowedPart = ConnectionPart<Follower, Box<Connection>>;
 
 /// Follows all connections.
 #[derive(Debug, Default)]
 pub struct Inspector {
     options: Options,
-    /// How many connections were recognised and have not finished.
-    open: usize,
     finished: Vec<Finished>,
+    /// How many calls of them are listed.
+    listed: usize,
     attempts: Attempts,
     /// How long calls take that are answered well.
     usual_times: UsualTimes,
     first_moment: Option<Timestamp>,
     last_moment: Option<Timestamp>,
-    watch: Option<Box<LiveTracker>>,
-    /// What all connections together keep.
-    load: Load,
     unlisted: Unlisted,
     /// Calls of connections that are not listed.
     unlisted_verdicts: VerdictCounts,
@@ -63,173 +62,203 @@ impl Inspector {
         }
     }
 
-    /// An inspector that emits news on the way and stays small however long it goes on.
+    /// Whether one connection is asked for, by its number.
     #[must_use]
-    pub fn watching(options: Options) -> Self {
-        Self {
-            watch: Some(Box::default()),
-            ..Self::new(Options {
-                methods: true,
-                ..options
-            })
-        }
+    pub const fn is_for_one_connection(&self) -> bool {
+        self.options.filter.connection.is_some()
     }
 
-    /// The capture has come to this moment. What is due by now is looked at where the decoder keeps it.
-    pub fn tick(&mut self, stamp: Stamp, connections: &mut Connections) {
-        self.first_moment.get_or_insert(stamp.time);
-        self.last_moment = self.last_moment.max(Some(stamp.time));
-        let Some(watch) = &mut self.watch else {
+    /// What follows a part of the connections, for [`Self::gather`].
+    #[must_use]
+    pub fn follower(&self) -> Follower {
+        Follower::new(self.options.clone())
+    }
+
+    /// What follows all connections, emits news on the way and stays small however long it goes on.
+    #[must_use]
+    pub fn watching_follower(&self) -> Follower {
+        Follower::watching(self.options.clone())
+    }
+
+    /// The capture has come to this moment.
+    pub fn tick(&mut self, now: Timestamp) {
+        self.first_moment.get_or_insert(now);
+        self.last_moment = self.last_moment.max(Some(now));
+    }
+
+    /// Tells the followers which moment it is, and looks at what is due by now.
+    pub fn look(&mut self, parts: &mut [FollowedPart]) {
+        let Some((first, now)) = self.first_moment.zip(self.last_moment) else {
             return;
         };
-        while let Some(place) = watch.take_due(stamp.time) {
-            let Some(open) = connections.connection(place) else {
-                continue;
-            };
-            watch.report_lost(open, stamp.time);
-            for attempt in open.take_attempts() {
-                self.attempts.push(attempt);
+        for part in parts {
+            part.listener.set_moment(first, now);
+            while let Some(place) = part.listener.take_due(now) {
+                if let Some((follower, open)) = part.connection(place) {
+                    follower.look(open, now);
+                }
             }
         }
     }
 
-    /// What became certain since the last time; nothing unless [watching](Self::watching).
-    pub fn take_news(&mut self) -> Vec<News> {
-        self.watch
-            .as_mut()
-            .map(|watch| watch.take_news())
-            .unwrap_or_default()
+    /// Takes what the followers have gathered, and comes back within the limits.
+    pub fn gather(&mut self, parts: &mut [FollowedPart]) {
+        let (mut streams, mut listed) = (0, 0);
+        for ConnectionPart { listener, .. } in &mut *parts {
+            let before = self.listed;
+            self.take(&mut listener.gathered);
+            listener.change_load(Load::of_listed(self.listed - before), Load::default());
+            streams += listener.load().streams;
+            listed += listener.load().listed;
+        }
+        let room = self
+            .options
+            .limits
+            .rpcs
+            .saturating_sub(self.listed + listed);
+        for ConnectionPart { listener, .. } in &mut *parts {
+            listener.set_room(room);
+        }
+        if streams > MAX_FOLLOWED_STREAMS {
+            self.relieve(parts, streams);
+        }
     }
 
-    /// What follows from all that is certain so far; nothing unless [watching](Self::watching).
-    #[must_use]
-    pub fn findings_so_far(&mut self, connections: &mut Connections) -> Vec<Finding> {
-        let Some(watch) = &mut self.watch else {
-            return Vec::new();
+    fn take(&mut self, gathered: &mut Gathered) {
+        for attempt in gathered.attempts.drain(..) {
+            self.attempts.push(attempt);
+        }
+        for (server, times) in gathered.usual.drain(..) {
+            self.usual_times.add(server, times);
+        }
+        self.unlisted.rpcs += std::mem::take(&mut gathered.unlisted_rpcs);
+        for finished in gathered.finished.drain(..) {
+            self.listed += finished.rpcs.len();
+            if self.finished.len() < MAX_LISTED_CONNECTIONS {
+                self.finished.push(finished);
+                continue;
+            }
+            self.unlisted_verdicts.merge(&finished.record.verdicts);
+            self.unlisted.connections += 1;
+            self.unlisted.rpcs += finished.rpcs.len() as u64;
+        }
+    }
+
+    /// Comes back within the limit on streams, should all connections together follow too many: of those
+    /// that follow at least half as many as all do on average, those with the most follow only so many,
+    /// until three quarters are left. What that costs is in their records.
+    fn relieve(&self, parts: &mut [FollowedPart], mut streams: usize) {
+        let open: usize = parts.iter().map(|part| part.listener.open()).sum();
+        let share = streams / open.max(1) / 2;
+        let mut crowded: Vec<_> = parts
+            .iter_mut()
+            .enumerate()
+            .flat_map(|(number, part)| part.connections().map(move |open| (number, open)))
+            .filter(|(_, open)| open.load().streams >= share.max(1))
+            .collect();
+        crowded.sort_unstable_by_key(|(_, open)| (Reverse(open.load().streams), open.order()));
+        let now = Stamp {
+            time: self.last_moment.unwrap_or_default(),
+            ..Stamp::default()
         };
-        let open = connections.connections().map(|open| &**open);
-        let mut finished = watch.finished(open);
-        let (findings, _) = understand(&mut finished, &self.attempts, self.last_moment);
-        watch.keep_links(&finished);
+        let mut changes = Vec::new();
+        for (number, open) in crowded {
+            if streams <= MAX_FOLLOWED_STREAMS / 4 * 3 {
+                break;
+            }
+            let before = open.load();
+            open.evict_streams(share.min(before.streams / 2), now, &self.options);
+            let after = open.load();
+            streams = (streams + after.streams).saturating_sub(before.streams);
+            changes.push((number, before, after));
+        }
+        for (number, before, after) in changes {
+            if let Some(part) = parts.get_mut(number) {
+                part.listener.change_load(before, after);
+            }
+        }
+    }
+
+    /// What became certain since the last time; nothing unless watching.
+    pub fn take_news(parts: &mut [FollowedPart]) -> Vec<News> {
+        let news = parts.iter_mut().map(|part| part.listener.take_news());
+        news.flatten().collect()
+    }
+
+    /// What follows from all that is certain so far; nothing unless watching.
+    #[must_use]
+    pub fn findings_so_far(&mut self, parts: &mut [FollowedPart]) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for part in parts {
+            let Some(mut watch) = part.listener.watch.take() else {
+                continue;
+            };
+            let open = part.connections().map(|open| &**open);
+            let mut finished = watch.finished(open);
+            findings.extend(understand(&mut finished, &self.attempts, self.last_moment).0);
+            watch.keep_links(&finished);
+            part.listener.watch = Some(watch);
+        }
         if let Some(now) = self.last_moment {
             self.attempts.forget_before(now - TimeDelta::from(LINKABLE));
         }
         findings
     }
 
-    /// Calls by method; `None` unless [watching](Self::watching).
+    /// Calls by method; `None` unless watching.
     #[must_use]
-    pub fn methods(&self) -> Option<&Methods> {
-        self.watch.as_ref().map(|watch| &watch.methods)
+    pub fn methods(parts: &[FollowedPart]) -> Option<&Methods> {
+        let mut watches = parts.iter().filter_map(|part| part.listener.watch.as_ref());
+        watches.next().map(|watch| &watch.methods)
     }
 
     /// What is not listed, to stay within bounds.
     #[must_use]
-    pub fn unlisted(&self) -> Unlisted {
-        let watch = self.watch.as_ref();
-        watch.map_or(self.unlisted, |watch| watch.unlisted())
+    pub fn unlisted(&self, parts: &[FollowedPart]) -> Unlisted {
+        let mut watches = parts.iter().filter_map(|part| part.listener.watch.as_ref());
+        watches
+            .next()
+            .map_or(self.unlisted, |watch| watch.unlisted())
     }
 
     /// How many connections are open.
     #[must_use]
-    pub const fn open_connections(&self) -> usize {
-        self.open
+    pub fn open_connections(parts: &[FollowedPart]) -> usize {
+        parts.iter().map(|part| part.listener.open()).sum()
     }
 
-    /// Comes back within the limit on streams, should all connections together follow too many: of those
-    /// that follow at least half as many as all do on average, those with the most follow only so many,
-    /// until three quarters are left. What that costs is in their records.
-    pub fn relieve(&mut self, connections: &mut Connections) {
-        if self.load.streams <= MAX_FOLLOWED_STREAMS {
-            return;
-        }
-        let share = self.load.streams / self.open.max(1) / 2;
-        let mut crowded: Vec<_> = connections
-            .connections()
-            .filter(|open| open.load().streams >= share.max(1))
-            .collect();
-        crowded.sort_unstable_by_key(|open| (Reverse(open.load().streams), open.number()));
-        let now = Stamp {
-            time: self.last_moment.unwrap_or_default(),
-            ..Stamp::default()
-        };
-        for open in crowded {
-            if self.load.streams <= MAX_FOLLOWED_STREAMS / 4 * 3 {
-                return;
+    /// Gives connections of several parts the numbers that they have in the whole capture; by those that they
+    /// had before.
+    pub fn number(&mut self, tcp_streams: &TcpStreams) -> BTreeMap<u32, u32> {
+        self.finished.sort_by_key(|finished| finished.record.order);
+        let mut numbers = BTreeMap::new();
+        for (number, Finished { record, rpcs }) in (0..).zip(&mut self.finished) {
+            numbers.insert(record.number, number);
+            record.tcp_stream = tcp_streams.place(record.number, record.tcp_stream);
+            record.number = number;
+            for rpc in rpcs {
+                rpc.id.connection = number;
             }
-            let before = open.load();
-            open.evict_streams(share.min(before.streams / 2), now, &self.options);
-            self.load.change(before, open.load());
         }
-    }
-
-    /// Lists fewer calls of a connection, should all together list too many.
-    fn unlist(&mut self, open: &mut Connection) {
-        let surplus = self.load.listed.saturating_sub(self.options.limits.rpcs);
-        if surplus == 0 || self.watch.is_some() {
-            return;
-        }
-        let before = open.load();
-        open.unlist(surplus);
-        self.load.change(before, open.load());
-        self.unlisted.rpcs += (before.listed - open.load().listed) as u64;
-    }
-
-    fn conclude_one(&mut self, mut connection: Connection) {
-        let before = connection.load();
-        connection.conclude(self.last_moment, &self.options);
-        self.usual_times
-            .add(connection.ends().server, connection.take_usual());
-        for attempt in connection.take_attempts() {
-            self.attempts.push(attempt);
-        }
-        if let Some(watch) = &mut self.watch {
-            self.load.change(before, Load::default());
-            watch.finish(connection, self.last_moment);
-            return;
-        }
-        if !self.options.filter.wants_connection(connection.number()) {
-            self.load.change(before, Load::default());
-            return;
-        }
-        // What is listed stays, whether or not its connection is open.
-        let others = self.load.listed - before.listed;
-        let room = self.options.limits.rpcs.saturating_sub(others);
-        let surplus = connection.load().listed.saturating_sub(room);
-        connection.unlist(surplus);
-        self.unlisted.rpcs += surplus as u64;
-        let after = Load {
-            streams: 0,
-            ..connection.load()
-        };
-        let mut finished = connection.into_finished();
-        for rpc in &mut finished.rpcs {
-            let unknown = rpc.verdict == Verdict::Unknown;
-            rpc.doubt = unknown.then(|| finished.record.doubt(rpc));
-        }
-        if self.finished.len() < MAX_LISTED_CONNECTIONS {
-            self.load.change(before, after);
-            self.finished.push(finished);
-            return;
-        }
-        self.load.change(before, Load::default());
-        self.unlisted_verdicts.merge(&finished.record.verdicts);
-        self.unlisted.connections += 1;
-        self.unlisted.rpcs += finished.rpcs.len() as u64;
+        self.attempts.renumber(&numbers);
+        numbers
     }
 
     /// The capture is over.
     #[must_use]
-    pub fn finish(mut self) -> Analysis {
-        let mut analysis = Analysis::default();
-        if let Some(watch) = &self.watch {
+    pub fn finish(mut self, parts: &mut [FollowedPart]) -> Analysis {
+        let mut analysis = Analysis {
+            unlisted: self.unlisted(parts),
+            ..Analysis::default()
+        };
+        for watch in parts.iter().filter_map(|part| part.listener.watch.as_ref()) {
             self.finished = watch.finished(std::iter::empty());
             analysis.verdicts.merge(watch.evicted_verdicts());
         }
         analysis.verdicts.merge(&self.unlisted_verdicts);
-        analysis.unlisted = self.unlisted();
         analysis.usual_times = std::mem::take(&mut self.usual_times);
         self.finished.sort_by_key(|finished| finished.record.number);
+        analysis.unlisted.rpcs += unlist(&mut self.finished, self.options.limits);
         (analysis.findings, analysis.servers) =
             understand(&mut self.finished, &self.attempts, self.last_moment);
         // Collected where they lie: a second list would double the peak.
@@ -243,36 +272,18 @@ impl Inspector {
     }
 }
 
-impl Listener for Inspector {
-    type Connection = Box<Connection>;
-
-    fn recognised(&mut self, recognition: Recognition) -> Box<Connection> {
-        self.open += 1;
-        if let Some(watch) = &mut self.watch {
-            watch.recognised(&recognition);
-        }
-        let capture_begin = self.first_moment.unwrap_or_default();
-        Box::new(Connection::new(&recognition, capture_begin))
+/// Lists no more calls than are asked for, should parts that did not know of each other have listed too many.
+/// How many are left out.
+fn unlist(finished: &mut [Finished], limits: ListLimits) -> u64 {
+    let listed: usize = finished.iter().map(|finished| finished.rpcs.len()).sum();
+    let mut surplus = listed.saturating_sub(limits.rpcs);
+    let unlisted = surplus as u64;
+    for Finished { rpcs, .. } in finished.iter_mut().rev() {
+        let left = rpcs.len().saturating_sub(surplus);
+        surplus -= rpcs.len() - left;
+        rpcs.truncate(left);
     }
-
-    fn event(&mut self, open: &mut Box<Connection>, event: &Event<'_>) {
-        let before = open.load();
-        open.push(event, &self.options);
-        if let Some(watch) = &mut self.watch {
-            watch.after(open, event, self.last_moment.unwrap_or_default());
-        }
-        for attempt in open.take_attempts() {
-            self.attempts.push(attempt);
-        }
-        self.load.change(before, open.load());
-        self.unlist(open);
-    }
-
-    fn finished(&mut self, mut connection: Box<Connection>, network: NetworkPath) {
-        self.open = self.open.saturating_sub(1);
-        connection.learn_network(network);
-        self.conclude_one(*connection);
-    }
+    unlisted
 }
 
 /// What follows from all connections together: links between calls are added to them.

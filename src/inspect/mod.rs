@@ -3,10 +3,11 @@
 //! In: the [`Event`](crate::decode::Event)s of each connection, to its [`Connection`]. Out: an [`Analysis`] of
 //! plain data, in which only findings, and what applications will have been told, are sentences. A module
 //! uses only those before it in this order: options, usual_times, stream, traffic, connection, retry, peer, server,
-//! diagnosis, live, report, inspector.
+//! diagnosis, live, report, follower, inspector.
 
 mod connection;
 pub mod diagnosis;
+mod follower;
 mod inspector;
 mod live;
 mod options;
@@ -25,6 +26,7 @@ pub use connection::goaway::GoAway;
 pub use connection::late_opens::{LateOpen, LateOpens};
 pub use connection::record::{Close, ConnectionRecord, Finished, GraceEnd, VerdictCounts};
 pub use connection::sparse::{Sparse, SparseDefault};
+pub use follower::Follower;
 pub use inspector::{Connections, Inspector};
 pub use live::methods::{MAX_METHODS, Method, Methods};
 pub use live::recent::MAX_RECENT;

@@ -43,8 +43,8 @@ mod render;
 use recording::Recording;
 
 use crate::capture::{LinkType, Packet, Stamp, Timestamp};
-use crate::decode::{self, Decoder};
-use crate::inspect::{self, Analysis, Inspector};
+use crate::inspect::{self, Analysis};
+use crate::pipeline::{self, Pipeline};
 use crate::testing::wire::{self, BEGINNING, End};
 
 /// How long a capture goes on after the last event, in nanoseconds: until what has not come will not come.
@@ -66,20 +66,17 @@ pub(crate) fn calls(text: &str) -> String {
 
 /// The outcome of a scenario, as plain data.
 pub(crate) fn analysis(text: &str) -> Analysis {
-    let (mut decoder, mut inspector) = (
-        Decoder::new(decode::Options::default()),
-        Inspector::new(inspect::Options {
+    let mut pipeline = Pipeline::new(pipeline::Options {
+        inspect: inspect::Options {
             all: true,
             ..inspect::Options::default()
-        }),
-    );
+        },
+        ..pipeline::Options::default()
+    });
     for (number, captured) in packets(text).iter().enumerate() {
-        let packet = captured.packet(number as u64 + 1);
-        inspector.tick(packet.stamp, &mut decoder);
-        decoder.push(&packet, &mut inspector);
+        pipeline.push(&captured.packet(number as u64 + 1));
     }
-    decoder.finish(&mut inspector);
-    inspector.finish()
+    pipeline.finish().analysis
 }
 
 /// A packet of a scenario.

@@ -3,56 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use h2sniff::capture::{Capture, LinkType, Packet, Stamp};
-use h2sniff::inspect::{self, Race, Verdict};
-use h2sniff::pipeline::{Options, Pipeline};
+use h2sniff::inspect::{Race, Verdict};
 use h2sniff::report::Report;
 
+use crate::recordings::Recording;
 use crate::shared_material;
-
-/// A packet that outlives its file.
-struct Kept {
-    stamp: Stamp,
-    link_type: LinkType,
-    original_length: u32,
-    data: Vec<u8>,
-}
-
-fn load(path: &Path) -> Vec<Kept> {
-    let mut capture = Capture::open(&[path.to_owned()]).unwrap();
-    let mut packets = Vec::new();
-    while let Some(packet) = capture.next_packet().unwrap() {
-        packets.push(Kept {
-            stamp: packet.stamp,
-            link_type: packet.link_type,
-            original_length: packet.original_length,
-            data: packet.data.to_vec(),
-        });
-    }
-    packets
-}
-
-fn analyze<'a>(packets: impl IntoIterator<Item = &'a Kept>) -> Report {
-    let inspect = inspect::Options {
-        all: true,
-        ..inspect::Options::default()
-    };
-    let mut pipeline = Pipeline::new(Options {
-        inspect,
-        ..Options::default()
-    });
-    for kept in packets {
-        pipeline.push(&Packet {
-            stamp: kept.stamp,
-            link_type: kept.link_type,
-            original_length: kept.original_length,
-            data: &kept.data,
-        });
-    }
-    pipeline.finish()
-}
 
 /// What is told of a call, by its client's address and stream.
 type Calls = BTreeMap<(SocketAddr, u32), Told>;
@@ -146,11 +103,12 @@ fn a_capture_that_begins_late_keeps_every_victim_whose_headers_and_end_it_holds(
     let mut wrong = Vec::new();
     let mut kept = 0;
     for recording in recordings {
-        let packets = load(&recording);
-        let whole = calls(&analyze(&packets));
+        let recording = Recording::read(&recording);
+        let packets = &recording.packets;
+        let whole = calls(&recording.analyze(packets.iter()));
         for _ in 0..PREFIXES {
             let cut = usize::try_from(dice.roll() % packets.len() as u64).unwrap();
-            let late = calls(&analyze(packets.iter().skip(cut)));
+            let late = calls(&recording.analyze(packets.iter().skip(cut)));
             let first = cut as u64 + 1;
             for (call, expected) in &whole {
                 let shown = expected.opened.is_some_and(|packet| packet >= first)
@@ -163,7 +121,7 @@ fn a_capture_that_begins_late_keeps_every_victim_whose_headers_and_end_it_holds(
                 if got.map(|told| (told.verdict, told.race))
                     != Some((expected.verdict, expected.race))
                 {
-                    let name = recording.display();
+                    let name = &recording.name;
                     wrong.push(format!(
                         "{name} from packet {first}: {call:?} {expected:?}, got {got:?}"
                     ));
@@ -188,18 +146,19 @@ fn a_method_inferred_is_the_method_called() {
     let mut dice = Dice(0x1357_9bdf_0246_8ace);
     let (mut right, mut unknown, mut wrong) = (0, 0, Vec::new());
     for recording in recordings {
-        let packets = load(&recording);
-        let whole = methods(&analyze(&packets));
+        let recording = Recording::read(&recording);
+        let packets = &recording.packets;
+        let whole = methods(&recording.analyze(packets.iter()));
         for _ in 0..PREFIXES {
             let cut = usize::try_from(dice.roll() % packets.len() as u64).unwrap();
-            let late = methods(&analyze(packets.iter().skip(cut)));
+            let late = methods(&recording.analyze(packets.iter().skip(cut)));
             for (call, (method, inferred)) in late {
                 match whole.get(&call) {
                     _ if method.is_none() => unknown += 1,
                     Some((called, _)) if *called == method => right += u32::from(inferred),
                     called => wrong.push(format!(
                         "{} from {cut}: {call:?} called {called:?}, told {method:?}",
-                        recording.display()
+                        recording.name
                     )),
                 }
             }
@@ -226,19 +185,17 @@ fn lost_packets_make_verdicts_unknown_and_never_wrong() {
         let (mut right, mut unknown, mut all) = (0, 0, 0);
         let (mut dead, mut dead_told) = (0, 0);
         for recording in &recordings {
-            let packets = load(recording);
-            let whole = calls(&analyze(&packets));
-            let left: Vec<_> = packets
-                .iter()
-                .filter(|_| dice.roll() % 1_000 >= per_mille)
-                .collect();
-            let report = analyze(left);
-            let told = calls(&report);
+            let recording = Recording::read(recording);
+            let packets = &recording.packets;
+            let whole = calls(&recording.analyze(packets.iter()));
+            let left = packets.iter();
+            let left = left.filter(|_| dice.roll() % 1_000 >= per_mille);
+            let told = calls(&recording.analyze(left));
             for (call, got) in &told {
                 let Some(expected) = whole.get(call) else {
                     wrong.push(format!(
                         "{} at {per_mille}: {call:?} invented {got:?}",
-                        recording.display()
+                        recording.name
                     ));
                     continue;
                 };
@@ -250,7 +207,7 @@ fn lost_packets_make_verdicts_unknown_and_never_wrong() {
                 {
                     wrong.push(format!(
                         "{} at {per_mille}: {call:?} {expected:?}, got {got:?}",
-                        recording.display()
+                        recording.name
                     ));
                 }
             }

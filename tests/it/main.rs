@@ -33,6 +33,7 @@ mod node;
 mod properties;
 mod real_peer;
 mod retries;
+mod threads;
 mod tls;
 mod words;
 mod wrapping;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use h2sniff::capture::{Capture, LinkType, Packet, SecretsKind, Stamp};
+use h2sniff::decode::{Decoder, Listener};
 use h2sniff::inspect::{self, News, Rpc};
 use h2sniff::pipeline::{Options, Pipeline};
 use h2sniff::report::Report;
@@ -22,6 +23,17 @@ pub(crate) struct Kept {
     pub(crate) link_type: LinkType,
     original_length: u32,
     pub(crate) data: Vec<u8>,
+}
+
+impl Kept {
+    fn packet(&self) -> Packet<'_> {
+        Packet {
+            stamp: self.stamp,
+            link_type: self.link_type,
+            original_length: self.original_length,
+            data: &self.data,
+        }
+    }
 }
 
 impl Recording {
@@ -49,7 +61,32 @@ impl Recording {
 
     /// What these packets of it show.
     pub(crate) fn analyze<'a>(&'a self, packets: impl Iterator<Item = &'a Kept>) -> Report {
-        self.run(Pipeline::new(options()), packets).finish()
+        self.analyze_by(options(), packets)
+    }
+
+    /// The same, done as `options` say.
+    pub(crate) fn analyze_by<'a>(
+        &'a self,
+        options: Options,
+        packets: impl Iterator<Item = &'a Kept>,
+    ) -> Report {
+        self.run(Pipeline::new(options), packets).finish()
+    }
+
+    /// Gives these packets of it to a decoder.
+    pub(crate) fn decode<'a, L: Listener>(
+        &'a self,
+        decoder: &mut Decoder<L::Connection>,
+        listener: &mut L,
+        packets: impl Iterator<Item = &'a Kept>,
+    ) {
+        for key_log in &self.key_logs {
+            decoder.read_keys(key_log);
+        }
+        for kept in packets {
+            decoder.push(&kept.packet(), listener);
+        }
+        decoder.finish(listener);
     }
 
     /// The same as a watch that never rests tells it, and the calls it told on the way.
@@ -78,18 +115,14 @@ impl Recording {
             pipeline.read_keys(key_log);
         }
         for kept in packets {
-            pipeline.push(&Packet {
-                stamp: kept.stamp,
-                link_type: kept.link_type,
-                original_length: kept.original_length,
-                data: &kept.data,
-            });
+            pipeline.push(&kept.packet());
         }
         pipeline
     }
 }
 
-fn options() -> Options {
+/// With which recordings are analyzed: every call is listed.
+pub(crate) fn options() -> Options {
     let inspect = inspect::Options {
         all: true,
         ..inspect::Options::default()

@@ -78,6 +78,7 @@ const ROOMS: [(&str, &[Tier]); 3] = [
             Apart(&["diagnosis"]),
             Apart(&["live"]),
             Apart(&["report"]),
+            Apart(&["follower"]),
             Apart(&["inspector"]),
         ],
     ),

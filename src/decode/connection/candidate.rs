@@ -7,7 +7,9 @@ use crate::decode::anomaly::Layer;
 use crate::decode::carrier::Carrier;
 use crate::decode::detect::Http2;
 use crate::decode::direction::{Direction, PerSide};
-use crate::decode::event::{Event, Place, Recognition, Transport, UnexpectedProtocol};
+use crate::decode::event::{
+    Event, Place, Recognition, RecognitionOrder, Transport, UnexpectedProtocol,
+};
 use crate::decode::listener::Listener;
 use crate::decode::tcp::{Flow, PerEnd, Side};
 use crate::decode::tls;
@@ -61,9 +63,9 @@ impl<C> ConnectionDecoder<C> {
             failure,
             oddities,
         } = candidate;
-        let number = *out.recognised;
-        *out.recognised = number.saturating_add(1);
+        let number = out.numbers.take();
         recognition.number = number;
+        recognition.order = out.order;
         recognition.place = place;
         // One that takes TLS with ALPN h2 does so inside.
         let transport = recognition.transport;
@@ -121,6 +123,7 @@ pub(super) fn recognise(flow: &Flow, client: Side, transport: Transport) -> Reco
     Recognition {
         number: 0,
         place: None,
+        order: RecognitionOrder::default(),
         tcp_stream: flow.index(),
         client: flow.address(client),
         server: flow.address(client.peer()),

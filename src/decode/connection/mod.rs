@@ -20,7 +20,7 @@ mod unrelated;
 
 use std::net::SocketAddr;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::FxHashMap;
 
 use super::carrier::Carrier;
 use super::detect::{self, Detection, Http2};
@@ -37,7 +37,7 @@ use undecided::Undecided;
 use candidate::{Candidate, recognise};
 pub use http2_events::{ConnectionSink, Http2Events, Keep};
 use output::Counted;
-pub(super) use output::Output;
+pub(super) use output::{Numbers, Output};
 pub use unrelated::Unrelated;
 
 /// Bytes of both sides after which a connection is no longer kept in doubt. An HTTP/1.1 request that
@@ -91,8 +91,8 @@ impl<C> Default for State<C> {
 pub(super) struct DetectContext<'a> {
     /// Server ports to take for HTTP/2 whatever the first bytes are.
     pub(super) ports: &'a [u16],
-    /// Server addresses of connections that spoke HTTP/2.
-    pub(super) known: &'a FxHashSet<SocketAddr>,
+    /// Server addresses of connections that spoke HTTP/2, and how many packets came before that was seen.
+    pub(super) known: &'a FxHashMap<SocketAddr, u64>,
     /// How much to keep of what passes.
     pub(super) keep: Keep,
     /// The secrets known by now.
@@ -107,7 +107,7 @@ impl DetectContext<'_> {
     }
 
     fn is_known(&self, flow: &Flow, server: Side) -> bool {
-        self.known.contains(&flow.address(server))
+        self.known.contains_key(&flow.address(server))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::ConnectionSink;
 use crate::decode::anomaly::{Anomalies, Layer};
 use crate::decode::carrier::Carrier;
-use crate::decode::event::Event;
+use crate::decode::event::{Event, RecognitionOrder};
 use crate::decode::listener::Listener;
 use crate::decode::tcp::Side;
 
@@ -11,8 +11,34 @@ use crate::decode::tcp::Side;
 pub(in crate::decode) struct Output<'a, L> {
     pub(in crate::decode) listener: &'a mut L,
     pub(in crate::decode) anomalies: &'a mut Anomalies,
-    /// How many connections were recognised so far.
-    pub(in crate::decode) recognised: &'a mut u32,
+    pub(in crate::decode) numbers: &'a mut Numbers,
+    /// Where a connection stands that is recognised now.
+    pub(in crate::decode) order: RecognitionOrder,
+}
+
+/// The numbers of connections that are recognised.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::decode) struct Numbers {
+    next: u32,
+    step: u32,
+}
+
+impl Numbers {
+    /// The numbers that fall to `part` of so many `parts`: all of them are different, and in order within a
+    /// part.
+    pub(in crate::decode) const fn of(part: u32, parts: u32) -> Self {
+        Self {
+            next: part,
+            step: parts,
+        }
+    }
+
+    /// The next one.
+    pub(super) const fn take(&mut self) -> u32 {
+        let number = self.next;
+        self.next = number.saturating_add(self.step);
+        number
+    }
 }
 
 /// A connection that counts, as its listener knows it.

@@ -1,54 +1,89 @@
-//! The connections of a capture: each flow with what is decoded and listened to of it.
+//! The connections of a capture, or of one part of them: each flow with what is decoded and listened to of it.
 //!
-//! In: segments and moments. Out: calls of a [`Listener`], and counts. What only all connections together
-//! know is here or in the parts: numbers, servers that speak HTTP/2 ([`servers`](super::servers)), limits
-//! ([`eviction`](super::eviction)).
+//! In: segments and moments. Out: calls of a [`Listener`], and what others have to know, until the
+//! [shared state](super::shared_state) takes it: servers that speak HTTP/2, connects that failed, counts. What one part does
+//! depends on no other but by what the whole tells all of them.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use super::Options;
-use super::servers::Servers;
+use super::servers::{FailedConnect, KnownServers};
 use crate::capture::Timestamp;
-use crate::decode::anomaly::{Anomalies, Layer};
+use crate::decode::anomaly::Anomalies;
 use crate::decode::capture_quality::CaptureQuality;
 use crate::decode::connection::{
-    ConnectionDecoder, Decision, DetectContext, Keep, Output, Unrelated,
+    ConnectionDecoder, Decision, DetectContext, Keep, Numbers, Output, Unrelated,
 };
-use crate::decode::event::Place;
-use crate::decode::limits::GivenUp;
+use crate::decode::event::{Place, RecognitionOrder, RecognitionStep};
 use crate::decode::link::Segment;
 use crate::decode::listener::Listener;
-use crate::decode::tcp::{Ending, Flow, FlowSlot, Flows, Signal};
+use crate::decode::tcp::{Arrival, Ending, Flow, FlowSlot, Flows, PARTS, Signal};
 
-/// The connections of a capture.
+/// What decoding of a connection goes by, beside its packets.
+#[derive(Debug, Default)]
+pub(super) struct Surroundings {
+    pub(super) options: Options,
+    pub(super) known: KnownServers,
+}
+
+impl Surroundings {
+    /// What decides how a connection is taken, beside its bytes; `kept` is where it is followed on.
+    pub(super) fn detect_context(&self, kept: Option<(FlowSlot, &Flow)>) -> DetectContext<'_> {
+        DetectContext {
+            ports: self.options.ports.as_slice(),
+            known: &self.known,
+            keep: Keep {
+                data: self.options.keep_data,
+            },
+            keys: &self.options.keys,
+            place: kept.map(|(slot, flow)| Place {
+                slot,
+                tcp_stream: flow.index(),
+            }),
+        }
+    }
+}
+
+/// The connections of a capture, or of a part of them.
 #[derive(Debug)]
 pub(super) struct ConnectionTable<C> {
-    pub(super) options: Options,
     pub(super) flows: Flows<ConnectionDecoder<C>>,
-    pub(super) servers: Servers<C>,
-    /// How many connections were recognised.
-    pub(super) recognised: u32,
+    numbers: Numbers,
     pub(super) anomalies: Anomalies,
     pub(super) quality: CaptureQuality,
     /// TCP connections that do not speak HTTP/2, by what they are.
     pub(super) unrelated: BTreeMap<Unrelated, u32>,
     /// Connections that count and were silent for so long that they were finished.
     pub(super) silent: u64,
-    pub(super) given_up: GivenUp,
+    /// Servers seen to speak HTTP/2 that were not known to, and how many packets came before.
+    pub(super) learned: Vec<(SocketAddr, u64)>,
+    /// Connects that failed.
+    pub(super) failed: Vec<FailedConnect<C>>,
 }
 
 impl<C> ConnectionTable<C> {
-    pub(super) fn new(options: Options) -> Self {
+    /// All connections of a capture.
+    pub(super) fn whole() -> Self {
+        Self::with(Flows::default(), Numbers::of(0, 1))
+    }
+
+    /// Those of one part of a capture.
+    pub(super) fn of_part(part: usize) -> Self {
+        let number = |of: usize| u32::try_from(of).unwrap_or_default();
+        Self::with(Flows::of_part(), Numbers::of(number(part), number(PARTS)))
+    }
+
+    fn with(flows: Flows<ConnectionDecoder<C>>, numbers: Numbers) -> Self {
         Self {
-            options,
-            flows: Flows::default(),
-            servers: Servers::default(),
-            recognised: 0,
+            flows,
+            numbers,
             anomalies: Anomalies::default(),
             quality: CaptureQuality::default(),
             unrelated: BTreeMap::new(),
             silent: 0,
-            given_up: GivenUp::default(),
+            learned: Vec::new(),
+            failed: Vec::new(),
         }
     }
 
@@ -56,45 +91,98 @@ impl<C> ConnectionTable<C> {
     pub(super) fn push<L: Listener<Connection = C>>(
         &mut self,
         segment: &Segment<'_>,
+        arrival: Arrival,
+        around: &Surroundings,
         listener: &mut L,
     ) {
-        self.release(segment.stamp.time, listener);
-        while let Some((flow, connection)) = self.flows.pop_finished(segment.stamp.time) {
-            self.end(flow, connection, listener);
-        }
+        let before = arrival.packets_before;
+        self.pass(segment.stamp.time, before, around, listener);
         if let Some((flow, connection)) = self.flows.pop_reopened(segment) {
-            self.end(flow, connection, listener);
+            let order = finished(before, &flow);
+            self.end(flow, connection, order, around, listener);
         }
-        let out = &mut output(&mut self.anomalies, &mut self.recognised, listener);
+        let order = RecognitionOrder {
+            packets_before: before,
+            step: RecognitionStep::Packet,
+            within: 0,
+        };
+        let out = &mut output(&mut self.anomalies, &mut self.numbers, order, listener);
         let slot = self
             .flows
-            .push(segment, &mut |connection, signal: Signal<'_>| {
+            .push(segment, arrival, &mut |connection, signal: Signal<'_>| {
                 connection.push(signal, out);
             });
-        let Some(slot) = slot else { return };
-        let Some((flow, connection)) = self.flows.at(slot) else {
-            return;
-        };
-        let context = detect_context(&self.options, &self.servers, Some((slot, &*flow)));
-        let decision = connection.decide(flow, &context, false, out);
-        let held = flow.held() + connection.held();
-        self.flows.charge(slot, held);
-        self.learn(decision, listener);
-        self.keep_limits(listener);
+        if let Some(slot) = slot
+            && let Some((flow, connection)) = self.flows.at(slot)
+        {
+            let context = around.detect_context(Some((slot, &*flow)));
+            let decision = connection.decide(flow, &context, false, out);
+            let held = flow.held() + connection.held();
+            self.flows.charge(slot, held);
+            self.learn(decision, before, around);
+        }
+        self.end_crowded_out(before, around, listener);
     }
 
-    /// Time has passed, packets or not: finishes connections that ended a while ago, and those that
-    /// have been silent for long.
-    pub(super) fn tick<L: Listener<Connection = C>>(&mut self, now: Timestamp, listener: &mut L) {
-        self.release(now, listener);
-        while let Some((flow, connection)) = self.flows.pop_finished(now) {
-            self.end(flow, connection, listener);
+    /// It is `now`, by a packet that `before` packets came before, of whatever connection: what waits in
+    /// vain for earlier segments goes on, and connections that ended a while ago are finished.
+    pub(super) fn pass<L: Listener<Connection = C>>(
+        &mut self,
+        now: Timestamp,
+        before: u64,
+        around: &Surroundings,
+        listener: &mut L,
+    ) {
+        let due = self.flows.next_due();
+        if due.is_none_or(|due| due > now) {
+            return;
         }
+        let order = RecognitionOrder {
+            packets_before: before,
+            step: RecognitionStep::Finished,
+            within: 0,
+        };
+        let out = &mut output(&mut self.anomalies, &mut self.numbers, order, listener);
+        self.flows
+            .release(now, &mut |connection, signal: Signal<'_>| {
+                connection.push(signal, out);
+            });
+        while let Some((flow, connection)) = self.flows.pop_finished(now) {
+            let order = finished(before, &flow);
+            self.end(flow, connection, order, around, listener);
+        }
+        self.end_crowded_out(before, around, listener);
+    }
+
+    fn end_crowded_out<L: Listener<Connection = C>>(
+        &mut self,
+        before: u64,
+        around: &Surroundings,
+        listener: &mut L,
+    ) {
+        while let Some((flow, connection)) = self.flows.pop_crowded_out() {
+            let order = RecognitionOrder {
+                step: RecognitionStep::Limits,
+                ..finished(before, &flow)
+            };
+            self.end(flow, connection, order, around, listener);
+        }
+    }
+
+    /// Finishes connections that have been silent for long.
+    pub(super) fn end_idle<L: Listener<Connection = C>>(
+        &mut self,
+        now: Timestamp,
+        before: u64,
+        around: &Surroundings,
+        listener: &mut L,
+    ) {
         for (flow, connection) in self.flows.take_idle(now, ConnectionDecoder::counts) {
             if connection.counts() {
                 self.silent += 1;
             }
-            self.end(flow, connection, listener);
+            let order = finished(before, &flow);
+            self.end(flow, connection, order, around, listener);
         }
     }
 
@@ -113,46 +201,31 @@ impl<C> ConnectionTable<C> {
     }
 
     /// Nothing more will come: emits what was still held back, and finishes every connection.
-    pub(super) fn finish<L: Listener<Connection = C>>(&mut self, listener: &mut L) {
-        for place in self.flows.places() {
-            if let Some((flow, connection)) = self.flows.forget(place) {
-                self.end(flow, connection, listener);
-            }
-        }
-        self.count_connects(listener);
-        for unrelated in self.servers.take_failed() {
-            self.count_unrelated(unrelated);
-        }
-        self.note_given_up();
-    }
-
-    /// Says what was odd about the whole.
-    pub(super) fn note_whole(&mut self) {
-        self.note_keys();
-        std::mem::take(&mut self.quality).note(&mut self.anomalies);
-    }
-
-    /// What waits in vain for earlier segments goes on, however soon the next packet comes.
-    fn release<L: Listener<Connection = C>>(&mut self, now: Timestamp, listener: &mut L) {
-        let out = &mut output(&mut self.anomalies, &mut self.recognised, listener);
-        self.flows
-            .release(now, &mut |connection, signal: Signal<'_>| {
-                connection.push(signal, out);
-            });
-    }
-
-    /// A server address speaks HTTP/2: connects to it that failed count from now on.
-    pub(super) fn learn<L: Listener<Connection = C>>(
+    pub(super) fn finish<L: Listener<Connection = C>>(
         &mut self,
-        decision: Decision,
+        around: &Surroundings,
         listener: &mut L,
     ) {
+        for place in self.flows.places() {
+            if let Some((flow, connection)) = self.flows.forget(place) {
+                let order = RecognitionOrder {
+                    packets_before: u64::MAX,
+                    step: RecognitionStep::Finished,
+                    within: flow.packets_before().cast_signed(),
+                };
+                self.end(flow, connection, order, around, listener);
+            }
+        }
+    }
+
+    /// Takes note of a server that is seen to speak HTTP/2.
+    pub(super) fn learn(&mut self, decision: Decision, before: u64, around: &Surroundings) {
         if let Decision::Recognised {
             speaks_http2: Some(server),
         } = decision
-            && self.servers.learn(server)
+            && !around.known.contains_key(&server)
         {
-            self.count_connects(listener);
+            self.learned.push((server, before));
         }
     }
 
@@ -160,18 +233,25 @@ impl<C> ConnectionTable<C> {
         &mut self,
         mut flow: Flow,
         mut connection: ConnectionDecoder<C>,
+        order: RecognitionOrder,
+        around: &Surroundings,
         listener: &mut L,
     ) {
-        let out = &mut output(&mut self.anomalies, &mut self.recognised, listener);
+        let out = &mut output(&mut self.anomalies, &mut self.numbers, order, listener);
         flow.finish(&mut |signal| connection.push(signal, out));
         self.quality.add(&flow);
         if connect_failed(&flow) && !connection.counts() {
-            self.suspend(flow, connection, listener);
+            connection.forget_bytes();
+            self.failed.push(FailedConnect {
+                flow,
+                connection,
+                packets_before: order.packets_before,
+            });
             return;
         }
-        let context = detect_context(&self.options, &self.servers, None);
+        let context = around.detect_context(None);
         let decision = connection.decide(&flow, &context, true, out);
-        self.learn(decision, listener);
+        self.learn(decision, order.packets_before, around);
         self.conclude(flow, connection, listener);
     }
 
@@ -186,88 +266,59 @@ impl<C> ConnectionTable<C> {
         }
     }
 
-    /// A connect failed: it counts once its server is known to speak HTTP/2.
-    fn suspend<L: Listener<Connection = C>>(
+    /// Counts a connect that failed, since its server speaks HTTP/2.
+    pub(super) fn count_connect<L: Listener<Connection = C>>(
         &mut self,
-        flow: Flow,
-        mut connection: ConnectionDecoder<C>,
+        failed: FailedConnect<C>,
+        order: RecognitionOrder,
         listener: &mut L,
     ) {
-        connection.forget_bytes();
-        if self.servers.speak_http2(&flow) {
-            self.count_connect(flow, connection, listener);
-        } else if let Some(unrelated) = self.servers.suspend(flow, connection) {
-            self.count_unrelated(unrelated);
-        }
-    }
-
-    /// Counts the connects that failed whose server is known by now.
-    fn count_connects<L: Listener<Connection = C>>(&mut self, listener: &mut L) {
-        for (flow, connection) in self.servers.take_known() {
-            self.count_connect(flow, connection, listener);
-        }
-    }
-
-    fn count_connect<L: Listener<Connection = C>>(
-        &mut self,
-        flow: Flow,
-        mut connection: ConnectionDecoder<C>,
-        listener: &mut L,
-    ) {
-        let out = &mut output(&mut self.anomalies, &mut self.recognised, listener);
+        let FailedConnect {
+            flow,
+            mut connection,
+            ..
+        } = failed;
+        let out = &mut output(&mut self.anomalies, &mut self.numbers, order, listener);
         connection.count_connect(&flow, out);
         self.conclude(flow, connection, listener);
     }
 
-    fn count_unrelated(&mut self, unrelated: Unrelated) {
+    pub(super) fn count_unrelated(&mut self, unrelated: Unrelated) {
         *self.unrelated.entry(unrelated).or_default() += 1;
     }
 
-    /// Says what of the key log is of no use.
-    fn note_keys(&mut self) {
-        let keys = &self.options.keys;
-        for (lines, why) in [
-            (keys.bad_lines(), "cannot be read"),
-            (keys.left_out(), "are more than is kept"),
-        ] {
-            if lines > 0 {
-                let text = format!("{lines} lines of the key log {why}: they are left out");
-                self.anomalies.note(Layer::Tls, text, None, None);
-            }
-        }
+    /// Where what is decoded now goes, for what limits cost.
+    pub(super) fn at_limit<'a, L>(
+        &'a mut self,
+        order: RecognitionOrder,
+        listener: &'a mut L,
+    ) -> (&'a mut Flows<ConnectionDecoder<C>>, Output<'a, L>) {
+        let out = output(&mut self.anomalies, &mut self.numbers, order, listener);
+        (&mut self.flows, out)
     }
 }
 
 /// Where what is decoded goes, as parts of a decoder that its flow table is not.
-pub(super) const fn output<'a, L>(
+const fn output<'a, L>(
     anomalies: &'a mut Anomalies,
-    recognised: &'a mut u32,
+    numbers: &'a mut Numbers,
+    order: RecognitionOrder,
     listener: &'a mut L,
 ) -> Output<'a, L> {
     Output {
         listener,
         anomalies,
-        recognised,
+        numbers,
+        order,
     }
 }
 
-/// What decides how a connection is taken, beside its bytes; `kept` is where it is followed on.
-pub(super) fn detect_context<'a, C>(
-    options: &'a Options,
-    servers: &'a Servers<C>,
-    kept: Option<(FlowSlot, &Flow)>,
-) -> DetectContext<'a> {
-    DetectContext {
-        ports: options.ports.as_slice(),
-        known: servers.known(),
-        keep: Keep {
-            data: options.keep_data,
-        },
-        keys: &options.keys,
-        place: kept.map(|(slot, flow)| Place {
-            slot,
-            tcp_stream: flow.index(),
-        }),
+/// Where a connection stands that is recognised after its end.
+fn finished(packets_before: u64, flow: &Flow) -> RecognitionOrder {
+    RecognitionOrder {
+        packets_before,
+        step: RecognitionStep::Finished,
+        within: flow.last_seen().time.nanos(),
     }
 }
 

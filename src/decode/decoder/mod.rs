@@ -3,20 +3,30 @@
 //! In: packets in capture order. Out: calls of a [`Listener`]. No I/O, no look at the clock, no panic on
 //! what a packet holds.
 
+mod batch;
 mod connections;
+mod divided;
 mod eviction;
+mod intake;
 mod servers;
+mod shared_state;
+mod tcp_streams;
 
 use std::collections::BTreeMap;
 
-use super::anomaly::{Anomaly, Layer};
+use super::anomaly::Anomaly;
 use super::connection::Unrelated;
 use super::event::Place;
 use super::limits::{GivenUp, Limits};
-use super::link::{self, Stop};
+use super::link;
 use super::listener::Listener;
 use super::tls::KeyLog;
 use connections::ConnectionTable;
+use shared_state::{PartOf, SharedState};
+
+pub use batch::PacketBatch;
+pub use divided::{ConnectionPart, DividedDecoder, Lent};
+pub use tcp_streams::TcpStreams;
 
 use crate::capture::{LinkType, Packet, Timestamp};
 
@@ -53,9 +63,8 @@ pub struct Tally {
 /// Decodes packets. `C` is what the [`Listener`] makes of a connection, kept here beside its flow.
 #[derive(Debug)]
 pub struct Decoder<C> {
-    links: link::Decoder,
+    shared: SharedState<C>,
     connections: ConnectionTable<C>,
-    tally: Tally,
     finished: bool,
 }
 
@@ -64,37 +73,39 @@ impl<C> Decoder<C> {
     #[must_use]
     pub fn new(options: Options) -> Self {
         Self {
-            links: link::Decoder::default(),
-            connections: ConnectionTable::new(options),
-            tally: Tally::default(),
+            shared: SharedState::new(options, 1),
+            connections: ConnectionTable::whole(),
             finished: false,
         }
     }
 
     /// Secrets that came to light: they serve connections still undecided, and those to come.
     pub fn read_keys(&mut self, key_log: &[u8]) {
-        self.connections.options.keys.read(key_log);
+        self.shared.around.options.keys.read(key_log);
     }
 
     /// Takes the next packet; `listener` gets what it brings.
     pub fn push<L: Listener<Connection = C>>(&mut self, packet: &Packet<'_>, listener: &mut L) {
-        self.connections.quality.saw(packet.stamp);
-        match self.links.decode(packet) {
-            Ok(segment) => self.connections.push(&segment, listener),
-            Err(Stop::Fragment) => {}
-            Err(Stop::Other(other)) => self.tally.count(other, 1),
-            Err(Stop::Damaged(fault)) => {
-                let text = format!("{}: such packets are left out", fault.name());
-                let anomalies = &mut self.connections.anomalies;
-                anomalies.note(Layer::Link, text, Some(packet.stamp), None);
-            }
-        }
+        let Self {
+            shared,
+            connections,
+            ..
+        } = self;
+        let Some((segment, arrival)) = shared.intake.segment(packet) else {
+            return;
+        };
+        connections.push(&segment, arrival, &shared.around, listener);
+        self.settle(listener);
     }
 
     /// Time has passed, packets or not: finishes connections that ended a while ago, and those that
     /// have been silent for long.
     pub fn tick<L: Listener<Connection = C>>(&mut self, now: Timestamp, listener: &mut L) {
-        self.connections.tick(now, listener);
+        let before = self.shared.intake.packets();
+        let around = &self.shared.around;
+        self.connections.pass(now, before, around, listener);
+        self.connections.end_idle(now, before, around, listener);
+        self.settle(listener);
     }
 
     /// The listener's value of a connection, while it is followed.
@@ -110,13 +121,13 @@ impl<C> Decoder<C> {
     /// How many connections were evicted because nothing was received of them, or there were too many.
     #[must_use]
     pub const fn evicted(&self) -> u64 {
-        self.connections.silent + self.connections.given_up.connections
+        self.connections.silent + self.shared.given_up.connections
     }
 
     /// What was given up to stay within the limits.
     #[must_use]
     pub const fn given_up(&self) -> GivenUp {
-        self.connections.given_up
+        self.shared.given_up
     }
 
     /// Nothing more will come: emits what was still held back, and finishes every connection. A second
@@ -125,27 +136,51 @@ impl<C> Decoder<C> {
         if std::mem::replace(&mut self.finished, true) {
             return;
         }
-        self.connections.finish(listener);
-        self.tally.tcp_connections = self.connections.flows.count();
-        self.tally.unrelated = std::mem::take(&mut self.connections.unrelated);
-        self.tally
-            .count(link::Other::Fragment, self.links.unused_fragments());
-        self.connections.note_whole();
+        let Self {
+            shared,
+            connections,
+            ..
+        } = self;
+        connections.finish(&shared.around, listener);
+        shared.take_from(0, connections);
+        shared.finish(&mut [PartOf {
+            table: connections,
+            listener,
+        }]);
     }
 
     /// What was odd, in order of first sight. To be called once, after [`Self::finish`].
     pub fn take_anomalies(&mut self) -> Vec<Anomaly> {
-        std::mem::take(&mut self.connections.anomalies).into_vec()
+        let connections = std::mem::take(&mut self.connections.anomalies);
+        self.shared.take_anomalies(vec![connections])
     }
 
     /// What was found beside HTTP/2.
     #[must_use]
     pub const fn tally(&self) -> &Tally {
-        &self.tally
+        &self.shared.intake.tally
+    }
+
+    fn settle<L: Listener<Connection = C>>(&mut self, listener: &mut L) {
+        let Self {
+            shared,
+            connections,
+            ..
+        } = self;
+        if shared.take_from(0, connections) {
+            shared.settle(&mut [PartOf {
+                table: connections,
+                listener,
+            }]);
+        }
     }
 }
 
 impl Tally {
+    fn count_unrelated(&mut self, unrelated: Unrelated, connections: u32) {
+        *self.unrelated.entry(unrelated).or_default() += connections;
+    }
+
     fn count(&mut self, other: link::Other, packets: u64) {
         if packets == 0 {
             return;

@@ -1,12 +1,12 @@
 //! What is known across connections: which servers speak HTTP/2, and the failed connects that wait to
 //! learn whether theirs does.
 //!
-//! In: server addresses as they show it, and connects that failed. Out: those connects once they count.
+//! In: connects that failed, and servers as they show what they speak. Out: those connects once they count.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::FxHashMap;
 
 use crate::decode::connection::{ConnectionDecoder, Unrelated};
 use crate::decode::tcp::{Flow, Side};
@@ -19,76 +19,99 @@ const MAX_FAILED_CONNECTS: usize = 4_096;
 /// several times; beyond it, failed connects to further ones are not reported.
 const MAX_KNOWN_SERVERS: usize = 1 << 16;
 
-/// The servers of a capture.
+/// Server addresses of connections that spoke HTTP/2, each with how many packets came before that was seen.
+pub(super) type KnownServers = FxHashMap<SocketAddr, u64>;
+
+/// A connect that failed.
 #[derive(Debug)]
-pub(super) struct Servers<C> {
-    /// Addresses of connections that spoke HTTP/2.
-    known: FxHashSet<SocketAddr>,
-    failed: VecDeque<(Flow, ConnectionDecoder<C>)>,
+pub(super) struct FailedConnect<C> {
+    pub(super) flow: Flow,
+    pub(super) connection: ConnectionDecoder<C>,
+    /// How many packets came before the one at which it was given up.
+    pub(super) packets_before: u64,
 }
 
-impl<C> Default for Servers<C> {
+impl<C> FailedConnect<C> {
+    /// How many packets came before it was known to have failed at a server that speaks HTTP/2, if it is.
+    pub(super) fn counts_after(&self, known: &KnownServers) -> Option<u64> {
+        let server = self.flow.opened_by().unwrap_or(Side::First).peer();
+        let learned = known.get(&self.flow.address(server))?;
+        Some(self.packets_before.max(*learned))
+    }
+}
+
+/// Connects that failed, each with its part.
+#[derive(Debug)]
+pub(super) struct FailedConnects<C> {
+    /// Those whose server is not known to speak HTTP/2.
+    waiting: VecDeque<(usize, FailedConnect<C>)>,
+    /// The others.
+    counting: VecDeque<(usize, FailedConnect<C>)>,
+}
+
+impl<C> Default for FailedConnects<C> {
     fn default() -> Self {
         Self {
-            known: FxHashSet::default(),
-            failed: VecDeque::new(),
+            waiting: VecDeque::new(),
+            counting: VecDeque::new(),
         }
     }
 }
 
-impl<C> Servers<C> {
-    pub(super) const fn known(&self) -> &FxHashSet<SocketAddr> {
-        &self.known
-    }
-
-    /// An address speaks HTTP/2; whether that is new.
-    pub(super) fn learn(&mut self, server: SocketAddr) -> bool {
-        self.known.len() < MAX_KNOWN_SERVERS && self.known.insert(server)
-    }
-
-    /// Whether the server that a flow connected to is known to speak HTTP/2.
-    pub(super) fn speak_http2(&self, flow: &Flow) -> bool {
-        self.known.contains(&server_of(flow))
-    }
-
-    /// Keeps a connect that failed; what has to go for it counts as what is returned.
-    pub(super) fn suspend(
+impl<C> FailedConnects<C> {
+    /// Takes the next one; what has to go for it counts as what is returned.
+    pub(super) fn push(
         &mut self,
-        flow: Flow,
-        connection: ConnectionDecoder<C>,
+        part: usize,
+        failed: FailedConnect<C>,
+        known: &KnownServers,
     ) -> Option<Unrelated> {
-        self.failed.push_back((flow, connection));
-        if self.failed.len() <= MAX_FAILED_CONNECTS {
+        if failed.counts_after(known).is_some() {
+            self.counting.push_back((part, failed));
             return None;
         }
-        let (_, oldest) = self.failed.pop_front()?;
-        Some(oldest.unrelated())
+        self.waiting.push_back((part, failed));
+        if self.waiting.len() <= MAX_FAILED_CONNECTS {
+            return None;
+        }
+        let (_, oldest) = self.waiting.pop_front()?;
+        Some(oldest.connection.unrelated())
     }
 
-    /// The failed connects whose server is known by now, in the order in which they failed.
-    pub(super) fn take_known(&mut self) -> VecDeque<(Flow, ConnectionDecoder<C>)> {
-        let known = &self.known;
-        let is_known = |flow: &Flow| known.contains(&server_of(flow));
-        if !self.failed.iter().any(|(flow, _)| is_known(flow)) {
-            return VecDeque::new();
+    /// There are more `known` servers than before.
+    pub(super) fn learn(&mut self, known: &KnownServers) {
+        let counts = |failed: &FailedConnect<C>| failed.counts_after(known).is_some();
+        if !self.waiting.iter().any(|(_, failed)| counts(failed)) {
+            return;
         }
-        let (counting, failed) = std::mem::take(&mut self.failed)
-            .into_iter()
-            .partition(|(flow, _)| is_known(flow));
-        self.failed = failed;
-        counting
+        let waiting = std::mem::take(&mut self.waiting).into_iter();
+        let (counting, waiting) = waiting.partition(|(_, failed)| counts(failed));
+        self.waiting = waiting;
+        self.counting.extend::<VecDeque<_>>(counting);
+    }
+
+    /// Whether some count.
+    pub(super) fn has_counting(&self) -> bool {
+        !self.counting.is_empty()
+    }
+
+    /// Those that count.
+    pub(super) fn take_counting(&mut self) -> VecDeque<(usize, FailedConnect<C>)> {
+        std::mem::take(&mut self.counting)
     }
 
     /// What all that still wait count as.
-    pub(super) fn take_failed(&mut self) -> Vec<Unrelated> {
-        let failed = std::mem::take(&mut self.failed);
-        failed
-            .into_iter()
-            .map(|(_, connection)| connection.unrelated())
-            .collect()
+    pub(super) fn take_waiting(&mut self) -> impl Iterator<Item = Unrelated> + use<C> {
+        let waiting = std::mem::take(&mut self.waiting).into_iter();
+        waiting.map(|(_, failed)| failed.connection.unrelated())
     }
 }
 
-fn server_of(flow: &Flow) -> SocketAddr {
-    flow.address(flow.opened_by().unwrap_or(Side::First).peer())
+/// Takes note that a server speaks HTTP/2, as was seen after so many packets; whether that is new.
+pub(super) fn learn(known: &mut KnownServers, server: SocketAddr, packets_before: u64) -> bool {
+    if let Some(learned) = known.get_mut(&server) {
+        *learned = packets_before.min(*learned);
+        return false;
+    }
+    known.len() < MAX_KNOWN_SERVERS && known.insert(server, packets_before).is_none()
 }

@@ -5,6 +5,7 @@ mod waiting;
 
 use std::net::SocketAddr;
 
+use super::arrival::Arrival;
 use super::assembler::{Chunk, REORDERED, SegmentData};
 use super::duplicates::{DuplicateStats, Duplicates};
 use super::half::{Half, awaited};
@@ -27,8 +28,10 @@ const NEVER: Timestamp = Timestamp::from_nanos(i64::MAX);
 /// One TCP connection, from its first segment to its end.
 #[derive(Debug)]
 pub struct Flow {
-    /// Wireshark's `tcp.stream`.
+    /// How many were seen before it in its table.
     index: u32,
+    /// How many packets came before its first.
+    packets_before: u64,
     addresses: PerEnd<SocketAddr>,
     halves: PerEnd<Half>,
     opened_by: Option<Side>,
@@ -45,9 +48,10 @@ pub struct Flow {
 }
 
 impl Flow {
-    pub(super) fn new(index: u32, segment: &Segment<'_>) -> Self {
+    pub(super) fn new(index: u32, segment: &Segment<'_>, arrival: Arrival) -> Self {
         Self {
             index,
+            packets_before: arrival.packets_before,
             addresses: PerEnd {
                 first: segment.source,
                 second: segment.destination,

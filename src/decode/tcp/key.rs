@@ -1,11 +1,19 @@
 //! What tells connections apart, and where each lives.
 
+use std::hash::BuildHasher;
 use std::net::SocketAddr;
+
+use rustc_hash::FxBuildHasher;
 
 use crate::decode::link::Segment;
 
+/// Into how many parts the connections of a capture are divided, by their addresses. Every count that is
+/// bounded part by part is the same whether the parts are followed together or apart, and by however many
+/// threads.
+pub const PARTS: usize = 32;
+
 /// Where a flow and what is attached to it live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FlowSlot(pub(super) usize);
 
 /// Addresses and network of a connection, the same for both directions.
@@ -20,6 +28,13 @@ impl FlowKey {
     /// The same addresses in another network.
     pub(super) const fn in_network(self, scope: u64) -> Self {
         Self { scope, ..self }
+    }
+
+    /// The part of the connections that it belongs to, below [`PARTS`].
+    pub(super) fn part(&self) -> usize {
+        // The high bits are the mixed ones.
+        let mixed = FxBuildHasher.hash_one(self) >> 32;
+        usize::try_from(mixed).unwrap_or(0) % PARTS
     }
 
     /// Whether address translation may make this key the other one, on the way through one tunnel
@@ -41,5 +56,15 @@ impl FlowKey {
             upper,
             scope: segment.scope,
         }
+    }
+}
+
+/// The part of a capture's connections that a segment's belongs to, below [`PARTS`]. Those that may show up
+/// under several addresses stay together.
+#[must_use]
+pub fn part_of(segment: &Segment<'_>) -> usize {
+    match segment.of_any_interface {
+        true => 0,
+        false => FlowKey::of(segment).part(),
     }
 }

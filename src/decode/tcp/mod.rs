@@ -21,6 +21,7 @@
 //! sides go on; so it can afford to wait for as long as a sender tries.
 
 mod aliases;
+mod arrival;
 mod duplicates;
 mod path_stats;
 mod reorder;
@@ -37,13 +38,14 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use arrival::{Arrival, Arrivals};
 pub use assembler::{Assembler, Chunk, MAX_HELD_BYTES, SegmentData};
 pub use duplicates::DuplicateStats;
 pub use flow::Flow;
 pub use handshake::Handshake;
-pub use key::FlowSlot;
+pub use key::{FlowSlot, PARTS, part_of};
 pub use path_stats::{AckSilence, KeepaliveProbes, PathStats, Resent, Reset};
 pub use sequence::{ORIGIN, SequenceSpace};
 pub use side::{PerEnd, Side};
 pub use signal::{Acknowledged, Ended, Ending, Signal, SignalOf};
-pub use table::Flows;
+pub use table::{Flows, holders, surplus};

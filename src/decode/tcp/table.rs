@@ -4,30 +4,26 @@
 //! and what they may hold, is for the caller to say; whom that costs is for [`bounds`].
 
 mod bounds;
+mod lingering;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use rustc_hash::FxHashMap;
 
 use super::aliases::{Alias, Aliases};
+use super::arrival::Arrival;
 use super::flow::Flow;
-use super::key::{FlowKey, FlowSlot};
+use super::key::{FlowKey, FlowSlot, PARTS};
 use super::reorder::PATIENCE;
 use super::signal::Signal;
 use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::link::Segment;
+pub use bounds::{holders, surplus};
+use lingering::{EndedAt, Lingering};
 
-/// How long a finished connection is still listened to: answers that arrive after
-/// a close say that the server did the work.
-const LINGER: TimeDelta = TimeDelta::from_secs(2);
-
-/// How many finished connections are listened to at a time. A host that ends more within two seconds
-/// ends connections of a call each, of which little can come late.
-const MAX_LINGERING: usize = 512;
-
-/// How many finished connections are remembered, so that a stray packet of one does not look like
-/// a new connection. Each costs about a hundred bytes.
-const MAX_REMEMBERED: usize = 65_536;
+/// How many finished connections of a part are remembered, so that a stray packet of one does not look
+/// like a new connection, 65,536 of all. Each costs about a hundred bytes.
+const MAX_REMEMBERED: usize = 2_048;
 
 /// How many other addresses and networks a connection goes by: services are translated once, or twice.
 const MAX_ALIASES: usize = 8;
@@ -43,22 +39,21 @@ pub struct Flows<T> {
     slots: FxHashMap<FlowKey, Option<FlowSlot>>,
     entries: Vec<Option<FlowEntry<T>>>,
     free: Vec<FlowSlot>,
-    /// Connections that are over, in the order in which they ended, by place and number; some may have
-    /// gone since.
-    ended: VecDeque<(Timestamp, FlowSlot, u32)>,
-    remembered: VecDeque<FlowKey>,
+    lingering: Lingering,
+    /// Connections that are over and one too many of their part, for [`Self::pop_crowded_out`].
+    crowded_out: Vec<FlowSlot>,
+    /// Finished connections, by part.
+    remembered: [VecDeque<FlowKey>; PARTS],
     aliases: Aliases,
-    /// Connections with segments that wait for earlier ones, and since when.
-    waiting: VecDeque<(Timestamp, FlowSlot)>,
-    /// The latest time of a segment.
-    latest: Option<Timestamp>,
+    /// Connections with segments that wait for earlier ones, and since when; some may wait no more.
+    waiting: BTreeSet<(Timestamp, FlowSlot)>,
     next_index: u32,
+    /// How many packets came before each connection, where its number is not its place among all.
+    begins: Option<Vec<u64>>,
     /// When idle connections were last looked for.
     swept: Option<Timestamp>,
     /// What all of them hold, in bytes.
     held: usize,
-    /// How many segments there were.
-    segments: u64,
 }
 
 #[derive(Debug)]
@@ -68,11 +63,12 @@ struct FlowEntry<T> {
     aliases: Vec<Alias>,
     flow: Flow,
     attachment: T,
-    over: bool,
+    /// That it is over.
+    over: Option<EndedAt>,
     /// What it holds, in bytes, as [`Flows::charge`] was given last.
     held: usize,
-    /// The how many-th segment of all was its last one: times can be false.
-    last_segment: u64,
+    /// How many packets came before its last segment: times can be false.
+    last_packet: u64,
 }
 
 impl<T> FlowEntry<T> {
@@ -81,13 +77,13 @@ impl<T> FlowEntry<T> {
         self.flow.is_reopened_by(&segment)
     }
 
-    /// Whether it is over since it was last asked: when, where it lives, and its number.
-    fn has_ended(&mut self, at: Timestamp, slot: FlowSlot) -> Option<(Timestamp, FlowSlot, u32)> {
-        if self.over || !self.flow.is_over() {
+    /// Whether it is over since it was last asked.
+    fn has_ended(&mut self, at: Timestamp, slot: FlowSlot) -> Option<EndedAt> {
+        if self.over.is_some() || !self.flow.is_over() {
             return None;
         }
-        self.over = true;
-        Some((at, slot, self.flow.index()))
+        self.over = Some((at, self.last_packet, slot));
+        self.over
     }
 
     fn keys(&self) -> impl Iterator<Item = FlowKey> {
@@ -101,20 +97,35 @@ impl<T> Default for Flows<T> {
             slots: FxHashMap::default(),
             entries: Vec::new(),
             free: Vec::new(),
-            ended: VecDeque::new(),
-            remembered: VecDeque::new(),
+            lingering: Lingering::default(),
+            crowded_out: Vec::new(),
+            remembered: [const { VecDeque::new() }; PARTS],
             aliases: Aliases::default(),
-            waiting: VecDeque::new(),
-            latest: None,
+            waiting: BTreeSet::new(),
             next_index: 0,
+            begins: None,
             swept: None,
             held: 0,
-            segments: 0,
         }
     }
 }
 
 impl<T: Default> Flows<T> {
+    /// A table of one of several parts, which [remembers where each connection began](Self::begins).
+    #[must_use]
+    pub fn of_part() -> Self {
+        Self {
+            begins: Some(Vec::new()),
+            ..Self::default()
+        }
+    }
+
+    /// How many packets came before each connection, of a table [of one part](Self::of_part).
+    #[must_use]
+    pub fn begins(&self) -> &[u64] {
+        self.begins.as_deref().unwrap_or_default()
+    }
+
     /// How many connections were seen.
     #[must_use]
     pub const fn count(&self) -> u32 {
@@ -133,27 +144,27 @@ impl<T: Default> Flows<T> {
         self.len() == 0
     }
 
-    /// Gives a segment to its flow; `sink` gets what it brought, with the flow's attachment. Says where
-    /// the flow lives, unless the segment is left out or belongs to one that is finished.
+    /// Gives a segment to its flow; `sink` gets what it brought, with the flow's attachment. Says where the
+    /// flow lives, unless the segment is left out or belongs to one that is finished.
     pub fn push(
         &mut self,
         segment: &Segment<'_>,
+        arrival: Arrival,
         sink: &mut impl FnMut(&mut T, Signal<'_>),
     ) -> Option<FlowSlot> {
         let now = segment.stamp.time;
         self.release(now, sink);
-        let slot = self.locate(segment)?;
+        let slot = self.locate(segment, arrival)?;
         let entry = self.entries.get_mut(slot.0)?.as_mut()?;
         let waited = entry.flow.waits_since().is_some();
-        self.segments += 1;
         let FlowEntry {
             aliases,
             flow,
             attachment,
-            last_segment,
+            last_packet,
             ..
         } = entry;
-        *last_segment = self.segments;
+        *last_packet = arrival.packets_before;
         let emit = &mut |signal: Signal<'_>| sink(attachment, signal);
         let fresh = match aliases.as_slice() {
             [] => flow.push(segment, emit),
@@ -163,11 +174,32 @@ impl<T: Default> Flows<T> {
             return None;
         }
         if !waited && let Some(since) = flow.waits_since() {
-            self.waiting.push_back((since, slot));
+            self.waiting.insert((since, slot));
         }
-        self.ended.extend(entry.has_ended(now, slot));
-        self.latest = self.latest.max(Some(now));
+        let ended = entry.has_ended(now, slot);
+        self.linger(ended);
         Some(slot)
+    }
+
+    /// A connection is over, if it is.
+    fn linger(&mut self, ended: Option<EndedAt>) {
+        let Some(ended) = ended else { return };
+        let (.., slot) = ended;
+        let Some(Some(entry)) = self.entries.get(slot.0) else {
+            return;
+        };
+        let crowded_out = self.lingering.push(ended, entry.key.part());
+        self.crowded_out.extend(crowded_out.map(|(.., slot)| slot));
+    }
+
+    /// From when on there is something to [release](Self::release) or [pop](Self::pop_finished), though no
+    /// segment comes.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        let waits_longer = TimeDelta::from_nanos(1);
+        let released = self.waiting.first();
+        let released = released.map(|(since, _)| *since + PATIENCE + waits_longer);
+        let finished = self.lingering.next_due();
+        released.into_iter().chain(finished).min()
     }
 
     /// What lives at a place.
@@ -184,11 +216,11 @@ impl<T: Default> Flows<T> {
 
     /// Has the connections whose segments wait in vain, while others go on, go on as well.
     pub fn release(&mut self, now: Timestamp, sink: &mut impl FnMut(&mut T, Signal<'_>)) {
-        while let Some((since, slot)) = self.waiting.front().copied() {
+        while let Some((since, slot)) = self.waiting.first().copied() {
             if now - since <= PATIENCE {
                 return;
             }
-            self.waiting.pop_front();
+            self.waiting.pop_first();
             let Some(Some(entry)) = self.entries.get_mut(slot.0) else {
                 continue;
             };
@@ -197,25 +229,24 @@ impl<T: Default> Flows<T> {
             } = entry;
             flow.release(now, &mut |signal| sink(attachment, signal));
             if let Some(since) = flow.waits_since() {
-                self.waiting.push_back((since, slot));
+                self.waiting.insert((since, slot));
             }
             // When it ended does not depend on when somebody looked.
-            self.ended.extend(entry.has_ended(since + PATIENCE, slot));
+            let ended = entry.has_ended(since + PATIENCE, slot);
+            self.linger(ended);
         }
     }
 
     /// Takes out the next connection that ended long enough before `now`.
     pub fn pop_finished(&mut self, now: Timestamp) -> Option<(Flow, T)> {
-        loop {
-            let (ended, slot, index) = *self.ended.front()?;
-            if now - ended < LINGER && self.ended.len() <= MAX_LINGERING {
-                return None;
-            }
-            self.ended.pop_front();
-            if self.lives(slot, index) {
-                return self.take(slot);
-            }
-        }
+        let (.., slot) = self.lingering.take_due(now)?;
+        self.take(slot)
+    }
+
+    /// Takes out the next connection that is over and was crowded out by others that are.
+    pub fn pop_crowded_out(&mut self) -> Option<(Flow, T)> {
+        let slot = self.crowded_out.pop()?;
+        self.take(slot)
     }
 
     /// Takes out a connection whose addresses `segment` uses for a new one.
@@ -230,7 +261,6 @@ impl<T: Default> Flows<T> {
         }
         let taken = self.take(slot);
         self.slots.remove(&FlowKey::of(segment));
-        self.tidy_ended();
         taken
     }
 
@@ -257,18 +287,15 @@ impl<T: Default> Flows<T> {
 
     fn vacate(&mut self, slot: FlowSlot) -> Option<FlowEntry<T>> {
         let entry = self.entries.get_mut(slot.0)?.take()?;
+        if let Some(ended) = &entry.over {
+            self.lingering.remove(ended);
+        }
         self.free.push(slot);
         self.held = self.held.saturating_sub(entry.held);
         Some(entry)
     }
 
-    /// Whether the connection of this number is still at this place.
-    fn lives(&self, slot: FlowSlot, index: u32) -> bool {
-        let entry = self.entries.get(slot.0).and_then(Option::as_ref);
-        entry.is_some_and(|entry| entry.flow.index() == index)
-    }
-
-    fn locate(&mut self, segment: &Segment<'_>) -> Option<FlowSlot> {
+    fn locate(&mut self, segment: &Segment<'_>, arrival: Arrival) -> Option<FlowSlot> {
         let key = FlowKey::of(segment);
         match self.slots.get(&key) {
             Some(Some(slot)) => return Some(*slot),
@@ -279,20 +306,22 @@ impl<T: Default> Flows<T> {
         if let Some(slot) = self.locate_alias(key, segment) {
             return Some(slot);
         }
-        let mut flow = Flow::new(self.next_index, segment);
-        let latest = self.latest.unwrap_or(segment.stamp.time);
-        if latest - segment.stamp.time > DISORDER {
+        let mut flow = Flow::new(self.next_index, segment, arrival);
+        if arrival.latest - segment.stamp.time > DISORDER {
             flow.break_off();
         }
         self.next_index = self.next_index.saturating_add(1);
+        if let Some(begins) = &mut self.begins {
+            begins.push(arrival.packets_before);
+        }
         let entry = Some(FlowEntry {
             key,
             aliases: Vec::new(),
             flow,
             attachment: T::default(),
-            over: false,
+            over: None,
             held: 0,
-            last_segment: self.segments,
+            last_packet: arrival.packets_before,
         });
         let slot = match self.free.pop() {
             Some(slot) => {
@@ -343,11 +372,14 @@ impl<T: Default> Flows<T> {
         let entry = self.vacate(slot)?;
         for key in entry.keys() {
             self.slots.insert(key, None);
-            self.remembered.push_back(key);
-        }
-        while self.remembered.len() > MAX_REMEMBERED {
-            let oldest = self.remembered.pop_front()?;
-            if self.slots.get(&oldest).is_some_and(Option::is_none) {
+            let Some(remembered) = self.remembered.get_mut(key.part()) else {
+                continue;
+            };
+            remembered.push_back(key);
+            if remembered.len() > MAX_REMEMBERED
+                && let Some(oldest) = remembered.pop_front()
+                && self.slots.get(&oldest).is_some_and(Option::is_none)
+            {
                 self.slots.remove(&oldest);
             }
         }

@@ -8,7 +8,7 @@ use super::shutdown::Shutdown;
 use super::{Connection, early_verdict};
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::http2::StreamId;
-use crate::decode::{Direction, PerSide, Place};
+use crate::decode::{Direction, PerSide, Place, RecognitionOrder};
 use crate::inspect::options::Options;
 use crate::inspect::stream::Stream;
 use crate::inspect::stream::attempt::Attempt;
@@ -104,6 +104,11 @@ impl Connection {
     /// Its number in this analysis.
     pub(in crate::inspect) const fn number(&self) -> u32 {
         self.record.number
+    }
+
+    /// What its number follows from.
+    pub(in crate::inspect) const fn order(&self) -> RecognitionOrder {
+        self.record.order
     }
 
     /// Where the decoder keeps it.

@@ -10,6 +10,11 @@ pub(in crate::inspect) struct Load {
 }
 
 impl Load {
+    /// No stream, and so many calls.
+    pub(in crate::inspect) const fn of_listed(listed: usize) -> Self {
+        Self { streams: 0, listed }
+    }
+
     /// A part of the whole has changed.
     pub(in crate::inspect) const fn change(&mut self, before: Self, after: Self) {
         self.streams = (self.streams + after.streams).saturating_sub(before.streams);

@@ -21,7 +21,8 @@ use crate::decode::http2::{ErrorCode, SettingId, Settings};
 use crate::decode::tcp::{Ending, Handshake};
 use crate::decode::tls::Facts;
 use crate::decode::{
-    Direction, Guess, NetworkPath, PerSide, Recognition, Transport, UnexpectedProtocol,
+    Direction, Guess, NetworkPath, PerSide, Recognition, RecognitionOrder, Transport,
+    UnexpectedProtocol,
 };
 
 /// How many settings of a side are kept; honest peers know nine.
@@ -136,6 +137,8 @@ impl VerdictCounts {
 pub struct ConnectionRecord {
     /// Its number in this analysis.
     pub number: u32,
+    /// What that follows from.
+    pub(crate) order: RecognitionOrder,
     /// Wireshark's `tcp.stream` index, counted over all TCP connections of the capture.
     pub tcp_stream: u32,
     /// The side that opened it.
@@ -218,6 +221,7 @@ impl ConnectionRecord {
     pub(super) fn new(recognition: &Recognition) -> Self {
         Self {
             number: recognition.number,
+            order: recognition.order,
             tcp_stream: recognition.tcp_stream,
             client: recognition.client,
             server: recognition.server,

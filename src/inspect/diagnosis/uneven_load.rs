@@ -151,7 +151,7 @@ fn span<'a>(
 mod tests {
     use super::*;
     use crate::capture::Stamp;
-    use crate::decode::{Recognition, Transport};
+    use crate::decode::{Recognition, RecognitionOrder, Transport};
     use crate::inspect::connection::Connection;
     use crate::inspect::connection::record::Finished;
     use crate::inspect::diagnosis::diagnose;
@@ -168,6 +168,7 @@ mod tests {
         let recognition = Recognition {
             number: u32::from(server),
             place: None,
+            order: RecognitionOrder::default(),
             tcp_stream: 0,
             client: "10.0.0.1:40000".parse().unwrap(),
             server: SocketAddr::from(([10, 0, 1, server], 50_051)),

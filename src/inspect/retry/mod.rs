@@ -9,7 +9,7 @@
 mod chain;
 mod hedge;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -78,6 +78,19 @@ impl Attempts {
 
     fn is_like_lost(&self, attempt: &Attempt) -> bool {
         keys(attempt).any(|key| self.lost.contains(&key))
+    }
+
+    /// Gives the attempts the numbers of their connections, by those that they had; what belongs to none is
+    /// forgotten.
+    pub(crate) fn renumber(&mut self, numbers: &BTreeMap<u32, u32>) {
+        let known = |attempt: &mut Attempt| {
+            let number = numbers.get(&attempt.call.connection);
+            number
+                .map(|number| attempt.call.connection = *number)
+                .is_some()
+        };
+        self.recent.retain_mut(known);
+        self.kept.retain_mut(known);
     }
 
     /// Forgets attempts that began before a moment. What is linked among them has to be linked before.

@@ -6,7 +6,7 @@ use super::*;
 use crate::capture::{FileSummary, Format, TimeDelta};
 use crate::decode::http2::{ErrorCode, StreamId};
 use crate::decode::tcp::Ending;
-use crate::decode::{Direction, Recognition, Transport, UnexpectedProtocol};
+use crate::decode::{Direction, Recognition, RecognitionOrder, Transport, UnexpectedProtocol};
 use crate::inspect::diagnosis::{Confidence, Evidence};
 use crate::inspect::{
     self, CaptureGaps, Close, Connection, GoAway, Link, Outcome, Processed, Race, RequestedHeader,
@@ -41,6 +41,7 @@ pub(in crate::report) fn connection(number: u32) -> ConnectionRecord {
     let recognition = Recognition {
         number,
         place: None,
+        order: RecognitionOrder::default(),
         tcp_stream: number + 10,
         client: SocketAddr::from(([10, 0, 0, 1], 50_000)),
         server: SocketAddr::from(([10, 0, 0, 2], 50_051)),

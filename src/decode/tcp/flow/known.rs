@@ -7,10 +7,17 @@ use crate::capture::Stamp;
 use crate::decode::tcp::{Ending, Handshake, ORIGIN, Side};
 
 impl Flow {
-    /// The how many-th connection of the capture it is, from 0: Wireshark's `tcp.stream`.
+    /// The how many-th connection of its table it is, from 0: Wireshark's `tcp.stream`, if the table has all
+    /// of a capture.
     #[must_use]
     pub const fn index(&self) -> u32 {
         self.index
+    }
+
+    /// How many packets came before its first.
+    #[must_use]
+    pub const fn packets_before(&self) -> u64 {
+        self.packets_before
     }
 
     /// A side's IP address and port.

@@ -1,10 +1,10 @@
 //! Whom it costs when there are too many connections, or when they hold too much.
 //!
-//! In: bounds. Out: the connections that are evicted, or that must give up what they hold. Each look at
-//! all connections makes room for as many packets as it looked at connections, give or take a constant,
-//! whatever the packets are; so the cost per packet is constant.
+//! In: all parts of the table, and bounds. Out: the connections that are evicted, or that must give up what
+//! they hold, each with its part. Each look at all connections makes room for as many packets as it looked at
+//! connections, give or take a constant, whatever the packets are; so the cost per packet is constant.
 
-use super::{FlowSlot, Flows};
+use super::{FlowEntry, FlowSlot, Flows};
 use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::tcp::Flow;
 
@@ -22,10 +22,6 @@ const SWEEP: TimeDelta = TimeDelta::from_secs(10);
 /// for those that may yet show what they speak.
 const SHARE: usize = 10;
 
-/// How many connections that went before their time may be remembered as ended before these memories
-/// are looked through.
-const MAX_STALE: usize = 1_024;
-
 impl<T: Default> Flows<T> {
     /// Takes out connections that have been silent for long: two hours where `counts`, else
     /// a minute. Should one of them speak again, it is a new one.
@@ -36,7 +32,7 @@ impl<T: Default> Flows<T> {
         }
         self.swept = Some(now);
         let idle = (0..).zip(&self.entries).filter_map(|(slot, entry)| {
-            let entry = entry.as_ref().filter(|entry| !entry.over)?;
+            let entry = entry.as_ref().filter(|entry| entry.over.is_none())?;
             let limit = match counts(&entry.attachment) {
                 true => IDLE,
                 false => IDLE_UNRELATED,
@@ -50,46 +46,20 @@ impl<T: Default> Flows<T> {
             .collect()
     }
 
-    /// Where there are more than `most` connections, takes out a tenth: those that are over, then the
-    /// most silent ones that do not count (but for the latest, which may yet), then the most silent
-    /// ones of all. Should one of them speak again, it is a new one.
-    pub fn take_surplus(&mut self, most: usize, counts: impl Fn(&T) -> bool) -> Vec<(Flow, T)> {
-        if self.len() <= most {
-            return Vec::new();
+    /// Takes out a connection before its time. Should it speak again, it is a new one, unless it was over:
+    /// a stray packet must not look like one.
+    pub fn evict(&mut self, slot: FlowSlot) -> Option<(Flow, T)> {
+        let entry = self.entries.get(slot.0)?.as_ref()?;
+        match entry.over {
+            Some(_) => self.take(slot),
+            None => self.forget(slot),
         }
-        let surplus = self.len() - (most - most / SHARE);
-        let (mut over, mut unrelated, mut counting) = (Vec::new(), Vec::new(), Vec::new());
-        for (slot, entry) in (0..).zip(&self.entries) {
-            let Some(entry) = entry else { continue };
-            let age = (entry.last_segment, FlowSlot(slot));
-            match () {
-                () if entry.over => over.push(age),
-                () if counts(&entry.attachment) => counting.push(age),
-                () => unrelated.push(age),
-            }
-        }
-        over.sort_unstable_by_key(|(last_segment, _)| *last_segment);
-        unrelated.sort_unstable_by_key(|(last_segment, _)| *last_segment);
-        let spared = (most / SHARE).max(1).min(unrelated.len());
-        counting.extend(unrelated.split_off(unrelated.len() - spared));
-        counting.sort_unstable_by_key(|(last_segment, _)| *last_segment);
-        let going: Vec<_> = [over, unrelated, counting]
-            .into_iter()
-            .flatten()
-            .take(surplus)
-            .collect();
-        let taken = going.into_iter().filter_map(|(_, slot)| {
-            let is_over = self.entries.get(slot.0)?.as_ref()?.over;
-            // A stray packet of one that is over must not look like a new one.
-            if is_over {
-                self.take(slot)
-            } else {
-                self.forget(slot)
-            }
-        });
-        let taken = taken.collect();
-        self.tidy_ended();
-        taken
+    }
+
+    /// What all connections hold, in bytes.
+    #[must_use]
+    pub const fn held(&self) -> usize {
+        self.held
     }
 
     /// The connection at `slot` holds this many bytes by now.
@@ -100,45 +70,74 @@ impl<T: Default> Flows<T> {
         }
     }
 
-    /// Where all connections together hold more than `most` bytes: which of them must give up what they
-    /// hold, so that three quarters are left. Those that hold less than half as much as all do on
-    /// average are spared, since it would gain little; of the others the most silent ones come first,
-    /// for what they wait for is the least likely to come.
-    #[must_use]
-    pub fn holders(&self, most: usize) -> Vec<FlowSlot> {
-        if self.held <= most {
-            return Vec::new();
-        }
-        let share = self.held / self.len().max(1) / 2;
-        let holders = (0..).zip(&self.entries).filter_map(|(slot, entry)| {
-            let entry = entry
-                .as_ref()
-                .filter(|entry| entry.held > 0 && entry.held >= share)?;
-            Some((entry.last_segment, entry.held, FlowSlot(slot)))
-        });
-        let mut holders: Vec<_> = holders.collect();
-        holders.sort_unstable_by_key(|(last_segment, ..)| *last_segment);
-        let mut left = self.held;
-        let goal = most - most / 4;
-        holders
-            .into_iter()
-            .map_while(|(_, held, slot)| {
-                let goes = left > goal;
-                left = left.saturating_sub(held);
-                goes.then_some(slot)
-            })
-            .collect()
+    fn occupied(&self) -> impl Iterator<Item = (FlowSlot, &FlowEntry<T>)> {
+        let slots = (0..).zip(&self.entries);
+        slots.filter_map(|(slot, entry)| Some((FlowSlot(slot), entry.as_ref()?)))
     }
+}
 
-    /// Forgets that connections ended that are gone already, once they outnumber the others.
-    pub(super) fn tidy_ended(&mut self) {
-        if self.ended.len() <= 2 * self.len() + MAX_STALE {
-            return;
-        }
-        let mut ended = std::mem::take(&mut self.ended);
-        ended.retain(|(_, slot, index)| self.lives(*slot, *index));
-        self.ended = ended;
+/// Where there are more than `most` connections in all `parts`, a tenth of them: those that are over, then
+/// the most silent ones that do not count (but for the latest, which may yet), then the most silent ones of
+/// all.
+#[must_use]
+pub fn surplus<T: Default>(
+    parts: &[&Flows<T>],
+    most: usize,
+    counts: impl Fn(&T) -> bool,
+) -> Vec<(usize, FlowSlot)> {
+    let all: usize = parts.iter().map(|flows| flows.len()).sum();
+    if all <= most {
+        return Vec::new();
     }
+    let surplus = all - (most - most / SHARE);
+    let (mut over, mut unrelated, mut counting) = (Vec::new(), Vec::new(), Vec::new());
+    for (part, flows) in parts.iter().enumerate() {
+        for (slot, entry) in flows.occupied() {
+            let going = (entry.last_packet, (part, slot));
+            match () {
+                () if entry.over.is_some() => over.push(going),
+                () if counts(&entry.attachment) => counting.push(going),
+                () => unrelated.push(going),
+            }
+        }
+    }
+    over.sort_unstable();
+    unrelated.sort_unstable();
+    let spared = (most / SHARE).max(1).min(unrelated.len());
+    counting.extend(unrelated.split_off(unrelated.len() - spared));
+    counting.sort_unstable();
+    let going = [over, unrelated, counting].into_iter().flatten();
+    going.map(|(_, place)| place).take(surplus).collect()
+}
+
+/// Where all connections of all `parts` together hold more than `most` bytes: which of them must give up what
+/// they hold, so that three quarters are left. Those that hold less than half as much as all do on average are
+/// spared, since it would gain little; of the others the most silent ones come first, for what they wait for
+/// is the least likely to come.
+#[must_use]
+pub fn holders<T: Default>(parts: &[&Flows<T>], most: usize) -> Vec<(usize, FlowSlot)> {
+    let all: usize = parts.iter().map(|flows| flows.held()).sum();
+    if all <= most {
+        return Vec::new();
+    }
+    let connections: usize = parts.iter().map(|flows| flows.len()).sum();
+    let share = all / connections.max(1) / 2;
+    let mut holders = Vec::new();
+    for (part, flows) in parts.iter().enumerate() {
+        let much = flows
+            .occupied()
+            .filter(|(_, entry)| entry.held > 0 && entry.held >= share);
+        holders.extend(much.map(|(slot, entry)| (entry.last_packet, (part, slot), entry.held)));
+    }
+    holders.sort_unstable();
+    let mut left = all;
+    let goal = most - most / 4;
+    let giving = holders.into_iter().map_while(|(_, place, held)| {
+        let goes = left > goal;
+        left = left.saturating_sub(held);
+        goes.then_some(place)
+    });
+    giving.collect()
 }
 
 #[cfg(test)]
@@ -146,6 +145,7 @@ mod tests {
     use super::*;
     use crate::capture::{LinkType, Packet, Stamp};
     use crate::decode::link;
+    use crate::decode::tcp::Arrival;
     use crate::testing::wire::{End, Peers, SYN};
 
     /// A table of connections from ports 1, 2, 3 …; those on an even one count.
@@ -159,8 +159,10 @@ mod tests {
 
     fn hear(flows: &mut Flows<u16>, port: u16) -> FlowSlot {
         let data = Peers::new(port, 50_051).packet(End::Client, 0, None, SYN, b"");
+        let latest = flows.occupied().map(|(_, entry)| entry.last_packet).max();
+        let packets_before = latest.map_or(0, |latest| latest + 1);
         // Far enough from the one before to be no copy of it.
-        let time = Timestamp::from_nanos(i64::try_from(flows.segments).unwrap() * 1_000_000_000);
+        let time = Timestamp::from_nanos(i64::try_from(packets_before).unwrap() * 1_000_000_000);
         let packet = Packet {
             stamp: Stamp {
                 time,
@@ -174,14 +176,19 @@ mod tests {
         let Ok(segment) = links.decode(&packet) else {
             panic!("no segment");
         };
-        let place = flows.push(&segment, &mut |_, _| ()).unwrap();
+        let arrival = Arrival {
+            packets_before,
+            latest: time,
+        };
+        let place = flows.push(&segment, arrival, &mut |_, _| ()).unwrap();
         *flows.at(place).unwrap().1 = port;
         place
     }
 
     fn gone(flows: &mut Flows<u16>, most: usize) -> Vec<u16> {
-        let gone = flows.take_surplus(most, |port| port.is_multiple_of(2));
-        gone.into_iter().map(|(_, port)| port).collect()
+        let gone = surplus(&[flows], most, |port| port.is_multiple_of(2));
+        let gone = gone.into_iter().filter_map(|(_, slot)| flows.evict(slot));
+        gone.map(|(_, port)| port).collect()
     }
 
     #[test]
@@ -216,11 +223,11 @@ mod tests {
             flows.charge(place, held);
         }
         hear(&mut flows, 2);
-        assert!(flows.holders(20_000).is_empty());
-        let asked = flows.holders(16_000);
+        assert!(holders(&[&flows], 20_000).is_empty());
+        let asked = holders(&[&flows], 16_000);
         let asked: Vec<_> = asked
             .into_iter()
-            .map(|slot| *flows.at(slot).unwrap().1)
+            .map(|(_, slot)| *flows.at(slot).unwrap().1)
             .collect();
         assert_eq!(
             asked,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::link::{Segment, TcpFlags};
-use crate::decode::tcp::{Chunk, Flow, Flows, Side, Signal};
+use crate::decode::tcp::{Arrivals, Chunk, Flow, Flows, Side, Signal};
 
 const POD: &str = "10.244.1.2:40000";
 const SERVICE: &str = "10.96.0.10:80";
@@ -17,6 +17,7 @@ const OVERLAY: u64 = 42;
 #[derive(Default)]
 struct Place {
     flows: Flows<Vec<u8>>,
+    arrivals: Arrivals,
     packet: u64,
 }
 
@@ -31,7 +32,8 @@ impl Place {
         };
         let segment = Segment { stamp, ..segment };
         assert!(self.flows.pop_reopened(&segment).is_none());
-        self.flows.push(&segment, &mut hear);
+        let arrival = self.arrivals.next(&segment);
+        self.flows.push(&segment, arrival, &mut hear);
         self
     }
 

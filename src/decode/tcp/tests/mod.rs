@@ -8,7 +8,7 @@ mod stories;
 
 use std::fmt::Write as _;
 
-use super::{Chunk, Ended, Ending, Flows, ORIGIN, Side, Signal};
+use super::{Arrivals, Chunk, Ended, Ending, Flows, ORIGIN, Side, Signal};
 use crate::capture::{LinkType, Packet, Stamp, Timestamp};
 use crate::decode::link;
 use crate::testing::wire::{End, FIN, Peers, RST, SYN};
@@ -17,6 +17,7 @@ use crate::testing::wire::{End, FIN, Peers, RST, SYN};
 struct Tape {
     peers: Peers,
     flows: Flows<String>,
+    arrivals: Arrivals,
     packet: u64,
     /// What finished connections told.
     told: String,
@@ -31,6 +32,7 @@ impl Tape {
         Self {
             peers,
             flows: Flows::default(),
+            arrivals: Arrivals::default(),
             packet: 0,
             told: String::new(),
         }
@@ -85,8 +87,9 @@ impl Tape {
             flow.finish(&mut |signal| tell(&mut told, signal));
             writeln!(self.told, "{}-- connection {} over", told, flow.index()).unwrap();
         }
+        let arrival = self.arrivals.next(&segment);
         self.flows
-            .push(&segment, &mut |told, signal| tell(told, signal));
+            .push(&segment, arrival, &mut |told, signal| tell(told, signal));
     }
 
     /// All that was told, the end of each connection included.

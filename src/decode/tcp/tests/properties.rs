@@ -101,6 +101,7 @@ struct Got {
 fn reassemble(sent: &Sent, packets: &[Part]) -> [Got; 2] {
     let mut flows: Flows<[Got; 2]> = Flows::default();
     let mut number = 0;
+    let mut arrivals = Arrivals::default();
     let mut push = |flows: &mut Flows<[Got; 2]>, data: &[u8]| {
         number += 1;
         let packet = Packet {
@@ -117,7 +118,8 @@ fn reassemble(sent: &Sent, packets: &[Part]) -> [Got; 2] {
         let Ok(segment) = link.decode(&packet) else {
             panic!("no segment");
         };
-        flows.push(&segment, &mut |got, signal| take(got, signal));
+        let arrival = arrivals.next(&segment);
+        flows.push(&segment, arrival, &mut |got, signal| take(got, signal));
     };
     push(
         &mut flows,

@@ -4,7 +4,7 @@
 
 use insta::assert_snapshot;
 
-use super::super::Flows;
+use super::super::{Arrivals, Flows};
 use super::*;
 use crate::capture::TimeDelta;
 
@@ -273,7 +273,11 @@ fn stray_packets_of_a_finished_connection_open_no_new_one() {
             panic!("no segment");
         };
         let over = flows.pop_finished(segment.stamp.time).is_some();
-        (over, flows.push(&segment, &mut |(), _| {}).is_some())
+        let arrival = Arrivals::default().next(&segment);
+        (
+            over,
+            flows.push(&segment, arrival, &mut |(), _| {}).is_some(),
+        )
     };
     let syn = peers.packet(End::Client, 0, None, SYN, b"");
     let rst = peers.packet(End::Server, 0, Some(1), RST, b"");

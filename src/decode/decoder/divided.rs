@@ -1,0 +1,280 @@
+//! Packets to events in parts that can be followed side by side, each with a listener of its own.
+//!
+//! In: packets, one by one, or collected into batches. Out: calls of each part's listener. A connection is in
+//! one part, by its addresses. The parts, and the moments at which they hear of each other, do not depend on
+//! who does the work: what comes out is the same for one thread and for many.
+//!
+//! ```text
+//!            .-> PacketBatch -> part 0  -> listener 0  --.
+//!  packets --+-> PacketBatch -> part 1  -> listener 1  --+-> the whole: servers, limits, numbers
+//!            '-> PacketBatch -> part 31 -> listener 31 --'
+//! ```
+
+use std::ops::Range;
+
+use super::batch::PacketBatch;
+use super::connections::{ConnectionTable, Surroundings};
+use super::shared_state::{PartOf, SharedState};
+use super::tcp_streams::TcpStreams;
+use super::{GivenUp, Options, Tally};
+use crate::capture::{Packet, Timestamp};
+use crate::decode::anomaly::Anomaly;
+use crate::decode::event::Place;
+use crate::decode::link::Segment;
+use crate::decode::listener::Listener;
+use crate::decode::tcp::{Arrival, PARTS, part_of};
+
+/// Decodes packets in parts.
+#[derive(Debug)]
+pub struct DividedDecoder<L, C> {
+    shared: SharedState<C>,
+    parts: Vec<ConnectionPart<L, C>>,
+}
+
+/// A part of the connections, and who listens to them.
+#[derive(Debug)]
+pub struct ConnectionPart<L, C> {
+    table: ConnectionTable<C>,
+    /// Who listens.
+    pub listener: L,
+}
+
+/// What decoding of a batch takes, apart from the rest of the decoder: it may be sent to another thread.
+#[derive(Debug)]
+pub struct Lent<L, C> {
+    around: Surroundings,
+    parts: Vec<ConnectionPart<L, C>>,
+}
+
+impl<L: Listener<Connection = C>, C> ConnectionPart<L, C> {
+    /// The listener's value of a connection, while it is followed, and the listener.
+    pub fn connection(&mut self, place: Place) -> Option<(&mut L, &mut C)> {
+        let connection = self.table.connection(place)?;
+        Some((&mut self.listener, connection))
+    }
+
+    /// The listener's values of all connections that are followed, in no order.
+    pub fn connections(&mut self) -> impl Iterator<Item = &mut C> {
+        self.table.connections()
+    }
+
+    /// Takes the segments of a batch that are of this part, the `number`-th, and what time does meanwhile.
+    fn take(&mut self, number: usize, batch: &PacketBatch, around: &Surroundings) {
+        let mut passed = 0;
+        for (segment, arrival) in batch.of_part(number) {
+            let packet = arrival.packets_before.saturating_sub(batch.packets_before);
+            let packet = usize::try_from(packet).unwrap_or(usize::MAX);
+            self.pass_others(batch, passed..packet, around);
+            passed = packet + 1;
+            self.push(&segment, arrival, around);
+        }
+        self.pass_others(batch, passed..batch.packets(), around);
+    }
+
+    /// Time passes with the packets of other parts.
+    fn pass_others(&mut self, batch: &PacketBatch, packets: Range<usize>, around: &Surroundings) {
+        let Range { mut start, end } = packets;
+        while let Some(due) = self.table.flows.next_due()
+            && let Some((packet, now)) = batch.first_at(due, start, end)
+        {
+            start = packet + 1;
+            self.pass(now, batch.packets_before + packet as u64, around);
+        }
+    }
+
+    fn push(&mut self, segment: &Segment<'_>, arrival: Arrival, around: &Surroundings) {
+        let listener = &mut self.listener;
+        listener.moment(segment.stamp.time);
+        self.table.push(segment, arrival, around, listener);
+    }
+
+    fn pass(&mut self, now: Timestamp, before: u64, around: &Surroundings) {
+        if self.table.flows.next_due().is_some_and(|due| due <= now) {
+            self.listener.moment(now);
+            self.table.pass(now, before, around, &mut self.listener);
+        }
+    }
+}
+
+impl<L: Listener<Connection = C>, C> Lent<L, C> {
+    /// The work that a batch is, in pieces that may be done in any order, or at the same time.
+    pub fn work<'a>(
+        &'a mut self,
+        batch: &'a PacketBatch,
+    ) -> impl Iterator<Item = impl FnOnce() + Send + use<'a, L, C>>
+    where
+        L: Send,
+        C: Send,
+    {
+        let around = &self.around;
+        let parts = self.parts.iter_mut().enumerate();
+        parts.map(move |(number, part)| move || part.take(number, batch, around))
+    }
+}
+
+impl<L: Listener<Connection = C>, C> DividedDecoder<L, C> {
+    /// A decoder that has seen nothing yet, in one part.
+    pub fn undivided(options: Options, listener: L) -> Self {
+        let part = ConnectionPart {
+            table: ConnectionTable::whole(),
+            listener,
+        };
+        Self {
+            shared: SharedState::new(options, 1),
+            parts: vec![part],
+        }
+    }
+
+    /// A decoder that has seen nothing yet; `listener` makes that of each part.
+    pub fn divided(options: Options, listener: impl FnMut() -> L) -> Self {
+        let listeners = std::iter::repeat_with(listener).take(PARTS);
+        let parts = listeners
+            .enumerate()
+            .map(|(number, listener)| ConnectionPart {
+                table: ConnectionTable::of_part(number),
+                listener,
+            });
+        Self {
+            shared: SharedState::new(options, PARTS),
+            parts: parts.collect(),
+        }
+    }
+
+    /// Secrets that came to light: they serve connections still undecided, and those to come.
+    pub fn read_keys(&mut self, key_log: &[u8]) {
+        self.shared.around.options.keys.read(key_log);
+    }
+
+    /// Takes the next packet at once. What it brings is not [settled](Self::settle) yet.
+    pub fn push(&mut self, packet: &Packet<'_>) {
+        let before = self.shared.intake.packets();
+        let now = packet.stamp.time;
+        let SharedState { intake, around, .. } = &mut self.shared;
+        for part in &mut self.parts {
+            part.pass(now, before, around);
+        }
+        if let Some((segment, arrival)) = intake.segment(packet) {
+            let number = match self.parts.len() {
+                1 => 0,
+                _ => part_of(&segment),
+            };
+            if let Some(part) = self.parts.get_mut(number) {
+                part.push(&segment, arrival, around);
+            }
+        }
+    }
+
+    /// Time has passed, packets or not: finishes connections that ended a while ago, and those that
+    /// have been silent for long.
+    pub fn tick(&mut self, now: Timestamp) {
+        let before = self.shared.intake.packets();
+        let around = &self.shared.around;
+        for part in &mut self.parts {
+            part.pass(now, before, around);
+            part.table.end_idle(now, before, around, &mut part.listener);
+        }
+        self.settle();
+    }
+
+    /// Adds the next packet to a batch.
+    pub fn collect(&mut self, packet: &Packet<'_>, batch: &mut PacketBatch) {
+        batch.count_packet(packet.stamp.time, self.shared.intake.packets());
+        if let Some((segment, arrival)) = self.shared.intake.segment(packet) {
+            batch.keep(&segment, arrival);
+        }
+    }
+
+    /// Gives away what decoding of a batch takes; until it is [given back](Self::give_back) packets can only
+    /// be collected.
+    pub fn lend(&mut self) -> Lent<L, C> {
+        Lent {
+            around: std::mem::take(&mut self.shared.around),
+            parts: std::mem::take(&mut self.parts),
+        }
+    }
+
+    /// Takes back what was lent. What was decoded is not [settled](Self::settle) yet.
+    pub fn give_back(&mut self, lent: Lent<L, C>) {
+        self.shared.around = lent.around;
+        self.parts = lent.parts;
+    }
+
+    /// Tells the parts of each other: which servers speak HTTP/2, and what goes beyond the limits.
+    pub fn settle(&mut self) {
+        let mut unsettled = false;
+        for (number, part) in self.parts.iter_mut().enumerate() {
+            unsettled |= self.shared.take_from(number, &mut part.table);
+        }
+        if unsettled {
+            self.shared.settle(&mut parts_of(&mut self.parts));
+        }
+    }
+
+    /// Its parts.
+    pub fn parts(&mut self) -> &mut [ConnectionPart<L, C>] {
+        &mut self.parts
+    }
+
+    /// Nothing more will come: emits what was still held back, and finishes every connection of every part;
+    /// `each` gets the parts that have something new, again and again.
+    pub fn finish(&mut self, mut each: impl FnMut(&mut [ConnectionPart<L, C>])) {
+        for number in 0..self.parts.len() {
+            if let Some(part) = self.parts.get_mut(number) {
+                part.table.finish(&self.shared.around, &mut part.listener);
+                self.shared.take_from(number, &mut part.table);
+            }
+            each(&mut self.parts);
+        }
+        self.shared.finish(&mut parts_of(&mut self.parts));
+        each(&mut self.parts);
+    }
+
+    /// What was odd, in order of first sight; `number` says which numbers the connections have, by those that
+    /// they were [recognised](crate::decode::Recognition::number) with. To be called once, after
+    /// [`Self::finish`].
+    pub fn take_anomalies(&mut self, number: impl Fn(u32) -> Option<u32>) -> Vec<Anomaly> {
+        let anomalies = self.parts.iter_mut().map(|part| {
+            let mut anomalies = std::mem::take(&mut part.table.anomalies);
+            anomalies.renumber(&number);
+            anomalies
+        });
+        let anomalies = anomalies.collect();
+        self.shared.take_anomalies(anomalies)
+    }
+
+    /// Where the TCP connections of its parts stand among all.
+    #[must_use]
+    pub fn tcp_streams(&self) -> TcpStreams {
+        let begins = self.parts.iter().map(|part| part.table.flows.begins());
+        TcpStreams::of(begins.map(<[u64]>::to_vec).collect())
+    }
+
+    /// How many connections were evicted because nothing was received of them, or there were too many.
+    #[must_use]
+    pub fn evicted(&self) -> u64 {
+        let silent: u64 = self.parts.iter().map(|part| part.table.silent).sum();
+        silent + self.shared.given_up.connections
+    }
+
+    /// What was given up to stay within the limits.
+    #[must_use]
+    pub const fn given_up(&self) -> GivenUp {
+        self.shared.given_up
+    }
+
+    /// What was found beside HTTP/2.
+    #[must_use]
+    pub const fn tally(&self) -> &Tally {
+        &self.shared.intake.tally
+    }
+}
+
+fn parts_of<L: Listener<Connection = C>, C>(
+    parts: &mut [ConnectionPart<L, C>],
+) -> Vec<PartOf<'_, L>> {
+    let parts = parts.iter_mut().map(|part| PartOf {
+        table: &mut part.table,
+        listener: &mut part.listener,
+    });
+    parts.collect()
+}

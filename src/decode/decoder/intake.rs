@@ -1,0 +1,53 @@
+//! What the packets of a capture are, before their connections are known.
+//!
+//! In: packets. Out: their segments, each with its place among all; counts of what else they are.
+
+use super::Tally;
+use crate::capture::Packet;
+use crate::decode::anomaly::{Anomalies, Layer};
+use crate::decode::capture_quality::CaptureQuality;
+use crate::decode::link::{self, Segment, Stop};
+use crate::decode::tcp::{Arrival, Arrivals};
+
+/// Takes packets in.
+#[derive(Debug, Default)]
+pub(super) struct Intake {
+    links: link::Decoder,
+    arrivals: Arrivals,
+    pub(super) anomalies: Anomalies,
+    pub(super) quality: CaptureQuality,
+    pub(super) tally: Tally,
+}
+
+impl Intake {
+    /// The segment in the next packet, and where it stands among all.
+    pub(super) fn segment<'a>(&'a mut self, packet: &Packet<'a>) -> Option<(Segment<'a>, Arrival)> {
+        self.quality.saw(packet.stamp);
+        self.arrivals.count_packet();
+        match self.links.decode(packet) {
+            Ok(segment) => {
+                let arrival = self.arrivals.next(&segment);
+                return Some((segment, arrival));
+            }
+            Err(Stop::Fragment) => {}
+            Err(Stop::Other(other)) => self.tally.count(other, 1),
+            Err(Stop::Damaged(fault)) => {
+                let text = format!("{}: such packets are left out", fault.name());
+                self.anomalies
+                    .note(Layer::Link, text, Some(packet.stamp), None);
+            }
+        }
+        None
+    }
+
+    /// How many packets came so far.
+    pub(super) const fn packets(&self) -> u64 {
+        self.arrivals.packets()
+    }
+
+    /// Nothing more will come.
+    pub(super) fn finish(&mut self) {
+        self.tally
+            .count(link::Other::Fragment, self.links.unused_fragments());
+    }
+}

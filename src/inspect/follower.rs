@@ -1,0 +1,194 @@
+//! The connections of one part of a capture, while they are followed.
+//!
+//! In: what the decoder emits of each, with the [`Connection`] made for it, which the decoder keeps beside the
+//! flow. Out, when the [`Inspector`](super::Inspector) takes it: what is for all parts together: connections
+//! that are over, attempts that may be retries, how long calls take. Parts know nothing of each other, and
+//! may be followed at the same time.
+
+use std::net::SocketAddr;
+
+use super::connection::Connection;
+use super::connection::load::Load;
+use super::connection::record::Finished;
+use super::live::{LiveTracker, News};
+use super::options::Options;
+use super::stream::attempt::Attempt;
+use super::stream::rpc::Verdict;
+use super::usual_times::UsualTime;
+use crate::capture::Timestamp;
+use crate::decode::{Event, Listener, NetworkPath, Place, Recognition};
+
+/// Follows the connections of one part.
+#[derive(Debug, Default)]
+pub struct Follower {
+    options: Options,
+    /// How many connections were recognised and have not finished.
+    open: usize,
+    first_moment: Option<Timestamp>,
+    last_moment: Option<Timestamp>,
+    /// What became certain on the way, for an analysis that goes on.
+    pub(super) watch: Option<Box<LiveTracker>>,
+    /// What its connections keep, those that are over included until they are taken.
+    load: Load,
+    /// How many more calls may be listed than when the inspector last looked.
+    room: usize,
+    /// How many were listed then.
+    listed_before: usize,
+    /// What is for all parts together.
+    pub(super) gathered: Gathered,
+}
+
+/// What a part has for all parts together.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    /// Connections that are over.
+    pub(super) finished: Vec<Finished>,
+    pub(super) attempts: Vec<Attempt>,
+    /// How long calls took, by server.
+    pub(super) usual: Vec<(SocketAddr, Vec<UsualTime>)>,
+    /// How many calls were left out of the list.
+    pub(super) unlisted_rpcs: u64,
+}
+
+impl Follower {
+    /// A follower that has seen nothing yet.
+    pub(super) fn new(options: Options) -> Self {
+        let room = options.limits.rpcs;
+        Self {
+            options,
+            room,
+            ..Self::default()
+        }
+    }
+
+    /// One that tells what becomes certain on the way, and stays small however long it goes on.
+    pub(super) fn watching(options: Options) -> Self {
+        Self {
+            watch: Some(Box::default()),
+            ..Self::new(Options {
+                methods: true,
+                ..options
+            })
+        }
+    }
+
+    /// The capture began at this moment, and its parts go on from `now`.
+    pub(super) fn set_moment(&mut self, first: Timestamp, now: Timestamp) {
+        self.first_moment.get_or_insert(first);
+        self.moment(now);
+    }
+
+    /// How many connections are open.
+    pub(super) const fn open(&self) -> usize {
+        self.open
+    }
+
+    /// What its connections keep.
+    pub(super) const fn load(&self) -> Load {
+        self.load
+    }
+
+    /// One of its connections keeps something else by now.
+    pub(super) const fn change_load(&mut self, before: Load, after: Load) {
+        self.load.change(before, after);
+    }
+
+    /// From here on it may list `room` more calls than it does.
+    pub(super) const fn set_room(&mut self, room: usize) {
+        self.listed_before = self.load.listed;
+        self.room = room;
+    }
+
+    /// A connection to look at by `now`, though nothing happened on it.
+    pub(super) fn take_due(&mut self, now: Timestamp) -> Option<Place> {
+        self.watch.as_mut()?.take_due(now)
+    }
+
+    /// Looks at a connection that is due.
+    pub(super) fn look(&mut self, open: &mut Connection, now: Timestamp) {
+        if let Some(watch) = &mut self.watch {
+            watch.report_lost(open, now);
+            self.gathered.attempts.extend(open.take_attempts());
+        }
+    }
+
+    /// What became certain since the last time; nothing unless watching.
+    pub(super) fn take_news(&mut self) -> Vec<News> {
+        let watch = self.watch.as_mut();
+        watch.map(|watch| watch.take_news()).unwrap_or_default()
+    }
+
+    /// Lists fewer calls of a connection, should there be too many.
+    fn unlist(&mut self, open: &mut Connection) {
+        let listed = self.load.listed.saturating_sub(self.listed_before);
+        let surplus = listed.saturating_sub(self.room);
+        if surplus == 0 || self.watch.is_some() {
+            return;
+        }
+        let before = open.load();
+        open.unlist(surplus);
+        self.load.change(before, open.load());
+        self.gathered.unlisted_rpcs += (before.listed - open.load().listed) as u64;
+    }
+}
+
+impl Listener for Follower {
+    type Connection = Box<Connection>;
+
+    fn moment(&mut self, now: Timestamp) {
+        self.last_moment = self.last_moment.max(Some(now));
+    }
+
+    fn recognised(&mut self, recognition: Recognition) -> Box<Connection> {
+        self.open += 1;
+        if let Some(watch) = &mut self.watch {
+            watch.recognised(&recognition);
+        }
+        let capture_begin = self.first_moment.unwrap_or_default();
+        Box::new(Connection::new(&recognition, capture_begin))
+    }
+
+    fn event(&mut self, open: &mut Box<Connection>, event: &Event<'_>) {
+        let before = open.load();
+        open.push(event, &self.options);
+        if let Some(watch) = &mut self.watch {
+            watch.after(open, event, self.last_moment.unwrap_or_default());
+        }
+        self.gathered.attempts.extend(open.take_attempts());
+        self.load.change(before, open.load());
+        self.unlist(open);
+    }
+
+    fn finished(&mut self, mut connection: Box<Connection>, network: NetworkPath) {
+        self.open = self.open.saturating_sub(1);
+        connection.learn_network(network);
+        let before = connection.load();
+        connection.conclude(self.last_moment, &self.options);
+        let usual = connection.take_usual();
+        if !usual.is_empty() {
+            let server = connection.ends().server;
+            self.gathered.usual.push((server, usual));
+        }
+        self.gathered.attempts.extend(connection.take_attempts());
+        let number = connection.number();
+        if let Some(watch) = &mut self.watch {
+            self.load.change(before, Load::default());
+            watch.finish(*connection, self.last_moment);
+            return;
+        }
+        if !self.options.filter.wants_connection(number) {
+            self.load.change(before, Load::default());
+            return;
+        }
+        self.load.change(before, connection.load());
+        self.unlist(&mut connection);
+        let listed = Load::of_listed(connection.load().listed);
+        self.load.change(connection.load(), listed);
+        let mut finished = connection.into_finished();
+        for rpc in &mut finished.rpcs {
+            let unknown = rpc.verdict == Verdict::Unknown;
+            rpc.doubt = unknown.then(|| finished.record.doubt(rpc));
+        }
+        self.gathered.finished.push(finished);
+    }
+}
