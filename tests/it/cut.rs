@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use h2sniff::capture::LinkType;
+use h2sniff::inspect::{Processed, Rpc};
 use h2sniff::report::Report;
 
 use crate::recordings::{Kept, Recording, recordings};
@@ -60,6 +61,44 @@ fn source(packet: &Kept) -> Option<(Vec<u8>, [u8; 2])> {
     let header = usize::from(ip.first()? & 0xf) * 4;
     let ports = ip.get(header..header + 2)?;
     Some((ip.get(12..16)?.to_vec(), [ports[0], ports[1]]))
+}
+
+/// The calls that the server is said not to have processed, and those of which that is known to be wrong.
+fn processed(report: &Report) -> [BTreeSet<(std::net::SocketAddr, u32)>; 2] {
+    let of = |wanted: &dyn Fn(&Rpc) -> bool| {
+        let rpcs = report.analysis.rpcs.iter().filter(|rpc| wanted(rpc));
+        rpcs.map(|rpc| {
+            let mut connections = report.analysis.connections.iter();
+            let record = connections.find(|record| record.number == rpc.id.connection);
+            (record.unwrap().client, rpc.id.stream)
+        })
+        .collect()
+    };
+    [
+        of(&|rpc| rpc.processed == Processed::No),
+        of(&|rpc| rpc.processed == Processed::Yes || rpc.contradiction.is_some()),
+    ]
+}
+
+#[test]
+fn no_cut_calls_a_retry_safe_that_is_not() {
+    let mut told = 0;
+    for path in recordings("cut") {
+        let recording = Recording::read(&path);
+        let [_, ran] = processed(&recording.analyze(recording.packets.iter()));
+        for cut in cuts(&recording) {
+            let report = recording.analyze(recording.packets.iter().take(cut));
+            let [unprocessed, _] = processed(&report);
+            told += unprocessed.len();
+            let wrong: Vec<_> = unprocessed.intersection(&ran).collect();
+            assert!(
+                wrong.is_empty(),
+                "{} cut after {cut} packets: {wrong:?}",
+                recording.name
+            );
+        }
+    }
+    assert!(told > 0, "it is never said");
 }
 
 /// Of a watch that is stopped the same is true.

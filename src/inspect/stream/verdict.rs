@@ -47,6 +47,15 @@ pub(crate) struct VerdictDetails {
     pub(crate) rejected: bool,
 }
 
+impl VerdictDetails {
+    /// The server's word that it did not process the call may still be disproved, or may have been.
+    const fn distrust(&mut self) {
+        if matches!(self.processed, Processed::No) {
+            self.processed = Processed::Maybe;
+        }
+    }
+}
+
 impl EndedBy {
     /// Whether the client took the call back.
     const fn is_cancel(self) -> bool {
@@ -127,6 +136,7 @@ pub(crate) fn of(id: u32, stream: &Stream, connection: &ConnectionContext) -> Ve
             true => Verdict::DeadlineExceeded,
             false => Verdict::Unanswered,
         };
+        details.distrust();
         return details;
     };
     // What the server sent later cannot have come before.
@@ -162,8 +172,8 @@ pub(crate) fn of(id: u32, stream: &Stream, connection: &ConnectionContext) -> Ve
     if uncertainty.shakes(event.by, stream) {
         details.verdict = Verdict::Unknown;
     }
-    if details.verdict == Verdict::Unknown && details.processed == Processed::No {
-        details.processed = Processed::Maybe;
+    if details.verdict == Verdict::Unknown {
+        details.distrust();
     }
     if details.verdict == Verdict::BeyondLastStreamId
         && let Some(final_goaway) = condemning

@@ -15,6 +15,25 @@ fn a_prompt_refusal_proves_that_nothing_was_processed() {
     insta::assert_snapshot!(reported, @"0:1 refused at 0.011 processed=no error=REFUSED_STREAM");
 }
 
+/// For a second after the GOAWAY an answer may come that breaks the server's word.
+#[test]
+fn a_last_stream_id_proves_nothing_in_a_capture_that_ends_with_it() {
+    let cut = |end: &str| {
+        calls(&format!(
+            "
+            C 0.000 HEADERS 1 END_STREAM
+            C 0.000 HEADERS 3 END_STREAM
+            S 0.010 GOAWAY last=1 NO_ERROR
+            end {end}
+            "
+        ))
+    };
+    let (early, settled) = (cut("0.9"), cut("1.1"));
+    assert!(early.contains("0:3 unanswered processed=maybe"), "{early}");
+    assert!(settled.contains("0:3 beyond_last_stream_id"), "{settled}");
+    assert!(settled.contains("processed=no"), "{settled}");
+}
+
 #[test]
 fn a_refusal_after_the_answer_began_or_the_body_was_taken_or_late_proves_nothing() {
     let analysis = analysis(
