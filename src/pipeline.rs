@@ -14,13 +14,13 @@ use background::Background;
 
 /// How many packets are decoded until the parts of a capture hear of each other, at most: some milliseconds
 /// of work.
-const MAX_BATCH: usize = 4_096;
+const MAX_BATCH: usize = 2_048;
 
 /// How many bytes of payload, at most.
-const MAX_BATCH_BYTES: usize = 1 << 20;
+const MAX_BATCH_BYTES: usize = 1 << 19;
 
 /// A batch brings no more than one in so many of what the limits allow.
-const BATCHES_PER_LIMIT: usize = 16;
+const BATCHES_PER_LIMIT: usize = 32;
 
 /// What to do with packets.
 #[derive(Clone, Debug)]
@@ -29,8 +29,8 @@ pub struct Options {
     pub decode: decode::Options,
     /// What to keep of calls.
     pub inspect: inspect::Options,
-    /// How many threads may work beside the caller's; the caller's alone where there are fewer than two. The
-    /// report is the same.
+    /// How many threads may work, the caller's included; that alone where there are fewer than two. The report
+    /// is the same.
     pub threads: usize,
     /// With how many packets connections are followed in lockstep before those of different addresses run
     /// ahead of each other for a few milliseconds. A capture of no more is not worth a thread.
@@ -121,8 +121,9 @@ impl Pipeline {
         self.catch_up();
         self.decoder.tick(now);
         self.inspector.tick(now);
+        self.inspector.tell_moment(self.decoder.parts());
         self.inspector.look(self.decoder.parts());
-        self.inspector.gather(self.decoder.parts());
+        self.settle();
     }
 
     /// What became certain since the last time.
@@ -161,9 +162,10 @@ impl Pipeline {
     /// Nothing more will come: judges what is open. What that makes certain is [news](Self::take_news).
     pub fn conclude(&mut self) {
         self.catch_up();
-        self.inspector.look(self.decoder.parts());
+        self.inspector.tell_moment(self.decoder.parts());
         let inspector = &mut self.inspector;
-        self.decoder.finish(|parts| inspector.gather(parts));
+        self.decoder
+            .finish(|parts, touched| inspector.gather(parts, touched));
     }
 
     /// Takes the next packet.
@@ -176,6 +178,9 @@ impl Pipeline {
         report.last_packet = report.last_packet.max(Some(time));
         let in_lockstep = report.packets <= self.lockstep_packets;
         self.inspector.tick(time);
+        if report.packets == 1 {
+            self.inspector.tell_moment(self.decoder.parts());
+        }
         if in_lockstep {
             self.inspector.look(self.decoder.parts());
             self.decoder.push(packet);
@@ -232,8 +237,8 @@ impl Pipeline {
 
     /// The parts hear of each other.
     fn settle(&mut self) {
-        self.decoder.settle();
-        self.inspector.gather(self.decoder.parts());
+        let touched = self.decoder.settle();
+        self.inspector.gather(self.decoder.parts(), touched);
     }
 
     /// Nothing more will come.

@@ -32,7 +32,7 @@ mod stream_part;
 pub use carrier::Carrier;
 pub use connection::{ConnectionSink, Http2Events, Keep, MAX_UNDECIDED_BYTES, Unrelated};
 pub use decoder::{
-    ConnectionPart, Decoder, DividedDecoder, Lent, Options, PacketBatch, Tally, TcpStreams,
+    ConnectionPart, Decoder, DividedDecoder, Lent, Options, PacketBatch, PartSet, Tally, TcpStreams,
 };
 pub use direction::{Direction, PerSide};
 pub use durations::Durations;

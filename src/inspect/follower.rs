@@ -30,10 +30,10 @@ pub struct Follower {
     pub(super) watch: Option<Box<LiveTracker>>,
     /// What its connections keep, those that are over included until they are taken.
     load: Load,
-    /// How many more calls may be listed than when the inspector last looked.
+    /// The same when the inspector last looked.
+    pub(super) known_load: Load,
+    /// How many more calls may be listed than then.
     room: usize,
-    /// How many were listed then.
-    listed_before: usize,
     /// What is for all parts together.
     pub(super) gathered: Gathered,
 }
@@ -95,7 +95,6 @@ impl Follower {
 
     /// From here on it may list `room` more calls than it does.
     pub(super) const fn set_room(&mut self, room: usize) {
-        self.listed_before = self.load.listed;
         self.room = room;
     }
 
@@ -120,7 +119,7 @@ impl Follower {
 
     /// Lists fewer calls of a connection, should there be too many.
     fn unlist(&mut self, open: &mut Connection) {
-        let listed = self.load.listed.saturating_sub(self.listed_before);
+        let listed = self.load.listed.saturating_sub(self.known_load.listed);
         let surplus = listed.saturating_sub(self.room);
         if surplus == 0 || self.watch.is_some() {
             return;

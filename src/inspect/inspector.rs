@@ -23,7 +23,7 @@ use super::retry::Attempts;
 use super::server::{Inferred, Server};
 use super::usual_times::UsualTimes;
 use crate::capture::{Stamp, TimeDelta, Timestamp};
-use crate::decode::{ConnectionPart, DividedDecoder, TcpStreams};
+use crate::decode::{ConnectionPart, DividedDecoder, PartSet, TcpStreams};
 
 /// How long an analysis that goes on can link a call to its retry: a call may be known for dead only
 /// when its connection ends.
@@ -40,8 +40,8 @@ type FollowedPart = ConnectionPart<Follower, Box<Connection>>;
 pub struct Inspector {
     options: Options,
     finished: Vec<Finished>,
-    /// How many calls of them are listed.
-    listed: usize,
+    /// What all connections together keep, those that are over included.
+    load: Load,
     attempts: Attempts,
     /// How long calls take that are answered well.
     usual_times: UsualTimes,
@@ -86,13 +86,19 @@ impl Inspector {
         self.last_moment = self.last_moment.max(Some(now));
     }
 
-    /// Tells the followers which moment it is, and looks at what is due by now.
-    pub fn look(&mut self, parts: &mut [FollowedPart]) {
-        let Some((first, now)) = self.first_moment.zip(self.last_moment) else {
-            return;
-        };
+    /// Tells the followers which moment it is.
+    pub fn tell_moment(&self, parts: &mut [FollowedPart]) {
+        if let Some((first, now)) = self.first_moment.zip(self.last_moment) {
+            for part in parts {
+                part.listener.set_moment(first, now);
+            }
+        }
+    }
+
+    /// Looks at what is due by now, where the followers are watching.
+    pub fn look(&self, parts: &mut [FollowedPart]) {
+        let Some(now) = self.last_moment else { return };
         for part in parts {
-            part.listener.set_moment(first, now);
             while let Some(place) = part.listener.take_due(now) {
                 if let Some((follower, open)) = part.connection(place) {
                     follower.look(open, now);
@@ -101,30 +107,34 @@ impl Inspector {
         }
     }
 
-    /// Takes what the followers have gathered, and comes back within the limits.
-    pub fn gather(&mut self, parts: &mut [FollowedPart]) {
-        let (mut streams, mut listed) = (0, 0);
-        for ConnectionPart { listener, .. } in &mut *parts {
-            let before = self.listed;
-            self.take(&mut listener.gathered);
-            listener.change_load(Load::of_listed(self.listed - before), Load::default());
-            streams += listener.load().streams;
-            listed += listener.load().listed;
+    /// Takes what those followers have gathered that something was done to, and comes back within the limits.
+    pub fn gather(&mut self, parts: &mut [FollowedPart], touched: PartSet) {
+        let listed = self.load.listed;
+        for number in touched.numbers() {
+            let Some(ConnectionPart { listener, .. }) = parts.get_mut(number) else {
+                break;
+            };
+            let before = listener.known_load;
+            let kept = Load::of_listed(self.take(&mut listener.gathered));
+            listener.change_load(kept, Load::default());
+            listener.known_load = listener.load();
+            self.load.change(before, listener.load());
+            self.load.change(Load::default(), kept);
         }
-        let room = self
-            .options
-            .limits
-            .rpcs
-            .saturating_sub(self.listed + listed);
-        for ConnectionPart { listener, .. } in &mut *parts {
-            listener.set_room(room);
+        if self.load.listed != listed {
+            let limit = self.options.limits.rpcs;
+            for ConnectionPart { listener, .. } in &mut *parts {
+                listener.set_room(limit.saturating_sub(self.load.listed));
+            }
         }
-        if streams > MAX_FOLLOWED_STREAMS {
-            self.relieve(parts, streams);
+        if self.load.streams > MAX_FOLLOWED_STREAMS {
+            self.relieve(parts);
         }
     }
 
-    fn take(&mut self, gathered: &mut Gathered) {
+    /// How many calls of those gathered are kept.
+    fn take(&mut self, gathered: &mut Gathered) -> usize {
+        let mut kept = 0;
         for attempt in gathered.attempts.drain(..) {
             self.attempts.push(attempt);
         }
@@ -133,8 +143,8 @@ impl Inspector {
         }
         self.unlisted.rpcs += std::mem::take(&mut gathered.unlisted_rpcs);
         for finished in gathered.finished.drain(..) {
-            self.listed += finished.rpcs.len();
             if self.finished.len() < MAX_LISTED_CONNECTIONS {
+                kept += finished.rpcs.len();
                 self.finished.push(finished);
                 continue;
             }
@@ -142,12 +152,14 @@ impl Inspector {
             self.unlisted.connections += 1;
             self.unlisted.rpcs += finished.rpcs.len() as u64;
         }
+        kept
     }
 
     /// Comes back within the limit on streams, should all connections together follow too many: of those
     /// that follow at least half as many as all do on average, those with the most follow only so many,
     /// until three quarters are left. What that costs is in their records.
-    fn relieve(&self, parts: &mut [FollowedPart], mut streams: usize) {
+    fn relieve(&mut self, parts: &mut [FollowedPart]) {
+        let mut streams = self.load.streams;
         let open: usize = parts.iter().map(|part| part.listener.open()).sum();
         let share = streams / open.max(1) / 2;
         let mut crowded: Vec<_> = parts
@@ -175,6 +187,8 @@ impl Inspector {
         for (number, before, after) in changes {
             if let Some(part) = parts.get_mut(number) {
                 part.listener.change_load(before, after);
+                part.listener.known_load = part.listener.load();
+                self.load.change(before, after);
             }
         }
     }
@@ -230,7 +244,8 @@ impl Inspector {
     /// Gives connections of several parts the numbers that they have in the whole capture; by those that they
     /// had before.
     pub fn number(&mut self, tcp_streams: &TcpStreams) -> BTreeMap<u32, u32> {
-        self.finished.sort_by_key(|finished| finished.record.order);
+        self.finished
+            .sort_unstable_by_key(|finished| (finished.record.order, finished.record.number));
         let mut numbers = BTreeMap::new();
         for (number, Finished { record, rpcs }) in (0..).zip(&mut self.finished) {
             numbers.insert(record.number, number);
@@ -257,7 +272,8 @@ impl Inspector {
         }
         analysis.verdicts.merge(&self.unlisted_verdicts);
         analysis.usual_times = std::mem::take(&mut self.usual_times);
-        self.finished.sort_by_key(|finished| finished.record.number);
+        self.finished
+            .sort_unstable_by_key(|finished| finished.record.number);
         analysis.unlisted.rpcs += unlist(&mut self.finished, self.options.limits);
         (analysis.findings, analysis.servers) =
             understand(&mut self.finished, &self.attempts, self.last_moment);

@@ -1,11 +1,12 @@
-//! Batches of packets, decoded by threads of their own while the caller collects the next one.
+//! Batches of packets, decoded by several threads while the caller's collects the next one.
 //!
 //! In: a batch, and what decoding it takes. Out: the same back. Which thread takes which part of the
 //! connections makes no difference to what comes out.
 
-use std::sync::mpsc::{self, Receiver};
-
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
 
 use crate::decode::{Lent, PacketBatch};
 use crate::inspect::{Connection, Follower};
@@ -13,26 +14,64 @@ use crate::inspect::{Connection, Follower};
 /// What is lent to the threads while they work.
 type LentParts = Lent<Follower, Box<Connection>>;
 
-/// Threads, and what they work on.
+/// A batch, and what decoding it takes.
+#[derive(Debug)]
+struct Job {
+    batch: PacketBatch,
+    lent: LentParts,
+}
+
+/// Threads beside the caller's, and what they work on.
 #[derive(Debug)]
 pub(super) struct Background {
-    /// `None` where no thread could be had: the caller's does the work.
-    pool: Option<ThreadPool>,
+    helpers: Vec<Helper>,
     /// What is collected.
     collecting: PacketBatch,
     spare: PacketBatch,
-    working: Option<Receiver<(LentParts, PacketBatch)>>,
+    working: Option<Arc<Job>>,
+}
+
+/// A thread that decodes. It ends once nobody can give it work any more.
+#[derive(Debug)]
+struct Helper {
+    jobs: Sender<Arc<Job>>,
+    /// Says of each job that no part of it is left, and whether the thread is still sound.
+    done: Receiver<thread::Result<()>>,
+}
+
+impl Helper {
+    /// `None` where the system does not give a thread.
+    fn start(number: usize) -> Option<Self> {
+        let (jobs, to_do) = mpsc::channel::<Arc<Job>>();
+        let (ended, done) = mpsc::channel();
+        let work = move || {
+            for job in to_do {
+                let ended_as = panic::catch_unwind(AssertUnwindSafe(|| job.work()));
+                // Whoever waits wants it for itself.
+                drop(job);
+                if ended.send(ended_as).is_err() {
+                    return;
+                }
+            }
+        };
+        let thread = thread::Builder::new().name(format!("decoder {number}"));
+        thread.spawn(work).ok()?;
+        Some(Self { jobs, done })
+    }
+}
+
+impl Job {
+    /// Decodes parts until none is left that no other thread has begun.
+    fn work(&self) {
+        while self.lent.decode_one(&self.batch) {}
+    }
 }
 
 impl Background {
-    /// So many threads, or fewer if the system does not give as many.
+    /// So many threads, the caller's included; fewer if the system does not give as many.
     pub(super) fn new(threads: usize) -> Self {
-        let pool = ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .thread_name(|number| format!("decoder {number}"))
-            .build();
         Self {
-            pool: pool.ok(),
+            helpers: (1..threads).filter_map(Helper::start).collect(),
             collecting: PacketBatch::default(),
             spare: PacketBatch::default(),
             working: None,
@@ -44,39 +83,33 @@ impl Background {
         &mut self.collecting
     }
 
-    /// Has decoded what was collected. Only one batch is worked on at a time.
-    pub(super) fn start(&mut self, mut lent: LentParts) {
+    /// Has the other threads begin to decode what was collected. Only one batch is worked on at a time.
+    pub(super) fn start(&mut self, lent: LentParts) {
         let batch = std::mem::replace(&mut self.collecting, std::mem::take(&mut self.spare));
-        let (done, working) = mpsc::channel();
-        self.working = Some(working);
-        let Some(pool) = &self.pool else {
-            lent.work(&batch).for_each(|piece| piece());
-            // It is received below, by the same thread.
-            done.send((lent, batch)).ok();
-            return;
-        };
-        pool.spawn(move || {
-            rayon::scope(|scope| {
-                for piece in lent.work(&batch) {
-                    scope.spawn(|_| piece());
-                }
-            });
-            // Nobody waits for it any more where the analysis was given up.
-            done.send((lent, batch)).ok();
-        });
+        let job = Arc::new(Job { batch, lent });
+        for helper in &self.helpers {
+            // One that is gone is noticed when it is waited for.
+            helper.jobs.send(Arc::clone(&job)).ok();
+        }
+        self.working = Some(job);
     }
 
-    /// Waits until what was started is done, if anything was.
+    /// Helps with what was started, if anything was, until it is done.
     ///
     /// # Panics
     ///
-    /// If a thread did.
+    /// If another thread did.
     pub(super) fn wait(&mut self) -> Option<LentParts> {
-        let (lent, mut batch) = self
-            .working
-            .take()?
-            .recv()
-            .expect("the thread that decodes has panicked");
+        let job = self.working.take()?;
+        job.work();
+        for helper in &self.helpers {
+            match helper.done.recv() {
+                Ok(Ok(())) => {}
+                Ok(Err(why)) => panic::resume_unwind(why),
+                Err(_) => panic!("a thread that decodes is gone"),
+            }
+        }
+        let Job { mut batch, lent } = Arc::into_inner(job)?;
         batch.clear();
         self.spare = batch;
         Some(lent)

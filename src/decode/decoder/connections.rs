@@ -206,15 +206,25 @@ impl<C> ConnectionTable<C> {
         around: &Surroundings,
         listener: &mut L,
     ) {
-        for place in self.flows.places() {
-            if let Some((flow, connection)) = self.flows.forget(place) {
-                let order = RecognitionOrder {
-                    packets_before: u64::MAX,
-                    step: RecognitionStep::Finished,
-                    within: flow.packets_before().cast_signed(),
-                };
-                self.end(flow, connection, order, around, listener);
-            }
+        for (_, slot) in self.flows.places() {
+            self.finish_one(slot, around, listener);
+        }
+    }
+
+    /// The same of one connection.
+    pub(super) fn finish_one<L: Listener<Connection = C>>(
+        &mut self,
+        slot: FlowSlot,
+        around: &Surroundings,
+        listener: &mut L,
+    ) {
+        if let Some((flow, connection)) = self.flows.forget(slot) {
+            let order = RecognitionOrder {
+                packets_before: u64::MAX,
+                step: RecognitionStep::Finished,
+                within: flow.packets_before().cast_signed(),
+            };
+            self.end(flow, connection, order, around, listener);
         }
     }
 

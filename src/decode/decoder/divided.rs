@@ -11,9 +11,11 @@
 //! ```
 
 use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::batch::PacketBatch;
 use super::connections::{ConnectionTable, Surroundings};
+use super::part_set::PartSet;
 use super::shared_state::{PartOf, SharedState};
 use super::tcp_streams::TcpStreams;
 use super::{GivenUp, Options, Tally};
@@ -29,6 +31,10 @@ use crate::decode::tcp::{Arrival, PARTS, part_of};
 pub struct DividedDecoder<L, C> {
     shared: SharedState<C>,
     parts: Vec<ConnectionPart<L, C>>,
+    /// Those that something was done to since they were [settled](Self::settle).
+    touched: PartSet,
+    /// At what time there is something to do, whether or not a segment comes.
+    due: Option<Timestamp>,
 }
 
 /// A part of the connections, and who listens to them.
@@ -39,11 +45,13 @@ pub struct ConnectionPart<L, C> {
     pub listener: L,
 }
 
-/// What decoding of a batch takes, apart from the rest of the decoder: it may be sent to another thread.
+/// What decoding of a batch takes, apart from the rest of the decoder: threads may share it.
 #[derive(Debug)]
 pub struct Lent<L, C> {
     around: Surroundings,
-    parts: Vec<ConnectionPart<L, C>>,
+    /// Parts that were not begun, by number.
+    to_do: Mutex<Vec<(usize, ConnectionPart<L, C>)>>,
+    done: Mutex<Vec<(usize, ConnectionPart<L, C>)>>,
 }
 
 impl<L: Listener<Connection = C>, C> ConnectionPart<L, C> {
@@ -97,19 +105,21 @@ impl<L: Listener<Connection = C>, C> ConnectionPart<L, C> {
 }
 
 impl<L: Listener<Connection = C>, C> Lent<L, C> {
-    /// The work that a batch is, in pieces that may be done in any order, or at the same time.
-    pub fn work<'a>(
-        &'a mut self,
-        batch: &'a PacketBatch,
-    ) -> impl Iterator<Item = impl FnOnce() + Send + use<'a, L, C>>
-    where
-        L: Send,
-        C: Send,
-    {
-        let around = &self.around;
-        let parts = self.parts.iter_mut().enumerate();
-        parts.map(move |(number, part)| move || part.take(number, batch, around))
+    /// Decodes what a batch has of a part that was not begun yet; whether there was one. Several threads may do
+    /// so at the same time.
+    pub fn decode_one(&self, batch: &PacketBatch) -> bool {
+        let Some((number, mut part)) = lock(&self.to_do).pop() else {
+            return false;
+        };
+        part.take(number, batch, &self.around);
+        lock(&self.done).push((number, part));
+        true
     }
+}
+
+/// What a thread that panicked has left is not used: whoever waits for it panics too.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<L: Listener<Connection = C>, C> DividedDecoder<L, C> {
@@ -122,6 +132,8 @@ impl<L: Listener<Connection = C>, C> DividedDecoder<L, C> {
         Self {
             shared: SharedState::new(options, 1),
             parts: vec![part],
+            touched: PartSet::default(),
+            due: None,
         }
     }
 
@@ -137,6 +149,8 @@ impl<L: Listener<Connection = C>, C> DividedDecoder<L, C> {
         Self {
             shared: SharedState::new(options, PARTS),
             parts: parts.collect(),
+            touched: PartSet::default(),
+            due: None,
         }
     }
 
@@ -147,33 +161,45 @@ impl<L: Listener<Connection = C>, C> DividedDecoder<L, C> {
 
     /// Takes the next packet at once. What it brings is not [settled](Self::settle) yet.
     pub fn push(&mut self, packet: &Packet<'_>) {
-        let before = self.shared.intake.packets();
         let now = packet.stamp.time;
+        if self.due.is_some_and(|due| due <= now) {
+            self.pass(now);
+        }
         let SharedState { intake, around, .. } = &mut self.shared;
+        let Some((segment, arrival)) = intake.segment(packet) else {
+            return;
+        };
+        let number = match self.parts.len() {
+            1 => 0,
+            _ => part_of(&segment),
+        };
+        if let Some(part) = self.parts.get_mut(number) {
+            part.push(&segment, arrival, around);
+            self.touched.insert(number);
+            self.due = earlier(self.due, part.table.flows.next_due());
+        }
+    }
+
+    /// Has every part do what is due by `now`.
+    fn pass(&mut self, now: Timestamp) {
+        let before = self.shared.intake.packets();
+        let mut due = None;
         for part in &mut self.parts {
-            part.pass(now, before, around);
+            part.pass(now, before, &self.shared.around);
+            due = earlier(due, part.table.flows.next_due());
         }
-        if let Some((segment, arrival)) = intake.segment(packet) {
-            let number = match self.parts.len() {
-                1 => 0,
-                _ => part_of(&segment),
-            };
-            if let Some(part) = self.parts.get_mut(number) {
-                part.push(&segment, arrival, around);
-            }
-        }
+        self.due = due;
+        self.touched = PartSet::ALL;
     }
 
     /// Time has passed, packets or not: finishes connections that ended a while ago, and those that
     /// have been silent for long.
     pub fn tick(&mut self, now: Timestamp) {
+        self.pass(now);
         let before = self.shared.intake.packets();
-        let around = &self.shared.around;
-        for part in &mut self.parts {
-            part.pass(now, before, around);
-            part.table.end_idle(now, before, around, &mut part.listener);
+        for ConnectionPart { table, listener } in &mut self.parts {
+            table.end_idle(now, before, &self.shared.around, listener);
         }
-        self.settle();
     }
 
     /// Adds the next packet to a batch.
@@ -187,27 +213,39 @@ impl<L: Listener<Connection = C>, C> DividedDecoder<L, C> {
     /// Gives away what decoding of a batch takes; until it is [given back](Self::give_back) packets can only
     /// be collected.
     pub fn lend(&mut self) -> Lent<L, C> {
+        let parts = std::mem::take(&mut self.parts);
+        let done = Vec::with_capacity(parts.len());
         Lent {
             around: std::mem::take(&mut self.shared.around),
-            parts: std::mem::take(&mut self.parts),
+            to_do: Mutex::new(parts.into_iter().enumerate().collect()),
+            done: Mutex::new(done),
         }
     }
 
     /// Takes back what was lent. What was decoded is not [settled](Self::settle) yet.
     pub fn give_back(&mut self, lent: Lent<L, C>) {
         self.shared.around = lent.around;
-        self.parts = lent.parts;
+        let mut parts = std::mem::take(&mut *lock(&lent.done));
+        parts.sort_unstable_by_key(|(number, _)| *number);
+        self.parts = parts.into_iter().map(|(_, part)| part).collect();
+        self.touched = PartSet::ALL;
     }
 
-    /// Tells the parts of each other: which servers speak HTTP/2, and what goes beyond the limits.
-    pub fn settle(&mut self) {
+    /// Tells the parts of each other: which servers speak HTTP/2, and what goes beyond the limits. Which parts
+    /// something was done to since the last time.
+    pub fn settle(&mut self) -> PartSet {
+        let mut touched = std::mem::take(&mut self.touched);
         let mut unsettled = false;
-        for (number, part) in self.parts.iter_mut().enumerate() {
-            unsettled |= self.shared.take_from(number, &mut part.table);
+        for number in touched.numbers() {
+            if let Some(part) = self.parts.get_mut(number) {
+                unsettled |= self.shared.take_from(number, &mut part.table);
+            }
         }
         if unsettled {
             self.shared.settle(&mut parts_of(&mut self.parts));
+            touched = PartSet::ALL;
         }
+        touched
     }
 
     /// Its parts.
@@ -216,17 +254,26 @@ impl<L: Listener<Connection = C>, C> DividedDecoder<L, C> {
     }
 
     /// Nothing more will come: emits what was still held back, and finishes every connection of every part;
-    /// `each` gets the parts that have something new, again and again.
-    pub fn finish(&mut self, mut each: impl FnMut(&mut [ConnectionPart<L, C>])) {
-        for number in 0..self.parts.len() {
-            if let Some(part) = self.parts.get_mut(number) {
-                part.table.finish(&self.shared.around, &mut part.listener);
-                self.shared.take_from(number, &mut part.table);
+    /// `each` gets the parts again and again, and which of them something was done to.
+    pub fn finish(&mut self, mut each: impl FnMut(&mut [ConnectionPart<L, C>], PartSet)) {
+        let places = self.parts.iter().enumerate();
+        let places = places.flat_map(|(number, part)| {
+            let places = part.table.flows.places().into_iter();
+            places.map(move |(packets_before, slot)| (packets_before, number, slot))
+        });
+        let mut places: Vec<_> = places.collect();
+        places.sort_unstable();
+        for (_, number, slot) in places {
+            let mut touched = PartSet::default();
+            if let Some(ConnectionPart { table, listener }) = self.parts.get_mut(number) {
+                table.finish_one(slot, &self.shared.around, listener);
+                self.shared.take_from(number, table);
+                touched.insert(number);
             }
-            each(&mut self.parts);
+            each(&mut self.parts, touched);
         }
         self.shared.finish(&mut parts_of(&mut self.parts));
-        each(&mut self.parts);
+        each(&mut self.parts, PartSet::ALL);
     }
 
     /// What was odd, in order of first sight; `number` says which numbers the connections have, by those that
@@ -267,6 +314,10 @@ impl<L: Listener<Connection = C>, C> DividedDecoder<L, C> {
     pub const fn tally(&self) -> &Tally {
         &self.shared.intake.tally
     }
+}
+
+fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    one.into_iter().chain(other).min()
 }
 
 fn parts_of<L: Listener<Connection = C>, C>(

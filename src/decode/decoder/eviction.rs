@@ -20,7 +20,7 @@ impl<C> SharedState<C> {
         let flows: Vec<_> = parts.iter().map(|part| &part.table.flows).collect();
         let surplus = tcp::surplus(&flows, limits.connections, ConnectionDecoder::counts);
         for (part, slot) in surplus {
-            self.evict(slot, parts.get_mut(part));
+            self.evict(part, slot, parts.get_mut(part));
         }
         let flows: Vec<_> = parts.iter().map(|part| &part.table.flows).collect();
         for (part, slot) in tcp::holders(&flows, limits.held_bytes) {
@@ -30,6 +30,7 @@ impl<C> SharedState<C> {
 
     fn evict<L: Listener<Connection = C>>(
         &mut self,
+        number: usize,
         slot: FlowSlot,
         part: Option<&mut PartOf<'_, L>>,
     ) {
@@ -50,6 +51,8 @@ impl<C> SharedState<C> {
             }
         }
         table.end(flow, connection, order, &self.around, *listener);
+        // Most are connects that failed: few of them are kept.
+        self.take_from(number, table);
     }
 
     /// Makes a connection give up what it holds: first what waits behind holes or for a decision, then

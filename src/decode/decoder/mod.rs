@@ -8,6 +8,7 @@ mod connections;
 mod divided;
 mod eviction;
 mod intake;
+mod part_set;
 mod servers;
 mod shared_state;
 mod tcp_streams;
@@ -26,6 +27,7 @@ use shared_state::{PartOf, SharedState};
 
 pub use batch::PacketBatch;
 pub use divided::{ConnectionPart, DividedDecoder, Lent};
+pub use part_set::PartSet;
 pub use tcp_streams::TcpStreams;
 
 use crate::capture::{LinkType, Packet, Timestamp};

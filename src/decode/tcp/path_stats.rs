@@ -127,6 +127,13 @@ pub struct PathStats {
     pub unanswered_probes: Option<Box<KeepaliveProbes>>,
     hop_limits: Option<(u8, u8)>,
     window_closed: bool,
+    /// What is on its way: in a place of its own, since nothing is once a connection is over.
+    under_way: Option<Box<UnderWay>>,
+}
+
+/// Data of one side that is not acknowledged yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct UnderWay {
     /// The position after data whose acknowledgement is waited for, and when it was sent.
     probe: Option<(u64, Stamp)>,
     /// Since when data is outstanding without progress.
@@ -169,10 +176,11 @@ impl PathStats {
             oldest,
         } = data;
         self.count(again, stamp);
+        let under_way = self.under_way.get_or_insert_default();
         if again {
-            self.probe = None;
+            under_way.probe = None;
             if oldest {
-                let resent = self.resent.get_or_insert(Resent {
+                let resent = under_way.resent.get_or_insert(Resent {
                     times: 0,
                     size,
                     heard: None,
@@ -183,11 +191,12 @@ impl PathStats {
             }
             return;
         }
-        if self.largest.is_none_or(|largest| largest.size < size) {
-            self.largest = Some(Largest { size, end });
+        let largest = under_way.largest;
+        if largest.is_none_or(|largest| largest.size < size) {
+            under_way.largest = Some(Largest { size, end });
         }
-        self.probe.get_or_insert((end, stamp));
-        self.waiting.get_or_insert(stamp);
+        under_way.probe.get_or_insert((end, stamp));
+        under_way.waiting.get_or_insert(stamp);
     }
 
     /// This side sent a keepalive probe.
@@ -206,7 +215,9 @@ impl PathStats {
     /// The other side sent a segment, of whatever kind; `bare` says whether it only acknowledges.
     pub(super) fn heard_other(&mut self, bare: bool, stamp: Stamp) {
         self.unanswered_probes = None;
-        if let Some(resent) = &mut self.resent {
+        if let Some(under_way) = &mut self.under_way
+            && let Some(resent) = &mut under_way.resent
+        {
             resent.heard.get_or_insert(stamp.time);
             resent.answered |= bare;
         }
@@ -228,26 +239,40 @@ impl PathStats {
 
     /// The other side acknowledged more of what this one sent, which reaches up to `highest`.
     pub(super) fn acknowledged(&mut self, upto: u64, highest: u64, stamp: Stamp) {
-        if let Some((_, sent)) = self.probe.take_if(|(end, _)| *end <= upto) {
+        self.arrive(upto, stamp);
+        self.break_silence(stamp);
+        if upto < highest {
+            self.under_way.get_or_insert_default().waiting = Some(stamp);
+        }
+    }
+
+    /// What was sent up to a position has arrived.
+    fn arrive(&mut self, upto: u64, stamp: Stamp) {
+        let Some(under_way) = &mut self.under_way else {
+            return;
+        };
+        if let Some((_, sent)) = under_way.probe.take_if(|(end, _)| *end <= upto) {
             self.round_trips.push(stamp.time - sent.time);
         }
-        if let Some(largest) = self.largest.take_if(|largest| largest.end <= upto) {
+        let largest = &mut under_way.largest;
+        if let Some(largest) = largest.take_if(|largest| largest.end <= upto) {
             self.largest_arrived = self.largest_arrived.max(largest.size);
         }
-        self.break_silence(stamp);
-        self.waiting = (upto < highest).then_some(stamp);
     }
 
     /// The capture ends here, or what it shows of the connection.
     pub(super) fn finish(&mut self, last_seen: Stamp) {
-        self.unacknowledged = self.waiting.map(|since| {
-            Box::new(AckSilence {
+        let under_way = self.under_way.as_deref();
+        self.unacknowledged = under_way.and_then(|under_way| {
+            let since = under_way.waiting?;
+            Some(Box::new(AckSilence {
                 since,
                 lasted: last_seen.time - since.time,
-                resent: self.resent,
-            })
+                resent: under_way.resent,
+            }))
         });
         self.break_silence(last_seen);
+        self.under_way = None;
     }
 
     /// Every segment that this side sent and the capture shows.
@@ -274,8 +299,11 @@ impl PathStats {
     /// What was outstanding will not be acknowledged any more: the connection is over, or the
     /// capture.
     pub(super) fn break_silence(&mut self, stamp: Stamp) {
-        let resent = self.resent.take();
-        let Some(since) = self.waiting.take() else {
+        let Some(under_way) = &mut self.under_way else {
+            return;
+        };
+        let resent = under_way.resent.take();
+        let Some(since) = under_way.waiting.take() else {
             return;
         };
         let lasted = stamp.time - since.time;

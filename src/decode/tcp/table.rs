@@ -5,6 +5,7 @@
 
 mod bounds;
 mod lingering;
+mod slots;
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -20,6 +21,7 @@ use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::link::Segment;
 pub use bounds::{holders, surplus};
 use lingering::{EndedAt, Lingering};
+use slots::Slots;
 
 /// How many finished connections of a part are remembered, so that a stray packet of one does not look
 /// like a new connection, 65,536 of all. Each costs about a hundred bytes.
@@ -37,8 +39,7 @@ const DISORDER: TimeDelta = TimeDelta::from_millis(100);
 pub struct Flows<T> {
     /// The current connection of each pair of addresses; `None` once it is finished and gone.
     slots: FxHashMap<FlowKey, Option<FlowSlot>>,
-    entries: Vec<Option<FlowEntry<T>>>,
-    free: Vec<FlowSlot>,
+    entries: Slots<FlowEntry<T>>,
     lingering: Lingering,
     /// Connections that are over and one too many of their part, for [`Self::pop_crowded_out`].
     crowded_out: Vec<FlowSlot>,
@@ -95,8 +96,7 @@ impl<T> Default for Flows<T> {
     fn default() -> Self {
         Self {
             slots: FxHashMap::default(),
-            entries: Vec::new(),
-            free: Vec::new(),
+            entries: Slots::default(),
             lingering: Lingering::default(),
             crowded_out: Vec::new(),
             remembered: [const { VecDeque::new() }; PARTS],
@@ -135,7 +135,7 @@ impl<T: Default> Flows<T> {
     /// How many are followed now, those included that are over and only listened to.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.entries.len() - self.free.len()
+        self.entries.len()
     }
 
     /// Whether none is followed now.
@@ -155,7 +155,7 @@ impl<T: Default> Flows<T> {
         let now = segment.stamp.time;
         self.release(now, sink);
         let slot = self.locate(segment, arrival)?;
-        let entry = self.entries.get_mut(slot.0)?.as_mut()?;
+        let entry = self.entries.get_mut(slot)?;
         let waited = entry.flow.waits_since().is_some();
         let FlowEntry {
             aliases,
@@ -185,7 +185,7 @@ impl<T: Default> Flows<T> {
     fn linger(&mut self, ended: Option<EndedAt>) {
         let Some(ended) = ended else { return };
         let (.., slot) = ended;
-        let Some(Some(entry)) = self.entries.get(slot.0) else {
+        let Some(entry) = self.entries.get(slot) else {
             return;
         };
         let crowded_out = self.lingering.push(ended, entry.key.part());
@@ -204,13 +204,13 @@ impl<T: Default> Flows<T> {
 
     /// What lives at a place.
     pub fn at(&mut self, slot: FlowSlot) -> Option<(&mut Flow, &mut T)> {
-        let entry = self.entries.get_mut(slot.0)?.as_mut()?;
+        let entry = self.entries.get_mut(slot)?;
         Some((&mut entry.flow, &mut entry.attachment))
     }
 
     /// What is attached to all of them, in no order.
     pub fn attachments(&mut self) -> impl Iterator<Item = &mut T> {
-        let entries = self.entries.iter_mut().flatten();
+        let entries = self.entries.values_mut();
         entries.map(|entry| &mut entry.attachment)
     }
 
@@ -221,7 +221,7 @@ impl<T: Default> Flows<T> {
                 return;
             }
             self.waiting.pop_first();
-            let Some(Some(entry)) = self.entries.get_mut(slot.0) else {
+            let Some(entry) = self.entries.get_mut(slot) else {
                 continue;
             };
             let FlowEntry {
@@ -252,7 +252,7 @@ impl<T: Default> Flows<T> {
     /// Takes out a connection whose addresses `segment` uses for a new one.
     pub fn pop_reopened(&mut self, segment: &Segment<'_>) -> Option<(Flow, T)> {
         let slot = self.slots.get(&FlowKey::of(segment)).copied().flatten()?;
-        let entry = self.entries.get_mut(slot.0)?.as_mut()?;
+        let entry = self.entries.get_mut(slot)?;
         let last_seen = entry.flow.last_seen().time;
         if last_seen - segment.stamp.time > DISORDER {
             entry.flow.break_off();
@@ -264,16 +264,14 @@ impl<T: Default> Flows<T> {
         taken
     }
 
-    /// Where what is left lives, in order of appearance.
+    /// Where what is left lives, in order of appearance, each with how many packets came before it.
     #[must_use]
-    pub fn places(&self) -> Vec<FlowSlot> {
-        let left = (0..).zip(&self.entries).filter_map(|(slot, entry)| {
-            let entry = entry.as_ref()?;
-            Some((entry.flow.index(), FlowSlot(slot)))
-        });
+    pub fn places(&self) -> Vec<(u64, FlowSlot)> {
+        let left = self.entries.iter();
+        let left = left.map(|(slot, entry)| (entry.flow.packets_before(), slot));
         let mut left: Vec<_> = left.collect();
-        left.sort_unstable_by_key(|(index, _)| *index);
-        left.into_iter().map(|(_, slot)| slot).collect()
+        left.sort_unstable();
+        left
     }
 
     /// Takes out a connection without a memory of it.
@@ -286,11 +284,10 @@ impl<T: Default> Flows<T> {
     }
 
     fn vacate(&mut self, slot: FlowSlot) -> Option<FlowEntry<T>> {
-        let entry = self.entries.get_mut(slot.0)?.take()?;
+        let entry = self.entries.take(slot)?;
         if let Some(ended) = &entry.over {
             self.lingering.remove(ended);
         }
-        self.free.push(slot);
         self.held = self.held.saturating_sub(entry.held);
         Some(entry)
     }
@@ -314,7 +311,7 @@ impl<T: Default> Flows<T> {
         if let Some(begins) = &mut self.begins {
             begins.push(arrival.packets_before);
         }
-        let entry = Some(FlowEntry {
+        let slot = self.entries.insert(FlowEntry {
             key,
             aliases: Vec::new(),
             flow,
@@ -323,18 +320,6 @@ impl<T: Default> Flows<T> {
             held: 0,
             last_packet: arrival.packets_before,
         });
-        let slot = match self.free.pop() {
-            Some(slot) => {
-                if let Some(place) = self.entries.get_mut(slot.0) {
-                    *place = entry;
-                }
-                slot
-            }
-            None => {
-                self.entries.push(entry);
-                FlowSlot(self.entries.len() - 1)
-            }
-        };
         self.slots.insert(key, Some(slot));
         self.aliases.remember(segment, slot);
         Some(slot)
@@ -350,12 +335,12 @@ impl<T: Default> Flows<T> {
         let bare = bare.filter_map(|key| Some((self.slots.get(&key).copied()??, false)));
         let opened = self.aliases.opened_by(segment).map(|slot| (slot, true));
         let (slot, side) = bare.chain(opened).find_map(|(slot, translated)| {
-            let entry = self.entries.get(slot.0)?.as_ref()?;
+            let entry = self.entries.get(slot)?;
             let possible = !translated || entry.key.translates_to(key);
             let side = entry.flow.sender_of(segment, translated)?;
             possible.then_some((slot, side))
         })?;
-        let entry = self.entries.get_mut(slot.0)?.as_mut()?;
+        let entry = self.entries.get_mut(slot)?;
         if entry.aliases.len() >= MAX_ALIASES {
             return None;
         }

@@ -4,7 +4,7 @@
 //! they hold, each with its part. Each look at all connections makes room for as many packets as it looked at
 //! connections, give or take a constant, whatever the packets are; so the cost per packet is constant.
 
-use super::{FlowEntry, FlowSlot, Flows};
+use super::{FlowSlot, Flows};
 use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::tcp::Flow;
 
@@ -31,14 +31,15 @@ impl<T: Default> Flows<T> {
             return Vec::new();
         }
         self.swept = Some(now);
-        let idle = (0..).zip(&self.entries).filter_map(|(slot, entry)| {
-            let entry = entry.as_ref().filter(|entry| entry.over.is_none())?;
+        let entries = self.entries.iter();
+        let going = entries.filter(|(_, entry)| entry.over.is_none());
+        let idle = going.filter_map(|(slot, entry)| {
             let limit = match counts(&entry.attachment) {
                 true => IDLE,
                 false => IDLE_UNRELATED,
             };
             let silence = now - entry.flow.last_seen().time;
-            (silence >= limit).then_some(FlowSlot(slot))
+            (silence >= limit).then_some(slot)
         });
         let idle: Vec<_> = idle.collect();
         idle.into_iter()
@@ -49,7 +50,7 @@ impl<T: Default> Flows<T> {
     /// Takes out a connection before its time. Should it speak again, it is a new one, unless it was over:
     /// a stray packet must not look like one.
     pub fn evict(&mut self, slot: FlowSlot) -> Option<(Flow, T)> {
-        let entry = self.entries.get(slot.0)?.as_ref()?;
+        let entry = self.entries.get(slot)?;
         match entry.over {
             Some(_) => self.take(slot),
             None => self.forget(slot),
@@ -64,15 +65,10 @@ impl<T: Default> Flows<T> {
 
     /// The connection at `slot` holds this many bytes by now.
     pub fn charge(&mut self, slot: FlowSlot, held: usize) {
-        if let Some(Some(entry)) = self.entries.get_mut(slot.0) {
+        if let Some(entry) = self.entries.get_mut(slot) {
             self.held = (self.held + held).saturating_sub(entry.held);
             entry.held = held;
         }
-    }
-
-    fn occupied(&self) -> impl Iterator<Item = (FlowSlot, &FlowEntry<T>)> {
-        let slots = (0..).zip(&self.entries);
-        slots.filter_map(|(slot, entry)| Some((FlowSlot(slot), entry.as_ref()?)))
     }
 }
 
@@ -92,7 +88,7 @@ pub fn surplus<T: Default>(
     let surplus = all - (most - most / SHARE);
     let (mut over, mut unrelated, mut counting) = (Vec::new(), Vec::new(), Vec::new());
     for (part, flows) in parts.iter().enumerate() {
-        for (slot, entry) in flows.occupied() {
+        for (slot, entry) in flows.entries.iter() {
             let going = (entry.last_packet, (part, slot));
             match () {
                 () if entry.over.is_some() => over.push(going),
@@ -125,7 +121,8 @@ pub fn holders<T: Default>(parts: &[&Flows<T>], most: usize) -> Vec<(usize, Flow
     let mut holders = Vec::new();
     for (part, flows) in parts.iter().enumerate() {
         let much = flows
-            .occupied()
+            .entries
+            .iter()
             .filter(|(_, entry)| entry.held > 0 && entry.held >= share);
         holders.extend(much.map(|(slot, entry)| (entry.last_packet, (part, slot), entry.held)));
     }
@@ -159,7 +156,11 @@ mod tests {
 
     fn hear(flows: &mut Flows<u16>, port: u16) -> FlowSlot {
         let data = Peers::new(port, 50_051).packet(End::Client, 0, None, SYN, b"");
-        let latest = flows.occupied().map(|(_, entry)| entry.last_packet).max();
+        let latest = flows
+            .entries
+            .iter()
+            .map(|(_, entry)| entry.last_packet)
+            .max();
         let packets_before = latest.map_or(0, |latest| latest + 1);
         // Far enough from the one before to be no copy of it.
         let time = Timestamp::from_nanos(i64::try_from(packets_before).unwrap() * 1_000_000_000);

@@ -46,7 +46,7 @@ impl Place {
 
     fn left(&mut self) -> Vec<(Flow, Vec<u8>)> {
         let places = self.flows.places().into_iter();
-        let left = places.map(|place| {
+        let left = places.map(|(_, place)| {
             let (mut flow, mut bytes) = self.flows.forget(place).unwrap();
             flow.finish(&mut |signal| hear(&mut bytes, signal));
             (flow, bytes)

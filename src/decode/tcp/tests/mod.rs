@@ -94,7 +94,7 @@ impl Tape {
 
     /// All that was told, the end of each connection included.
     fn told(mut self) -> String {
-        for place in self.flows.places() {
+        for (_, place) in self.flows.places() {
             let (mut flow, mut told) = self.flows.forget(place).unwrap();
             flow.finish(&mut |signal| tell(&mut told, signal));
             let again = flow.retransmissions();

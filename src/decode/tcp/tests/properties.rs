@@ -139,7 +139,7 @@ fn reassemble(sent: &Sent, packets: &[Part]) -> [Got; 2] {
         );
     }
     let place = flows.places().pop().unwrap();
-    let (mut flow, mut got) = flows.forget(place).unwrap();
+    let (mut flow, mut got) = flows.forget(place.1).unwrap();
     flow.finish(&mut |signal| take(&mut got, signal));
     got
 }

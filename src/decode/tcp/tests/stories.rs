@@ -307,7 +307,7 @@ fn a_round_trip_is_measured_from_the_syn_that_was_answered_and_not_from_one_that
     tape.server(1_008, 0, Some(1), SYN, b"");
     tape.client(1_010, 1, Some(1), 0, b"");
     let place = tape.flows.places()[0];
-    let (flow, _) = tape.flows.forget(place).unwrap();
+    let (flow, _) = tape.flows.forget(place.1).unwrap();
     let handshake = flow.handshake().unwrap();
     assert_eq!(handshake.round_trip, TimeDelta::from_millis(10));
     assert_eq!(handshake.beyond, Some(TimeDelta::from_millis(8)));
