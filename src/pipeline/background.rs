@@ -16,7 +16,7 @@ type LentParts = Lent<Follower, Box<Connection>>;
 
 /// A batch, and what decoding it takes.
 #[derive(Debug)]
-struct Job {
+struct BatchJob {
     batch: PacketBatch,
     lent: LentParts,
 }
@@ -28,13 +28,13 @@ pub(super) struct Background {
     /// What is collected.
     collecting: PacketBatch,
     spare: PacketBatch,
-    working: Option<Arc<Job>>,
+    working: Option<Arc<BatchJob>>,
 }
 
 /// A thread that decodes. It ends once nobody can give it work any more.
 #[derive(Debug)]
 struct Helper {
-    jobs: Sender<Arc<Job>>,
+    jobs: Sender<Arc<BatchJob>>,
     /// Says of each job that no part of it is left, and whether the thread is still sound.
     done: Receiver<thread::Result<()>>,
 }
@@ -42,7 +42,7 @@ struct Helper {
 impl Helper {
     /// `None` where the system does not give a thread.
     fn start(number: usize) -> Option<Self> {
-        let (jobs, to_do) = mpsc::channel::<Arc<Job>>();
+        let (jobs, to_do) = mpsc::channel::<Arc<BatchJob>>();
         let (ended, done) = mpsc::channel();
         let work = move || {
             for job in to_do {
@@ -60,7 +60,7 @@ impl Helper {
     }
 }
 
-impl Job {
+impl BatchJob {
     /// Decodes parts until none is left that no other thread has begun.
     fn work(&self) {
         while self.lent.decode_one(&self.batch) {}
@@ -86,7 +86,7 @@ impl Background {
     /// Has the other threads begin to decode what was collected. Only one batch is worked on at a time.
     pub(super) fn start(&mut self, lent: LentParts) {
         let batch = std::mem::replace(&mut self.collecting, std::mem::take(&mut self.spare));
-        let job = Arc::new(Job { batch, lent });
+        let job = Arc::new(BatchJob { batch, lent });
         for helper in &self.helpers {
             // One that is gone is noticed when it is waited for.
             helper.jobs.send(Arc::clone(&job)).ok();
@@ -109,7 +109,7 @@ impl Background {
                 Err(_) => panic!("a thread that decodes is gone"),
             }
         }
-        let Job { mut batch, lent } = Arc::into_inner(job)?;
+        let BatchJob { mut batch, lent } = Arc::into_inner(job)?;
         batch.clear();
         self.spare = batch;
         Some(lent)

@@ -8,9 +8,11 @@ use super::super::connection::record::{ConnectionRecord, Finished};
 use super::super::peer::confidence::Confidence;
 use super::super::peer::server::ServerStack;
 use super::super::peer::settings::{self, ServerSetting};
+use super::ordered::{Extremes, Ordered};
 use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::http2::ErrorCode;
 use crate::decode::{Direction, Transport};
+use rustc_hash::FxHashSet;
 
 /// How far an age may be from its setting, as a share of it (gRFC A9).
 const JITTER: f64 = 0.1;
@@ -97,7 +99,7 @@ pub(crate) fn explain(connections: &[&Finished], stack: ServerStack) -> Vec<GoAw
         }
         None => true,
     });
-    let refused: Vec<_> = records().filter_map(refused_at).collect();
+    let refused = Ordered::of(records().filter_map(refused_at));
     let steps: [Explaining<'_>; 5] = [
         &|left| by_refusal(left, &refused),
         &by_requests,
@@ -110,8 +112,8 @@ pub(crate) fn explain(connections: &[&Finished], stack: ServerStack) -> Vec<GoAw
         if found.iter().any(|goaway| !has(stack, goaway.cause)) {
             continue;
         }
-        let known = |number: u32| found.iter().any(|goaway| goaway.connection == number);
-        left.retain(|goaway| !known(goaway.record.number));
+        let known: FxHashSet<_> = found.iter().map(|goaway| goaway.connection).collect();
+        left.retain(|goaway| !known.contains(&goaway.record.number));
         explained.extend(found);
     }
     explained.sort_by_key(|goaway| goaway.connection);
@@ -228,12 +230,11 @@ fn refused_at(record: &ConnectionRecord) -> Option<Timestamp> {
 }
 
 /// A server that stops takes no connections any more.
-fn by_refusal(left: &[Unexplained<'_>], refused: &[Timestamp]) -> Vec<GoAwayCause> {
+fn by_refusal(left: &[Unexplained<'_>], refused: &Ordered<Timestamp>) -> Vec<GoAwayCause> {
     let stopped = left.iter().filter(|goaway| {
-        let since = refused.iter().map(|refused| *refused - goaway.at);
-        since
-            .into_iter()
-            .any(|since| (TimeDelta::ZERO..=REFUSED_WITHIN).contains(&since))
+        let before = |refused: &Timestamp| *refused < goaway.at;
+        let late = |refused: &Timestamp| *refused - goaway.at > REFUSED_WITHIN;
+        refused.between(before, late) > 0
     });
     stopped
         .map(|goaway| goaway.because(Cause::Stop, Confidence::Likely))
@@ -247,10 +248,9 @@ fn by_requests(left: &[Unexplained<'_>]) -> Vec<GoAwayCause> {
         .filter_map(|goaway| Some((goaway, requests(goaway.record)?)))
         .filter(|(_, count)| *count > 0)
         .partition(|(goaway, _)| is_unannounced(goaway.record));
-    let mut found = by_count(&named, |one, other| one == other);
+    let mut found = by_count(&named, |_| 0);
     if ages_agree_less(&announced) {
-        let near =
-            |one: u64, other: u64| one.abs_diff(other) <= SAME_COUNT.1.max(one / SAME_COUNT.0);
+        let near = |count: u64| SAME_COUNT.1.max(count / SAME_COUNT.0);
         let counts = || announced.iter().map(|(_, count)| *count);
         let many = counts().all(|count| count >= MIN_REQUESTS);
         found.extend(by_count(&announced, near).into_iter().filter(|_| many));
@@ -258,25 +258,23 @@ fn by_requests(left: &[Unexplained<'_>]) -> Vec<GoAwayCause> {
     found
 }
 
-/// Those that share a count of requests, if most do, and the server did not wait for them to end.
-fn by_count(
-    counted: &[(&Unexplained<'_>, u64)],
-    alike: impl Fn(u64, u64) -> bool,
-) -> Vec<GoAwayCause> {
-    let sharing = |count: u64| {
-        let alike = &alike;
-        let same = counted
-            .iter()
-            .filter(move |(_, other)| alike(count, *other));
-        same.map(|(goaway, _)| *goaway)
-    };
-    let best = counted
-        .iter()
-        .max_by_key(|(_, count)| sharing(*count).count());
+/// Those that share a count of requests, give or take its `reach`, if most do, and the server did not wait for
+/// them to end.
+fn by_count(counted: &[(&Unexplained<'_>, u64)], reach: impl Fn(u64) -> u64) -> Vec<GoAwayCause> {
+    let counts = Ordered::of(counted.iter().map(|(_, count)| *count));
+    let best = counted.iter().max_by_key(|(_, count)| {
+        let reach = reach(*count);
+        let (low, high) = (count.saturating_sub(reach), count.saturating_add(reach));
+        counts.between(|other| *other < low, |other| *other > high)
+    });
     let Some((_, most)) = best else {
         return Vec::new();
     };
-    let same: Vec<_> = sharing(*most).collect();
+    let reach = reach(*most);
+    let same = counted
+        .iter()
+        .filter(|(_, count)| count.abs_diff(*most) <= reach);
+    let same: Vec<_> = same.map(|(goaway, _)| *goaway).collect();
     let busy = same.iter().filter(|goaway| goaway.is_busy()).count();
     let more = same.iter().filter(|goaway| goaway.has_more(*most)).count();
     let in_the_midst = match *most {
@@ -317,17 +315,20 @@ fn by_idleness(left: &[Unexplained<'_>], stack: ServerStack) -> Vec<GoAwayCause>
         left.iter()
             .filter_map(|goaway| Some((goaway, goaway.idle?)))
     };
-    let around = |middle: f64| {
-        let reach = early.max(SAME_IDLE.0).max(middle * SAME_IDLE.1);
-        idle()
-            .filter(move |(_, other)| (other - middle).abs() <= reach)
-            .map(|(goaway, _)| goaway)
-    };
-    let best = idle().max_by_key(|(_, middle)| around(*middle).count());
+    let reach = |middle: f64| early.max(SAME_IDLE.0).max(middle * SAME_IDLE.1);
+    let times = Ordered::of(idle().map(|(_, idle)| idle));
+    let best = idle().max_by_key(|(_, middle)| {
+        let reach = reach(*middle);
+        times.between(
+            |other| middle - other > reach,
+            |other| other - middle > reach,
+        )
+    });
     let Some((_, middle)) = best.filter(|(_, middle)| *middle > LEAST_IDLE) else {
         return Vec::new();
     };
-    let same: Vec<_> = around(middle).collect();
+    let same = idle().filter(|(_, other)| (other - middle).abs() <= reach(middle));
+    let same: Vec<_> = same.map(|(goaway, _)| goaway).collect();
     if moments(same.iter().copied()) < 2 || same.len() * 2 <= idle().count() {
         return Vec::new();
     }
@@ -338,25 +339,35 @@ fn by_idleness(left: &[Unexplained<'_>], stack: ServerStack) -> Vec<GoAwayCause>
 
 /// A server that stops sends GOAWAY to connections of any age at the same moment.
 fn by_moment(left: &[Unexplained<'_>], stack: ServerStack) -> Vec<GoAwayCause> {
+    let mut in_time: Vec<_> = left.iter().collect();
+    in_time.sort_by_key(|goaway| goaway.at);
+    let moments = Ordered::of(in_time.iter().map(|goaway| goaway.at));
+    let mut ages = Extremes::default();
+    let mut entered = in_time.iter().enumerate().peekable();
     let mut stopped = Vec::new();
-    for goaway in left {
-        let within = |span: TimeDelta| {
-            let others = left.iter();
-            others.filter(move |other| (goaway.at - other.at).abs() <= span)
-        };
+    for goaway in &in_time {
+        let at = goaway.at;
         // Ages of seconds that chance spreads by a tenth do not end within milliseconds of each other.
         let old = goaway
             .age
             .is_some_and(|(least, _)| least * JITTER > SAME_MOMENT.as_secs_f64());
-        if stack.spreads_ages() && old && within(SAME_ACT).count() > 2 {
-            stopped.push(goaway.because(Cause::Stop, Confidence::Likely));
-            continue;
+        let at_once = || {
+            moments.between(
+                |other| at - *other > SAME_ACT,
+                |other| *other - at > SAME_ACT,
+            )
+        };
+        while let Some((place, other)) = entered.next_if(|(_, other)| other.at - at <= SAME_MOMENT)
+        {
+            if let Some((_, age)) = other.age {
+                ages.enter(place, age);
+            }
         }
-        let ages = within(SAME_MOMENT).filter_map(|other| Some(other.age?.1));
-        let (youngest, oldest) = ages.fold((f64::MAX, 0.0_f64), |(low, high), age| {
-            (low.min(age), high.max(age))
-        });
-        if oldest > youngest * AGES_DIFFER {
+        ages.leave(moments.count(|other| at - *other > SAME_MOMENT));
+        let differ = ages
+            .range()
+            .is_some_and(|(youngest, oldest)| oldest > youngest * AGES_DIFFER);
+        if differ || stack.spreads_ages() && old && at_once() > 2 {
             stopped.push(goaway.because(Cause::Stop, Confidence::Likely));
         }
     }
@@ -369,19 +380,21 @@ fn by_age(left: &[Unexplained<'_>]) -> Vec<GoAwayCause> {
         left.iter()
             .filter_map(|goaway| Some((goaway, setting(goaway.age?))))
     };
+    let lows = Ordered::of(aged().map(|(_, (low, _))| low));
+    let highs = Ordered::of(aged().map(|(_, (_, high))| high));
     // The point that most intervals share is the beginning of one of them.
-    let sharing = |point: f64| {
-        aged()
-            .filter(move |(_, (low, high))| (*low..=*high).contains(&point))
-            .map(|(goaway, _)| goaway)
-    };
-    let best = aged()
-        .map(|(_, (low, _))| low)
-        .max_by_key(|low| sharing(*low).count());
+    let best = aged().map(|(_, (low, _))| low).max_by_key(|point| {
+        let (begun, over) = (
+            lows.count(|low| low <= point),
+            highs.count(|high| high < point),
+        );
+        begun.saturating_sub(over)
+    });
     let Some(point) = best else {
         return Vec::new();
     };
-    let same: Vec<_> = sharing(point).collect();
+    let same = aged().filter(|(_, (low, high))| (*low..=*high).contains(&point));
+    let same: Vec<_> = same.map(|(goaway, _)| goaway).collect();
     let distinct = moments(same.iter().copied());
     if distinct < 2 || same.len() * 2 <= aged().count() {
         return Vec::new();
