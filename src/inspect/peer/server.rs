@@ -6,6 +6,8 @@
 //! proxy from what stands behind it. So a header names the software only where the SETTINGS agree, or say
 //! nothing.
 
+use rustc_hash::FxHashMap;
+
 use super::super::connection::record::{ConnectionRecord, Finished};
 use super::super::traffic::ping::kind::{PingKind, Purpose};
 use super::client::Client;
@@ -17,7 +19,7 @@ use crate::decode::http2::ErrorCode;
 const MAX_HEADER: usize = 64;
 
 /// Software that rules know the settings of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ServerStack {
     /// grpc-go.
@@ -129,13 +131,20 @@ pub struct Stack {
 pub(crate) fn of(connections: &[&Finished]) -> Option<Stack> {
     let records = connections.iter().map(|finished| &finished.record);
     let shown: Vec<_> = records.filter_map(shown_by).collect();
-    let alike = |one: &Shown| shown.iter().filter(|other| other.is_same(one)).count();
-    let best = shown.iter().max_by_key(|one| alike(one))?;
-    let samples = alike(best);
+    let mut alike: FxHashMap<_, usize> = FxHashMap::default();
+    for one in &shown {
+        *alike.entry(one.software()).or_default() += 1;
+    }
+    let count = |one: &Shown| alike.get(&one.software()).copied().unwrap_or_default();
+    let best = shown.iter().max_by_key(|one| count(one))?;
+    let samples = count(best);
     if samples * 2 <= shown.len() {
         return None;
     }
-    let same = || shown.iter().filter(|other| other.is_same(best));
+    let same = || {
+        let others = shown.iter();
+        others.filter(|other| other.software() == best.software())
+    };
     // The longest name says most of it, such as its version.
     let name = same()
         .map(|one| one.name.as_str())
@@ -167,9 +176,10 @@ impl Shown {
         }
     }
 
-    /// Whether two connections show the same software, one of them perhaps more of it.
-    fn is_same(&self, other: &Self) -> bool {
-        self.kind == other.kind && (self.kind != ServerStack::Other || self.name == other.name)
+    /// What two connections share that show the same software, one of them perhaps more of it.
+    fn software(&self) -> (ServerStack, Option<&str>) {
+        let unknown = self.kind == ServerStack::Other;
+        (self.kind, unknown.then_some(self.name.as_str()))
     }
 }
 

@@ -78,26 +78,20 @@ impl Inferred {
         let kind = kind_of(stack.as_ref());
         let goaway_causes = goaway_cause::explain(connections, kind);
         let because = |cause: Cause| -> Vec<_> {
-            let of_cause = goaway_causes
-                .iter()
-                .filter(move |goaway| goaway.cause == cause);
-            let record = |goaway: &GoAwayCause| {
-                let mut records = connections.iter().map(|finished| &finished.record);
-                records.find(|record| record.number == goaway.connection)
-            };
-            of_cause
-                .filter_map(|goaway| Some((record(goaway)?, goaway.confidence)))
-                .collect()
+            let records = connections.iter().map(|finished| &finished.record);
+            let explained = records.filter_map(|record| {
+                let goaway = of_connection(&goaway_causes, record.number)?;
+                (goaway.cause == cause).then_some((record, goaway.confidence))
+            });
+            explained.collect()
         };
         let waits = |by: Direction| {
             let waits = connections.iter();
             keepalive_time(waits.filter_map(move |finished| finished.record.keepalive.waits[by]))
         };
         let stopped = |record: &ConnectionRecord| {
-            let stop = |goaway: &GoAwayCause| {
-                goaway.connection == record.number && goaway.cause == Cause::Stop
-            };
-            goaway_causes.iter().any(stop)
+            let goaway = of_connection(&goaway_causes, record.number);
+            goaway.is_some_and(|goaway| goaway.cause == Cause::Stop)
         };
         let graces = connections
             .iter()
@@ -120,8 +114,7 @@ impl Inferred {
     /// Why the server sent GOAWAY on a connection.
     #[must_use]
     pub fn cause(&self, connection: u32) -> Option<Cause> {
-        let mut goaway_causes = self.goaway_causes.iter();
-        let goaway = goaway_causes.find(|goaway| goaway.connection == connection)?;
+        let goaway = of_connection(&self.goaway_causes, connection)?;
         Some(goaway.cause)
     }
 
@@ -130,6 +123,12 @@ impl Inferred {
     pub fn server_stack(&self) -> ServerStack {
         kind_of(self.stack.as_ref())
     }
+}
+
+/// The cause that is known of a connection, of causes in the order of their connections.
+fn of_connection(goaway_causes: &[GoAwayCause], connection: u32) -> Option<&GoAwayCause> {
+    let place = goaway_causes.binary_search_by_key(&connection, |goaway| goaway.connection);
+    goaway_causes.get(place.ok()?)
 }
 
 fn kind_of(stack: Option<&Stack>) -> ServerStack {
