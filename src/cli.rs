@@ -200,6 +200,9 @@ pub(crate) struct CaptureArgs {
     pub(crate) key_logs: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) limits: FileLimitArgs,
+    /// Do not show on the terminal how far a long analysis has come
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
 }
 
 #[derive(Args, Debug)]

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "live")]
 mod live;
+mod progress;
 mod timeline;
 
 mod error;
@@ -33,6 +34,7 @@ pub(crate) use timeline::timeline;
 
 use error::CommandError;
 pub(crate) use error::hint;
+use progress::ProgressDisplay;
 
 use crate::cli::{
     Analyze, AnalyzeFormat, CaptureArgs, Color, Frames, FramesFormat, OutputArgs, PROMPTS,
@@ -69,7 +71,11 @@ pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<CommandOutcome> {
         threads: options.limits.threads(),
         ..pipeline::Options::default()
     };
-    let mut report = pipeline::analyze(&mut capture, pipeline)?;
+    let mut bar = ProgressDisplay::new(options.input.quiet);
+    let watch = |capture: &Capture, packets| bar.show(capture.bytes_read(), packets);
+    let analyzed = pipeline::analyze_watched(&mut capture, pipeline, watch);
+    bar.clear();
+    let mut report = analyzed?;
     hints::name_flags(&mut report);
     warn(&report.anomalies)?;
     if report.analysis.connections.is_empty() {

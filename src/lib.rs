@@ -51,7 +51,7 @@
 //! # A connection is one value
 //!
 //! When the decoder recognises a connection it asks its [`Listener`] for a value, keeps that beside the
-//! connection's reading state, and hands it back with each event. [`Inspector`] is such a listener and
+//! connection's reading state, and hands it back with each event. [`Follower`] is such a listener and
 //! [`Connection`](inspect::Connection) its value: decoding and understanding of a connection stand
 //! together, and no number or look-up joins them on the way. What spans connections has a home of its own:
 //! which servers speak HTTP/2 and the limits (`decode::decoder`), one connection seen in several places
@@ -81,9 +81,13 @@
 //!
 //! # Threads
 //!
-//! There is one, the caller's. Nothing stands in the way of several: a flow's state, its connection's and the
-//! listener's value of it are one `Send` value and know of no other. What needs all flows in one order comes
-//! before them (fragments, tunnels, aliases) or after them (numbers, retries, servers, rules).
+//! The connections of a capture are divided by their addresses into a fixed number of parts
+//! ([`DividedDecoder`](decode::DividedDecoder)), each with a [`Follower`] of its own; a part knows of no other.
+//! What needs all packets in one order comes before them (fragments, tunnels, times), and what spans connections
+//! after them (servers, limits, numbers, retries, rules): the parts hear of each other after every batch of packets,
+//! wherever it was decoded. So the report is the same for any number of threads, and for the first packets of a
+//! capture, for `frames` and for an analysis that goes on, the parts are followed in lockstep by the caller's thread
+//! alone.
 //!
 //! # To add …
 //!
@@ -106,7 +110,7 @@
 //! [`Listener`]: decode::Listener
 //! [`Carrier`]: decode::Carrier
 //! [`Anomaly`]: decode::anomaly::Anomaly
-//! [`Inspector`]: inspect::Inspector
+//! [`Follower`]: inspect::Follower
 //! [`ConnectionRecord`]: inspect::ConnectionRecord
 //! [`Rpc`]: inspect::Rpc
 //! [`Finding`]: inspect::diagnosis::Finding

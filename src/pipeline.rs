@@ -271,6 +271,22 @@ impl Pipeline {
 ///
 /// Those of [`Capture::next_packet`].
 pub fn analyze(capture: &mut Capture, options: Options) -> Result<Report, CaptureError> {
+    analyze_watched(capture, options, |_, _| {})
+}
+
+/// How many packets are read before who watches is shown how far it has come.
+const SHOWN_EVERY: u64 = 4_096;
+
+/// The same; `each` is shown now and then how far it has come: the capture, and how many packets of it.
+///
+/// # Errors
+///
+/// Those of [`Capture::next_packet`].
+pub fn analyze_watched(
+    capture: &mut Capture,
+    options: Options,
+    mut each: impl FnMut(&Capture, u64),
+) -> Result<Report, CaptureError> {
     let mut pipeline = Pipeline::new(options);
     let mut secrets = Embedded::default();
     loop {
@@ -279,6 +295,9 @@ pub fn analyze(capture: &mut Capture, options: Options) -> Result<Report, Captur
             break;
         };
         pipeline.push(&packet);
+        if pipeline.report.packets.is_multiple_of(SHOWN_EVERY) {
+            each(capture, pipeline.report.packets);
+        }
     }
     let mut report = pipeline.finish();
     report.files = capture.files().cloned().collect();

@@ -115,6 +115,11 @@ impl Unpacked {
         self.limit.unwrap_or(usual)
     }
 
+    /// How many bytes of the file were read.
+    pub(super) fn bytes_read(&self) -> u64 {
+        self.packed.load(Ordering::Relaxed)
+    }
+
     /// What the bytes were packed in.
     pub(super) const fn compression(&self) -> Option<Compression> {
         self.compression
@@ -130,7 +135,9 @@ impl Unpacked {
 impl Read for Unpacked {
     fn read(&mut self, free: &mut [u8]) -> io::Result<usize> {
         if self.compression.is_none() {
-            return self.reader.read(free);
+            let read = self.reader.read(free)?;
+            self.packed.fetch_add(read as u64, Ordering::Relaxed);
+            return Ok(read);
         }
         let allowed = self.allowed();
         if self.unpacked >= allowed {

@@ -29,6 +29,8 @@ pub(super) struct CaptureFile {
     records: FormatReader,
     current: Option<PacketRecord>,
     ended: bool,
+    /// How long the file is, where that is known.
+    size: Option<u64>,
 }
 
 /// The reader of a file's format.
@@ -69,10 +71,18 @@ impl CaptureFile {
         };
         let file = File::open(path).map_err(unreadable)?;
         // A directory opens like a file and only fails to read.
-        if file.metadata().map_err(unreadable)?.is_dir() {
+        let metadata = file.metadata().map_err(unreadable)?;
+        if metadata.is_dir() {
             return Err(CaptureError::Directory { path: name });
         }
-        Self::new(index, name, Box::new(file), capacity)
+        let size = metadata.is_file().then_some(metadata.len());
+        let opened = Self::new(index, name, Box::new(file), capacity)?;
+        Ok(Self { size, ..opened })
+    }
+
+    /// How many bytes of the file were read, and how many it has, where that is known.
+    pub(super) fn bytes_read(&self) -> (u64, Option<u64>) {
+        (self.buffer.input().bytes_read(), self.size)
     }
 
     /// Reads the beginning of `reader`, up to the first packet.
@@ -107,6 +117,7 @@ impl CaptureFile {
             records,
             current: None,
             ended: false,
+            size: None,
         })
     }
 

@@ -104,6 +104,16 @@ impl Capture {
         Ok(self.files.get_mut(index).and_then(CaptureFile::packet))
     }
 
+    /// How many bytes of all files were read, compressed or not, and how many they have; `None` where that is
+    /// not known of one of them, such as of a pipe.
+    #[must_use]
+    pub fn bytes_read(&self) -> (u64, Option<u64>) {
+        let files = self.files.iter().map(CaptureFile::bytes_read);
+        files.fold((0, Some(0)), |(read, size), (more, of)| {
+            (read + more, size.zip(of).map(|(size, of)| size + of))
+        })
+    }
+
     /// The files in the order given, with what is known of each so far.
     pub fn files(&self) -> impl ExactSizeIterator<Item = &FileSummary> {
         self.files.iter().map(CaptureFile::summary)

@@ -1,11 +1,12 @@
 //! `timeline`: what happened in a capture and when, in the format asked for.
 
-use h2sniff::capture::TimeDelta;
+use h2sniff::capture::{Capture, TimeDelta};
 use h2sniff::inspect;
 use h2sniff::pipeline;
 use h2sniff::report::ReportFormat;
 use h2sniff::report::timeline::{self, Around, Spans};
 
+use super::progress::ProgressDisplay;
 use super::{
     CommandError, CommandOutcome, colours, decode_options, lower_case, no_http2, open,
     open_captures, secrets, warn,
@@ -35,7 +36,11 @@ pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<CommandOutcome> {
         threads: options.limits.threads(),
         ..pipeline::Options::default()
     };
-    let mut report = pipeline::analyze(&mut capture, pipeline)?;
+    let mut bar = ProgressDisplay::new(options.input.quiet);
+    let watch = |capture: &Capture, packets| bar.show(capture.bytes_read(), packets);
+    let analyzed = pipeline::analyze_watched(&mut capture, pipeline, watch);
+    bar.clear();
+    let mut report = analyzed?;
     hints::name_flags(&mut report);
     warn(&report.anomalies)?;
     if report.analysis.connections.is_empty() {

@@ -107,7 +107,7 @@ const ROOMS: [(&str, &[Tier]); 3] = [
 ];
 
 /// Crates that only these files may use.
-const FENCES: [(&str, &[&str]); 14] = [
+const FENCES: [(&str, &[&str]); 15] = [
     ("pcap", &["capture"]),
     ("pcap_parser", &["capture"]),
     ("flate2", &["capture"]),
@@ -120,6 +120,7 @@ const FENCES: [(&str, &[&str]); 14] = [
     ("clap_complete", &["main", "cli", "commands"]),
     ("anyhow", &["main", "cli", "commands", "live"]),
     ("colored", &["report", "commands"]),
+    ("indicatif", &["commands"]),
     ("nix", &["live"]),
     ("tokio", &["live"]),
 ];

@@ -5,6 +5,8 @@
 
 use std::io::{self, Write};
 
+use rustc_hash::FxHashSet;
+
 use super::events::{self, EventKind, TimelineEvent};
 use super::labels;
 use super::window::{Around, Spans};
@@ -12,7 +14,7 @@ use crate::decode::Direction;
 use crate::decode::tcp::Ending;
 use crate::inspect::diagnosis::Finding;
 use crate::inspect::report::Report;
-use crate::inspect::{ConnectionRecord, Rpc, Verdict};
+use crate::inspect::{CallId, ConnectionRecord, Rpc, Verdict};
 use crate::report::format::ReportFormat;
 use crate::report::redact::SecretDisplay;
 use crate::report::words;
@@ -81,6 +83,10 @@ impl Mermaid {
             named: 0,
             unnamed: 0,
             ended: Vec::new(),
+            about: finding
+                .iter()
+                .flat_map(|finding| finding.rpcs.iter().copied())
+                .collect(),
         };
         diagram.head(record);
         for event in shown {
@@ -109,6 +115,8 @@ struct Diagram<'a> {
     unnamed: u64,
     /// Calls that have come to their end.
     ended: Vec<&'a Rpc>,
+    /// What the finding is about, where there is one.
+    about: FxHashSet<CallId>,
 }
 
 impl<'a> Diagram<'a> {
@@ -194,11 +202,7 @@ impl<'a> Diagram<'a> {
 
     /// A finding's diagram names the calls that it lists; without a finding or a list, all.
     fn is_about(&self, rpc: &Rpc) -> bool {
-        let about = self
-            .finding
-            .map(|finding| finding.rpcs.as_slice())
-            .unwrap_or_default();
-        about.is_empty() || about.contains(&rpc.id)
+        self.about.is_empty() || self.about.contains(&rpc.id)
     }
 
     fn sum_up(&mut self) {

@@ -1,0 +1,101 @@
+//! How far a long analysis has come, on a terminal.
+//!
+//! In: bytes and packets read so far. Out: a line on standard error that changes in place: a bar, rate, packets,
+//! the time that is left. Nothing where standard error is no terminal, and nothing of what is done within a
+//! second.
+
+use std::io::{IsTerminal, stderr};
+use std::time::{Duration, Instant};
+
+use indicatif::{
+    BinaryBytes, HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle,
+};
+
+/// What takes less is over before anybody has read the line.
+const SHOWN_AFTER: Duration = Duration::from_secs(1);
+
+/// Of a file whose size is known.
+const WITH_SIZE: &str = "{bar:30} {bytes} of {total_bytes}, {msg}";
+
+/// Of a pipe.
+const WITHOUT_SIZE: &str = "{spinner} {bytes}, {msg}";
+
+/// The line, once it is shown.
+pub(crate) struct ProgressDisplay {
+    /// When the work began; `None` where nothing is ever shown.
+    began: Option<Instant>,
+    bar: Option<ProgressBar>,
+}
+
+impl ProgressDisplay {
+    /// Nothing is shown if the user wants it `quiet`.
+    pub(crate) fn new(quiet: bool) -> Self {
+        let visible = !quiet && stderr().is_terminal();
+        // It is the user who waits, whatever the packets' time.
+        #[allow(clippy::disallowed_methods)]
+        let began = visible.then(Instant::now);
+        Self { began, bar: None }
+    }
+
+    /// So many bytes of so many, if that is known, and so many packets were read.
+    pub(crate) fn show(&mut self, (read, size): (u64, Option<u64>), packets: u64) {
+        let Some(began) = self.began else { return };
+        let elapsed = began.elapsed();
+        if elapsed < SHOWN_AFTER {
+            return;
+        }
+        let bar = self.bar.get_or_insert_with(|| {
+            let target = ProgressDrawTarget::stderr();
+            let bar = ProgressBar::with_draw_target(size, target).with_elapsed(elapsed);
+            let template = match size {
+                Some(_) => WITH_SIZE,
+                None => WITHOUT_SIZE,
+            };
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                bar.set_style(style.progress_chars("=> "));
+            }
+            bar
+        });
+        bar.set_message(so_far(read, size, packets, elapsed));
+        bar.set_position(read);
+    }
+
+    /// The work is done: the line goes.
+    pub(crate) fn clear(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// The average rate so far, and the time that the rest takes at it.
+fn so_far(read: u64, size: Option<u64>, packets: u64, elapsed: Duration) -> String {
+    let millis = u64::try_from(elapsed.as_millis())
+        .unwrap_or(u64::MAX)
+        .max(1);
+    let rate = read.saturating_mul(1_000) / millis;
+    let so_far = format!("{}/s, {} packets", BinaryBytes(rate), HumanCount(packets));
+    let left = size.and_then(|size| size.saturating_sub(read).checked_div(rate));
+    match left {
+        Some(seconds) => {
+            let left = HumanDuration(Duration::from_secs(seconds));
+            format!("{so_far}, {left:#} left")
+        }
+        None => so_far,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_is_that_of_all_the_time() {
+        let text = |size| so_far(300 << 20, size, 1_234_567, Duration::from_secs(3));
+        assert_eq!(
+            text(Some(700 << 20)),
+            "100.00 MiB/s, 1,234,567 packets, 4s left"
+        );
+        assert_eq!(text(None), "100.00 MiB/s, 1,234,567 packets");
+    }
+}
