@@ -19,6 +19,7 @@ mod output;
 mod privileges;
 mod queue;
 mod recorder;
+mod recording_directory;
 mod worker;
 
 use std::net::{SocketAddr, TcpListener};
