@@ -20,6 +20,7 @@ mod privileges;
 mod queue;
 mod recorder;
 mod recording_directory;
+mod told;
 mod worker;
 
 use std::net::{SocketAddr, TcpListener};
