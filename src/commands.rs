@@ -199,11 +199,11 @@ fn decode_options(input: &CaptureArgs, keep_data: usize) -> anyhow::Result<decod
 fn keys(input: &CaptureArgs) -> Result<KeyLog, CommandError> {
     let mut keys = KeyLog::default();
     for path in &input.key_logs {
-        let text = std::fs::read(path).map_err(|source| CommandError::KeyLog {
+        let read = File::open(path).and_then(|file| keys.read_from(io::BufReader::new(file)));
+        read.map_err(|source| CommandError::KeyLog {
             path: path.clone(),
             source,
         })?;
-        keys.read(&text);
     }
     Ok(keys)
 }
@@ -260,7 +260,8 @@ fn warn(anomalies: &[Anomaly]) -> anyhow::Result<()> {
         let of = anomaly
             .connection
             .map_or_else(String::new, |number| format!("connection {number}: "));
-        writeln!(io::stderr(), "warning: {of}{}", anomaly.text)?;
+        let text = report::printable(&anomaly.text);
+        writeln!(io::stderr(), "warning: {of}{text}")?;
     }
     Ok(())
 }

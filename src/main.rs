@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser as _};
 use cli::{Cli, Command};
 use commands::{CommandOutcome, hint};
+use h2sniff::report::printable;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -47,16 +48,16 @@ fn main() -> ExitCode {
 
 /// Says what went wrong, its causes, and what to try.
 fn complain(error: &anyhow::Error) {
-    let mut text = format!("error: {error}\n");
+    let mut text = format!("error: {}\n", printable(&error.to_string()));
     let mut last = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
         if !last.contains(&cause) {
-            text.push_str(&format!("  caused by: {cause}\n"));
+            text.push_str(&format!("  caused by: {}\n", printable(&cause)));
         }
         last = cause;
     }
     if let Some(hint) = hint(error) {
-        text.push_str(&format!("\nhint: {hint}\n"));
+        text.push_str(&format!("\nhint: {}\n", printable(&hint)));
     }
     // There is nowhere left to say that standard error is gone.
     let _ = std::io::stderr().write_all(text.as_bytes());

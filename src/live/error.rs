@@ -32,9 +32,9 @@ impl LiveError {
                 Some("another program listens there: choose another port")
             }
             Self::User { .. } => Some("only root can become someone else"),
-            Self::Recorder { .. } => {
-                Some("the directory must exist, and be writable for the user given with --user")
-            }
+            Self::Recorder { .. } => Some(
+                "it must be a directory, no link, that only root or the user given with --user owns and may write",
+            ),
             Self::PacketFile { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 Some("what was written before is complete; make room, or use --record for a ring")
             }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
 use h2sniff::capture::{Interface, WrittenPacket, interface_block, packet_block, section_block};
@@ -24,7 +25,10 @@ pub(super) struct PacketFile {
 
 impl PacketFile {
     pub(super) fn create(path: PathBuf, interfaces: &[Interface]) -> Result<Self, LiveError> {
-        let file = match File::create(&path) {
+        // What is in it is between two others: for its owner alone, unless it was there before.
+        let mut options = File::options();
+        options.write(true).create(true).truncate(true).mode(0o600);
+        let file = match options.open(&path) {
             Ok(file) => file,
             Err(source) => return Err(LiveError::PacketFile { path, source }),
         };

@@ -2,6 +2,7 @@
 //!
 //! As much of HTTP/1.1 as a scraper needs: a request's first line, an answer, the end (RFC 9112).
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,11 +10,12 @@ use h2sniff::inspect::report::LiveStatus;
 use h2sniff::report::live::prometheus;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::task::{AbortHandle, yield_now};
 use tokio::time::{sleep, timeout};
 
-/// How many may ask at a time.
-const MAX_ASKING: usize = 16;
+/// How many may ask at a time. When one more comes, whoever came first has had its time: whoever connects and says
+/// nothing must not keep others waiting.
+const MAX_ASKING: usize = 64;
 
 /// How long one may take to ask and to read the answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -23,22 +25,27 @@ const MAX_HEAD: usize = 8 << 10;
 
 /// Answers whoever asks, for ever.
 pub(super) async fn serve(listener: TcpListener, status: Arc<Mutex<LiveStatus>>) {
-    let asking = Arc::new(Semaphore::new(MAX_ASKING));
+    let mut asking: VecDeque<AbortHandle> = VecDeque::new();
     loop {
-        let Ok(turn) = Arc::clone(&asking).acquire_owned().await else {
-            return;
-        };
         let Ok((stream, _)) = listener.accept().await else {
             // Out of file descriptors, most likely; it passes.
             sleep(Duration::from_millis(100)).await;
             continue;
         };
+        asking.retain(|one| !one.is_finished());
+        if asking.len() >= MAX_ASKING
+            && let Some(first) = asking.pop_front()
+        {
+            first.abort();
+        }
         let status = Arc::clone(&status);
-        tokio::spawn(async move {
+        let answered = tokio::spawn(async move {
             // Whoever asked is gone, or too slow: there is nobody to answer.
             let _ = timeout(PATIENCE, answer(stream, &status)).await;
-            drop(turn);
         });
+        asking.push_back(answered.abort_handle());
+        // The answer is on its way before the next connection is taken, however many wait.
+        yield_now().await;
     }
 }
 
@@ -87,4 +94,36 @@ async fn answer(mut stream: TcpStream, status: &Mutex<LiveStatus>) -> std::io::R
     }
     stream.write_all(text.as_bytes()).await?;
     stream.shutdown().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_says_nothing_keeps_nobody_waiting() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(serve(listener, Arc::default()));
+        let mut idle = Vec::new();
+        // So many that all turns would be taken for five times as long as one is waited for.
+        for _ in 0..5 * MAX_ASKING {
+            idle.push(TcpStream::connect(address).await.unwrap());
+        }
+        let ask = async {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream
+                .write_all(b"GET /healthz HTTP/1.1\r\n\r\n")
+                .await
+                .unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            answer
+        };
+        let answer = timeout(PATIENCE / 2, ask).await.expect("kept waiting");
+        assert!(
+            answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("ok\n"),
+            "{answer}"
+        );
+    }
 }

@@ -19,6 +19,8 @@ mod output;
 mod privileges;
 mod queue;
 mod recorder;
+mod recording_directory;
+mod told;
 mod worker;
 
 use std::net::{SocketAddr, TcpListener};

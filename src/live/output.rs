@@ -8,6 +8,7 @@ use h2sniff::inspect::News;
 use h2sniff::inspect::diagnosis::Finding;
 use h2sniff::inspect::report::{LiveStatus, Report};
 use h2sniff::report::live::{EventFormat, WrittenRecording};
+use h2sniff::report::printable;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::recorder::RecordingResult;
@@ -98,7 +99,7 @@ impl EventWriter {
 
     pub(super) fn note(&mut self, text: &str) -> io::Result<()> {
         self.clear();
-        writeln!(io::stderr(), "{text}")
+        writeln!(io::stderr(), "{}", printable(text))
     }
 
     pub(super) fn warn(&mut self, text: &str) -> io::Result<()> {

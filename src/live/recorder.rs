@@ -6,11 +6,11 @@
 //!             | written              ^ finding   ^ here
 //! ```
 //!
-//! A file appears under its name when it is complete: it is written under another one first. What is
-//! kept are the queue's own batches, so that keeping a packet costs nothing.
+//! In: batches, and moments. Out: files in a [`RecordingDirectory`]. What is kept are the queue's own batches,
+//! so that keeping a packet costs nothing.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,6 +25,7 @@ use h2sniff::inspect::diagnosis::{Finding, Severity};
 use super::LiveError;
 use super::file::written;
 use super::queue::Batch;
+use super::recording_directory::{self, RecordingDirectory};
 use crate::cli::RecordArgs;
 
 /// How many packets may have comments; there are as many only where more is wrong than anybody reads.
@@ -32,10 +33,6 @@ const MAX_COMMENTED: usize = 10_000;
 
 /// How many comments a packet may have.
 const MAX_COMMENTS: usize = 8;
-
-/// Before and after the moment in a recording's name.
-const PREFIX: &str = "h2sniff-";
-const SUFFIX: &str = ".pcapng";
 
 /// A recording that was written, or not.
 #[derive(Debug)]
@@ -49,7 +46,6 @@ pub(super) struct RecordingResult {
 
 /// Keeps the last packets.
 pub(super) struct Recorder {
-    directory: PathBuf,
     args: RecordArgs,
     kept: VecDeque<RetainedBatch>,
     size: usize,
@@ -77,7 +73,7 @@ struct Pending {
 
 /// What the writer writes.
 struct Job {
-    path: PathBuf,
+    name: String,
     reason: String,
     time: Timestamp,
     from: Timestamp,
@@ -96,22 +92,17 @@ impl Recorder {
             path: directory.to_owned(),
             source,
         };
-        fs::create_dir_all(directory).map_err(refuse)?;
-        // A directory that cannot be written to must fail now, not when there is something to write.
-        let trial = directory.join(format!(".{PREFIX}trial"));
-        File::create(&trial).map_err(refuse)?;
-        fs::remove_file(&trial).map_err(refuse)?;
+        let opened = RecordingDirectory::open(directory).map_err(refuse)?;
 
         // One is written, one waits; a third would hold a third window's memory.
         let (jobs, received) = sync_channel(1);
         let (results, done) = channel();
-        let (folder, keep) = (directory.to_owned(), args.keep);
+        let keep = args.keep;
         let writer = thread::Builder::new()
             .name("writer".to_owned())
-            .spawn(move || write_all(&received, &results, &interfaces, &folder, keep))
+            .spawn(move || write_all(&received, &results, &interfaces, &opened, keep))
             .map_err(refuse)?;
         Ok(Self {
-            directory: directory.to_owned(),
             args: args.clone(),
             kept: VecDeque::new(),
             size: 0,
@@ -200,14 +191,10 @@ impl Recorder {
     }
 
     fn job(&self, pending: &Pending, now: Timestamp) -> Job {
-        let name = format!(
-            "{PREFIX}{}-{}{SUFFIX}",
-            compact(pending.time),
-            pending.reason
-        );
+        let name = recording_directory::name(&compact(pending.time), &pending.reason);
         let to = pending.due.max(now);
         Job {
-            path: self.directory.join(name),
+            name,
             reason: pending.reason.clone(),
             time: pending.time,
             from: self.window_begins(pending.time),
@@ -249,40 +236,25 @@ fn write_all(
     jobs: &Receiver<Job>,
     results: &Sender<RecordingResult>,
     interfaces: &[Interface],
-    directory: &Path,
+    directory: &RecordingDirectory,
     keep: usize,
 ) {
     for job in jobs {
-        let packets = write(&job, interfaces);
+        let packets = directory.write(&job.name, |file| write_to(file, &job, interfaces));
         let written = RecordingResult {
-            path: job.path,
+            path: directory.path_of(&job.name),
             reason: job.reason,
             time: job.time,
             packets,
         };
-        prune(directory, keep);
+        directory.prune(keep);
         // The worker is gone only if the program ends.
         let _ = results.send(written);
     }
 }
 
-fn write(job: &Job, interfaces: &[Interface]) -> io::Result<u64> {
-    let name = job.path.file_name().unwrap_or_default();
-    let mut unfinished = std::ffi::OsString::from(".");
-    unfinished.push(name);
-    unfinished.push(".part");
-    let unfinished = job.path.with_file_name(unfinished);
-    let result = write_to(&unfinished, job, interfaces)
-        .and_then(|packets| fs::rename(&unfinished, &job.path).map(|()| packets));
-    if result.is_err() {
-        // What is there is of no use, and its room may be what is missing.
-        let _ = fs::remove_file(&unfinished);
-    }
-    result
-}
-
-fn write_to(path: &Path, job: &Job, interfaces: &[Interface]) -> io::Result<u64> {
-    let mut file = BufWriter::with_capacity(1 << 20, File::create(path)?);
+fn write_to(file: &File, job: &Job, interfaces: &[Interface]) -> io::Result<u64> {
+    let mut file = BufWriter::with_capacity(1 << 20, file);
     let mut block = Vec::new();
     section_block(&mut block);
     for interface in interfaces {
@@ -310,30 +282,6 @@ fn write_to(path: &Path, job: &Job, interfaces: &[Interface]) -> io::Result<u64>
         .map_err(io::IntoInnerError::into_error)?
         .sync_data()?;
     Ok(packets)
-}
-
-/// Removes the oldest recordings beyond those to keep, and what a killed capture left unfinished.
-fn prune(directory: &Path, keep: usize) {
-    let Ok(entries) = fs::read_dir(directory) else {
-        return;
-    };
-    let names = entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().into_string().ok());
-    let mut recordings = Vec::new();
-    for name in names {
-        if name.starts_with(PREFIX) && name.ends_with(SUFFIX) {
-            recordings.push(name);
-        } else if name.starts_with(&format!(".{PREFIX}")) && name.ends_with(".part") {
-            let _ = fs::remove_file(directory.join(name));
-        }
-    }
-    // Their names begin with the time.
-    recordings.sort_unstable();
-    let surplus = recordings.len().saturating_sub(keep);
-    for name in recordings.into_iter().take(surplus) {
-        let _ = fs::remove_file(directory.join(name));
-    }
 }
 
 /// A moment fit for a file's name: `20261122T065053.295471Z`.

@@ -1,14 +1,12 @@
 //! The thread that does the work: packets from the queue through the pipeline, results to the outputs.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use h2sniff::capture::{Interface, Packet, Stamp, TimeDelta, Timestamp};
-use h2sniff::inspect::diagnosis::Finding;
+use h2sniff::inspect::News;
 use h2sniff::inspect::report::{Drops, LiveStatus, Report};
-use h2sniff::inspect::{CallId, News};
 use h2sniff::pipeline::{self, Pipeline};
 
 use super::clock::{clock, memory, wall};
@@ -18,6 +16,7 @@ use super::file::PacketFile;
 use super::output::EventWriter;
 use super::queue::{Batch, InterfaceChange, Queue, Taken};
 use super::recorder::Recorder;
+use super::told::ToldFindings;
 use crate::cli::{LiveArgs, hints};
 
 /// How long to wait for packets before it is asked what has become certain without any.
@@ -30,12 +29,6 @@ const SETTLING: TimeDelta = TimeDelta::from_millis(20);
 /// How often findings are looked for at most, and how many times as long as that takes.
 const FINDINGS_EVERY: Duration = Duration::from_millis(50);
 const FINDINGS_SHARE: u32 = 20;
-
-/// How often a finding that has grown is written again.
-const GROWN_EVERY: Duration = Duration::from_secs(5);
-
-/// How many findings are remembered to have been written.
-const MAX_REPORTED: usize = 10_000;
 
 /// How often the numbers are made known, and how often a person sees them.
 const PUBLISH_EVERY: Duration = Duration::from_millis(250);
@@ -59,20 +52,10 @@ pub(super) struct Worker {
     packets: u64,
     now: Timestamp,
     findings_outdated: bool,
-    reported: BTreeMap<(&'static str, u32), ReportedFinding>,
+    told: ToldFindings,
     timers: Timers,
     rate: (Instant, u64),
 }
-
-/// A finding as it was written last.
-#[derive(Debug)]
-struct ReportedFinding {
-    extent: Extent,
-    at: Instant,
-}
-
-/// What a finding is about, as far as it takes to see that it has grown.
-type Extent = (usize, usize, Option<u32>, Option<CallId>);
 
 /// When what is due again.
 #[derive(Debug)]
@@ -111,7 +94,7 @@ impl Worker {
             packets: 0,
             now: wall(),
             findings_outdated: false,
-            reported: BTreeMap::new(),
+            told: ToldFindings::default(),
             timers: Timers {
                 findings: begun,
                 publish: begun,
@@ -324,23 +307,9 @@ impl Worker {
     fn report_findings(&mut self, outputs: &mut Outputs) -> io::Result<()> {
         let mut findings = self.pipeline.findings_so_far();
         hints::name_flags_in_findings(&mut findings);
-        let now = clock();
-        for finding in &findings {
-            let first = finding.connections.first().copied().unwrap_or(u32::MAX);
-            let extent = extent(finding);
-            match self.reported.get(&(finding.rule, first)) {
-                Some(known) if known.extent == extent => continue,
-                Some(known) if now < known.at + GROWN_EVERY => {
-                    self.findings_outdated = true;
-                    continue;
-                }
-                _ => {}
-            }
-            if self.reported.len() >= MAX_REPORTED {
-                self.reported.pop_first();
-            }
-            self.reported
-                .insert((finding.rule, first), ReportedFinding { extent, at: now });
+        let untold = self.told.untold(&findings, clock());
+        self.findings_outdated |= untold.more_later;
+        for finding in untold.findings {
             self.status.findings.add(finding);
             outputs.events.finding(self.now, finding)?;
             if let Some(recorder) = &mut outputs.recorder {
@@ -403,9 +372,7 @@ impl Worker {
         self.count_news(&news, outputs.recorder.as_mut());
         outputs.events.news(&news)?;
         // Whatever has grown since it was written.
-        self.reported.values_mut().for_each(|known| {
-            known.at = known.at.checked_sub(GROWN_EVERY).unwrap_or(known.at);
-        });
+        self.told.hurry();
         self.report_findings(outputs)?;
         self.refresh();
         let Self {
@@ -421,13 +388,4 @@ impl Worker {
         outputs.events.report(status.time, &report)?;
         Ok(report)
     }
-}
-
-fn extent(finding: &Finding) -> Extent {
-    (
-        finding.connections.len(),
-        finding.rpcs.len(),
-        finding.connections.last().copied(),
-        finding.rpcs.last().copied(),
-    )
 }

@@ -25,6 +25,18 @@ pub(crate) fn terminal(bytes: &[u8]) -> String {
     lossless(bytes, is_unsafe)
 }
 
+/// A name that someone else chose, or a message that holds one, for a line on standard error.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    terminal(text.as_bytes())
+}
+
+/// Bytes as text that is like no other bytes' text: the backslash is escaped too.
+#[must_use]
+pub(super) fn distinct(bytes: &[u8]) -> String {
+    lossless(bytes, |letter| letter == '\\' || is_unsafe(letter))
+}
+
 /// Bytes as a code span of Markdown, cut in its middle to so many columns, for what a peer sent: no
 /// letter of it is markup, a link, a mention or the end of a table's cell.
 #[must_use]
@@ -65,7 +77,26 @@ pub(crate) fn markdown(text: &str) -> String {
         }
         before = letter;
     }
-    out.replace("://", "&#58;//")
+    unlinked(&out.replace("://", "&#58;//"))
+}
+
+/// GitHub makes a link of what begins with `www.`, in any case of letters.
+fn unlinked(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut web = 0;
+    for letter in text.chars() {
+        if letter == '.' && web >= 3 {
+            out.push_str("&#46;");
+        } else {
+            out.push(letter);
+        }
+        web = if matches!(letter, 'w' | 'W') {
+            web + 1
+        } else {
+            0
+        };
+    }
+    out
 }
 
 fn lossless(bytes: &[u8], escaped: impl Fn(char) -> bool) -> String {
@@ -93,21 +124,31 @@ fn push_escaped(out: &mut String, character: char) {
     };
 }
 
-/// Control characters, line and paragraph separators, and the invisible characters that join,
-/// reorder or tag text (Unicode's general categories Cc, Zl, Zp and most of Cf).
-fn is_unsafe(character: char) -> bool {
+/// Control characters, line and paragraph separators, and all that is not seen: what joins, reorders, tags or
+/// varies text, and letters without a shape (Unicode's general categories Cc, Zl and Zp, its property
+/// Default_Ignorable_Code_Point, the annotation characters and the blank of Braille).
+pub(super) fn is_unsafe(character: char) -> bool {
     character.is_control()
         || matches!(
             character,
             '\u{ad}'
+                | '\u{34f}'
                 | '\u{61c}'
-                | '\u{180e}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}'
                 | '\u{200b}'..='\u{200f}'
                 | '\u{2028}'..='\u{202e}'
                 | '\u{2060}'..='\u{206f}'
+                | '\u{2800}'
+                | '\u{3164}'
+                | '\u{fe00}'..='\u{fe0f}'
                 | '\u{feff}'
-                | '\u{fff9}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e007f}'
+                | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fffb}'
+                | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}'
+                | '\u{e0000}'..='\u{e0fff}'
         )
 }
 
@@ -139,6 +180,46 @@ mod tests {
             markdown("last_stream_id=1 | <b>`x`</b> & [a](https://b) @c\n# d"),
             "last_stream_id=1 \\| &lt;b&gt;\\`x\\`&lt;/b&gt; &amp; \\[a\\](https&#58;//b) &#64;c\\\\x0a\\# d"
         );
+    }
+
+    #[test]
+    fn nothing_that_a_peer_sent_becomes_a_link() {
+        for text in ["see www.example.com", "WWW.example.com", "(wWw.a.b)"] {
+            let safe = markdown(text);
+            assert!(!safe.to_lowercase().contains("www."), "{safe}");
+        }
+        assert_eq!(markdown("ww.a w.b"), "ww.a w.b");
+    }
+
+    #[test]
+    fn letters_without_a_shape_are_seen() {
+        for letter in [
+            '\u{34f}',
+            '\u{115f}',
+            '\u{1160}',
+            '\u{3164}',
+            '\u{ffa0}',
+            '\u{fe0f}',
+            '\u{180b}',
+            '\u{17b4}',
+            '\u{2065}',
+            '\u{2800}',
+            '\u{1d173}',
+            '\u{e0100}',
+            '\u{9b}',
+            '\u{202e}',
+        ] {
+            let text = terminal(format!("a{letter}b").as_bytes());
+            assert!(text.starts_with("a\\"), "U+{:04X}", u32::from(letter));
+        }
+        assert_eq!(terminal("é한글 漢字 ไทย".as_bytes()), "é한글 漢字 ไทย");
+    }
+
+    #[test]
+    fn bytes_and_what_spells_them_are_told_apart() {
+        assert_ne!(distinct(b"/a\xff"), distinct(b"/a\\xff"));
+        assert_ne!(distinct(b"/a\x1b"), distinct(b"/a\\x1b"));
+        assert_eq!(distinct(b"/shop.Cart/Add"), "/shop.Cart/Add");
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub mod timeline;
 
 pub use crate::inspect::report::Report;
 pub use colours::Colours;
+pub use escape::printable;
 pub use format::ReportFormat;
 pub use no_http2::instead;
 pub use prompts::{NextCommand, Prompts, SuggestedSubject, Suggestion};

@@ -32,6 +32,7 @@ impl Intake {
             Err(Stop::Fragment) => {}
             Err(Stop::Other(other)) => self.tally.count(other, 1),
             Err(Stop::Damaged(fault)) => {
+                self.tally.damaged += 1;
                 let text = format!("{}: such packets are left out", fault.name());
                 self.anomalies
                     .note(Layer::Link, text, Some(packet.stamp), None);

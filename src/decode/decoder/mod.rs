@@ -58,6 +58,8 @@ pub struct Tally {
     pub unrelated: BTreeMap<Unrelated, u32>,
     /// Packets that hold no TCP, by what they are.
     pub not_tcp: BTreeMap<&'static str, u64>,
+    /// Packets that end within their headers or contradict themselves.
+    pub damaged: u64,
     /// Packets of link types that cannot be read, by type.
     pub unknown_links: BTreeMap<u32, u64>,
 }

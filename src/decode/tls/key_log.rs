@@ -4,6 +4,7 @@
 //! ever in an output: `Debug` says how many there are.
 
 use std::fmt;
+use std::io::{self, BufRead, Read};
 
 use rustc_hash::FxHashMap;
 
@@ -12,6 +13,9 @@ use crate::decode::direction::PerSide;
 /// How many connections' secrets are kept: half a gigabyte of key log, more than captures that fit a
 /// disk have connections.
 const MAX_CONNECTIONS: usize = 1 << 20;
+
+/// How long a line is read, in bytes: the longest label with a client random and a secret takes a fifth of it.
+const MAX_LINE: u64 = 4 << 10;
 
 /// The secrets of connections.
 #[derive(Clone, Default)]
@@ -52,6 +56,30 @@ impl KeyLog {
             if self.read_line(line).is_none() {
                 self.bad_lines += 1;
             }
+        }
+    }
+
+    /// The same of a text that is read as it comes, for a key log may be larger than memory. A line too long to
+    /// be one of a key log counts as one that could not be read.
+    ///
+    /// # Errors
+    /// Those of the reader.
+    pub fn read_from(&mut self, mut text: impl BufRead) -> io::Result<()> {
+        let mut line = Vec::new();
+        let mut too_long = false;
+        loop {
+            line.clear();
+            let read = Read::take(&mut text, MAX_LINE).read_until(b'\n', &mut line)?;
+            if read == 0 {
+                return Ok(());
+            }
+            let whole = line.ends_with(b"\n") || (read as u64) < MAX_LINE;
+            match (whole, too_long) {
+                (true, false) => self.read(&line),
+                (false, false) => self.bad_lines += 1,
+                (_, true) => {}
+            }
+            too_long = !whole;
         }
     }
 
@@ -174,6 +202,23 @@ mod tests {
         log.read(line("CLIENT_RANDOM", 1, 1, 47).as_bytes());
         log.read(line("CLIENT_RANDOM", 1, 1, 48).as_bytes());
         assert_eq!((log.bad_lines(), log.connections.len()), (5, 1));
+    }
+
+    #[test]
+    fn a_log_is_read_as_it_comes_and_a_line_without_an_end_is_not_kept() {
+        let first = line("CLIENT_RANDOM", 1, 1, 48).into_bytes();
+        let last = line("CLIENT_RANDOM", 2, 2, 48).into_bytes();
+        let endless = io::repeat(b'a').take(8 << 20);
+        let text = first
+            .as_slice()
+            .chain(endless)
+            .chain(&b"\n"[..])
+            .chain(last.trim_ascii_end());
+        let mut log = KeyLog::default();
+        // A buffer this small holds no line: nothing is read ahead.
+        log.read_from(io::BufReader::with_capacity(16, text))
+            .unwrap();
+        assert_eq!((log.bad_lines(), log.connections.len()), (1, 2));
     }
 
     #[test]

@@ -46,7 +46,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
     let affected: Vec<_> = records()
         .filter_map(|record| Some((record, failure(record, view.capture_end)?)))
         .filter(|(record, failure)| {
-            let explained = || one_way || lost.iter().any(|lost| lost.explains(record));
+            let explained = || one_way || lost.explain(record);
             *failure != Failure::Unanswered || !explained()
         })
         .collect();

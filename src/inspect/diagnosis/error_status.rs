@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use super::server_view::{self, Affected, EvidenceList, ServerView};
 use super::{Check, Finding, Rule, Says, Severity};
 use crate::inspect::AnswerStatus;
@@ -165,19 +167,18 @@ fn lossy(bytes: &[u8]) -> String {
 
 fn title(view: &ServerView<'_>, affected: &Affected<'_>, groups: &MostFirst<'_, '_>) -> String {
     let total = server_view::count(affected);
-    let mut kinds: Vec<_> = groups
-        .iter()
-        .map(|(kind, calls)| (kind.status.words(lossy), calls.len()))
-        .fold(
-            Vec::<(String, usize)>::new(),
-            |mut kinds, (status, calls)| {
-                match kinds.iter_mut().find(|(known, _)| *known == status) {
-                    Some((_, sum)) => *sum += calls,
-                    None => kinds.push((status, calls)),
-                }
-                kinds
-            },
-        );
+    let mut kinds: Vec<(String, usize)> = Vec::new();
+    let mut places: FxHashMap<String, usize> = FxHashMap::default();
+    for (kind, calls) in groups {
+        let status = kind.status.words(lossy);
+        let known = places.get(&status).and_then(|place| kinds.get_mut(*place));
+        if let Some((_, sum)) = known {
+            *sum += calls.len();
+            continue;
+        }
+        places.insert(status.clone(), kinds.len());
+        kinds.push((status, calls.len()));
+    }
     kinds.sort_by_key(|(_, calls)| std::cmp::Reverse(*calls));
     let more = kinds.len().saturating_sub(TOLD);
     kinds.truncate(TOLD);

@@ -1,5 +1,7 @@
 //! A finding: plain data that says what went wrong, with its evidence.
 
+use std::net::SocketAddr;
+
 use crate::capture::Stamp;
 use crate::inspect::peer::confidence::Confidence;
 use crate::inspect::stream::rpc::CallId;
@@ -48,6 +50,8 @@ pub struct Finding {
     pub confidence: Confidence,
     /// What happened, in a line.
     pub title: String,
+    /// Where it happened; `None` for what concerns several servers.
+    pub server: Option<SocketAddr>,
     /// The numbers of the connections it happened on.
     pub connections: Vec<u32>,
     /// The calls it happened to; empty where it happened to none.
@@ -70,6 +74,7 @@ impl Finding {
             severity: Severity::Error,
             confidence: Confidence::Certain,
             title: String::new(),
+            server: None,
             connections: Vec::new(),
             rpcs: Vec::new(),
             evidence: Vec::new(),

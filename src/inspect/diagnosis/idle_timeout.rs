@@ -231,8 +231,7 @@ fn calls(view: &ServerView<'_>, sample: &Sample<'_>) -> Vec<CallId> {
     if let Some(rpc) = sample.reset {
         return vec![rpc.id];
     }
-    let mut finished = view.connections();
-    let finished = finished.find(|finished| finished.record.number == sample.record.number);
+    let finished = view.connection(sample.record.number);
     let rpcs = finished.into_iter().flat_map(|finished| &finished.rpcs);
     let cut = rpcs.filter(|rpc| is_cut(view, rpc));
     cut.map(|rpc| rpc.id).collect()

@@ -150,9 +150,10 @@ fn diagnose_server(view: &ServerView<'_>) -> Vec<Finding> {
             continue;
         };
         view.asked_by(rule.says);
-        let Some(finding) = check(&view) else {
+        let Some(mut finding) = check(&view) else {
             continue;
         };
+        finding.server = Some(view.server);
         if rule.says == Says::WhatEnded {
             view.explain(&finding.rpcs);
         }

@@ -7,6 +7,8 @@
 
 use std::net::IpAddr;
 
+use rustc_hash::FxHashMap;
+
 use super::server_view::ServerView;
 use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::tcp::{AckSilence, Resent};
@@ -146,16 +148,13 @@ pub(super) fn longest(record: &ConnectionRecord, capture_end: Option<Timestamp>)
     outages.max_by_key(|outage| outage.lasted)
 }
 
-/// A connection that was lost with its calls in an outage, and never recovered.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Lost {
-    client: IpAddr,
-    since: Stamp,
-    until: Timestamp,
-}
+/// Connections that were lost with their calls in an outage, and never recovered: of each client since when, in
+/// that order, and until when the longest of those so far lasted.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lost(FxHashMap<IpAddr, Vec<(Stamp, Timestamp)>>);
 
 /// The connections that were lost so.
-pub(super) fn lost(view: &ServerView<'_>) -> Vec<Lost> {
+pub(super) fn lost(view: &ServerView<'_>) -> Lost {
     let lost = view.connections().filter_map(|Finished { record, rpcs }| {
         let outage = longest(record, view.capture_end)?;
         let over = record
@@ -164,21 +163,32 @@ pub(super) fn lost(view: &ServerView<'_>) -> Vec<Lost> {
         let died = rpcs.iter().any(|rpc| rpc.verdict.is_death());
         let answered = outage.resent.is_some_and(|resent| resent.answered);
         let lost = died && !answered && outage.until() >= over.time - OUTAGE;
-        lost.then_some(Lost {
-            client: record.client.ip(),
-            since: outage.since,
-            until: outage.until(),
-        })
+        lost.then(|| (record.client.ip(), (outage.since, outage.until())))
     });
-    lost.collect()
+    let mut by_client: FxHashMap<_, Vec<_>> = FxHashMap::default();
+    for (client, span) in lost {
+        by_client.entry(client).or_default().push(span);
+    }
+    for spans in by_client.values_mut() {
+        spans.sort_unstable();
+        let mut latest = None;
+        for (_, until) in spans {
+            latest = latest.max(Some(*until));
+            *until = latest.unwrap_or(*until);
+        }
+    }
+    Lost(by_client)
 }
 
 impl Lost {
-    /// Whether it explains a connect that was not answered: then one cause is told once, with its calls.
-    pub(super) fn explains(&self, connect: &ConnectionRecord) -> bool {
-        self.client == connect.client.ip()
-            && connect.opened.is_some_and(|opened| {
-                opened > self.since && opened.time <= self.until + CONNECT_AFTER
-            })
+    /// Whether one explains a connect that was not answered: then one cause is told once, with its calls.
+    pub(super) fn explain(&self, connect: &ConnectionRecord) -> bool {
+        let explained = || {
+            let (opened, spans) = (connect.opened?, self.0.get(&connect.client.ip())?);
+            let begun = spans.partition_point(|(since, _)| *since < opened);
+            let (_, until) = spans.get(begun.checked_sub(1)?)?;
+            Some(opened.time <= *until + CONNECT_AFTER)
+        };
+        explained() == Some(true)
     }
 }

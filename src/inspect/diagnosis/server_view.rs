@@ -69,6 +69,13 @@ impl<'a> ServerView<'a> {
         self.connections.iter().copied()
     }
 
+    /// The connection to it of a number.
+    pub(super) fn connection(&self, number: u32) -> Option<&'a Finished> {
+        let by_number = |finished: &&Finished| finished.record.number;
+        let place = self.connections.binary_search_by_key(&number, by_number);
+        self.connections.get(place.ok()?).copied()
+    }
+
     /// Those connections on which `which` picks calls, with the calls it picks. A rule that says what ended
     /// its calls does not see those of which another has said it.
     pub fn affected(

@@ -47,13 +47,14 @@ fn misdirected(attempts: &[Attempt], links: &mut Links) {
         let Some(answered) = lost.lost.filter(|_| lost.misdirected) else {
             continue;
         };
-        let later = attempts.iter().skip(place + 1);
-        let next = later.clone().find(|next| next.opened >= answered);
-        let between = later.take_while(|next| next.opened < answered).count();
+        // Whatever was opened between is another call of the same kind.
+        let next = attempts
+            .get(place + 1)
+            .filter(|next| next.opened >= answered);
         let repeated = next.filter(|next| {
             next.call.connection != lost.call.connection && next.opened - answered <= PROMPT
         });
-        if let Some(next) = repeated.filter(|_| between == 0) {
+        if let Some(next) = repeated {
             let by = "421 Misdirected Request, the same on another connection".to_owned();
             links.insert(lost.call, (*next, by));
         }

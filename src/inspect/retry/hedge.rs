@@ -8,14 +8,18 @@
 //!           HEADERS b ..... answer b ^
 //! ```
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::super::stream::attempt::Attempt;
 use super::super::stream::rpc::{CallId, Verdict};
-use crate::capture::TimeDelta;
+use crate::capture::{TimeDelta, Timestamp};
 
 /// How soon after its twin's answer a client takes an attempt back.
 const TAKEN_BACK_WITHIN: TimeDelta = TimeDelta::from_millis(100);
+
+/// With how many equal calls one is compared that were answered before it was taken back, the latest first: no
+/// client hedges with more (gRFC A6 allows five attempts).
+const MAX_COMPARED: usize = 64;
 
 /// Two attempts of one call share its deadline to within this.
 const SAME_DEADLINE: TimeDelta = TimeDelta::from_millis(300);
@@ -23,12 +27,33 @@ const SAME_DEADLINE: TimeDelta = TimeDelta::from_millis(300);
 /// Finds those that lost to a twin.
 pub(super) fn find(attempts: &[Attempt], hedged: &mut FxHashSet<CallId>) {
     let cancelled = attempts.iter().filter(|attempt| attempt.cancelled);
-    let winners: Vec<_> = attempts
-        .iter()
-        .filter(|attempt| attempt.verdict == Verdict::Ok)
-        .collect();
-    let lost = cancelled.filter(|loser| winners.iter().any(|winner| is_twin(loser, winner)));
+    let mut winners: FxHashMap<_, Vec<(Timestamp, &Attempt)>> = FxHashMap::default();
+    for attempt in attempts {
+        if let Some(answered) = attempt.ended.filter(|_| attempt.verdict == Verdict::Ok) {
+            winners
+                .entry(call(attempt))
+                .or_default()
+                .push((answered, attempt));
+        }
+    }
+    for winners in winners.values_mut() {
+        winners.sort_by_key(|(answered, _)| *answered);
+    }
+    let lost = cancelled.filter(|loser| {
+        let twins = winners.get(&call(loser)).zip(loser.ended);
+        twins.is_some_and(|(winners, cancelled)| {
+            let before = winners.partition_point(|(answered, _)| *answered <= cancelled);
+            let latest = winners.iter().take(before).rev().take(MAX_COMPARED);
+            latest.into_iter().any(|(_, winner)| is_twin(loser, winner))
+        })
+    });
     hedged.extend(lost.map(|loser| loser.call));
+}
+
+/// What twins have in common.
+fn call(attempt: &Attempt) -> (u64, Option<u64>) {
+    let identity = attempt.identity;
+    (identity.request, identity.call_id.map(|(id, _)| id))
 }
 
 fn is_twin(loser: &Attempt, winner: &Attempt) -> bool {

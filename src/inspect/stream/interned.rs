@@ -8,9 +8,17 @@ use rustc_hash::FxHashSet;
 /// before servers refuse it. A header table lets a peer repeat a longer one for a byte a call.
 const MAX_TEXT: usize = 2 << 10;
 
-/// How many bytes of texts a connection remembers, so that the next call shares them: some hundreds
-/// of methods. Beyond it all are forgotten, and the next ones remembered.
+/// How many bytes of texts a connection remembers that no call has any more, so that the next call shares
+/// them: some hundreds of methods. Those that calls have are remembered whatever they take: to forget one
+/// would be to keep it again for each call that refers to it by its place in a header table.
 const MAX_REMEMBERED: usize = 16 << 10;
+
+/// How many bytes of texts the calls of a connection may have before what is kept of the next ones is short:
+/// a hundred methods at their longest.
+const MAX_LONG: usize = 256 << 10;
+
+/// How much of a text is kept then: longer than any method of gRPC that was ever seen.
+const SHORT_TEXT: usize = 256;
 
 /// What each text costs beside its bytes.
 const OVERHEAD: usize = 48;
@@ -20,23 +28,37 @@ const OVERHEAD: usize = 48;
 pub(crate) struct Interned {
     known: FxHashSet<Arc<[u8]>>,
     bytes: usize,
+    /// At how many bytes it is looked next for those that no call has any more.
+    look_at: usize,
 }
 
 impl Interned {
     /// A text, shared with whoever asked for an equal one before.
     pub(crate) fn share(&mut self, text: &[u8]) -> Arc<[u8]> {
-        let text = cut(text);
+        let mut text = cut(text);
         if let Some(known) = self.known.get(text) {
             return Arc::clone(known);
         }
-        let cost = text.len() + OVERHEAD;
-        if self.bytes + cost > MAX_REMEMBERED {
-            *self = Self::default();
+        if self.bytes + text.len() + OVERHEAD > self.look_at.max(MAX_REMEMBERED) {
+            self.forget_unused();
         }
-        self.bytes += cost;
+        if self.bytes > MAX_LONG {
+            text = text.get(..SHORT_TEXT).unwrap_or(text);
+            if let Some(known) = self.known.get(text) {
+                return Arc::clone(known);
+            }
+        }
+        self.bytes += text.len() + OVERHEAD;
         let shared: Arc<[u8]> = text.into();
         self.known.insert(Arc::clone(&shared));
         shared
+    }
+
+    /// Looking again only when there is twice as much keeps it cheap, however many there are.
+    fn forget_unused(&mut self) {
+        self.known.retain(|text| Arc::strong_count(text) > 1);
+        self.bytes = self.known.iter().map(|text| text.len() + OVERHEAD).sum();
+        self.look_at = self.bytes * 2;
     }
 }
 
@@ -68,5 +90,40 @@ mod tests {
         }
         let last = interned.share(b"/last");
         assert!(Arc::ptr_eq(&last, &interned.share(b"/last")));
+    }
+
+    #[test]
+    fn calls_that_take_turns_at_many_long_texts_share_them() {
+        // As a header table of a megabyte lets them, for two bytes a call.
+        let mut interned = Interned::default();
+        let mut calls = Vec::new();
+        for call in 0..10_000_usize {
+            let mut text = [b'p'; MAX_TEXT];
+            text[0] = (call % 48) as u8;
+            calls.push(interned.share(&text));
+        }
+        let mut distinct: Vec<_> = calls.iter().map(|text| text.as_ptr()).collect();
+        distinct.sort_unstable();
+        distinct.dedup();
+        assert_eq!(distinct.len(), 48);
+        assert_eq!(interned.bytes, 48 * (MAX_TEXT + OVERHEAD));
+    }
+
+    #[test]
+    fn calls_with_long_texts_each_keep_the_beginnings() {
+        let mut interned = Interned::default();
+        let mut kept = 0;
+        let mut calls = Vec::new();
+        for call in 0..10_000_usize {
+            let mut text = [b'p'; MAX_TEXT];
+            text[..8].copy_from_slice(&call.to_be_bytes());
+            let text = interned.share(&text);
+            kept += text.len();
+            calls.push(text);
+        }
+        assert!(
+            kept <= MAX_LONG + MAX_TEXT + calls.len() * SHORT_TEXT,
+            "{kept}"
+        );
     }
 }

@@ -34,7 +34,7 @@ impl FrameFormat for FrameJson {
         context: &FrameContext,
         out: &mut Vec<u8>,
     ) -> io::Result<()> {
-        serde_json::to_writer(&mut *out, &FrameObject::new(frame, context, *self))?;
+        super::visible::write_line(out, &FrameObject::new(frame, context, *self))?;
         out.push(b'\n');
         Ok(())
     }

@@ -11,7 +11,7 @@ use super::connection::{GoAwayJson, NewConnectionJson};
 use super::finding::FindingJson;
 use super::rpc::RpcJson;
 use super::value::{BothSides, Displayed};
-use super::{Json, ReportJson};
+use super::{Json, ReportJson, visible};
 use crate::capture::Timestamp;
 use crate::inspect::News;
 use crate::inspect::diagnosis::Finding;
@@ -86,7 +86,7 @@ fn line(
         time: Displayed(time),
         body,
     };
-    serde_json::to_writer(&mut *out, &event)?;
+    visible::write_line(out, &event)?;
     out.write_all(b"\n")
 }
 

@@ -10,6 +10,7 @@ mod live;
 mod network;
 mod rpc;
 mod value;
+mod visible;
 
 use std::io::{self, Write};
 
@@ -51,7 +52,7 @@ impl Json {
 
 impl ReportFormat for Json {
     fn write(&self, report: &Report, out: &mut dyn Write) -> io::Result<()> {
-        serde_json::to_writer_pretty(&mut *out, &ReportJson::new(report, self.secrets))?;
+        visible::write_indented(out, &ReportJson::new(report, self.secrets))?;
         out.write_all(b"\n")
     }
 }

@@ -145,10 +145,12 @@ fn methods(out: &mut Exposition, status: &LiveStatus) {
     }
 }
 
-/// No path is taken for the others, for a path begins with a slash.
+/// No path is taken for another, nor for the others: a scrape that has one label set twice is thrown away whole.
 fn name(method: Method<'_>) -> String {
     match method {
-        Method::Path(path) => escape::terminal(path),
+        Method::Path(b"other") => "\\x6fther".to_owned(),
+        Method::Path(b"unknown") => "\\x75nknown".to_owned(),
+        Method::Path(path) => escape::distinct(path),
         Method::Other => "other".to_owned(),
         Method::Unknown => "unknown".to_owned(),
     }
@@ -198,6 +200,25 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_two_methods_share_a_label() {
+        let paths: [&[u8]; 7] = [
+            b"other",
+            b"unknown",
+            b"/a\xff",
+            b"/a\\xff",
+            b"\\x6fther",
+            b"/a\x1b",
+            b"/a\\x1b",
+        ];
+        let methods = paths.map(Method::Path);
+        let all = methods.into_iter().chain([Method::Other, Method::Unknown]);
+        let mut names: Vec<_> = all.map(name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), paths.len() + 2, "{names:?}");
+    }
 
     #[test]
     fn labels_are_quoted_and_families_have_a_type() {

@@ -15,6 +15,7 @@ use crate::decode::tcp::Ending;
 use crate::inspect::diagnosis::Finding;
 use crate::inspect::report::Report;
 use crate::inspect::{CallId, ConnectionRecord, Rpc, Verdict};
+use crate::report::escape;
 use crate::report::format::ReportFormat;
 use crate::report::redact::SecretDisplay;
 use crate::report::words;
@@ -78,15 +79,16 @@ impl Mermaid {
         let mut diagram = Diagram {
             out: String::new(),
             finding,
+            about: finding
+                .into_iter()
+                .flat_map(|finding| &finding.rpcs)
+                .copied()
+                .collect(),
             secrets: self.secrets,
             quiet: 0,
             named: 0,
             unnamed: 0,
             ended: Vec::new(),
-            about: finding
-                .iter()
-                .flat_map(|finding| finding.rpcs.iter().copied())
-                .collect(),
         };
         diagram.head(record);
         for event in shown {
@@ -106,6 +108,8 @@ impl ReportFormat for Mermaid {
 struct Diagram<'a> {
     out: String,
     finding: Option<&'a Finding>,
+    /// The calls of that.
+    about: FxHashSet<CallId>,
     secrets: SecretDisplay,
     /// Calls that went well since the last line.
     quiet: u64,
@@ -115,8 +119,6 @@ struct Diagram<'a> {
     unnamed: u64,
     /// Calls that have come to their end.
     ended: Vec<&'a Rpc>,
-    /// What the finding is about, where there is one.
-    about: FxHashSet<CallId>,
 }
 
 impl<'a> Diagram<'a> {
@@ -202,7 +204,11 @@ impl<'a> Diagram<'a> {
 
     /// A finding's diagram names the calls that it lists; without a finding or a list, all.
     fn is_about(&self, rpc: &Rpc) -> bool {
-        self.about.is_empty() || self.about.contains(&rpc.id)
+        let about = self
+            .finding
+            .map(|finding| finding.rpcs.as_slice())
+            .unwrap_or_default();
+        about.is_empty() || self.about.contains(&rpc.id)
     }
 
     fn sum_up(&mut self) {
@@ -255,10 +261,11 @@ const fn ends(from: Direction) -> (&'static str, &'static str) {
 }
 
 /// Text of a label: what the language could take for its own is written as an entity code
-/// (Mermaid, "Entity codes to escape characters").
+/// (Mermaid, "Entity codes to escape characters"), what no reader sees as its number.
 fn label(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for (place, character) in text.chars().enumerate() {
+    let visible = escape::terminal(text.as_bytes());
+    for (place, character) in visible.chars().enumerate() {
         if place == MAX_LABEL {
             out.push('…');
             break;
@@ -279,7 +286,8 @@ mod tests {
     #[test]
     fn labels_cannot_break_out() {
         assert_eq!(label("/a.B/C"), "/a.B/C");
-        assert_eq!(label("x;y#z<b>\n%%"), "x#59;y#35;z#60;b#62;#10;#37;#37;");
+        assert_eq!(label("x;y#z<b>\n%%"), "x#59;y#35;z#60;b#62;#92;x0a#37;#37;");
+        assert_eq!(label("a\u{3164}b"), "a#92;u#123;3164#125;b");
         assert_eq!(label(&"x".repeat(500)).chars().count(), MAX_LABEL + 1);
     }
 

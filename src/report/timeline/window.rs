@@ -91,6 +91,7 @@ mod tests {
             severity: Severity::Error,
             confidence: Confidence::Certain,
             title: String::new(),
+            server: None,
             connections: Vec::new(),
             rpcs: Vec::new(),
             evidence: vec![proof(10), proof(11), proof(60)],
