@@ -119,7 +119,7 @@ impl<'a> Small<'a> {
     fn mount(at: &'a Path) -> Option<Self> {
         let mut mount = Command::new("mount");
         mount
-            .args(["-t", "tmpfs", "-o", "size=512k", "h2sniff"])
+            .args(["-t", "tmpfs", "-o", "size=512k,mode=700", "h2sniff"])
             .arg(at);
         let mounted = mount.status().is_ok_and(|status| status.success());
         if !mounted {
