@@ -14,10 +14,10 @@ use background::Background;
 
 /// How many packets are decoded until the parts of a capture hear of each other, at most: some milliseconds
 /// of work.
-const MAX_BATCH: usize = 2_048;
+const MAX_BATCH: usize = 1_024;
 
 /// How many bytes of payload, at most.
-const MAX_BATCH_BYTES: usize = 1 << 19;
+const MAX_BATCH_BYTES: usize = 1 << 18;
 
 /// A batch brings no more than one in so many of what the limits allow.
 const BATCHES_PER_LIMIT: usize = 32;

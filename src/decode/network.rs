@@ -82,7 +82,7 @@ impl NetworkPath {
     pub fn reset(&self) -> Option<(Direction, Reset)> {
         self.sides
             .iter()
-            .filter_map(|(by, stats)| Some((by, stats.reset?)))
+            .filter_map(|(by, stats)| Some((by, **stats.reset.as_ref()?)))
             .min_by_key(|(_, reset)| reset.stamp)
     }
 }

@@ -117,7 +117,7 @@ pub struct PathStats {
     /// The longest times in which this side's data went unacknowledged, in order of time.
     pub silences: Vec<AckSilence>,
     /// The first RST in this side's name.
-    pub reset: Option<Reset>,
+    pub reset: Option<Box<Reset>>,
     /// How many bytes the largest segment carried that is known to have arrived, about.
     pub largest_arrived: u32,
     /// The time in which its data went unacknowledged up to the last segment that was seen, where no RST had
@@ -289,10 +289,13 @@ impl PathStats {
 
     /// This side sent RST.
     pub(super) fn sent_reset(&mut self, hop_limit: u8, stamp: Stamp) {
-        self.reset.get_or_insert(Reset {
-            stamp,
-            hop_limit,
-            usual_hop_limits: self.hop_limits,
+        let usual_hop_limits = self.hop_limits;
+        self.reset.get_or_insert_with(|| {
+            Box::new(Reset {
+                stamp,
+                hop_limit,
+                usual_hop_limits,
+            })
         });
     }
 

@@ -154,7 +154,7 @@ pub struct ConnectionRecord {
     /// How it was recognised without one.
     pub guess: Option<Guess>,
     /// What its TLS agreed on.
-    pub tls: Option<Facts>,
+    pub tls: Option<Box<Facts>>,
     /// The SYN of the client; `None` where it was not captured.
     pub opened: Option<Stamp>,
     /// The packet that gave it away.
@@ -229,7 +229,7 @@ impl ConnectionRecord {
             instead: None,
             preface_seen: recognition.preface_seen,
             guess: recognition.guess,
-            tls: recognition.tls.clone(),
+            tls: recognition.tls.clone().map(Box::new),
             opened: recognition.opened,
             recognised: recognition.recognised,
             handshake: recognition.handshake,

@@ -75,7 +75,7 @@ impl<'a> ConnectionJson<'a> {
                 .map(ConcurrencyJson::from),
             client_stack: record.user_agent.as_deref().map(PeerText::from),
             server_stack: record.server_header.as_deref().map(PeerText::from),
-            tls: record.tls.as_ref().map(TlsJson::new),
+            tls: record.tls.as_deref().map(TlsJson::new),
         }
     }
 }

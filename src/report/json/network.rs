@@ -88,7 +88,10 @@ impl TcpSideJson {
             longest_silence_ms: vitals
                 .longest_silence()
                 .map(|silence| silence.lasted.as_millis_f64()),
-            reset: vitals.reset.map(|reset| ResetJson::new(reset, files)),
+            reset: vitals
+                .reset
+                .as_deref()
+                .map(|reset| ResetJson::new(*reset, files)),
         }
     }
 }

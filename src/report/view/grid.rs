@@ -104,7 +104,7 @@ impl Section<'_> {
         let with_affected = all.iter().any(|row| row.affected > 0);
         let hidden = all.iter().any(|row| row.record.transport == Transport::Tls);
         let tls = |known: fn(&Facts) -> bool| {
-            let facts = all.iter().filter_map(|row| row.record.tls.as_ref());
+            let facts = all.iter().filter_map(|row| row.record.tls.as_deref());
             hidden && facts.into_iter().any(known)
         };
         let columns = [
@@ -119,7 +119,7 @@ impl Section<'_> {
             (Column::Died, with_affected),
         ];
         Grid::new(columns, all, |row, column| {
-            let facts = row.record.tls.as_ref();
+            let facts = row.record.tls.as_deref();
             let wire = match column {
                 Column::ServerName => facts
                     .and_then(|facts| facts.server_name.as_deref())
