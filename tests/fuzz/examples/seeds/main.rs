@@ -20,7 +20,7 @@ use h2sniff::capture::{
     section_block,
 };
 use h2sniff::decode::link::Decoder;
-use h2sniff::decode::tcp::{Flows, Side};
+use h2sniff::decode::tcp::{Arrivals, Flows, Side};
 use h2sniff_fuzz::LINK_TYPES;
 
 use heard::{Heard, add_block, header_blocks, part};
@@ -115,17 +115,20 @@ impl Seeds {
         };
         let mut links = Decoder::default();
         let mut flows = Flows::<Heard>::default();
+        let mut arrivals = Arrivals::default();
         let mut streams = Streams::default();
         let mut frames: BTreeMap<u32, Vec<u8>> = BTreeMap::new();
         let mut copy = Vec::new();
         while let Ok(Some(packet)) = capture.next_packet() {
             add_frame(frames.entry(packet.link_type.0).or_default(), &packet);
+            arrivals.count_packet();
             let Ok(segment) = links.decode(&packet) else {
                 continue;
             };
             add_packet(&mut copy, &packet);
             streams.record(&segment);
-            let _ = flows.push(&segment, &mut |heard, signal| heard.hear(signal));
+            let arrival = arrivals.next(&segment);
+            let _ = flows.push(&segment, arrival, &mut |heard, signal| heard.hear(signal));
         }
         if bytes.len() > MAX_CAPTURE {
             self.write("whole", path, 1, &copy)?;
@@ -140,7 +143,7 @@ impl Seeds {
         for (number, seed) in streams.seeds().enumerate().take(16) {
             self.write("tcp_streams", path, number, seed)?;
         }
-        for (number, place) in flows.places().into_iter().take(8).enumerate() {
+        for (number, (_, place)) in flows.places().into_iter().take(8).enumerate() {
             let heard = flows.forget(place).map(|(_, heard)| heard);
             if let Some(heard) = heard.filter(Heard::is_http2) {
                 let [client, server] = heard.said_by_each();
