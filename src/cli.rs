@@ -205,6 +205,17 @@ pub(crate) struct CaptureArgs {
     pub(crate) quiet: bool,
 }
 
+impl CaptureArgs {
+    /// Whether secrets were given.
+    pub(crate) const fn has_key_log(&self) -> bool {
+        #[cfg(feature = "tls")]
+        let given = !self.key_logs.is_empty();
+        #[cfg(not(feature = "tls"))]
+        let given = false;
+        given
+    }
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct OutputArgs {
     /// Write to this file instead of standard output

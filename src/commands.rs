@@ -9,7 +9,6 @@ mod error;
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 #[cfg(feature = "live")]
@@ -79,7 +78,7 @@ pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<CommandOutcome> {
     hints::name_flags(&mut report);
     warn(&report.anomalies)?;
     if report.analysis.connections.is_empty() {
-        return Err(no_http2(&options.input.captures, &report.tally, 0).into());
+        return Err(no_http2(&options.input, &report.tally, 0).into());
     }
     let mut out = open(&options.output)?;
     let limit = options.limit;
@@ -129,7 +128,7 @@ pub(crate) fn frames(options: &Frames) -> anyhow::Result<CommandOutcome> {
         warn(&anomalies)?;
     }
     if !readable {
-        return Err(no_http2(&options.input.captures, decoder.tally(), recognised).into());
+        return Err(no_http2(&options.input, decoder.tally(), recognised).into());
     }
     Ok(CommandOutcome::Success)
 }
@@ -266,15 +265,16 @@ fn warn(anomalies: &[Anomaly]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn no_http2(captures: &[PathBuf], tally: &Tally, tls_with_h2: usize) -> CommandError {
-    let names: Vec<_> = captures
+fn no_http2(input: &CaptureArgs, tally: &Tally, tls_with_h2: usize) -> CommandError {
+    let names: Vec<_> = input
+        .captures
         .iter()
         .map(|path| path.display().to_string())
         .collect();
     CommandError::NoHttp2 {
         captures: names.join(", "),
         instead: report::instead(tally, tls_with_h2),
-        hint: hints::no_http2(tally, tls_with_h2),
+        hint: hints::no_http2(input, tally, tls_with_h2),
     }
 }
 

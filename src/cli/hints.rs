@@ -3,6 +3,7 @@
 //! In: the library's errors, and the limits that its anomalies and findings name. Out: hints below errors,
 //! and the flag that raises a limit, beside the limit.
 
+use super::CaptureArgs;
 use h2sniff::capture::{CaptureError, FileContent, FileKind};
 use h2sniff::decode::anomaly::{Anomaly, LimitKind};
 use h2sniff::decode::{Tally, Unrelated};
@@ -62,17 +63,18 @@ fn unpack(command: &str, path: &str) -> String {
     format!("unpack it first: {command} {path} | h2sniff analyze -")
 }
 
-/// What to try with a capture in which no HTTP/2 was found.
-pub(crate) fn no_http2(tally: &Tally, tls_with_h2: usize) -> String {
+/// What to try with a capture in which no HTTP/2 was found, other than what was tried.
+pub(crate) fn no_http2(input: &CaptureArgs, tally: &Tally, tls_with_h2: usize) -> Option<String> {
     let tls = tls_with_h2 > 0 || tally.unrelated.contains_key(&Unrelated::Tls);
-    let port = "--port PORT takes a server port for HTTP/2 even if no preface was seen";
-    if tls {
-        format!(
-            "--keylog FILE decrypts TLS with the secrets its client or server wrote (SSLKEYLOGFILE); {port}"
-        )
-    } else {
-        port.to_owned()
-    }
+    let keylog = (tls && !input.has_key_log()).then_some(
+        "--keylog FILE decrypts TLS with the secrets its client or server wrote (SSLKEYLOGFILE)",
+    );
+    let port = input
+        .ports
+        .is_empty()
+        .then_some("--port PORT takes a server port for HTTP/2 even if no preface was seen");
+    let hints: Vec<_> = [keylog, port].into_iter().flatten().collect();
+    (!hints.is_empty()).then(|| hints.join("; "))
 }
 
 /// The names that `--fail-on` and `--record-on` take.

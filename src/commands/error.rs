@@ -14,7 +14,7 @@ pub(super) enum CommandError {
     NoHttp2 {
         captures: String,
         instead: String,
-        hint: String,
+        hint: Option<String>,
     },
     #[error("--fail-on {0}: no such rule or severity")]
     NoSuchRule(String),
@@ -37,7 +37,7 @@ pub(super) enum CommandError {
 impl CommandError {
     fn hint(&self) -> Option<String> {
         match self {
-            Self::NoHttp2 { hint, .. } => Some(hint.clone()),
+            Self::NoHttp2 { hint, .. } => hint.clone(),
             Self::NoSuchPlace(_) => Some(
                 "for example goaway-race, +31.5s, 12:30:05, 2026-11-22T07:00:31Z or 0:2121"
                     .to_owned(),

@@ -44,7 +44,7 @@ pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<CommandOutcome> {
     hints::name_flags(&mut report);
     warn(&report.anomalies)?;
     if report.analysis.connections.is_empty() {
-        return Err(no_http2(&options.input.captures, &report.tally, 0).into());
+        return Err(no_http2(&options.input, &report.tally, 0).into());
     }
     let spans = match (&around, &options.around) {
         (Some(around), Some(asked)) => Some(found(around.spans(&report, window), asked)?),

@@ -87,6 +87,8 @@ pub struct Recognition {
     pub transport: Transport,
     /// Whether the client's connection preface was seen (RFC 9113, section 3.4).
     pub preface_seen: bool,
+    /// Whether the capture holds its beginning: that preface, or all there was of a client that has sent none.
+    pub beginning_seen: bool,
     /// Its SYN, if captured.
     pub opened: Option<Stamp>,
     /// How long its handshake took, if captured.
@@ -119,13 +121,25 @@ pub enum UnexpectedProtocol {
     Http1,
     /// An alert in the place of a completed TLS handshake.
     Alert(Alert),
+    /// An alert under protection, which says no more than that a side gave the TLS handshake up.
+    ProtectedAlert,
     /// HTTP/2 in cleartext, to a client that speaks TLS.
     CleartextHttp2,
+    /// Another application protocol, by ALPN (RFC 7301).
+    OtherAlpn,
+    /// No application protocol: ALPN was not answered.
+    NoAlpn,
     /// Something else.
     Other,
 }
 
 impl UnexpectedProtocol {
+    /// Whether it is an alert, with which a side gave the TLS handshake up.
+    #[must_use]
+    pub const fn is_alert(self) -> bool {
+        matches!(self, Self::Alert(_) | Self::ProtectedAlert)
+    }
+
     /// Its name in a sentence.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -133,7 +147,10 @@ impl UnexpectedProtocol {
             Self::Tls => "TLS",
             Self::Http1 => "HTTP/1",
             Self::Alert(alert) => alert.in_words(),
+            Self::ProtectedAlert => "a TLS alert under protection",
             Self::CleartextHttp2 => "HTTP/2 in cleartext",
+            Self::OtherAlpn => "another protocol by ALPN",
+            Self::NoAlpn => "no ALPN protocol",
             Self::Other => "something that is not HTTP/2",
         }
     }

@@ -21,6 +21,7 @@ use super::peer::app_error;
 use super::report::Analysis;
 use super::retry::Attempts;
 use super::server::{Inferred, Server};
+use super::stream::rpc::TakenBack;
 use super::usual_times::UsualTimes;
 use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::{ConnectionPart, DividedDecoder, PartSet, TcpStreams};
@@ -311,8 +312,11 @@ fn understand(
     finished.iter_mut().for_each(grace_end::mark);
     attempts.link(finished, last_moment);
     for Finished { record, rpcs } in &mut *finished {
-        let lost = rpcs.iter().filter(|rpc| rpc.hedge_lost);
-        record.verdicts.lose_to_hedges(lost.count() as u64);
+        let lost = rpcs
+            .iter()
+            .filter(|rpc| rpc.taken_back == Some(TakenBack::TwinAnswered));
+        let lost = lost.count() as u64;
+        record.verdicts.take_back(TakenBack::TwinAnswered, lost);
     }
     app_error::tell(finished);
     let mut servers: BTreeMap<SocketAddr, Vec<&Finished>> = BTreeMap::new();

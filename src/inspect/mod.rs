@@ -24,7 +24,7 @@ pub use connection::capture_gaps::{CaptureGaps, GapCount};
 pub use connection::control_frames::{ControlFrame, ControlFrameKind, ControlFrameLog};
 pub use connection::goaway::GoAway;
 pub use connection::late_opens::{LateOpen, LateOpens};
-pub use connection::record::{Close, ConnectionRecord, Finished, GraceEnd, VerdictCounts};
+pub use connection::record::{Close, ConnectionRecord, Finished, GraceEnd, Instead, VerdictCounts};
 pub use connection::sparse::{Sparse, SparseDefault};
 pub use follower::Follower;
 pub use inspector::{Connections, Inspector};
@@ -45,7 +45,7 @@ pub use stream::large_message::LargeMessage;
 pub use stream::progress::CallProgress;
 pub use stream::rpc::{
     CallId, Contradiction, Doubt, ForeignAnswer, Link, Outcome, Processed, Race, RequestedHeader,
-    Rpc, Verdict,
+    Rpc, TakenBack, Verdict,
 };
 pub use traffic::Traffic;
 pub use traffic::ack_stall::AckStall;

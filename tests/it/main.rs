@@ -14,6 +14,7 @@
 mod agreement;
 mod bombs;
 mod bounds;
+mod browsers;
 mod capture_files;
 mod cli;
 mod copies;
@@ -23,6 +24,7 @@ mod diagnosis_causes;
 mod diagnosis_wire;
 mod findings;
 mod godebug;
+mod handshakes;
 mod holes;
 mod hostile;
 mod hpack;

@@ -59,6 +59,32 @@ impl Recording {
         }
     }
 
+    /// The same without the secrets whose label begins like this.
+    pub(crate) fn without_secrets(mut self, label: &str) -> Self {
+        for key_log in &mut self.key_logs {
+            let lines = key_log.split_inclusive(|byte| *byte == b'\n');
+            let kept = lines.filter(|line| !line.starts_with(label.as_bytes()));
+            *key_log = kept.flatten().copied().collect();
+        }
+        self
+    }
+
+    /// The same as if everything had taken `times` as long.
+    pub(crate) fn stretched(mut self, times: i64) -> Self {
+        let Some(begin) = self.packets.first().map(|kept| kept.stamp.time) else {
+            return self;
+        };
+        for kept in &mut self.packets {
+            kept.stamp.time = begin + (kept.stamp.time - begin) * times;
+        }
+        self
+    }
+
+    /// What it shows.
+    pub(crate) fn report(&self) -> Report {
+        self.analyze(self.packets.iter())
+    }
+
     /// What these packets of it show.
     pub(crate) fn analyze<'a>(&'a self, packets: impl Iterator<Item = &'a Kept>) -> Report {
         self.analyze_by(options(), packets)
@@ -136,7 +162,11 @@ pub(crate) fn options() -> Options {
 /// Where they lie; `test` is told if there are only fixtures.
 pub(crate) fn recordings(test: &str) -> Vec<PathBuf> {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
-    let mut folders = vec![fixtures];
+    let mut folders = vec![
+        fixtures.join("browsers"),
+        fixtures.join("handshakes"),
+        fixtures,
+    ];
     if let Some(shared) = shared_material::folder(test) {
         folders.push(shared.join("cases"));
         for lab in ["lab", "lab-today"] {

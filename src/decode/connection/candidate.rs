@@ -67,6 +67,7 @@ impl<C> ConnectionDecoder<C> {
         recognition.number = number;
         recognition.order = out.order;
         recognition.place = place;
+        let beginning_seen = recognition.beginning_seen;
         // One that takes TLS with ALPN h2 does so inside.
         let transport = recognition.transport;
         let speaks_http2 = transport.is_http2() || transport == Transport::Tls;
@@ -98,7 +99,7 @@ impl<C> ConnectionDecoder<C> {
             let carrier = undecided.first_carrier(client);
             emitter.event(&Event::Upgraded { request, carrier });
         }
-        let begun = match http2.preface || http2.upgraded.is_some() {
+        let begun = match beginning_seen || http2.upgraded.is_some() {
             true => PerSide {
                 client: http2.frames_at[client].is_some(),
                 server: http2.frames_at[client.peer()].is_some(),
@@ -129,6 +130,7 @@ pub(super) fn recognise(flow: &Flow, client: Side, transport: Transport) -> Reco
         server: flow.address(client.peer()),
         transport,
         preface_seen: false,
+        beginning_seen: false,
         opened: flow.opened(),
         handshake: flow.handshake(),
         recognised: flow.last_seen(),

@@ -20,7 +20,7 @@ use crate::decode::direction::Direction;
 use crate::decode::event::{Event, Guess, Transport, UnexpectedProtocol};
 use crate::decode::tcp::{Flow, PerEnd, Side};
 use crate::decode::tls::{
-    self, ClientHello, Facts, Hellos, ServerFlight, TlsOutput, Undecryptable,
+    self, ClientHello, Facts, Hellos, Reached, ServerFlight, TlsOutput, Undecryptable, Version,
 };
 
 impl<C> ConnectionDecoder<C> {
@@ -37,27 +37,34 @@ impl<C> ConnectionDecoder<C> {
             return Judged::Wait;
         };
         let server = client.peer();
-        let counts =
-            hello.offers_h2 || context.is_known(flow, server) || context.is_forced(flow, server);
+        let wants_http2 = hello.offers_h2 || context.is_forced(flow, server);
+        let counts = wants_http2 || context.is_known(flow, server);
+        let of_client = undecided.beginning(client, flow);
         let answer = undecided.beginning(server, flow);
         let flight = ServerFlight::read(answer.bytes);
-        let instead = if flight.is_foreign && answer.complete {
-            Some((server, detect::instead_of_tls(answer.bytes)))
-        } else {
-            alert(&flight, server, undecided.beginning(client, flow))
-        };
         let hellos = flight.hello.as_ref().map(|server| Hellos {
             client: hello,
             server,
         });
-        let facts = hellos.map_or_else(
+        let mut facts = hellos.map_or_else(
             || Facts {
                 server_name: hello.server_name.clone(),
+                offers_h2: hello.offers_h2,
+                offers_others: hello.offers_others,
                 ..Facts::default()
             },
             Hellos::facts,
         );
-        if let Some((by, instead)) = instead {
+        if stop && undecided.is_whole(client, flow) {
+            let version = facts.version.unwrap_or(Version::TLS_1_3);
+            facts.reached = Reached::read(hello, version, of_client.bytes);
+        }
+        let gave_up = if flight.is_foreign && answer.complete {
+            Some((server, detect::instead_of_tls(answer.bytes)))
+        } else {
+            alert(&flight, server, of_client)
+        };
+        if let Some((by, instead)) = gave_up {
             if !counts {
                 return Judged::Unrelated(Unrelated::Tls);
             }
@@ -65,30 +72,61 @@ impl<C> ConnectionDecoder<C> {
             let failure = (direction(by, client), instead, carrier);
             return self.unread(client, facts, Some(failure), None, flow);
         }
-        let refused = facts.alpn.as_deref().is_some_and(|alpn| alpn != b"h2");
-        let reason = match hellos {
-            Some(_) if refused => None,
-            Some(hellos) => match tls::Session::new(hellos, context.keys) {
-                Ok(session) => {
-                    self.negotiate(client, counts, session);
-                    return Judged::Wait;
-                }
-                Err(Undecryptable::NoSecrets) if counts && !stop => return Judged::Wait,
-                Err(Undecryptable::NoSecrets) if context.keys.is_empty() => None,
-                Err(reason) => Some((reason.reason(), undecided.last_carrier(client))),
-            },
-            None if !stop => return Judged::Wait,
-            None => None,
+        let Some(hellos) = hellos else {
+            return match (stop, counts) {
+                (false, _) => Judged::Wait,
+                (true, true) => self.unread(client, facts, None, None, flow),
+                (true, false) => Judged::Unrelated(Unrelated::Tls),
+            };
         };
-        if !counts || refused {
+        let chosen = facts.version != Some(Version::TLS_1_3);
+        if let Some(instead) = unagreed(&facts, chosen) {
+            // Without an answer by ALPN some speak HTTP/2 all the same; what is sent shows it.
+            let certain = instead == UnexpectedProtocol::OtherAlpn || hello.offers_others;
+            if !wants_http2 {
+                return Judged::Unrelated(Unrelated::Tls);
+            }
+            if certain || (stop && facts.reached == Reached::Unused) {
+                let carrier = undecided.first_carrier(server);
+                let failure = (Direction::ServerToClient, instead, carrier);
+                return self.unread(client, facts, Some(failure), None, flow);
+            }
+        }
+        let reason = match tls::Session::new(hellos, context.keys) {
+            Ok(session) => {
+                self.negotiate(client, counts, wants_http2, session);
+                return Judged::Wait;
+            }
+            Err(Undecryptable::NoSecrets | Undecryptable::SecretsIncomplete) if counts && !stop => {
+                return Judged::Wait;
+            }
+            Err(reason) => reason,
+        };
+        if !counts {
             return Judged::Unrelated(Unrelated::Tls);
         }
+        let carrier = undecided.last_carrier(client);
+        if facts.reached == Reached::GivenUp {
+            let alert = tls::protected_alert(hellos, context.keys, of_client.bytes);
+            let instead = alert.map_or(
+                UnexpectedProtocol::ProtectedAlert,
+                UnexpectedProtocol::Alert,
+            );
+            let failure = (Direction::ClientToServer, instead, carrier);
+            return self.unread(client, facts, Some(failure), None, flow);
+        }
+        // Who has not finished a handshake has logged no secrets, and has nothing to hide.
+        let expected = context.keys.is_empty() || facts.reached == Reached::Unfinished;
+        let reason = match reason {
+            Undecryptable::NoSecrets | Undecryptable::SecretsIncomplete if expected => None,
+            reason => Some((reason.reason(), carrier)),
+        };
         self.unread(client, facts, None, reason, flow)
     }
 
     /// Goes on with what the records protect.
-    fn negotiate(&mut self, client: Side, counts: bool, session: tls::Session) {
-        let mut negotiation = Negotiation::new(client, counts, session);
+    fn negotiate(&mut self, client: Side, counts: bool, wants_http2: bool, session: tls::Session) {
+        let mut negotiation = Negotiation::new(client, counts, wants_http2, session);
         self.take_undecided()
             .replay(PerEnd::default(), |signal| negotiation.take(signal));
         self.state = State::Negotiating(Box::new(negotiation));
@@ -116,11 +154,18 @@ impl<C> ConnectionDecoder<C> {
             undecided.beginning(Side::Second, flow),
         ]);
         let stop = stop || negotiation.session.has_stopped();
-        let chose_h2 = negotiation.alpn() == Some(b"h2");
+        let chose_h2 = negotiation.session.alpn() == Some(b"h2");
         let reading = match verdict {
             Detection::Http2(http2) if http2.preface || chose_h2 => Some(http2),
-            _ if chose_h2 && stop && !silent && negotiation.failure.is_none() => {
-                Some(Http2::unplaced(negotiation.client))
+            _ if chose_h2 && stop && negotiation.failure.is_none() => {
+                // A server may have begun, with a client that never did.
+                let server = negotiation.client.peer();
+                let mut http2 = Http2::unplaced(negotiation.client);
+                let of_server = negotiation.undecided.beginning(server, flow);
+                if detect::begins_with_settings(of_server) {
+                    http2.frames_at[server] = Some(0);
+                }
+                Some(http2)
             }
             Detection::Undecided | Detection::Http2(_)
                 if !stop && negotiation.failure.is_none() =>
@@ -143,32 +188,34 @@ impl<C> ConnectionDecoder<C> {
         let Negotiation {
             client,
             counts,
+            wants_http2,
             session,
             undecided,
+            answered,
             failure,
             oddities,
         } = negotiation;
-        let facts = session.facts().clone();
-        let refused = facts.alpn.as_deref().is_some_and(|alpn| alpn != b"h2");
-        if !silent || refused || !(counts || facts.alpn.is_some()) {
+        let facts = session.facts();
+        let alert =
+            failure.map(|(by, alert, carrier)| (by, UnexpectedProtocol::Alert(alert), carrier));
+        let unagreed = unagreed(&facts, session.has_chosen()).filter(|_| wants_http2);
+        let unagreed = unagreed.map(|instead| (Direction::ServerToClient, instead, answered));
+        let failure = alert.filter(|_| silent).or(unagreed);
+        let hidden = silent && (counts || facts.alpn.is_some());
+        if failure.is_none() && !hidden {
             return Judged::Unrelated(Unrelated::Tls);
         }
         let mut candidate =
             Candidate::unread(recognise(flow, client, Transport::Tls), client, undecided);
-        candidate.recognition.tls = Some(facts);
         candidate.oddities = oddities;
-        match failure {
-            Some((by, alert, carrier)) => {
-                candidate.failure = Some((by, UnexpectedProtocol::Alert(alert), carrier));
-            }
-            None if session.has_opened() => {}
-            None => {
-                let text =
-                    "no application data opens with its secrets in the key log: it stays encrypted";
-                let carrier = candidate.undecided.last_carrier(client);
-                candidate.oddities.push((text.to_owned(), carrier));
-            }
+        if failure.is_none() && !session.has_opened() && facts.reached != Reached::Unfinished {
+            let text =
+                "no application data opens with its secrets in the key log: it stays encrypted";
+            let carrier = candidate.undecided.last_carrier(client);
+            candidate.oddities.push((text.to_owned(), carrier));
         }
+        candidate.recognition.tls = Some(facts);
+        candidate.failure = failure;
         Judged::Counts(Box::new(candidate))
     }
 
@@ -220,6 +267,15 @@ fn alert(
     (!alert.is_closure()).then_some((by, UnexpectedProtocol::Alert(alert)))
 }
 
+/// What the server chose in the place of HTTP/2, where it was seen to choose: TLS 1.3 has that under protection.
+fn unagreed(facts: &Facts, chosen: bool) -> Option<UnexpectedProtocol> {
+    match facts.alpn.as_deref() {
+        Some(b"h2") => None,
+        Some(_) => Some(UnexpectedProtocol::OtherAlpn),
+        None => chosen.then_some(UnexpectedProtocol::NoAlpn),
+    }
+}
+
 /// HTTP/2 that was decrypted.
 fn speak_decrypted(
     http2: Http2,
@@ -236,8 +292,9 @@ fn speak_decrypted(
         ..
     } = negotiation;
     let mut recognition = recognise(flow, client, Transport::H2);
-    recognition.tls = Some(session.facts().clone());
+    recognition.tls = Some(session.facts());
     recognition.preface_seen = http2.preface;
+    recognition.beginning_seen = http2.preface || undecided.is_whole(client, flow);
     recognition.guess = (!http2.preface).then_some(Guess::Frames);
     let mut candidate = Candidate::unread(recognition, client, undecided);
     candidate.reading = Some(http2);

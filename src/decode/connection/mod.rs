@@ -150,7 +150,7 @@ impl<C> ConnectionDecoder<C> {
                 match (tls, signal) {
                     (Some(tls), PartSignal::Chunk { from, chunk }) => {
                         let by = direction(from, client);
-                        tls.push(by, chunk, &mut |output| {
+                        tls.push(by, chunk, &mut |by, output| {
                             encrypted::emit(output, by, events, &mut emitter);
                         });
                     }
@@ -253,7 +253,7 @@ impl<C> ConnectionDecoder<C> {
                     missing: 0,
                     carrier,
                 };
-                tls.push(by, lost, &mut |output| {
+                tls.push(by, lost, &mut |by, output| {
                     encrypted::emit(output, by, events, &mut emitter);
                 });
             }
@@ -324,7 +324,17 @@ impl<C> ConnectionDecoder<C> {
         let mut sides = [Side::First, Side::Second].into_iter();
         let forced = sides.find(|side| opener != Some(*side) && context.is_forced(flow, *side));
         if let Some(server) = forced.filter(|_| !silent) {
-            return self.speak(Http2::unplaced(server.peer()), flow, context);
+            let [of_client, of_server] =
+                [server.peer(), server].map(|side| undecided.beginning(side, flow));
+            // Of what is whole from its first byte on, more may come that says what it is.
+            if !stop && of_client.complete && of_server.complete {
+                return Judged::Wait;
+            }
+            let mut http2 = Http2::unplaced(server.peer());
+            if detect::begins_with_settings(of_server) {
+                http2.frames_at[server] = Some(0);
+            }
+            return self.speak(http2, flow, context);
         }
         match (stop, silent) {
             (true, false) => Judged::Unrelated(Unrelated::Other),
@@ -352,6 +362,7 @@ impl<C> ConnectionDecoder<C> {
         let client = client.unwrap_or_else(|| by_ports(flow));
         let mut recognition = recognise(flow, client, Transport::H2c);
         recognition.preface_seen = http2.preface;
+        recognition.beginning_seen = http2.preface || self.is_whole(client, flow);
         recognition.guess = match (http2.preface, guessed) {
             (true, _) => None,
             (false, true) => Some(Guess::FramesAndPorts),
@@ -361,6 +372,14 @@ impl<C> ConnectionDecoder<C> {
         candidate.reading = Some(http2);
         candidate.keep = context.keep;
         Judged::Counts(Box::new(candidate))
+    }
+
+    /// Whether everything that a side has sent so far was captured.
+    fn is_whole(&self, side: Side, flow: &Flow) -> bool {
+        let State::Undecided(undecided) = &self.state else {
+            return false;
+        };
+        undecided.is_whole(side, flow)
     }
 
     fn take_undecided(&mut self) -> Undecided {

@@ -19,21 +19,27 @@ pub(super) struct Negotiation {
     pub(super) client: Side,
     /// Whether it tried to speak HTTP/2, as far as its hello and its server say.
     pub(super) counts: bool,
+    /// Whether HTTP/2 was offered, or its port was named: then another protocol is a failure to agree.
+    pub(super) wants_http2: bool,
     pub(super) session: Session,
     /// What both sides sent, decrypted.
     pub(super) undecided: Undecided,
+    /// What carried the server's first bytes.
+    pub(super) answered: Carrier,
     /// Who gave up before it said anything.
     pub(super) failure: Option<(Direction, Alert, Carrier)>,
     pub(super) oddities: Vec<(String, Carrier)>,
 }
 
 impl Negotiation {
-    pub(super) fn new(client: Side, counts: bool, session: Session) -> Self {
+    pub(super) fn new(client: Side, counts: bool, wants_http2: bool, session: Session) -> Self {
         Self {
             client,
             counts,
+            wants_http2,
             session,
             undecided: Undecided::default(),
+            answered: Carrier::default(),
             failure: None,
             oddities: Vec::new(),
         }
@@ -46,12 +52,22 @@ impl Negotiation {
             return;
         };
         let direction = direction(from, self.client);
+        if direction == Direction::ServerToClient && self.answered == Carrier::default() {
+            self.answered = chunk.carrier();
+        }
         let (undecided, failure, oddities) =
             (&mut self.undecided, &mut self.failure, &mut self.oddities);
-        let take = &mut |output: TlsOutput<'_>| match output {
-            TlsOutput::Text(chunk) => undecided.keep(PartSignal::Chunk { from, chunk }),
+        let client = self.client;
+        let take = &mut |by: Direction, output: TlsOutput<'_>| match output {
+            TlsOutput::Text(chunk) => {
+                let from = match by {
+                    Direction::ClientToServer => client,
+                    Direction::ServerToClient => client.peer(),
+                };
+                undecided.keep(PartSignal::Chunk { from, chunk });
+            }
             TlsOutput::Failed { alert, carrier } => {
-                failure.get_or_insert((direction, alert, carrier));
+                failure.get_or_insert((by, alert, carrier));
             }
             TlsOutput::Odd { text, carrier } if oddities.len() < MAX_ODDITIES => {
                 oddities.push((text, carrier));
@@ -59,10 +75,5 @@ impl Negotiation {
             TlsOutput::Odd { .. } => {}
         };
         self.session.push(direction, chunk, take);
-    }
-
-    /// The protocol that the server chose.
-    pub(super) fn alpn(&self) -> Option<&[u8]> {
-        self.session.facts().alpn.as_deref()
     }
 }

@@ -90,6 +90,12 @@ impl Undecided {
         }
     }
 
+    /// Whether everything that a side has sent so far was captured.
+    pub(super) fn is_whole(&self, side: Side, flow: &Flow) -> bool {
+        let kept = &self.sides[side];
+        flow.begun(side) && !kept.beginning_lost && kept.unbroken.is_none()
+    }
+
     /// What carried the first bytes of a side.
     pub(super) fn first_carrier(&self, side: Side) -> Carrier {
         let mut carriers = self.signals.iter();

@@ -206,12 +206,20 @@ fn frames_begin(side: Prefix<'_>) -> Option<usize> {
 
 /// Where a server's frames begin whose client was not captured: with SETTINGS (RFC 9113, section 3.4).
 fn servers_first(own: Prefix<'_>, client: Prefix<'_>) -> Option<usize> {
-    let header = FrameHeader::parse(own.bytes.first_chunk()?);
-    let settings = header.kind == FrameType::SETTINGS && header.stream == StreamId::CONNECTION;
     let convincing = || {
         Chain::along(own.bytes, boundary::UNSEEN_MAX_FRAME_SIZE).is_some_and(Chain::is_convincing)
     };
-    (own.complete && client.uncaptured && settings && convincing()).then_some(0)
+    (client.uncaptured && begins_with_settings(own) && convincing()).then_some(0)
+}
+
+/// Whether a side begins as an HTTP/2 server does.
+#[must_use]
+pub fn begins_with_settings(side: Prefix<'_>) -> bool {
+    let header = side.bytes.first_chunk().map(FrameHeader::parse);
+    let settings = header.is_some_and(|header| {
+        header.kind == FrameType::SETTINGS && header.stream == StreamId::CONNECTION
+    });
+    side.complete && settings
 }
 
 #[derive(Clone, Copy)]

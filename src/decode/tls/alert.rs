@@ -72,6 +72,9 @@ impl Alert {
     /// Its record's payload: level and description.
     pub(super) const LENGTH: usize = 2;
 
+    /// None of the client's application protocols is one of the server's (RFC 7301, section 3.2).
+    pub const NO_APPLICATION_PROTOCOL: Self = Self(120);
+
     /// Reads an alert's payload; `None` for a warning that the handshake outlives.
     pub(super) fn read(payload: &[u8]) -> Option<Self> {
         const UNRECOGNIZED_NAME: u8 = 112;

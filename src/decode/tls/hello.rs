@@ -11,6 +11,10 @@ pub struct ClientHello {
     pub random: [u8; 32],
     /// Whether `h2` is among the application protocols (RFC 7301; RFC 9113, section 3.3).
     pub offers_h2: bool,
+    /// Whether other protocols are: what the client can go on with where the server takes one of them.
+    pub offers_others: bool,
+    /// Whether it sends data before the server has answered (RFC 8446, section 4.2.10).
+    pub early_data: bool,
     /// The server's name, where given (RFC 6066, section 3).
     pub server_name: Option<String>,
 }
@@ -36,6 +40,7 @@ pub(in crate::decode) enum ClientHelloRead {
 /// Types of handshake messages.
 pub(super) const CLIENT_HELLO: u8 = 1;
 pub(super) const SERVER_HELLO: u8 = 2;
+pub(super) const FINISHED: u8 = 20;
 const ENCRYPTED_EXTENSIONS: u8 = 8;
 
 /// Types of extensions.
@@ -98,7 +103,14 @@ fn parse(body: &[u8]) -> Option<ClientHello> {
     };
     for (kind, body) in extensions_of_client(rest).unwrap_or_default() {
         match kind {
-            ALPN => hello.offers_h2 = offers_h2(body).unwrap_or(false),
+            ALPN => {
+                for protocol in Protocols::of(body) {
+                    let is_h2 = protocol == b"h2";
+                    hello.offers_h2 |= is_h2;
+                    hello.offers_others |= !is_h2;
+                }
+            }
+            EARLY_DATA => hello.early_data = true,
             SERVER_NAME => hello.server_name = server_name(body),
             _ => {}
         }
@@ -207,22 +219,27 @@ impl<'a> Iterator for Extensions<'a> {
     }
 }
 
-fn offers_h2(body: &[u8]) -> Option<bool> {
-    let (mut protocols, _) = vector16(body)?;
-    while !protocols.is_empty() {
-        let (protocol, rest) = vector8(protocols)?;
-        if protocol == b"h2" {
-            return Some(true);
-        }
-        protocols = rest;
+/// The protocols of an ALPN extension (RFC 7301, section 3.1), as far as they are whole.
+struct Protocols<'a>(&'a [u8]);
+
+impl<'a> Protocols<'a> {
+    fn of(body: &'a [u8]) -> Self {
+        Self(vector16(body).map_or(&[], |(protocols, _)| protocols))
     }
-    Some(false)
+}
+
+impl<'a> Iterator for Protocols<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (protocol, rest) = vector8(self.0)?;
+        self.0 = rest;
+        Some(protocol)
+    }
 }
 
 fn first_protocol(body: &[u8]) -> Option<Box<[u8]>> {
-    let (protocols, _) = vector16(body)?;
-    let (protocol, _) = vector8(protocols)?;
-    Some(protocol.into())
+    Protocols::of(body).next().map(Box::from)
 }
 
 fn server_name(body: &[u8]) -> Option<String> {

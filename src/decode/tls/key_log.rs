@@ -30,6 +30,8 @@ pub struct KeyLog {
 pub(super) struct ConnectionSecrets {
     /// TLS 1.2 and before.
     pub(super) master: Option<Secret>,
+    /// TLS 1.3: for what the client sends before the server has answered.
+    pub(super) early: Option<Secret>,
     /// TLS 1.3: for the rest of the handshake.
     pub(super) handshake: PerSide<Option<Secret>>,
     /// TLS 1.3: for application data.
@@ -116,6 +118,7 @@ impl KeyLog {
         }
         let place: fn(&mut ConnectionSecrets) -> &mut Option<Secret> = match label {
             b"CLIENT_RANDOM" => |secrets| &mut secrets.master,
+            b"CLIENT_EARLY_TRAFFIC_SECRET" => |secrets| &mut secrets.early,
             b"CLIENT_HANDSHAKE_TRAFFIC_SECRET" => |secrets| &mut secrets.handshake.client,
             b"SERVER_HANDSHAKE_TRAFFIC_SECRET" => |secrets| &mut secrets.handshake.server,
             b"CLIENT_TRAFFIC_SECRET_0" => |secrets| &mut secrets.traffic.client,

@@ -12,10 +12,12 @@ mod alert;
 mod cipher_suite;
 #[cfg_attr(not(feature = "tls"), path = "crypto_absent.rs")]
 mod crypto;
+mod early_data;
 mod first_flight;
 mod hello;
 mod key_log;
 mod protection;
+mod reached;
 mod records;
 mod session;
 #[cfg(test)]
@@ -27,11 +29,12 @@ pub use alert::Alert;
 pub use cipher_suite::CipherSuite;
 pub use hello::ClientHello;
 pub use key_log::KeyLog;
+pub use reached::Reached;
 pub use version::Version;
 
 pub(super) use first_flight::{ServerFlight, cleartext_alert, is_protected};
 pub(super) use hello::ClientHelloRead;
-pub(super) use session::{Hellos, Session, TlsOutput, Undecryptable};
+pub(super) use session::{Hellos, Session, TlsOutput, Undecryptable, protected_alert};
 
 /// What is known of a connection's TLS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,4 +47,10 @@ pub struct Facts {
     pub alpn: Option<Box<[u8]>>,
     /// The name the client asked for (RFC 6066, section 3).
     pub server_name: Option<String>,
+    /// Whether the client offered HTTP/2.
+    pub offers_h2: bool,
+    /// Whether it offered other protocols, with one of which it can go on.
+    pub offers_others: bool,
+    /// How far its client came.
+    pub reached: Reached,
 }

@@ -6,8 +6,10 @@
 //!
 //! ```text
 //! TLS 1.2   (in the clear) --ChangeCipherSpec--> data
-//! TLS 1.3   (in the clear, or keys not known) --> [handshake] --> data 0 --KeyUpdate--> data 1 --> ...
+//! TLS 1.3   (in the clear, or keys not known) --> [early] --> [handshake] --> data 0 --KeyUpdate--> data 1 --> ...
 //! ```
+
+use std::collections::VecDeque;
 
 use super::cipher_suite::CipherSuite;
 use super::crypto::{self, Key};
@@ -27,7 +29,8 @@ const MAX_VAIN_TRIALS: u32 = 1 << 14;
 pub(super) struct Protection {
     suite: CipherSuite,
     current: Option<Epoch>,
-    next: Option<Epoch>,
+    /// Those that follow, as far as known.
+    next: VecDeque<Epoch>,
     /// Number of the next record under the current key.
     sequence: u64,
     /// Number of the first record that can carry application data under a data key.
@@ -43,16 +46,24 @@ pub(super) struct Epoch {
     key: Key,
     /// What the next key comes from.
     secret: Option<Secret>,
-    /// Whether it protects application data.
-    data: bool,
+    carries: Carries,
+}
+
+/// What an epoch's keys protect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Carries {
+    Handshake,
+    /// Application data that the client sends before the server has answered.
+    EarlyData,
+    Data,
 }
 
 /// What a record protected.
 #[derive(Debug)]
 pub(super) struct OpenedRecord<'a> {
     pub(super) text: &'a [u8],
-    /// Whether it was protected as application data is, not as the handshake.
-    pub(super) data: bool,
+    /// What its keys protect.
+    pub(super) carries: Carries,
     /// Its number under its key.
     pub(super) sequence: u64,
     /// Whether application data may have been lost before it.
@@ -64,7 +75,15 @@ impl Epoch {
         Some(Self {
             key: Key::of_traffic(suite, secret)?,
             secret: None,
-            data: false,
+            carries: Carries::Handshake,
+        })
+    }
+
+    pub(super) fn of_early_data(suite: CipherSuite, secret: &Secret) -> Option<Self> {
+        Some(Self {
+            key: Key::of_traffic(suite, secret)?,
+            secret: None,
+            carries: Carries::EarlyData,
         })
     }
 
@@ -72,7 +91,7 @@ impl Epoch {
         Some(Self {
             key: Key::of_traffic(suite, &secret)?,
             secret: Some(secret),
-            data: true,
+            carries: Carries::Data,
         })
     }
 
@@ -80,7 +99,7 @@ impl Epoch {
         Self {
             key,
             secret: None,
-            data: true,
+            carries: Carries::Data,
         }
     }
 
@@ -90,22 +109,39 @@ impl Epoch {
     }
 }
 
+impl Carries {
+    pub(super) const fn is_data(self) -> bool {
+        matches!(self, Self::EarlyData | Self::Data)
+    }
+}
+
 impl Protection {
     /// TLS 1.2: the client's and the server's first protected record is their Finished.
-    pub(super) const fn tls12(suite: CipherSuite, data: Epoch) -> Self {
-        Self::new(suite, None, data, 1)
+    pub(super) fn tls12(suite: CipherSuite, data: Epoch) -> Self {
+        Self::new(suite, None, [data].into(), 1)
     }
 
-    /// TLS 1.3: without the handshake's keys its records are passed over.
-    pub(super) const fn tls13(suite: CipherSuite, handshake: Option<Epoch>, data: Epoch) -> Self {
-        Self::new(suite, handshake, data, 0)
+    /// TLS 1.3: the keys that are known, in order; records under others are passed over.
+    pub(super) fn tls13(suite: CipherSuite, epochs: impl IntoIterator<Item = Epoch>) -> Self {
+        let mut next: VecDeque<_> = epochs.into_iter().collect();
+        // Those of data are looked for behind what is not known.
+        let first = next
+            .front()
+            .is_some_and(|epoch| epoch.carries != Carries::Data);
+        let current = if first { next.pop_front() } else { None };
+        Self::new(suite, current, next, 0)
     }
 
-    const fn new(suite: CipherSuite, current: Option<Epoch>, next: Epoch, first_data: u64) -> Self {
+    const fn new(
+        suite: CipherSuite,
+        current: Option<Epoch>,
+        next: VecDeque<Epoch>,
+        first_data: u64,
+    ) -> Self {
         Self {
             suite,
             current,
-            next: Some(next),
+            next,
             sequence: 0,
             first_data,
             uncertain: 0,
@@ -115,7 +151,8 @@ impl Protection {
 
     /// Whether records are protected by the keys of application data.
     pub(super) fn carries_data(&self) -> bool {
-        self.current.as_ref().is_some_and(|epoch| epoch.data)
+        let carries = self.current.as_ref().map(|epoch| epoch.carries);
+        carries.is_some_and(Carries::is_data)
     }
 
     /// Whether records are protected by keys that are known.
@@ -135,10 +172,10 @@ impl Protection {
 
     /// The sender changed its keys.
     pub(super) fn advance(&mut self) {
-        self.current = self.next.take();
+        self.current = self.next.pop_front();
         self.sequence = 0;
-        if let Some(current) = &self.current {
-            self.next = current.updated(self.suite);
+        if let Some(current) = self.current.as_ref().filter(|_| self.next.is_empty()) {
+            self.next.extend(current.updated(self.suite));
         }
     }
 
@@ -161,19 +198,20 @@ impl Protection {
             self.advance();
         }
         let expected = if advanced { 0 } else { self.sequence };
-        let data = self.carries_data();
-        let expected = if data {
+        let carries = self.current.as_ref()?.carries;
+        let expected = if carries.is_data() {
             expected.max(self.first_data)
         } else {
             expected
         };
-        let after_loss = data && (sequence > expected || (advanced && loss_hides_data));
+        let after_loss =
+            carries.is_data() && (sequence > expected || (advanced && loss_hides_data));
         self.sequence = sequence.saturating_add(1);
         self.uncertain = 0;
         self.vain_trials = 0;
         Some(OpenedRecord {
             text: buffer,
-            data,
+            carries,
             sequence,
             after_loss,
         })
@@ -191,7 +229,7 @@ impl Protection {
             .current
             .as_ref()
             .map(|epoch| (epoch, self.sequence, false));
-        let next = self.next.as_ref().map(|epoch| (epoch, 0, true));
+        let next = self.next.front().map(|epoch| (epoch, 0, true));
         for (epoch, first, advances) in [current, next].into_iter().flatten() {
             for sequence in first..=first.saturating_add(possible) {
                 if self.vain_trials >= MAX_VAIN_TRIALS {

@@ -7,11 +7,14 @@ use super::Facts;
 use super::alert::Alert;
 use super::cipher_suite::CipherSuite;
 use super::crypto::Key;
+use super::early_data::EarlyData;
 use super::hello::{
-    CLIENT_HELLO, ClientHello, EncryptedExtensions, SERVER_HELLO, ServerHello, split_message,
+    CLIENT_HELLO, ClientHello, EncryptedExtensions, FINISHED, SERVER_HELLO, ServerHello,
+    split_message,
 };
 use super::key_log::{ConnectionSecrets, KeyLog};
-use super::protection::{Epoch, Protection};
+use super::protection::{Carries, Epoch, Protection};
+use super::reached::Reached;
 use super::records::{Part, RecordHeader, RecordReader, TlsRecord};
 use super::version::Version;
 use crate::decode::carrier::Carrier;
@@ -55,6 +58,8 @@ pub(in crate::decode) struct Session {
     directions: PerSide<TlsDirection>,
     facts: Facts,
     version: Version,
+    /// Whether what the server chose was seen: TLS 1.3 has it under protection.
+    chosen: bool,
 }
 
 /// What one side sends: its records, its keys, and what became of them.
@@ -62,6 +67,8 @@ pub(in crate::decode) struct Session {
 struct TlsDirection {
     records: RecordReader,
     protection: Protection,
+    /// What the client sent before the server has said whether it takes that.
+    early: EarlyData,
     /// How many bytes of text were given out.
     position: u64,
     /// Bytes that are missing and were not told of yet.
@@ -69,6 +76,8 @@ struct TlsDirection {
     /// Text was lost, and none given out since.
     torn: bool,
     spoke: bool,
+    /// It ended its handshake.
+    finished: bool,
     /// Any of its records opened.
     opened: bool,
     /// No more is read.
@@ -83,6 +92,9 @@ impl<'a> Hellos<'a> {
             cipher: Some(self.server.cipher),
             alpn: self.server.alpn.clone(),
             server_name: self.client.server_name.clone(),
+            offers_h2: self.client.offers_h2,
+            offers_others: self.client.offers_others,
+            reached: Reached::Unknown,
         }
     }
 
@@ -131,16 +143,41 @@ impl Session {
             }
             version => return Err(Undecryptable::Version(version)),
         };
+        let mut directions = protections.map(TlsDirection::new);
+        if hellos.client.early_data {
+            directions.client.early = EarlyData::awaiting(secrets.early.is_some());
+        }
         Ok(Self {
-            directions: protections.map(TlsDirection::new),
+            directions,
             facts: hellos.facts(),
             version,
+            chosen: version != Version::TLS_1_3,
         })
     }
 
     /// What is known of it by now.
-    pub(in crate::decode) const fn facts(&self) -> &Facts {
-        &self.facts
+    pub(in crate::decode) fn facts(&self) -> Facts {
+        let client = &self.directions.client;
+        let reached = match () {
+            () if client.spoke => Reached::Used,
+            () if client.finished => Reached::Unused,
+            () if client.stopped || client.torn => Reached::Unknown,
+            () => Reached::Unfinished,
+        };
+        Facts {
+            reached,
+            ..self.facts.clone()
+        }
+    }
+
+    /// The application protocol that the server chose.
+    pub(in crate::decode) fn alpn(&self) -> Option<&[u8]> {
+        self.facts.alpn.as_deref()
+    }
+
+    /// Whether it was seen what the server chose, if anything.
+    pub(in crate::decode) const fn has_chosen(&self) -> bool {
+        self.chosen
     }
 
     /// Whether a side cannot be read any further.
@@ -154,38 +191,49 @@ impl Session {
     }
 
     /// How many bytes of memory it takes to read on.
-    pub(in crate::decode) const fn held(&self) -> usize {
-        self.directions.client.records.held() + self.directions.server.records.held()
+    pub(in crate::decode) fn held(&self) -> usize {
+        let sides = self
+            .directions
+            .iter()
+            .map(|(_, side)| side.records.held() + side.early.held());
+        sides.sum()
     }
 
-    /// Takes the next part of one direction.
+    /// Takes the next part of one direction; what it gives is of the side that it names.
     pub(in crate::decode) fn push(
         &mut self,
         direction: Direction,
         part: StreamPart<'_>,
-        sink: &mut impl FnMut(TlsOutput<'_>),
+        sink: &mut impl FnMut(Direction, TlsOutput<'_>),
     ) {
         let context = RecordContext {
             version: self.version,
             sender: direction.sender(),
         };
         let mut extensions = None;
-        self.directions[direction].push(context, part, &mut extensions, sink);
+        let mut own = |output: TlsOutput<'_>| sink(direction, output);
+        self.directions[direction].push(context, part, &mut extensions, &mut own);
         if direction == Direction::ServerToClient
             && let Some(EncryptedExtensions { alpn, early_data }) = extensions
         {
             self.facts.alpn = alpn;
-            if early_data {
-                let text = "early data of the client is not decrypted: its first frames are lost";
-                let carrier = part.carrier();
-                sink(TlsOutput::Odd {
-                    text: text.to_owned(),
-                    carrier,
-                });
-                self.directions.client.torn = true;
-            }
+            self.chosen = true;
+            let mut of_client = |output: TlsOutput<'_>| sink(Direction::ClientToServer, output);
+            let client = &mut self.directions.client;
+            client.early_data_answered(early_data, part.carrier(), &mut of_client);
         }
     }
+}
+
+/// Whether messages of a handshake end it.
+fn has_finished(mut messages: &[u8]) -> bool {
+    while let Some((kind, _, rest)) = split_message(messages) {
+        if kind == FINISHED {
+            return true;
+        }
+        messages = rest;
+    }
+    false
 }
 
 fn tls13(
@@ -195,20 +243,60 @@ fn tls13(
     if cipher.protection(Version::TLS_1_3).is_none() {
         return Err(Undecryptable::Cipher(cipher));
     }
-    let protection = |side| {
-        let handshake = secrets.handshake[side]
-            .as_ref()
-            .and_then(|secret| Epoch::of_handshake(cipher, secret));
+    let early = secrets.early.as_ref();
+    let protection = |side, early: Option<Epoch>| {
+        let handshake = handshake_epoch(cipher, secrets, side);
         let data = secrets.traffic[side]
             .clone()
             .and_then(|secret| Epoch::of_traffic(cipher, secret));
         let data = data.ok_or(Undecryptable::SecretsIncomplete)?;
-        Ok(Protection::tls13(cipher, handshake, data))
+        let epochs = [early, handshake, Some(data)].into_iter().flatten();
+        Ok(Protection::tls13(cipher, epochs))
     };
+    let early = early.and_then(|secret| Epoch::of_early_data(cipher, secret));
     Ok(PerSide {
-        client: protection(Direction::ClientToServer)?,
-        server: protection(Direction::ServerToClient)?,
+        client: protection(Direction::ClientToServer, early)?,
+        server: protection(Direction::ServerToClient, None)?,
     })
+}
+
+fn handshake_epoch(
+    cipher: CipherSuite,
+    secrets: &ConnectionSecrets,
+    side: Direction,
+) -> Option<Epoch> {
+    let secret = secrets.handshake[side].as_ref()?;
+    Epoch::of_handshake(cipher, secret)
+}
+
+/// The protected alert with which a client gave up a TLS 1.3 handshake, where the secrets of the handshake are
+/// known; there are no others then.
+pub(in crate::decode) fn protected_alert(
+    hellos: Hellos<'_>,
+    keys: &KeyLog,
+    of_client: &[u8],
+) -> Option<Alert> {
+    let secrets = hellos.secrets(keys).ok()?;
+    let cipher = hellos.server.cipher;
+    let handshake = handshake_epoch(cipher, secrets, Direction::ClientToServer)?;
+    let mut direction = TlsDirection::new(Protection::tls13(cipher, [handshake]));
+    let context = RecordContext {
+        version: Version::TLS_1_3,
+        sender: Direction::ClientToServer.sender(),
+    };
+    let mut gave_up = None;
+    let part = StreamPart::Bytes {
+        position: 0,
+        data: of_client,
+        carrier: Carrier::default(),
+        record: None,
+    };
+    direction.push(context, part, &mut None, &mut |output| {
+        if let TlsOutput::Failed { alert, .. } = output {
+            gave_up = Some(alert);
+        }
+    });
+    gave_up
 }
 
 /// What a half needs to know of its session.
@@ -223,10 +311,12 @@ impl TlsDirection {
         Self {
             records: RecordReader::new(),
             protection,
+            early: EarlyData::None,
             position: 0,
             missing: 0,
             torn: false,
             spoke: false,
+            finished: false,
             opened: false,
             stopped: false,
         }
@@ -315,8 +405,12 @@ impl TlsDirection {
             let text = opened.text.get(..end).unwrap_or_default();
             (opened.text.get(end).copied().unwrap_or_default(), text)
         };
-        let (data, sequence) = (opened.data, opened.sequence);
+        let (carries, sequence) = (opened.carries, opened.sequence);
+        self.finished |= carries == Carries::Data;
         let data_kind = kind == RecordHeader::APPLICATION_DATA;
+        if data_kind && carries == Carries::EarlyData && self.early.hold(text, record) {
+            return true;
+        }
         if opened.after_loss || (data_kind && self.torn && !self.spoke) {
             sink(TlsOutput::Text(StreamPart::Break {
                 missing: std::mem::take(&mut self.missing),
@@ -324,20 +418,13 @@ impl TlsDirection {
             }));
         }
         match kind {
-            RecordHeader::APPLICATION_DATA if data && !text.is_empty() => {
-                sink(TlsOutput::Text(StreamPart::Bytes {
-                    position: self.position,
-                    data: text,
-                    carrier: record.began,
-                    record: Some(TlsRecordSpan {
-                        begins: record.begins,
-                        ends: record.ends,
-                        completed: record.completed,
-                    }),
-                }));
-                self.position += text.len() as u64;
-                self.torn = false;
-                self.spoke = true;
+            RecordHeader::APPLICATION_DATA if carries.is_data() && !text.is_empty() => {
+                let span = TlsRecordSpan {
+                    begins: record.begins,
+                    ends: record.ends,
+                    completed: record.completed,
+                };
+                self.speak(text, record.began, span, sink);
             }
             RecordHeader::ALERT => {
                 self.alert(context, text, record.completed, sink);
@@ -349,12 +436,62 @@ impl TlsDirection {
                     self.stop_renegotiating(context, record.completed, sink);
                 }
             }
-            RecordHeader::HANDSHAKE if !is_tls12 && !data && extensions.is_none() => {
-                *extensions = EncryptedExtensions::read(text);
+            RecordHeader::HANDSHAKE if carries == Carries::Handshake => {
+                self.finished |= has_finished(text);
+                if extensions.is_none() {
+                    *extensions = EncryptedExtensions::read(text);
+                }
+            }
+            // Whose early data was not taken does not end it.
+            RecordHeader::HANDSHAKE if carries == Carries::EarlyData => {
+                self.early_data_answered(true, record.completed, sink);
             }
             _ => {}
         }
         true
+    }
+
+    /// Gives out what a record protected.
+    fn speak(
+        &mut self,
+        text: &[u8],
+        carrier: Carrier,
+        span: TlsRecordSpan,
+        sink: &mut impl FnMut(TlsOutput<'_>),
+    ) {
+        sink(TlsOutput::Text(StreamPart::Bytes {
+            position: self.position,
+            data: text,
+            carrier,
+            record: Some(span),
+        }));
+        self.position += text.len() as u64;
+        self.torn = false;
+        self.spoke = true;
+    }
+
+    /// The server took the early data, or did not: then the client sends it again.
+    fn early_data_answered(
+        &mut self,
+        taken: bool,
+        carrier: Carrier,
+        sink: &mut impl FnMut(TlsOutput<'_>),
+    ) {
+        match self.early.answered(taken) {
+            Some(held) => {
+                for held in held {
+                    self.speak(&held.text, held.carrier, held.span, sink);
+                }
+            }
+            None => {
+                let text = "early data of the client is not decrypted: its first frames are lost";
+                sink(TlsOutput::Odd {
+                    text: text.to_owned(),
+                    carrier,
+                });
+                self.tear(carrier, sink);
+            }
+        }
     }
 
     /// A record did not open. In the handshake that is no wonder: keys are missing, or the client

@@ -180,26 +180,30 @@ struct Heard {
 
 impl Heard {
     fn take(&mut self, session: &mut Session, chunk: StreamPart<'_>) {
-        session.push(Direction::ServerToClient, chunk, &mut |item| match item {
-            TlsOutput::Text(StreamPart::Bytes { data, record, .. }) => {
-                if self.texts.is_empty() {
-                    self.texts.push(Vec::new());
+        session.push(
+            Direction::ServerToClient,
+            chunk,
+            &mut |_, item| match item {
+                TlsOutput::Text(StreamPart::Bytes { data, record, .. }) => {
+                    if self.texts.is_empty() {
+                        self.texts.push(Vec::new());
+                    }
+                    self.texts.last_mut().unwrap().extend_from_slice(data);
+                    self.sealed.push(record.unwrap().ends);
                 }
-                self.texts.last_mut().unwrap().extend_from_slice(data);
-                self.sealed.push(record.unwrap().ends);
-            }
-            TlsOutput::Text(StreamPart::Break { missing, .. }) => {
-                self.missing += missing;
-                if self.texts.last().is_none_or(|text| !text.is_empty()) {
-                    self.texts.push(Vec::new());
+                TlsOutput::Text(StreamPart::Break { missing, .. }) => {
+                    self.missing += missing;
+                    if self.texts.last().is_none_or(|text| !text.is_empty()) {
+                        self.texts.push(Vec::new());
+                    }
                 }
-            }
-            TlsOutput::Text(StreamPart::Gap { .. }) => {
-                panic!("the length of lost text is never known")
-            }
-            TlsOutput::Failed { alert, .. } => self.failures.push(alert),
-            TlsOutput::Odd { text, .. } => self.odd.push(text),
-        });
+                TlsOutput::Text(StreamPart::Gap { .. }) => {
+                    panic!("the length of lost text is never known")
+                }
+                TlsOutput::Failed { alert, .. } => self.failures.push(alert),
+                TlsOutput::Odd { text, .. } => self.odd.push(text),
+            },
+        );
     }
 
     fn text(&self) -> Vec<u8> {

@@ -35,7 +35,7 @@ use crate::decode::{Carrier, Direction, Event, NetworkPath, Place, Recognition, 
 use block::Block;
 use control_frames::{ControlFrame, ControlFrameKind};
 use goaway::GoAway;
-use record::{ConnectionRecord, Finished};
+use record::{ConnectionRecord, Finished, Instead};
 use server_bytes::ServerBytes;
 use settled::SettledCalls;
 use shutdown::{Shutdown, WarningSigns};
@@ -70,7 +70,7 @@ impl Connection {
             place: recognition.place,
             streams: Streams::new(recognition),
             settled: SettledCalls::new(recognition.number, capture_begin),
-            shutdown: Shutdown::new(recognition.preface_seen),
+            shutdown: Shutdown::new(recognition.beginning_seen),
             server_bytes: ServerBytes::default(),
             pings: PingLog::default(),
             ack_stalls: AckStalls::default(),
@@ -84,10 +84,15 @@ impl Connection {
     pub fn push(&mut self, event: &Event<'_>, options: &Options) {
         match event {
             Event::Failed {
-                instead, carrier, ..
+                by,
+                instead,
+                carrier,
             } => {
-                self.record.transport = Transport::NotHttp2;
-                self.record.instead = Some((*instead, carrier.stamp));
+                self.record.instead = Some(Instead {
+                    by: *by,
+                    protocol: *instead,
+                    stamp: carrier.stamp,
+                });
             }
             Event::Upgraded { request, carrier } => {
                 if self.streams.upgrade(request, *carrier, options) {
@@ -187,6 +192,7 @@ impl Connection {
         {
             record.transport = Transport::NotHttp2;
         }
+        record.judge_transport();
         record.forget_silence();
         record
     }
@@ -204,7 +210,7 @@ impl Connection {
             acknowledged: self.server_bytes.acknowledged(),
             round_trip: self.record.round_trip(),
             gaps: self.gaps,
-            begun: self.record.preface_seen,
+            begun: self.record.beginning_seen,
             capture_end: self.capture_end,
         }
     }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::super::stream::rpc::{Doubt, Rpc, Verdict};
+use super::super::stream::rpc::{Doubt, Rpc, TakenBack, Verdict};
 use super::super::traffic::Traffic;
 use super::super::traffic::ack_stall::AckStall;
 use super::super::traffic::conformance::Conformance;
@@ -19,7 +19,7 @@ use super::sparse::Sparse;
 use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::http2::{ErrorCode, SettingId, Settings};
 use crate::decode::tcp::{Ending, Handshake};
-use crate::decode::tls::Facts;
+use crate::decode::tls::{Facts, Reached};
 use crate::decode::{
     Direction, Guess, NetworkPath, PerSide, Recognition, RecognitionOrder, Transport,
     UnexpectedProtocol,
@@ -36,6 +36,17 @@ pub struct Close {
     /// Whether it was a FIN or a RST.
     pub ending: Ending,
     /// The segment that carried it.
+    pub stamp: Stamp,
+}
+
+/// What a side sent in the place of HTTP/2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instead {
+    /// Who sent it.
+    pub by: Direction,
+    /// What it was.
+    pub protocol: UnexpectedProtocol,
+    /// The segment that began it.
     pub stamp: Stamp,
 }
 
@@ -65,7 +76,8 @@ const UNANSWERED_RETRANSMISSIONS: u64 = 3;
 pub struct VerdictCounts {
     counts: [u64; Verdict::ALL.len()],
     cut_by_status: u64,
-    lost_to_hedges: u64,
+    twins_answered: u64,
+    left_by_browsers: u64,
 }
 
 impl VerdictCounts {
@@ -80,15 +92,21 @@ impl VerdictCounts {
         self.cut_by_status
     }
 
-    /// So many of the calls that would have died had a hedged twin that was answered.
-    pub const fn lose_to_hedges(&mut self, calls: u64) {
-        self.lost_to_hedges += calls;
+    /// So many of the calls that would have died were taken back by design.
+    pub const fn take_back(&mut self, why: TakenBack, calls: u64) {
+        match why {
+            TakenBack::TwinAnswered => self.twins_answered += calls,
+            TakenBack::Browser => self.left_by_browsers += calls,
+        }
     }
 
-    /// How many calls had a hedged twin that was answered, and were taken back.
+    /// How many calls were taken back by design, and why.
     #[must_use]
-    pub const fn were_lost_to_hedges(&self) -> u64 {
-        self.lost_to_hedges
+    pub const fn were_taken_back(&self, why: TakenBack) -> u64 {
+        match why {
+            TakenBack::TwinAnswered => self.twins_answered,
+            TakenBack::Browser => self.left_by_browsers,
+        }
     }
 
     /// Counts one more call with this verdict.
@@ -104,7 +122,8 @@ impl VerdictCounts {
             *sum += count;
         }
         self.cut_by_status += other.cut_by_status;
-        self.lost_to_hedges += other.lost_to_hedges;
+        self.twins_answered += other.twins_answered;
+        self.left_by_browsers += other.left_by_browsers;
     }
 
     /// How many had this verdict.
@@ -121,7 +140,7 @@ impl VerdictCounts {
     pub fn deaths(&self) -> u64 {
         let dead = Verdict::ALL.iter().filter(|verdict| verdict.is_death());
         let dead: u64 = dead.map(|verdict| self.of(*verdict)).sum();
-        (dead + self.cut_by_status).saturating_sub(self.lost_to_hedges)
+        (dead + self.cut_by_status).saturating_sub(self.twins_answered + self.left_by_browsers)
     }
 
     /// How many calls there were in all.
@@ -147,10 +166,12 @@ pub struct ConnectionRecord {
     pub server: SocketAddr,
     /// The protocol below HTTP/2, or that it turned out to be none.
     pub transport: Transport,
-    /// What its server spoke instead of HTTP/2, and where.
-    pub instead: Option<(UnexpectedProtocol, Stamp)>,
+    /// What came instead of HTTP/2.
+    pub instead: Option<Instead>,
     /// Whether the client's preface was seen.
     pub preface_seen: bool,
+    /// Whether the capture holds its beginning: that preface, or all there was of a client that has sent none.
+    pub beginning_seen: bool,
     /// How it was recognised without one.
     pub guess: Option<Guess>,
     /// What its TLS agreed on.
@@ -228,6 +249,7 @@ impl ConnectionRecord {
             transport: recognition.transport,
             instead: None,
             preface_seen: recognition.preface_seen,
+            beginning_seen: recognition.beginning_seen,
             guess: recognition.guess,
             tls: recognition.tls.clone().map(Box::new),
             opened: recognition.opened,
@@ -331,6 +353,34 @@ impl ConnectionRecord {
         goaways.find(|goaway| !goaway.after_end && !self.is_graceful(goaway))
     }
 
+    /// What came instead of HTTP/2 took its place, unless it is an alert that answers the other side's end: then
+    /// that had no use for the connection any more.
+    pub(super) fn judge_transport(&mut self) {
+        let Some(instead) = self.instead else {
+            return;
+        };
+        let answers_end = self
+            .close
+            .is_some_and(|close| close.by == instead.by.reverse() && close.stamp < instead.stamp);
+        if answers_end && instead.protocol.is_alert() {
+            self.instead = None;
+        } else {
+            self.transport = Transport::NotHttp2;
+        }
+    }
+
+    /// Whether its calls are hidden: TLS that was not decrypted, unless its client closed it without having sent
+    /// anything to hide.
+    #[must_use]
+    pub fn is_hidden(&self) -> bool {
+        let reached = self.tls.as_ref().map(|facts| facts.reached);
+        let left = matches!(reached, Some(Reached::Unfinished | Reached::Unused))
+            && self
+                .close
+                .is_some_and(|close| close.by == Direction::ClientToServer);
+        self.transport == Transport::Tls && !left
+    }
+
     /// The side of which nothing was captured though the other acknowledges its bytes, or goes on as if they
     /// came: nothing may be concluded from what it was not seen to send.
     #[must_use]
@@ -386,7 +436,7 @@ impl ConnectionRecord {
         let missing = &self.missing;
         match () {
             () if missing.evicted > 0 || missing.streams > 0 => Doubt::Evicted,
-            () if rpc.opened.is_none() && !self.preface_seen => Doubt::BeganBefore,
+            () if rpc.opened.is_none() && !self.beginning_seen => Doubt::BeganBefore,
             () if rpc.opened.is_none() => Doubt::HeadersMissing,
             () if self.uncaptured().is_some() => Doubt::OneWay,
             () if missing.losses > 0 => Doubt::FramesMissing,

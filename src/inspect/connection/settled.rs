@@ -14,13 +14,14 @@ use rustc_hash::FxHashMap;
 use super::record::{ConnectionRecord, VerdictCounts};
 use crate::capture::Timestamp;
 use crate::decode::PerSide;
+use crate::decode::http2::ErrorCode;
 use crate::inspect::options::Options;
 use crate::inspect::options::filter::Filter;
 use crate::inspect::stream::attempt::Attempt;
 use crate::inspect::stream::connection_context::ConnectionContext;
 use crate::inspect::stream::fingerprint::Identity;
 use crate::inspect::stream::inferred_path::{PathsByShape, Shape};
-use crate::inspect::stream::rpc::{CallId, Outcome, Rpc, Verdict};
+use crate::inspect::stream::rpc::{CallId, Outcome, Rpc, TakenBack, Verdict};
 use crate::inspect::stream::verdict::{self, VerdictDetails};
 use crate::inspect::stream::{Known, Stream};
 use crate::inspect::usual_times::UsualTime;
@@ -95,6 +96,9 @@ impl SettledCalls {
             return;
         }
         self.verdicts.add(rpc.verdict);
+        if let Some(why) = rpc.taken_back {
+            self.verdicts.take_back(why, 1);
+        }
         self.without_method += u64::from(rpc.method.is_none());
         // What was reported once is reported to its end.
         if !silent || options.all || reported {
@@ -234,8 +238,11 @@ fn rpc(id: CallId, stream: Stream, details: VerdictDetails) -> Rpc {
         progress,
         ..
     } = stream;
+    let cancelled = verdict == Verdict::ResetByClient && error == Some(ErrorCode::CANCEL);
+    let taken_back = (cancelled && request.from_browser).then_some(TakenBack::Browser);
     let outcome = match verdict {
         Verdict::Ok => Outcome::Ok,
+        _ if taken_back.is_some() => Outcome::Unknown,
         Verdict::Status | Verdict::ResetByClient | Verdict::DeadlineExceeded => Outcome::Failed,
         // A retry may have saved the call; linking attempts shows it.
         _ => Outcome::Unknown,
@@ -270,7 +277,7 @@ fn rpc(id: CallId, stream: Stream, details: VerdictDetails) -> Rpc {
         retried_as: None,
         retry_of: None,
         previous_attempts: request.fingerprint.previous_attempts,
-        hedge_lost: false,
+        taken_back,
         outcome,
         app_error: None,
         headers: request.headers,

@@ -8,6 +8,7 @@ use crate::decode::http2::ErrorCode;
 use crate::decode::tcp::Ending;
 use crate::inspect::connection::goaway::GoAway;
 use crate::inspect::connection::record::{Close, ConnectionRecord};
+use crate::inspect::peer::server::ServerStack;
 use crate::inspect::peer::settings;
 use crate::inspect::stream::rpc::{Rpc, Verdict};
 use crate::units::{count, counted, duration, exact_duration, spread, was};
@@ -64,7 +65,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
             ),
         },
         evidence: evidence(&affected),
-        explanation: explanation(&affected),
+        explanation: explanation(view, &affected),
         advice: advice(view, &affected),
         ..server_view::finding(RULE.name, &affected)
     })
@@ -127,7 +128,7 @@ fn closed_by(affected: &Affected<'_>, by: Direction, announced: bool) -> usize {
     affected.iter().filter(|(record, _)| closed(record)).count()
 }
 
-fn explanation(affected: &Affected<'_>) -> String {
+fn explanation(view: &ServerView<'_>, affected: &Affected<'_>) -> String {
     let mut sentences = Vec::new();
     let (server, client) = (Direction::ServerToClient, Direction::ClientToServer);
     let (by_server, by_client) = (
@@ -157,10 +158,16 @@ fn explanation(affected: &Affected<'_>) -> String {
     if let Some(age) = &age {
         sentences.push(format!(
             "The server's end closed these connections at the same age ({age}), at different moments and \
-             without a word of HTTP/2: that is a maximum age, not a stop. tonic does so where \
-             max_connection_age_grace is set beside max_connection_age: it closes at the sum of both, and \
-             never sends GOAWAY."
+             without a word of HTTP/2: that is a maximum age, of the server or of a load balancer or proxy that \
+             closes in its name, not a stop."
         ));
+        if may_be_tonic(view) {
+            sentences.push(
+                "tonic does so where max_connection_age_grace is set beside max_connection_age: it closes at the \
+                 sum of both, and never sends GOAWAY."
+                    .to_owned(),
+            );
+        }
     } else if let Some(together) = at_once(affected) {
         sentences.push(format!(
             "{} of them were closed within {}: the server as a whole went, as in a rollout or a kill.",
@@ -225,14 +232,22 @@ fn announced(affected: &Affected<'_>) -> Vec<String> {
     told.collect()
 }
 
-/// The age at which the server's end closed connections by FIN, if it is the same each time: of two at
+/// Whether the server's software may be tonic, as far as known.
+fn may_be_tonic(view: &ServerView<'_>) -> bool {
+    matches!(
+        view.inferred.server_stack(),
+        ServerStack::Rust | ServerStack::Other
+    )
+}
+
+/// The age at which the server's end closed connections, if it is the same each time: of two at
 /// least, closed at different moments.
 fn equal_age(affected: &Affected<'_>) -> Option<String> {
     let closes = affected.iter().filter_map(|(record, _)| {
         let close = record.close?;
-        let fin = close.by == Direction::ServerToClient && close.ending == Ending::Fin;
+        let by_server = close.by == Direction::ServerToClient;
         let age = close.stamp.time - record.opened?.time;
-        (fin && goaway_before(record).is_none()).then_some((close.stamp.time, age))
+        (by_server && goaway_before(record).is_none()).then_some((close.stamp.time, age))
     });
     let closes: Vec<_> = closes.collect();
     let (youngest, oldest) = (
@@ -284,9 +299,19 @@ fn advice(view: &ServerView<'_>, affected: &Affected<'_>) -> Vec<String> {
     let at_an_age = view.inferred.silent_age.is_some() || equal_age(affected).is_some();
     if at_an_age && advice.is_empty() {
         advice.push(
-            "Server: tonic: leave max_connection_age_grace unset, then max_connection_age alone drains \
-             with GOAWAY; else look for what limits the age of connections"
-                .into(),
+            match may_be_tonic(view) {
+                true => {
+                    "Server: tonic: leave max_connection_age_grace unset, then max_connection_age alone drains \
+                     with GOAWAY; else look for what limits the age of connections (Envoy: \
+                     max_connection_duration; load balancers: maximum connection duration)"
+                }
+                false => {
+                    "Server, or what stands before it: look for what limits the age of connections (Envoy: \
+                     max_connection_duration; load balancers: maximum connection duration), and prefer one that \
+                     announces the end with GOAWAY"
+                }
+            }
+            .into(),
         );
     }
     if !at_an_age && by_server(Ending::Fin) {
@@ -295,7 +320,7 @@ fn advice(view: &ServerView<'_>, affected: &Affected<'_>) -> Vec<String> {
              and terminationGracePeriodSeconds time for the slowest call"
         ));
     }
-    if by_server(Ending::Rst) {
+    if !at_an_age && by_server(Ending::Rst) {
         advice.push(
             "Server: RST without FIN is how a process goes that crashes or is killed, or a middlebox \
              that forgot the connection: look for crashes, kills (out of memory, SIGKILL after the \

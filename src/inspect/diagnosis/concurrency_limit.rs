@@ -6,7 +6,7 @@ use crate::capture::TimeDelta;
 use crate::inspect::connection::record::ConnectionRecord;
 use crate::inspect::peer::server::ServerStack;
 use crate::inspect::peer::settings::{self, ServerSetting};
-use crate::inspect::stream::rpc::Verdict;
+use crate::inspect::stream::rpc::{TakenBack, Verdict};
 use crate::inspect::traffic::concurrency::AtLimit;
 use crate::units::{count, counted, duration};
 
@@ -35,7 +35,10 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
     let affected: Vec<_> = records
         .filter_map(|record| {
             let at_limit = record.traffic.at_limit.as_deref().copied()?;
-            (at_limit.total >= LONG_AT_LIMIT).then_some((record, at_limit))
+            // What a browser asks for and takes back is no load that a higher limit helps.
+            let left = record.verdicts.were_taken_back(TakenBack::Browser);
+            let in_earnest = left * 2 < record.streams_opened;
+            (in_earnest && at_limit.total >= LONG_AT_LIMIT).then_some((record, at_limit))
         })
         .collect();
     let (_, longest) = affected

@@ -12,7 +12,7 @@ use super::server_view::{self, Affected, EvidenceList, ServerView};
 use super::{Check, Finding, Rule, Says, Severity};
 use crate::inspect::AnswerStatus;
 use crate::inspect::connection::record::ConnectionRecord;
-use crate::inspect::stream::rpc::{Rpc, Verdict};
+use crate::inspect::stream::rpc::{Outcome, Rpc, Verdict};
 use crate::units::{count, counted, spread, was};
 
 /// How many groups are told one by one.
@@ -191,6 +191,11 @@ fn title(view: &ServerView<'_>, affected: &Affected<'_>, groups: &MostFirst<'_, 
     };
     if more > 0 {
         words.push(counted(more, "other status"));
+    }
+    let rpcs = affected.iter().flat_map(|(_, rpcs)| rpcs.iter());
+    let mut outcomes = rpcs.map(|rpc| rpc.outcome);
+    if outcomes.all(|outcome| outcome == Outcome::Recovered) {
+        words.push("all recovered by a retry".to_owned());
     }
     format!(
         "{} to {} {} answered with an error: {}",

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 
 use super::server_view::{EvidenceList, ServerView};
-use super::{Check, Confidence, Finding, Rule, Says};
+use super::{Check, Confidence, Finding, Rule, Says, Severity};
 use crate::capture::Stamp;
-use crate::decode::{Transport, UnexpectedProtocol};
+use crate::decode::tls::{Alert, Facts, Reached};
+use crate::decode::{Direction, Transport, UnexpectedProtocol};
 use crate::inspect::connection::record::ConnectionRecord;
 use crate::units::counted;
 
 pub(super) const RULE: Rule = Rule {
     name: "not-http2",
     meaning: "a client and a server did not speak the same protocol: TLS against plaintext, HTTP/1 \
-              against HTTP/2, or a handshake that failed",
+              against HTTP/2, ALPN without h2, or a handshake that failed",
     evidence: "What the client began with and what the server answered.",
     fixes: &["Make both sides agree on TLS (grpc: credentials), port and ALPN"],
     says: Says::WhatHappened,
@@ -26,16 +27,25 @@ enum Met {
     Spoken(UnexpectedProtocol),
     /// A close without a byte.
     Nothing,
+    /// Its own client, which offered nothing but `h2` and left as soon as the handshake was over. What the server
+    /// chose stands under protection in TLS 1.3.
+    Left,
+}
+
+/// A connection on which no HTTP/2 was spoken, and the packet that shows it.
+struct Affected<'a> {
+    record: &'a ConnectionRecord,
+    met: Met,
+    by: Direction,
+    stamp: Stamp,
 }
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
     let records = view.connections().map(|finished| &finished.record);
-    let affected: Vec<_> = records
-        .filter_map(|record| Some((record, met(record)?)))
-        .collect();
+    let affected: Vec<_> = records.filter_map(affected).collect();
     let mut kinds: BTreeMap<Met, usize> = BTreeMap::new();
-    for (_, (met, _)) in &affected {
-        *kinds.entry(*met).or_default() += 1;
+    for affected in &affected {
+        *kinds.entry(affected.met).or_default() += 1;
     }
     let (main, _) = kinds.iter().max_by_key(|(_, count)| **count)?;
     let spoken = kinds.keys().all(|met| matches!(met, Met::Spoken(_)));
@@ -43,35 +53,79 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         .connections()
         .filter(|finished| finished.record.transport.is_http2())
         .count();
+    let went_on = affected.iter().all(Affected::can_go_on);
     Some(Finding {
+        severity: if went_on {
+            Severity::Info
+        } else {
+            Severity::Error
+        },
         confidence: match (spoken, spoke_http2) {
             (true, _) => Confidence::Certain,
             (false, 0) => Confidence::Likely,
             // A server that speaks HTTP/2 to others can close for other reasons.
             (false, _) => Confidence::Possible,
         },
-        title: title(view, affected.len(), *main, spoke_http2),
-        connections: affected.iter().map(|(record, _)| record.number).collect(),
+        title: title(view, &affected, *main, spoke_http2),
+        connections: affected.iter().map(|one| one.record.number).collect(),
         evidence: evidence(&affected),
-        explanation: explanation(&kinds, spoke_http2),
+        explanation: explanation(&kinds, spoke_http2, went_on),
         advice: advice(&kinds),
         ..Finding::of_rule(RULE.name)
     })
 }
 
-fn met(record: &ConnectionRecord) -> Option<(Met, Stamp)> {
-    if record.transport != Transport::NotHttp2 {
-        return None;
+fn affected(record: &ConnectionRecord) -> Option<Affected<'_>> {
+    let of = |met, by, stamp| Affected {
+        record,
+        met,
+        by,
+        stamp,
+    };
+    match (record.transport, record.instead, record.close) {
+        (Transport::NotHttp2, Some(instead), _) => {
+            Some(of(Met::Spoken(instead.protocol), instead.by, instead.stamp))
+        }
+        (Transport::NotHttp2, None, Some(close)) => Some(of(Met::Nothing, close.by, close.stamp)),
+        (Transport::Tls, None, Some(close)) if close.by == Direction::ClientToServer => {
+            let facts = record.tls.as_deref()?;
+            let left = facts.offers_h2
+                && !facts.offers_others
+                && facts.alpn.is_none()
+                && facts.reached == Reached::Unused;
+            left.then(|| of(Met::Left, close.by, close.stamp))
+        }
+        _ => None,
     }
-    if let Some((instead, stamp)) = record.instead {
-        return Some((Met::Spoken(instead), stamp));
-    }
-    Some((Met::Nothing, record.close?.stamp))
 }
 
-fn title(view: &ServerView<'_>, count: usize, met: Met, spoke_http2: usize) -> String {
+impl Affected<'_> {
+    /// Whether its client had offered another protocol, and can go on with that.
+    fn can_go_on(&self) -> bool {
+        let others = self
+            .record
+            .tls
+            .as_ref()
+            .is_some_and(|facts| facts.offers_others);
+        let agreed = Met::Spoken(UnexpectedProtocol::OtherAlpn);
+        let unanswered = Met::Spoken(UnexpectedProtocol::NoAlpn);
+        others && (self.met == agreed || self.met == unanswered)
+    }
+
+    /// What the server chose by ALPN.
+    fn alpn(&self) -> Option<String> {
+        let chosen = self
+            .record
+            .tls
+            .as_deref()
+            .and_then(|facts: &Facts| facts.alpn.as_deref())?;
+        Some(String::from_utf8_lossy(chosen).into_owned())
+    }
+}
+
+fn title(view: &ServerView<'_>, affected: &[Affected<'_>], met: Met, spoke_http2: usize) -> String {
     let server = view.server;
-    let clients = counted(count, "connection");
+    let clients = counted(affected.len(), "connection");
     match met {
         Met::Spoken(UnexpectedProtocol::Alert(alert)) => {
             format!(
@@ -79,8 +133,21 @@ fn title(view: &ServerView<'_>, count: usize, met: Met, spoke_http2: usize) -> S
                 alert.in_words()
             )
         }
+        Met::Spoken(UnexpectedProtocol::ProtectedAlert) => {
+            format!(
+                "TLS handshakes with server {server} failed on {clients}: the client gave them up \
+                 with an alert under protection"
+            )
+        }
         Met::Spoken(UnexpectedProtocol::CleartextHttp2) => {
             format!("server {server} answered TLS with cleartext HTTP/2 on {clients}")
+        }
+        Met::Spoken(UnexpectedProtocol::OtherAlpn) => {
+            let chosen = affected.iter().find_map(Affected::alpn).unwrap_or_default();
+            format!("server {server} chose {chosen} by ALPN, not h2, on {clients}")
+        }
+        Met::Spoken(UnexpectedProtocol::NoAlpn) => {
+            format!("server {server} agreed on no protocol by ALPN on {clients}")
         }
         Met::Spoken(instead) => {
             format!(
@@ -97,29 +164,46 @@ fn title(view: &ServerView<'_>, count: usize, met: Met, spoke_http2: usize) -> S
                 "server {server} closed {clients} on the HTTP/2 preface without a byte{expects}"
             )
         }
+        Met::Left => format!(
+            "{clients} to {server}: the client left as soon as the TLS handshake was over, without \
+             a byte of HTTP/2"
+        ),
     }
 }
 
-fn evidence(affected: &[(&ConnectionRecord, (Met, Stamp))]) -> Vec<super::Evidence> {
+fn evidence(affected: &[Affected<'_>]) -> Vec<super::Evidence> {
     let mut evidence = EvidenceList::default();
-    for (record, (met, stamp)) in affected {
-        let number = record.number;
-        let text = match met {
-            Met::Spoken(instead) => format!("conn {number}: {} of the server", instead.name()),
+    for one in affected {
+        let number = one.record.number;
+        let text = match one.met {
+            Met::Spoken(UnexpectedProtocol::OtherAlpn) => format!(
+                "conn {number}: ALPN {} of the server",
+                one.alpn().unwrap_or_default()
+            ),
+            Met::Spoken(instead) => {
+                format!(
+                    "conn {number}: {} of the {}",
+                    instead.name(),
+                    one.by.sender()
+                )
+            }
             Met::Nothing => {
                 evidence.cite(
-                    Some(record.recognised),
+                    Some(one.record.recognised),
                     format!("conn {number}: the client's HTTP/2 preface, in plaintext"),
                 );
                 format!("conn {number}: the server closes, having sent nothing")
             }
+            Met::Left => {
+                format!("conn {number}: the client closes, having sent nothing but its handshake")
+            }
         };
-        evidence.cite(Some(*stamp), text);
+        evidence.cite(Some(one.stamp), text);
     }
     evidence.into_vec()
 }
 
-fn explanation(kinds: &BTreeMap<Met, usize>, spoke_http2: usize) -> String {
+fn explanation(kinds: &BTreeMap<Met, usize>, spoke_http2: usize, went_on: bool) -> String {
     let sentences = kinds.keys().map(|met| match met {
         Met::Spoken(UnexpectedProtocol::Tls) => {
             "The client spoke plaintext, the server answered with a TLS record: the port speaks TLS."
@@ -128,8 +212,24 @@ fn explanation(kinds: &BTreeMap<Met, usize>, spoke_http2: usize) -> String {
             "The server answered the HTTP/2 preface in HTTP/1: it, or a proxy before it, does not speak \
              HTTP/2 without TLS here."
         }
+        Met::Spoken(UnexpectedProtocol::Alert(Alert::NO_APPLICATION_PROTOCOL)) => {
+            "The server ended the TLS handshake since none of the protocols that the client offered by ALPN is \
+             one of its own (RFC 7301, section 3.2): it does not offer h2 on this port."
+        }
         Met::Spoken(UnexpectedProtocol::Alert(_)) => {
             "The TLS handshake failed: one side ended it with an alert before any HTTP/2."
+        }
+        Met::Spoken(UnexpectedProtocol::ProtectedAlert) => {
+            "The client ended the TLS handshake with an alert in the place of its Finished. What the alert says is \
+             encrypted; most often the client does not trust the server's certificate, or its name is another."
+        }
+        Met::Spoken(UnexpectedProtocol::OtherAlpn) => {
+            "The client offered h2 by ALPN, and the server chose another protocol (RFC 9113, section 3.2): HTTP/2 is \
+             not switched on at this port, or not at the proxy before it that ends TLS."
+        }
+        Met::Spoken(UnexpectedProtocol::NoAlpn) => {
+            "The client wanted HTTP/2, and the server's handshake names no protocol by ALPN (RFC 7301): without h2 \
+             there, clients do not speak HTTP/2. gRPC clients end such a connection; others go on with HTTP/1.1."
         }
         Met::Spoken(UnexpectedProtocol::CleartextHttp2) => {
             "The client spoke TLS, the server answered HTTP/2 in cleartext: the port speaks no TLS."
@@ -143,11 +243,20 @@ fn explanation(kinds: &BTreeMap<Met, usize>, spoke_http2: usize) -> String {
              server sends SETTINGS first (RFC 9113, section 3.4). Go's TLS servers close like that when \
              what comes is no TLS handshake; so may any server of another protocol."
         }
+        Met::Left => {
+            "The client offered nothing but h2 by ALPN, ended the TLS handshake and closed, without its preface. That \
+             is what gRPC clients do where the server does not choose h2 by ALPN, or where the certificate is not one \
+             that they accept; in TLS 1.3 what the server chose can be read with the secrets only."
+        }
     });
     let mut text = sentences.collect::<Vec<_>>().join(" ");
-    text.push_str(
-        " No request was ever sent on these connections, so that no call of them can have run.",
-    );
+    text.push_str(match went_on {
+        false => " No HTTP/2 request was ever sent on these connections, so that no call of them can have run.",
+        true => {
+            " The client offered other protocols too, and can go on with one of them: its requests then are none of \
+             HTTP/2."
+        }
+    });
     if spoke_http2 > 0 {
         text.push_str(&format!(
             " {} to the same address did speak HTTP/2: where the server closed without a byte it may \
@@ -173,6 +282,26 @@ fn advice(kinds: &BTreeMap<Met, usize>) -> Vec<String> {
         advice.push(
             "Server: switch HTTP/2 on at this port (nginx: http2 on; a proxy before it: HTTP/2 towards \
              the backend)"
+                .into(),
+        );
+    }
+    let alpn = [
+        Met::Spoken(UnexpectedProtocol::OtherAlpn),
+        Met::Spoken(UnexpectedProtocol::NoAlpn),
+        Met::Spoken(UnexpectedProtocol::Alert(Alert::NO_APPLICATION_PROTOCOL)),
+        Met::Left,
+    ];
+    if alpn.into_iter().any(has) {
+        advice.push(
+            "Server: let its ALPN have h2 on this port (nginx: http2 on; HAProxy: alpn h2,http/1.1 on the bind \
+             line; Envoy: alpn_protocols; Go: h2 in NextProtos; a load balancer that ends TLS: its ALPN policy)"
+                .into(),
+        );
+    }
+    if has(Met::Spoken(UnexpectedProtocol::ProtectedAlert)) || has(Met::Left) {
+        advice.push(
+            "Client: its own log says why it gave up: check that it trusts the server's certificate, and the name \
+             it expects there"
                 .into(),
         );
     }

@@ -4,7 +4,11 @@
 use super::abuse::{self, Pattern};
 use super::server_view::ServerView;
 use super::{Check, Finding, Rule, Says};
+use crate::inspect::stream::rpc::TakenBack;
 use crate::inspect::traffic::floods::FloodKind;
+
+/// How many resets in a second are more than a page has requests: the largest have some hundreds.
+const MOST_OF_BROWSER: u32 = 1_000;
 
 const PATTERN: Pattern = Pattern {
     rule: "rapid-reset",
@@ -36,9 +40,12 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
-    // Where most calls go on, those that end at once are the losers of hedged requests.
+    // Where most calls go on, those that end at once are the losers of hedged requests. A browser resets in one
+    // go what a page had asked for that is left.
     let own = abuse::find(view, &PATTERN, |record, burst| {
-        burst.total * 2 >= record.streams_opened
+        let left = record.verdicts.were_taken_back(TakenBack::Browser);
+        let by_browser = left * 2 >= record.streams_opened;
+        burst.total * 2 >= record.streams_opened && (!by_browser || burst.most >= MOST_OF_BROWSER)
     });
     own.or_else(|| abuse::find(view, &PROVOKED, |_, _| true))
 }

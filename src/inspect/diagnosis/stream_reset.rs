@@ -38,8 +38,8 @@ pub(super) const RULE: Rule = Rule {
 type Groups<'a> = BTreeMap<(&'static str, ErrorCode), Vec<(&'a ConnectionRecord, &'a Rpc)>>;
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
-    // What lost to a twin that was answered (gRFC A6) is no call that died.
-    let affected = view.affected(|_, rpc| who(rpc).is_some() && !rpc.hedge_lost);
+    // What a client takes back by design is no call that died.
+    let affected = view.affected(|_, rpc| who(rpc).is_some() && rpc.taken_back.is_none());
     let mut groups = Groups::new();
     for (record, rpcs) in &affected {
         for rpc in rpcs {

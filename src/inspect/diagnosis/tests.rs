@@ -1,5 +1,6 @@
 //! Each rule where it fires, and where it must stay silent.
 
+mod ages;
 mod closes;
 mod silences;
 mod windows;

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Finding, Rule, Says, Severity};
 use crate::capture::TimeDelta;
+use crate::decode::Direction;
 use crate::decode::tcp::Ending;
-use crate::decode::{Direction, Transport};
 use crate::inspect::connection::record::ConnectionRecord;
 use crate::units::{count, counted, spread, was};
 
@@ -32,9 +32,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
     let records = view.connections().map(|finished| &finished.record);
-    let hidden: Vec<_> = records
-        .filter(|record| record.transport == Transport::Tls)
-        .collect();
+    let hidden: Vec<_> = records.filter(|record| record.is_hidden()).collect();
     if hidden.is_empty() {
         return None;
     }
@@ -69,21 +67,22 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
 
 /// A connection in a line.
 fn told(record: &ConnectionRecord) -> String {
-    let mut text = format!("conn {}:", record.number);
+    let mut parts = Vec::new();
     if let Some(facts) = &record.tls {
-        if let Some(name) = &facts.server_name {
-            text.push_str(&format!(" for {name}"));
-        }
-        if let Some(alpn) = &facts.alpn {
-            text.push_str(&format!(", ALPN {}", String::from_utf8_lossy(alpn)));
-        }
+        parts.extend(facts.server_name.as_ref().map(|name| format!("for {name}")));
+        let alpn = facts.alpn.as_deref().map(String::from_utf8_lossy);
+        parts.extend(alpn.map(|alpn| format!("ALPN {alpn}")));
     }
     let sides = &record.network.sides;
-    text.push_str(&format!(
-        " {} from the client, {} from the server",
-        counted(sides.client.bytes, "byte"),
-        counted(sides.server.bytes, "byte"),
+    parts.push(format!(
+        "{} from the client",
+        counted(sides.client.bytes, "byte")
     ));
+    parts.push(format!(
+        "{} from the server",
+        counted(sides.server.bytes, "byte")
+    ));
+    let mut text = format!("conn {}: {}", record.number, parts.join(", "));
     match record.close {
         Some(close) => {
             let how = match close.ending {

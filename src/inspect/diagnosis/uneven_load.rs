@@ -174,6 +174,7 @@ mod tests {
             server: SocketAddr::from(([10, 0, 1, server], 50_051)),
             transport: Transport::H2c,
             preface_seen: true,
+            beginning_seen: true,
             opened: Some(at(from)),
             handshake: None,
             tls: None,

@@ -17,7 +17,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::connection::record::Finished;
 use super::stream::attempt::Attempt;
 use super::stream::fingerprint::IdKind;
-use super::stream::rpc::{CallId, Link, Outcome, Verdict};
+use super::stream::rpc::{CallId, Link, Outcome, TakenBack, Verdict};
 use crate::capture::{TimeDelta, Timestamp};
 
 /// How many attempts are remembered, so that a retry of a call that is found dead later can still be
@@ -209,7 +209,7 @@ fn apply(connections: &mut [Finished], found: &FoundLinks) {
             rpc.outcome = Outcome::Failed;
         }
         if hedged.contains(&rpc.id) {
-            rpc.hedge_lost = true;
+            rpc.taken_back.get_or_insert(TakenBack::TwinAnswered);
             rpc.outcome = Outcome::Recovered;
         }
         if let Some((next, by)) = links.get(&rpc.id) {

@@ -220,7 +220,7 @@ fn outcomes(story: &str) -> Vec<(Verdict, Outcome, bool)> {
     let calls = crate::testing::scenario::analysis(story).rpcs;
     calls
         .iter()
-        .map(|rpc| (rpc.verdict, rpc.outcome, rpc.hedge_lost))
+        .map(|rpc| (rpc.verdict, rpc.outcome, rpc.taken_back.is_some()))
         .collect()
 }
 

@@ -140,7 +140,7 @@ impl<'a> Unexplained<'a> {
             return None;
         }
         // A connection that begins before the capture, or has holes, hides streams that were open.
-        let whole = record.preface_seen && record.missing.losses == 0;
+        let whole = record.beginning_seen && record.missing.losses == 0;
         let used = record.streams_opened > 0;
         let idle = first_goaway.idle.filter(|_| whole && used);
         Some(Self {
@@ -184,7 +184,7 @@ pub(crate) fn requests(record: &ConnectionRecord) -> Option<u64> {
         let last = record.server_goaways().next()?.last_stream_id.0;
         return (last % 2 == 1).then(|| u64::from(last.div_ceil(2)));
     }
-    let whole = record.preface_seen && record.missing.losses == 0;
+    let whole = record.beginning_seen && record.missing.losses == 0;
     Some(record.first_goaway.filter(|_| whole)?.opened)
 }
 

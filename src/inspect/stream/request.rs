@@ -29,6 +29,8 @@ pub(crate) struct Request {
     /// How it carries gRPC, if it does.
     pub(crate) format: Option<WireFormat>,
     pub(crate) timeout: Option<Duration>,
+    /// Whether a browser sent it, and no proxy between.
+    pub(crate) from_browser: bool,
     /// Fields of it cannot be known: one of them may be a timeout.
     pub(crate) hidden: bool,
     pub(crate) headers: Vec<RequestedHeader>,
@@ -53,6 +55,7 @@ impl RequestReader {
         }
         request.ask_for(&options.headers);
         let mut user_agent = None;
+        let mut forwarded = false;
         let mut pseudo = PseudoFields::default();
         let mut target = request.fingerprint.begin();
         for (place, field) in block.fields().enumerate() {
@@ -65,7 +68,9 @@ impl RequestReader {
             request.keep_asked_for(name, field.value);
             if name == b"user-agent" {
                 user_agent.get_or_insert(field.value);
+                request.from_browser = field.value.is_some_and(is_browser);
             }
+            forwarded |= is_of_proxy(name);
             let Some(value) = field.value else { continue };
             match name {
                 b":path" => request.method = Some(self.interned.share(value)),
@@ -83,6 +88,7 @@ impl RequestReader {
             request.fingerprint.add(&mut target, name, value, ignored);
         }
         request.fingerprint.end(&target);
+        request.from_browser &= !forwarded;
         if self.user_agent.is_none() {
             self.user_agent = user_agent
                 .flatten()
@@ -132,6 +138,18 @@ impl Request {
     fn guess_timeout(&mut self, value: Option<&[u8]>) {
         self.timeout = self.timeout.or_else(|| grpc::timeout(value?));
     }
+}
+
+/// Whether a `user-agent` is a browser's: they all begin alike.
+fn is_browser(user_agent: &[u8]) -> bool {
+    user_agent.starts_with(b"Mozilla/5.0 ")
+}
+
+/// Whether a header is one that proxies add to the requests that they pass on.
+fn is_of_proxy(name: &[u8]) -> bool {
+    matches!(name, b"via" | b"forwarded" | b"x-real-ip")
+        || name.starts_with(b"x-forwarded-")
+        || name.starts_with(b"x-envoy-")
 }
 
 /// The value of the first field with a name, as much of it as is kept.

@@ -195,6 +195,27 @@ impl Outcome {
     }
 }
 
+/// Why a client took a call back, where that is no failure of anybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TakenBack {
+    /// It had sent the call twice at once, and the other was answered (gRFC A6, hedging).
+    TwinAnswered,
+    /// It is a browser: a page was left, a script gave up, or the browser's cache was faster.
+    Browser,
+}
+
+impl TakenBack {
+    /// Its name in reports, in snake case.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TwinAnswered => "twin_answered",
+            Self::Browser => "browser",
+        }
+    }
+}
+
 /// Why the capture cannot say what became of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -326,9 +347,8 @@ pub struct Rpc {
     pub retry_of: Option<Link>,
     /// How many attempts its client says went before it (`grpc-previous-rpc-attempts`).
     pub previous_attempts: Option<u8>,
-    /// Whether its client sent it twice at once, and took this one back when the other was answered (gRFC A6,
-    /// hedging): no death.
-    pub hedge_lost: bool,
+    /// Why its client took it back, where that is how it means to go on: no death.
+    pub taken_back: Option<TakenBack>,
     /// What became of the call as a whole.
     pub outcome: Outcome,
     /// The error that the client library will have given to the application.
@@ -344,11 +364,11 @@ pub struct Rpc {
 }
 
 impl Rpc {
-    /// Whether it died: by its verdict, or with a status when its server's grace ran out. One whose hedged
-    /// twin was answered did not.
+    /// Whether it died: by its verdict, or with a status when its server's grace ran out. One that its client
+    /// took back by design did not.
     #[must_use]
     pub const fn died(&self) -> bool {
-        (self.verdict.is_death() || self.cut_by_grace) && !self.hedge_lost
+        (self.verdict.is_death() || self.cut_by_grace) && self.taken_back.is_none()
     }
 
     /// From its opening to its end; `None` where either was not captured.
@@ -393,7 +413,7 @@ impl Rpc {
             retry_of: None,
             previous_attempts: None,
             foreign_answer: None,
-            hedge_lost: false,
+            taken_back: None,
             outcome: Outcome::Unknown,
             app_error: None,
             headers: Vec::new(),

@@ -71,7 +71,7 @@ pub(crate) struct Overflow;
 impl TrafficTracker {
     /// Of a connection that was just recognised.
     pub(crate) fn new(recognition: &Recognition) -> Self {
-        let senders = recognition.preface_seen.then(|| PerSide {
+        let senders = recognition.beginning_seen.then(|| PerSide {
             client: WindowedSender::new(Direction::ClientToServer),
             server: WindowedSender::new(Direction::ServerToClient),
         });

@@ -7,7 +7,7 @@ use super::value::{CallJson, Displayed, PeerText, time};
 use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::http2::ErrorCode;
 use crate::inspect::report::Files;
-use crate::inspect::{Contradiction, Doubt, Link, Race, RequestedHeader, Rpc};
+use crate::inspect::{Contradiction, Doubt, Link, Race, RequestedHeader, Rpc, TakenBack};
 use crate::report::redact::SecretDisplay;
 
 /// The twin of [`Rpc`].
@@ -38,6 +38,8 @@ pub(super) struct RpcJson<'a> {
     outcome: &'static str,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     hedge_lost: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    taken_back: Option<&'static str>,
     app_error: Option<&'a str>,
     headers: HeadersJson<'a>,
     messages: MessagesJson,
@@ -71,7 +73,8 @@ impl<'a> RpcJson<'a> {
             retried_as: rpc.retried_as.as_ref().map(LinkJson::new),
             retry_of: rpc.retry_of.as_ref().map(LinkJson::new),
             outcome: rpc.outcome.name(),
-            hedge_lost: rpc.hedge_lost,
+            hedge_lost: rpc.taken_back == Some(TakenBack::TwinAnswered),
+            taken_back: rpc.taken_back.map(TakenBack::name),
             app_error: rpc.app_error.as_deref(),
             headers: HeadersJson {
                 headers: &rpc.headers,

@@ -130,6 +130,7 @@ fn totals(out: &mut String, outline: &Outline<'_>) {
         ));
     }
     items.extend(totals.failed(code));
+    items.extend(totals.harmless());
     items.extend(
         totals
             .in_flight

@@ -168,8 +168,8 @@ fn totals(page: &mut Page, totals: &Totals) {
     if let Some(failed) = totals.failed(escape::terminal) {
         page.paragraph("  ! ", "    ", &failed, Style::PLAIN);
     }
-    if let Some(hedged) = totals.hedged() {
-        page.paragraph("  · ", "    ", &hedged, Style::PLAIN);
+    for harmless in totals.harmless() {
+        page.paragraph("  · ", "    ", &harmless, Style::PLAIN);
     }
     if let Some(in_flight) = totals.in_flight {
         page.paragraph("  · ", "    ", &in_flight.words(), Style::PLAIN);

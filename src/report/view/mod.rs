@@ -111,12 +111,11 @@ impl<'a> Outline<'a> {
         }
         // Where every connection is TLS, what TCP shows of them is all there is.
         let (tls, notes): (Vec<_>, Vec<_>) = findings(Severity::Info).partition(|finding| {
-            let hidden = |record: &ConnectionRecord| record.transport == Transport::Tls;
             let mut known = report.analysis.connections.iter();
             let records = finding.connections.iter();
             let mut records = records.filter_map(|number| index.connections.get(number));
-            known.all(|record| hidden(record) || record.transport == Transport::None)
-                && records.any(|record| hidden(record))
+            known.all(|record| matches!(record.transport, Transport::Tls | Transport::None))
+                && records.any(|record| record.is_hidden())
         });
         let mut unreadable = UnreadableConnections::all_of(report);
         if !tls.is_empty() {

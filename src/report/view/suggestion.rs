@@ -3,7 +3,6 @@
 use rustc_hash::FxHashSet;
 
 use super::{Section, Subject, UnreadableConnections};
-use crate::decode::Transport;
 use crate::inspect::report::Report;
 use crate::report::escape;
 use crate::report::prompts::{SuggestedSubject, Suggestion};
@@ -15,7 +14,7 @@ pub(super) fn suggestion<'a>(
     unreadable: Option<&UnreadableConnections>,
 ) -> Suggestion<'a> {
     let connections = report.analysis.connections.iter();
-    let hidden = connections.filter(|record| record.transport == Transport::Tls);
+    let hidden = connections.filter(|record| record.is_hidden());
     let hidden: FxHashSet<_> = hidden.map(|record| record.number).collect();
     let of_sections = sections.iter().find_map(of_section);
     let of_unreadable = || unreadable.map(|kind| SuggestedSubject::Connection(kind.connection));

@@ -9,8 +9,8 @@ use crate::decode::tcp::Ending;
 use crate::decode::{Direction, Recognition, RecognitionOrder, Transport, UnexpectedProtocol};
 use crate::inspect::diagnosis::{Confidence, Evidence};
 use crate::inspect::{
-    self, CaptureGaps, Close, Connection, GoAway, Link, Outcome, Processed, Race, RequestedHeader,
-    VerdictCounts,
+    self, CaptureGaps, Close, Connection, GoAway, Instead, Link, Outcome, Processed, Race,
+    RequestedHeader, VerdictCounts,
 };
 use crate::report::prompts::{NextCommand, Prompts, SuggestedSubject};
 
@@ -47,6 +47,7 @@ pub(in crate::report) fn connection(number: u32) -> ConnectionRecord {
         server: SocketAddr::from(([10, 0, 0, 2], 50_051)),
         transport: Transport::H2c,
         preface_seen: true,
+        beginning_seen: true,
         guess: None,
         opened: Some(at(1, 100)),
         handshake: None,
@@ -236,7 +237,11 @@ pub(in crate::report) fn mixed() -> Report {
     .into();
     let mut not_http2 = connection(2);
     not_http2.transport = Transport::NotHttp2;
-    not_http2.instead = Some((UnexpectedProtocol::Http1, at(5, 300)));
+    not_http2.instead = Some(Instead {
+        by: Direction::ServerToClient,
+        protocol: UnexpectedProtocol::Http1,
+        stamp: at(5, 300),
+    });
     let mut tls = connection(3);
     tls.transport = Transport::Tls;
     report(

@@ -7,9 +7,8 @@ use rustc_hash::FxHashMap;
 
 use super::beyond;
 use super::in_flight::InFlight;
-use crate::decode::Transport;
 use crate::inspect::report::Report;
-use crate::inspect::{AnswerStatus, Outcome, Processed, Verdict};
+use crate::inspect::{AnswerStatus, Outcome, Processed, TakenBack, Verdict};
 use crate::report::words;
 use crate::units::{self, counted, was};
 
@@ -34,8 +33,11 @@ pub(in crate::report) struct Totals {
     statuses: Vec<(AnswerStatus, u64)>,
     /// Further statuses beyond the limit.
     statuses_left: u64,
-    /// Calls that were taken back because their hedged twins were answered.
+    /// Calls that were taken back by design: because their hedged twins were answered, and by browsers.
     hedged: u64,
+    left: u64,
+    /// Attempts that were answered with a failure, and whose calls a retry saved.
+    repeated: u64,
     /// Calls that were still open when the capture ended.
     pub(in crate::report) in_flight: Option<InFlight>,
     /// Calls that cannot be judged.
@@ -67,15 +69,18 @@ impl Totals {
     pub(super) fn of(report: &Report, limit: usize) -> Self {
         let verdicts = &report.analysis.verdicts;
         let hidden = report.analysis.connections.iter();
-        let hidden = hidden.filter(|record| record.transport == Transport::Tls);
+        let hidden = hidden.filter(|record| record.is_hidden());
         let mut by_verdict: FxHashMap<(bool, Verdict, Processed), u64> = FxHashMap::default();
         let mut statuses: BTreeMap<AnswerStatus, u64> = BTreeMap::new();
+        let mut repeated = 0;
         for rpc in &report.analysis.rpcs {
             if rpc.died() {
                 let recovered = rpc.outcome == Outcome::Recovered;
                 *by_verdict
                     .entry((recovered, rpc.verdict, rpc.processed))
                     .or_default() += 1;
+            } else if rpc.verdict == Verdict::Status && rpc.outcome == Outcome::Recovered {
+                repeated += 1;
             } else if rpc.verdict == Verdict::Status {
                 *statuses.entry(AnswerStatus::of(rpc)).or_default() += 1;
             }
@@ -116,10 +121,13 @@ impl Totals {
             unlisted: verdicts.deaths().saturating_sub(listed),
             failed: verdicts
                 .of(Verdict::Status)
-                .saturating_sub(verdicts.were_cut_by_status()),
+                .saturating_sub(verdicts.were_cut_by_status())
+                .saturating_sub(repeated),
+            repeated,
             statuses,
             statuses_left,
-            hedged: verdicts.were_lost_to_hedges(),
+            hedged: verdicts.were_taken_back(TakenBack::TwinAnswered),
+            left: verdicts.were_taken_back(TakenBack::Browser),
             in_flight: InFlight::of(report),
             unjudged: Unjudged::of(report),
         }
@@ -165,12 +173,11 @@ impl Totals {
     pub(in crate::report) fn well(&self) -> Option<String> {
         let unjudged = self.unjudged.map_or(0, |unjudged| unjudged.count);
         let in_flight = self.in_flight.map_or(0, |in_flight| in_flight.count);
-        let in_doubt = self.failed + self.hedged + in_flight + unjudged;
-        let well = self
-            .total
-            .saturating_sub(self.died)
-            .saturating_sub(in_doubt);
-        match (self.died, self.total, in_doubt) {
+        let in_doubt = self.failed + self.hedged + self.left + in_flight + unjudged;
+        // An attempt that was repeated is no call of its own.
+        let total = self.total.saturating_sub(self.repeated);
+        let well = total.saturating_sub(self.died).saturating_sub(in_doubt);
+        match (self.died, total, in_doubt) {
             (0, 0, _) | (1.., ..) => None,
             (_, 1, 0) => Some("the one there was succeeded".to_owned()),
             (_, total, 0) => Some(format!("all {} succeeded", units::count(total))),
@@ -183,15 +190,31 @@ impl Totals {
         }
     }
 
-    /// Attempts that lost to a hedged twin, in words.
-    pub(in crate::report) fn hedged(&self) -> Option<String> {
-        (self.hedged > 0).then(|| {
+    /// Attempts that cost no call anything, in words.
+    pub(in crate::report) fn harmless(&self) -> impl Iterator<Item = String> {
+        let repeated = (self.repeated > 0).then(|| {
+            format!(
+                "{} {} answered with an error, and repeated with success",
+                counted(self.repeated, "attempt"),
+                was(self.repeated),
+            )
+        });
+        let hedged = (self.hedged > 0).then(|| {
             format!(
                 "{} {} taken back because a hedged twin was answered first",
                 counted(self.hedged, "attempt"),
                 was(self.hedged),
             )
-        })
+        });
+        let left = (self.left > 0).then(|| {
+            format!(
+                "{} {} taken back by the browser that had sent it: a page left, a script that gave up, or a cache \
+                 that was faster",
+                counted(self.left, "request"),
+                was(self.left),
+            )
+        });
+        [repeated, hedged, left].into_iter().flatten()
     }
 
     /// Calls that were answered with a failure, in words; `escape` makes of a peer's bytes what may
@@ -257,7 +280,7 @@ impl Unjudged {
             let missing = &record.missing;
             let lost = missing.losses > missing.evicted || missing.bytes > 0;
             unjudged.incomplete += u64::from(lost);
-            unjudged.begun_before += u64::from(!record.preface_seen);
+            unjudged.begun_before += u64::from(!record.beginning_seen);
             unjudged.given_up += u64::from(missing.evicted > 0 || missing.streams > 0);
         }
         (unjudged.count > 0).then_some(unjudged)

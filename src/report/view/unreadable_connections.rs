@@ -84,10 +84,13 @@ impl UnreadableConnections {
     pub(in crate::report) fn predicate(&self) -> String {
         match self.reason {
             UnreadableReason::Answered(instead) => {
-                format!(
-                    "never spoke HTTP/2: the server answered with {}",
-                    instead.name()
-                )
+                // Who sent an alert is told with its finding.
+                let who = if instead.is_alert() {
+                    "it ended"
+                } else {
+                    "the server answered"
+                };
+                format!("never spoke HTTP/2: {who} with {}", instead.name())
             }
             UnreadableReason::ClosedOnPreface => {
                 "never spoke HTTP/2: the server closed on the client's preface without a byte"
@@ -106,9 +109,9 @@ impl UnreadableConnections {
 fn reason(record: &ConnectionRecord) -> Option<UnreadableReason> {
     match record.transport {
         Transport::H2c | Transport::H2 => None,
-        Transport::Tls => Some(UnreadableReason::Encrypted),
+        Transport::Tls => record.is_hidden().then_some(UnreadableReason::Encrypted),
         Transport::NotHttp2 => Some(match record.instead {
-            Some((instead, _)) => UnreadableReason::Answered(instead),
+            Some(instead) => UnreadableReason::Answered(instead.protocol),
             None => UnreadableReason::ClosedOnPreface,
         }),
         Transport::None => {

@@ -105,7 +105,7 @@ fn broken(record: &ConnectionRecord) -> Option<Broken<'_>> {
         return Some(Broken::Declared(goaway));
     }
     // Where the capture has holes, or begins late, nonsense may be the decoder's own.
-    let whole = record.preface_seen && record.missing.bytes == 0;
+    let whole = record.beginning_seen && record.missing.bytes == 0;
     let (by, stamp) = record.nonsense.filter(|_| whole)?;
     Some(Broken::Nonsense(by, stamp))
 }

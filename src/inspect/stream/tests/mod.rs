@@ -8,3 +8,4 @@ mod goaways;
 mod one_way;
 mod proof;
 mod server;
+mod taken_back;

@@ -107,7 +107,7 @@ impl ConformanceTracker {
     /// Of a connection that was just recognised.
     pub(crate) fn new(recognition: &Recognition) -> Self {
         Self {
-            whole: recognition.preface_seen,
+            whole: recognition.beginning_seen,
             sides: PerSide::default(),
             resets: PerSide::default(),
             rare: None,
