@@ -1,6 +1,7 @@
 //! A part of what one side sent, in order: from TCP as it is, or out of TLS records.
 
 use super::carrier::Carrier;
+use crate::capture::Stamp;
 
 /// What comes next in a byte stream, whatever carries the stream, with its bytes as a `B`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +14,9 @@ pub enum StreamPartOf<B> {
         data: B,
         /// What carried the first one: of bytes out of a TLS record, the record's first byte.
         carrier: Carrier,
+        /// The packet with which the stream was whole up to them: what carried them, or what filled the hole behind
+        /// which they had waited.
+        whole: Stamp,
         /// The TLS record they were protected in, if any; then `position` counts the bytes that were
         /// protected.
         record: Option<TlsRecordSpan>,
@@ -57,11 +61,13 @@ impl<B> StreamPartOf<B> {
                 position,
                 data,
                 carrier,
+                whole,
                 record,
             } => StreamPartOf::Bytes {
                 position,
                 data: convert(data),
                 carrier,
+                whole,
                 record,
             },
             Self::Gap {
@@ -98,4 +104,6 @@ pub struct TlsRecordSpan {
     pub ends: u64,
     /// What carried its last byte.
     pub completed: Carrier,
+    /// The packet with which the stream was whole up to that.
+    pub whole: Stamp,
 }

@@ -296,6 +296,7 @@ mod tests {
                     position,
                     data,
                     carrier,
+                    whole: carrier.stamp,
                     record: None,
                 },
                 None => StreamPart::Gap {

@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::error_code::ErrorCode;
 use super::hpack::HeaderBlock;
 use super::setting::Settings;
+use crate::capture::Stamp;
 use crate::decode::carrier::Carrier;
 use crate::decode::direction::Direction;
 
@@ -299,6 +300,9 @@ pub struct Frame<'a> {
     pub began: Carrier,
     /// What carried its last byte, or the end of the TLS record that its last byte was in.
     pub completed: Carrier,
+    /// The packet with which its sender's stream was whole up to its end: that one, or one that filled a hole before
+    /// it. Nobody can have read the frame earlier.
+    pub whole: Stamp,
     /// Its place in the sender's TCP stream, header included; of a frame that was encrypted the
     /// place of the records that carried it.
     pub span: Range<u64>,

@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use super::sequence::ORIGIN;
-use crate::capture::{TimeDelta, Timestamp};
+use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::carrier::Carrier;
 use crate::decode::stream_part::StreamPart;
 
@@ -53,6 +53,9 @@ pub enum Chunk<'a> {
         data: &'a [u8],
         /// The segment that first carried them.
         carrier: Carrier,
+        /// The packet with which the stream was whole up to them: that one, or the one that filled the hole behind
+        /// which they had waited.
+        whole: Stamp,
     },
     /// Bytes that the capture does not hold.
     Gap {
@@ -73,10 +76,12 @@ impl<'a> From<Chunk<'a>> for StreamPart<'a> {
                 position,
                 data,
                 carrier,
+                whole,
             } => Self::Bytes {
                 position,
                 data,
                 carrier,
+                whole,
                 record: None,
             },
             Chunk::Gap {
@@ -103,6 +108,8 @@ pub struct SegmentData<'a> {
     pub length: u64,
     /// The segment that carried it.
     pub carrier: Carrier,
+    /// That packet, or one of the same side for which it had waited.
+    pub whole: Stamp,
     /// Whether it is known to have been sent again, although it comes in order.
     pub sent_again: bool,
 }
@@ -232,7 +239,7 @@ impl Assembler {
             return;
         }
         self.hold(piece, end);
-        self.drain(sink);
+        self.drain(Some(piece.whole), sink);
         let outlived = self
             .hole
             .is_some_and(|hole| piece.carrier.stamp.time - hole.since > RETRANSMISSION);
@@ -329,6 +336,7 @@ impl Assembler {
                 position: self.next,
                 data,
                 carrier,
+                whole: piece.whole,
             });
             self.next += data.len() as u64;
         }
@@ -372,8 +380,8 @@ impl Assembler {
         }
     }
 
-    /// Passes on held pieces as long as they are in order.
-    fn drain(&mut self, sink: &mut impl FnMut(Chunk<'_>)) {
+    /// Passes on held pieces as long as they are in order; `filler` is what filled the hole before them, if anything.
+    fn drain(&mut self, filler: Option<Stamp>, sink: &mut impl FnMut(Chunk<'_>)) {
         while let Some(entry) = self.held.first_entry() {
             if *entry.key() > self.next {
                 return;
@@ -393,6 +401,7 @@ impl Assembler {
                     data: &data,
                     length,
                     carrier,
+                    whole: filler.unwrap_or(carrier.stamp),
                     sent_again: false,
                 },
                 sink,
@@ -412,7 +421,7 @@ impl Assembler {
         if let Some((position, held)) = self.held.first_key_value() {
             let (position, carrier) = (*position, held.carrier);
             self.skip_to(position, carrier, sink);
-            self.drain(sink);
+            self.drain(None, sink);
         }
     }
 

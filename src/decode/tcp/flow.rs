@@ -152,7 +152,7 @@ impl Flow {
             if self.reorder.awaits(awaited(&self.halves, from, segment)) {
                 self.reorder.hold(from, segment, Overtaken::No);
             } else {
-                self.apply(from, segment, Overtaken::No, sink);
+                self.apply(from, segment, Overtaken::No, None, sink);
             }
         } else {
             self.push_among_others(from, segment, sink);
@@ -177,6 +177,7 @@ impl Flow {
         from: Side,
         segment: &Segment<'_>,
         overtaken: Overtaken,
+        filler: Option<Stamp>,
         sink: &mut impl FnMut(Signal<'_>),
     ) {
         self.last_seen = self.last_seen.max(segment.stamp);
@@ -206,7 +207,8 @@ impl Flow {
             original: overtaken == Overtaken::No,
         };
         let sent_again = overtaken == Overtaken::SentAgain;
-        let end = self.carry(from, segment, carrier, sent_again, sink);
+        let whole = filler.unwrap_or(segment.stamp).max(segment.stamp);
+        let end = self.carry(from, segment, (carrier, whole), sent_again, sink);
         if segment.flags.contains(TcpFlags::FIN) && self.halves[from].fin.is_none() {
             self.halves[from].fin = Some(end);
             sink(Signal::Ended(Ended {
@@ -231,7 +233,7 @@ impl Flow {
 
     /// Nothing more will come: passes on what is still held, with its gaps.
     pub fn finish(&mut self, sink: &mut impl FnMut(Signal<'_>)) {
-        self.release(NEVER, sink);
+        self.release(NEVER, None, sink);
         let shown_by = Carrier {
             stamp: self.last_seen,
             ..Carrier::default()
@@ -388,7 +390,7 @@ impl Flow {
         &mut self,
         from: Side,
         segment: &Segment<'_>,
-        carrier: Carrier,
+        (carrier, whole): (Carrier, Stamp),
         sent_again: bool,
         sink: &mut impl FnMut(Signal<'_>),
     ) -> u64 {
@@ -407,6 +409,7 @@ impl Flow {
             data: segment.payload,
             length,
             carrier,
+            whole,
             sent_again,
         };
         let before = (half.assembler.retransmissions(), half.assembler.highest());

@@ -227,7 +227,7 @@ impl<T: Default> Flows<T> {
             let FlowEntry {
                 flow, attachment, ..
             } = entry;
-            flow.release(now, &mut |signal| sink(attachment, signal));
+            flow.release(now, None, &mut |signal| sink(attachment, signal));
             if let Some(since) = flow.waits_since() {
                 self.waiting.insert((since, slot));
             }

@@ -61,6 +61,7 @@ impl EarlyData {
                     begins: record.begins,
                     ends: record.ends,
                     completed: record.completed,
+                    whole: record.whole,
                 },
             });
         }

@@ -13,6 +13,7 @@
 //!            +------- a record opens --------------------+-----+
 //! ```
 
+use crate::capture::Stamp;
 use crate::decode::carrier::Carrier;
 use crate::decode::stream_part::StreamPart;
 
@@ -105,6 +106,8 @@ pub(super) struct TlsRecord<'a> {
     /// What carried its first byte, and its last.
     pub(super) began: Carrier,
     pub(super) completed: Carrier,
+    /// The packet with which the stream was whole up to its end.
+    pub(super) whole: Stamp,
     /// Where it begins and ends in the sender's TCP stream.
     pub(super) begins: u64,
     pub(super) ends: u64,
@@ -119,7 +122,16 @@ pub(super) struct RecordReader {
     /// Position of the first of them.
     start: u64,
     /// Where in the stream segments began, and what they were; in order.
-    carriers: Vec<(u64, Carrier)>,
+    carriers: Vec<Carried>,
+}
+
+/// Where bytes of a segment begin in the stream.
+#[derive(Clone, Copy, Debug)]
+struct Carried {
+    begins: u64,
+    carrier: Carrier,
+    /// The packet with which the stream was whole up to them.
+    whole: Stamp,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -141,7 +153,7 @@ impl RecordReader {
 
     /// How many bytes of memory it takes to read on.
     pub(super) const fn held(&self) -> usize {
-        self.buffer.capacity() + self.carriers.capacity() * size_of::<(u64, Carrier)>()
+        self.buffer.capacity() + self.carriers.capacity() * size_of::<Carried>()
     }
 
     /// Takes the next part of the stream. `sink` says of a record whether it opened.
@@ -151,8 +163,9 @@ impl RecordReader {
                 position,
                 data,
                 carrier,
+                whole,
                 ..
-            } => self.read(position, data, carrier, sink),
+            } => self.read(position, data, (carrier, whole), sink),
             StreamPart::Gap {
                 position,
                 length,
@@ -169,7 +182,7 @@ impl RecordReader {
         &mut self,
         mut position: u64,
         mut data: &[u8],
-        carrier: Carrier,
+        (carrier, whole): (Carrier, Stamp),
         sink: &mut impl FnMut(Part<'_>) -> bool,
     ) {
         if let Alignment::Skip { until } = self.state {
@@ -188,7 +201,11 @@ impl RecordReader {
             self.start = position;
             self.carriers.clear();
         }
-        self.carriers.push((position, carrier));
+        self.carriers.push(Carried {
+            begins: position,
+            carrier,
+            whole,
+        });
         let mut buffer = std::mem::take(&mut self.buffer);
         if buffer.is_empty() {
             let used = self.split(data, sink);
@@ -224,7 +241,7 @@ impl RecordReader {
         self.start += used as u64;
         let begun = self
             .carriers
-            .partition_point(|(position, _)| *position <= self.start);
+            .partition_point(|carried| carried.begins <= self.start);
         self.carriers.drain(..begun.saturating_sub(1));
         used
     }
@@ -341,6 +358,10 @@ impl RecordReader {
             payload,
             began: self.carrier_at(begins),
             completed: self.carrier_at(ends - 1),
+            whole: self
+                .carried(ends - 1)
+                .map(|carried| carried.whole)
+                .unwrap_or_default(),
             begins,
             ends,
         }
@@ -348,11 +369,15 @@ impl RecordReader {
 
     /// What carried the byte at this position.
     fn carrier_at(&self, position: u64) -> Carrier {
+        let carried = self.carried(position);
+        carried.map(|carried| carried.carrier).unwrap_or_default()
+    }
+
+    fn carried(&self, position: u64) -> Option<&Carried> {
         let begun = self
             .carriers
-            .partition_point(|(begins, _)| *begins <= position);
-        let carrier = self.carriers.get(begun.saturating_sub(1));
-        carrier.map(|(_, carrier)| *carrier).unwrap_or_default()
+            .partition_point(|carried| carried.begins <= position);
+        self.carriers.get(begun.saturating_sub(1))
     }
 }
 

@@ -17,6 +17,7 @@ use super::protection::{Carries, Epoch, Protection};
 use super::reached::Reached;
 use super::records::{Part, RecordHeader, RecordReader, TlsRecord};
 use super::version::Version;
+use crate::capture::Stamp;
 use crate::decode::carrier::Carrier;
 use crate::decode::direction::{Direction, PerSide};
 use crate::decode::stream_part::{StreamPart, TlsRecordSpan};
@@ -289,6 +290,7 @@ pub(in crate::decode) fn protected_alert(
         position: 0,
         data: of_client,
         carrier: Carrier::default(),
+        whole: Stamp::default(),
         record: None,
     };
     direction.push(context, part, &mut None, &mut |output| {
@@ -423,6 +425,7 @@ impl TlsDirection {
                     begins: record.begins,
                     ends: record.ends,
                     completed: record.completed,
+                    whole: record.whole,
                 };
                 self.speak(text, record.began, span, sink);
             }
@@ -463,6 +466,7 @@ impl TlsDirection {
             position: self.position,
             data: text,
             carrier,
+            whole: span.whole,
             record: Some(span),
         }));
         self.position += text.len() as u64;

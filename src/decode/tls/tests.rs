@@ -154,6 +154,7 @@ fn bytes(position: usize, data: &[u8], carrier: Carrier) -> StreamPart<'_> {
         position: position as u64,
         data,
         carrier,
+        whole: carrier.stamp,
         record: None,
     }
 }

@@ -33,7 +33,7 @@ impl Selected {
         self.filter.wants_connection(connection)
             && self.filter.wants_stream(stream)
             && self.wants_method(connection, frame)
-            && self.filter.wants_time(frame.completed.stamp.time, epoch)
+            && self.filter.wants_time(frame.whole.time, epoch)
     }
 
     /// A connection is over: nothing of its streams will be asked.

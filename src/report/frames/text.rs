@@ -31,7 +31,7 @@ impl FrameFormat for FrameText {
         context: &FrameContext,
         out: &mut Vec<u8>,
     ) -> io::Result<()> {
-        let stamp = frame.completed.stamp;
+        let stamp = frame.whole;
         let header = frame.header;
         let packet = match self.files {
             Files::One => stamp.packet.to_string(),

@@ -63,7 +63,7 @@ struct FrameObject<'a> {
 
 impl<'a> FrameObject<'a> {
     fn new(frame: &'a Frame<'_>, context: &FrameContext, format: FrameJson) -> Self {
-        let stamp = frame.completed.stamp;
+        let stamp = frame.whole;
         Self {
             file: (format.files == Files::Several).then_some(stamp.file),
             packet: stamp.packet,

@@ -123,6 +123,7 @@ fn listen<'a>(
                 position,
                 data,
                 carrier,
+                whole: carrier.stamp,
                 record: None,
             },
             Part::Gap(length) => StreamPart::Gap {

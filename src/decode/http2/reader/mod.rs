@@ -24,6 +24,7 @@ use super::header_blocks::{CompletedHeaders, HeaderBlocks};
 use super::hpack;
 use super::item::{Loss, ReaderItem};
 use super::payload::{HeaderBlockFragment, simple_payload};
+use crate::capture::Stamp;
 use crate::decode::carrier::Carrier;
 use crate::decode::direction::Direction;
 use crate::decode::stream_part::{StreamPart, TlsRecordSpan};
@@ -46,9 +47,12 @@ pub struct FrameReader {
     direction: Direction,
     state: ReaderState,
     gathered: Vec<u8>,
-    /// What carried the first gathered byte, and the latest one.
+    /// What carried the first gathered byte.
     began: Carrier,
+    /// What carried the latest.
     latest: Carrier,
+    /// The packet with which the stream was whole up to that.
+    whole: Stamp,
     /// Position in the TCP stream at which the frame begins.
     begins: u64,
     /// The TLS record that the latest bytes were in.
@@ -84,6 +88,7 @@ impl FrameReader {
             gathered: Vec::new(),
             began: Carrier::default(),
             latest: Carrier::default(),
+            whole: Stamp::default(),
             begins: 0,
             record: None,
             blocks: HeaderBlocks::new(hpack::Decoder::new()),
@@ -129,10 +134,11 @@ impl FrameReader {
                 position,
                 data,
                 carrier,
+                whole,
                 record,
             } => {
                 self.record = record;
-                self.read(position, data, carrier, sink);
+                self.read(position, data, (carrier, whole), sink);
             }
             StreamPart::Gap {
                 position,
@@ -163,10 +169,11 @@ impl FrameReader {
         &mut self,
         mut position: u64,
         mut data: &[u8],
-        carrier: Carrier,
+        (carrier, whole): (Carrier, Stamp),
         sink: &mut impl FnMut(ReaderItem<'_>),
     ) {
         self.latest = later(self.latest, self.completing(carrier));
+        self.whole = self.record.map_or(whole, |record| record.whole);
         while !data.is_empty() {
             let used = match self.state {
                 ReaderState::Gather => self.gather(position, data, carrier, sink),
@@ -397,6 +404,7 @@ impl FrameReader {
             payload,
             began: self.began,
             completed: self.latest,
+            whole: self.whole,
             span,
         }
     }

@@ -90,11 +90,13 @@ impl Stream {
     }
 
     fn push(&mut self, data: &[u8]) {
+        let carrier = self.carrier();
         let chunk = StreamPart::Bytes {
             record: None,
             position: self.position,
             data,
-            carrier: self.carrier(),
+            carrier,
+            whole: carrier.stamp,
         };
         self.position += data.len() as u64;
         if !data.is_empty() {

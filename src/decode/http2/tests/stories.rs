@@ -293,6 +293,7 @@ fn only_as_much_data_is_kept_as_was_asked_for() {
             position,
             data,
             carrier: Carrier::default(),
+            whole: Stamp::default(),
         };
         position += data.len() as u64;
         reader.push(chunk, &mut |item| {

@@ -95,6 +95,8 @@ struct Got {
     bytes: BTreeMap<usize, (u8, u64)>,
     gaps: Vec<(usize, usize)>,
     next: usize,
+    /// The latest packet that carried any of it.
+    latest: u64,
 }
 
 /// Captures the packets and reassembles them. Packet 1 is the SYN, 2 the SYN-ACK.
@@ -154,11 +156,18 @@ fn take(got: &mut [Got; 2], signal: Signal<'_>) {
             position,
             data,
             carrier,
-            ..
+            whole,
         } => {
             let at = usize::try_from(position - ORIGIN).unwrap();
             assert_eq!(at, got.next, "in order, and nothing twice");
             assert!(!data.is_empty());
+            got.latest = got.latest.max(carrier.stamp.packet);
+            if got.gaps.is_empty() {
+                assert_eq!(
+                    whole.packet, got.latest,
+                    "nothing is complete before what stands below it"
+                );
+            }
             let carried = data.iter().map(|byte| (*byte, carrier.stamp.packet));
             got.bytes.extend((at..).zip(carried));
             got.next = at + data.len();
@@ -188,6 +197,8 @@ fn expected(sent: &Sent, packets: &[Part], from: End) -> Got {
         }
     }
     got.next = got.bytes.last_key_value().map_or(0, |(at, _)| at + 1);
+    let packets = got.bytes.values().map(|(_, packet)| *packet);
+    got.latest = packets.max().unwrap_or_default();
     for at in (0..got.next).filter(|at| !got.bytes.contains_key(at)) {
         match got.gaps.last_mut() {
             Some((_, end)) if *end == at => *end = at + 1,
