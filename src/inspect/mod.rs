@@ -24,6 +24,7 @@ pub use connection::capture_gaps::{CaptureGaps, GapCount};
 pub use connection::control_frames::{ControlFrame, ControlFrameKind, ControlFrameLog};
 pub use connection::goaway::GoAway;
 pub use connection::late_opens::{LateOpen, LateOpens};
+pub use connection::recent_frames::SentFrame;
 pub use connection::record::{Close, ConnectionRecord, Finished, GraceEnd, Instead, VerdictCounts};
 pub use connection::sparse::{Sparse, SparseDefault};
 pub use follower::Follower;

@@ -128,7 +128,7 @@ fn first<T>(wire: &[u8], look: impl Fn(&Frame<'_>) -> T) -> Option<T> {
         position: ORIGIN,
         data: wire,
         carrier: Carrier::default(),
-        whole: Stamp::default(),
+        whole: h2sniff::capture::Stamp::default(),
     };
     reader.push(chunk, &mut |item| {
         if let (ReaderItem::Frame(frame), None) = (&item, &found) {

@@ -31,6 +31,7 @@ mod hpack;
 mod http2_frame_cases;
 mod judge;
 mod lab;
+mod moments;
 mod node;
 mod properties;
 mod real_peer;

@@ -2,6 +2,7 @@
 
 use super::super::stream::FromServer;
 use super::super::stream::connection_context::FinalGoAway;
+use super::recent_frames::SentFrame;
 use crate::capture::Stamp;
 use crate::decode::http2::{ErrorCode, StreamId};
 use crate::decode::{Carrier, Direction};
@@ -35,6 +36,8 @@ pub struct GoAway {
     /// Whether the other side had ended the connection, or had said farewell with no call open: such a
     /// GOAWAY ends nothing, whatever its code.
     pub after_end: bool,
+    /// With an error code: the last frames that its sender had received, in order; one of them is what it answers.
+    pub answers: Box<[SentFrame]>,
     /// Position of its end in its sender's byte stream.
     pub(crate) end: u64,
 }

@@ -13,6 +13,7 @@ pub(in crate::inspect) mod grace_end;
 mod in_progress;
 pub(in crate::inspect) mod late_opens;
 pub(in crate::inspect) mod load;
+pub(in crate::inspect) mod recent_frames;
 pub(in crate::inspect) mod record;
 mod server_bytes;
 mod settled;
@@ -35,6 +36,7 @@ use crate::decode::{Carrier, Direction, Event, NetworkPath, Place, Recognition, 
 use block::Block;
 use control_frames::{ControlFrame, ControlFrameKind};
 use goaway::GoAway;
+use recent_frames::RecentFrames;
 use record::{ConnectionRecord, Finished, Instead};
 use server_bytes::ServerBytes;
 use settled::SettledCalls;
@@ -55,6 +57,7 @@ pub struct Connection {
     pings: PingLog,
     ack_stalls: AckStalls,
     last_frames: LastFrames,
+    recent_frames: RecentFrames,
     /// What was lost of it so far.
     gaps: FrameGaps,
     /// The capture's last moment, once it is known.
@@ -75,6 +78,7 @@ impl Connection {
             pings: PingLog::default(),
             ack_stalls: AckStalls::default(),
             last_frames: LastFrames::default(),
+            recent_frames: RecentFrames::default(),
             gaps: FrameGaps::default(),
             capture_end: None,
         }
@@ -297,6 +301,7 @@ impl Connection {
         self.ack_stalls.sent(by, frame.span.end, stamp);
         let received = self.ack_stalls.received_of(by);
         self.last_frames.sent(by, frame.span.end, stamp, received);
+        self.recent_frames.sent(frame);
         let acknowledges = frame.header.flags.contains(Flags::ACK);
         match &frame.payload {
             Payload::Headers { block, .. } => {
@@ -352,6 +357,10 @@ impl Connection {
                         streams_beyond: 0,
                         received: None,
                         end: frame.span.end,
+                        answers: match *error {
+                            ErrorCode::NO_ERROR => Box::default(),
+                            _ => self.recent_frames.received_by(frame.began, by.reverse()),
+                        },
                         after_end: self.shutdown.is_ended_by(by.reverse(), self.streams.open()),
                     },
                 );

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::server_view::{self, Affected, EvidenceList, ServerView};
-use super::{Check, Finding, Rule, Says, Severity};
+use super::{Check, Finding, Rule, Says, Severity, no_backoff};
 use crate::inspect::AnswerStatus;
 use crate::inspect::connection::record::ConnectionRecord;
 use crate::inspect::stream::rpc::{Outcome, Rpc, Verdict};
@@ -62,7 +62,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
     // What a server finds wrong with a call now and then is its callers' business; so many are not.
     let calls = affected.iter().map(|(record, _)| record.verdicts.total());
     let many = server_view::count(&affected) as u64 * MANY >= calls.sum();
-    Some(Finding {
+    let finding = Finding {
         severity: if by_server || many {
             Severity::Warning
         } else {
@@ -73,7 +73,8 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         explanation: explanation(&groups),
         advice: advice(&groups),
         ..server_view::finding(RULE.name, &affected)
-    })
+    };
+    Some(no_backoff::told(finding, &affected))
 }
 
 fn groups<'a>(affected: &Affected<'a>) -> AnswerGroups<'a> {

@@ -31,6 +31,7 @@ mod max_age;
 mod message_too_large;
 mod network;
 mod network_loss;
+mod no_backoff;
 mod not_http2;
 mod outage;
 mod ping_flood;

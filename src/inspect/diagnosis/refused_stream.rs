@@ -1,7 +1,7 @@
 //! `refused-stream`: calls that the server refused to begin.
 
 use super::server_view::{self, Affected, EvidenceList, RETRIED_ONCE, ServerView};
-use super::{Check, Finding, Rule, Says};
+use super::{Check, Finding, Rule, Says, no_backoff};
 use crate::decode::Direction;
 use crate::decode::http2::SettingId;
 use crate::inspect::connection::record::ConnectionRecord;
@@ -27,7 +27,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
     if affected.is_empty() {
         return None;
     }
-    Some(Finding {
+    let finding = Finding {
         title: format!(
             "server {} refused {} on {}",
             view.server,
@@ -38,7 +38,8 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         explanation: explanation(&affected),
         advice: advice(&affected),
         ..server_view::finding_of_unprocessed(RULE.name, &affected)
-    })
+    };
+    Some(no_backoff::told(finding, &affected))
 }
 
 fn evidence(affected: &Affected<'_>) -> Vec<super::Evidence> {

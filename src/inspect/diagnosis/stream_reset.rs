@@ -39,7 +39,9 @@ type Groups<'a> = BTreeMap<(&'static str, ErrorCode), Vec<(&'a ConnectionRecord,
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
     // What a client takes back by design is no call that died.
-    let affected = view.affected(|_, rpc| who(rpc).is_some() && rpc.taken_back.is_none());
+    let affected = view.affected(|record, rpc| {
+        who(rpc).is_some() && rpc.taken_back.is_none() && !answers_error(record, rpc)
+    });
     let mut groups = Groups::new();
     for (record, rpcs) in &affected {
         for rpc in rpcs {
@@ -76,6 +78,21 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
             .collect(),
         ..server_view::finding(RULE.name, &affected)
     })
+}
+
+/// Whether a client reset a call because its server had just declared the connection broken, with the code that it
+/// had been given.
+fn answers_error(record: &ConnectionRecord, rpc: &Rpc) -> bool {
+    let broken = record
+        .declared_broken()
+        .filter(|goaway| !goaway.from_client());
+    let same = broken.filter(|goaway| rpc.error == Some(goaway.error));
+    rpc.verdict == Verdict::ResetByClient
+        && same.is_some_and(|goaway| {
+            rpc.ended.is_some_and(|ended| {
+                (TimeDelta::ZERO..=AT_THE_END).contains(&(ended.time - goaway.stamp.time))
+            })
+        })
 }
 
 const fn who(rpc: &Rpc) -> Option<Direction> {

@@ -24,9 +24,43 @@ const PROMPT: TimeDelta = TimeDelta::from_secs(1);
 /// Without an id or a deadline to compare, a body must have this many bytes to be distinctive.
 const DISTINCTIVE_BODY: u64 = 16;
 
-/// Links attempts that share an id.
+/// How many proxies in a row a capture may show: those of both sides' meshes, and a gateway.
+const MAX_HOPS: usize = 4;
+
+/// Links attempts that share an id. Those that a proxy makes of one of them, behind it, are attempts of their own kind.
 pub(super) fn of_one_id(attempts: &[Attempt], links: &mut Links) {
-    link_chain(attempts, links);
+    let mut rest = attempts.to_vec();
+    for _ in 0..MAX_HOPS {
+        let (before, behind) = hops(&rest);
+        link_chain(&before, links);
+        if behind.is_empty() {
+            return;
+        }
+        rest = behind;
+    }
+}
+
+/// Separates attempts from those that lie within one of them in time, on another connection: the same request, passed
+/// on.
+///
+/// ```text
+/// client to proxy  |------- a -------|   |------- c -------|
+/// proxy to server      |--- b ---|           |--- d ---|
+/// ```
+fn hops(attempts: &[Attempt]) -> (Vec<Attempt>, Vec<Attempt>) {
+    let (mut before, mut behind): (Vec<Attempt>, Vec<Attempt>) = (Vec::new(), Vec::new());
+    for attempt in attempts {
+        let within = before.last().is_some_and(|last| {
+            let ends = last.ended.zip(attempt.ended);
+            attempt.call.connection != last.call.connection
+                && ends.is_some_and(|(outer, inner)| attempt.opened < outer && inner <= outer)
+        });
+        match within {
+            true => behind.push(*attempt),
+            false => before.push(*attempt),
+        }
+    }
+    (before, behind)
 }
 
 /// Links equal requests: those that the server sent elsewhere, and, where an id cannot be read on every

@@ -262,3 +262,24 @@ fn an_id_says_what_was_not_repeated() {
         [lost(Outcome::Failed), lost(Outcome::Unknown)]
     );
 }
+
+/// An attempt on a connection, with an id, from when to when, lost at its end or not.
+fn passed(connection: u32, stream: u32, (opened, ended): (i64, i64), lost: bool) -> Attempt {
+    let mut attempt = with_id(attempt(stream, opened, lost.then_some(ended)), 9);
+    attempt.call.connection = connection;
+    attempt.ended = Some(at(ended));
+    attempt
+}
+
+#[test]
+fn a_hop_behind_a_proxy_is_no_retry_and_hides_none() {
+    let both_hops = [
+        passed(0, 1, (0, 50), true),
+        passed(1, 11, (1, 49), true),
+        passed(0, 3, (60, 100), false),
+        passed(1, 13, (61, 99), false),
+    ];
+    assert_eq!(linked(&both_hops), [(1, 3), (11, 13)]);
+    let one_call = [passed(0, 1, (0, 50), true), passed(1, 11, (1, 49), true)];
+    assert_eq!(linked(&one_call), []);
+}

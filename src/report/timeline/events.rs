@@ -40,6 +40,14 @@ pub(super) enum EventKind<'a> {
     Ended(&'a Rpc),
 }
 
+impl TimelineEvent<'_> {
+    /// Its place among all events.
+    pub(super) const fn place(&self) -> (TimeDelta, u32, u64, u8) {
+        let Stamp { packet, file, .. } = self.stamp;
+        (self.elapsed, file, packet, self.what.rank())
+    }
+}
+
 impl EventKind<'_> {
     const fn rank(&self) -> u8 {
         match self {
@@ -100,14 +108,7 @@ pub(super) fn in_order(report: &Report) -> Vec<TimelineEvent<'_>> {
             add(close.stamp, EventKind::Closed(close));
         }
     }
-    events.sort_by_key(|event| {
-        (
-            event.elapsed,
-            event.stamp.file,
-            event.stamp.packet,
-            event.what.rank(),
-        )
-    });
+    events.sort_by_key(TimelineEvent::place);
     events
 }
 

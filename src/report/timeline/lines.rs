@@ -155,15 +155,21 @@ impl<'a> LineWriter<'a> {
             let line = format!("{:14}… {} …\n", "", counts.join(", "));
             self.out.push_str(&self.paint(Style::DIM, &line));
         }
+        let mut lines = Vec::new();
         for group in std::mem::take(&mut self.groups) {
             if group.events.len() <= self.style.limit.max(1) {
-                for (event, rpc) in &group.events {
-                    let text = self.one_call(rpc, group.ended);
-                    self.line(event, mark(group.ended), &text);
-                }
-            } else {
-                self.many_calls(&group);
+                let calls = group
+                    .events
+                    .iter()
+                    .map(|(event, rpc)| (*event, group.ended, self.one_call(rpc, group.ended)));
+                lines.extend(calls);
+            } else if let Some((first, _)) = group.events.first() {
+                lines.push((*first, group.ended, self.many_calls(&group)));
             }
+        }
+        lines.sort_by_key(|(event, ..)| event.place());
+        for (event, ended, text) in lines {
+            self.line(&event, mark(ended), &text);
         }
     }
 
@@ -199,9 +205,9 @@ impl<'a> LineWriter<'a> {
     }
 
     /// Many calls of one kind in one line.
-    fn many_calls(&mut self, group: &Group<'a>) {
+    fn many_calls(&self, group: &Group<'a>) -> String {
         let Some((first, rpc)) = group.events.first() else {
-            return;
+            return String::new();
         };
         let calls = || group.events.iter().map(|(_, rpc)| *rpc);
         let named: Vec<_> = calls().take(self.style.limit).map(labels::call).collect();
@@ -239,7 +245,7 @@ impl<'a> LineWriter<'a> {
             rest => format!(" … {} more", count(rest)),
         };
         text.push_str(&format!(" ({}{rest})", named.join(", ")));
-        self.line(first, mark(group.ended), &text);
+        text
     }
 
     /// An event that has a line of its own.

@@ -71,6 +71,7 @@ pub(in crate::report) fn ended(number: u32) -> ConnectionRecord {
         streams_beyond: 0,
         received: None,
         after_end: false,
+        answers: Box::default(),
         end: 0,
     };
     let close = Close {

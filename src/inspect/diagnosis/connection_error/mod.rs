@@ -141,6 +141,16 @@ fn evidence(affected: &BrokenOnes<'_>) -> Vec<super::Evidence> {
                         protocol_violation::clause(violation),
                     );
                     evidence.cite(Some(violation.seen.stamp), text);
+                } else {
+                    for frame in &goaway.answers {
+                        let text = format!(
+                            "conn {number}: {} of the {} on stream {}, shortly before",
+                            frame.kind,
+                            goaway.from.reverse().sender(),
+                            frame.stream,
+                        );
+                        evidence.cite(Some(frame.stamp), text);
+                    }
                 }
                 format!(", last_stream_id={}", goaway.last_stream_id)
             }

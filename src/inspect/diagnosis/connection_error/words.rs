@@ -34,6 +34,14 @@ pub(super) fn meaning(record: &ConnectionRecord, error: Broken<'_>) -> String {
     if goaway.error == ErrorCode::ENHANCE_YOUR_CALM {
         text.push_str(&load(record, goaway));
     }
+    if let Some(resets) = reset_budget_spent(record, goaway) {
+        text = format!(
+            "INTERNAL_ERROR: the client had reset {} on this connection, for whatever reason. nghttp2 (Node, Apache \
+             httpd, nghttpx) ends a connection with this code when its guard against rapid reset (CVE-2023-44487: \
+             1,000 at once, and 33 more a second) is used up.",
+            counted(resets, "stream"),
+        );
+    }
     if let Some(violation) = offending(record, goaway) {
         let what = protocol_violation::clause(violation);
         text.push_str(&format!(
@@ -121,6 +129,16 @@ fn load(record: &ConnectionRecord, goaway: &GoAway) -> String {
     }
 }
 
+/// How many streams the client had reset, where that is what nghttp2 allows at once, and its code for it.
+fn reset_budget_spent(record: &ConnectionRecord, goaway: &GoAway) -> Option<u64> {
+    const NGHTTP2_BURST: u64 = 1_000;
+    let resets = record.conformance.resets.client;
+    let told = goaway.error == ErrorCode::INTERNAL_ERROR
+        && goaway.debug_data.is_empty()
+        && !goaway.from_client();
+    (told && resets >= NGHTTP2_BURST).then_some(resets)
+}
+
 /// What to do about it.
 pub(super) fn advice(record: &ConnectionRecord, error: Broken<'_>) -> Vec<String> {
     let goaway = match error {
@@ -147,6 +165,14 @@ pub(super) fn advice(record: &ConnectionRecord, error: Broken<'_>) -> Vec<String
         )];
     }
     match goaway.error {
+        ErrorCode::INTERNAL_ERROR if reset_budget_spent(record, goaway).is_some() => vec![
+            "In the client, cancel less: let short calls end by themselves, find out why it gives up so many, or \
+             spread them over connections"
+                .to_owned(),
+            "In the server, or raise its limit on resets (Node: streamResetBurst and streamResetRate; nghttp2: \
+             nghttp2_option_set_stream_reset_rate_limit)"
+                .to_owned(),
+        ],
         ErrorCode::INTERNAL_ERROR => vec![format!(
             "Look in the {sender}'s log at that time: the code says that it failed itself, not what it \
              was sent"
