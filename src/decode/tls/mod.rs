@@ -20,6 +20,7 @@ mod protection;
 mod reached;
 mod records;
 mod session;
+mod side;
 #[cfg(test)]
 #[cfg(feature = "tls")]
 mod tests;
@@ -34,7 +35,8 @@ pub use version::Version;
 
 pub(super) use first_flight::{ServerFlight, cleartext_alert, is_protected};
 pub(super) use hello::ClientHelloRead;
-pub(super) use session::{Hellos, Session, TlsOutput, Undecryptable, protected_alert};
+pub(super) use session::{Hellos, Session, Undecryptable, protected_alert};
+pub(super) use side::TlsOutput;
 
 /// What is known of a connection's TLS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

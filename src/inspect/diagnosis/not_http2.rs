@@ -33,7 +33,7 @@ enum Met {
 }
 
 /// A connection on which no HTTP/2 was spoken, and the packet that shows it.
-struct Affected<'a> {
+struct Mismatch<'a> {
     record: &'a ConnectionRecord,
     met: Met,
     by: Direction,
@@ -42,7 +42,7 @@ struct Affected<'a> {
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
     let records = view.connections().map(|finished| &finished.record);
-    let affected: Vec<_> = records.filter_map(affected).collect();
+    let affected: Vec<_> = records.filter_map(mismatch).collect();
     let mut kinds: BTreeMap<Met, usize> = BTreeMap::new();
     for affected in &affected {
         *kinds.entry(affected.met).or_default() += 1;
@@ -53,7 +53,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         .connections()
         .filter(|finished| finished.record.transport.is_http2())
         .count();
-    let went_on = affected.iter().all(Affected::can_go_on);
+    let went_on = affected.iter().all(Mismatch::can_go_on);
     Some(Finding {
         severity: if went_on {
             Severity::Info
@@ -75,8 +75,8 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
     })
 }
 
-fn affected(record: &ConnectionRecord) -> Option<Affected<'_>> {
-    let of = |met, by, stamp| Affected {
+fn mismatch(record: &ConnectionRecord) -> Option<Mismatch<'_>> {
+    let of = |met, by, stamp| Mismatch {
         record,
         met,
         by,
@@ -99,7 +99,7 @@ fn affected(record: &ConnectionRecord) -> Option<Affected<'_>> {
     }
 }
 
-impl Affected<'_> {
+impl Mismatch<'_> {
     /// Whether its client had offered another protocol, and can go on with that.
     fn can_go_on(&self) -> bool {
         let others = self
@@ -123,7 +123,7 @@ impl Affected<'_> {
     }
 }
 
-fn title(view: &ServerView<'_>, affected: &[Affected<'_>], met: Met, spoke_http2: usize) -> String {
+fn title(view: &ServerView<'_>, affected: &[Mismatch<'_>], met: Met, spoke_http2: usize) -> String {
     let server = view.server;
     let clients = counted(affected.len(), "connection");
     match met {
@@ -143,7 +143,7 @@ fn title(view: &ServerView<'_>, affected: &[Affected<'_>], met: Met, spoke_http2
             format!("server {server} answered TLS with cleartext HTTP/2 on {clients}")
         }
         Met::Spoken(UnexpectedProtocol::OtherAlpn) => {
-            let chosen = affected.iter().find_map(Affected::alpn).unwrap_or_default();
+            let chosen = affected.iter().find_map(Mismatch::alpn).unwrap_or_default();
             format!("server {server} chose {chosen} by ALPN, not h2, on {clients}")
         }
         Met::Spoken(UnexpectedProtocol::NoAlpn) => {
@@ -171,7 +171,7 @@ fn title(view: &ServerView<'_>, affected: &[Affected<'_>], met: Met, spoke_http2
     }
 }
 
-fn evidence(affected: &[Affected<'_>]) -> Vec<super::Evidence> {
+fn evidence(affected: &[Mismatch<'_>]) -> Vec<super::Evidence> {
     let mut evidence = EvidenceList::default();
     for one in affected {
         let number = one.record.number;
