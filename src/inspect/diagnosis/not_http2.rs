@@ -47,7 +47,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
     for affected in &affected {
         *kinds.entry(affected.met).or_default() += 1;
     }
-    let (main, _) = kinds.iter().max_by_key(|(_, count)| **count)?;
+    let (main, count) = kinds.iter().max_by_key(|(_, count)| **count)?;
     let spoken = kinds.keys().all(|met| matches!(met, Met::Spoken(_)));
     let spoke_http2 = view
         .connections()
@@ -66,7 +66,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
             // A server that speaks HTTP/2 to others can close for other reasons.
             (false, _) => Confidence::Possible,
         },
-        title: title(view, &affected, *main, spoke_http2),
+        title: title(view, &affected, (*main, *count), spoke_http2),
         connections: affected.iter().map(|one| one.record.number).collect(),
         evidence: evidence(&affected),
         explanation: explanation(&kinds, spoke_http2, went_on),
@@ -123,9 +123,14 @@ impl Mismatch<'_> {
     }
 }
 
-fn title(view: &ServerView<'_>, affected: &[Mismatch<'_>], met: Met, spoke_http2: usize) -> String {
+fn title(
+    view: &ServerView<'_>,
+    affected: &[Mismatch<'_>],
+    (met, count): (Met, usize),
+    spoke_http2: usize,
+) -> String {
     let server = view.server;
-    let clients = counted(affected.len(), "connection");
+    let clients = counted(count, "connection");
     match met {
         Met::Spoken(UnexpectedProtocol::Alert(alert)) => {
             format!(

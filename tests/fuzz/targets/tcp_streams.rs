@@ -55,6 +55,7 @@ fuzz_target!(|bytes: &[u8]| {
                 data: content(sent.start, sent.captured_end - sent.start, sent.packet),
                 length: sent.end - sent.start,
                 carrier,
+                whole: carrier.stamp,
                 sent_again: false,
             };
             assembler.push(piece, &mut |chunk| oracle.check(chunk));

@@ -141,18 +141,9 @@ fn evidence(affected: &BrokenOnes<'_>) -> Vec<super::Evidence> {
                         protocol_violation::clause(violation),
                     );
                     evidence.cite(Some(violation.seen.stamp), text);
-                } else {
-                    for frame in &goaway.answers {
-                        let text = format!(
-                            "conn {number}: {} of the {} on stream {}, shortly before",
-                            frame.kind,
-                            goaway.from.reverse().sender(),
-                            frame.stream,
-                        );
-                        evidence.cite(Some(frame.stamp), text);
-                    }
                 }
-                format!(", last_stream_id={}", goaway.last_stream_id)
+                let before = before(&finished.record, goaway);
+                format!(", last_stream_id={}{before}", goaway.last_stream_id)
             }
             Broken::Nonsense(..) => String::new(),
         };
@@ -162,6 +153,27 @@ fn evidence(affected: &BrokenOnes<'_>) -> Vec<super::Evidence> {
         );
     }
     evidence.into_vec()
+}
+
+/// The frames that a GOAWAY may answer, where neither it says what it does nor a rule knows.
+fn before(record: &ConnectionRecord, goaway: &GoAway) -> String {
+    let known = offending(record, goaway).is_some() || !goaway.debug_data.is_empty();
+    let frames = goaway.answers.iter().filter(|_| !known).map(|frame| {
+        let packet = frame.stamp.packet;
+        format!(
+            "{} on stream {} (packet {packet})",
+            frame.kind, frame.stream
+        )
+    });
+    let frames: Vec<_> = frames.collect();
+    if frames.is_empty() {
+        return String::new();
+    }
+    let other = goaway.from.reverse().sender();
+    format!(
+        "; the last that it had of the {other}: {}",
+        frames.join(", ")
+    )
 }
 
 fn explanation(affected: &BrokenOnes<'_>, dead: usize, elsewhere: usize) -> String {
