@@ -4,11 +4,13 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use h2sniff::capture::{LinkType, Packet, Stamp, Timestamp};
 use h2sniff::inspect::diagnosis::Finding;
-use h2sniff::pipeline::Options;
+use h2sniff::pipeline::{Options, Pipeline};
 use h2sniff::report::Report;
 
 use crate::recordings::{self, Recording};
+use crate::wire::{self, End, FIN, Peers, SYN};
 
 const VERSIONS: [&str; 2] = ["tls1_2", "tls1_3"];
 
@@ -147,4 +149,45 @@ fn no_hint_names_what_was_given() {
         with_both.contains("no HTTP/2 found") && !with_both.contains("hint"),
         "{with_both}"
     );
+}
+
+/// A server that speaks first, to a client that never does: its beginning is there, whoever is silent.
+#[test]
+fn a_server_that_speaks_first_begins_with_its_capture() {
+    let peers = Peers::new(40_000, 9_443);
+    let settings = wire::settings(&[(3, 100)]);
+    let end = 1 + settings.len() as u32;
+    let packets = [
+        peers.packet(End::Client, 0, None, SYN, b""),
+        peers.packet(End::Server, 0, Some(1), SYN, b""),
+        peers.packet(End::Client, 1, Some(1), 0, b""),
+        peers.packet(End::Server, 1, Some(1), 0, &settings),
+        peers.packet(End::Client, 1, Some(end), 0, b""),
+        peers.packet(End::Client, 1, Some(end), FIN, b""),
+        peers.packet(End::Server, end, Some(2), FIN, b""),
+    ];
+    let report = |skip: usize| {
+        let mut options = recordings::options();
+        options.decode.ports = vec![9_443];
+        let mut pipeline = Pipeline::new(options);
+        for (number, data) in packets.iter().enumerate().skip(skip) {
+            pipeline.push(&Packet {
+                stamp: Stamp {
+                    time: Timestamp::from_nanos(number as i64 * 1_000_000),
+                    packet: number as u64 + 1,
+                    file: 0,
+                },
+                link_type: LinkType::RAW,
+                original_length: data.len() as u32,
+                data,
+            });
+        }
+        pipeline.finish().analysis
+    };
+    let whole = report(0);
+    assert_eq!(whole.connections.len(), 1);
+    assert!(whole.findings.is_empty(), "{:?}", whole.findings);
+    let late = report(3);
+    assert_eq!(late.findings.len(), 1, "{:?}", late.findings);
+    assert_eq!(late.findings[0].rule, "capture-incomplete");
 }

@@ -21,6 +21,9 @@ const SAME_DEADLINE: TimeDelta = TimeDelta::from_millis(300);
 /// Without a deadline to compare, a retry must follow this soon: gRPC's first backoff.
 const PROMPT: TimeDelta = TimeDelta::from_secs(1);
 
+/// What the server did not process is repeated this soon.
+const AT_ONCE: TimeDelta = TimeDelta::from_millis(100);
+
 /// Without an id or a deadline to compare, a body must have this many bytes to be distinctive.
 const DISTINCTIVE_BODY: u64 = 16;
 
@@ -128,10 +131,14 @@ fn same_call(lost: &Attempt, next: &Attempt) -> Option<String> {
             Some(format!("{body}, same deadline"))
         }
         Some(_) => None,
-        None if since <= PROMPT && next.identity.body_length >= DISTINCTIVE_BODY => {
-            Some(format!("{body}, {} ms later", since.as_nanos() / 1_000_000))
+        None => {
+            let distinctive = next.identity.body_length >= DISTINCTIVE_BODY;
+            let prompt = distinctive && since <= PROMPT;
+            // Nothing of it was processed, and every library repeats that by itself.
+            let at_once = lost.is_unprocessed() && since <= AT_ONCE;
+            (prompt || at_once)
+                .then(|| format!("{body}, {} ms later", since.as_nanos() / 1_000_000))
         }
-        None => None,
     }
 }
 

@@ -21,6 +21,9 @@ const TAKEN_BACK_WITHIN: TimeDelta = TimeDelta::from_millis(100);
 /// client hedges with more (gRFC A6 allows five attempts).
 const MAX_COMPARED: usize = 64;
 
+/// The same of twins that nothing marks as such: the loser of a race goes as soon as the other is answered.
+const RACE_LOST_WITHIN: TimeDelta = TimeDelta::from_millis(20);
+
 /// Two attempts of one call share its deadline to within this.
 const SAME_DEADLINE: TimeDelta = TimeDelta::from_millis(300);
 
@@ -62,10 +65,10 @@ fn is_twin(loser: &Attempt, winner: &Attempt) -> bool {
     };
     let since = cancelled - answered;
     let in_time = (TimeDelta::ZERO..=TAKEN_BACK_WITHIN).contains(&since);
-    in_time && loser.opened < answered && is_same_call(loser, winner)
+    in_time && loser.opened < answered && is_same_call(loser, winner, since)
 }
 
-fn is_same_call(one: &Attempt, other: &Attempt) -> bool {
+fn is_same_call(one: &Attempt, other: &Attempt, since: TimeDelta) -> bool {
     if one.identity.request != other.identity.request {
         return false;
     }
@@ -73,8 +76,10 @@ fn is_same_call(one: &Attempt, other: &Attempt) -> bool {
         (Some((one, _)), Some((other, _))) => one == other,
         (None, None) => {
             let marked = one.identity.is_retry || other.identity.is_retry;
-            let deadlines = one.deadline.zip(other.deadline);
-            marked && deadlines.is_some_and(|(one, other)| (one - other).abs() <= SAME_DEADLINE)
+            match one.deadline.zip(other.deadline) {
+                Some((one, other)) => marked && (one - other).abs() <= SAME_DEADLINE,
+                None => since <= RACE_LOST_WITHIN,
+            }
         }
         _ => false,
     }

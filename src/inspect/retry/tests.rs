@@ -102,6 +102,7 @@ fn two_equal_calls_are_never_linked() {
     for attempt in &mut small {
         attempt.identity.body_length = 5;
     }
+    small[0].verdict = Verdict::CutByClose;
     assert_eq!(linked(&small), [], "an empty message is everybody's");
 }
 
@@ -177,6 +178,7 @@ fn an_id_links_what_was_sent_in_part() {
 fn a_misdirected_request_is_repeated_on_another_connection() {
     let mut lost = attempt(1, 0, Some(50));
     (lost.misdirected, lost.identity.body_length) = (true, 0);
+    lost.verdict = Verdict::Status;
     let mut next = attempt(3, 60, None);
     next.identity.body_length = 0;
     assert_eq!(
@@ -282,4 +284,44 @@ fn a_hop_behind_a_proxy_is_no_retry_and_hides_none() {
     assert_eq!(linked(&both_hops), [(1, 3), (11, 13)]);
     let one_call = [passed(0, 1, (0, 50), true), passed(1, 11, (1, 49), true)];
     assert_eq!(linked(&one_call), []);
+}
+
+#[test]
+fn what_was_not_processed_is_repeated_at_once_and_links_where_it_is_the_only_one() {
+    let empty = |stream, opened, lost| {
+        let mut empty = attempt(stream, opened, lost);
+        empty.identity.body_length = 0;
+        empty
+    };
+    let alone = [empty(1, 0, Some(50)), empty(3, 60, None)];
+    assert_eq!(linked(&alone), [(1, 3)]);
+    let later = [empty(1, 0, Some(50)), empty(3, 250, None)];
+    assert_eq!(linked(&later), [], "somebody may ask the same every 200 ms");
+    let among_others = [
+        empty(1, 0, Some(50)),
+        empty(3, 60, None),
+        empty(5, 90, None),
+    ];
+    assert_eq!(linked(&among_others), [], "which of the two repeats it?");
+}
+
+#[test]
+fn the_loser_of_a_race_that_nothing_marks_goes_as_soon_as_the_other_is_answered() {
+    let story = |taken_back: &str| {
+        format!(
+            "C1 0.000 HEADERS 1 END_STREAM
+             C2 0.030 HEADERS 1 END_STREAM
+             S2 0.060 ANSWER 1
+             C2 0.061 ACK
+             C1 {taken_back} RST 1 CANCEL"
+        )
+    };
+    let [loser, winner] = &outcomes(&story("0.063"))[..] else {
+        panic!("two calls");
+    };
+    assert!(loser.2 && winner.0 == Verdict::Ok);
+    assert!(
+        !outcomes(&story("0.150"))[0].2,
+        "its caller had another reason"
+    );
 }

@@ -45,6 +45,13 @@ impl Attempt {
     }
 }
 
+impl Attempt {
+    /// Whether the server said that it did nothing of it.
+    pub(crate) const fn is_unprocessed(&self) -> bool {
+        matches!(self.verdict, Verdict::BeyondLastStreamId | Verdict::Refused)
+    }
+}
+
 /// When the client can have known that a call was lost and worth repeating.
 fn lost_at(rpc: &Rpc) -> Option<Timestamp> {
     let repeatable = matches!(

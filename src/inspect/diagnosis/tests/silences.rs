@@ -245,3 +245,52 @@ fn large_segments_that_stay_away_while_small_ones_are_answered_are_an_mtu() {
             .contains("never acknowledged the whole")
     );
 }
+
+/// The server's kernel probes a client that is gone: the client did nothing wrong either.
+#[test]
+fn a_server_whose_probes_nobody_answers_lost_its_client() {
+    let finding = found(
+        "keepalive-timeout",
+        r#"
+        C 0.000 HEADERS 1
+        S 0.100 HEADERS 1 :status=200 + DATA 1
+        C 0.110 ACK
+        S 7200.0 PROBE
+        S 7275.0 PROBE
+        S 7350.0 PROBE
+        S 7425.0 TCP_RST
+        "#,
+    )
+    .unwrap();
+    assert!(
+        finding.explanation.contains("server's kernel"),
+        "{}",
+        finding.explanation
+    );
+}
+
+/// Full segments of the answer never get through, small ones do: the request was through, and ran.
+#[test]
+fn an_answer_too_large_for_the_path_is_lost_on_its_way() {
+    let script = r#"
+        C 0.000 HEADERS 1 END_STREAM grpc-timeout=10S
+        S 0.010 HEADERS 1 :status=200
+        C 0.011 ACK
+        S 0.020 DATA 1 bytes=1400
+        S 0.220 DATA 1 bytes=1400 again
+        S 0.620 DATA 1 bytes=1400 again
+        S 1.420 DATA 1 bytes=1400 again
+        C 10.000 RST 1 CANCEL ack=before
+        "#;
+    let reported = analysis(script);
+    let texts: Vec<_> = reported
+        .findings
+        .iter()
+        .map(|finding| format!("{} {}", finding.rule, finding.explanation))
+        .collect();
+    let all = texts.join("\n");
+    assert!(
+        all.contains("network-loss") && !all.contains("nothing got through"),
+        "{all}"
+    );
+}
