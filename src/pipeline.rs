@@ -65,13 +65,19 @@ pub struct Pipeline {
     background: Option<Background>,
 }
 
+/// What to keep of calls, where connections may hold so much: their texts take a quarter of that at most.
+fn within(mut inspect: inspect::Options, limits: decode::Limits) -> inspect::Options {
+    inspect.limits.texts = inspect.limits.texts.min(limits.held_bytes / 4);
+    inspect
+}
+
 impl Pipeline {
     /// A pipeline that has seen nothing yet.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let inspector = Inspector::new(options.inspect);
         let decode = options.decode;
         let limits = decode.limits;
+        let inspector = Inspector::new(within(options.inspect, limits));
         // Where one connection is asked for, its number is to be known while it goes on.
         let decoder = match inspector.is_for_one_connection() {
             true => DividedDecoder::undivided(decode, inspector.follower()),
@@ -101,8 +107,8 @@ impl Pipeline {
     /// thread alone: what it tells is to be told at once, and in order.
     #[must_use]
     pub fn watching(options: Options) -> Self {
-        let inspector = Inspector::new(options.inspect);
         let limits = options.decode.limits;
+        let inspector = Inspector::new(within(options.inspect, limits));
         Self {
             decoder: DividedDecoder::undivided(options.decode, inspector.watching_follower()),
             inspector,

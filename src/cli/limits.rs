@@ -56,9 +56,10 @@ impl FileLimitArgs {
 }
 
 impl ReportLimitArgs {
-    pub(crate) const fn inspect(&self) -> inspect::ListLimits {
+    pub(crate) fn inspect(&self) -> inspect::ListLimits {
         inspect::ListLimits {
             rpcs: self.max_rpcs,
+            ..inspect::ListLimits::default()
         }
     }
 

@@ -93,6 +93,11 @@ impl Follower {
         self.load.change(before, after);
     }
 
+    /// Whether texts of calls are to be kept short from here on.
+    pub(super) const fn set_short_texts(&mut self, short: bool) {
+        self.options.short_texts = short;
+    }
+
     /// From here on it may list `room` more calls than it does.
     pub(super) const fn set_room(&mut self, room: usize) {
         self.room = room;
@@ -181,7 +186,12 @@ impl Listener for Follower {
         }
         self.load.change(before, connection.load());
         self.unlist(&mut connection);
-        let listed = Load::of_listed(connection.load().listed);
+        let load = connection.load();
+        let listed = Load {
+            // Its calls keep them.
+            texts: if load.listed > 0 { load.texts } else { 0 },
+            ..Load::of_listed(load.listed)
+        };
         self.load.change(connection.load(), listed);
         let mut finished = connection.into_finished();
         for rpc in &mut finished.rpcs {

@@ -128,6 +128,10 @@ impl Inspector {
                 listener.set_room(limit.saturating_sub(self.load.listed));
             }
         }
+        let short = self.load.texts > self.options.limits.texts;
+        for ConnectionPart { listener, .. } in &mut *parts {
+            listener.set_short_texts(short);
+        }
         if self.load.streams > MAX_FOLLOWED_STREAMS {
             self.relieve(parts);
         }

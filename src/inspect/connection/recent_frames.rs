@@ -3,12 +3,11 @@
 //! In: every frame of both sides. Out, when a side declares the connection broken: the last frames of the other that
 //! it had received by then, as its own acknowledgement says.
 
-use crate::capture::Stamp;
 use crate::decode::http2::{Frame, FrameType, StreamId};
 use crate::decode::{Carrier, Direction, PerSide};
 
 /// How many frames of a side are kept.
-const KEPT: usize = 8;
+const KEPT: usize = 4;
 
 /// How many are shown.
 const SHOWN: usize = 3;
@@ -20,8 +19,8 @@ pub struct SentFrame {
     pub kind: FrameType,
     /// Its stream; 0 is the connection.
     pub stream: StreamId,
-    /// The packet that completed it.
-    pub stamp: Stamp,
+    /// The number of the packet that completed it.
+    pub packet: u64,
     /// Position of its end in its sender's byte stream.
     end: u64,
 }
@@ -45,7 +44,7 @@ impl RecentFrames {
             *place = Some(SentFrame {
                 kind: frame.header.kind,
                 stream: frame.header.stream,
-                stamp: frame.completed.stamp,
+                packet: frame.completed.stamp.packet,
                 end: frame.span.end,
             });
         }

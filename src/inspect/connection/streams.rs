@@ -388,6 +388,11 @@ impl Streams {
         self.idleness.open()
     }
 
+    /// How many bytes the texts of its calls take.
+    pub(super) const fn texts(&self) -> usize {
+        self.requests.texts()
+    }
+
     /// The paths of requests whose own could not be read.
     pub(super) fn inferred_paths(&self) -> PathsByShape {
         self.requests.inferred_paths()

@@ -15,17 +15,25 @@ pub const MAX_LISTED_RPCS: usize = 200_000;
 /// How many connections a report lists, some 150 MB; the calls of the others are counted.
 pub const MAX_LISTED_CONNECTIONS: usize = 100_000;
 
+/// How many bytes methods and authorities take: those of real captures take some kilobytes, each text once a
+/// connection.
+pub(crate) const MAX_TEXTS: usize = 32 << 20;
+
 /// How much inspection keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListLimits {
     /// Calls that a report lists; the first ones.
     pub rpcs: usize,
+    /// Bytes that the methods and authorities of calls take, of all connections together; beyond it only their
+    /// beginnings are kept.
+    pub texts: usize,
 }
 
 impl Default for ListLimits {
     fn default() -> Self {
         Self {
             rpcs: MAX_LISTED_RPCS,
+            texts: MAX_TEXTS,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What to keep of calls: set once by the caller, and never changed on the way.
+//! What to keep of calls: set once by the caller, and never changed on the way, but for what takes too much.
 
 pub(in crate::inspect) mod filter;
 pub(in crate::inspect) mod limits;
@@ -24,4 +24,6 @@ pub struct Options {
     pub filter: Filter,
     /// How much of it to keep.
     pub limits: ListLimits,
+    /// Whether texts of calls are kept short from here on, since those of all together take what the limits allow.
+    pub short_texts: bool,
 }

@@ -33,8 +33,13 @@ pub(crate) struct Interned {
 }
 
 impl Interned {
-    /// A text, shared with whoever asked for an equal one before.
-    pub(crate) fn share(&mut self, text: &[u8]) -> Arc<[u8]> {
+    /// How many bytes they take.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// A text, shared with whoever asked for an equal one before; no more than its beginning where it is to be `short`.
+    pub(crate) fn share(&mut self, text: &[u8], short: bool) -> Arc<[u8]> {
         let mut text = cut(text);
         if let Some(known) = self.known.get(text) {
             return Arc::clone(known);
@@ -42,7 +47,7 @@ impl Interned {
         if self.bytes + text.len() + OVERHEAD > self.look_at.max(MAX_REMEMBERED) {
             self.forget_unused();
         }
-        if self.bytes > MAX_LONG {
+        if short || self.bytes > MAX_LONG {
             text = text.get(..SHORT_TEXT).unwrap_or(text);
             if let Some(known) = self.known.get(text) {
                 return Arc::clone(known);
@@ -74,22 +79,22 @@ mod tests {
     #[test]
     fn equal_texts_are_one_and_long_ones_are_cut() {
         let mut interned = Interned::default();
-        let one = interned.share(b"/shop.Cart/Add");
-        assert!(Arc::ptr_eq(&one, &interned.share(b"/shop.Cart/Add")));
-        let long = interned.share(&[b'x'; 100_000]);
+        let one = interned.share(b"/shop.Cart/Add", false);
+        assert!(Arc::ptr_eq(&one, &interned.share(b"/shop.Cart/Add", false)));
+        let long = interned.share(&[b'x'; 100_000], false);
         assert_eq!(long.len(), MAX_TEXT);
-        assert!(Arc::ptr_eq(&long, &interned.share(&[b'x'; 50_000])));
+        assert!(Arc::ptr_eq(&long, &interned.share(&[b'x'; 50_000], false)));
     }
 
     #[test]
     fn texts_that_never_come_again_are_forgotten() {
         let mut interned = Interned::default();
         for number in 0..100_000 {
-            interned.share(format!("/shop.Cart/{number}").as_bytes());
+            interned.share(format!("/shop.Cart/{number}").as_bytes(), false);
             assert!(interned.bytes <= MAX_REMEMBERED);
         }
-        let last = interned.share(b"/last");
-        assert!(Arc::ptr_eq(&last, &interned.share(b"/last")));
+        let last = interned.share(b"/last", false);
+        assert!(Arc::ptr_eq(&last, &interned.share(b"/last", false)));
     }
 
     #[test]
@@ -100,7 +105,7 @@ mod tests {
         for call in 0..10_000_usize {
             let mut text = [b'p'; MAX_TEXT];
             text[0] = (call % 48) as u8;
-            calls.push(interned.share(&text));
+            calls.push(interned.share(&text, false));
         }
         let mut distinct: Vec<_> = calls.iter().map(|text| text.as_ptr()).collect();
         distinct.sort_unstable();
@@ -117,7 +122,7 @@ mod tests {
         for call in 0..10_000_usize {
             let mut text = [b'p'; MAX_TEXT];
             text[..8].copy_from_slice(&call.to_be_bytes());
-            let text = interned.share(&text);
+            let text = interned.share(&text, false);
             kept += text.len();
             calls.push(text);
         }
@@ -125,5 +130,16 @@ mod tests {
             kept <= MAX_LONG + MAX_TEXT + calls.len() * SHORT_TEXT,
             "{kept}"
         );
+    }
+
+    #[test]
+    fn where_all_together_take_too_much_a_text_is_its_beginning() {
+        let mut interned = Interned::default();
+        let long = interned.share(&[b'p'; MAX_TEXT], true);
+        assert_eq!(long.len(), SHORT_TEXT);
+        assert!(Arc::ptr_eq(
+            &long,
+            &interned.share(&[b'p'; SHORT_TEXT], false)
+        ));
     }
 }

@@ -73,8 +73,10 @@ impl RequestReader {
             forwarded |= is_of_proxy(name);
             let Some(value) = field.value else { continue };
             match name {
-                b":path" => request.method = Some(self.interned.share(value)),
-                b":authority" => request.authority = Some(self.interned.share(value)),
+                b":path" => request.method = Some(self.interned.share(value, options.short_texts)),
+                b":authority" => {
+                    request.authority = Some(self.interned.share(value, options.short_texts))
+                }
                 b"content-type" => {
                     request.format = WireFormat::of(value);
                     if let Some(format) = request.format {
@@ -102,6 +104,11 @@ impl RequestReader {
         if self.user_agent.is_none() {
             self.user_agent = first_value(block, b"user-agent");
         }
+    }
+
+    /// How many bytes the texts of its requests take.
+    pub(crate) const fn texts(&self) -> usize {
+        self.interned.bytes()
     }
 
     /// The first `user-agent` seen.

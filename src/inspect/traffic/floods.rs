@@ -110,15 +110,21 @@ const RAPID: TimeDelta = TimeDelta::from_millis(10);
 /// Counts what a connection's sides send.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Floods {
-    counters: PerSide<[Counter; FloodKind::ALL.len()]>,
+    /// Of each kind that was seen; most connections have one or two.
+    counters: PerSide<Vec<(FloodKind, Counter)>>,
 }
 
 impl Floods {
     /// One more frame of this kind.
     pub(crate) fn add(&mut self, kind: FloodKind, by: Direction, stamp: Stamp) {
-        if let Some(counter) = self.counters[by].get_mut(kind as usize) {
+        let counters = &mut self.counters[by];
+        if let Some(counter) = counter(counters, kind) {
             counter.add(stamp);
+            return;
         }
+        let mut counter = Counter::default();
+        counter.add(stamp);
+        counters.push((kind, counter));
     }
 
     /// A client reset a stream.
@@ -130,15 +136,15 @@ impl Floods {
 
     /// A header block begins: its CONTINUATION frames are counted anew.
     pub(crate) fn block_begins(&mut self, by: Direction, stamp: Stamp) {
-        let [_, counter, ..] = &mut self.counters[by];
-        counter.begin(stamp);
+        if let Some(counter) = counter(&mut self.counters[by], FloodKind::Continuation) {
+            counter.begin(stamp);
+        }
     }
 
     /// Those kinds that reached their threshold.
     pub(crate) fn notable(&self) -> Vec<Burst> {
         let counters = self.counters.iter().flat_map(|(by, counters)| {
-            let pairs = FloodKind::ALL.iter().zip(counters);
-            pairs.map(move |(kind, counter)| (by, *kind, counter))
+            counters.iter().map(move |(kind, counter)| (by, *kind, counter))
         });
         let bursts = counters.filter_map(|(by, kind, counter)| {
             let (most, since) = counter.most?;
@@ -150,8 +156,15 @@ impl Floods {
                 total: counter.total,
             })
         });
-        bursts.collect()
+        let mut bursts: Vec<_> = bursts.collect();
+        bursts.sort_by_key(|burst| (burst.by, burst.kind as usize));
+        bursts
     }
+}
+
+fn counter(counters: &mut [(FloodKind, Counter)], kind: FloodKind) -> Option<&mut Counter> {
+    let mut counters = counters.iter_mut();
+    counters.find(|(other, _)| *other == kind).map(|(_, counter)| counter)
 }
 
 #[cfg(test)]

@@ -218,6 +218,70 @@ fn long_paths_that_cost_a_byte() {
     );
 }
 
+/// Each of many connections has calls with long texts of their own, sent once: what all of them keep is bounded, not
+/// only what each does.
+#[test]
+fn long_paths_on_many_connections() {
+    let path = capture("fat-connections.pcap", |writer| {
+        for number in 0..4_000_u32 {
+            let mut talk = Talk::number(number);
+            hello(&mut talk, writer);
+            for call in 0..40_u32 {
+                let long = format!("/{number}.{call}/{}", "p".repeat(2_000));
+                let host = format!("{number}.{call}.{}", "a".repeat(2_000));
+                let fields = [
+                    (":method", "POST"),
+                    (":scheme", "http"),
+                    (":path", long.as_str()),
+                    (":authority", host.as_str()),
+                    ("content-type", "application/grpc"),
+                ];
+                talk.say(
+                    writer,
+                    From::Client,
+                    &wire::headers(0, 1 + 2 * call, &fields),
+                );
+            }
+        }
+    });
+    // The texts alone are 620 MiB.
+    analyze("long paths on 4,000 connections", &path, 480 * MIB);
+}
+
+/// A report with as many findings as servers is written as it goes: no format takes much more than looking did.
+#[test]
+fn reports_of_many_servers_are_not_held_twice() {
+    let path = capture("servers.pcap", |writer| {
+        for number in 0..8_000_u32 {
+            let [_, high, middle, low] = number.to_be_bytes();
+            let mut talk = Talk::number(number).with_server([11, high, middle, low], 50_051);
+            hello(&mut talk, writer);
+            talk.say(writer, From::Client, &request(wire::END_STREAM, 1));
+            talk.say(writer, From::Client, &request(wire::END_STREAM, 3));
+            talk.say(writer, From::Server, &wire::goaway(1, 0, b""));
+            talk.send(writer, From::Server, ACK | captures::FIN, &[]);
+        }
+    });
+    let text = run("servers as text", &["analyze"], &path);
+    for format in [
+        &["analyze", "--format", "json"][..],
+        &["analyze", "--format", "markdown"],
+        &["timeline", "--format", "html"],
+        &["timeline", "--format", "mermaid"],
+        &["timeline"],
+    ] {
+        let written = run(&format!("servers: {}", format.join(" ")), format, &path);
+        assert_eq!(written.status, Some(0), "{}", written.complaints);
+        assert!(
+            written.peak <= text.peak * 5 / 4,
+            "{format:?}: {} MiB, of which looking takes {}",
+            written.peak / MIB,
+            text.peak / MIB
+        );
+    }
+    std::fs::remove_file(path).expect("it was there");
+}
+
 #[test]
 fn a_million_streams_on_one_connection() {
     let path = capture("streams.pcap", |writer| {

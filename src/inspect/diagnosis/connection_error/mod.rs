@@ -159,7 +159,7 @@ fn evidence(affected: &BrokenOnes<'_>) -> Vec<super::Evidence> {
 fn before(record: &ConnectionRecord, goaway: &GoAway) -> String {
     let known = offending(record, goaway).is_some() || !goaway.debug_data.is_empty();
     let frames = goaway.answers.iter().filter(|_| !known).map(|frame| {
-        let packet = frame.stamp.packet;
+        let packet = frame.packet;
         format!(
             "{} on stream {} (packet {packet})",
             frame.kind, frame.stream
