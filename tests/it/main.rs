@@ -24,6 +24,7 @@ mod diagnosis_causes;
 mod diagnosis_wire;
 mod findings;
 mod godebug;
+mod growth;
 mod handshakes;
 mod holes;
 mod hostile;

@@ -136,6 +136,19 @@ impl Recording {
         (pipeline.finish(), rpcs)
     }
 
+    /// How many findings a watch of it has told, that looks for them so often on the way and at its end.
+    pub(crate) fn look_on_the_way(&self, looks: usize) -> usize {
+        let mut pipeline = Pipeline::watching(options());
+        let mut told = 0;
+        for packets in self.packets.chunks(self.packets.len().div_ceil(looks)) {
+            pipeline = self.run(pipeline, packets.iter());
+            told += pipeline.take_news().len();
+            told += pipeline.findings_so_far().len();
+        }
+        pipeline.conclude();
+        told + pipeline.finish().analysis.findings.len()
+    }
+
     fn run<'a>(&self, mut pipeline: Pipeline, packets: impl Iterator<Item = &'a Kept>) -> Pipeline {
         for key_log in &self.key_logs {
             pipeline.read_keys(key_log);

@@ -144,7 +144,9 @@ impl Floods {
     /// Those kinds that reached their threshold.
     pub(crate) fn notable(&self) -> Vec<Burst> {
         let counters = self.counters.iter().flat_map(|(by, counters)| {
-            counters.iter().map(move |(kind, counter)| (by, *kind, counter))
+            counters
+                .iter()
+                .map(move |(kind, counter)| (by, *kind, counter))
         });
         let bursts = counters.filter_map(|(by, kind, counter)| {
             let (most, since) = counter.most?;
@@ -164,7 +166,9 @@ impl Floods {
 
 fn counter(counters: &mut [(FloodKind, Counter)], kind: FloodKind) -> Option<&mut Counter> {
     let mut counters = counters.iter_mut();
-    counters.find(|(other, _)| *other == kind).map(|(_, counter)| counter)
+    counters
+        .find(|(other, _)| *other == kind)
+        .map(|(_, counter)| counter)
 }
 
 #[cfg(test)]

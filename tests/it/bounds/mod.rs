@@ -1,7 +1,7 @@
 //! Captures that want more memory than there is: whatever a capture holds, the program stays within
 //! its bounds, says what it gave up, and ends.
 
-mod captures;
+pub(crate) mod captures;
 mod peak;
 
 use std::fs::File;
