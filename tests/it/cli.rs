@@ -225,6 +225,58 @@ fn what_cannot_be_read_is_named_with_its_reason() {
     }
 }
 
+/// Who names a file chooses what stands on standard error: it is printed as any peer's bytes are.
+#[test]
+fn a_name_with_control_characters_is_printed_without_them() {
+    let name = "esc\u{1b}[2J\u{9b}31m\u{202e}.pcap";
+    let missing = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let words = file(&format!("words-{name}"), b"these are words, not packets\n");
+    let silent = file(&format!("silent-{name}"), &wire::pcap(&[]));
+    for path in [&missing, &words, &silent] {
+        for command in ["analyze", "frames", "timeline"] {
+            let run = Run::of(&arguments(command, path, &[]));
+            assert_eq!(run.status, Some(2), "{}", run.complaints);
+            let raw = ['\u{1b}', '\u{9b}', '\u{202e}'];
+            assert!(!run.complaints.contains(raw), "{:?}", run.complaints);
+            assert!(
+                run.complaints.contains("esc\\x1b[2J"),
+                "{:?}",
+                run.complaints
+            );
+        }
+    }
+}
+
+/// Sixteen headers one in the other are packets, which are only not read to their end.
+#[test]
+fn packets_in_too_many_tunnels_are_counted_and_not_denied() {
+    let nested = |(nanos, packet): (i64, Vec<u8>)| {
+        let mut packet = packet;
+        for _ in 0..16 {
+            let [high, low] = u16::try_from(packet.len() + 20).unwrap().to_be_bytes();
+            let mut outer = vec![
+                0x45, 0, high, low, 0, 0, 0, 0, 64, 4, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2,
+            ];
+            outer.extend(packet);
+            packet = outer;
+        }
+        (nanos, packet)
+    };
+    let path = file(
+        "nested.pcap",
+        &wire::pcap(&race().into_iter().map(nested).collect::<Vec<_>>()),
+    );
+    let run = Run::of(&arguments("analyze", &path, &[]));
+    assert_eq!(run.status, Some(2));
+    assert!(!run.complaints.contains("no packets"), "{}", run.complaints);
+    assert!(
+        run.complaints
+            .contains("packets that cannot be read to the TCP in them"),
+        "{}",
+        run.complaints
+    );
+}
+
 #[cfg(unix)]
 #[test]
 fn a_file_without_permission_is_named_with_a_hint() {
