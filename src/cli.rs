@@ -23,7 +23,7 @@ use quantity::duration;
 pub(crate) use limits::LimitArgs;
 pub(crate) use limits::{FileLimitArgs, ReportLimitArgs};
 #[cfg(feature = "live")]
-pub(crate) use live::{LiveArgs, LiveFormat, RecordArgs};
+pub(crate) use live::{LiveArgs, LiveEvents, LiveFormat, RecordArgs};
 pub(crate) use moment::around;
 pub(crate) use prompts::PROMPTS;
 

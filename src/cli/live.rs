@@ -46,6 +46,12 @@ pub(crate) struct LiveArgs {
     /// Stop after this many packets
     #[arg(long, value_name = "N")]
     pub(crate) count: Option<u64>,
+    /// Which calls JSON has an event for: those that died, those that did not succeed, or all of them
+    #[arg(long, value_enum, value_name = "WHICH", default_value_t)]
+    pub(crate) events: LiveEvents,
+    /// How long the report at the end may take
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "20s")]
+    pub(crate) end_within: Duration,
     /// How often JSON has a status event
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
     pub(crate) interval: Duration,
@@ -126,6 +132,18 @@ pub(crate) enum LiveFormat {
     Text,
     /// One object a line
     Json,
+}
+
+/// Which calls have an event of their own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LiveEvents {
+    /// That died
+    #[default]
+    Died,
+    /// That did not succeed, those answered with an error included
+    Failed,
+    /// All of them
+    All,
 }
 
 /// An address with a port, or a port on loopback: a page about who talks to whom is not for everybody.

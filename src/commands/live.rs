@@ -6,7 +6,7 @@ use h2sniff::inspect::diagnosis;
 use h2sniff::{pipeline, report};
 
 use super::{CommandError, CommandOutcome, colours, fail_on, fails, lower_case, open, secrets};
-use crate::cli::{LiveArgs, LiveFormat, PROMPTS};
+use crate::cli::{LiveArgs, LiveEvents, LiveFormat, PROMPTS};
 use crate::live::{self, EventWriter};
 
 pub(crate) fn live(options: &LiveArgs) -> anyhow::Result<CommandOutcome> {
@@ -34,11 +34,16 @@ pub(crate) fn live(options: &LiveArgs) -> anyhow::Result<CommandOutcome> {
                 .iter()
                 .map(|name| lower_case(name))
                 .collect(),
+            tell_all: options.format == LiveFormat::Json && options.events == LiveEvents::All,
             ..inspect::Options::default()
         },
         ..pipeline::Options::default()
     };
-    let events = EventWriter::new(format, open(&options.output)?);
+    let calls = match options.format {
+        LiveFormat::Json => options.events,
+        LiveFormat::Text => LiveEvents::Failed,
+    };
+    let events = EventWriter::new(format, open(&options.output)?, calls);
     let report = live::run(options, pipeline, events)?;
     Ok(fails(&fail_on, &report))
 }

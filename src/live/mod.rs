@@ -51,8 +51,9 @@ const COUNT_EVERY: Duration = Duration::from_secs(1);
 /// How often it is looked whether anybody still reads the output.
 const LOOK_FOR_READER_EVERY: Duration = Duration::from_millis(100);
 
-/// How long an end may take before it is made an end: whoever asked for it waits at a terminal.
-const END_WITHIN: Duration = Duration::from_millis(900);
+/// How long an end may take where nobody reads it any more, or where it was asked for twice: whoever did waits at a
+/// terminal.
+const HURRIED: Duration = Duration::from_millis(900);
 
 /// Captures and analyses until it is asked to stop, and gives the report of the whole.
 ///
@@ -124,6 +125,7 @@ pub(crate) fn run(
             signals,
             listener,
             duration: args.duration,
+            end_within: args.end_within,
             to_stdout: args.output.file().is_none(),
         },
         result,
@@ -180,6 +182,8 @@ struct MainThread {
     signals: Signals,
     listener: Option<TcpListener>,
     duration: Option<Duration>,
+    /// How long the end may take.
+    end_within: Duration,
     to_stdout: bool,
 }
 
@@ -193,6 +197,7 @@ async fn attend(
         mut signals,
         listener,
         duration,
+        end_within,
         to_stdout,
     } = main_thread;
     if let Some(listener) = listener {
@@ -214,30 +219,31 @@ async fn attend(
             finished = &mut result => {
                 return finished.unwrap_or_else(|_| Err(LiveError::Died.into()));
             }
-            _ = signals.interrupt.recv() => overdue = Some(end_now(&control, overdue)),
-            _ = signals.terminate.recv() => overdue = Some(end_now(&control, overdue)),
-            _ = signals.hang_up.recv() => overdue = Some(end_now(&control, overdue)),
+            _ = signals.interrupt.recv() => overdue = Some(end_now(&control, overdue, end_within)),
+            _ = signals.terminate.recv() => overdue = Some(end_now(&control, overdue, end_within)),
+            _ = signals.hang_up.recv() => overdue = Some(end_now(&control, overdue, end_within)),
             _ = signals.write_now.recv() => control.write_now(),
             () = until(end.filter(|_| overdue.is_none())) => {
-                overdue = Some(end_now(&control, None));
+                overdue = Some(end_now(&control, None, end_within));
             }
             () = until(overdue) => return Err(LiveError::Overdue.into()),
             _ = count.tick() => control.wake(),
             _ = reader.tick() => if to_stdout && output::is_abandoned() {
-                overdue = Some(end_now(&control, overdue));
+                overdue = Some(end_now(&control, overdue, HURRIED));
             }
         }
     }
 }
 
 /// Asks for the end; gives the moment at which it is overdue. Asked twice, it no longer waits for what
-/// is still in the queue.
-fn end_now(control: &Control, overdue: Option<Instant>) -> Instant {
+/// is still in the queue, nor for long.
+fn end_now(control: &Control, overdue: Option<Instant>, within: Duration) -> Instant {
     if overdue.is_some() {
         control.hurry();
     }
     control.stop();
-    overdue.unwrap_or_else(|| Instant::now() + END_WITHIN)
+    let now = Instant::now();
+    overdue.map_or(now + within, |overdue| overdue.min(now + HURRIED))
 }
 
 async fn until(moment: Option<Instant>) {

@@ -12,11 +12,14 @@ use h2sniff::report::printable;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::recorder::RecordingResult;
+use crate::cli::LiveEvents;
 
 /// Writes events, findings and the report in one format; beside it notes and a status line on standard error.
 pub(crate) struct EventWriter {
     format: Box<dyn EventFormat + Send>,
     out: Box<dyn Write + Send>,
+    /// Which calls have a line.
+    calls: LiveEvents,
     /// What is printed next; kept so that its memory serves again.
     lines: Vec<u8>,
     /// Whether standard error is a terminal.
@@ -26,10 +29,15 @@ pub(crate) struct EventWriter {
 }
 
 impl EventWriter {
-    pub(crate) fn new(format: Box<dyn EventFormat + Send>, out: Box<dyn Write + Send>) -> Self {
+    pub(crate) fn new(
+        format: Box<dyn EventFormat + Send>,
+        out: Box<dyn Write + Send>,
+        calls: LiveEvents,
+    ) -> Self {
         Self {
             format,
             out,
+            calls,
             lines: Vec::new(),
             has_terminal: io::stderr().is_terminal(),
             status_line_shown: false,
@@ -37,7 +45,8 @@ impl EventWriter {
     }
 
     pub(super) fn news(&mut self, news: &[News]) -> io::Result<()> {
-        for news in news {
+        let calls = self.calls;
+        for news in news.iter().filter(|news| tells(calls, news)) {
             self.format.news(news, &mut self.lines)?;
         }
         self.print()?;
@@ -121,6 +130,14 @@ impl EventWriter {
         if std::mem::take(&mut self.status_line_shown) {
             let _ = write!(io::stderr(), "\r\x1b[2K");
         }
+    }
+}
+
+/// Whether news are asked for.
+fn tells(calls: LiveEvents, news: &News) -> bool {
+    match (news, calls) {
+        (News::Rpc { rpc, .. }, LiveEvents::Died) => rpc.died(),
+        _ => true,
     }
 }
 

@@ -119,12 +119,7 @@ impl Worker {
             }),
             Err(error) => Err(error),
         };
-        let now = wall();
-        if let Some(recorder) = outputs.recorder {
-            for written in recorder.finish(now) {
-                outputs.events.recording(&written)?;
-            }
-        }
+        write_recordings(&mut outputs)?;
         if let Some(file) = &mut outputs.packet_file {
             file.flush()?;
         }
@@ -375,6 +370,8 @@ impl Worker {
         self.told.hurry();
         self.report_findings(outputs)?;
         self.refresh();
+        // The report is the last that is written.
+        write_recordings(outputs)?;
         let Self {
             pipeline,
             interfaces,
@@ -388,4 +385,15 @@ impl Worker {
         outputs.events.report(status.time, &report)?;
         Ok(report)
     }
+}
+
+/// Writes what the recorder has left to write; it records no more.
+fn write_recordings(outputs: &mut Outputs) -> io::Result<()> {
+    let Some(recorder) = outputs.recorder.take() else {
+        return Ok(());
+    };
+    for written in recorder.finish(wall()) {
+        outputs.events.recording(&written)?;
+    }
+    Ok(())
 }

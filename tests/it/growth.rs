@@ -5,7 +5,6 @@
 //! is absent a test says that it was not run and passes, unless `H2SNIFF_REQUIRE_VALGRIND=1` is set.
 
 use std::env;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -147,7 +146,7 @@ fn assert_grows(name: &str, size: u32, formats: &[&[&str]], write: impl Fn(&mut 
             "{name}, {}: {little} and {much} instructions, {times:.2} times",
             format.join(" ")
         );
-        writeln!(std::io::stderr(), "{told}").unwrap();
+        eprintln!("{told}");
         assert!(times <= MOST, "{told}");
     }
     for path in [small, large] {

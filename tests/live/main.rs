@@ -13,6 +13,7 @@
 )]
 
 mod endings;
+mod events;
 mod metrics;
 mod network;
 mod peers;

@@ -101,7 +101,7 @@ impl SettledCalls {
         }
         self.without_method += u64::from(rpc.method.is_none());
         // What was reported once is reported to its end.
-        if !silent || options.all || reported {
+        if !silent || options.all || options.tell_all || reported {
             self.unnamed.extend(shape.map(|shape| (id, shape)));
             self.listed.push(rpc);
         }

@@ -41,7 +41,7 @@ pub enum News {
         /// The GOAWAY, with the streams that are beyond its last stream id by now.
         goaway: GoAway,
     },
-    /// A call did not succeed.
+    /// A call did not succeed, or, where all are to be told, did.
     Rpc {
         /// Since when that is certain.
         since: Timestamp,
@@ -237,7 +237,11 @@ impl LiveTracker {
                 before.retried_as = retried_as;
                 before.retry_of = retry_of;
             }
-            None if !rpc.verdict.is_reported() => {}
+            None if !rpc.verdict.is_reported() => self.news.push(News::Rpc {
+                since: now,
+                ends: open.ends(),
+                rpc: Box::new(rpc),
+            }),
             None => self.report_first(open, rpc, now),
         }
     }

@@ -18,6 +18,8 @@ pub struct Options {
     /// Request headers, names in lower case, that say nothing about which attempts belong to one
     /// call, whatever they look like.
     pub not_identifying: Vec<Box<[u8]>>,
+    /// Whether a watch tells of calls that simply succeeded too.
+    pub tell_all: bool,
     /// Whether all calls are counted by their method.
     pub methods: bool,
     /// Which calls are counted and reported; all unless set.
