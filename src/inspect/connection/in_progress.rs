@@ -22,7 +22,7 @@ impl Connection {
         Load {
             streams: self.streams.table.call_count(),
             listed: self.settled.listed(),
-            texts: self.streams.texts(),
+            texts: self.streams.requests.texts(),
         }
     }
 

@@ -31,7 +31,7 @@ use crate::inspect::traffic::stream_table::{FollowAs, Followed, StreamTable};
 #[derive(Clone, Debug)]
 pub(super) struct Streams {
     pub(super) table: StreamTable,
-    requests: RequestReader,
+    pub(super) requests: RequestReader,
     traffic: TrafficTracker,
     conformance: ConformanceTracker,
     idleness: Idleness,
@@ -386,11 +386,6 @@ impl Streams {
     /// How many calls are open.
     pub(super) const fn open(&self) -> u64 {
         self.idleness.open()
-    }
-
-    /// How many bytes the texts of its calls take.
-    pub(super) const fn texts(&self) -> usize {
-        self.requests.texts()
     }
 
     /// The paths of requests whose own could not be read.
