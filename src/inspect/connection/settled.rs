@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use super::record::{ConnectionRecord, VerdictCounts};
-use crate::capture::Timestamp;
+use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::PerSide;
 use crate::decode::http2::ErrorCode;
 use crate::inspect::options::Options;
@@ -87,8 +87,13 @@ impl SettledCalls {
         let timeout = stream.request.timeout;
         let shape = stream.request.shape;
         self.note_taken(&stream, details.verdict);
+        // Most calls succeed, and are only counted.
+        if details.verdict == Verdict::Ok && !options.all && !options.tell_all && !reported {
+            self.count_success(id, &stream, &details, identity, options);
+            return;
+        }
         let rpc = rpc(self.call_id(id), stream, details);
-        self.note_time(&rpc);
+        self.note_time(rpc.verdict, rpc.method.as_ref(), rpc.duration());
         if !reported {
             self.note_attempt(&rpc, identity, timeout);
         }
@@ -158,10 +163,41 @@ impl SettledCalls {
         self.attempts.drain(..)
     }
 
-    fn note_time(&mut self, rpc: &Rpc) {
-        let (Verdict::Ok, Some(method), Some(took)) =
-            (rpc.verdict, rpc.method.as_ref(), rpc.duration())
-        else {
+    /// A call succeeded of which no report will tell.
+    fn count_success(
+        &mut self,
+        id: u32,
+        stream: &Stream,
+        details: &VerdictDetails,
+        identity: Option<Identity>,
+        options: &Options,
+    ) {
+        let method = stream.request.method.as_ref();
+        let opened = stream.opened.map(|carrier| carrier.stamp);
+        let took = opened
+            .zip(details.ended)
+            .map(|(opened, ended)| ended.time - opened.time);
+        self.note_time(details.verdict, method, took);
+        if let (Some(identity), Some(opened)) = (identity, opened) {
+            let ended = details.ended.map(|ended| ended.time);
+            let timeout = stream.request.timeout;
+            let attempt =
+                Attempt::of_success(self.call_id(id), identity, opened.time, ended, timeout);
+            self.attempts.push(attempt);
+        }
+        let filter = &options.filter;
+        let moment = opened.or(details.ended);
+        let asked_for = filter.wants_stream(id)
+            && filter.wants_method(method.map(|method| &**method))
+            && moment.is_none_or(|moment| filter.wants_time(moment.time, self.capture_begin));
+        if asked_for {
+            self.verdicts.add(Verdict::Ok);
+            self.without_method += u64::from(method.is_none());
+        }
+    }
+
+    fn note_time(&mut self, verdict: Verdict, method: Option<&Arc<[u8]>>, took: Option<TimeDelta>) {
+        let (Verdict::Ok, Some(method), Some(took)) = (verdict, method, took) else {
             return;
         };
         // One connection's paths are one value each.

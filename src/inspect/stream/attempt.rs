@@ -27,6 +27,27 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
+    /// Of a call that succeeded.
+    pub(crate) fn of_success(
+        call: CallId,
+        identity: Identity,
+        opened: Timestamp,
+        ended: Option<Timestamp>,
+        timeout: Option<Duration>,
+    ) -> Self {
+        Self {
+            call,
+            identity,
+            opened,
+            lost: None,
+            deadline: deadline(opened, timeout),
+            verdict: Verdict::Ok,
+            ended,
+            misdirected: false,
+            cancelled: false,
+        }
+    }
+
     /// Of a call that is over; `None` where its beginning was not captured.
     pub(crate) fn of(rpc: &Rpc, identity: Identity, timeout: Option<Duration>) -> Option<Self> {
         let opened = rpc.opened?.time;
