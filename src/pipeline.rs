@@ -19,6 +19,9 @@ const MAX_BATCH: usize = 1_024;
 /// How many bytes of payload, at most.
 const MAX_BATCH_BYTES: usize = 1 << 18;
 
+/// Packets that are longer than this on average carry bulk data.
+const BULK: usize = 1_000;
+
 /// A batch brings no more than one in so many of what the limits allow.
 const BATCHES_PER_LIMIT: usize = 32;
 
@@ -61,6 +64,8 @@ pub struct Pipeline {
     threads: usize,
     /// Packets, and bytes, since the parts heard of each other.
     unsettled: (usize, usize),
+    /// Whether packets are so large that to copy them for others takes longer than to decode them.
+    is_bulk: bool,
     /// What works beside the caller, once there is enough to do.
     background: Option<Background>,
 }
@@ -92,6 +97,7 @@ impl Pipeline {
             lockstep_packets: options.lockstep_packets,
             threads: options.threads,
             unsettled: (0, 0),
+            is_bulk: false,
             background: None,
         }
     }
@@ -118,6 +124,7 @@ impl Pipeline {
             lockstep_packets: u64::MAX,
             threads: 1,
             unsettled: (0, 0),
+            is_bulk: false,
             background: None,
         }
     }
@@ -195,7 +202,7 @@ impl Pipeline {
         }
         self.unsettled.0 += 1;
         self.unsettled.1 += packet.data.len();
-        if self.threads < 2 {
+        if self.threads < 2 || self.is_bulk {
             self.decoder.push(packet);
         } else {
             let background = self
@@ -213,7 +220,12 @@ impl Pipeline {
 
     /// A batch is complete. With threads it is decoded while the next one is collected.
     fn settle_batch(&mut self) {
-        self.unsettled = (0, 0);
+        let (packets, bytes) = std::mem::take(&mut self.unsettled);
+        let was_bulk = std::mem::replace(&mut self.is_bulk, bytes > packets * BULK);
+        if was_bulk {
+            self.settle();
+            return;
+        }
         if let Some(background) = &mut self.background {
             if let Some(lent) = background.wait() {
                 self.decoder.give_back(lent);
@@ -222,6 +234,9 @@ impl Pipeline {
             let lent = self.decoder.lend();
             if let Some(background) = &mut self.background {
                 background.start(lent);
+            }
+            if self.is_bulk {
+                self.take_back();
             }
         } else {
             self.settle();
@@ -233,6 +248,11 @@ impl Pipeline {
         if self.unsettled.0 > 0 {
             self.settle_batch();
         }
+        self.take_back();
+    }
+
+    /// What is decoded in the background is done, and its parts hear of each other.
+    fn take_back(&mut self) {
         if let Some(background) = &mut self.background
             && let Some(lent) = background.wait()
         {

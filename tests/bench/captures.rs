@@ -1,0 +1,192 @@
+//! The captures that are measured: what real `h2` peers say to each other in memory, as TCP packets.
+//!
+//! In: how much of what. Out: a pcap file. A client and a server of the `h2` crate talk through a pipe that keeps what
+//! each writes; every write becomes segments of at most [`SEGMENT`] bytes, in the order in which they were written.
+
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use h2::{client, server};
+use http::{HeaderMap, Request, Response};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
+
+use crate::packets::{ACK, FIN, From, Talk, Writer};
+
+/// What an Ethernet of 1,500 bytes leaves for data.
+const SEGMENT: usize = 1_448;
+
+/// What both sides of a connection wrote, in order.
+type Tape = Arc<Mutex<Vec<(From, Vec<u8>)>>>;
+
+/// A pipe's end that keeps what is written to it.
+struct Recorded {
+    pipe: DuplexStream,
+    from: From,
+    tape: Tape,
+}
+
+impl AsyncRead for Recorded {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.pipe).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Recorded {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        let written = Pin::new(&mut self.pipe).poll_write(context, bytes);
+        if let Poll::Ready(Ok(length)) = written {
+            let bytes = bytes[..length].to_vec();
+            let mut tape = self.tape.lock().unwrap_or_else(PoisonError::into_inner);
+            tape.push((self.from, bytes));
+        }
+        written
+    }
+
+    fn poll_flush(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.pipe).poll_flush(context)
+    }
+
+    fn poll_shutdown(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.pipe).poll_shutdown(context)
+    }
+}
+
+/// What a connection carries.
+#[derive(Clone, Copy)]
+pub(crate) struct Load {
+    pub(crate) calls: u32,
+    /// Bytes of each answer.
+    pub(crate) answer: usize,
+    /// Whether its server names a last stream id at half of them and answers no more.
+    pub(crate) cut: bool,
+}
+
+/// A capture of so many connections.
+pub(crate) fn write(name: &str, connections: u32, load: Load) -> PathBuf {
+    let (mut writer, path) = Writer::create(&format!("bench-{name}.pcap"));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    for number in 0..connections {
+        let tape = runtime.block_on(talk(number, load));
+        let mut connection = Talk::number(number);
+        connection.open(&mut writer);
+        for (from, bytes) in &tape {
+            for segment in bytes.chunks(SEGMENT) {
+                connection.send(&mut writer, *from, ACK, segment);
+            }
+        }
+        connection.send(&mut writer, From::Server, ACK | FIN, &[]);
+        connection.send(&mut writer, From::Client, ACK | FIN, &[]);
+    }
+    writer.finish();
+    path
+}
+
+/// One connection from its preface to its end.
+async fn talk(number: u32, load: Load) -> Vec<(From, Vec<u8>)> {
+    let tape = Tape::default();
+    let (near, far) = duplex(1 << 20);
+    let end = |pipe, from| Recorded {
+        pipe,
+        from,
+        tape: Arc::clone(&tape),
+    };
+    let (near, far) = (end(near, From::Client), end(far, From::Server));
+    let served = tokio::spawn(serve(far, load));
+    ask(near, number, load).await;
+    let _ = served.await;
+    std::mem::take(&mut *tape.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+async fn serve(pipe: Recorded, load: Load) {
+    let builder = server::Builder::new();
+    let Ok(mut connection) = builder.handshake::<_, Bytes>(pipe).await else {
+        return;
+    };
+    let mut served = 0;
+    while let Some(Ok((_, mut respond))) = connection.accept().await {
+        served += 1;
+        if load.cut && served > load.calls / 2 {
+            connection.abrupt_shutdown(h2::Reason::NO_ERROR);
+            continue;
+        }
+        let head = Response::builder()
+            .header("content-type", "application/grpc")
+            .body(())
+            .expect("a head");
+        let Ok(mut answer) = respond.send_response(head, false) else {
+            continue;
+        };
+        let length = u32::try_from(load.answer).expect("a message");
+        let mut message = vec![0];
+        message.extend(length.to_be_bytes());
+        message.resize(5 + load.answer, b'y');
+        answer.reserve_capacity(message.len());
+        let _ = answer.send_data(message.into(), false);
+        let mut trailers = HeaderMap::new();
+        trailers.insert("grpc-status", "0".parse().expect("a value"));
+        let _ = answer.send_trailers(trailers);
+    }
+}
+
+async fn ask(pipe: Recorded, number: u32, load: Load) {
+    let mut builder = client::Builder::new();
+    builder
+        .initial_window_size(1 << 30)
+        .initial_connection_window_size(1 << 30);
+    let Ok((mut send, connection)) = builder.handshake::<_, Bytes>(pipe).await else {
+        return;
+    };
+    let driven = tokio::spawn(connection);
+    for call in 0..load.calls {
+        send = match send.ready().await {
+            Ok(ready) => ready,
+            Err(_) => return,
+        };
+        let trace = u128::from(number) << 64
+            | u128::from(call).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+        let request = Request::post("http://cart.shop.svc:50051/shop.Cart/Add")
+            .header("content-type", "application/grpc")
+            .header("te", "trailers")
+            .header("user-agent", "grpc-go/1.80.0")
+            .header("grpc-timeout", format!("{}m", 900 + call % 100))
+            .header(
+                "traceparent",
+                format!("00-{trace:032x}-{:016x}-01", trace as u64),
+            )
+            .body(())
+            .expect("a request");
+        let Ok((answer, mut body)) = send.send_request(request, false) else {
+            break;
+        };
+        let message: &'static [u8] = &[0, 0, 0, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8];
+        let _ = body.send_data(Bytes::from_static(message), true);
+        let Ok(answer) = answer.await else { continue };
+        let mut body = answer.into_body();
+        while let Some(Ok(data)) = body.data().await {
+            let _ = body.flow_control().release_capacity(data.len());
+        }
+        let _ = body.trailers().await;
+    }
+    drop(send);
+    let _ = driven.await;
+}
