@@ -1,5 +1,7 @@
 //! How much decoding keeps at a time, whatever a capture holds, and what that cost.
 
+use super::anomaly::{Anomalies, LimitKind};
+
 /// How many connections are followed at a time unless said otherwise: as many as one client address has
 /// ports for to one server. At some 1.4 kB each they take 90 MB, which only a scan or a flood ever
 /// does; those in HTTP/2 take some ten more.
@@ -45,8 +47,55 @@ pub struct GivenUp {
     pub sessions: u64,
 }
 
+impl GivenUp {
+    /// Says what was given up, as anomalies.
+    pub(in crate::decode) fn note_in(self, limits: Limits, anomalies: &mut Anomalies) {
+        let GivenUp {
+            connections,
+            others,
+            holes,
+            undecided,
+            sessions,
+        } = self;
+        let most = limits.connections;
+        let crowded = format!("more than {most} connections at a time");
+        let bytes = human(limits.held_bytes);
+        let heavy = format!("more than {bytes} held at a time");
+        let all = [
+            (
+                LimitKind::Connections,
+                connections,
+                format!("{crowded}: the most silent were let go, with what they had open"),
+            ),
+            (
+                LimitKind::Connections,
+                others,
+                format!("{crowded}: the most silent that showed no HTTP/2 were let go"),
+            ),
+            (
+                LimitKind::HeldBytes,
+                holes,
+                format!("{heavy}: missing bytes were given up before their time"),
+            ),
+            (
+                LimitKind::HeldBytes,
+                undecided,
+                format!("{heavy}: connections were judged before they had shown what they speak"),
+            ),
+            (
+                LimitKind::HeldBytes,
+                sessions,
+                format!("{heavy}: frames and header tables of silent connections were given up"),
+            ),
+        ];
+        for (limit, count, text) in all.into_iter().filter(|(_, count, _)| *count > 0) {
+            anomalies.note_limit(limit, text, count);
+        }
+    }
+}
+
 /// A size as options take it.
-pub(super) fn human(bytes: usize) -> String {
+fn human(bytes: usize) -> String {
     match bytes {
         _ if bytes.is_multiple_of(1 << 20) => format!("{} MiB", bytes >> 20),
         _ if bytes.is_multiple_of(1 << 10) => format!("{} KiB", bytes >> 10),

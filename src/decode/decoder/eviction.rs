@@ -5,11 +5,9 @@
 //! those segments bring.
 
 use super::shared_state::{PartOf, SharedState};
-use crate::decode::anomaly::{Anomalies, LimitKind};
 use crate::decode::carrier::Carrier;
 use crate::decode::connection::{ConnectionDecoder, Decision};
 use crate::decode::event::{RecognitionOrder, RecognitionStep};
-use crate::decode::limits::{GivenUp, Limits, human};
 use crate::decode::listener::Listener;
 use crate::decode::tcp::{self, FlowSlot};
 
@@ -95,51 +93,6 @@ impl<C> SharedState<C> {
             step: RecognitionStep::Limits,
             within: 0,
         }
-    }
-}
-
-/// Says what was given up, as anomalies.
-pub(super) fn note_given_up(given_up: GivenUp, limits: Limits, anomalies: &mut Anomalies) {
-    let GivenUp {
-        connections,
-        others,
-        holes,
-        undecided,
-        sessions,
-    } = given_up;
-    let most = limits.connections;
-    let crowded = format!("more than {most} connections at a time");
-    let bytes = human(limits.held_bytes);
-    let heavy = format!("more than {bytes} held at a time");
-    let all = [
-        (
-            LimitKind::Connections,
-            connections,
-            format!("{crowded}: the most silent were let go, with what they had open"),
-        ),
-        (
-            LimitKind::Connections,
-            others,
-            format!("{crowded}: the most silent that showed no HTTP/2 were let go"),
-        ),
-        (
-            LimitKind::HeldBytes,
-            holes,
-            format!("{heavy}: missing bytes were given up before their time"),
-        ),
-        (
-            LimitKind::HeldBytes,
-            undecided,
-            format!("{heavy}: connections were judged before they had shown what they speak"),
-        ),
-        (
-            LimitKind::HeldBytes,
-            sessions,
-            format!("{heavy}: frames and header tables of silent connections were given up"),
-        ),
-    ];
-    for (limit, count, text) in all.into_iter().filter(|(_, count, _)| *count > 0) {
-        anomalies.note_limit(limit, text, count);
     }
 }
 

@@ -134,7 +134,8 @@ impl<C> SharedState<C> {
     pub(super) fn take_anomalies(&mut self, parts: Vec<Anomalies>) -> Vec<Anomaly> {
         let mut anomalies = std::mem::take(&mut self.intake.anomalies);
         anomalies.merge(parts);
-        super::eviction::note_given_up(self.given_up, self.around.options.limits, &mut anomalies);
+        self.given_up
+            .note_in(self.around.options.limits, &mut anomalies);
         let keys = &self.around.options.keys;
         for (lines, why) in [
             (keys.bad_lines(), "cannot be read"),

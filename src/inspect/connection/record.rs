@@ -430,13 +430,20 @@ impl ConnectionRecord {
         farewell || closed
     }
 
+    /// Whether it had begun before the capture did. What a capture lacks of a beginning whose SYN it has is missing, or
+    /// was not decrypted.
+    #[must_use]
+    pub const fn began_before(&self) -> bool {
+        !self.beginning_seen && self.opened.is_none()
+    }
+
     /// Why what became of a call on it cannot be known.
     #[must_use]
     pub fn doubt(&self, rpc: &Rpc) -> Doubt {
         let missing = &self.missing;
         match () {
             () if missing.evicted > 0 || missing.streams > 0 => Doubt::Evicted,
-            () if rpc.opened.is_none() && !self.beginning_seen => Doubt::BeganBefore,
+            () if rpc.opened.is_none() && self.began_before() => Doubt::BeganBefore,
             () if rpc.opened.is_none() => Doubt::HeadersMissing,
             () if self.uncaptured().is_some() => Doubt::OneWay,
             () if missing.losses > 0 => Doubt::FramesMissing,

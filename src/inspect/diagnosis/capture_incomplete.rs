@@ -58,7 +58,7 @@ fn is_incomplete(record: &ConnectionRecord) -> bool {
 }
 
 fn begins_late(record: &ConnectionRecord) -> bool {
-    record.transport.is_http2() && !record.beginning_seen
+    record.transport.is_http2() && record.began_before()
 }
 
 fn has_evictions(record: &ConnectionRecord) -> bool {

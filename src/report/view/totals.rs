@@ -280,7 +280,7 @@ impl Unjudged {
             let missing = &record.missing;
             let lost = missing.losses > missing.evicted || missing.bytes > 0;
             unjudged.incomplete += u64::from(lost);
-            unjudged.begun_before += u64::from(!record.beginning_seen);
+            unjudged.begun_before += u64::from(record.began_before());
             unjudged.given_up += u64::from(missing.evicted > 0 || missing.streams > 0);
         }
         (unjudged.count > 0).then_some(unjudged)
