@@ -4,7 +4,6 @@
 //! before the gRPC server, and some proxies are known by the words of their gRPC answers.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
@@ -274,13 +273,13 @@ fn group(kind: &AnswerKind, calls: &[(&ConnectionRecord, &Rpc)]) -> String {
 
 /// The methods of some calls: the commonest, and how many others.
 fn methods(calls: &[(&ConnectionRecord, &Rpc)]) -> Option<String> {
-    let mut counts: BTreeMap<&Arc<[u8]>, usize> = BTreeMap::new();
-    for method in calls.iter().filter_map(|(_, rpc)| rpc.method.as_ref()) {
-        *counts.entry(method).or_default() += 1;
+    let mut counts: BTreeMap<&[u8], usize> = BTreeMap::new();
+    for method in calls.iter().filter_map(|(_, rpc)| rpc.method.as_deref()) {
+        let path = method.split(|byte| *byte == b'?').next();
+        *counts.entry(path.unwrap_or_default()).or_default() += 1;
     }
     let (most, number) = counts.iter().max_by_key(|(_, number)| **number)?;
-    let path = most.split(|byte| *byte == b'?').next().unwrap_or_default();
-    let path = lossy(path);
+    let path = lossy(most);
     Some(match counts.len() {
         1 => format!("all to {path}"),
         others => format!(
@@ -293,8 +292,18 @@ fn methods(calls: &[(&ConnectionRecord, &Rpc)]) -> Option<String> {
 
 fn advice(groups: &MostFirst<'_, '_>) -> Vec<String> {
     let mut advice = Vec::new();
-    for (kind, _) in groups {
-        let text = advice_for(kind);
+    for (kind, calls) in groups {
+        let repeated = calls
+            .iter()
+            .all(|(_, rpc)| rpc.outcome == Outcome::Recovered);
+        let text = match kind.status {
+            AnswerStatus::Http(421) if repeated => {
+                "Client: it did what HTTP 421 asks for (RFC 9110, section 15.5.20), and repeated these on a \
+                 connection of their own; a certificate without the other names saves the round trip"
+                    .to_owned()
+            }
+            _ => advice_for(kind),
+        };
         if !advice.contains(&text) && advice.len() < TOLD {
             advice.push(text);
         }

@@ -208,8 +208,7 @@ impl Totals {
         });
         let left = (self.left > 0).then(|| {
             format!(
-                "{} {} taken back by the browser that had sent it: a page left, a script that gave up, or a cache \
-                 that was faster",
+                "{} {} taken back by the browser: a page left, a script that gave up, or a cache that was faster",
                 counted(self.left, "request"),
                 was(self.left),
             )
