@@ -129,8 +129,10 @@ impl Inspector {
             }
         }
         let short = self.load.texts > self.options.limits.texts;
-        for ConnectionPart { listener, .. } in &mut *parts {
-            listener.set_short_texts(short);
+        if std::mem::replace(&mut self.options.short_texts, short) != short {
+            for ConnectionPart { listener, .. } in &mut *parts {
+                listener.set_short_texts(short);
+            }
         }
         if self.load.streams > MAX_FOLLOWED_STREAMS {
             self.relieve(parts);

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::bounds::captures::{self, ACK, From, Talk, Writer};
+use crate::bounds::{self, answer, hello};
 use crate::recordings::Recording;
 use crate::wire;
 
@@ -94,31 +95,8 @@ fn instructions(worker: Worker<'_>, capture: &Path) -> u64 {
     number.trim().replace(',', "").parse().unwrap()
 }
 
-/// A request as a client sends it first.
 fn request(stream: u32) -> Vec<u8> {
-    let fields = [
-        (":method", "POST"),
-        (":scheme", "http"),
-        (":path", "/shop.Cart/Add"),
-        ("content-type", "application/grpc"),
-    ];
-    wire::headers(wire::END_STREAM, stream, &fields)
-}
-
-fn answer(stream: u32) -> Vec<u8> {
-    let head = [(":status", "200"), ("content-type", "application/grpc")];
-    let trailers = wire::headers(wire::END_STREAM, stream, &[("grpc-status", "0")]);
-    [wire::headers(0, stream, &head), trailers].concat()
-}
-
-fn hello(talk: &mut Talk, writer: &mut Writer) {
-    talk.open(writer);
-    talk.say(
-        writer,
-        From::Client,
-        &[wire::PREFACE, &wire::settings(&[])].concat(),
-    );
-    talk.say(writer, From::Server, &wire::settings(&[(3, 100)]));
+    bounds::request(wire::END_STREAM, stream)
 }
 
 fn capture(name: &str, size: u32, write: &impl Fn(&mut Writer, u32)) -> PathBuf {

@@ -160,12 +160,8 @@ impl<C> ConnectionDecoder<C> {
             _ if chose_h2 && stop && negotiation.failure.is_none() => {
                 // A server may have begun, with a client that never did.
                 let server = negotiation.client.peer();
-                let mut http2 = Http2::unplaced(negotiation.client);
                 let of_server = negotiation.undecided.beginning(server, flow);
-                if detect::begins_with_settings(of_server) {
-                    http2.frames_at[server] = Some(0);
-                }
-                Some(http2)
+                Some(Http2::without_preface(negotiation.client, of_server))
             }
             Detection::Undecided | Detection::Http2(_)
                 if !stop && negotiation.failure.is_none() =>

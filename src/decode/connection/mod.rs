@@ -330,11 +330,11 @@ impl<C> ConnectionDecoder<C> {
             if !stop && of_client.complete && of_server.complete {
                 return Judged::Wait;
             }
-            let mut http2 = Http2::unplaced(server.peer());
-            if detect::begins_with_settings(of_server) {
-                http2.frames_at[server] = Some(0);
-            }
-            return self.speak(http2, flow, context);
+            return self.speak(
+                Http2::without_preface(server.peer(), of_server),
+                flow,
+                context,
+            );
         }
         match (stop, silent) {
             (true, false) => Judged::Unrelated(Unrelated::Other),

@@ -64,15 +64,14 @@ pub struct Http2 {
 }
 
 impl Http2 {
-    /// HTTP/2 whose frames must be searched.
+    /// HTTP/2 whose frames must be searched, but for those of a server that begins as one does.
     #[must_use]
-    pub const fn unplaced(client: Side) -> Self {
+    pub fn without_preface(client: Side, of_server: Prefix<'_>) -> Self {
+        let mut frames_at = PerEnd::default();
+        frames_at[client.peer()] = begins_with_settings(of_server).then_some(0);
         Self {
             client: Some(client),
-            frames_at: PerEnd {
-                first: None,
-                second: None,
-            },
+            frames_at,
             preface: false,
             upgraded: None,
         }
@@ -213,8 +212,7 @@ fn servers_first(own: Prefix<'_>, client: Prefix<'_>) -> Option<usize> {
 }
 
 /// Whether a side begins as an HTTP/2 server does.
-#[must_use]
-pub fn begins_with_settings(side: Prefix<'_>) -> bool {
+fn begins_with_settings(side: Prefix<'_>) -> bool {
     let header = side.bytes.first_chunk().map(FrameHeader::parse);
     let settings = header.is_some_and(|header| {
         header.kind == FrameType::SETTINGS && header.stream == StreamId::CONNECTION

@@ -57,12 +57,7 @@ impl EarlyData {
             held.push(HeldText {
                 text: text.to_vec(),
                 carrier: record.began,
-                span: TlsRecordSpan {
-                    begins: record.begins,
-                    ends: record.ends,
-                    completed: record.completed,
-                    whole: record.whole,
-                },
+                span: record.span(),
             });
         }
         true

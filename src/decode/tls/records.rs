@@ -15,7 +15,7 @@
 
 use crate::capture::Stamp;
 use crate::decode::carrier::Carrier;
-use crate::decode::stream_part::StreamPart;
+use crate::decode::stream_part::{StreamPart, TlsRecordSpan};
 
 /// Longest payload of a record, protected (RFC 5246, section 6.2.3; RFC 8446, section 5.2 has less).
 const MAX_PAYLOAD: u16 = (1 << 14) + 2048;
@@ -111,6 +111,18 @@ pub(super) struct TlsRecord<'a> {
     /// Where it begins and ends in the sender's TCP stream.
     pub(super) begins: u64,
     pub(super) ends: u64,
+}
+
+impl TlsRecord<'_> {
+    /// Its place in the stream.
+    pub(super) const fn span(&self) -> TlsRecordSpan {
+        TlsRecordSpan {
+            begins: self.begins,
+            ends: self.ends,
+            completed: self.completed,
+            whole: self.whole,
+        }
+    }
 }
 
 /// Splits one direction into records.

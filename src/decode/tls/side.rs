@@ -164,13 +164,7 @@ impl TlsDirection {
         }
         match kind {
             RecordHeader::APPLICATION_DATA if carries.is_data() && !text.is_empty() => {
-                let span = TlsRecordSpan {
-                    begins: record.begins,
-                    ends: record.ends,
-                    completed: record.completed,
-                    whole: record.whole,
-                };
-                self.speak(text, record.began, span, sink);
+                self.speak(text, record.began, record.span(), sink);
             }
             RecordHeader::ALERT => {
                 self.alert(context, text, record.completed, sink);

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use super::record::{ConnectionRecord, VerdictCounts};
-use crate::capture::{TimeDelta, Timestamp};
+use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::PerSide;
 use crate::decode::http2::ErrorCode;
 use crate::inspect::options::Options;
@@ -97,7 +97,9 @@ impl SettledCalls {
         if !reported {
             self.note_attempt(&rpc, identity, timeout);
         }
-        if !is_asked_for(&rpc, &options.filter, self.capture_begin) {
+        let moment = rpc.opened.or(rpc.ended);
+        let method = rpc.method.as_ref();
+        if !is_asked_for(id, method, moment, &options.filter, self.capture_begin) {
             return;
         }
         self.verdicts.add(rpc.verdict);
@@ -185,12 +187,8 @@ impl SettledCalls {
                 Attempt::of_success(self.call_id(id), identity, opened.time, ended, timeout);
             self.attempts.push(attempt);
         }
-        let filter = &options.filter;
         let moment = opened.or(details.ended);
-        let asked_for = filter.wants_stream(id)
-            && filter.wants_method(method.map(|method| &**method))
-            && moment.is_none_or(|moment| filter.wants_time(moment.time, self.capture_begin));
-        if asked_for {
+        if is_asked_for(id, method, moment, &options.filter, self.capture_begin) {
             self.verdicts.add(Verdict::Ok);
             self.without_method += u64::from(method.is_none());
         }
@@ -323,10 +321,15 @@ fn rpc(id: CallId, stream: Stream, details: VerdictDetails) -> Rpc {
     }
 }
 
-/// Whether a call is among those that are asked for.
-fn is_asked_for(rpc: &Rpc, filter: &Filter, capture_begin: Timestamp) -> bool {
-    let opened = rpc.opened.or(rpc.ended);
-    filter.wants_stream(rpc.id.stream)
-        && filter.wants_method(rpc.method.as_deref())
-        && opened.is_none_or(|opened| filter.wants_time(opened.time, capture_begin))
+/// Whether a call of a stream, with this method and begun at this moment, is among those that are asked for.
+fn is_asked_for(
+    stream: u32,
+    method: Option<&Arc<[u8]>>,
+    moment: Option<Stamp>,
+    filter: &Filter,
+    capture_begin: Timestamp,
+) -> bool {
+    filter.wants_stream(stream)
+        && filter.wants_method(method.map(|method| &**method))
+        && moment.is_none_or(|moment| filter.wants_time(moment.time, capture_begin))
 }

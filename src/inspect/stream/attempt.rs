@@ -50,18 +50,15 @@ impl Attempt {
 
     /// Of a call that is over; `None` where its beginning was not captured.
     pub(crate) fn of(rpc: &Rpc, identity: Identity, timeout: Option<Duration>) -> Option<Self> {
-        let opened = rpc.opened?.time;
+        let ended = rpc.ended.map(|ended| ended.time);
+        let success = Self::of_success(rpc.id, identity, rpc.opened?.time, ended, timeout);
         Some(Self {
-            call: rpc.id,
-            identity,
-            opened,
             lost: lost_at(rpc),
-            deadline: deadline(opened, timeout),
             verdict: rpc.verdict,
-            ended: rpc.ended.map(|ended| ended.time),
             misdirected: rpc.verdict == Verdict::Status && rpc.http_status == Some(421),
             cancelled: rpc.verdict == Verdict::ResetByClient
                 && rpc.error == Some(ErrorCode::CANCEL),
+            ..success
         })
     }
 }

@@ -16,7 +16,7 @@ use self::peak::run;
 const MIB: u64 = 1 << 20;
 
 /// A request as a client sends it first.
-fn request(flags: u8, stream: u32) -> Vec<u8> {
+pub(crate) fn request(flags: u8, stream: u32) -> Vec<u8> {
     let fields = [
         (":method", "POST"),
         (":scheme", "http"),
@@ -26,7 +26,15 @@ fn request(flags: u8, stream: u32) -> Vec<u8> {
     wire::headers(wire::END_STREAM & flags, stream, &fields)
 }
 
-fn hello<W: Write>(talk: &mut Talk, writer: &mut Writer<W>) {
+/// An answer that is well from its beginning to its end.
+pub(crate) fn answer(stream: u32) -> Vec<u8> {
+    let head = [(":status", "200"), ("content-type", "application/grpc")];
+    let trailers = wire::headers(wire::END_STREAM, stream, &[("grpc-status", "0")]);
+    [wire::headers(0, stream, &head), trailers].concat()
+}
+
+/// The beginning of a connection, to both sides' SETTINGS.
+pub(crate) fn hello<W: Write>(talk: &mut Talk, writer: &mut Writer<W>) {
     talk.open(writer);
     talk.say(
         writer,
@@ -41,12 +49,7 @@ fn honest(writer: &mut Writer) {
     let mut talk = Talk::number(40_000_000).with_server([192, 0, 2, 9], 50_051);
     hello(&mut talk, writer);
     talk.say(writer, From::Client, &request(wire::END_STREAM, 1));
-    let head = [(":status", "200"), ("content-type", "application/grpc")];
-    let answer = [
-        wire::headers(0, 1, &head),
-        wire::headers(wire::END_STREAM, 1, &[("grpc-status", "0")]),
-    ];
-    talk.say(writer, From::Server, &answer.concat());
+    talk.say(writer, From::Server, &answer(1));
     talk.send(writer, From::Client, ACK | captures::FIN, &[]);
     talk.send(writer, From::Server, ACK | captures::FIN, &[]);
 }

@@ -139,6 +139,13 @@ fn reset_budget_spent(record: &ConnectionRecord, goaway: &GoAway) -> Option<u64>
     (told && resets >= NGHTTP2_BURST).then_some(resets)
 }
 
+fn cancel_less(other: &str) -> String {
+    format!(
+        "In the {other}, cancel less: let short calls end by themselves, find out why it gives up so many, or \
+         spread them over connections"
+    )
+}
+
 /// What to do about it.
 pub(super) fn advice(record: &ConnectionRecord, error: Broken<'_>) -> Vec<String> {
     let goaway = match error {
@@ -166,9 +173,7 @@ pub(super) fn advice(record: &ConnectionRecord, error: Broken<'_>) -> Vec<String
     }
     match goaway.error {
         ErrorCode::INTERNAL_ERROR if reset_budget_spent(record, goaway).is_some() => vec![
-            "In the client, cancel less: let short calls end by themselves, find out why it gives up so many, or \
-             spread them over connections"
-                .to_owned(),
+            cancel_less(other),
             "In the server, or raise its limit on resets (Node: streamResetBurst and streamResetRate; nghttp2: \
              nghttp2_option_set_stream_reset_rate_limit)"
                 .to_owned(),
@@ -179,10 +184,7 @@ pub(super) fn advice(record: &ConnectionRecord, error: Broken<'_>) -> Vec<String
         )],
         ErrorCode::ENHANCE_YOUR_CALM => match calm::load(record, goaway) {
             Some(Burden::Resets) => vec![
-                format!(
-                    "In the {other}, cancel less: let short calls end by themselves, find out why it \
-                     gives up so many, or spread them over connections"
-                ),
+                cancel_less(other),
                 format!(
                     "In the {sender}, or raise its limit on resets (Netty: \
                      decoderEnforceMaxRstFramesPerWindow; grpc-java: maxRstFramesPerWindow; hyper: \
