@@ -12,7 +12,7 @@ use super::connection::load::Load;
 use super::connection::record::Finished;
 use super::live::{LiveTracker, News};
 use super::options::Options;
-use super::stream::attempt::Attempt;
+use super::stream::attempt::AttemptNews;
 use super::stream::rpc::Verdict;
 use super::usual_times::UsualTime;
 use crate::capture::Timestamp;
@@ -43,7 +43,7 @@ pub struct Follower {
 pub(super) struct Gathered {
     /// Connections that are over.
     pub(super) finished: Vec<Finished>,
-    pub(super) attempts: Vec<Attempt>,
+    pub(super) attempts: Vec<AttemptNews>,
     /// How long calls took, by server.
     pub(super) usual: Vec<(SocketAddr, Vec<UsualTime>)>,
     /// How many calls were left out of the list.

@@ -142,8 +142,8 @@ impl Inspector {
     /// How many calls of those gathered are kept.
     fn take(&mut self, gathered: &mut Gathered) -> usize {
         let mut kept = 0;
-        for attempt in gathered.attempts.drain(..) {
-            self.attempts.push(attempt);
+        for news in gathered.attempts.drain(..) {
+            self.attempts.learn(news);
         }
         for (server, times) in gathered.usual.drain(..) {
             self.usual_times.add(server, times);

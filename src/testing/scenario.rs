@@ -79,6 +79,19 @@ pub(crate) fn analysis(text: &str) -> Analysis {
     pipeline.finish().analysis
 }
 
+/// The same of one who watched all the time, and looked for findings after each packet.
+pub(crate) fn watched(text: &str) -> Analysis {
+    let mut pipeline = Pipeline::watching(pipeline::Options::default());
+    for (captured, number) in packets(text).iter().zip(1..) {
+        let packet = captured.packet(number);
+        pipeline.push(&packet);
+        pipeline.tick(packet.stamp.time);
+        pipeline.take_news();
+        let _ = pipeline.findings_so_far();
+    }
+    pipeline.finish().analysis
+}
+
 /// A packet of a scenario.
 #[derive(Debug)]
 pub(crate) struct Captured {

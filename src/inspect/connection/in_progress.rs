@@ -11,7 +11,7 @@ use crate::decode::http2::StreamId;
 use crate::decode::{Direction, PerSide, Place, RecognitionOrder};
 use crate::inspect::options::Options;
 use crate::inspect::stream::Stream;
-use crate::inspect::stream::attempt::Attempt;
+use crate::inspect::stream::attempt::AttemptNews;
 use crate::inspect::stream::rpc::Rpc;
 use crate::inspect::stream::verdict;
 use crate::inspect::usual_times::UsualTime;
@@ -86,8 +86,8 @@ impl Connection {
         self.settled.take_usual()
     }
 
-    /// The attempts that ended since this was last called.
-    pub(in crate::inspect) fn take_attempts(&mut self) -> impl Iterator<Item = Attempt> {
+    /// What became known of attempts since this was last called.
+    pub(in crate::inspect) fn take_attempts(&mut self) -> impl Iterator<Item = AttemptNews> {
         self.settled.take_attempts()
     }
 

@@ -17,7 +17,7 @@ use crate::decode::PerSide;
 use crate::decode::http2::ErrorCode;
 use crate::inspect::options::Options;
 use crate::inspect::options::filter::Filter;
-use crate::inspect::stream::attempt::Attempt;
+use crate::inspect::stream::attempt::{Attempt, AttemptNews};
 use crate::inspect::stream::connection_context::ConnectionContext;
 use crate::inspect::stream::fingerprint::Identity;
 use crate::inspect::stream::inferred_path::{PathsByShape, Shape};
@@ -39,7 +39,7 @@ pub(super) struct SettledCalls {
     /// Those of them whose method was not read.
     unnamed: Vec<(u32, Shape)>,
     counted: Vec<CountedCall>,
-    attempts: Vec<Attempt>,
+    attempts: Vec<AttemptNews>,
     verdicts: VerdictCounts,
     /// How many have a method that cannot be known.
     without_method: u64,
@@ -94,9 +94,8 @@ impl SettledCalls {
         }
         let rpc = rpc(self.call_id(id), stream, details);
         self.note_time(rpc.verdict, rpc.method.as_ref(), rpc.duration());
-        if !reported {
-            self.note_attempt(&rpc, identity, timeout);
-        }
+        let attempt = attempt(&rpc, identity, timeout);
+        self.attempts.push(AttemptNews::Over(rpc.id, attempt));
         let moment = rpc.opened.or(rpc.ended);
         let method = rpc.method.as_ref();
         if !is_asked_for(id, method, moment, &options.filter, self.capture_begin) {
@@ -119,7 +118,8 @@ impl SettledCalls {
         let identity = stream.request.fingerprint.identity();
         let timeout = stream.request.timeout;
         let rpc = rpc(self.call_id(id), stream, details);
-        self.note_attempt(&rpc, identity, timeout);
+        let attempt = attempt(&rpc, identity, timeout);
+        self.attempts.extend(attempt.map(AttemptNews::Lost));
         rpc
     }
 
@@ -160,8 +160,8 @@ impl SettledCalls {
         std::mem::take(&mut self.counted)
     }
 
-    /// The attempts that ended since this was last called.
-    pub(super) fn take_attempts(&mut self) -> impl Iterator<Item = Attempt> {
+    /// What became known of attempts since this was last called.
+    pub(super) fn take_attempts(&mut self) -> impl Iterator<Item = AttemptNews> {
         self.attempts.drain(..)
     }
 
@@ -185,7 +185,8 @@ impl SettledCalls {
             let timeout = stream.request.timeout;
             let attempt =
                 Attempt::of_success(self.call_id(id), identity, opened.time, ended, timeout);
-            self.attempts.push(attempt);
+            let over = AttemptNews::Over(attempt.call, Some(attempt));
+            self.attempts.push(over);
         }
         let moment = opened.or(details.ended);
         if is_asked_for(id, method, moment, &options.filter, self.capture_begin) {
@@ -243,11 +244,11 @@ impl SettledCalls {
             stream,
         }
     }
+}
 
-    fn note_attempt(&mut self, rpc: &Rpc, identity: Option<Identity>, timeout: Option<Duration>) {
-        let attempt = identity.and_then(|identity| Attempt::of(rpc, identity, timeout));
-        self.attempts.extend(attempt);
-    }
+/// What of a call is compared with others; `None` where its request is not fully known.
+fn attempt(rpc: &Rpc, identity: Option<Identity>, timeout: Option<Duration>) -> Option<Attempt> {
+    Attempt::of(rpc, identity?, timeout)
 }
 
 /// The call of a stream, as reports show it.
@@ -274,13 +275,7 @@ fn rpc(id: CallId, stream: Stream, details: VerdictDetails) -> Rpc {
     } = stream;
     let cancelled = verdict == Verdict::ResetByClient && error == Some(ErrorCode::CANCEL);
     let taken_back = (cancelled && request.from_browser).then_some(TakenBack::Browser);
-    let outcome = match verdict {
-        Verdict::Ok => Outcome::Ok,
-        _ if taken_back.is_some() => Outcome::Unknown,
-        Verdict::Status | Verdict::ResetByClient | Verdict::DeadlineExceeded => Outcome::Failed,
-        // A retry may have saved the call; linking attempts shows it.
-        _ => Outcome::Unknown,
-    };
+    let outcome = Outcome::alone(verdict, taken_back);
     Rpc {
         id,
         method: request.method,

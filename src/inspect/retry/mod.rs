@@ -15,9 +15,9 @@ use std::net::IpAddr;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::connection::record::Finished;
-use super::stream::attempt::Attempt;
+use super::stream::attempt::{Attempt, AttemptNews};
 use super::stream::fingerprint::IdKind;
-use super::stream::rpc::{CallId, Link, Outcome, TakenBack, Verdict};
+use super::stream::rpc::{CallId, Link, Outcome, Rpc, TakenBack, Verdict};
 use crate::capture::{TimeDelta, Timestamp};
 
 /// How many attempts are remembered, so that a retry of a call that is found dead later can still be
@@ -28,7 +28,7 @@ const MAX_REMEMBERED: usize = 1 << 18;
 const MAX_EQUAL_TO_LOST: usize = 1 << 16;
 
 /// How many identities of lost attempts are kept until those are dropped whose attempts are no longer
-/// remembered: twice as many as can be.
+/// remembered.
 const MAX_LOST: usize = 2 * (MAX_REMEMBERED + MAX_EQUAL_TO_LOST);
 
 /// A call without a retry this long after it was lost was abandoned: far longer than the first attempts
@@ -44,6 +44,8 @@ const REPEATED_AT_ONCE: TimeDelta = TimeDelta::from_secs(1);
 pub(crate) struct Attempts {
     recent: VecDeque<Attempt>,
     kept: Vec<Attempt>,
+    /// Those that are lost for certain while their streams are still followed: no more than those.
+    provisional: BTreeMap<CallId, Attempt>,
     /// What identifies attempts that were lost, or taken back.
     lost: FxHashSet<u64>,
 }
@@ -52,10 +54,27 @@ pub(crate) struct Attempts {
 type Links = FxHashMap<CallId, (Attempt, String)>;
 
 impl Attempts {
-    pub(crate) fn push(&mut self, attempt: Attempt) {
-        if is_of_interest(&attempt) {
-            self.lost.extend(keys(&attempt));
+    pub(crate) fn learn(&mut self, news: AttemptNews) {
+        match news {
+            AttemptNews::Lost(attempt) => {
+                self.note_lost(&attempt);
+                self.provisional.insert(attempt.call, attempt);
+            }
+            AttemptNews::Over(call, attempt) => {
+                self.provisional.remove(&call);
+                if let Some(attempt) = attempt {
+                    self.push(attempt);
+                }
+            }
         }
+        // As many as those that are remembered can have, twice over.
+        if self.lost.len() > MAX_LOST + 2 * self.provisional.len() {
+            self.forget_lost();
+        }
+    }
+
+    fn push(&mut self, attempt: Attempt) {
+        self.note_lost(&attempt);
         if self.recent.len() >= MAX_REMEMBERED
             && let Some(oldest) = self.recent.pop_front()
             && self.is_like_lost(&oldest)
@@ -64,16 +83,23 @@ impl Attempts {
             self.kept.push(oldest);
         }
         self.recent.push_back(attempt);
-        if self.lost.len() > MAX_LOST {
-            self.forget_lost();
+    }
+
+    fn note_lost(&mut self, attempt: &Attempt) {
+        if is_of_interest(attempt) {
+            self.lost.extend(keys(attempt));
         }
     }
 
     /// Keeps the identities only of what is remembered.
     fn forget_lost(&mut self) {
-        let remembered = self.kept.iter().chain(&self.recent);
-        let lost = remembered.filter(|attempt| is_of_interest(attempt));
+        let lost = self.remembered().filter(|attempt| is_of_interest(attempt));
         self.lost = lost.flat_map(keys).collect();
+    }
+
+    fn remembered(&self) -> impl Iterator<Item = &Attempt> {
+        let settled = self.kept.iter().chain(&self.recent);
+        settled.chain(self.provisional.values())
     }
 
     fn is_like_lost(&self, attempt: &Attempt) -> bool {
@@ -91,6 +117,9 @@ impl Attempts {
         };
         self.recent.retain_mut(known);
         self.kept.retain_mut(known);
+        let provisional = std::mem::take(&mut self.provisional).into_values();
+        let known = provisional.filter_map(|mut attempt| known(&mut attempt).then_some(attempt));
+        self.provisional = known.map(|attempt| (attempt.call, attempt)).collect();
     }
 
     /// Forgets attempts that began before a moment. What is linked among them has to be linked before.
@@ -116,8 +145,10 @@ impl Attempts {
         let client = |attempt: &Attempt| clients.get(&attempt.call.connection).copied();
         let mut by_id: FxHashMap<_, Vec<Attempt>> = FxHashMap::default();
         let mut by_request: FxHashMap<_, Vec<Attempt>> = FxHashMap::default();
-        let remembered = self.kept.iter().chain(&self.recent).copied();
+        let mut found = FoundLinks::default();
+        let remembered = self.remembered().copied();
         for attempt in remembered.filter(|attempt| self.is_like_lost(attempt)) {
+            found.compared.insert(attempt.call);
             let client = client(&attempt);
             if let Some(id) = id_key(&attempt) {
                 by_id.entry((client, id)).or_default().push(attempt);
@@ -125,7 +156,6 @@ impl Attempts {
             let request = (client, attempt.identity.request);
             by_request.entry(request).or_default().push(attempt);
         }
-        let mut found = FoundLinks::default();
         for mut attempts in by_id.into_values() {
             attempts.sort_by_key(|attempt| (attempt.opened, attempt.call));
             hedge::find(&attempts, &mut found.hedged);
@@ -147,6 +177,8 @@ impl Attempts {
 /// What was found of all calls together.
 #[derive(Debug, Default)]
 struct FoundLinks {
+    /// All that were looked at.
+    compared: FxHashSet<CallId>,
     links: Links,
     abandoned: FxHashSet<CallId>,
     hedged: FxHashSet<CallId>,
@@ -192,6 +224,7 @@ fn is_abandoned(last: &Attempt, capture_end: Option<Timestamp>) -> bool {
 
 fn apply(connections: &mut [Finished], found: &FoundLinks) {
     let FoundLinks {
+        compared,
         links,
         abandoned,
         hedged,
@@ -205,6 +238,7 @@ fn apply(connections: &mut [Finished], found: &FoundLinks) {
         .iter_mut()
         .flat_map(|connection| &mut connection.rpcs)
     {
+        forget_links(rpc, compared);
         if abandoned.contains(&rpc.id) {
             rpc.outcome = Outcome::Failed;
         }
@@ -226,6 +260,17 @@ fn apply(connections: &mut [Finished], found: &FoundLinks) {
             });
         }
     }
+}
+
+/// What was found of a call when less was known holds no longer, where its attempts are compared again.
+fn forget_links(rpc: &mut Rpc, compared: &FxHashSet<CallId>) {
+    if compared.contains(&rpc.id) {
+        rpc.retried_as = None;
+        rpc.taken_back = rpc.taken_back.filter(|why| *why != TakenBack::TwinAnswered);
+        rpc.outcome = Outcome::alone(rpc.verdict, rpc.taken_back);
+    }
+    let first = rpc.retry_of.take();
+    rpc.retry_of = first.filter(|first| !compared.contains(&first.call));
 }
 
 /// The last attempt of each call that was repeated. A chain goes forward in time and so ends; each is

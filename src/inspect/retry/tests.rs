@@ -265,6 +265,56 @@ fn an_id_says_what_was_not_repeated() {
     );
 }
 
+/// Calls of a watched story that did not succeed, and their outcomes as a whole.
+fn watched(story: &str) -> Vec<(Verdict, Outcome)> {
+    let calls = crate::testing::scenario::watched(story).rpcs;
+    let calls = calls.iter().map(|rpc| (rpc.verdict, rpc.outcome));
+    calls.collect()
+}
+
+#[test]
+fn a_request_that_ends_after_its_refusal_is_compared_as_a_whole_by_who_watches_too() {
+    let story = "
+        C 0.000 HEADERS 1
+        S 0.010 RST 1 REFUSED_STREAM
+        C 0.011 DATA 1 END_STREAM bytes=40
+        C 0.030 HEADERS 3
+        C 0.031 DATA 3 END_STREAM bytes=40
+        S 0.050 ANSWER 3
+        C 0.060 ACK
+    ";
+    assert_eq!(
+        outcomes(story)[0],
+        (Verdict::Refused, Outcome::Recovered, false)
+    );
+    assert_eq!(watched(story), [(Verdict::Refused, Outcome::Recovered)]);
+}
+
+#[test]
+fn a_link_that_later_calls_throw_in_doubt_is_taken_back() {
+    let alone = "
+        C 0.000 HEADERS 1
+        C 0.001 DATA 1 END_STREAM bytes=40
+        S 0.010 RST 1 REFUSED_STREAM
+        C 0.030 HEADERS 3
+        C 0.031 DATA 3 END_STREAM bytes=40
+        S 0.050 ANSWER 3
+        C 0.060 ACK
+        S 2.000 PING 7
+        C 2.001 ACK
+    ";
+    let doubted = format!(
+        "{alone}
+        C 3.000 HEADERS 5
+        C 3.001 DATA 5 END_STREAM bytes=40
+        S 3.010 ANSWER 5
+        C 3.020 ACK"
+    );
+    assert_eq!(watched(alone), [(Verdict::Refused, Outcome::Recovered)]);
+    assert_eq!(outcomes(&doubted)[0].1, Outcome::Unknown);
+    assert_eq!(watched(&doubted), [(Verdict::Refused, Outcome::Unknown)]);
+}
+
 /// An attempt on a connection, with an id, from when to when, lost at its end or not.
 fn passed(connection: u32, stream: u32, (opened, ended): (i64, i64), lost: bool) -> Attempt {
     let mut attempt = with_id(attempt(stream, opened, lost.then_some(ended)), 9);

@@ -26,6 +26,15 @@ pub(crate) struct Attempt {
     pub(crate) cancelled: bool,
 }
 
+/// What became known of an attempt.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum AttemptNews {
+    /// It is lost for certain, though its stream is still followed: the attempt as it stands.
+    Lost(Attempt),
+    /// It is over: the attempt as it was in the end; nothing where its request is not fully known.
+    Over(CallId, Option<Attempt>),
+}
+
 impl Attempt {
     /// Of a call that succeeded.
     pub(crate) fn of_success(

@@ -183,6 +183,17 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// What became of a call of which no other attempt is known.
+    pub(crate) const fn alone(verdict: Verdict, taken_back: Option<TakenBack>) -> Self {
+        match verdict {
+            Verdict::Ok => Self::Ok,
+            _ if taken_back.is_some() => Self::Unknown,
+            Verdict::Status | Verdict::ResetByClient | Verdict::DeadlineExceeded => Self::Failed,
+            // A retry may have saved the call; linking attempts shows it.
+            _ => Self::Unknown,
+        }
+    }
+
     /// Its name in reports, in snake case.
     #[must_use]
     pub const fn name(self) -> &'static str {
