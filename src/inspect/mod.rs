@@ -42,11 +42,12 @@ pub use report::Analysis;
 pub use server::goaway_cause::{Cause, GoAwayCause};
 pub use server::{Estimate, Inferred, Server};
 pub(crate) use stream::answer_status::AnswerStatus;
+pub use stream::foreign_answer::{ForeignAnswer, ForeignBody};
 pub use stream::large_message::LargeMessage;
 pub use stream::progress::CallProgress;
 pub use stream::rpc::{
-    CallId, Contradiction, Doubt, ForeignAnswer, Link, Outcome, Processed, Race, RequestedHeader,
-    Rpc, TakenBack, Verdict,
+    CallId, Contradiction, Doubt, Link, Outcome, Processed, Race, RequestedHeader, Rpc, TakenBack,
+    Verdict,
 };
 pub use traffic::Traffic;
 pub use traffic::ack_stall::AckStall;

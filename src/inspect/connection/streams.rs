@@ -409,8 +409,10 @@ impl Streams {
         let Some(stream) = self.table.call_mut(stream) else {
             return;
         };
-        if direction == Direction::ClientToServer {
-            stream.request.fingerprint.push(bytes);
+        match (direction, &mut stream.answer.foreign) {
+            (Direction::ClientToServer, _) => stream.request.fingerprint.push(bytes),
+            (Direction::ServerToClient, Some(foreign)) => self.requests.keep_body(foreign, bytes),
+            (Direction::ServerToClient, None) => {}
         }
         if let Some(messages) = stream.messages_mut(direction) {
             messages.push(bytes);
@@ -422,8 +424,10 @@ impl Streams {
         let Some(stream) = self.table.call_mut(stream) else {
             return;
         };
-        if direction == Direction::ClientToServer {
-            stream.request.fingerprint.lose();
+        match (direction, &mut stream.answer.foreign) {
+            (Direction::ClientToServer, _) => stream.request.fingerprint.lose(),
+            (Direction::ServerToClient, Some(foreign)) => foreign.lose(),
+            (Direction::ServerToClient, None) => {}
         }
         if let Some(messages) = stream.messages_mut(direction) {
             messages.skip(length);

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::rpc::ForeignAnswer;
+use super::foreign_answer::ForeignAnswer;
 use super::{FromServer, Known, MAX_VALUE, interned};
 use crate::decode::grpc::{self, Messages, WireFormat};
 use crate::decode::http2::hpack::{Field, HeaderBlock};
@@ -103,14 +103,14 @@ impl Answer {
             self.hide(context.ends_stream);
         }
         if is_head {
-            self.note_foreign(fields.content);
+            self.note_foreign(fields.content, context.ends_stream);
         }
         if is_head && context.request.is_some() && self.tells_failure(context.ends_stream) {
             self.told_failure.get_or_insert(context.end);
         }
     }
 
-    fn note_foreign(&mut self, content: Known<&[u8]>) {
+    fn note_foreign(&mut self, content: Known<&[u8]>, ends_stream: bool) {
         let other_status = matches!(self.http_status, Known::Value(status) if status != 200);
         if !other_status || self.is_grpc(None) || self.foreign.is_some() {
             return;
@@ -119,7 +119,7 @@ impl Answer {
             let kept = value.get(..MAX_VALUE).unwrap_or(value);
             kept.into()
         });
-        self.foreign = Some(Box::new(ForeignAnswer { content_type }));
+        self.foreign = Some(Box::new(ForeignAnswer::of_head(content_type, ends_stream)));
     }
 
     /// Whether its head tells a gRPC client that the call failed.

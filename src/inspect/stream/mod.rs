@@ -17,6 +17,7 @@ pub(crate) mod answer_status;
 pub(in crate::inspect) mod attempt;
 pub(in crate::inspect) mod connection_context;
 pub(in crate::inspect) mod fingerprint;
+pub(in crate::inspect) mod foreign_answer;
 pub(in crate::inspect) mod frame_gaps;
 pub(in crate::inspect) mod id_set;
 pub(in crate::inspect) mod inferred_path;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::MAX_VALUE;
 use super::fingerprint::Fingerprint;
+use super::foreign_answer::ForeignAnswer;
 use super::inferred_path::{InferredPaths, PathsByShape, PseudoFields, Shape};
 use super::interned::{self, Interned};
 use super::rpc::RequestedHeader;
@@ -104,6 +105,11 @@ impl RequestReader {
         if self.user_agent.is_none() {
             self.user_agent = first_value(block, b"user-agent");
         }
+    }
+
+    /// Keeps what comes of the body of an answer that is not gRPC's, among the connection's texts.
+    pub(crate) fn keep_body(&mut self, answer: &mut ForeignAnswer, bytes: &[u8]) {
+        answer.push(bytes, &mut self.interned);
     }
 
     /// How many bytes the texts of its requests take.

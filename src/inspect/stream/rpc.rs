@@ -4,6 +4,7 @@ use super::large_message::LargeMessage;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::foreign_answer::ForeignAnswer;
 use super::progress::CallProgress;
 use crate::capture::{Stamp, TimeDelta};
 use crate::decode::http2::ErrorCode;
@@ -285,13 +286,6 @@ pub struct RequestedHeader {
     pub name: Arc<[u8]>,
     /// Its values in order; empty where the header is absent.
     pub values: Vec<Option<Box<[u8]>>>,
-}
-
-/// An answer that is not gRPC's, with an HTTP status other than 200: a proxy's, mostly.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ForeignAnswer {
-    /// Its `content-type`, cut to a bound; `None` where it has none.
-    pub content_type: Option<Box<[u8]>>,
 }
 
 /// One call. Texts are bytes as the wire had them, not yet fit to print.

@@ -304,10 +304,11 @@ fn codes(rpcs: &[&Rpc]) -> Vec<(ErrorCode, u64)> {
     codes
 }
 
-/// The errors that applications got for these calls, each text once, most frequent first.
+/// The first lines of the errors that applications got for these calls, each once, most frequent first.
 fn app_errors<'a>(rpcs: &[&'a Rpc], detail: Detail) -> Vec<(&'a str, u64)> {
     let mut texts: BTreeMap<&str, u64> = BTreeMap::new();
-    for text in rpcs.iter().filter_map(|rpc| rpc.app_error.as_deref()) {
+    let errors = rpcs.iter().filter_map(|rpc| rpc.app_error.as_deref());
+    for text in errors.filter_map(|error| error.lines().next()) {
         *texts.entry(text).or_default() += 1;
     }
     let mut texts: Vec<_> = texts.into_iter().collect();

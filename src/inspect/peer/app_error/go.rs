@@ -6,6 +6,7 @@ use crate::decode::http2::ErrorCode;
 use crate::decode::tcp::Ending;
 use crate::inspect::connection::record::ConnectionRecord;
 use crate::inspect::peer::client::LibraryVersion;
+use crate::inspect::stream::foreign_answer::ForeignBody;
 use crate::inspect::stream::rpc::{Outcome, Rpc, Verdict};
 
 /// gRPC's status codes by number, as grpc-go spells them.
@@ -112,8 +113,7 @@ fn answered(call: &FailedCall<'_>, version: LibraryVersion) -> Option<String> {
 /// An answer with another HTTP status than 200 and no gRPC content type.
 fn not_grpc(rpc: &Rpc, version: LibraryVersion) -> Option<String> {
     let status = rpc.http_status.filter(|status| *status != 200)?;
-    let with_body = rpc.response_messages.0 > 0;
-    if version < NAMES_HTTP_STATUS || (with_body && version >= REPEATS_BODY) {
+    if version < NAMES_HTTP_STATUS {
         return None;
     }
     let foreign = rpc.foreign_answer.as_deref()?;
@@ -125,10 +125,49 @@ fn not_grpc(rpc: &Rpc, version: LibraryVersion) -> Option<String> {
         }
     };
     let (name, code) = http_status(status)?;
-    let text = format!(
+    let mut text = format!(
         "unexpected HTTP status code received from server: {status} ({name}); {content_type}"
     );
+    match &foreign.body {
+        ForeignBody::Beginning(body) if version >= REPEATS_BODY => {
+            text.push_str("\ndata: ");
+            quote(body, &mut text);
+        }
+        ForeignBody::Unknown if version >= REPEATS_BODY => return None,
+        _ => {}
+    }
     status_error(code, &text)
+}
+
+/// Bytes as Go's verb `%q` writes them (strconv.Quote).
+fn quote(bytes: &[u8], text: &mut String) {
+    let wide = |character: char| match u32::from(character) {
+        number @ ..=0xffff => format!("\\u{number:04x}"),
+        number => format!("\\U{number:08x}"),
+    };
+    text.push('"');
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            match character {
+                '"' | '\\' => text.extend(['\\', character]),
+                '\x07' => text.push_str("\\a"),
+                '\x08' => text.push_str("\\b"),
+                '\x0c' => text.push_str("\\f"),
+                '\n' => text.push_str("\\n"),
+                '\r' => text.push_str("\\r"),
+                '\t' => text.push_str("\\t"),
+                '\x0b' => text.push_str("\\v"),
+                ' '..='~' => text.push(character),
+                ..'\u{80}' => text.push_str(&format!("\\x{:02x}", u32::from(character))),
+                _ if character.escape_debug().len() > 1 => text.push_str(&wide(character)),
+                _ => text.push(character),
+            }
+        }
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    text.push('"');
 }
 
 /// Go's name of an HTTP status (net/http, status.go), and the code grpc-go makes of it (http_util.go).
@@ -221,5 +260,26 @@ const fn code(error: ErrorCode) -> &'static str {
         0x3 | 0xb => "ResourceExhausted",
         0xc => "PermissionDenied",
         _ => "Internal",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quote;
+
+    fn quoted(bytes: &[u8]) -> String {
+        let mut text = String::new();
+        quote(bytes, &mut text);
+        text
+    }
+
+    #[test]
+    fn bytes_are_quoted_as_go_does() {
+        let page = "<a href=\"\\\">\r\n\t\0\u{7f}é\u{200b}";
+        assert_eq!(
+            quoted(page.as_bytes()),
+            r#""<a href=\"\\\">\r\n\t\x00\x7fé\u200b""#
+        );
+        assert_eq!(quoted(b"\xff\x07"), r#""\xff\a""#);
     }
 }

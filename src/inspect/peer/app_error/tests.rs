@@ -53,6 +53,28 @@ fn grpc_go_tells_the_goaway_that_it_had_read_before_the_close() {
 }
 
 #[test]
+fn grpc_go_repeats_the_body_of_an_answer_that_is_not_grpc_since_it_reads_it() {
+    let story = "
+        C 0.000 HEADERS 1 $UA
+        S 0.100 HEADERS 1 :status=502 content-type=text/html + DATA 1 END_STREAM bytes=2
+        C 0.110 ACK
+    ";
+    let words = "rpc error: code = Unavailable desc = unexpected HTTP status code received from server: 502 (Bad \
+                 Gateway); transport: received unexpected content-type \"text/html\"";
+    let with_body = format!("{words}\ndata: \"\\x00\\x00\"");
+    assert_eq!(heard("grpc-go/1.85.0", story), Some(with_body));
+    assert_eq!(heard("grpc-go/1.60.0", story).as_deref(), Some(words));
+    let without = "
+        C 0.000 HEADERS 1 $UA
+        S 0.100 HEADERS 1 END_STREAM :status=502 content-type=text/html
+        C 0.110 ACK
+    ";
+    assert_eq!(heard("grpc-go/1.85.0", without).as_deref(), Some(words));
+    let cut = story.replace("bytes=2", "bytes=2 cut=1");
+    assert_eq!(heard("grpc-go/1.85.0", &cut), None);
+}
+
+#[test]
 fn each_library_has_its_own_words_for_a_close() {
     for (user_agent, story, words) in [
         (
