@@ -167,3 +167,23 @@ fn captures(lab: &Path) -> Vec<PathBuf> {
     captures.sort();
     captures
 }
+
+#[test]
+fn a_server_of_http2_that_closes_on_the_preface_while_it_stops_is_not_told_to_want_tls() {
+    let of = |report: &Value| {
+        let findings = report["findings"].as_array().unwrap().clone();
+        let mut findings = findings.into_iter();
+        findings
+            .find(|finding| finding["rule"] == "not-http2")
+            .unwrap()
+    };
+    let stopping = of(&fixture("lab/kept/httpd-stop-small/client.pcap.gz"));
+    assert_eq!(stopping["severity"], "warning");
+    assert!(
+        !stopping["advice"].to_string().contains("TLS"),
+        "{stopping}"
+    );
+    let other = of(&fixture("plaintext-to-tls.pcap"));
+    assert_eq!(other["severity"], "error");
+    assert!(other["advice"].to_string().contains("TLS"), "{other}");
+}

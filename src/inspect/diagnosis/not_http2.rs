@@ -27,6 +27,8 @@ enum Met {
     Spoken(UnexpectedProtocol),
     /// A close without a byte.
     Nothing,
+    /// The same of a server that speaks HTTP/2 in cleartext to others.
+    NothingThisTime,
     /// Its own client, which offered nothing but `h2` and left as soon as the handshake was over. What the server
     /// chose stands under protection in TLS 1.3.
     Left,
@@ -42,34 +44,42 @@ struct Mismatch<'a> {
 
 fn check(view: &ServerView<'_>) -> Option<Finding> {
     let records = view.connections().map(|finished| &finished.record);
-    let affected: Vec<_> = records.filter_map(mismatch).collect();
+    let mut affected: Vec<_> = records.filter_map(mismatch).collect();
+    let speaks_cleartext = view
+        .connections()
+        .any(|finished| finished.record.transport == Transport::H2c);
+    for one in affected.iter_mut().filter(|_| speaks_cleartext) {
+        if one.met == Met::Nothing {
+            one.met = Met::NothingThisTime;
+        }
+    }
     let mut kinds: BTreeMap<Met, usize> = BTreeMap::new();
     for affected in &affected {
         *kinds.entry(affected.met).or_default() += 1;
     }
     let (main, count) = kinds.iter().max_by_key(|(_, count)| **count)?;
     let spoken = kinds.keys().all(|met| matches!(met, Met::Spoken(_)));
-    let spoke_http2 = view
+    let over_tls = view
         .connections()
-        .filter(|finished| finished.record.transport.is_http2())
+        .filter(|finished| finished.record.transport == Transport::H2)
         .count();
     let went_on = affected.iter().all(Mismatch::can_go_on);
+    let this_time = kinds.keys().all(|met| *met == Met::NothingThisTime);
     Some(Finding {
-        severity: if went_on {
-            Severity::Info
+        severity: match (went_on, this_time) {
+            (true, _) => Severity::Info,
+            (_, true) => Severity::Warning,
+            _ => Severity::Error,
+        },
+        confidence: if spoken || this_time {
+            Confidence::Certain
         } else {
-            Severity::Error
+            Confidence::Likely
         },
-        confidence: match (spoken, spoke_http2) {
-            (true, _) => Confidence::Certain,
-            (false, 0) => Confidence::Likely,
-            // A server that speaks HTTP/2 to others can close for other reasons.
-            (false, _) => Confidence::Possible,
-        },
-        title: title(view, &affected, (*main, *count), spoke_http2),
+        title: title(view, &affected, (*main, *count), over_tls),
         connections: affected.iter().map(|one| one.record.number).collect(),
         evidence: evidence(&affected),
-        explanation: explanation(&kinds, spoke_http2, went_on),
+        explanation: explanation(&kinds, over_tls, went_on),
         advice: advice(&kinds),
         ..Finding::of_rule(RULE.name)
     })
@@ -127,7 +137,7 @@ fn title(
     view: &ServerView<'_>,
     affected: &[Mismatch<'_>],
     (met, count): (Met, usize),
-    spoke_http2: usize,
+    over_tls: usize,
 ) -> String {
     let server = view.server;
     let clients = counted(count, "connection");
@@ -161,14 +171,17 @@ fn title(
             )
         }
         Met::Nothing => {
-            let expects = match spoke_http2 {
+            let expects = match over_tls {
                 0 => ": it expects TLS or another protocol",
-                _ => "",
+                _ => ": it expects TLS",
             };
             format!(
                 "server {server} closed {clients} on the HTTP/2 preface without a byte{expects}"
             )
         }
+        Met::NothingThisTime => format!(
+            "server {server}, which speaks HTTP/2, closed {clients} on the preface without a byte"
+        ),
         Met::Left => format!(
             "{clients} to {server}: the client left as soon as the TLS handshake was over, without \
              a byte of HTTP/2"
@@ -192,7 +205,7 @@ fn evidence(affected: &[Mismatch<'_>]) -> Vec<super::Evidence> {
                     one.by.sender()
                 )
             }
-            Met::Nothing => {
+            Met::Nothing | Met::NothingThisTime => {
                 evidence.cite(
                     Some(one.record.recognised),
                     format!("conn {number}: the client's HTTP/2 preface, in plaintext"),
@@ -208,7 +221,7 @@ fn evidence(affected: &[Mismatch<'_>]) -> Vec<super::Evidence> {
     evidence.into_vec()
 }
 
-fn explanation(kinds: &BTreeMap<Met, usize>, spoke_http2: usize, went_on: bool) -> String {
+fn explanation(kinds: &BTreeMap<Met, usize>, over_tls: usize, went_on: bool) -> String {
     let sentences = kinds.keys().map(|met| match met {
         Met::Spoken(UnexpectedProtocol::Tls) => {
             "The client spoke plaintext, the server answered with a TLS record: the port speaks TLS."
@@ -248,6 +261,10 @@ fn explanation(kinds: &BTreeMap<Met, usize>, spoke_http2: usize, went_on: bool) 
              server sends SETTINGS first (RFC 9113, section 3.4). Go's TLS servers close like that when \
              what comes is no TLS handshake; so may any server of another protocol."
         }
+        Met::NothingThisTime => {
+            "The client's preface arrived, and the server closed without a single byte, though it speaks HTTP/2 at this \
+             port: it was about to stop or had just begun, is full, or is a proxy without a backend."
+        }
         Met::Left => {
             "The client offered nothing but h2 by ALPN, ended the TLS handshake and closed, without its preface. That \
              is what gRPC clients do where the server does not choose h2 by ALPN, or where the certificate is not one \
@@ -262,11 +279,10 @@ fn explanation(kinds: &BTreeMap<Met, usize>, spoke_http2: usize, went_on: bool) 
              HTTP/2."
         }
     });
-    if spoke_http2 > 0 {
+    if over_tls > 0 && kinds.contains_key(&Met::Nothing) {
         text.push_str(&format!(
-            " {} to the same address did speak HTTP/2: where the server closed without a byte it may \
-             have been about to stop, full, or a proxy without a backend.",
-            counted(spoke_http2, "other connection"),
+            " {} to the same address used TLS.",
+            counted(over_tls, "other connection"),
         ));
     }
     text
@@ -282,6 +298,17 @@ fn advice(kinds: &BTreeMap<Met, usize>) -> Vec<String> {
                 .into(),
         );
         advice.push("Server: or serve plaintext on this port; check which port is which".into());
+    }
+    if has(Met::NothingThisTime) {
+        advice.push(
+            "Server: while it stops, have it taken out of its balancer or service first, so that no new connection \
+             reaches it; else look for a limit on connections"
+                .into(),
+        );
+        advice.push(
+            "Client: let calls wait for a connection (grpc: wait-for-ready): the server saw none of these"
+                .into(),
+        );
     }
     if has(Met::Spoken(UnexpectedProtocol::Http1)) {
         advice.push(
