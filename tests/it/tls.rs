@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::shared_material::{Run, folder};
 use h2sniff::capture::Capture;
+use h2sniff::decode::tcp::Ending;
 use h2sniff::decode::tls::KeyLog;
 use h2sniff::decode::{Decoder, Direction, EachEvent, Event, Options, Transport};
 use h2sniff::pipeline::{self, Pipeline};
@@ -205,6 +206,38 @@ fn without_keys_the_hint_says_how_to_give_them() {
         absent.complaints.contains("/nonexistent/keys"),
         "{}",
         absent.complaints
+    );
+}
+
+#[test]
+fn who_says_close_notify_first_closes_though_the_other_sides_fin_comes_first() {
+    let folder =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/lab/kept/java-server-tls-small");
+    let report = analyze(
+        &folder.join("client.pcap.gz"),
+        key_log(&folder.join("keys.log")),
+    );
+    let connections = &report.analysis.connections;
+    let aged = connections
+        .iter()
+        .filter(|record| record.server_goaways().next().is_some());
+    let closes: Vec<_> = aged.map(|record| record.close.unwrap()).collect();
+    assert_eq!(closes.len(), 2, "its third connection outlives the calls");
+    // The server's close_notify is in packet 226, the client's FIN in 230, the server's in 231.
+    let first = closes[0];
+    assert_eq!(
+        (first.by, first.ending, first.stamp.packet),
+        (Direction::ServerToClient, Ending::Fin, 231)
+    );
+    let rules: Vec<_> = report
+        .analysis
+        .findings
+        .iter()
+        .map(|finding| finding.rule)
+        .collect();
+    assert!(
+        rules.contains(&"grace-expired") && !rules.contains(&"abrupt-close"),
+        "{rules:?}"
     );
 }
 

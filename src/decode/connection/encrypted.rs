@@ -18,7 +18,7 @@ use crate::decode::carrier::Carrier;
 use crate::decode::detect::{self, Detection, Http2, Prefix};
 use crate::decode::direction::Direction;
 use crate::decode::event::{Event, Guess, Transport, UnexpectedProtocol};
-use crate::decode::tcp::{Flow, PerEnd, Side};
+use crate::decode::tcp::{Ended, Ending, Flow, PerEnd, Side};
 use crate::decode::tls::{
     self, ClientHello, Facts, Hellos, Reached, ServerFlight, TlsOutput, Undecryptable, Version,
 };
@@ -316,6 +316,12 @@ pub(super) fn emit(
             instead: UnexpectedProtocol::Alert(alert),
             carrier,
         }),
+        TlsOutput::Closed { position, carrier } => sink.event(&Event::Ended(Ended {
+            by,
+            ending: Ending::CloseNotify,
+            position,
+            carrier,
+        })),
         TlsOutput::Odd { text, carrier } => sink.anomaly(Layer::Tls, text, carrier),
     }
 }

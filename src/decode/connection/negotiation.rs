@@ -7,7 +7,7 @@ use super::undecided::Undecided;
 use super::{PartSignal, direction};
 use crate::decode::carrier::Carrier;
 use crate::decode::direction::Direction;
-use crate::decode::tcp::Side;
+use crate::decode::tcp::{Ended, Ending, Side};
 use crate::decode::tls::{Alert, Session, TlsOutput};
 
 /// How many oddities are kept until the connection has a number; they are few by nature.
@@ -58,14 +58,21 @@ impl Negotiation {
         let (undecided, failure, oddities) =
             (&mut self.undecided, &mut self.failure, &mut self.oddities);
         let client = self.client;
+        let side = |by| match by {
+            Direction::ClientToServer => client,
+            Direction::ServerToClient => client.peer(),
+        };
         let take = &mut |by: Direction, output: TlsOutput<'_>| match output {
             TlsOutput::Text(chunk) => {
-                let from = match by {
-                    Direction::ClientToServer => client,
-                    Direction::ServerToClient => client.peer(),
-                };
+                let from = side(by);
                 undecided.keep(PartSignal::Chunk { from, chunk });
             }
+            TlsOutput::Closed { position, carrier } => undecided.keep(PartSignal::Ended(Ended {
+                by: side(by),
+                ending: Ending::CloseNotify,
+                position,
+                carrier,
+            })),
             TlsOutput::Failed { alert, carrier } => {
                 failure.get_or_insert((by, alert, carrier));
             }

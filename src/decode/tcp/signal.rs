@@ -10,8 +10,29 @@ use crate::decode::carrier::Carrier;
 pub enum Ending {
     /// FIN: in order, after all of its bytes.
     Fin,
+    /// The same said within TLS, by the alert close_notify (RFC 8446, section 6.1): its FIN follows, often behind
+    /// the other side's.
+    CloseNotify,
     /// RST: at once, whatever is under way.
     Rst,
+}
+
+impl Ending {
+    /// What to call it in a sentence.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fin => "FIN",
+            Self::CloseNotify => "TLS close_notify",
+            Self::Rst => "RST",
+        }
+    }
+
+    /// Whether all that its sender had sent counts.
+    #[must_use]
+    pub const fn is_orderly(self) -> bool {
+        !matches!(self, Self::Rst)
+    }
 }
 
 /// What a segment brought to TCP's own reader.
@@ -52,11 +73,11 @@ pub struct Acknowledged<S> {
 pub struct Ended<S> {
     /// The side that ended its half.
     pub by: S,
-    /// By a FIN or a RST.
+    /// How it did so.
     pub ending: Ending,
     /// Position in its own stream after the last byte that came before.
     pub position: u64,
-    /// The segment with the FIN or RST.
+    /// The segment that said so.
     pub carrier: Carrier,
 }
 

@@ -72,6 +72,9 @@ impl Alert {
     /// Its record's payload: level and description.
     pub(super) const LENGTH: usize = 2;
 
+    /// Its sender sends no more (RFC 8446, section 6.1).
+    pub const CLOSE_NOTIFY: Self = Self(0);
+
     /// None of the client's application protocols is one of the server's (RFC 7301, section 3.2).
     pub const NO_APPLICATION_PROTOCOL: Self = Self(120);
 

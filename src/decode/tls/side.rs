@@ -18,6 +18,9 @@ pub(in crate::decode) enum TlsOutput<'a> {
     Text(StreamPart<'a>),
     /// A side gave up before it sent any application data, other than by closing in good order.
     Failed { alert: Alert, carrier: Carrier },
+    /// A side said that it sends no more: close_notify (RFC 8446, section 6.1). `position` is where it said so in its
+    /// TCP stream.
+    Closed { position: u64, carrier: Carrier },
     /// Something odd, such as an alert after application data.
     Odd { text: String, carrier: Carrier },
 }
@@ -130,7 +133,7 @@ impl TlsDirection {
             }
             _ if is_tls12 && self.protection.has_begun() => {}
             RecordHeader::ALERT if record.payload.len() == Alert::LENGTH => {
-                self.alert(context, record.payload, record.completed, sink);
+                self.alert(context, record.payload, record, sink);
                 return false;
             }
             _ => return false,
@@ -167,7 +170,7 @@ impl TlsDirection {
                 self.speak(text, record.began, record.span(), sink);
             }
             RecordHeader::ALERT => {
-                self.alert(context, text, record.completed, sink);
+                self.alert(context, text, record, sink);
             }
             RecordHeader::HANDSHAKE if is_tls12 && sequence > 0 => {
                 // HelloRequest may go unanswered; a hello begins another handshake.
@@ -282,12 +285,20 @@ impl TlsDirection {
         &self,
         context: RecordContext,
         payload: &[u8],
-        carrier: Carrier,
+        record: &TlsRecord<'_>,
         sink: &mut impl FnMut(TlsOutput<'_>),
     ) {
-        let Some(alert) = Alert::read(payload).filter(|alert| !alert.is_closure()) else {
+        let Some(alert) = Alert::read(payload) else {
             return;
         };
+        let carrier = record.completed;
+        if alert == Alert::CLOSE_NOTIFY && self.opened {
+            let position = record.begins;
+            sink(TlsOutput::Closed { position, carrier });
+        }
+        if alert.is_closure() {
+            return;
+        }
         sink(match self.spoke {
             false => TlsOutput::Failed { alert, carrier },
             true => TlsOutput::Odd {

@@ -175,6 +175,8 @@ struct Heard {
     texts: Vec<Vec<u8>>,
     missing: u64,
     failures: Vec<Alert>,
+    /// Where it said that no more comes.
+    closed: Vec<u64>,
     odd: Vec<String>,
     /// Where each part of the text ends in the TCP stream.
     sealed: Vec<u64>,
@@ -203,6 +205,7 @@ impl Heard {
                     panic!("the length of lost text is never known")
                 }
                 TlsOutput::Failed { alert, .. } => self.failures.push(alert),
+                TlsOutput::Closed { position, .. } => self.closed.push(position),
                 TlsOutput::Odd { text, .. } => self.odd.push(text),
             },
         );
@@ -239,11 +242,13 @@ fn an_alert_fails_a_connection_only_before_application_data() {
         stream.seal(DATA, b"a word");
         stream.seal(RecordHeader::ALERT, &[2, 20]);
         // Closing in good order is neither.
+        let before = stream.bytes.len() as u64;
         stream.seal(RecordHeader::ALERT, &[1, 0]);
         let heard = stream.read(1 << 14, 0..0);
         assert_eq!(heard.failures, [Alert(42)]);
         assert_eq!(heard.odd, ["the server sent the TLS alert bad_record_mac"]);
         assert_eq!(heard.text(), b"a word");
+        assert_eq!(heard.closed, [before]);
     }
 }
 

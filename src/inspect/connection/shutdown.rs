@@ -159,7 +159,7 @@ impl Shutdown {
         self.client_fin_acknowledged |= client && self.client_fin.is_some_and(|fin| upto > fin);
     }
 
-    /// A FIN or RST; whether it is the connection's first.
+    /// A FIN, a RST or a close_notify; whether it is the connection's first.
     pub(super) fn close(&mut self, ended: Ended<Direction>, bytes: ServerBytes) -> bool {
         let Ended {
             by,
@@ -180,6 +180,7 @@ impl Shutdown {
                 self.closed_by_client.get_or_insert(closed);
                 match ending {
                     Ending::Fin => self.client_fin = Some(position),
+                    Ending::CloseNotify => {}
                     Ending::Rst => {
                         self.reset_by_client.get_or_insert(closed);
                     }
@@ -187,7 +188,11 @@ impl Shutdown {
             }
         }
         let first = self.close.is_none();
-        self.close.get_or_insert(Close { by, ending, stamp });
+        let close = self.close.get_or_insert(Close { by, ending, stamp });
+        // Its segment is told, though TLS had said it before.
+        if close.ending == Ending::CloseNotify && close.by == by {
+            *close = Close { by, ending, stamp };
+        }
         first
     }
 

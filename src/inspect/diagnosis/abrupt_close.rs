@@ -7,17 +7,15 @@ use crate::decode::Direction;
 use crate::decode::http2::ErrorCode;
 use crate::decode::tcp::Ending;
 use crate::inspect::connection::goaway::GoAway;
-use crate::inspect::connection::record::{Close, ConnectionRecord};
+use crate::inspect::connection::record::ConnectionRecord;
 use crate::inspect::peer::server::ServerStack;
 use crate::inspect::peer::settings;
+use crate::inspect::server::silent_age;
 use crate::inspect::stream::rpc::{Rpc, Verdict};
 use crate::units::{count, counted, duration, exact_duration, spread, was};
 
 /// Closes within this time are one event.
 const AT_ONCE: TimeDelta = TimeDelta::from_secs(1);
-
-/// Ages no further apart are the same setting at work: percent of the age.
-const SAME_AGE_PER_CENT: i64 = 2;
 
 pub(super) const RULE: Rule = Rule {
     name: "abrupt-close",
@@ -103,20 +101,13 @@ fn evidence(affected: &Affected<'_>) -> Vec<super::Evidence> {
         };
         let text = format!(
             "conn {number}: {} of the {}, {} unanswered, {before}",
-            how(close),
+            close.ending.name(),
             close.by.sender(),
             counted(rpcs.len(), "RPC"),
         );
         evidence.cite(Some(close.stamp), text);
     }
     evidence.into_vec()
-}
-
-const fn how(close: Close) -> &'static str {
-    match close.ending {
-        Ending::Fin => "FIN",
-        Ending::Rst => "RST",
-    }
 }
 
 /// How many connections a side closed, with a GOAWAY before or without.
@@ -243,25 +234,23 @@ fn may_be_tonic(view: &ServerView<'_>) -> bool {
 /// The age at which the server's end closed connections, if it is the same each time: of two at
 /// least, closed at different moments.
 fn equal_age(affected: &Affected<'_>) -> Option<String> {
-    let closes = affected.iter().filter_map(|(record, _)| {
-        let close = record.close?;
-        let by_server = close.by == Direction::ServerToClient;
-        let age = close.stamp.time - record.opened?.time;
-        (by_server && goaway_before(record).is_none()).then_some((close.stamp.time, age))
+    let silent = affected
+        .iter()
+        .filter(|(record, _)| goaway_before(record).is_none());
+    let closes = silent.filter_map(|(record, _)| {
+        let (moment, age) = silent_age::aged_close(record)?;
+        Some((moment, age, moment - record.opened?.time))
     });
-    let closes: Vec<_> = closes.collect();
-    let (youngest, oldest) = (
-        closes.iter().map(|(_, age)| *age).min()?,
-        closes.iter().map(|(_, age)| *age).max()?,
-    );
+    let (closes, ages): (Vec<_>, Vec<_>) = closes
+        .map(|(moment, age, seen)| ((moment, age), seen))
+        .unzip();
+    let (youngest, _) = silent_age::same(&closes)?;
     let (first, last) = (
         closes.iter().map(|(moment, _)| *moment).min()?,
         closes.iter().map(|(moment, _)| *moment).max()?,
     );
-    let same = (oldest - youngest) * 100 <= youngest * SAME_AGE_PER_CENT;
-    let apart = last - first > AT_ONCE && youngest >= AT_ONCE;
-    let ages = closes.iter().map(|(_, age)| *age);
-    spread(ages).filter(|_| same && apart && closes.len() > 1)
+    let apart = last - first > AT_ONCE && youngest >= AT_ONCE.as_secs_f64();
+    spread(ages).filter(|_| apart)
 }
 
 /// How many connections the server's end closed at the same moment, if several.
@@ -287,11 +276,11 @@ fn advice(view: &ServerView<'_>, affected: &Affected<'_>) -> Vec<String> {
     if let Some(age) = view.inferred.silent_age {
         advice.push(settings::silent_age(age.value));
     }
-    let by_server = |ending| {
+    let by_server = |is_asked_for: fn(Ending) -> bool| {
         affected.iter().any(|(record, _)| {
             let close = record.close;
             close.is_some_and(|close| {
-                close.by == Direction::ServerToClient && close.ending == ending
+                close.by == Direction::ServerToClient && is_asked_for(close.ending)
             })
         })
     };
@@ -314,13 +303,13 @@ fn advice(view: &ServerView<'_>, affected: &Affected<'_>) -> Vec<String> {
             .into(),
         );
     }
-    if !at_an_age && by_server(Ending::Fin) {
+    if !at_an_age && by_server(Ending::is_orderly) {
         advice.push(format!(
             "Server: shut down gracefully: {graceful}; in Kubernetes handle SIGTERM, and give preStop \
              and terminationGracePeriodSeconds time for the slowest call"
         ));
     }
-    if !at_an_age && by_server(Ending::Rst) {
+    if !at_an_age && by_server(|ending| ending == Ending::Rst) {
         advice.push(
             "Server: RST without FIN is how a process goes that crashes or is killed, or a middlebox \
              that forgot the connection: look for crashes, kills (out of memory, SIGKILL after the \

@@ -7,7 +7,6 @@ use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Finding, Rule, Says, Severity};
 use crate::capture::TimeDelta;
 use crate::decode::Direction;
-use crate::decode::tcp::Ending;
 use crate::inspect::connection::record::ConnectionRecord;
 use crate::units::{count, counted, spread, was};
 
@@ -85,10 +84,7 @@ fn told(record: &ConnectionRecord) -> String {
     let mut text = format!("conn {}: {}", record.number, parts.join(", "));
     match record.close {
         Some(close) => {
-            let how = match close.ending {
-                Ending::Fin => "FIN",
-                Ending::Rst => "RST",
-            };
+            let how = close.ending.name();
             text.push_str(&format!("; {how} of the {}", close.by.sender()));
         }
         None => text.push_str("; still open"),
@@ -107,12 +103,15 @@ fn lived(record: &ConnectionRecord) -> Option<TimeDelta> {
 fn closes(hidden: &[&ConnectionRecord]) -> String {
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
     for record in hidden {
-        let kind = match record.close.map(|close| (close.by, close.ending)) {
+        let kind = match record
+            .close
+            .map(|close| (close.by, close.ending.is_orderly()))
+        {
             None => "still open",
-            Some((Direction::ServerToClient, Ending::Fin)) => "closed by the server",
-            Some((Direction::ServerToClient, Ending::Rst)) => "reset by the server",
-            Some((Direction::ClientToServer, Ending::Fin)) => "closed by the client",
-            Some((Direction::ClientToServer, Ending::Rst)) => "reset by the client",
+            Some((Direction::ServerToClient, true)) => "closed by the server",
+            Some((Direction::ServerToClient, false)) => "reset by the server",
+            Some((Direction::ClientToServer, true)) => "closed by the client",
+            Some((Direction::ClientToServer, false)) => "reset by the client",
         };
         *kinds.entry(kind).or_default() += 1;
     }

@@ -188,15 +188,20 @@ pub(crate) fn requests(record: &ConnectionRecord) -> Option<u64> {
     Some(record.first_goaway.filter(|_| whole)?.opened)
 }
 
-/// Between which ages, in seconds, a connection's first GOAWAY came. The server's clock begins when its
-/// transport is up: after the SYN was sent, and no later than when both sides' first SETTINGS were seen. The
-/// GOAWAY is seen up to half a round trip after it was sent, and SETTINGS of a client that much before they
-/// are received.
+/// Between which ages, in seconds, a connection's first GOAWAY came.
 pub(crate) fn age(record: &ConnectionRecord) -> Option<(f64, f64)> {
-    let (goaway, opened) = (record.first_goaway?.stamp.time, record.opened?.time);
+    age_at(record, record.first_goaway?.stamp.time)
+}
+
+/// Between which ages, in seconds, the server did what was seen at this moment. Its clock begins when its
+/// transport is up: after the SYN was sent, and no later than when both sides' first SETTINGS were seen. What
+/// it does is seen up to half a round trip after it was sent, and SETTINGS of a client that much before they
+/// are received.
+pub(super) fn age_at(record: &ConnectionRecord, moment: Timestamp) -> Option<(f64, f64)> {
+    let opened = record.opened?.time;
     let round_trip = record.round_trip().unwrap_or_default().max(TimeDelta::ZERO);
-    let set_up = record.set_up.map(|set_up| goaway - set_up - round_trip);
-    let seen = goaway - opened;
+    let set_up = record.set_up.map(|set_up| moment - set_up - round_trip);
+    let seen = moment - opened;
     let least = set_up.unwrap_or(seen - round_trip * 2).max(TimeDelta::ZERO);
     Some((least.min(seen).as_secs_f64(), seen.as_secs_f64()))
 }

@@ -13,7 +13,6 @@ use super::super::peer::server::{ServerStack, Stack};
 use super::super::stream::rpc::Verdict;
 use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::http2::ErrorCode;
-use crate::decode::tcp::Ending;
 
 /// How long grpc-go waits for its client to close, once it has ended the connection (http2_server.go).
 const GO_WAITS: TimeDelta = TimeDelta::from_secs(1);
@@ -67,7 +66,7 @@ fn waited_for_client(record: &ConnectionRecord, stack: Option<&Stack>) -> TimeDe
         .is_some_and(|stack| stack.kind == ServerStack::GrpcGo && !stack.name.ends_with("< 1.56"));
     let mute = record
         .close
-        .filter(|close| close.ending == Ending::Fin)
+        .filter(|close| close.ending.is_orderly())
         .zip(record.server_last_frame)
         .map(|(close, last)| close.stamp.time - last);
     match mute {

@@ -7,7 +7,7 @@ pub(in crate::inspect) mod goaway_cause;
 mod grace;
 pub(in crate::inspect) mod nominal;
 mod ordered;
-mod silent_age;
+pub(super) mod silent_age;
 
 use std::net::SocketAddr;
 

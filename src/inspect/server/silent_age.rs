@@ -7,16 +7,22 @@ use super::super::connection::record::{ConnectionRecord, Finished};
 use super::super::peer::confidence::Confidence;
 use super::super::peer::server::ServerStack;
 use super::super::stream::rpc::Verdict;
+use super::goaway_cause::age_at;
 use super::{Estimate, nominal};
 use crate::capture::Timestamp;
 use crate::decode::Direction;
-use crate::decode::tcp::Ending;
 
 /// Ages this close to each other are one setting: in seconds, and as a share.
 const SAME_AGE: (f64, f64) = (0.03, 0.02);
 
+/// An age that is known no better than this share of it shows nothing.
+const KNOWN_WITHIN: f64 = 0.1;
+
 /// Closes within this time, in seconds, are one act of the server.
 const SAME_MOMENT: f64 = 0.25;
+
+/// When a server closed a connection, and between which ages, in seconds.
+pub(crate) type AgedClose = (Timestamp, (f64, f64));
 
 /// The age at which a server that runs this software closes connections in silence.
 pub(super) fn of(connections: &[&Finished], stack: ServerStack) -> Option<Estimate> {
@@ -24,33 +30,47 @@ pub(super) fn of(connections: &[&Finished], stack: ServerStack) -> Option<Estima
         return None;
     }
     let records = connections.iter().map(|finished| &finished.record);
-    let mut closes: Vec<_> = records.filter_map(closed_at).collect();
-    closes.sort_by_key(|(moment, _)| *moment);
-    let ages = || closes.iter().map(|(_, age)| *age);
-    let (least, most) = (ages().reduce(f64::min)?, ages().reduce(f64::max)?);
-    let reach = SAME_AGE.0.max(least * SAME_AGE.1);
-    let (first, last) = (closes.first()?.0, closes.last()?.0);
-    let apart = (last - first).as_secs_f64() > SAME_MOMENT;
-    if closes.len() < 2 || most - least > reach || !apart {
-        return None;
-    }
-    let value = nominal::behind(least);
+    let in_silence = records.filter(|record| {
+        let orderly = record.close.is_some_and(|close| close.ending.is_orderly());
+        let silent = record.server_goaways().next().is_none();
+        orderly && silent && record.verdicts.of(Verdict::CutByClose) > 0
+    });
+    let closes: Vec<_> = in_silence.filter_map(aged_close).collect();
+    let (min, max) = same(&closes)?;
+    let value = nominal::behind(min);
     Some(Estimate {
         value,
         samples: closes.len() as u64,
-        min: least.min(value),
-        max: most.max(value),
+        min: min.min(value),
+        max: max.max(value),
         confidence: Confidence::Likely,
     })
 }
 
-/// When, and at which age, a server closed a connection with calls open and no GOAWAY.
-fn closed_at(record: &ConnectionRecord) -> Option<(Timestamp, f64)> {
-    let close = record
-        .close
-        .filter(|close| close.by == Direction::ServerToClient && close.ending == Ending::Fin)?;
-    let silent = record.server_goaways().next().is_none();
-    let cut = record.verdicts.of(Verdict::CutByClose) > 0;
-    let age = close.stamp.time - record.opened?.time;
-    (silent && cut).then(|| (close.stamp.time, age.as_secs_f64()))
+/// When, and between which ages, a server closed a connection whose beginning was captured.
+pub(crate) fn aged_close(record: &ConnectionRecord) -> Option<AgedClose> {
+    let close = record.close?;
+    let by_server = close.by == Direction::ServerToClient;
+    let moment = close.stamp.time;
+    Some((moment, age_at(record, moment)?)).filter(|_| by_server)
+}
+
+/// The least and the greatest age seen, in seconds, where connections were closed at the same one: two at least, at
+/// different moments.
+pub(crate) fn same(closes: &[AgedClose]) -> Option<(f64, f64)> {
+    let (first, last) = (
+        closes.iter().map(|(moment, _)| *moment).min()?,
+        closes.iter().map(|(moment, _)| *moment).max()?,
+    );
+    let ages = || closes.iter().map(|(_, age)| *age);
+    let latest_beginning = ages().map(|(from, _)| from).reduce(f64::max)?;
+    let (youngest, oldest) = (
+        ages().map(|(_, to)| to).reduce(f64::min)?,
+        ages().map(|(_, to)| to).reduce(f64::max)?,
+    );
+    let known = ages().all(|(from, to)| to - from <= to * KNOWN_WITHIN);
+    let reach = SAME_AGE.0.max(youngest * SAME_AGE.1);
+    let apart = (last - first).as_secs_f64() > SAME_MOMENT;
+    let one = known && latest_beginning <= youngest + reach;
+    (one && apart && closes.len() > 1).then_some((youngest, oldest))
 }

@@ -140,6 +140,9 @@ impl RecognisedBy {
 struct CloseJson {
     by: &'static str,
     how: &'static str,
+    /// Whether TLS's own word came first; the FIN behind it says the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    close_notify: Option<bool>,
     #[serde(flatten)]
     packet: PacketNumber,
 }
@@ -148,10 +151,12 @@ impl CloseJson {
     fn new(close: Close, files: Files) -> Self {
         Self {
             by: close.by.sender(),
-            how: match close.ending {
-                Ending::Fin => "fin",
-                Ending::Rst => "rst",
+            how: if close.ending.is_orderly() {
+                "fin"
+            } else {
+                "rst"
             },
+            close_notify: (close.ending == Ending::CloseNotify).then_some(true),
             packet: PacketNumber::new(Some(close.stamp), files),
         }
     }

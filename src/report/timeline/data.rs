@@ -16,7 +16,6 @@ use super::window::Spans;
 use crate::capture::{FileSummary, Stamp};
 use crate::decode::Direction;
 use crate::decode::http2::ErrorCode;
-use crate::decode::tcp::Ending;
 use crate::inspect::diagnosis::{Evidence, Finding};
 use crate::inspect::report::Report;
 use crate::inspect::{
@@ -172,10 +171,7 @@ impl CloseOnPage {
     fn new(close: Close, clock: CaptureClock) -> Self {
         Self {
             by: close.by.sender(),
-            how: match close.ending {
-                Ending::Fin => "FIN",
-                Ending::Rst => "RST",
-            },
+            how: close.ending.name(),
             seen: seen(close.stamp, clock),
         }
     }

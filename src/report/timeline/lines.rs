@@ -8,7 +8,6 @@ use super::labels;
 use super::window::Spans;
 use crate::capture::TimeDelta;
 use crate::decode::Direction;
-use crate::decode::tcp::Ending;
 use crate::inspect::report::{Files, Report};
 use crate::inspect::{Close, ConnectionRecord, GoAway, Rpc, Verdict};
 use crate::report::colours::{Colours, Style};
@@ -366,10 +365,7 @@ fn go_away(goaway: &GoAway, age: Option<TimeDelta>) -> String {
 }
 
 fn closed(close: Close, since_goaway: Option<TimeDelta>) -> String {
-    let how = match close.ending {
-        Ending::Fin => "FIN",
-        Ending::Rst => "RST",
-    };
+    let how = close.ending.name();
     let since = match since_goaway {
         Some(after) => format!(", {} after the first GOAWAY", duration(after)),
         None => ", no GOAWAY before".to_owned(),

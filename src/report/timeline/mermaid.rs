@@ -11,7 +11,6 @@ use super::events::{self, EventKind, TimelineEvent};
 use super::labels;
 use super::window::{Around, Spans};
 use crate::decode::Direction;
-use crate::decode::tcp::Ending;
 use crate::inspect::diagnosis::Finding;
 use crate::inspect::report::Report;
 use crate::inspect::{CallId, ConnectionRecord, Rpc, Verdict};
@@ -186,11 +185,7 @@ impl<'a> Diagram<'a> {
             }
             EventKind::Closed(close) => {
                 self.sum_up();
-                let how = if close.ending == Ending::Rst {
-                    "RST"
-                } else {
-                    "FIN"
-                };
+                let how = close.ending.name();
                 let (from, to) = ends(close.by);
                 self.write(&format!("{from}-x{to}: {time} {how}"));
             }

@@ -7,7 +7,6 @@ use super::{Closed, ConnectionRow, RpcRow, Section};
 use crate::capture::Stamp;
 use crate::decode::Transport;
 use crate::decode::http2::StreamId;
-use crate::decode::tcp::Ending;
 use crate::decode::tls::Facts;
 use crate::inspect::report::Files;
 use crate::inspect::{Outcome, Race, Rpc};
@@ -209,9 +208,10 @@ fn connection_cell(row: &ConnectionRow<'_>, column: Column) -> String {
 
 fn closed_by(closed: Closed) -> String {
     let by = closed.by.sender();
-    let how = match closed.ending {
-        Ending::Fin => "",
-        Ending::Rst => " RST",
+    let how = if closed.ending.is_orderly() {
+        ""
+    } else {
+        " RST"
     };
     match closed.after_goaway {
         Some(after) => format!("{by}{how} {} later", duration(after)),

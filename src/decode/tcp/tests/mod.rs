@@ -8,7 +8,7 @@ mod stories;
 
 use std::fmt::Write as _;
 
-use super::{Arrivals, Chunk, Ended, Ending, Flows, ORIGIN, Side, Signal};
+use super::{Arrivals, Chunk, Ended, Flows, ORIGIN, Side, Signal};
 use crate::capture::{LinkType, Packet, Stamp, Timestamp};
 use crate::decode::link;
 use crate::testing::wire::{End, FIN, Peers, RST, SYN};
@@ -159,10 +159,7 @@ fn tell(told: &mut String, signal: Signal<'_>) {
             position,
             carrier,
         }) => {
-            let how = match ending {
-                Ending::Fin => "FIN",
-                Ending::Rst => "RST",
-            };
+            let how = ending.name();
             let packet = carrier.stamp.packet;
             writeln!(told, "{} {} {how} by {packet}", name(by), place(position))
         }

@@ -2,7 +2,6 @@
 
 use super::FailedCall;
 use crate::decode::http2::ErrorCode;
-use crate::decode::tcp::Ending;
 use crate::inspect::stream::rpc::Verdict;
 
 pub(super) fn error(call: &FailedCall<'_>) -> Option<String> {
@@ -17,7 +16,7 @@ pub(super) fn error(call: &FailedCall<'_>) -> Option<String> {
 }
 
 fn closed(call: &FailedCall<'_>) -> Option<String> {
-    let by_fin = call.cut_by_server()? == Ending::Fin;
+    let by_fin = call.cut_by_server()?.is_orderly();
     let goaway = call.record.server_goaways().last();
     let why = goaway.map(|goaway| {
         let debug = String::from_utf8_lossy(&goaway.debug_data).into_owned();

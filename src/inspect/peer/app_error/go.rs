@@ -200,7 +200,7 @@ fn closed(call: &FailedCall<'_>, version: LibraryVersion) -> Option<String> {
         "keepalive ping failed to receive ACK within timeout".to_owned()
     } else {
         let read = match call.cut_by_server()? {
-            Ending::Fin => "EOF".to_owned(),
+            Ending::Fin | Ending::CloseNotify => "EOF".to_owned(),
             Ending::Rst if version < NO_ADDRESSES => format!(
                 "read tcp {}->{}: read: connection reset by peer",
                 record.client, record.server

@@ -32,7 +32,9 @@ fn closed(call: &FailedCall<'_>) -> Option<String> {
     // Each GOAWAY replaces what the one before said.
     let Some(goaway) = call.record.server_goaways().last() else {
         return Some(match ending {
-            Ending::Fin => "UNAVAILABLE: Network closed for unknown reason".to_owned(),
+            Ending::Fin | Ending::CloseNotify => {
+                "UNAVAILABLE: Network closed for unknown reason".to_owned()
+            }
             Ending::Rst => "UNAVAILABLE: io exception".to_owned(),
         });
     };

@@ -20,6 +20,7 @@ use super::super::stream::answer::MAX_MESSAGE;
 use super::super::stream::answer_status::GRPC_STATUSES;
 use super::super::stream::rpc::{CallId, Outcome, Rpc, Verdict};
 use super::client::{Client, ClientStack};
+use crate::capture::TimeDelta;
 use crate::decode::Direction;
 use crate::decode::tcp::Ending;
 use connects::Connects;
@@ -133,6 +134,14 @@ impl<'a> FailedCall<'a> {
         let known = (1..MAX_MESSAGE).contains(&message.len());
         let answered = self.rpc.verdict == Verdict::Status && known;
         Some((number.parse().ok()?, message)).filter(|_| answered)
+    }
+
+    /// Whether its client had given up by its own deadline when it ended.
+    fn is_past_deadline(&self) -> bool {
+        let times = self.rpc.opened.zip(self.rpc.ended).zip(self.rpc.timeout);
+        times.is_some_and(|((opened, ended), timeout)| {
+            ended.time - opened.time >= TimeDelta::from(timeout)
+        })
     }
 
     /// The same as libraries word it that write codes in capitals.

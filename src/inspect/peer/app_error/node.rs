@@ -1,7 +1,6 @@
 //! What grpc-js says (subchannel-call.ts).
 
 use super::FailedCall;
-use crate::decode::tcp::Ending;
 use crate::inspect::peer::client::{Client, LibraryVersion};
 use crate::inspect::stream::rpc::{Outcome, Rpc, Verdict};
 
@@ -14,11 +13,13 @@ const SAYS_WITHOUT_STATUS: LibraryVersion = LibraryVersion {
 pub(super) fn error(call: &FailedCall<'_>) -> Option<String> {
     let rpc = call.rpc;
     match rpc.verdict {
+        // Its own words for that have times in them that only it knows.
+        Verdict::Status if call.is_past_deadline() => None,
         Verdict::Status => {
             let (number, _) = call.status()?;
             Some(format!("{number} {}", call.status_in_capitals()?))
         }
-        Verdict::CutByClose if call.cut_by_server()? == Ending::Fin => {
+        Verdict::CutByClose if call.cut_by_server()?.is_orderly() => {
             Some("14 UNAVAILABLE: Connection dropped".to_owned())
         }
         Verdict::ResetByServer => reset(rpc, Client::of(call.record).version?),

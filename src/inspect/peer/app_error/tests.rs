@@ -75,6 +75,23 @@ fn grpc_go_repeats_the_body_of_an_answer_that_is_not_grpc_since_it_reads_it() {
 }
 
 #[test]
+fn grpc_js_words_its_own_deadline_itself() {
+    let story = |answered: &str| {
+        format!(
+            "C 0.000 HEADERS 1 $UA grpc-timeout=200m
+             S {answered} HEADERS 1 END_STREAM :status=200 grpc-status=4 grpc-message=too%20late
+             C 0.300 ACK"
+        )
+    };
+    let words = "4 DEADLINE_EXCEEDED: too late";
+    assert_eq!(
+        heard("grpc-node-js/1.14.7", &story("0.150")).as_deref(),
+        Some(words)
+    );
+    assert_eq!(heard("grpc-node-js/1.14.7", &story("0.205")), None);
+}
+
+#[test]
 fn each_library_has_its_own_words_for_a_close() {
     for (user_agent, story, words) in [
         (

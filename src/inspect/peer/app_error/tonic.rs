@@ -2,7 +2,6 @@
 
 use super::FailedCall;
 use crate::decode::http2::ErrorCode;
-use crate::decode::tcp::Ending;
 use crate::inspect::stream::rpc::Verdict;
 
 pub(super) fn error(call: &FailedCall<'_>) -> Option<String> {
@@ -10,7 +9,7 @@ pub(super) fn error(call: &FailedCall<'_>) -> Option<String> {
     let said = match rpc.verdict {
         Verdict::Status => call.status()?.1,
         Verdict::CutByClose => {
-            let plain = call.cut_by_server()? == Ending::Fin
+            let plain = call.cut_by_server()?.is_orderly()
                 && !rpc.answer_begun
                 && call.record.server_goaways().next().is_none();
             Some("transport error").filter(|_| plain)?
