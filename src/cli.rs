@@ -9,10 +9,13 @@ mod moment;
 mod prompts;
 mod quantity;
 
+use std::ffi::OsString;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use h2sniff::inspect::{Filter, Moment};
 
@@ -39,11 +42,57 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+impl Cli {
+    /// What was typed: `h2sniff FILE` is `h2sniff analyze FILE`. Ends the program where it is no command.
+    pub(crate) fn of_process() -> Self {
+        let mut cli = Self::parse_from(with_command(std::env::args_os().collect()));
+        if let Some(input) = cli.command.input() {
+            input.read_piped();
+            if input.captures.is_empty() {
+                let missing = "no capture is named, and nothing is piped in";
+                let kind = ErrorKind::MissingRequiredArgument;
+                Self::command().error(kind, missing).exit();
+            }
+        }
+        cli
+    }
+}
+
+/// The same words with `analyze` before them, where the first names a file and no command.
+fn with_command(mut words: Vec<OsString>) -> Vec<OsString> {
+    let is_command = |word: &OsString| {
+        let mut commands = Cli::command();
+        commands.build();
+        word.to_str()
+            .is_none_or(|word| commands.find_subcommand(word).is_some())
+    };
+    let names_file = words.get(1).is_some_and(|word| {
+        let is_option = word.as_encoded_bytes().starts_with(b"-");
+        !is_option && !is_command(word) && Path::new(word).exists()
+    });
+    if names_file {
+        words.insert(1, "analyze".into());
+    }
+    words
+}
+
+impl Command {
+    /// The captures that it reads.
+    fn input(&mut self) -> Option<&mut CaptureArgs> {
+        match self {
+            Self::Analyze(options) => Some(&mut options.input),
+            Self::Timeline(options) => Some(&mut options.input),
+            Self::Frames(options) => Some(&mut options.input),
+            _ => None,
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// The verdict: what went wrong, which RPCs, why, what to do
     #[command(after_help = "Examples:\n  h2sniff analyze client.pcap\n  \
-                            tcpdump -i any -w - port 50051 | h2sniff analyze -\n  \
+                            tcpdump -i any -w - port 50051 | h2sniff analyze\n  \
                             h2sniff analyze ring.pcap0 ring.pcap1 --header x-request-id")]
     Analyze(Analyze),
     /// What happened when, for a postmortem
@@ -163,7 +212,7 @@ pub(crate) struct Selection {
     /// Only this stream
     #[arg(long, help_heading = "Filters", value_name = "N")]
     stream: Option<u32>,
-    /// Only methods that match, such as `/shop.Orders/*`
+    /// Only methods that match, such as `/shop.Orders/*`, or that are called so in any service: `Reserve`
     #[arg(long, help_heading = "Filters", value_name = "GLOB")]
     method: Option<String>,
     /// Only from here on: seconds after the first packet, a time of day (12:30:05) or RFC 3339
@@ -188,8 +237,8 @@ impl Selection {
 
 #[derive(Args, Debug)]
 pub(crate) struct CaptureArgs {
-    /// pcap or pcapng files, plain, gzip or zstd; `-` is standard input; several are one story
-    #[arg(value_name = "CAPTURE", required = true)]
+    /// pcap or pcapng files, plain, gzip or zstd; `-` is standard input, as is none in a pipe; several are one story
+    #[arg(value_name = "CAPTURE")]
     pub(crate) captures: Vec<PathBuf>,
     /// Take this server port for HTTP/2 even if no preface was seen (repeatable)
     #[arg(long = "port", value_name = "PORT")]
@@ -206,6 +255,22 @@ pub(crate) struct CaptureArgs {
 }
 
 impl CaptureArgs {
+    /// Takes standard input, where no capture is named and something is piped in.
+    fn read_piped(&mut self) {
+        if self.captures.is_empty() && !std::io::stdin().is_terminal() {
+            self.captures.push("-".into());
+        }
+    }
+
+    /// The files of TLS secrets.
+    pub(crate) fn key_logs(&self) -> &[PathBuf] {
+        #[cfg(feature = "tls")]
+        let key_logs = &self.key_logs;
+        #[cfg(not(feature = "tls"))]
+        let key_logs = &[];
+        key_logs
+    }
+
     /// Whether secrets were given.
     pub(crate) const fn has_key_log(&self) -> bool {
         #[cfg(feature = "tls")]

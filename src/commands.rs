@@ -7,8 +7,11 @@ mod timeline;
 
 mod error;
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::path::Path;
+#[cfg(not(unix))]
+use std::path::PathBuf;
 use std::sync::Arc;
 
 #[cfg(feature = "live")]
@@ -37,7 +40,7 @@ use progress::ProgressDisplay;
 
 use crate::cli::{
     Analyze, AnalyzeFormat, CaptureArgs, Color, Frames, FramesFormat, OutputArgs, PROMPTS,
-    SideOption, hints,
+    Selection, SideOption, hints,
 };
 
 /// How a command ended that did its work: its exit status.
@@ -49,6 +52,7 @@ pub(crate) enum CommandOutcome {
 }
 
 pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<CommandOutcome> {
+    guard_inputs(&options.output, &options.input)?;
     let fail_on = fail_on(&options.fail_on)?;
     let secrets = secrets(&options.output);
     let mut capture = open_captures(&options.input)?;
@@ -78,7 +82,7 @@ pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<CommandOutcome> {
     hints::name_flags(&mut report);
     warn(&report.anomalies)?;
     if report.analysis.connections.is_empty() {
-        return Err(no_http2(&options.input, &report.tally, 0).into());
+        return Err(nothing_found(&options.input, &options.selection, &report.tally).into());
     }
     let mut out = open(&options.output)?;
     let limit = options.limit;
@@ -102,6 +106,7 @@ pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<CommandOutcome> {
 }
 
 pub(crate) fn frames(options: &Frames) -> anyhow::Result<CommandOutcome> {
+    guard_inputs(&options.output, &options.input)?;
     let secrets = secrets(&options.output);
     let mut capture = open_captures(&options.input)?;
     let files = Files::of(&options.input.captures);
@@ -128,7 +133,12 @@ pub(crate) fn frames(options: &Frames) -> anyhow::Result<CommandOutcome> {
         warn(&anomalies)?;
     }
     if !readable {
-        return Err(no_http2(&options.input, decoder.tally(), recognised).into());
+        return Err(match options.selection.filter().connection {
+            Some(_) if recognised > 0 => {
+                nothing_found(&options.input, &options.selection, decoder.tally()).into()
+            }
+            _ => no_http2(&options.input, decoder.tally(), recognised).into(),
+        });
     }
     Ok(CommandOutcome::Success)
 }
@@ -224,6 +234,40 @@ fn lower_case(name: &str) -> Arc<[u8]> {
     name.to_ascii_lowercase().into_bytes().into()
 }
 
+/// Sees to it that the output is none of the inputs, by whatever name: it would be emptied before it is read.
+fn guard_inputs(output: &OutputArgs, input: &CaptureArgs) -> anyhow::Result<()> {
+    let Some(path) = output.file() else {
+        return Ok(());
+    };
+    let Some(written) = identity(path) else {
+        return Ok(());
+    };
+    let mut read = input.captures.iter().chain(input.key_logs());
+    match read.find(|read| identity(read) == Some(written)) {
+        Some(input) => Err(CommandError::OutputIsInput {
+            output: path.to_owned(),
+            input: input.clone(),
+        }
+        .into()),
+        None => Ok(()),
+    }
+}
+
+/// What a file is known by, whatever it is called; `None` where there is none, or it is no plain file.
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    let metadata = std::fs::metadata(path).ok().filter(Metadata::is_file)?;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+/// What a file is known by, links resolved; `None` where there is none, or it is no plain file.
+#[cfg(not(unix))]
+fn identity(path: &Path) -> Option<PathBuf> {
+    std::fs::metadata(path).ok().filter(Metadata::is_file)?;
+    path.canonicalize().ok()
+}
+
 /// The output: a file, or standard output in large pieces.
 fn open(output: &OutputArgs) -> anyhow::Result<Box<dyn Write + Send>> {
     let Some(path) = output.file() else {
@@ -265,14 +309,26 @@ fn warn(anomalies: &[Anomaly]) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Why a report has no connection: the one that was asked for is none of HTTP/2, or there is none at all.
+fn nothing_found(input: &CaptureArgs, selection: &Selection, tally: &Tally) -> CommandError {
+    match selection.filter().connection {
+        Some(number) => CommandError::NoSuchConnection {
+            number,
+            captures: names(input),
+        },
+        None => no_http2(input, tally, 0),
+    }
+}
+
+fn names(input: &CaptureArgs) -> String {
+    let names = input.captures.iter();
+    let names: Vec<_> = names.map(|path| path.display().to_string()).collect();
+    names.join(", ")
+}
+
 fn no_http2(input: &CaptureArgs, tally: &Tally, tls_with_h2: usize) -> CommandError {
-    let names: Vec<_> = input
-        .captures
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect();
     CommandError::NoHttp2 {
-        captures: names.join(", "),
+        captures: names(input),
         instead: report::instead(tally, tls_with_h2),
         hint: hints::no_http2(input, tally, tls_with_h2),
     }

@@ -9,13 +9,13 @@ mod commands;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::CommandFactory as _;
 use cli::{Cli, Command};
 use commands::{CommandOutcome, hint};
 use h2sniff::report::printable;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::of_process();
     let result = match cli.command {
         Command::Analyze(options) => commands::analyze(&options),
         Command::Frames(options) => commands::frames(&options),

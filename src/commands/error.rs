@@ -30,6 +30,10 @@ pub(super) enum CommandError {
     #[cfg(feature = "live")]
     #[error("--record-on {0}: no such rule")]
     NoSuchRuleToRecord(String),
+    #[error("{captures} has no HTTP/2 connection {number}")]
+    NoSuchConnection { number: u32, captures: String },
+    #[error("{} is what is read from: {} is the same file", output.display(), input.display())]
+    OutputIsInput { output: PathBuf, input: PathBuf },
     #[error("cannot write {}", path.display())]
     Output { path: PathBuf, source: io::Error },
 }
@@ -52,6 +56,10 @@ impl CommandError {
             )),
             #[cfg(feature = "live")]
             Self::NoSuchRuleToRecord(_) => Some(hints::rules()),
+            Self::NoSuchConnection { captures, .. } => {
+                Some(format!("h2sniff timeline {captures} lists those there are"))
+            }
+            Self::OutputIsInput { .. } => Some("-o takes another file".to_owned()),
             Self::Output { .. } => None,
         }
     }

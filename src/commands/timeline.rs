@@ -8,12 +8,13 @@ use h2sniff::report::timeline::{self, Around, Spans};
 
 use super::progress::ProgressDisplay;
 use super::{
-    CommandError, CommandOutcome, colours, decode_options, lower_case, no_http2, open,
-    open_captures, secrets, warn,
+    CommandError, CommandOutcome, colours, decode_options, guard_inputs, lower_case, nothing_found,
+    open, open_captures, secrets, warn,
 };
 use crate::cli::{self, Timeline, TimelineFormat, hints};
 
 pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<CommandOutcome> {
+    guard_inputs(&options.output, &options.input)?;
     let secrets = secrets(&options.output);
     let around = options.around.as_deref().map(around).transpose()?;
     let window = TimeDelta::from(options.window);
@@ -44,7 +45,7 @@ pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<CommandOutcome> {
     hints::name_flags(&mut report);
     warn(&report.anomalies)?;
     if report.analysis.connections.is_empty() {
-        return Err(no_http2(&options.input, &report.tally, 0).into());
+        return Err(nothing_found(&options.input, &options.selection, &report.tally).into());
     }
     let spans = match (&around, &options.around) {
         (Some(around), Some(asked)) => Some(found(around.spans(&report, window), asked)?),

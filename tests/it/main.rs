@@ -23,6 +23,7 @@ mod cut;
 mod diagnosis_causes;
 mod diagnosis_wire;
 mod findings;
+mod first_words;
 mod godebug;
 mod growth;
 mod handshakes;

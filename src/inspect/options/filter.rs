@@ -45,7 +45,8 @@ pub struct Filter {
     pub connection: Option<u32>,
     /// Only the stream with this identifier, on any connection.
     pub stream: Option<u32>,
-    /// Only calls of methods that match this glob: `*` is any text, `?` any byte.
+    /// Only calls of methods that match this glob: `*` is any text, `?` any byte; without a `/` it is a method's name
+    /// in any service.
     pub method: Option<Vec<u8>>,
     /// Only what was opened then or later.
     pub since: Option<Moment>,
@@ -72,7 +73,9 @@ impl Filter {
         let Some(glob) = &self.method else {
             return true;
         };
-        method.is_some_and(|method| matches(glob, method))
+        method.is_some_and(|method| {
+            matches(glob, method) || (!glob.contains(&b'/') && matches(glob, name(method)))
+        })
     }
 
     /// Whether a moment is asked for; `begin` is the capture's first moment.
@@ -81,6 +84,11 @@ impl Filter {
         let after = self.since.is_none_or(|since| time >= since.resolve(begin));
         after && self.until.is_none_or(|until| time <= until.resolve(begin))
     }
+}
+
+/// The name of a method, without its service.
+fn name(method: &[u8]) -> &[u8] {
+    method.rsplit(|byte| *byte == b'/').next().unwrap_or(method)
 }
 
 /// Matches by going back to the last `*` whenever what follows it fails.

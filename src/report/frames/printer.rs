@@ -54,7 +54,7 @@ impl<'a> FramePrinter<'a> {
         self.recognised
     }
 
-    /// Whether the HTTP/2 of any connection could be read.
+    /// Whether the HTTP/2 of any connection that is asked for could be read.
     #[must_use]
     pub const fn is_readable(&self) -> bool {
         self.readable
@@ -66,7 +66,8 @@ impl Listener for FramePrinter<'_> {
 
     fn recognised(&mut self, recognition: Recognition) -> FrameContext {
         self.recognised += 1;
-        self.readable |= recognition.transport.is_http2();
+        let asked_for = self.selected.wants_connection(recognition.number);
+        self.readable |= asked_for && recognition.transport.is_http2();
         FrameContext {
             connection: recognition.number,
             tcp_stream: recognition.tcp_stream,

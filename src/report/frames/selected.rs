@@ -36,6 +36,11 @@ impl Selected {
             && self.filter.wants_time(frame.whole.time, epoch)
     }
 
+    /// Whether a connection is asked for.
+    pub(super) fn wants_connection(&self, number: u32) -> bool {
+        self.filter.wants_connection(number)
+    }
+
     /// A connection is over: nothing of its streams will be asked.
     pub(super) fn forget(&mut self, connection: u32) {
         let of = (connection, 0)..=(connection, u32::MAX);
