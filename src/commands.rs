@@ -28,7 +28,7 @@ use h2sniff::inspect::diagnosis::{Finding, RULES, Severity};
 use h2sniff::inspect::report::{Files, Report};
 use h2sniff::pipeline;
 use h2sniff::report::frames::{self, FrameFormat, FramePrinter, LoggedSide};
-use h2sniff::report::{self, Colours, ReportFormat, SecretDisplay};
+use h2sniff::report::{self, Colours, Columns, ReportFormat, SecretDisplay};
 
 #[cfg(feature = "live")]
 pub(crate) use live::live;
@@ -90,6 +90,7 @@ pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<CommandOutcome> {
         AnalyzeFormat::Text => Box::new(report::text::Text {
             limit,
             secrets,
+            columns: columns(&options.output),
             colours: colours(&options.output),
             prompts: PROMPTS,
         }),
@@ -149,7 +150,7 @@ pub(crate) fn explain(rule: Option<&str>) -> anyhow::Result<CommandOutcome> {
         Some(name) => {
             let rule = RULES.iter().find(|rule| rule.name == name);
             let rule = rule.ok_or_else(|| CommandError::UnknownRule(name.to_owned()))?;
-            report::explain::manual(rule)
+            report::explain::manual(rule, columns_of_terminal())
         }
     };
     io::stdout().write_all(text.as_bytes())?;
@@ -278,6 +279,21 @@ fn open(output: &OutputArgs) -> anyhow::Result<Box<dyn Write + Send>> {
         source,
     })?;
     Ok(Box::new(BufWriter::with_capacity(1 << 16, file)))
+}
+
+/// How wide text is set: as wide as the terminal that shows it.
+fn columns(output: &OutputArgs) -> Columns {
+    match output.file() {
+        Some(_) => Columns::default(),
+        None => columns_of_terminal(),
+    }
+}
+
+fn columns_of_terminal() -> Columns {
+    let size = console::Term::stdout().size_checked();
+    size.map_or_else(Columns::default, |(_, columns)| {
+        Columns::of_terminal(columns.into())
+    })
 }
 
 fn colours(output: &OutputArgs) -> Colours {

@@ -5,7 +5,9 @@ use h2sniff::inspect;
 use h2sniff::inspect::diagnosis;
 use h2sniff::{pipeline, report};
 
-use super::{CommandError, CommandOutcome, colours, fail_on, fails, lower_case, open, secrets};
+use super::{
+    CommandError, CommandOutcome, colours, columns, fail_on, fails, lower_case, open, secrets,
+};
 use crate::cli::{LiveArgs, LiveEvents, LiveFormat, PROMPTS};
 use crate::live::{self, EventWriter};
 
@@ -18,6 +20,7 @@ pub(crate) fn live(options: &LiveArgs) -> anyhow::Result<CommandOutcome> {
         LiveFormat::Text => Box::new(report::text::Text {
             limit: options.limit,
             secrets,
+            columns: columns(&options.output),
             colours: colours(&options.output),
             prompts: PROMPTS,
         }),

@@ -2,20 +2,19 @@
 
 use std::fmt::Write as _;
 
+use super::columns::Columns;
 use crate::inspect::diagnosis::{RULES, Rule};
-
-/// How wide the text is set.
-const WIDTH: usize = 80;
 
 /// A rule's manual as text.
 #[must_use]
-pub fn manual(rule: &Rule) -> String {
+pub fn manual(rule: &Rule, columns: Columns) -> String {
     let mut text = format!("{}\n\n", rule.name);
-    paragraph(&mut text, "fires when  ", rule.meaning);
-    paragraph(&mut text, "evidence    ", rule.evidence);
+    paragraph(&mut text, columns, "fires when  ", rule.meaning);
+    paragraph(&mut text, columns, "evidence    ", rule.evidence);
     for (index, fix) in rule.fixes.iter().enumerate() {
         paragraph(
             &mut text,
+            columns,
             if index == 0 {
                 "fix         "
             } else {
@@ -38,9 +37,9 @@ pub fn table() -> String {
     text
 }
 
-fn paragraph(text: &mut String, head: &str, body: &str) {
+fn paragraph(text: &mut String, columns: Columns, head: &str, body: &str) {
     let indent = " ".repeat(head.len());
-    let options = textwrap::Options::new(WIDTH)
+    let options = textwrap::Options::new(columns.count())
         .initial_indent(head)
         .subsequent_indent(&indent);
     text.push_str(&textwrap::fill(body, options));

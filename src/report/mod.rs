@@ -6,6 +6,7 @@
 //! prints what the data has.
 
 mod colours;
+mod columns;
 mod display_width;
 mod escape;
 mod format;
@@ -30,6 +31,7 @@ pub mod timeline;
 
 pub use crate::inspect::report::Report;
 pub use colours::Colours;
+pub use columns::Columns;
 pub use escape::printable;
 pub use format::ReportFormat;
 pub use no_http2::instead;

@@ -1,30 +1,44 @@
-//! Lines of at most 80 columns.
+//! Lines no wider than the page.
 
 use textwrap::{Options, WordSplitter};
 
 use crate::report::colours::{Colours, Style};
+use crate::report::columns::Columns;
 use crate::report::display_width::width;
 use crate::units::count;
-
-/// Columns of a line: what a terminal has that nobody has widened, and what a ticket shows.
-pub(super) const WIDTH: usize = 80;
 
 /// The text so far.
 #[derive(Debug)]
 pub(super) struct Page {
     text: String,
+    columns: Columns,
     colours: Colours,
     /// What makes a report show more, if the program has such a thing.
     show_more: Option<&'static str>,
 }
 
 impl Page {
-    pub(super) const fn new(colours: Colours, show_more: Option<&'static str>) -> Self {
+    pub(super) const fn new(
+        columns: Columns,
+        colours: Colours,
+        show_more: Option<&'static str>,
+    ) -> Self {
         Self {
             text: String::new(),
+            columns,
             colours,
             show_more,
         }
+    }
+
+    /// How wide a line may be.
+    pub(super) const fn width(&self) -> usize {
+        self.columns.count()
+    }
+
+    /// Plain text in lines, each after what stands before it.
+    pub(super) fn wrapped(&self, first: &str, rest: &str, text: &str) -> Vec<String> {
+        wrapped(self.columns, first, rest, text)
     }
 
     /// A piece of a line in a style.
@@ -47,7 +61,7 @@ impl Page {
 
     /// Adds plain text, broken into lines, the first one after `first`, all others after `rest`.
     pub(super) fn paragraph(&mut self, first: &str, rest: &str, text: &str, style: Style) {
-        for (place, line) in wrapped(first, rest, text).into_iter().enumerate() {
+        for (place, line) in self.wrapped(first, rest, text).into_iter().enumerate() {
             let before = if place == 0 { first } else { rest };
             let text = line.strip_prefix(before).unwrap_or(&line);
             self.line(format!("{before}{}", self.paint(style, text)));
@@ -57,8 +71,8 @@ impl Page {
     /// Adds plain text after a mark and a label, which alone are coloured.
     pub(super) fn labelled(&mut self, mark: &str, label: &str, text: &str, style: Style) {
         let before = format!("{mark} {label}  ");
-        let rest = " ".repeat(width(&before).min(WIDTH / 3));
-        for (place, line) in wrapped(&before, &rest, text).into_iter().enumerate() {
+        let rest = " ".repeat(width(&before).min(self.width() / 3));
+        for (place, line) in self.wrapped(&before, &rest, text).into_iter().enumerate() {
             match line.strip_prefix(before.trim_end()) {
                 Some(text) if place == 0 && !label.trim().is_empty() => {
                     self.line(format!("{}{text}", self.paint(style, before.trim_end())));
@@ -92,9 +106,8 @@ impl Page {
     }
 }
 
-/// Plain text in lines, each after what stands before it.
-pub(super) fn wrapped(first: &str, rest: &str, text: &str) -> Vec<String> {
-    let options = Options::new(WIDTH)
+fn wrapped(columns: Columns, first: &str, rest: &str, text: &str) -> Vec<String> {
+    let options = Options::new(columns.count())
         .initial_indent(first)
         .subsequent_indent(rest)
         .word_splitter(WordSplitter::NoHyphenation)
@@ -112,10 +125,12 @@ mod tests {
 
     #[test]
     fn no_line_is_wider_than_the_page() {
-        let lines = wrapped("  why   ", "        ", &"word ".repeat(60));
-        assert!(lines.len() > 3);
-        assert!(lines.iter().all(|line| width(line) <= WIDTH));
-        let lines = wrapped("", "  ", &"x".repeat(200));
-        assert!(lines.iter().all(|line| width(line) <= WIDTH));
+        for columns in [60, 80, 200].map(Columns::of_terminal) {
+            let lines = wrapped(columns, "  why   ", "        ", &"word ".repeat(100));
+            assert!(lines.len() > 2);
+            assert!(lines.iter().all(|line| width(line) <= columns.count()));
+            let lines = wrapped(columns, "", "  ", &"x".repeat(300));
+            assert!(lines.iter().all(|line| width(line) <= columns.count()));
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! `analyze`: the answer for someone with ten minutes, on a terminal of 80 columns.
+//! `analyze`: the answer for someone with ten minutes, on a terminal.
 //!
 //! In: a [`Report`]. Out: text; the first lines are the answer, the last one is what to type next.
 //! Colours only repeat what a word says, and widths are measured on the plain text.
@@ -14,6 +14,7 @@ mod tests;
 use std::io::{self, Write};
 
 use super::colours::{Colours, Style};
+use super::columns::Columns;
 use super::display_width::width;
 use super::escape;
 use super::format::ReportFormat;
@@ -23,7 +24,7 @@ use super::view::{Outline, Totals, VerdictCount, label, packet};
 use crate::inspect::Processed;
 use crate::inspect::report::Report;
 use crate::units::{count, counted};
-use layout::{Page, WIDTH, wrapped};
+use layout::Page;
 
 /// How to print it.
 #[derive(Clone, Copy, Debug)]
@@ -32,18 +33,21 @@ pub struct Text {
     pub limit: usize,
     /// How secrets are printed.
     pub secrets: SecretDisplay,
+    /// How wide its lines are.
+    pub columns: Columns,
     /// Whether it has colours.
     pub colours: Colours,
     /// What the reader can do next, in the program's words.
     pub prompts: Prompts,
 }
 
-/// Three of a kind, secrets redacted, no colours, no prompts.
+/// Three of a kind, secrets redacted, 80 columns, no colours, no prompts.
 impl Default for Text {
     fn default() -> Self {
         Self {
             limit: 3,
             secrets: SecretDisplay::default(),
+            columns: Columns::default(),
             colours: Colours::default(),
             prompts: Prompts::default(),
         }
@@ -55,7 +59,7 @@ impl Text {
     #[must_use]
     pub fn render(&self, report: &Report) -> String {
         let outline = Outline::of(report, self.limit, self.secrets);
-        let mut page = Page::new(self.colours, self.prompts.show_more);
+        let mut page = Page::new(self.columns, self.colours, self.prompts.show_more);
         capture(&mut page, &outline);
         totals(&mut page, &outline.totals);
         unreadable(&mut page, &outline);
@@ -87,7 +91,7 @@ fn capture(page: &mut Page, outline: &Outline<'_>) {
     let name = escape::terminal(outline.capture.name.as_bytes());
     let mut parts = vec![format!("{name}{}", outline.capture.others())];
     parts.extend(outline.capture.figures());
-    for line in wrapped("", "  ", &parts.join(" · ")) {
+    for line in page.wrapped("", "  ", &parts.join(" · ")) {
         page.line(line);
     }
     page.blank();
@@ -98,7 +102,8 @@ fn totals(page: &mut Page, totals: &Totals) {
     let not_recovered = totals.died.saturating_sub(totals.recovered);
     match totals.share() {
         Some(share) => {
-            let gap = WIDTH
+            let gap = page
+                .width()
                 .saturating_sub(width(&headline) + width(&share))
                 .max(2);
             let style = if not_recovered > 0 {
@@ -152,7 +157,7 @@ fn totals(page: &mut Page, totals: &Totals) {
         let retry = page.paint(style, part.retry());
         let (count, died) = (count(part.count), part.what());
         let before = format!("{count:>numbers$}  {died:<what$}");
-        if 4 + width(&before) + 2 + width(part.retry()) <= WIDTH {
+        if 4 + width(&before) + 2 + width(part.retry()) <= page.width() {
             page.line(format!("  {mark} {before}  {retry}"));
         } else {
             page.line(format!("  {mark} {}", before.trim_end()));
@@ -247,7 +252,7 @@ fn next(page: &mut Page, next: &NextCommand) {
     page.blank();
     let NextCommand { command, options } = next;
     let line = format!("See more: {command} {options}");
-    if width(&line) <= WIDTH {
+    if width(&line) <= page.width() {
         page.line(line);
     } else {
         // A shell reads it all the same.

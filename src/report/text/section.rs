@@ -1,6 +1,6 @@
 //! One thing that went wrong: a heading, two tables, and what they mean.
 
-use super::layout::{Page, WIDTH};
+use super::layout::Page;
 use super::table::{Fit, Table};
 use crate::inspect::diagnosis::Severity;
 use crate::inspect::report::Files;
@@ -50,7 +50,7 @@ fn connection_rows(page: &mut Page, section: &Section<'_>) {
         return;
     }
     page.blank();
-    let (header, rows) = table(&section.connection_grid()).lines();
+    let (header, rows) = table(&section.connection_grid()).lines(page.width());
     page.line(page.paint(Style::DIM, &header));
     for line in rows.iter().flatten() {
         page.line(line);
@@ -64,7 +64,7 @@ fn connection_rows(page: &mut Page, section: &Section<'_>) {
         if *connections > 1 {
             words.push_str(&format!(" on {}", counted(*connections, "connection")));
         }
-        page.line(format!("    {}", shortened(&words, WIDTH - 4)));
+        page.line(format!("    {}", shortened(&words, page.width() - 4)));
     }
     if section.goaway_texts_left > 0 {
         page.line(format!(
@@ -78,7 +78,7 @@ fn connection_rows(page: &mut Page, section: &Section<'_>) {
 fn rpc_rows(page: &mut Page, section: &Section<'_>, files: Files) {
     if !section.rpc_rows.is_empty() {
         page.blank();
-        let (header, rows) = table(&section.rpc_grid(files)).lines();
+        let (header, rows) = table(&section.rpc_grid(files)).lines(page.width());
         page.line(page.paint(Style::DIM, &header));
         for (lines, row) in rows.iter().zip(&section.rpc_rows) {
             for line in lines {
@@ -98,7 +98,7 @@ fn rpc_rows(page: &mut Page, section: &Section<'_>, files: Files) {
     }
     let left = page.more_words(section.rpcs_left);
     let taken = 4 + width(&left) + width(section.since());
-    match WIDTH.checked_sub(taken).filter(|gap| *gap > 1) {
+    match page.width().checked_sub(taken).filter(|gap| *gap > 1) {
         Some(gap) => {
             let left = page.paint(Style::DIM, &left);
             page.line(format!("    {left}{}{since}", " ".repeat(gap)));
@@ -143,12 +143,12 @@ fn headers(page: &mut Page, row: &RpcRow<'_>) {
     if headers.is_empty() {
         return;
     }
-    if width(&together) <= WIDTH - 6 {
+    if width(&together) <= page.width() - 6 {
         page.line(format!("      {together}"));
         return;
     }
     for header in headers {
-        page.line(format!("      {}", shortened(&header, WIDTH - 6)));
+        page.line(format!("      {}", shortened(&header, page.width() - 6)));
     }
 }
 
@@ -157,7 +157,7 @@ fn table(grid: &Grid<'_>) -> Table {
     for column in &grid.columns {
         let fit = match column {
             Column::Method => Fit::Shorten,
-            Column::Client => Fit::Overflow,
+            Column::Client | Column::Closed | Column::Error => Fit::Overflow,
             _ => Fit::Whole,
         };
         table.column(column.title(), fit);

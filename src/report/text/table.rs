@@ -1,6 +1,5 @@
 //! A small table: columns as wide as they must be, and never wider than the page.
 
-use super::layout::WIDTH;
 use crate::report::display_width::{shortened, width};
 
 /// How far from the left a table stands.
@@ -42,9 +41,9 @@ impl Table {
         self.rows.push(cells);
     }
 
-    /// The header's line, and each row's lines.
-    pub(super) fn lines(&self) -> (String, Vec<Vec<String>>) {
-        let widths = self.widths();
+    /// The header's line, and each row's lines, none of more than so many columns if it can be helped.
+    pub(super) fn lines(&self, columns: usize) -> (String, Vec<Vec<String>>) {
+        let widths = self.widths(columns);
         let titles: Vec<_> = self
             .columns
             .iter()
@@ -55,7 +54,7 @@ impl Table {
         (header, rows.collect())
     }
 
-    fn widths(&self) -> Vec<usize> {
+    fn widths(&self, columns: usize) -> Vec<usize> {
         let mut widths: Vec<_> = self.columns.iter().map(|(title, _)| width(title)).collect();
         let titles = widths.clone();
         for row in &self.rows {
@@ -71,7 +70,7 @@ impl Table {
         for (giving, least) in rounds {
             let gaps = GAP * widths.len().saturating_sub(1);
             let total = INDENT + gaps + widths.iter().sum::<usize>();
-            let mut excess = total.saturating_sub(WIDTH);
+            let mut excess = total.saturating_sub(columns);
             for ((column, title), (_, fit)) in widths.iter_mut().zip(&titles).zip(&self.columns) {
                 if *fit != giving {
                     continue;
@@ -124,7 +123,7 @@ mod tests {
         table.column("packets", Fit::Whole);
         let packets = "3778 → 4784".to_owned();
         table.row(vec!["0".into(), client.into(), method.into(), packets]);
-        let (header, rows) = table.lines();
+        let (header, rows) = table.lines(80);
         format!("{header}\n{}", rows.concat().join("\n"))
     }
 

@@ -26,8 +26,12 @@ fn whoever_has_no_command_line_names_none() {
 }
 
 fn assert_fits(text: &str) {
+    assert_fits_in(80, text);
+}
+
+fn assert_fits_in(columns: usize, text: &str) {
     for line in text.lines() {
-        assert!(width(line) <= WIDTH, "{line}");
+        assert!(width(line) <= columns, "{line}");
         assert!(!line.chars().any(char::is_control), "{line:?}");
     }
 }
@@ -37,6 +41,24 @@ fn calls_of_all_kinds() {
     let text = text(&mixed());
     assert_fits(&text);
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn lines_are_as_wide_as_the_terminal() {
+    let wide = |columns| {
+        let text = Text {
+            columns: Columns::of_terminal(columns),
+            prompts: PROMPTS,
+            ..Text::default()
+        };
+        text.render(&mixed())
+    };
+    for columns in [60, 80, 200] {
+        assert_fits_in(columns, &wide(columns));
+    }
+    assert_eq!(wide(20), wide(60), "less would lose what it is about");
+    let lines = |columns| wide(columns).lines().count();
+    assert!(lines(200) < lines(80) && lines(80) < lines(60));
 }
 
 #[test]
