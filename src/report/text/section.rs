@@ -157,7 +157,7 @@ fn table(grid: &Grid<'_>) -> Table {
     for column in &grid.columns {
         let fit = match column {
             Column::Method => Fit::Shorten,
-            Column::Client | Column::Closed | Column::Error => Fit::Overflow,
+            Column::Client | Column::Closed | Column::Error | Column::Packets => Fit::Overflow,
             _ => Fit::Whole,
         };
         table.column(column.title(), fit);
