@@ -166,6 +166,7 @@ impl Pipeline {
             packets: self.report.packets,
             bytes: self.report.bytes,
             open_connections: Inspector::open_connections(parts),
+            calls_in_flight: Inspector::calls_in_flight(parts),
             methods: Inspector::methods(parts).cloned().unwrap_or_default(),
             unlisted: self.inspector.unlisted(parts),
             evicted_connections: self.decoder.evicted(),

@@ -5,7 +5,7 @@ use h2sniff::inspect;
 use h2sniff::inspect::diagnosis;
 use h2sniff::{pipeline, report};
 
-use super::{CommandError, CommandOutcome, colours, fail_on, fails, lower_case, open, secrets};
+use super::{CommandError, CommandOutcome, colours, create, fail_on, fails, lower_case, secrets};
 use crate::cli::{LiveArgs, LiveEvents, LiveFormat, PROMPTS};
 use crate::live::{self, EventWriter};
 
@@ -39,11 +39,8 @@ pub(crate) fn live(options: &LiveArgs) -> anyhow::Result<CommandOutcome> {
         },
         ..pipeline::Options::default()
     };
-    let calls = match options.format {
-        LiveFormat::Json => options.events,
-        LiveFormat::Text => LiveEvents::Failed,
-    };
-    let events = EventWriter::new(format, open(&options.output)?, calls);
+    let file = create(&options.output)?;
+    let events = EventWriter::new(format, file, options.events)?;
     let report = live::run(options, pipeline, events)?;
     Ok(fails(&fail_on, &report))
 }

@@ -3,24 +3,28 @@
 //! ```text
 //! interface ── listener thread ──► queue ──► worker thread ──► output: lines, status
 //! interface ── listener thread ──┘                        ├──► recorder ── writer thread
-//!                                                         └──► numbers ◄── metrics (main thread)
+//!                                                         └──► numbers ◄── metrics thread
 //! ```
 //!
-//! The main thread waits for signals, timers and those who ask for metrics; it does no work of its own.
+//! What is said is written by threads of its own: no reader, however slow, keeps the analysis waiting.
+//! The main thread waits for signals and timers; it does no work of its own.
 //! No listener ever waits: where the queue is full it drops, and counts what it dropped.
 
+mod background_output;
+mod board;
 mod clock;
 mod control;
 mod drops;
 mod error;
+mod failed_calls;
 mod file;
+mod incidents;
 mod metrics;
 mod output;
 mod privileges;
 mod queue;
 mod recorder;
 mod recording_directory;
-mod told;
 mod worker;
 
 use std::net::{SocketAddr, TcpListener};
@@ -32,6 +36,7 @@ use h2sniff::capture::{LiveCapture, LiveOptions};
 use h2sniff::inspect::report::LiveStatus;
 use h2sniff::inspect::report::Report;
 use h2sniff::pipeline;
+use rustix::net::listen as listen_with;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
@@ -50,6 +55,9 @@ const COUNT_EVERY: Duration = Duration::from_secs(1);
 
 /// How often it is looked whether anybody still reads the output.
 const LOOK_FOR_READER_EVERY: Duration = Duration::from_millis(100);
+
+/// How many may wait to be let in to the metrics, so that those who only connect keep nobody out.
+const BACKLOG: i32 = 4_096;
 
 /// How long an end may take where nobody reads it any more, or where it was asked for twice: whoever did waits at a
 /// terminal.
@@ -90,6 +98,9 @@ pub(crate) fn run(
         captures.iter().map(LiveCapture::waker).collect(),
     ));
     let status: Arc<Mutex<LiveStatus>> = Arc::default();
+    if let Some(listener) = listener {
+        metrics::serve(listener, Arc::clone(&status))?;
+    }
     let worker = Worker::new(
         args,
         pipeline,
@@ -121,9 +132,7 @@ pub(crate) fn run(
     runtime.block_on(attend(
         MainThread {
             control,
-            status,
             signals,
-            listener,
             duration: args.duration,
             end_within: args.end_within,
             to_stdout: args.output.file().is_none(),
@@ -152,6 +161,7 @@ fn listen(mut capture: LiveCapture, number: usize, queue: &Queue) {
 fn listen_at(address: SocketAddr) -> Result<TcpListener, LiveError> {
     let failed = |source| LiveError::Metrics { address, source };
     let listener = TcpListener::bind(address).map_err(failed)?;
+    listen_with(&listener, BACKLOG).map_err(|error| failed(error.into()))?;
     listener.set_nonblocking(true).map_err(failed)?;
     Ok(listener)
 }
@@ -178,9 +188,7 @@ impl Signals {
 /// What the main thread waits for, and what it acts on.
 struct MainThread {
     control: Arc<Control>,
-    status: Arc<Mutex<LiveStatus>>,
     signals: Signals,
-    listener: Option<TcpListener>,
     duration: Option<Duration>,
     /// How long the end may take.
     end_within: Duration,
@@ -193,19 +201,11 @@ async fn attend(
 ) -> anyhow::Result<Report> {
     let MainThread {
         control,
-        status,
         mut signals,
-        listener,
         duration,
         end_within,
         to_stdout,
     } = main_thread;
-    if let Some(listener) = listener {
-        tokio::spawn(metrics::serve(
-            tokio::net::TcpListener::from_std(listener)?,
-            status,
-        ));
-    }
     let mut count = interval(COUNT_EVERY);
     let mut reader = interval(LOOK_FOR_READER_EVERY);
     for timer in [&mut count, &mut reader] {

@@ -8,15 +8,17 @@ use h2sniff::capture::{Interface, Packet, Stamp, TimeDelta, Timestamp};
 use h2sniff::inspect::News;
 use h2sniff::inspect::report::{Drops, LiveStatus, Report};
 use h2sniff::pipeline::{self, Pipeline};
+use h2sniff::report::live::Incident;
 
 use super::clock::{clock, memory, wall};
 use super::control::Control;
 use super::drops::{losses, summary};
+use super::failed_calls::FailedCalls;
 use super::file::PacketFile;
+use super::incidents::{Change, Incidents};
 use super::output::EventWriter;
 use super::queue::{Batch, InterfaceChange, Queue, Taken};
 use super::recorder::Recorder;
-use super::told::ToldFindings;
 use crate::cli::{LiveArgs, hints};
 
 /// How long to wait for packets before it is asked what has become certain without any.
@@ -52,7 +54,8 @@ pub(super) struct Worker {
     packets: u64,
     now: Timestamp,
     findings_outdated: bool,
-    told: ToldFindings,
+    incidents: Incidents,
+    failed_calls: FailedCalls,
     timers: Timers,
     rate: (Instant, u64),
 }
@@ -94,7 +97,8 @@ impl Worker {
             packets: 0,
             now: wall(),
             findings_outdated: false,
-            told: ToldFindings::default(),
+            incidents: Incidents::default(),
+            failed_calls: FailedCalls::default(),
             timers: Timers {
                 findings: begun,
                 publish: begun,
@@ -123,6 +127,7 @@ impl Worker {
         if let Some(file) = &mut outputs.packet_file {
             file.flush()?;
         }
+        outputs.events.close();
         report
     }
 
@@ -141,14 +146,14 @@ impl Worker {
             .collect();
         outputs
             .events
-            .note(&format!("listening on {}", names.join(", ")))?;
+            .note(&format!("listening on {}", names.join(", ")));
         let mut end_by = None;
         loop {
             let taken = queue.take(&mut batch, TICK);
             let quiet = batch.is_empty();
             let first = self.packets + 1;
             self.analyze(&batch);
-            self.note(&taken, &mut outputs.events)?;
+            self.note(&taken, &mut outputs.events);
             self.pass_time(quiet);
             if let Some(file) = &mut outputs.packet_file {
                 let due = self.timers.publish <= clock();
@@ -157,7 +162,7 @@ impl Worker {
                 if let Err(error) = result {
                     outputs
                         .events
-                        .warn(&format!("{error}: no more is recorded"))?;
+                        .warn(&format!("{error}: no more is recorded"));
                     outputs.packet_file = None;
                     failed = Some(error);
                 }
@@ -216,7 +221,7 @@ impl Worker {
         }
     }
 
-    fn note(&mut self, taken: &Taken, events: &mut EventWriter) -> io::Result<()> {
+    fn note(&mut self, taken: &Taken, events: &mut EventWriter) {
         self.status.received = taken.counts.received;
         self.status.drops = Drops {
             kernel: taken.counts.dropped,
@@ -235,15 +240,14 @@ impl Worker {
                 InterfaceChange::Gone { interface, detail } => {
                     self.status.interfaces_away += 1;
                     let name = name(*interface);
-                    events.warn(&format!("{name}: {detail}; waiting for it to come back"))?;
+                    events.warn(&format!("{name}: {detail}; waiting for it to come back"));
                 }
                 InterfaceChange::Back { interface } => {
                     self.status.interfaces_away = self.status.interfaces_away.saturating_sub(1);
-                    events.note(&format!("{} is back", name(*interface)))?;
+                    events.note(&format!("{} is back", name(*interface)));
                 }
             }
         }
-        Ok(())
     }
 
     fn report_changes(&mut self, outputs: &mut Outputs) -> io::Result<()> {
@@ -272,15 +276,21 @@ impl Worker {
                 outputs.events.recording(&written)?;
             }
         }
+        outputs.events.tick(now)?;
         self.publish_status(&mut outputs.events, now)
     }
 
     fn count_news(&mut self, news: &[News], mut recorder: Option<&mut Recorder>) {
         for news in news {
             match news {
-                News::Connection { .. } => self.status.connections += 1,
+                News::Connection { recognition, .. } => {
+                    self.status.connections.add(recognition.transport);
+                }
                 News::GoAway { goaway, .. } => self.status.goaways.add(goaway),
-                News::Rpc { rpc, .. } => {
+                News::Rpc { rpc, ends, .. } => {
+                    if rpc.verdict.is_reported() {
+                        self.failed_calls.add(ends.client.ip(), rpc);
+                    }
                     let Some(recorder) = recorder.as_mut() else {
                         continue;
                     };
@@ -298,26 +308,40 @@ impl Worker {
         }
     }
 
-    /// Writes findings that are new or have grown. One that has grown too soon is looked at again.
+    /// Tells what is new or has grown, and has it recorded. What has grown too soon to be told is looked at again.
     fn report_findings(&mut self, outputs: &mut Outputs) -> io::Result<()> {
         let mut findings = self.pipeline.findings_so_far();
         hints::name_flags_in_findings(&mut findings);
-        let untold = self.told.untold(&findings, clock());
-        self.findings_outdated |= untold.more_later;
-        for finding in untold.findings {
-            self.status.findings.add(finding);
-            outputs.events.finding(self.now, finding)?;
+        let changes = self.incidents.update(&findings, clock(), self.now);
+        self.findings_outdated |= changes.more_later;
+        for change in &changes.incidents {
+            if change.is_told {
+                self.status.findings.add(change.finding);
+                let incident = Incident {
+                    time: self.now,
+                    since: change.since,
+                    finding: change.finding,
+                    calls: change.calls,
+                    common: &self.failed_calls.common(&change.finding.rpcs),
+                };
+                outputs.events.incident(change.key, &incident)?;
+            }
+            self.count_deaths(change);
             if let Some(recorder) = &mut outputs.recorder {
-                for evidence in &finding.evidence {
-                    let packet = evidence.stamp.map_or(0, |stamp| stamp.packet);
-                    recorder.comment(packet, &format!("{}: {}", finding.rule, evidence.text));
-                }
-                if recorder.wants(finding) {
-                    recorder.trigger(self.now, finding.rule);
-                }
+                record(recorder, change, self.now);
             }
         }
         Ok(())
+    }
+
+    fn count_deaths(&mut self, change: &Change<'_>) {
+        let methods = &self.status.progress.methods;
+        for call in &change.new_calls {
+            if let Some(call) = self.failed_calls.get(call).filter(|call| call.died) {
+                let method = methods.label(call.method.as_deref());
+                self.status.deaths.add(change.finding.rule, method);
+            }
+        }
     }
 
     fn publish_status(&mut self, events: &mut EventWriter, now: Instant) -> io::Result<()> {
@@ -326,6 +350,7 @@ impl Worker {
         }
         self.timers.publish = now + PUBLISH_EVERY;
         self.refresh();
+        self.status.output_left_out = events.left_out();
         if now >= self.timers.status_line {
             self.timers.status_line = now + STATUS_LINE_EVERY;
             self.refresh_rate(now);
@@ -367,7 +392,7 @@ impl Worker {
         self.count_news(&news, outputs.recorder.as_mut());
         outputs.events.news(&news)?;
         // Whatever has grown since it was written.
-        self.told.hurry();
+        self.incidents.hurry();
         self.report_findings(outputs)?;
         self.refresh();
         // The report is the last that is written.
@@ -384,6 +409,18 @@ impl Worker {
         hints::name_flags(&mut report);
         outputs.events.report(status.time, &report)?;
         Ok(report)
+    }
+}
+
+/// Has an incident recorded, and says in its packets what they show.
+fn record(recorder: &mut Recorder, change: &Change<'_>, now: Timestamp) {
+    let finding = change.finding;
+    for evidence in finding.evidence.iter().filter(|_| change.has_grown) {
+        let packet = evidence.stamp.map_or(0, |stamp| stamp.packet);
+        recorder.comment(packet, &format!("{}: {}", finding.rule, evidence.text));
+    }
+    if change.is_told && recorder.wants(finding) {
+        recorder.trigger(now, finding.rule);
     }
 }
 

@@ -29,11 +29,13 @@ fn metrics_count_what_the_events_tell() {
     assert!(page.starts_with("HTTP/1.1 200 OK\r\n"));
     let method = "method=\"/lab.Echo/Call\"";
     for line in [
-        "h2sniff_connections_total 1".to_owned(),
+        "h2sniff_connections_total{transport=\"h2c\"} 1".to_owned(),
         format!("h2sniff_rpcs_died_total{{{method}}} {died}"),
         "h2sniff_goaways_total{from=\"server\",kind=\"final\",error=\"NO_ERROR\"} 1".to_owned(),
         "h2sniff_findings_total{rule=\"goaway-race\",severity=\"error\"} 1".to_owned(),
         "h2sniff_dropped_packets_total{place=\"queue\"} 0".to_owned(),
+        "h2sniff_connections_total{transport=\"tls\"} 0".to_owned(),
+        "h2sniff_rpcs_in_flight 0".to_owned(),
     ] {
         assert!(
             page.lines().any(|found| found == line),
@@ -43,13 +45,15 @@ fn metrics_count_what_the_events_tell() {
     assert!(page.contains(&format!(
         "h2sniff_rpcs_failed_total{{{method},verdict=\"beyond_last_stream_id\"}}"
     )));
+    let by_rule = format!("h2sniff_rpcs_died_by_rule_total{{{method},rule=\"goaway-race\"}} ");
+    assert!(page.contains(&by_rule), "{by_rule} is not in\n{page}");
     assert!(!page.contains("number="), "a query may be a secret");
 
     let health = scrape(&network, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
     assert!(health.starts_with("HTTP/1.1 200 OK\r\n") && health.ends_with("ok\n"));
-    let missing = scrape(&network, "GET / HTTP/1.1\r\n\r\n");
+    let missing = scrape(&network, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
     assert!(missing.starts_with("HTTP/1.1 404"));
-    let wrong = scrape(&network, "POST /metrics HTTP/1.1\r\n\r\n");
+    let wrong = scrape(&network, "POST /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
     assert!(wrong.starts_with("HTTP/1.1 405"));
     let (_, status, errors) = watcher.stop();
     assert!(status.success(), "{errors}");

@@ -26,6 +26,11 @@ impl Connection {
         }
     }
 
+    /// How many calls are in flight.
+    pub(in crate::inspect) const fn calls_in_flight(&self) -> u64 {
+        self.streams.open()
+    }
+
     /// Follows no more than `keep` streams from here on, those opened last: the others cannot be judged.
     pub(in crate::inspect) fn evict_streams(&mut self, keep: usize, now: Stamp, options: &Options) {
         self.settle_accepted(None, options);
