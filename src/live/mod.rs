@@ -25,6 +25,7 @@ mod privileges;
 mod queue;
 mod recorder;
 mod recording_directory;
+mod recording_writer;
 mod worker;
 
 use std::net::{SocketAddr, TcpListener};

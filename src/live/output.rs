@@ -18,7 +18,7 @@ use rustix::termios::tcgetwinsize;
 use super::background_output::BackgroundOutput;
 use super::board::Board;
 use super::incidents::IncidentKey;
-use super::recorder::RecordingResult;
+use super::recording_writer::RecordingResult;
 use crate::cli::LiveEvents;
 
 /// Writes events, incidents and the report in one format; beside it notes and a status line on standard error.
@@ -117,15 +117,28 @@ impl EventWriter {
                 return Ok(());
             }
         };
+        let pruned = written.pruned.iter().map(|path| path.display().to_string());
+        let pruned: Vec<_> = pruned.collect();
         let recorded = WrittenRecording {
             time: written.time,
             path: &path,
             reason: &written.reason,
             packets,
+            has_grown: written.has_grown,
+            pruned: &pruned,
         };
         self.format.recorded(&recorded, &mut self.lines)?;
-        if !self.print()? {
-            self.note(&format!("wrote {path}, {packets} packets"));
+        if self.print()? {
+            return Ok(());
+        }
+        let how = if written.has_grown {
+            "wrote more of"
+        } else {
+            "wrote"
+        };
+        self.note(&format!("{how} {path}, {packets} packets"));
+        for path in pruned {
+            self.note(&format!("removed {path}, the oldest: --record-keep"));
         }
         Ok(())
     }

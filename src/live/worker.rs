@@ -264,8 +264,14 @@ impl Worker {
             let took = now.elapsed();
             self.timers.findings = clock() + FINDINGS_EVERY.max(took * FINDINGS_SHARE);
         }
+        let write_now = self.control.take_write_now();
+        if write_now && outputs.recorder.is_none() {
+            let text =
+                "SIGUSR1 asks for a recording, but there is no --record DIR: nothing is kept";
+            outputs.events.warn(text);
+        }
         if let Some(recorder) = &mut outputs.recorder {
-            if self.control.take_write_now() {
+            if write_now {
                 recorder.write_now(self.now, "signal");
             }
             for written in recorder.tick(self.now) {
@@ -419,8 +425,8 @@ fn record(recorder: &mut Recorder, change: &Change<'_>, now: Timestamp) {
         let packet = evidence.stamp.map_or(0, |stamp| stamp.packet);
         recorder.comment(packet, &format!("{}: {}", finding.rule, evidence.text));
     }
-    if change.is_told && recorder.wants(finding) {
-        recorder.trigger(now, finding.rule);
+    if change.has_grown && recorder.wants(finding) {
+        recorder.grow(change.key, now);
     }
 }
 

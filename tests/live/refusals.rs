@@ -5,6 +5,8 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
+
 use crate::network::{INTERFACE, Network};
 use crate::peers::Ending;
 use crate::race::race;
@@ -70,6 +72,19 @@ fn a_watch_goes_on_without_the_rights_it_began_with() {
     watcher.wait_for(|event| event.kind() == "rpc");
     let (_, status, errors) = watcher.stop();
     assert!(status.success(), "{errors}");
+}
+
+#[test]
+fn a_recording_that_nobody_keeps_cannot_be_asked_for() {
+    let Some(network) = Network::new() else {
+        return;
+    };
+    let watcher = Watcher::start(&network, &[]);
+    watcher.signal(Signal::SIGUSR1);
+    thread::sleep(Duration::from_millis(200));
+    let (_, status, errors) = watcher.stop();
+    assert!(status.success(), "{errors}");
+    assert!(errors.contains("there is no --record DIR"), "{errors}");
 }
 
 #[test]

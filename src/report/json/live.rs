@@ -69,6 +69,8 @@ impl EventFormat for Json {
             path: recorded.path,
             reason: recorded.reason,
             packets: recorded.packets,
+            grown: recorded.has_grown,
+            pruned: recorded.pruned,
         };
         line("recording", recorded.time, body, out)
     }
@@ -156,6 +158,8 @@ struct RecordingEvent<'a> {
     path: &'a str,
     reason: &'a str,
     packets: u64,
+    grown: bool,
+    pruned: &'a [String],
 }
 
 #[derive(Serialize)]

@@ -77,4 +77,8 @@ pub struct WrittenRecording<'a> {
     pub reason: &'a str,
     /// How many packets it has.
     pub packets: u64,
+    /// Whether it was there before and has more of the same incident now.
+    pub has_grown: bool,
+    /// Paths of older recordings that were removed to make room for it.
+    pub pruned: &'a [String],
 }
