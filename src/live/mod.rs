@@ -19,6 +19,7 @@ mod error;
 mod failed_calls;
 mod file;
 mod incidents;
+mod key_logs;
 mod metrics;
 mod output;
 mod privileges;
@@ -46,6 +47,7 @@ use crate::cli::LiveArgs;
 use control::Control;
 pub(crate) use error::LiveError;
 use file::PacketFile;
+use key_logs::KeyLogs;
 pub(crate) use output::EventWriter;
 use queue::Queue;
 use recorder::Recorder;
@@ -78,6 +80,7 @@ pub(crate) fn run(
         .map(LiveCapture::open)
         .collect::<Result<Vec<_>, _>>()?;
     let listener = args.metrics.map(listen_at).transpose()?;
+    let key_logs = KeyLogs::open(args.key_logs());
     if let Some(user) = &args.user {
         privileges::become_user(user)?;
     }
@@ -108,6 +111,7 @@ pub(crate) fn run(
         interfaces,
         Arc::clone(&control),
         Arc::clone(&status),
+        key_logs,
     );
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

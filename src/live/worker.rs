@@ -16,6 +16,7 @@ use super::drops::{losses, summary};
 use super::failed_calls::FailedCalls;
 use super::file::PacketFile;
 use super::incidents::{Change, Incidents};
+use super::key_logs::{HOLD, HeldPackets, KeyLogs};
 use super::output::EventWriter;
 use super::queue::{Batch, InterfaceChange, Queue, Taken};
 use super::recorder::Recorder;
@@ -58,6 +59,8 @@ pub(super) struct Worker {
     failed_calls: FailedCalls,
     timers: Timers,
     rate: (Instant, u64),
+    key_logs: KeyLogs,
+    held: HeldPackets,
 }
 
 /// When what is due again.
@@ -84,6 +87,7 @@ impl Worker {
         interfaces: Vec<Interface>,
         control: Arc<Control>,
         published: Arc<Mutex<LiveStatus>>,
+        key_logs: KeyLogs,
     ) -> Self {
         let begun = clock();
         Self {
@@ -107,6 +111,8 @@ impl Worker {
                 housekeeping: begun,
             },
             rate: (begun, 0),
+            key_logs,
+            held: HeldPackets::default(),
         }
     }
 
@@ -147,9 +153,15 @@ impl Worker {
         outputs
             .events
             .note(&format!("listening on {}", names.join(", ")));
+        for path in self.key_logs.missing() {
+            let path = path.display();
+            let text = format!("{path} cannot be read yet: waiting for it");
+            outputs.events.warn(&text);
+        }
         let mut end_by = None;
         loop {
             let taken = queue.take(&mut batch, TICK);
+            self.read_keys(&mut batch);
             let quiet = batch.is_empty();
             let first = self.packets + 1;
             self.analyze(&batch);
@@ -182,6 +194,25 @@ impl Worker {
         }
     }
 
+    /// How long packets are held before they are analysed.
+    fn hold(&self) -> Duration {
+        match self.key_logs.is_empty() || self.control.is_stopped() {
+            true => Duration::ZERO,
+            false => HOLD,
+        }
+    }
+
+    /// Reads what secrets have come, before the packets that need them.
+    fn read_keys(&mut self, batch: &mut Batch) {
+        if self.key_logs.is_empty() {
+            return;
+        }
+        let hold = self.hold();
+        self.held.exchange(batch, clock(), hold);
+        let pipeline = &mut self.pipeline;
+        self.key_logs.read(|lines| pipeline.read_keys(lines));
+    }
+
     fn analyze(&mut self, batch: &Batch) {
         for (waiting, data) in batch.iter() {
             if self.count.is_some_and(|count| self.packets >= count) {
@@ -212,7 +243,9 @@ impl Worker {
     /// Time passes, packets or not.
     fn pass_time(&mut self, quiet: bool) {
         if quiet {
-            self.now = self.now.max(wall() - SETTLING);
+            self.now = self
+                .now
+                .max(wall() - SETTLING - TimeDelta::from(self.hold()));
         }
         let now = clock();
         if quiet || now >= self.timers.housekeeping {

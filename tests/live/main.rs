@@ -20,4 +20,5 @@ mod peers;
 mod race;
 mod recorder;
 mod refusals;
+mod tls;
 mod watcher;

@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use super::connection::Connection;
 use super::connection::goaway::GoAway;
 use super::connection::record::{ConnectionRecord, Finished, VerdictCounts};
+use super::options::filter::Filter;
 use super::stream::rpc::Rpc;
 use super::stream::verdict::SETTLED;
 use crate::capture::Timestamp;
@@ -64,6 +65,8 @@ pub struct Unlisted {
 /// Follows connections while they go on, and keeps what became certain until it is taken.
 #[derive(Debug, Default)]
 pub(super) struct LiveTracker {
+    /// Which calls are asked for.
+    filter: Filter,
     news: Vec<News>,
     /// When to look at a connection again, though nothing happens on it.
     due: BTreeMap<(Timestamp, u32), Place>,
@@ -75,6 +78,13 @@ pub(super) struct LiveTracker {
 }
 
 impl LiveTracker {
+    pub(super) fn new(filter: Filter) -> Self {
+        Self {
+            filter,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn recognised(&mut self, recognition: &Recognition) {
         self.news.push(News::Connection {
             number: recognition.number,
@@ -247,6 +257,9 @@ impl LiveTracker {
     }
 
     fn report(&mut self, open: &Connection, rpc: Rpc, now: Timestamp) {
+        if !self.filter.wants_method(rpc.method.as_deref()) {
+            return;
+        }
         self.methods.count(rpc.method.as_deref(), rpc.verdict);
         self.report_first(open, rpc, now);
     }
