@@ -8,7 +8,7 @@ use h2sniff::{pipeline, report};
 
 use super::{CommandError, CommandOutcome, colours, create, fail_on, fails, lower_case, secrets};
 use crate::cli::{LiveArgs, LiveEvents, LiveFormat, PROMPTS};
-use crate::live::{self, EventWriter};
+use crate::live::{self, EventOutput};
 
 /// Of how many connections the secrets are kept: those that are needed are the latest.
 const KEYS_KEPT: usize = 1 << 16;
@@ -49,9 +49,12 @@ pub(crate) fn live(options: &LiveArgs) -> anyhow::Result<CommandOutcome> {
         },
         ..pipeline::Options::default()
     };
-    let file = create(&options.output)?;
-    let events = EventWriter::new(format, file, options.events)?;
-    let report = live::run(options, pipeline, events)?;
+    let output = EventOutput {
+        format,
+        file: create(&options.output)?,
+        calls: options.events,
+    };
+    let report = live::run(options, pipeline, output)?;
     Ok(fails(&fail_on, &report))
 }
 

@@ -119,7 +119,7 @@ impl Pages {
         let asks = matches!(*request.method(), Method::GET | Method::HEAD);
         let (code, kind, body) = match (asks, request.uri().path()) {
             (true, "/metrics") => (StatusCode::OK, prometheus::CONTENT_TYPE, self.metrics()),
-            (true, "/healthz") if self.is_stalled() => (
+            (true, "/healthz") if is_stalled(&self.status) => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 plain,
                 Bytes::from_static(b"the analysis stands still\n"),
@@ -158,11 +158,12 @@ impl Pages {
         let status = self.status.lock();
         status.unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
 
-    fn is_stalled(&self) -> bool {
-        let time = self.published().time;
-        time != Timestamp::default() && wall() - time > STALLED
-    }
+/// Whether the analysis stands still, by the age of the numbers that it publishes.
+pub(super) fn is_stalled(status: &Mutex<LiveStatus>) -> bool {
+    let status = status.lock().unwrap_or_else(PoisonError::into_inner);
+    status.time != Timestamp::default() && wall() - status.time > STALLED
 }
 
 #[cfg(test)]

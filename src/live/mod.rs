@@ -12,9 +12,9 @@
 
 mod background_output;
 mod board;
+mod capture_summary;
 mod clock;
 mod control;
-mod drops;
 mod error;
 mod failed_calls;
 mod file;
@@ -27,6 +27,7 @@ mod queue;
 mod recorder;
 mod recording_directory;
 mod recording_writer;
+mod service_manager;
 mod worker;
 
 use std::net::{SocketAddr, TcpListener};
@@ -48,9 +49,11 @@ use control::Control;
 pub(crate) use error::LiveError;
 use file::PacketFile;
 use key_logs::KeyLogs;
-pub(crate) use output::EventWriter;
+pub(crate) use output::EventOutput;
+use output::EventWriter;
 use queue::Queue;
 use recorder::Recorder;
+use service_manager::ServiceManager;
 use worker::{Outputs, Worker};
 
 /// How often the kernel is asked for its counts, which takes waking the listeners.
@@ -73,7 +76,7 @@ const HURRIED: Duration = Duration::from_millis(900);
 pub(crate) fn run(
     args: &LiveArgs,
     pipeline: pipeline::Options,
-    events: EventWriter,
+    output: EventOutput,
 ) -> anyhow::Result<Report> {
     // Whatever takes rights is opened first; then they are given up.
     let captures = interfaces(args)
@@ -85,8 +88,10 @@ pub(crate) fn run(
         privileges::become_user(user)?;
     }
     let interfaces: Vec<_> = captures.iter().map(LiveCapture::interface).collect();
+    let names: Vec<_> = interfaces.iter().filter_map(|of| of.name.clone()).collect();
     let outputs = Outputs {
-        events,
+        // Threads begin after the rights are given up: some of those are each thread's own.
+        events: EventWriter::new(output)?,
         recorder: match &args.record.directory {
             Some(directory) => Some(Recorder::new(directory, &args.record, interfaces.clone())?),
             None => None,
@@ -127,6 +132,8 @@ pub(crate) fn run(
             .name("listener".to_owned())
             .spawn(move || listen(capture, number, &queue))?;
     }
+    let service_manager = ServiceManager::of_environment();
+    service_manager.ready(&format!("listening on {}", names.join(", ")));
     let (done, result) = oneshot::channel();
     thread::Builder::new()
         .name("worker".to_owned())
@@ -137,6 +144,8 @@ pub(crate) fn run(
     runtime.block_on(attend(
         MainThread {
             control,
+            status,
+            service_manager,
             signals,
             duration: args.duration,
             end_within: args.end_within,
@@ -193,6 +202,8 @@ impl Signals {
 /// What the main thread waits for, and what it acts on.
 struct MainThread {
     control: Arc<Control>,
+    status: Arc<Mutex<LiveStatus>>,
+    service_manager: ServiceManager,
     signals: Signals,
     duration: Option<Duration>,
     /// How long the end may take.
@@ -206,6 +217,8 @@ async fn attend(
 ) -> anyhow::Result<Report> {
     let MainThread {
         control,
+        status,
+        mut service_manager,
         mut signals,
         duration,
         end_within,
@@ -219,7 +232,11 @@ async fn attend(
     let begun = Instant::now();
     let end = duration.map(|duration| begun + duration);
     let mut overdue: Option<Instant> = None;
+    let mut said = false;
     loop {
+        if overdue.is_some() && !std::mem::replace(&mut said, true) {
+            service_manager.stopping(end_within);
+        }
         tokio::select! {
             finished = &mut result => {
                 return finished.unwrap_or_else(|_| Err(LiveError::Died.into()));
@@ -233,8 +250,14 @@ async fn attend(
             }
             () = until(overdue) => return Err(LiveError::Overdue.into()),
             _ = count.tick() => control.wake(),
-            _ = reader.tick() => if to_stdout && output::is_abandoned() {
-                overdue = Some(end_now(&control, overdue, HURRIED));
+            now = reader.tick() => {
+                if to_stdout && output::is_abandoned() {
+                    overdue = Some(end_now(&control, overdue, HURRIED));
+                }
+                // While it ends, the end has a bound of its own.
+                if overdue.is_some() || !metrics::is_stalled(&status) {
+                    service_manager.works(now.into_std());
+                }
             }
         }
     }

@@ -21,8 +21,17 @@ use super::incidents::IncidentKey;
 use super::recording_writer::RecordingResult;
 use crate::cli::LiveEvents;
 
+/// What is written, and to where.
+pub(crate) struct EventOutput {
+    pub(crate) format: Box<dyn EventFormat + Send>,
+    /// Instead of standard output.
+    pub(crate) file: Option<File>,
+    /// Which calls have a line.
+    pub(crate) calls: LiveEvents,
+}
+
 /// Writes events, incidents and the report in one format; beside it notes and a status line on standard error.
-pub(crate) struct EventWriter {
+pub(super) struct EventWriter {
     format: Box<dyn EventFormat + Send>,
     out: BackgroundOutput,
     /// `None` where both are the same terminal, so that there is one order.
@@ -41,15 +50,16 @@ pub(crate) struct EventWriter {
 }
 
 impl EventWriter {
-    /// Writes to a file, or to standard output.
+    /// Begins the threads that write.
     ///
     /// # Errors
-    /// If there can be no threads.
-    pub(crate) fn new(
-        format: Box<dyn EventFormat + Send>,
-        file: Option<File>,
-        calls: LiveEvents,
-    ) -> io::Result<Self> {
+    /// If there can be none.
+    pub(super) fn new(output: EventOutput) -> io::Result<Self> {
+        let EventOutput {
+            format,
+            file,
+            calls,
+        } = output;
         let has_terminal = io::stderr().is_terminal();
         let in_place = file.is_none() && io::stdout().is_terminal();
         let out = match file {

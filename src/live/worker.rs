@@ -10,9 +10,9 @@ use h2sniff::inspect::report::{Drops, LiveStatus, Report};
 use h2sniff::pipeline::{self, Pipeline};
 use h2sniff::report::live::Incident;
 
+use super::capture_summary::summary;
 use super::clock::{clock, memory, wall};
 use super::control::Control;
-use super::drops::{losses, summary};
 use super::failed_calls::FailedCalls;
 use super::file::PacketFile;
 use super::incidents::{Change, Incidents};
@@ -261,7 +261,7 @@ impl Worker {
             interface: taken.counts.interface_dropped,
             queue: taken.dropped,
         };
-        self.pipeline.note_drops(self.status.drops.total());
+        self.pipeline.note_drops(self.status.drops);
         let name = |number: usize| {
             let interface = self.interfaces.get(number);
             interface
@@ -444,7 +444,6 @@ impl Worker {
         } = self;
         let mut report = pipeline.finish();
         report.files = vec![summary(interfaces, &report)];
-        report.anomalies.splice(0..0, losses(&status));
         hints::name_flags(&mut report);
         outputs.events.report(status.time, &report)?;
         Ok(report)

@@ -1,5 +1,6 @@
 //! What cannot be done is said clearly, and what was written stays.
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
@@ -70,6 +71,15 @@ fn a_watch_goes_on_without_the_rights_it_began_with() {
     let mut watcher = Watcher::start(&network, &["--user", "nobody"]);
     race(&network, vec![Ending::GoAwayAndClose]);
     watcher.wait_for(|event| event.kind() == "rpc");
+    let threads = fs::read_dir(format!("/proc/{}/task", watcher.id())).unwrap();
+    for thread in threads {
+        let status = fs::read_to_string(thread.unwrap().path().join("status")).unwrap();
+        for right in ["CapPrm", "CapEff", "CapBnd", "CapAmb"] {
+            let none = format!("{right}:\t0000000000000000\n");
+            assert!(status.contains(&none), "{right} in\n{status}");
+        }
+        assert!(status.contains("NoNewPrivs:\t1\n"), "{status}");
+    }
     let (_, status, errors) = watcher.stop();
     assert!(status.success(), "{errors}");
 }
