@@ -474,3 +474,6 @@ const _: () = {
     const fn is_send<T: Send>() {}
     is_send::<Pipeline>();
 };
+
+#[cfg(test)]
+mod tests;
