@@ -39,6 +39,10 @@ const MAX_COMMENTS: usize = 8;
 const WRITTEN_AGAIN: TimeDelta = TimeDelta::from_secs(15);
 const WRITTEN_AGAIN_AT_MOST: TimeDelta = TimeDelta::from_secs(240);
 
+/// For how many windows it is written again before what is not written leaves the window, so that its first minutes have
+/// no hole.
+const WHOLE_WINDOWS: i64 = 5;
+
 /// Keeps the last packets.
 pub(super) struct Recorder {
     args: RecordArgs,
@@ -233,7 +237,7 @@ impl Recorder {
             return false;
         }
         if let Some(open) = self.open.get_mut(number) {
-            open.written(now);
+            open.written(now, self.args.window.into());
         }
         true
     }
@@ -336,11 +340,15 @@ impl OpenRecording {
         }
     }
 
-    fn written(&mut self, now: Timestamp) {
+    fn written(&mut self, now: Timestamp, window: TimeDelta) {
+        let most = match now - self.began < window * WHOLE_WINDOWS {
+            true => (window * 3 / 4).clamp(WRITTEN_AGAIN, WRITTEN_AGAIN_AT_MOST),
+            false => WRITTEN_AGAIN_AT_MOST,
+        };
         let after = match self.progress {
             RecordingProgress::Begins { .. } => WRITTEN_AGAIN,
             RecordingProgress::Written { after, .. } | RecordingProgress::Grows { after, .. } => {
-                (after * 2).min(WRITTEN_AGAIN_AT_MOST)
+                (after * 2).min(most)
             }
         };
         self.unwritten = 0;
