@@ -22,6 +22,8 @@ struct Minutes {
     second: i64,
     packets: u64,
     written: Vec<RecordingResult>,
+    /// How many the recorder has sent to its writer.
+    sent: usize,
 }
 
 impl Minutes {
@@ -48,6 +50,7 @@ impl Minutes {
             second: 0,
             packets: 0,
             written: Vec::new(),
+            sent: 0,
         }
     }
 
@@ -77,12 +80,28 @@ impl Minutes {
         self.pass();
     }
 
-    /// What is due is written.
+    /// What is due is written, however slow the disk is.
     fn pass(&mut self) {
-        for _ in 0..3 {
-            self.written.extend(self.recorder.tick(moment(self.second)));
+        let now = moment(self.second);
+        loop {
+            let unwritten = self.unwritten();
+            self.written.extend(self.recorder.tick(now));
+            self.sent += unwritten - self.unwritten();
+            let due = self
+                .recorder
+                .open
+                .iter()
+                .any(|open| open.is_due(now, open.unwritten > SIZE / 3) || open.is_over(now));
+            if !due && self.sent == self.written.len() {
+                return;
+            }
             std::thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    fn unwritten(&self) -> usize {
+        let open = self.recorder.open.iter();
+        open.filter(|open| open.has_grown()).count()
     }
 
     fn path(&self) -> PathBuf {
