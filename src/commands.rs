@@ -271,14 +271,21 @@ fn identity(path: &Path) -> Option<PathBuf> {
 
 /// The output: a file, or standard output in large pieces.
 fn open(output: &OutputArgs) -> anyhow::Result<Box<dyn Write + Send>> {
-    let Some(path) = output.file() else {
-        return Ok(Box::new(BufWriter::with_capacity(1 << 16, io::stdout())));
-    };
-    let file = File::create(path).map_err(|source| CommandError::Output {
-        path: path.to_owned(),
-        source,
-    })?;
-    Ok(Box::new(BufWriter::with_capacity(1 << 16, file)))
+    Ok(match create(output)? {
+        Some(file) => Box::new(BufWriter::with_capacity(1 << 16, file)),
+        None => Box::new(BufWriter::with_capacity(1 << 16, io::stdout())),
+    })
+}
+
+/// The file to write to, made or emptied; `None` for standard output.
+fn create(output: &OutputArgs) -> Result<Option<File>, CommandError> {
+    let created = output.file().map(|path| {
+        File::create(path).map_err(|source| CommandError::Output {
+            path: path.to_owned(),
+            source,
+        })
+    });
+    created.transpose()
 }
 
 /// How wide text is set: as wide as the terminal that shows it.

@@ -8,8 +8,8 @@ use crate::capture::{Capture, CaptureError, Packet, SecretsKind, Stamp, Timestam
 use crate::decode::anomaly::{Anomaly, Layer, LimitKind};
 use crate::decode::{self, Decoder, DividedDecoder, Limits, Listener};
 use crate::inspect::diagnosis::{Finding, drops};
-use crate::inspect::report::{Progress, Report};
-use crate::inspect::{self, Connections, Inspector, News};
+use crate::inspect::report::{Drops, Progress, Report};
+use crate::inspect::{self, Connections, Inspector, News, Unlisted};
 use background::Background;
 
 /// How many packets are decoded until the parts of a capture hear of each other, at most: some milliseconds
@@ -58,7 +58,8 @@ pub struct Pipeline {
     inspector: Inspector,
     report: Report,
     /// Packets that the capture lacks, as the caller [knows](Pipeline::note_drops).
-    dropped: u64,
+    drops: Drops,
+    watches: bool,
     limits: Limits,
     lockstep_packets: u64,
     threads: usize,
@@ -92,7 +93,8 @@ impl Pipeline {
             decoder,
             inspector,
             report: Report::default(),
-            dropped: 0,
+            drops: Drops::default(),
+            watches: false,
             limits,
             lockstep_packets: options.lockstep_packets,
             threads: options.threads,
@@ -119,7 +121,8 @@ impl Pipeline {
             decoder: DividedDecoder::undivided(options.decode, inspector.watching_follower()),
             inspector,
             report: Report::default(),
-            dropped: 0,
+            drops: Drops::default(),
+            watches: true,
             limits,
             lockstep_packets: u64::MAX,
             threads: 1,
@@ -145,16 +148,17 @@ impl Pipeline {
     }
 
     /// How many packets were dropped while capturing, from the beginning until now. As soon as there is
-    /// one, no finding is more than likely: what is missing may have been there.
-    pub const fn note_drops(&mut self, dropped: u64) {
-        self.dropped = dropped;
+    /// one, no finding is more than likely: what is missing may have been there. The report says where they were
+    /// lost.
+    pub const fn note_drops(&mut self, drops: Drops) {
+        self.drops = drops;
     }
 
     /// What follows from all that is certain so far.
     #[must_use]
     pub fn findings_so_far(&mut self) -> Vec<Finding> {
         let mut findings = self.inspector.findings_so_far(self.decoder.parts());
-        drops::weaken(&mut findings, self.dropped);
+        drops::weaken(&mut findings, self.drops.total());
         findings
     }
 
@@ -166,6 +170,7 @@ impl Pipeline {
             packets: self.report.packets,
             bytes: self.report.bytes,
             open_connections: Inspector::open_connections(parts),
+            calls_in_flight: Inspector::calls_in_flight(parts),
             methods: Inspector::methods(parts).cloned().unwrap_or_default(),
             unlisted: self.inspector.unlisted(parts),
             evicted_connections: self.decoder.evicted(),
@@ -277,8 +282,14 @@ impl Pipeline {
             None => Some(before),
         };
         self.report.analysis = self.inspector.finish(self.decoder.parts());
-        drops::weaken(&mut self.report.analysis.findings, self.dropped);
-        self.report.anomalies = self.decoder.take_anomalies(number);
+        drops::weaken(&mut self.report.analysis.findings, self.drops.total());
+        self.report.anomalies = losses(self.drops);
+        if self.watches {
+            let forgotten = forgotten(self.report.analysis.unlisted, self.decoder.evicted());
+            self.report.anomalies.extend(forgotten);
+        }
+        let decoded = self.decoder.take_anomalies(number);
+        self.report.anomalies.extend(decoded);
         self.report.given_up = self.decoder.given_up();
         self.report.tally = self.decoder.tally().clone();
         self.report
@@ -377,6 +388,50 @@ impl Embedded {
     }
 }
 
+/// Packets that were lost on their way, as anomalies.
+fn losses(drops: Drops) -> Vec<Anomaly> {
+    let all = [
+        (
+            drops.kernel,
+            "packets dropped by the kernel, whose ring was full; verdicts are weakened",
+        ),
+        (
+            drops.interface,
+            "packets dropped by the interface; verdicts are weakened",
+        ),
+        (
+            drops.queue,
+            "packets dropped here, the analysis being too slow; verdicts are weakened",
+        ),
+    ];
+    anomalies_of(all)
+}
+
+/// What an analysis that goes on has forgotten to stay small, as anomalies.
+fn forgotten(unlisted: Unlisted, evicted: u64) -> Vec<Anomaly> {
+    let all = [
+        (
+            unlisted.connections,
+            "ended connections no longer listed, to keep memory bounded",
+        ),
+        (
+            unlisted.rpcs,
+            "lost calls no longer listed, to keep memory bounded",
+        ),
+        (
+            evicted,
+            "connections let go because nothing was heard of them",
+        ),
+    ];
+    anomalies_of(all)
+}
+
+fn anomalies_of<const N: usize>(all: [(u64, &str); N]) -> Vec<Anomaly> {
+    let some = all.into_iter().filter(|(count, _)| *count > 0);
+    some.map(|(count, text)| Anomaly::of_capture(count, text, None))
+        .collect()
+}
+
 /// What the report does not list, as anomalies.
 fn unlisted(report: &Report) -> impl Iterator<Item = Anomaly> + use<> {
     let given_up = report.analysis.unlisted;
@@ -419,3 +474,6 @@ const _: () = {
     const fn is_send<T: Send>() {}
     is_send::<Pipeline>();
 };
+
+#[cfg(test)]
+mod tests;

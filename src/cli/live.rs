@@ -31,9 +31,16 @@ pub(crate) struct LiveArgs {
     /// Take this server port for HTTP/2 even if no preface was seen (repeatable)
     #[arg(long = "port", value_name = "PORT")]
     pub(crate) ports: Vec<u16>,
+    /// NSS key log (SSLKEYLOGFILE) whose secrets decrypt TLS, followed while it grows (repeatable)
+    #[cfg(feature = "tls")]
+    #[arg(long = "keylog", value_name = "FILE")]
+    key_logs: Vec<PathBuf>,
     /// Report this request header with each RPC (repeatable)
     #[arg(long = "header", value_name = "NAME")]
     pub(crate) headers: Vec<String>,
+    /// Only methods that match, such as `/shop.Orders/*`
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) method: Option<String>,
     /// How many victims of a kind the text of the report shows
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub(crate) limit: usize,
@@ -77,6 +84,16 @@ pub(crate) struct LiveArgs {
     pub(crate) user: Option<String>,
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
+}
+
+impl LiveArgs {
+    /// Key logs to follow.
+    pub(crate) fn key_logs(&self) -> &[PathBuf] {
+        #[cfg(feature = "tls")]
+        return &self.key_logs;
+        #[cfg(not(feature = "tls"))]
+        return &[];
+    }
 }
 
 /// What is kept in memory of the packets that passed, and when it is written.

@@ -1,15 +1,19 @@
 //! `live`: what its options mean for the live program.
 
 use h2sniff::decode;
-use h2sniff::inspect;
+use h2sniff::decode::tls::KeyLog;
 use h2sniff::inspect::diagnosis;
+use h2sniff::inspect::{self, Filter};
 use h2sniff::{pipeline, report};
 
 use super::{
-    CommandError, CommandOutcome, colours, columns, fail_on, fails, lower_case, open, secrets,
+    CommandError, CommandOutcome, colours, columns, create, fail_on, fails, lower_case, secrets,
 };
 use crate::cli::{LiveArgs, LiveEvents, LiveFormat, PROMPTS};
-use crate::live::{self, EventWriter};
+use crate::live::{self, EventOutput};
+
+/// Of how many connections the secrets are kept: those that are needed are the latest.
+const KEYS_KEPT: usize = 1 << 16;
 
 pub(crate) fn live(options: &LiveArgs) -> anyhow::Result<CommandOutcome> {
     let fail_on = fail_on(&options.fail_on)?;
@@ -29,6 +33,8 @@ pub(crate) fn live(options: &LiveArgs) -> anyhow::Result<CommandOutcome> {
         decode: decode::Options {
             ports: options.ports.clone(),
             limits: options.limits.decode(),
+            // A watch goes on for longer than all of its connections.
+            keys: KeyLog::of_latest(KEYS_KEPT),
             ..decode::Options::default()
         },
         inspect: inspect::Options {
@@ -37,17 +43,21 @@ pub(crate) fn live(options: &LiveArgs) -> anyhow::Result<CommandOutcome> {
                 .iter()
                 .map(|name| lower_case(name))
                 .collect(),
+            filter: Filter {
+                method: options.method.clone().map(String::into_bytes),
+                ..Filter::default()
+            },
             tell_all: options.format == LiveFormat::Json && options.events == LiveEvents::All,
             ..inspect::Options::default()
         },
         ..pipeline::Options::default()
     };
-    let calls = match options.format {
-        LiveFormat::Json => options.events,
-        LiveFormat::Text => LiveEvents::Failed,
+    let output = EventOutput {
+        format,
+        file: create(&options.output)?,
+        calls: options.events,
     };
-    let events = EventWriter::new(format, open(&options.output)?, calls);
-    let report = live::run(options, pipeline, events)?;
+    let report = live::run(options, pipeline, output)?;
     Ok(fails(&fail_on, &report))
 }
 

@@ -11,7 +11,7 @@ use super::tls::{Alert, Facts};
 use crate::capture::Stamp;
 
 /// What a connection speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Transport {
     /// HTTP/2 in cleartext.
@@ -27,6 +27,18 @@ pub enum Transport {
 }
 
 impl Transport {
+    /// Its name, in reports and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::H2c => "h2c",
+            Self::H2 => "h2",
+            Self::Tls => "tls",
+            Self::NotHttp2 => "not-http2",
+            Self::None => "none",
+        }
+    }
+
     /// Whether HTTP/2 is spoken and can be read.
     #[must_use]
     pub const fn is_http2(self) -> bool {

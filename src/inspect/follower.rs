@@ -64,7 +64,7 @@ impl Follower {
     /// One that tells what becomes certain on the way, and stays small however long it goes on.
     pub(super) fn watching(options: Options) -> Self {
         Self {
-            watch: Some(Box::default()),
+            watch: Some(Box::new(LiveTracker::new(options.filter.clone()))),
             ..Self::new(Options {
                 methods: true,
                 ..options

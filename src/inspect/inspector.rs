@@ -248,6 +248,13 @@ impl Inspector {
         parts.iter().map(|part| part.listener.open()).sum()
     }
 
+    /// How many calls are in flight: opened, and neither answered nor given up.
+    #[must_use]
+    pub fn calls_in_flight(parts: &mut [FollowedPart]) -> u64 {
+        let open = parts.iter_mut().flat_map(ConnectionPart::connections);
+        open.map(|connection| connection.calls_in_flight()).sum()
+    }
+
     /// Gives connections of several parts the numbers that they have in the whole capture; by those that they
     /// had before.
     pub fn number(&mut self, tcp_streams: &TcpStreams) -> BTreeMap<u32, u32> {

@@ -3,24 +3,31 @@
 //! ```text
 //! interface ── listener thread ──► queue ──► worker thread ──► output: lines, status
 //! interface ── listener thread ──┘                        ├──► recorder ── writer thread
-//!                                                         └──► numbers ◄── metrics (main thread)
+//!                                                         └──► numbers ◄── metrics thread
 //! ```
 //!
-//! The main thread waits for signals, timers and those who ask for metrics; it does no work of its own.
+//! What is said is written by threads of its own: no reader, however slow, keeps the analysis waiting.
+//! The main thread waits for signals and timers; it does no work of its own.
 //! No listener ever waits: where the queue is full it drops, and counts what it dropped.
 
+mod background_output;
+mod board;
+mod capture_summary;
 mod clock;
 mod control;
-mod drops;
 mod error;
+mod failed_calls;
 mod file;
+mod incidents;
+mod key_logs;
 mod metrics;
 mod output;
 mod privileges;
 mod queue;
 mod recorder;
 mod recording_directory;
-mod told;
+mod recording_writer;
+mod service_manager;
 mod worker;
 
 use std::net::{SocketAddr, TcpListener};
@@ -32,6 +39,7 @@ use h2sniff::capture::{LiveCapture, LiveOptions};
 use h2sniff::inspect::report::LiveStatus;
 use h2sniff::inspect::report::Report;
 use h2sniff::pipeline;
+use rustix::net::listen as listen_with;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
@@ -40,9 +48,12 @@ use crate::cli::LiveArgs;
 use control::Control;
 pub(crate) use error::LiveError;
 use file::PacketFile;
-pub(crate) use output::EventWriter;
+use key_logs::KeyLogs;
+pub(crate) use output::EventOutput;
+use output::EventWriter;
 use queue::Queue;
 use recorder::Recorder;
+use service_manager::ServiceManager;
 use worker::{Outputs, Worker};
 
 /// How often the kernel is asked for its counts, which takes waking the listeners.
@@ -50,6 +61,9 @@ const COUNT_EVERY: Duration = Duration::from_secs(1);
 
 /// How often it is looked whether anybody still reads the output.
 const LOOK_FOR_READER_EVERY: Duration = Duration::from_millis(100);
+
+/// How many may wait to be let in to the metrics, so that those who only connect keep nobody out.
+const BACKLOG: i32 = 4_096;
 
 /// How long an end may take where nobody reads it any more, or where it was asked for twice: whoever did waits at a
 /// terminal.
@@ -62,19 +76,22 @@ const HURRIED: Duration = Duration::from_millis(900);
 pub(crate) fn run(
     args: &LiveArgs,
     pipeline: pipeline::Options,
-    events: EventWriter,
+    output: EventOutput,
 ) -> anyhow::Result<Report> {
     // Whatever takes rights is opened first; then they are given up.
     let captures = interfaces(args)
         .map(LiveCapture::open)
         .collect::<Result<Vec<_>, _>>()?;
     let listener = args.metrics.map(listen_at).transpose()?;
+    let key_logs = KeyLogs::open(args.key_logs());
     if let Some(user) = &args.user {
         privileges::become_user(user)?;
     }
     let interfaces: Vec<_> = captures.iter().map(LiveCapture::interface).collect();
+    let names: Vec<_> = interfaces.iter().filter_map(|of| of.name.clone()).collect();
     let outputs = Outputs {
-        events,
+        // Threads begin after the rights are given up: some of those are each thread's own.
+        events: EventWriter::new(output)?,
         recorder: match &args.record.directory {
             Some(directory) => Some(Recorder::new(directory, &args.record, interfaces.clone())?),
             None => None,
@@ -90,12 +107,16 @@ pub(crate) fn run(
         captures.iter().map(LiveCapture::waker).collect(),
     ));
     let status: Arc<Mutex<LiveStatus>> = Arc::default();
+    if let Some(listener) = listener {
+        metrics::serve(listener, Arc::clone(&status))?;
+    }
     let worker = Worker::new(
         args,
         pipeline,
         interfaces,
         Arc::clone(&control),
         Arc::clone(&status),
+        key_logs,
     );
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -111,6 +132,8 @@ pub(crate) fn run(
             .name("listener".to_owned())
             .spawn(move || listen(capture, number, &queue))?;
     }
+    let service_manager = ServiceManager::of_environment();
+    service_manager.ready(&format!("listening on {}", names.join(", ")));
     let (done, result) = oneshot::channel();
     thread::Builder::new()
         .name("worker".to_owned())
@@ -122,8 +145,8 @@ pub(crate) fn run(
         MainThread {
             control,
             status,
+            service_manager,
             signals,
-            listener,
             duration: args.duration,
             end_within: args.end_within,
             to_stdout: args.output.file().is_none(),
@@ -152,6 +175,7 @@ fn listen(mut capture: LiveCapture, number: usize, queue: &Queue) {
 fn listen_at(address: SocketAddr) -> Result<TcpListener, LiveError> {
     let failed = |source| LiveError::Metrics { address, source };
     let listener = TcpListener::bind(address).map_err(failed)?;
+    listen_with(&listener, BACKLOG).map_err(|error| failed(error.into()))?;
     listener.set_nonblocking(true).map_err(failed)?;
     Ok(listener)
 }
@@ -179,8 +203,8 @@ impl Signals {
 struct MainThread {
     control: Arc<Control>,
     status: Arc<Mutex<LiveStatus>>,
+    service_manager: ServiceManager,
     signals: Signals,
-    listener: Option<TcpListener>,
     duration: Option<Duration>,
     /// How long the end may take.
     end_within: Duration,
@@ -194,18 +218,12 @@ async fn attend(
     let MainThread {
         control,
         status,
+        mut service_manager,
         mut signals,
-        listener,
         duration,
         end_within,
         to_stdout,
     } = main_thread;
-    if let Some(listener) = listener {
-        tokio::spawn(metrics::serve(
-            tokio::net::TcpListener::from_std(listener)?,
-            status,
-        ));
-    }
     let mut count = interval(COUNT_EVERY);
     let mut reader = interval(LOOK_FOR_READER_EVERY);
     for timer in [&mut count, &mut reader] {
@@ -214,7 +232,11 @@ async fn attend(
     let begun = Instant::now();
     let end = duration.map(|duration| begun + duration);
     let mut overdue: Option<Instant> = None;
+    let mut said = false;
     loop {
+        if overdue.is_some() && !std::mem::replace(&mut said, true) {
+            service_manager.stopping(end_within);
+        }
         tokio::select! {
             finished = &mut result => {
                 return finished.unwrap_or_else(|_| Err(LiveError::Died.into()));
@@ -228,8 +250,14 @@ async fn attend(
             }
             () = until(overdue) => return Err(LiveError::Overdue.into()),
             _ = count.tick() => control.wake(),
-            _ = reader.tick() => if to_stdout && output::is_abandoned() {
-                overdue = Some(end_now(&control, overdue, HURRIED));
+            now = reader.tick() => {
+                if to_stdout && output::is_abandoned() {
+                    overdue = Some(end_now(&control, overdue, HURRIED));
+                }
+                // While it ends, the end has a bound of its own.
+                if overdue.is_some() || !metrics::is_stalled(&status) {
+                    service_manager.works(now.into_std());
+                }
             }
         }
     }

@@ -71,6 +71,21 @@ impl Batch {
             .shrink_to(KEEP_CAPACITY / size_of::<QueuedPacket>());
     }
 
+    /// Puts the packets of another behind its own.
+    pub(super) fn append(&mut self, other: Self) {
+        if self.is_empty() {
+            *self = other;
+            return;
+        }
+        let before = self.bytes.len();
+        self.bytes.extend_from_slice(&other.bytes);
+        self.packets
+            .extend(other.packets.into_iter().map(|packet| QueuedPacket {
+                end: packet.end + before,
+                ..packet
+            }));
+    }
+
     fn push(&mut self, interface: usize, time: Timestamp, original_length: u32, data: &[u8]) {
         self.bytes.extend_from_slice(data);
         self.packets.push(QueuedPacket {

@@ -1,31 +1,32 @@
-//! `--record`: the last packets in memory, written to disk once a finding asks for it.
+//! `--record`: the last packets in memory, written to disk once an incident asks for it.
 //!
 //! ```text
 //!             |<------ window ------>|<- after ->|
-//! packets ----+----------------------+-----------+--------
-//!             | written              ^ finding   ^ here
+//! packets ----+----------------------+-----------+--------------------------------+-------------------+----
+//!             | written              ^ incident  ^ here                           | written again     ^ it has grown
 //! ```
 //!
-//! In: batches, and moments. Out: files in a [`RecordingDirectory`]. What is kept are the queue's own batches,
-//! so that keeping a packet costs nothing.
+//! In: batches, and incidents that are new or have grown. Out: a recording for each incident, of its beginning and
+//! its latest packets; those that begin while another's beginning is not written yet share its recording. How a
+//! recording is laid out in its file is [`recording_writer`](super::recording_writer)'s. What is kept are the
+//! queue's own batches, so that keeping a packet costs nothing.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fs::File;
-use std::io::{self, BufWriter, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, TrySendError, channel, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
 use std::thread::{self, JoinHandle};
 
-use h2sniff::capture::{
-    Interface, TimeDelta, Timestamp, interface_block, packet_block, section_block,
-};
+use h2sniff::capture::{Interface, TimeDelta, Timestamp};
 use h2sniff::inspect::diagnosis::{Finding, Severity};
 
 use super::LiveError;
-use super::file::written;
+use super::incidents::{IncidentKey, OVER_AFTER};
 use super::queue::Batch;
 use super::recording_directory::{self, RecordingDirectory};
+use super::recording_writer::{
+    Job, RecordingPart, RecordingResult, RecordingWriter, RetainedBatch,
+};
 use crate::cli::RecordArgs;
 
 /// How many packets may have comments; there are as many only where more is wrong than anybody reads.
@@ -34,15 +35,13 @@ const MAX_COMMENTED: usize = 10_000;
 /// How many comments a packet may have.
 const MAX_COMMENTS: usize = 8;
 
-/// A recording that was written, or not.
-#[derive(Debug)]
-pub(super) struct RecordingResult {
-    pub(super) path: PathBuf,
-    pub(super) reason: String,
-    pub(super) time: Timestamp,
-    /// How many packets it holds.
-    pub(super) packets: io::Result<u64>,
-}
+/// How soon a recording is written again where its incident grows; each time it takes twice as long, up to the most.
+const WRITTEN_AGAIN: TimeDelta = TimeDelta::from_secs(15);
+const WRITTEN_AGAIN_AT_MOST: TimeDelta = TimeDelta::from_secs(240);
+
+/// For how many windows it is written again before what is not written leaves the window, so that its first minutes have
+/// no hole.
+const WHOLE_WINDOWS: i64 = 5;
 
 /// Keeps the last packets.
 pub(super) struct Recorder {
@@ -50,36 +49,35 @@ pub(super) struct Recorder {
     kept: VecDeque<RetainedBatch>,
     size: usize,
     comments: BTreeMap<u64, Vec<String>>,
-    pending: Option<Pending>,
+    /// Recordings of incidents that go on, in order of their beginning.
+    open: Vec<OpenRecording>,
     jobs: SyncSender<Job>,
     done: Receiver<RecordingResult>,
     writer: JoinHandle<()>,
 }
 
-/// A batch, and the number of its first packet.
-#[derive(Clone, Debug)]
-struct RetainedBatch {
-    first: u64,
-    batch: Arc<Batch>,
+/// A recording that is to be written, or written again.
+#[derive(Debug)]
+struct OpenRecording {
+    incidents: Vec<IncidentKey>,
+    reason: String,
+    began: Timestamp,
+    /// When one of its incidents last grew.
+    grown: Timestamp,
+    /// Bytes that came since it began and are not written.
+    unwritten: usize,
+    progress: RecordingProgress,
 }
 
-/// A recording that waits for what comes after.
-#[derive(Clone, Debug)]
-struct Pending {
-    reason: String,
-    time: Timestamp,
-    due: Timestamp,
-}
-
-/// What the writer writes.
-struct Job {
-    name: String,
-    reason: String,
-    time: Timestamp,
-    from: Timestamp,
-    to: Timestamp,
-    kept: Vec<RetainedBatch>,
-    comments: BTreeMap<u64, Vec<String>>,
+/// How far a recording has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RecordingProgress {
+    /// Its beginning is written then.
+    Begins { due: Timestamp },
+    /// All there was of its incidents is written.
+    Written { again: Timestamp, after: TimeDelta },
+    /// Its incidents have grown; it is written again then.
+    Grows { due: Timestamp, after: TimeDelta },
 }
 
 impl Recorder {
@@ -97,17 +95,17 @@ impl Recorder {
         // One is written, one waits; a third would hold a third window's memory.
         let (jobs, received) = sync_channel(1);
         let (results, done) = channel();
-        let keep = args.keep;
+        let writer = RecordingWriter::new(opened, interfaces, args);
         let writer = thread::Builder::new()
             .name("writer".to_owned())
-            .spawn(move || write_all(&received, &results, &interfaces, &opened, keep))
+            .spawn(move || writer.write_all(&received, &results))
             .map_err(refuse)?;
         Ok(Self {
             args: args.clone(),
             kept: VecDeque::new(),
             size: 0,
             comments: BTreeMap::new(),
-            pending: None,
+            open: Vec::new(),
             jobs,
             done,
             writer,
@@ -118,6 +116,9 @@ impl Recorder {
     pub(super) fn keep(&mut self, mut batch: Batch, first: u64) {
         batch.shrink();
         self.size += batch.size();
+        for open in &mut self.open {
+            open.unwritten += batch.size();
+        }
         let batch = Arc::new(batch);
         self.kept.push_back(RetainedBatch { first, batch });
     }
@@ -142,35 +143,51 @@ impl Recorder {
         }
     }
 
-    /// A finding asks for a recording: what came before it and comes soon after is to be written.
-    pub(super) fn trigger(&mut self, now: Timestamp, reason: &str) {
-        let due = now + TimeDelta::from(self.args.after);
-        self.pending.get_or_insert_with(|| Pending {
-            reason: reason.to_owned(),
-            time: now,
-            due,
-        });
+    /// An incident is new or has grown: what came before it and comes soon after is to be written.
+    pub(super) fn grow(&mut self, incident: IncidentKey, now: Timestamp) {
+        let of = |open: &&mut OpenRecording| open.incidents.contains(&incident);
+        if let Some(open) = self.open.iter_mut().find(of) {
+            open.grow(now);
+            return;
+        }
+        // Where there is no place for another file, what there is grows instead: a beginning must not be pruned.
+        let full = self.open.len() >= self.args.keep.max(1);
+        match self.open.last_mut() {
+            Some(last) if full || matches!(last.progress, RecordingProgress::Begins { .. }) => {
+                last.incidents.push(incident);
+                last.grow(now);
+            }
+            _ => self.begin(vec![incident], incident.0, now, self.args.after.into()),
+        }
     }
 
     /// What is kept is to be written now.
     pub(super) fn write_now(&mut self, now: Timestamp, reason: &str) {
-        let mut pending = self.pending.take().unwrap_or_else(|| Pending {
-            reason: reason.to_owned(),
-            time: now,
-            due: now,
-        });
-        pending.due = now;
-        self.pending = Some(pending);
+        match self.open.last_mut().map(|open| &mut open.progress) {
+            Some(RecordingProgress::Begins { due }) => *due = now,
+            _ => self.begin(Vec::new(), reason, now, TimeDelta::ZERO),
+        }
     }
 
     /// It is `now`: sends what is due to the writer, and forgets what is too old.
     pub(super) fn tick(&mut self, now: Timestamp) -> Vec<RecordingResult> {
-        if let Some(pending) = self.pending.take_if(|pending| pending.due <= now) {
-            match self.jobs.try_send(self.job(&pending, now)) {
-                Ok(()) => {}
-                // The disk is slow; the window waits for it, and loses its oldest packets if it must.
-                Err(TrySendError::Full(_)) => self.pending = Some(pending),
-                Err(TrySendError::Disconnected(_)) => {}
+        let mut number = 0;
+        while let Some(open) = self.open.get_mut(number) {
+            // More would push its beginning out of memory.
+            let hasty = open.unwritten > self.args.size / 3;
+            let is_over = open.is_over(now);
+            if open.is_due(now, hasty) || is_over && open.has_grown() {
+                if !self.send(number, now, is_over) {
+                    break;
+                }
+            } else if is_over {
+                self.close(number);
+                continue;
+            }
+            if is_over {
+                self.open.remove(number);
+            } else {
+                number += 1;
             }
         }
         self.forget(now);
@@ -179,35 +196,93 @@ impl Recorder {
 
     /// The analysis is over: writes what waits to be written.
     pub(super) fn finish(mut self, now: Timestamp) -> Vec<RecordingResult> {
-        if let Some(pending) = self.pending.take() {
-            let job = self.job(&pending, now);
-            // The writer is gone only if it panicked, and then there is nothing to wait for.
-            let _ = self.jobs.send(job);
+        for open in &self.open {
+            if open.has_grown() {
+                // The writer is gone only if it panicked, and then there is nothing to wait for.
+                let _ = self.jobs.send(self.job(open, now, true));
+            }
         }
+        self.open.clear();
         drop(self.jobs);
         let written = self.done.iter().collect();
         let _ = self.writer.join();
         written
     }
 
-    fn job(&self, pending: &Pending, now: Timestamp) -> Job {
-        let name = recording_directory::name(&compact(pending.time), &pending.reason);
-        let to = pending.due.max(now);
-        Job {
-            name,
-            reason: pending.reason.clone(),
-            time: pending.time,
-            from: self.window_begins(pending.time),
+    fn begin(
+        &mut self,
+        incidents: Vec<IncidentKey>,
+        reason: &str,
+        now: Timestamp,
+        after: TimeDelta,
+    ) {
+        self.open.push(OpenRecording {
+            incidents,
+            reason: reason.to_owned(),
+            began: now,
+            grown: now,
+            unwritten: 0,
+            progress: RecordingProgress::Begins { due: now + after },
+        });
+    }
+
+    /// Has a recording written; `false` where the writer is busy: then the window waits for it, and loses its oldest
+    /// packets if it must.
+    fn send(&mut self, number: usize, now: Timestamp, is_last: bool) -> bool {
+        let Some(open) = self.open.get(number) else {
+            return true;
+        };
+        let job = self.job(open, now, is_last);
+        if let Err(TrySendError::Full(_)) = self.jobs.try_send(job) {
+            return false;
+        }
+        if let Some(open) = self.open.get_mut(number) {
+            open.written(now, self.args.window.into());
+        }
+        true
+    }
+
+    /// The incidents of a recording are over, and all of it is written: from here on it may be pruned.
+    fn close(&mut self, number: usize) {
+        let Some(open) = self.open.get(number) else {
+            return;
+        };
+        let closed = Job::Close(open.name());
+        if !matches!(self.jobs.try_send(closed), Err(TrySendError::Full(_))) {
+            self.open.remove(number);
+        }
+    }
+
+    fn job(&self, open: &OpenRecording, now: Timestamp, is_last: bool) -> Job {
+        let (from, to) = match open.progress {
+            RecordingProgress::Begins { .. } => (open.began - self.window(), now),
+            // What came after its end would only take the place of its end.
+            _ => {
+                let to = now.min(open.grown + TimeDelta::from(self.args.after));
+                (to - self.window(), to)
+            }
+        };
+        Job::Write(Box::new(RecordingPart {
+            name: open.name(),
+            reason: open.reason.clone(),
+            time: open.began,
+            from,
             to,
             kept: self.kept.iter().cloned().collect(),
             comments: self.comments.clone(),
-        }
+            is_last: is_last || open.incidents.is_empty(),
+        }))
     }
 
     /// Forgets batches that are out of the window, or too much.
     fn forget(&mut self, now: Timestamp) {
-        let wanted = self.pending.as_ref().map_or(now, |pending| pending.time);
-        let begins = self.window_begins(wanted);
+        let mut begins = now - self.window();
+        for open in self.open.iter().filter(|open| open.has_grown()) {
+            begins = begins.min(match open.progress {
+                RecordingProgress::Begins { .. } => open.began - self.window(),
+                _ => open.tail_begins(&self.args),
+            });
+        }
         while let Some(oldest) = self.kept.front() {
             let old = oldest.batch.last().is_none_or(|last| last < begins);
             let too_much = self.size > self.args.size && self.kept.len() > 1;
@@ -226,62 +301,67 @@ impl Recorder {
         }
     }
 
-    fn window_begins(&self, moment: Timestamp) -> Timestamp {
-        moment - TimeDelta::from(self.args.window)
+    fn window(&self) -> TimeDelta {
+        self.args.window.into()
     }
 }
 
-/// The writer thread: writes jobs until there are no more.
-fn write_all(
-    jobs: &Receiver<Job>,
-    results: &Sender<RecordingResult>,
-    interfaces: &[Interface],
-    directory: &RecordingDirectory,
-    keep: usize,
-) {
-    for job in jobs {
-        let packets = directory.write(&job.name, |file| write_to(file, &job, interfaces));
-        let written = RecordingResult {
-            path: directory.path_of(&job.name),
-            reason: job.reason,
-            time: job.time,
-            packets,
-        };
-        directory.prune(keep);
-        // The worker is gone only if the program ends.
-        let _ = results.send(written);
+impl OpenRecording {
+    fn name(&self) -> String {
+        recording_directory::name(&compact(self.began), &self.reason)
     }
-}
 
-fn write_to(file: &File, job: &Job, interfaces: &[Interface]) -> io::Result<u64> {
-    let mut file = BufWriter::with_capacity(1 << 20, file);
-    let mut block = Vec::new();
-    section_block(&mut block);
-    for interface in interfaces {
-        interface_block(&mut block, interface);
-    }
-    file.write_all(&block)?;
-    let mut packets = 0;
-    for kept in &job.kept {
-        for (number, (packet, data)) in (kept.first..).zip(kept.batch.iter()) {
-            if packet.time < job.from || packet.time > job.to {
-                continue;
-            }
-            let comments = job.comments.get(&number);
-            block.clear();
-            packet_block(
-                &mut block,
-                written(packet, data),
-                comments.map(Vec::as_slice).unwrap_or_default(),
-            );
-            file.write_all(&block)?;
-            packets += 1;
+    fn grow(&mut self, now: Timestamp) {
+        self.grown = now;
+        if let RecordingProgress::Written { again, after } = self.progress {
+            self.progress = RecordingProgress::Grows { due: again, after };
         }
     }
-    file.into_inner()
-        .map_err(io::IntoInnerError::into_error)?
-        .sync_data()?;
-    Ok(packets)
+
+    /// Whether there is something that is not written yet.
+    const fn has_grown(&self) -> bool {
+        !matches!(self.progress, RecordingProgress::Written { .. })
+    }
+
+    fn is_due(&self, now: Timestamp, hasty: bool) -> bool {
+        match self.progress {
+            RecordingProgress::Begins { due } => due <= now || hasty,
+            RecordingProgress::Grows { due, .. } => due <= now,
+            RecordingProgress::Written { .. } => false,
+        }
+    }
+
+    /// Whether nothing has come for so long that what comes is another incident; one that was asked for is over once
+    /// it is written.
+    fn is_over(&self, now: Timestamp) -> bool {
+        match self.progress {
+            RecordingProgress::Begins { .. } => false,
+            _ => self.incidents.is_empty() || now - self.grown >= TimeDelta::from(OVER_AFTER),
+        }
+    }
+
+    fn written(&mut self, now: Timestamp, window: TimeDelta) {
+        let most = match now - self.began < window * WHOLE_WINDOWS {
+            true => (window * 3 / 4).clamp(WRITTEN_AGAIN, WRITTEN_AGAIN_AT_MOST),
+            false => WRITTEN_AGAIN_AT_MOST,
+        };
+        let after = match self.progress {
+            RecordingProgress::Begins { .. } => WRITTEN_AGAIN,
+            RecordingProgress::Written { after, .. } | RecordingProgress::Grows { after, .. } => {
+                (after * 2).min(most)
+            }
+        };
+        self.unwritten = 0;
+        self.progress = RecordingProgress::Written {
+            again: now + after,
+            after,
+        };
+    }
+
+    /// From when packets are needed for the end of an incident that may have ended.
+    fn tail_begins(&self, args: &RecordArgs) -> Timestamp {
+        self.grown + TimeDelta::from(args.after) - TimeDelta::from(args.window)
+    }
 }
 
 /// A moment fit for a file's name: `20261122T065053.295471Z`.
@@ -294,3 +374,6 @@ fn compact(time: Timestamp) -> String {
     let cut = text.get(..22).unwrap_or(&text);
     format!("{cut}Z")
 }
+
+#[cfg(test)]
+mod tests;

@@ -98,10 +98,22 @@ impl RecordingDirectory {
         result
     }
 
-    /// Removes the oldest recordings beyond those to keep, and what a killed capture left unfinished. Files
-    /// that no recorder made stay, whatever their names begin with.
-    pub(super) fn prune(&self, keep: usize) {
-        let Ok(names) = self.names() else { return };
+    /// Opens a recording to read it.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub(super) fn read(&self, name: &str) -> io::Result<File> {
+        let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        Ok(openat(&self.handle, name, flags, Mode::empty())?.into())
+    }
+
+    /// Removes the oldest recordings beyond those to keep, but none of the `spared` ones, and what a killed capture
+    /// left unfinished; gives the names of those recordings. Files that no recorder made stay, whatever their names
+    /// begin with.
+    pub(super) fn prune(&self, keep: usize, spared: &[&str]) -> Vec<String> {
+        let Ok(names) = self.names() else {
+            return Vec::new();
+        };
         let mut recordings = Vec::new();
         for name in names.into_iter().filter(|name| self.is_ours(name)) {
             if is_recording(&name) {
@@ -113,9 +125,10 @@ impl RecordingDirectory {
         // Their names begin with the time.
         recordings.sort_unstable();
         let surplus = recordings.len().saturating_sub(keep);
-        for name in recordings.iter().take(surplus) {
-            let _ = self.remove(name);
-        }
+        recordings.retain(|name| !spared.contains(&name.as_str()));
+        recordings.truncate(surplus);
+        recordings.retain(|name| self.remove(name).is_ok());
+        recordings
     }
 
     fn create(&self, name: &str) -> io::Result<File> {
@@ -146,11 +159,8 @@ impl RecordingDirectory {
 
     /// Whether nobody writes it any more.
     fn is_abandoned(&self, name: &str) -> bool {
-        let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let file = openat(&self.handle, name, flags, Mode::empty());
-        file.is_ok_and(|file| {
-            Flock::lock(File::from(file), FlockArg::LockExclusiveNonblock).is_ok()
-        })
+        let file = self.read(name);
+        file.is_ok_and(|file| Flock::lock(file, FlockArg::LockExclusiveNonblock).is_ok())
     }
 }
 
@@ -219,7 +229,7 @@ mod tests {
         opened
             .write(NAME, |mut file| file.write_all(b"new"))
             .unwrap();
-        opened.prune(0);
+        opened.prune(0, &[]);
         assert_eq!(fs::read(&victim).unwrap(), b"precious");
     }
 
@@ -252,7 +262,7 @@ mod tests {
         let directory = RecordingDirectory::open(&path).unwrap();
         let written = directory.write(NAME, |mut file| {
             assert!(!path.join(NAME).exists());
-            directory.prune(9);
+            directory.prune(9, &[]);
             file.write_all(b"packets")
         });
         written.unwrap();
@@ -273,7 +283,7 @@ mod tests {
         let outer = tempfile::tempdir().unwrap();
         let path = outer.path().join("rec");
         let directory = RecordingDirectory::open(&path).unwrap();
-        let later = NAME.replace("0653", "0753");
+        let later = NAME.replace("T0650", "T0750");
         let foreign = [
             "h2sniff-before-the-upgrade.pcapng",
             "h2sniff-.pcapng",
@@ -283,7 +293,8 @@ mod tests {
             fs::write(path.join(name), b"").unwrap();
         }
         fs::write(path.join(unfinished(NAME)), b"of a killed one").unwrap();
-        directory.prune(1);
+        assert_eq!(directory.prune(1, &[NAME, &later]), [""; 0]);
+        assert_eq!(directory.prune(1, &[]), [NAME]);
         let mut left = directory.names().unwrap();
         left.retain(|name| !name.chars().all(|letter| letter == '.'));
         left.sort_unstable();

@@ -8,15 +8,18 @@ use h2sniff::capture::{Interface, Packet, Stamp, TimeDelta, Timestamp};
 use h2sniff::inspect::News;
 use h2sniff::inspect::report::{Drops, LiveStatus, Report};
 use h2sniff::pipeline::{self, Pipeline};
+use h2sniff::report::live::Incident;
 
+use super::capture_summary::summary;
 use super::clock::{clock, memory, wall};
 use super::control::Control;
-use super::drops::{losses, summary};
+use super::failed_calls::FailedCalls;
 use super::file::PacketFile;
+use super::incidents::{Change, Incidents};
+use super::key_logs::{HOLD, HeldPackets, KeyLogs};
 use super::output::EventWriter;
 use super::queue::{Batch, InterfaceChange, Queue, Taken};
 use super::recorder::Recorder;
-use super::told::ToldFindings;
 use crate::cli::{LiveArgs, hints};
 
 /// How long to wait for packets before it is asked what has become certain without any.
@@ -52,9 +55,12 @@ pub(super) struct Worker {
     packets: u64,
     now: Timestamp,
     findings_outdated: bool,
-    told: ToldFindings,
+    incidents: Incidents,
+    failed_calls: FailedCalls,
     timers: Timers,
     rate: (Instant, u64),
+    key_logs: KeyLogs,
+    held: HeldPackets,
 }
 
 /// When what is due again.
@@ -81,6 +87,7 @@ impl Worker {
         interfaces: Vec<Interface>,
         control: Arc<Control>,
         published: Arc<Mutex<LiveStatus>>,
+        key_logs: KeyLogs,
     ) -> Self {
         let begun = clock();
         Self {
@@ -94,7 +101,8 @@ impl Worker {
             packets: 0,
             now: wall(),
             findings_outdated: false,
-            told: ToldFindings::default(),
+            incidents: Incidents::default(),
+            failed_calls: FailedCalls::default(),
             timers: Timers {
                 findings: begun,
                 publish: begun,
@@ -103,6 +111,8 @@ impl Worker {
                 housekeeping: begun,
             },
             rate: (begun, 0),
+            key_logs,
+            held: HeldPackets::default(),
         }
     }
 
@@ -123,6 +133,7 @@ impl Worker {
         if let Some(file) = &mut outputs.packet_file {
             file.flush()?;
         }
+        outputs.events.close();
         report
     }
 
@@ -141,14 +152,20 @@ impl Worker {
             .collect();
         outputs
             .events
-            .note(&format!("listening on {}", names.join(", ")))?;
+            .note(&format!("listening on {}", names.join(", ")));
+        for path in self.key_logs.missing() {
+            let path = path.display();
+            let text = format!("{path} cannot be read yet: waiting for it");
+            outputs.events.warn(&text);
+        }
         let mut end_by = None;
         loop {
             let taken = queue.take(&mut batch, TICK);
+            self.read_keys(&mut batch);
             let quiet = batch.is_empty();
             let first = self.packets + 1;
             self.analyze(&batch);
-            self.note(&taken, &mut outputs.events)?;
+            self.note(&taken, &mut outputs.events);
             self.pass_time(quiet);
             if let Some(file) = &mut outputs.packet_file {
                 let due = self.timers.publish <= clock();
@@ -157,7 +174,7 @@ impl Worker {
                 if let Err(error) = result {
                     outputs
                         .events
-                        .warn(&format!("{error}: no more is recorded"))?;
+                        .warn(&format!("{error}: no more is recorded"));
                     outputs.packet_file = None;
                     failed = Some(error);
                 }
@@ -175,6 +192,25 @@ impl Worker {
                 }
             }
         }
+    }
+
+    /// How long packets are held before they are analysed.
+    fn hold(&self) -> Duration {
+        match self.key_logs.is_empty() || self.control.is_stopped() {
+            true => Duration::ZERO,
+            false => HOLD,
+        }
+    }
+
+    /// Reads what secrets have come, before the packets that need them.
+    fn read_keys(&mut self, batch: &mut Batch) {
+        if self.key_logs.is_empty() {
+            return;
+        }
+        let hold = self.hold();
+        self.held.exchange(batch, clock(), hold);
+        let pipeline = &mut self.pipeline;
+        self.key_logs.read(|lines| pipeline.read_keys(lines));
     }
 
     fn analyze(&mut self, batch: &Batch) {
@@ -207,7 +243,9 @@ impl Worker {
     /// Time passes, packets or not.
     fn pass_time(&mut self, quiet: bool) {
         if quiet {
-            self.now = self.now.max(wall() - SETTLING);
+            self.now = self
+                .now
+                .max(wall() - SETTLING - TimeDelta::from(self.hold()));
         }
         let now = clock();
         if quiet || now >= self.timers.housekeeping {
@@ -216,14 +254,14 @@ impl Worker {
         }
     }
 
-    fn note(&mut self, taken: &Taken, events: &mut EventWriter) -> io::Result<()> {
+    fn note(&mut self, taken: &Taken, events: &mut EventWriter) {
         self.status.received = taken.counts.received;
         self.status.drops = Drops {
             kernel: taken.counts.dropped,
             interface: taken.counts.interface_dropped,
             queue: taken.dropped,
         };
-        self.pipeline.note_drops(self.status.drops.total());
+        self.pipeline.note_drops(self.status.drops);
         let name = |number: usize| {
             let interface = self.interfaces.get(number);
             interface
@@ -235,15 +273,14 @@ impl Worker {
                 InterfaceChange::Gone { interface, detail } => {
                     self.status.interfaces_away += 1;
                     let name = name(*interface);
-                    events.warn(&format!("{name}: {detail}; waiting for it to come back"))?;
+                    events.warn(&format!("{name}: {detail}; waiting for it to come back"));
                 }
                 InterfaceChange::Back { interface } => {
                     self.status.interfaces_away = self.status.interfaces_away.saturating_sub(1);
-                    events.note(&format!("{} is back", name(*interface)))?;
+                    events.note(&format!("{} is back", name(*interface)));
                 }
             }
         }
-        Ok(())
     }
 
     fn report_changes(&mut self, outputs: &mut Outputs) -> io::Result<()> {
@@ -260,8 +297,14 @@ impl Worker {
             let took = now.elapsed();
             self.timers.findings = clock() + FINDINGS_EVERY.max(took * FINDINGS_SHARE);
         }
+        let write_now = self.control.take_write_now();
+        if write_now && outputs.recorder.is_none() {
+            let text =
+                "SIGUSR1 asks for a recording, but there is no --record DIR: nothing is kept";
+            outputs.events.warn(text);
+        }
         if let Some(recorder) = &mut outputs.recorder {
-            if self.control.take_write_now() {
+            if write_now {
                 recorder.write_now(self.now, "signal");
             }
             for written in recorder.tick(self.now) {
@@ -272,15 +315,21 @@ impl Worker {
                 outputs.events.recording(&written)?;
             }
         }
+        outputs.events.tick(now)?;
         self.publish_status(&mut outputs.events, now)
     }
 
     fn count_news(&mut self, news: &[News], mut recorder: Option<&mut Recorder>) {
         for news in news {
             match news {
-                News::Connection { .. } => self.status.connections += 1,
+                News::Connection { recognition, .. } => {
+                    self.status.connections.add(recognition.transport);
+                }
                 News::GoAway { goaway, .. } => self.status.goaways.add(goaway),
-                News::Rpc { rpc, .. } => {
+                News::Rpc { rpc, ends, .. } => {
+                    if rpc.verdict.is_reported() {
+                        self.failed_calls.add(ends.client.ip(), rpc);
+                    }
                     let Some(recorder) = recorder.as_mut() else {
                         continue;
                     };
@@ -298,26 +347,40 @@ impl Worker {
         }
     }
 
-    /// Writes findings that are new or have grown. One that has grown too soon is looked at again.
+    /// Tells what is new or has grown, and has it recorded. What has grown too soon to be told is looked at again.
     fn report_findings(&mut self, outputs: &mut Outputs) -> io::Result<()> {
         let mut findings = self.pipeline.findings_so_far();
         hints::name_flags_in_findings(&mut findings);
-        let untold = self.told.untold(&findings, clock());
-        self.findings_outdated |= untold.more_later;
-        for finding in untold.findings {
-            self.status.findings.add(finding);
-            outputs.events.finding(self.now, finding)?;
+        let changes = self.incidents.update(&findings, clock(), self.now);
+        self.findings_outdated |= changes.more_later;
+        for change in &changes.incidents {
+            if change.is_told {
+                self.status.findings.add(change.finding);
+                let incident = Incident {
+                    time: self.now,
+                    since: change.since,
+                    finding: change.finding,
+                    calls: change.calls,
+                    common: &self.failed_calls.common(&change.finding.rpcs),
+                };
+                outputs.events.incident(change.key, &incident)?;
+            }
+            self.count_deaths(change);
             if let Some(recorder) = &mut outputs.recorder {
-                for evidence in &finding.evidence {
-                    let packet = evidence.stamp.map_or(0, |stamp| stamp.packet);
-                    recorder.comment(packet, &format!("{}: {}", finding.rule, evidence.text));
-                }
-                if recorder.wants(finding) {
-                    recorder.trigger(self.now, finding.rule);
-                }
+                record(recorder, change, self.now);
             }
         }
         Ok(())
+    }
+
+    fn count_deaths(&mut self, change: &Change<'_>) {
+        let methods = &self.status.progress.methods;
+        for call in &change.new_calls {
+            if let Some(call) = self.failed_calls.get(call).filter(|call| call.died) {
+                let method = methods.label(call.method.as_deref());
+                self.status.deaths.add(change.finding.rule, method);
+            }
+        }
     }
 
     fn publish_status(&mut self, events: &mut EventWriter, now: Instant) -> io::Result<()> {
@@ -326,6 +389,7 @@ impl Worker {
         }
         self.timers.publish = now + PUBLISH_EVERY;
         self.refresh();
+        self.status.output_left_out = events.left_out();
         if now >= self.timers.status_line {
             self.timers.status_line = now + STATUS_LINE_EVERY;
             self.refresh_rate(now);
@@ -367,7 +431,7 @@ impl Worker {
         self.count_news(&news, outputs.recorder.as_mut());
         outputs.events.news(&news)?;
         // Whatever has grown since it was written.
-        self.told.hurry();
+        self.incidents.hurry();
         self.report_findings(outputs)?;
         self.refresh();
         // The report is the last that is written.
@@ -380,10 +444,21 @@ impl Worker {
         } = self;
         let mut report = pipeline.finish();
         report.files = vec![summary(interfaces, &report)];
-        report.anomalies.splice(0..0, losses(&status));
         hints::name_flags(&mut report);
         outputs.events.report(status.time, &report)?;
         Ok(report)
+    }
+}
+
+/// Has an incident recorded, and says in its packets what they show.
+fn record(recorder: &mut Recorder, change: &Change<'_>, now: Timestamp) {
+    let finding = change.finding;
+    for evidence in finding.evidence.iter().filter(|_| change.has_grown) {
+        let packet = evidence.stamp.map_or(0, |stamp| stamp.packet);
+        recorder.comment(packet, &format!("{}: {}", finding.rule, evidence.text));
+    }
+    if change.has_grown && recorder.wants(finding) {
+        recorder.grow(change.key, now);
     }
 }
 

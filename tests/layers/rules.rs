@@ -107,7 +107,7 @@ const ROOMS: [(&str, &[Tier]); 3] = [
 ];
 
 /// Crates that only these files may use.
-const FENCES: [(&str, &[&str]); 15] = [
+const FENCES: [(&str, &[&str]); 19] = [
     ("pcap", &["capture"]),
     ("pcap_parser", &["capture"]),
     ("flate2", &["capture"]),
@@ -121,7 +121,11 @@ const FENCES: [(&str, &[&str]); 15] = [
     ("anyhow", &["main", "cli", "commands", "live"]),
     ("colored", &["report", "commands"]),
     ("indicatif", &["commands"]),
+    ("http_body_util", &["live"]),
+    ("hyper", &["live"]),
+    ("hyper_util", &["live"]),
     ("nix", &["live"]),
+    ("rustix", &["live"]),
     ("tokio", &["live"]),
 ];
 

@@ -14,10 +14,13 @@
 
 mod endings;
 mod events;
+mod incidents;
 mod metrics;
 mod network;
 mod peers;
 mod race;
 mod recorder;
 mod refusals;
+mod service;
+mod tls;
 mod watcher;

@@ -14,6 +14,9 @@ pub(crate) const SERVER: SocketAddr =
 /// The client's end of the cable, where is watched.
 pub(crate) const INTERFACE: &str = "h2s0";
 
+/// The server's end of it.
+pub(crate) const FAR_INTERFACE: &str = "h2s1";
+
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
 /// The two hosts; they go with it.
@@ -55,13 +58,15 @@ impl Network {
 
     fn lay_cable(&self) -> bool {
         let Self { client, server } = self;
-        let ends = format!("{INTERFACE} netns {client} type veth peer name h2s1 netns {server}");
+        let ends = format!(
+            "{INTERFACE} netns {client} type veth peer name {FAR_INTERFACE} netns {server}"
+        );
         let commands = [
             format!("link add {ends}"),
             format!("-n {client} address add 10.77.0.1/24 dev {INTERFACE}"),
-            format!("-n {server} address add 10.77.0.2/24 dev h2s1"),
+            format!("-n {server} address add 10.77.0.2/24 dev {FAR_INTERFACE}"),
             format!("-n {client} link set {INTERFACE} up"),
-            format!("-n {server} link set h2s1 up"),
+            format!("-n {server} link set {FAR_INTERFACE} up"),
         ];
         commands.iter().all(|command| ip(command))
     }
@@ -75,6 +80,13 @@ impl Network {
     /// Lays another cable.
     pub(crate) fn lay_another_cable(&self) {
         assert!(self.lay_cable());
+    }
+
+    /// Makes room for frames that no wire carries, as they are captured where segments are put together.
+    pub(crate) fn widen_cable(&self) {
+        for (side, end) in [(&self.client, INTERFACE), (&self.server, FAR_INTERFACE)] {
+            assert!(ip(&format!("-n {side} link set {end} mtu 65535")));
+        }
     }
 
     /// A command on the client's host.

@@ -1,9 +1,12 @@
 //! What cannot be done is said clearly, and what was written stays.
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
+
+use nix::sys::signal::Signal;
 
 use crate::network::{INTERFACE, Network};
 use crate::peers::Ending;
@@ -68,8 +71,30 @@ fn a_watch_goes_on_without_the_rights_it_began_with() {
     let mut watcher = Watcher::start(&network, &["--user", "nobody"]);
     race(&network, vec![Ending::GoAwayAndClose]);
     watcher.wait_for(|event| event.kind() == "rpc");
+    let threads = fs::read_dir(format!("/proc/{}/task", watcher.id())).unwrap();
+    for thread in threads {
+        let status = fs::read_to_string(thread.unwrap().path().join("status")).unwrap();
+        for right in ["CapPrm", "CapEff", "CapBnd", "CapAmb"] {
+            let none = format!("{right}:\t0000000000000000\n");
+            assert!(status.contains(&none), "{right} in\n{status}");
+        }
+        assert!(status.contains("NoNewPrivs:\t1\n"), "{status}");
+    }
     let (_, status, errors) = watcher.stop();
     assert!(status.success(), "{errors}");
+}
+
+#[test]
+fn a_recording_that_nobody_keeps_cannot_be_asked_for() {
+    let Some(network) = Network::new() else {
+        return;
+    };
+    let watcher = Watcher::start(&network, &[]);
+    watcher.signal(Signal::SIGUSR1);
+    thread::sleep(Duration::from_millis(200));
+    let (_, status, errors) = watcher.stop();
+    assert!(status.success(), "{errors}");
+    assert!(errors.contains("there is no --record DIR"), "{errors}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! In: the text of an NSS key log. Out: the secrets of a connection by its client random. No secret is
 //! ever in an output: `Debug` says how many there are.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, BufRead, Read};
 
@@ -21,6 +22,8 @@ const MAX_LINE: u64 = 4 << 10;
 #[derive(Clone, Default)]
 pub struct KeyLog {
     connections: FxHashMap<[u8; 32], ConnectionSecrets>,
+    /// Where only the latest are kept: how many, and which, oldest first.
+    latest: Option<(usize, VecDeque<[u8; 32]>)>,
     bad_lines: u64,
     left_out: u64,
 }
@@ -43,6 +46,15 @@ pub(super) struct ConnectionSecrets {
 pub(super) struct Secret(pub(super) Box<[u8]>);
 
 impl KeyLog {
+    /// One that keeps the secrets of so many connections, at least one: of those that it was told of last.
+    #[must_use]
+    pub fn of_latest(connections: usize) -> Self {
+        Self {
+            latest: Some((connections.max(1), VecDeque::new())),
+            ..Self::default()
+        }
+    }
+
     /// Adds the secrets of a key log's text. Comments and labels that are of no use here are passed
     /// over.
     ///
@@ -107,6 +119,20 @@ impl KeyLog {
         self.connections.get(client_random)
     }
 
+    /// Whether there is room for another connection, at the cost of the oldest where only the latest are kept.
+    fn make_room(&mut self, random: [u8; 32]) -> bool {
+        let Some((most, order)) = &mut self.latest else {
+            return self.connections.len() < MAX_CONNECTIONS;
+        };
+        if order.len() >= *most
+            && let Some(oldest) = order.pop_front()
+        {
+            self.connections.remove(&oldest);
+        }
+        order.push_back(random);
+        true
+    }
+
     /// `None` if the line is none of a key log.
     fn read_line(&mut self, line: &[u8]) -> Option<()> {
         let mut words = line
@@ -134,7 +160,7 @@ impl KeyLog {
         if !fits {
             return None;
         }
-        if self.connections.len() >= MAX_CONNECTIONS && !self.connections.contains_key(&random) {
+        if !self.connections.contains_key(&random) && !self.make_room(random) {
             self.left_out += 1;
             return Some(());
         }

@@ -426,3 +426,15 @@ proptest! {
         super::hello::EncryptedExtensions::read(&[&[8, 0, message_high, message_low], &bytes[..]].concat());
     }
 }
+
+#[test]
+fn a_key_log_of_the_latest_forgets_the_oldest() {
+    let mut keys = KeyLog::of_latest(2);
+    for byte in [1, 2, 1, 3] {
+        let hex = |byte: u8, length| format!("{byte:02x}").repeat(length);
+        keys.read(format!("CLIENT_RANDOM {} {}", hex(byte, 32), hex(7, 48)).as_bytes());
+    }
+    let known = [1, 2, 3].map(|byte| keys.of(&[byte; 32]).is_some());
+    assert_eq!(known, [false, true, true]);
+    assert_eq!(keys.left_out(), 0);
+}

@@ -26,6 +26,20 @@ impl Connection {
         }
     }
 
+    /// How many calls are in flight: none that a close or a final GOAWAY has ended.
+    pub(in crate::inspect) fn calls_in_flight(&self) -> u64 {
+        let open = self.streams.open();
+        if open == 0 || self.shutdown.is_over() {
+            return 0;
+        }
+        let Some(final_goaway) = self.shutdown.final_goaway() else {
+            return open;
+        };
+        let ids = self.streams.table.call_ids().into_iter();
+        let spared = ids.filter(|id| !final_goaway.condemns(*id)).count();
+        open.min(spared as u64)
+    }
+
     /// Follows no more than `keep` streams from here on, those opened last: the others cannot be judged.
     pub(in crate::inspect) fn evict_streams(&mut self, keep: usize, now: Stamp, options: &Options) {
         self.settle_accepted(None, options);

@@ -79,7 +79,10 @@ impl SettledCalls {
         let details = verdict::of(id, &stream, context);
         let silent = matches!(details.verdict, Verdict::Ok | Verdict::Unknown);
         let reported = stream.reported;
-        if options.methods && !reported {
+        let asked_for = options
+            .filter
+            .wants_method(stream.request.method.as_deref());
+        if options.methods && !reported && asked_for {
             self.counted
                 .push((stream.request.method.clone(), details.verdict));
         }

@@ -2,10 +2,12 @@
 //!
 //! In: connections after each event, and moments. Out: [`News`], each emitted once, as soon as it is
 //! certain. Memory does not grow with time: ended connections and lost calls are kept for rules that look
-//! across them, the latest [`MAX_RECENT`](super::MAX_RECENT) of each; older ones live on in counts.
+//! across them, the latest [`MAX_RECENT`](super::MAX_RECENT) of each kind, so that no others push out what died; older
+//! ones live on in counts.
 
 pub(in crate::inspect) mod methods;
 pub(in crate::inspect) mod recent;
+mod recent_calls;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -13,6 +15,7 @@ use std::net::SocketAddr;
 use super::connection::Connection;
 use super::connection::goaway::GoAway;
 use super::connection::record::{ConnectionRecord, Finished, VerdictCounts};
+use super::options::filter::Filter;
 use super::stream::rpc::Rpc;
 use super::stream::verdict::SETTLED;
 use crate::capture::Timestamp;
@@ -20,6 +23,7 @@ use crate::decode::http2::{Frame, FrameType, Payload};
 use crate::decode::{Direction, Event, PerSide, Place, Recognition};
 use methods::Methods;
 use recent::RecentMap;
+use recent_calls::RecentCalls;
 
 /// Something that became certain.
 #[derive(Clone, Debug)]
@@ -64,17 +68,28 @@ pub struct Unlisted {
 /// Follows connections while they go on, and keeps what became certain until it is taken.
 #[derive(Debug, Default)]
 pub(super) struct LiveTracker {
+    /// Which calls are asked for.
+    filter: Filter,
     news: Vec<News>,
     /// When to look at a connection again, though nothing happens on it.
     due: BTreeMap<(Timestamp, u32), Place>,
     ended: RecentMap<u32, ConnectionRecord>,
-    lost: RecentMap<super::stream::rpc::CallId, Rpc>,
+    /// Those on which calls died: no number of others pushes them out.
+    ended_with_deaths: RecentMap<u32, ConnectionRecord>,
+    lost: RecentCalls,
     /// Calls of connections that are no longer kept.
     verdicts: VerdictCounts,
     pub(super) methods: Methods,
 }
 
 impl LiveTracker {
+    pub(super) fn new(filter: Filter) -> Self {
+        Self {
+            filter,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn recognised(&mut self, recognition: &Recognition) {
         self.news.push(News::Connection {
             number: recognition.number,
@@ -144,7 +159,11 @@ impl LiveTracker {
     pub(super) fn finish(&mut self, mut open: Connection, now: Option<Timestamp>) {
         self.take_settled(&mut open, now.unwrap_or_default());
         let record = open.into_finished().record;
-        if let Some(oldest) = self.ended.push(record.number, record) {
+        let kind = match record.verdicts.deaths() {
+            0 => &mut self.ended,
+            _ => &mut self.ended_with_deaths,
+        };
+        if let Some(oldest) = kind.push(record.number, record) {
             self.verdicts.merge(&oldest.verdicts);
         }
     }
@@ -155,7 +174,7 @@ impl LiveTracker {
 
     pub(super) fn unlisted(&self) -> Unlisted {
         Unlisted {
-            connections: self.ended.evicted(),
+            connections: self.ended.evicted() + self.ended_with_deaths.evicted(),
             rpcs: self.lost.evicted(),
         }
     }
@@ -167,7 +186,8 @@ impl LiveTracker {
 
     /// All that is kept of ended connections, and what is known of the `open` ones.
     pub(super) fn finished<'a>(&self, open: impl Iterator<Item = &'a Connection>) -> Vec<Finished> {
-        let records = self.ended.iter().cloned();
+        let ended = self.ended.iter().chain(self.ended_with_deaths.iter());
+        let records = ended.cloned();
         let mut finished: BTreeMap<u32, Finished> = records
             .chain(open.map(Connection::so_far))
             .map(|record| {
@@ -247,12 +267,15 @@ impl LiveTracker {
     }
 
     fn report(&mut self, open: &Connection, rpc: Rpc, now: Timestamp) {
+        if !self.filter.wants_method(rpc.method.as_deref()) {
+            return;
+        }
         self.methods.count(rpc.method.as_deref(), rpc.verdict);
         self.report_first(open, rpc, now);
     }
 
     fn report_first(&mut self, open: &Connection, rpc: Rpc, now: Timestamp) {
-        self.lost.push(rpc.id, rpc.clone());
+        self.lost.push(rpc.clone());
         self.news.push(News::Rpc {
             since: now,
             ends: open.ends(),

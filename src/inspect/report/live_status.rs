@@ -5,9 +5,11 @@
 use std::collections::BTreeMap;
 
 use crate::capture::Timestamp;
+use crate::decode::Transport;
 use crate::decode::http2::ErrorCode;
 use crate::inspect::connection::goaway::GoAway;
 use crate::inspect::diagnosis::{Finding, Severity};
+use crate::inspect::live::methods::{MAX_METHODS, Method};
 use crate::inspect::report::Progress;
 
 /// Packets that were not analysed, by the place that lost them.
@@ -59,6 +61,75 @@ impl GoAwayCounts {
     }
 }
 
+/// Connections by what they speak.
+#[derive(Clone, Debug, Default)]
+pub struct TransportCounts(BTreeMap<Transport, u64>);
+
+impl TransportCounts {
+    /// Counts a connection that was recognised.
+    pub fn add(&mut self, transport: Transport) {
+        *self.0.entry(transport).or_default() += 1;
+    }
+
+    /// How many speak so.
+    #[must_use]
+    pub fn of(&self, transport: Transport) -> u64 {
+        self.0.get(&transport).copied().unwrap_or_default()
+    }
+
+    /// All of them together.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.values().sum()
+    }
+}
+
+/// Deaths by the rule that explains them and by method.
+#[derive(Clone, Debug, Default)]
+pub struct DeathCounts(BTreeMap<(&'static str, CountedMethod), u64>);
+
+/// What a call is counted as: an owned [`Method`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum CountedMethod {
+    Path(Box<[u8]>),
+    Other,
+    Unknown,
+}
+
+/// How many series of deaths there are: those of five rules for each method that is counted apart. What is counted
+/// apart changes over a month.
+const MAX_DEATH_SERIES: usize = 5 * MAX_METHODS;
+
+impl DeathCounts {
+    /// Counts a death that a rule explains.
+    pub fn add(&mut self, rule: &'static str, method: Method<'_>) {
+        let method = match method {
+            Method::Path(path) => CountedMethod::Path(path.into()),
+            Method::Other => CountedMethod::Other,
+            Method::Unknown => CountedMethod::Unknown,
+        };
+        let key = (rule, method);
+        let room = self.0.contains_key(&key) || self.0.len() < MAX_DEATH_SERIES;
+        let key = if room {
+            key
+        } else {
+            (rule, CountedMethod::Other)
+        };
+        *self.0.entry(key).or_default() += 1;
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, Method<'_>, u64)> {
+        self.0.iter().map(|((rule, method), count)| {
+            let method = match method {
+                CountedMethod::Path(path) => Method::Path(path),
+                CountedMethod::Other => Method::Other,
+                CountedMethod::Unknown => Method::Unknown,
+            };
+            (*rule, method, *count)
+        })
+    }
+}
+
 /// Findings printed, by rule and severity.
 #[derive(Clone, Debug, Default)]
 pub struct FindingCounts(BTreeMap<(&'static str, Severity), u64>);
@@ -91,12 +162,16 @@ pub struct LiveStatus {
     pub rpcs_per_second: f64,
     /// Resident memory in bytes; `None` where the operating system does not say.
     pub memory: Option<u64>,
-    /// HTTP/2 connections seen since the start.
-    pub connections: u64,
+    /// Connections seen since the start that speak HTTP/2, or visibly tried to.
+    pub connections: TransportCounts,
     /// GOAWAY frames seen since the start.
     pub goaways: GoAwayCounts,
     /// Findings printed, counted again whenever one has grown.
     pub findings: FindingCounts,
+    /// Deaths that a rule explains, by that rule: one that several explain counts for each.
+    pub deaths: DeathCounts,
+    /// Pieces of output left out because nobody read them.
+    pub output_left_out: u64,
     /// Recordings written since the start.
     pub recordings: u64,
     /// Recordings that could not be written.

@@ -16,7 +16,9 @@ use crate::inspect::server::Server;
 use crate::inspect::stream::rpc::Rpc;
 use crate::inspect::usual_times::UsualTimes;
 
-pub use live_status::{Drops, FindingCounts, GoAwayCounts, LiveStatus};
+pub use live_status::{
+    DeathCounts, Drops, FindingCounts, GoAwayCounts, LiveStatus, TransportCounts,
+};
 
 /// What a capture shows of its HTTP/2 connections.
 #[derive(Clone, Debug, Default)]
@@ -93,6 +95,8 @@ pub struct Progress {
     pub bytes: u64,
     /// HTTP/2 connections that are open.
     pub open_connections: usize,
+    /// Calls in flight: opened, and neither answered nor given up.
+    pub calls_in_flight: u64,
     /// Connections evicted because no packet of them came for long.
     pub evicted_connections: u64,
     /// Calls that ended, by method.

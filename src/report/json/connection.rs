@@ -7,9 +7,7 @@ use serde::Serialize;
 use super::network::{
     ConcurrencyJson, DurationsJson, FlowControlJson, GapsJson, TcpJson, durations,
 };
-use super::value::{
-    BothSides, Displayed, Each, PacketNumber, PeerText, SettingsJson, time, transport,
-};
+use super::value::{BothSides, Displayed, Each, PacketNumber, PeerText, SettingsJson, time};
 use crate::capture::Timestamp;
 use crate::decode::http2::ErrorCode;
 use crate::decode::tcp::Ending;
@@ -52,7 +50,7 @@ impl<'a> ConnectionJson<'a> {
             tcp_stream: record.tcp_stream,
             client: record.client,
             server: record.server,
-            transport: transport(record.transport),
+            transport: record.transport.name(),
             preface_seen: record.preface_seen,
             recognition: RecognisedBy::new(record.preface_seen, record.guess),
             opened: time(record.opened),
@@ -109,7 +107,7 @@ impl NewConnectionJson {
             tcp_stream: recognition.tcp_stream,
             client: recognition.client,
             server: recognition.server,
-            transport: transport(recognition.transport),
+            transport: recognition.transport.name(),
             preface_seen: recognition.preface_seen,
             opened: time(recognition.opened),
         }

@@ -3,6 +3,7 @@
 //! In: what became certain. Out: an object that begins with `event` and `time`, its body's fields after
 //! them.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -13,10 +14,11 @@ use super::rpc::RpcJson;
 use super::value::{BothSides, Displayed};
 use super::{Json, ReportJson, visible};
 use crate::capture::Timestamp;
+use crate::decode::Transport;
 use crate::inspect::News;
 use crate::inspect::diagnosis::Finding;
 use crate::inspect::report::{Files, LiveStatus, Report};
-use crate::report::live::{EventFormat, WrittenRecording};
+use crate::report::live::{EventFormat, Incident, WrittenRecording};
 use std::net::SocketAddr;
 
 impl EventFormat for Json {
@@ -52,8 +54,14 @@ impl EventFormat for Json {
         }
     }
 
-    fn finding(&self, time: Timestamp, finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
-        line("finding", time, FindingJson::new(finding, Files::One), out)
+    fn incident(&self, incident: &Incident<'_>, out: &mut dyn Write) -> io::Result<()> {
+        let finding = bounded(incident.finding);
+        let body = IncidentEvent {
+            finding: FindingJson::new(&finding, Files::One),
+            since: Displayed(incident.since),
+            calls: incident.calls,
+        };
+        line("finding", incident.time, body, out)
     }
 
     fn recorded(&self, recorded: &WrittenRecording<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -61,6 +69,8 @@ impl EventFormat for Json {
             path: recorded.path,
             reason: recorded.reason,
             packets: recorded.packets,
+            grown: recorded.has_grown,
+            pruned: recorded.pruned,
         };
         line("recording", recorded.time, body, out)
     }
@@ -73,6 +83,26 @@ impl EventFormat for Json {
         let report = ReportJson::new(report, self.secrets);
         line("report", time, ReportEvent { report }, out)
     }
+}
+
+/// How many calls, connections and packets an event names at most; `calls` says how many there are, and the calls
+/// themselves have events of their own.
+const MAX_NAMED: usize = 1_000;
+
+fn bounded(finding: &Finding) -> Cow<'_, Finding> {
+    let lengths = [
+        finding.rpcs.len(),
+        finding.connections.len(),
+        finding.evidence.len(),
+    ];
+    if lengths.iter().all(|length| *length <= MAX_NAMED) {
+        return Cow::Borrowed(finding);
+    }
+    let mut finding = finding.clone();
+    finding.rpcs.truncate(MAX_NAMED);
+    finding.connections.truncate(MAX_NAMED);
+    finding.evidence.truncate(MAX_NAMED);
+    Cow::Owned(finding)
 }
 
 fn line(
@@ -116,10 +146,20 @@ struct RpcEvent<'a> {
 }
 
 #[derive(Serialize)]
+struct IncidentEvent<'a> {
+    #[serde(flatten)]
+    finding: FindingJson<'a>,
+    since: Displayed<Timestamp>,
+    calls: u64,
+}
+
+#[derive(Serialize)]
 struct RecordingEvent<'a> {
     path: &'a str,
     reason: &'a str,
     packets: u64,
+    grown: bool,
+    pruned: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -137,6 +177,7 @@ struct StatusEvent {
     rpcs: RpcCounts,
     given_up: UnlistedCounts,
     interfaces_away: u64,
+    output_left_out: u64,
     memory_bytes: Option<u64>,
 }
 
@@ -154,13 +195,15 @@ impl StatusEvent {
                 queue: status.drops.queue,
             },
             connections: ConnectionCounts {
-                seen: status.connections,
+                seen: status.connections.total(),
+                not_decrypted: status.connections.of(Transport::Tls),
                 open: progress.open_connections,
                 evicted: progress.evicted_connections,
             },
             rpcs: RpcCounts {
                 ended: methods.total(),
                 died: methods.deaths(),
+                in_flight: progress.calls_in_flight,
                 per_second: (status.rpcs_per_second * 10.0).round() / 10.0,
             },
             given_up: UnlistedCounts {
@@ -168,6 +211,7 @@ impl StatusEvent {
                 rpcs: progress.unlisted.rpcs,
             },
             interfaces_away: status.interfaces_away,
+            output_left_out: status.output_left_out,
             memory_bytes: status.memory,
         }
     }
@@ -183,6 +227,7 @@ struct DropsJson {
 #[derive(Serialize)]
 struct ConnectionCounts {
     seen: u64,
+    not_decrypted: u64,
     open: usize,
     evicted: u64,
 }
@@ -191,6 +236,7 @@ struct ConnectionCounts {
 struct RpcCounts {
     ended: u64,
     died: u64,
+    in_flight: u64,
     per_second: f64,
 }
 

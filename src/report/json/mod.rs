@@ -30,7 +30,7 @@ use finding::{FindingJson, ServerJson};
 pub use frame::FrameJson;
 use rpc::RpcJson;
 use value::PacketNumber;
-pub(super) use value::{BothSides, Displayed, Each, SettingsJson, transport};
+pub(super) use value::{BothSides, Displayed, Each, SettingsJson};
 
 /// JSON: of a report one indented object, of a live capture an object a line.
 #[derive(Clone, Copy, Debug, Default)]

@@ -10,8 +10,8 @@ use std::net::SocketAddr;
 use serde::ser::{Serialize, Serializer};
 
 use crate::capture::{Stamp, Timestamp};
+use crate::decode::PerSide;
 use crate::decode::http2::SettingId;
-use crate::decode::{PerSide, Transport};
 use crate::inspect::CallId;
 use crate::inspect::report::Files;
 use crate::report::escape;
@@ -134,16 +134,5 @@ impl From<CallId> for CallJson {
             conn: call.connection,
             stream: call.stream,
         }
-    }
-}
-
-/// What a connection speaks, by the contract's name.
-pub(in crate::report) const fn transport(transport: Transport) -> &'static str {
-    match transport {
-        Transport::H2c => "h2c",
-        Transport::H2 => "h2",
-        Transport::Tls => "tls",
-        Transport::NotHttp2 => "not-http2",
-        Transport::None => "none",
     }
 }

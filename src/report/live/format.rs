@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
+use super::Incident;
 use crate::capture::Timestamp;
 use crate::inspect::News;
-use crate::inspect::diagnosis::Finding;
 use crate::inspect::report::{LiveStatus, Report};
 
 /// A way to print what becomes certain during a live capture: [`Text`](crate::report::text::Text) and
@@ -19,12 +19,20 @@ pub trait EventFormat {
     /// Those of `out`.
     fn news(&self, news: &News, out: &mut dyn Write) -> io::Result<()>;
 
-    /// A finding is new or has grown, as of `time`.
+    /// An incident is new or has grown, for programs.
     ///
     /// # Errors
     ///
     /// Those of `out`.
-    fn finding(&self, time: Timestamp, finding: &Finding, out: &mut dyn Write) -> io::Result<()>;
+    fn incident(&self, _incident: &Incident<'_>, _out: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// The same in one line for a person, without a line feed and in so many columns at most: each takes the
+    /// place of the one before of the same incident. `None` where the format is read by programs.
+    fn incident_line(&self, _incident: &Incident<'_>, _columns: Option<usize>) -> Option<String> {
+        None
+    }
 
     /// The last packets were written to a file.
     ///
@@ -69,4 +77,8 @@ pub struct WrittenRecording<'a> {
     pub reason: &'a str,
     /// How many packets it has.
     pub packets: u64,
+    /// Whether it was there before and has more of the same incident now.
+    pub has_grown: bool,
+    /// Paths of older recordings that were removed to make room for it.
+    pub pruned: &'a [String],
 }

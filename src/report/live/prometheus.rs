@@ -1,10 +1,11 @@
 //! All numbers in Prometheus' text format, version 0.0.4.
 //!
-//! Labels: methods up to [`MAX_METHODS`](crate::inspect::MAX_METHODS), and the fixed lists of verdicts,
-//! rules and error codes. No address and no stream ever becomes one.
+//! Labels: methods up to [`MAX_METHODS`](crate::inspect::MAX_METHODS), and the fixed lists of verdicts, rules,
+//! transports and error codes. No address and no stream ever becomes one.
 
 use std::fmt::Write as _;
 
+use crate::decode::Transport;
 use crate::inspect::report::LiveStatus;
 use crate::inspect::{Method, Verdict};
 use crate::report::escape;
@@ -40,15 +41,30 @@ pub fn render(status: &LiveStatus) -> String {
     ] {
         out.sample("dropped_packets_total", &[("place", place)], count);
     }
-    out.counter(
+    out.family(
         "connections_total",
-        "HTTP/2 connections seen",
-        status.connections,
+        "counter",
+        "Connections recognised, by what they speak; of tls that is not decrypted no RPC is seen",
     );
+    for transport in [
+        Transport::H2c,
+        Transport::H2,
+        Transport::Tls,
+        Transport::None,
+    ] {
+        let labels = [("transport", transport.name())];
+        let count = status.connections.of(transport);
+        out.sample("connections_total", &labels, count);
+    }
     out.gauge(
         "connections_open",
-        "HTTP/2 connections followed",
+        "Connections followed",
         progress.open_connections as u64,
+    );
+    out.gauge(
+        "rpcs_in_flight",
+        "RPCs opened, and neither answered nor given up",
+        progress.calls_in_flight,
     );
     out.counter(
         "connections_evicted_total",
@@ -91,6 +107,11 @@ pub fn render(status: &LiveStatus) -> String {
         &[("what", "rpcs")],
         progress.unlisted.rpcs,
     );
+    out.counter(
+        "output_left_out_total",
+        "Pieces of output left out because nobody read them",
+        status.output_left_out,
+    );
     out.counter("recordings_total", "Recordings written", status.recordings);
     out.counter(
         "recordings_failed_total",
@@ -122,7 +143,7 @@ fn methods(out: &mut Exposition, status: &LiveStatus) {
     for (method, counts) in methods.iter() {
         for verdict in Verdict::ALL
             .into_iter()
-            .filter(|verdict| *verdict != Verdict::Ok)
+            .filter(|verdict| !matches!(verdict, Verdict::Ok | Verdict::Unanswered))
         {
             let count = counts.of(verdict);
             if count > 0 {
@@ -130,6 +151,26 @@ fn methods(out: &mut Exposition, status: &LiveStatus) {
                 out.sample("rpcs_failed_total", &labels, count);
             }
         }
+    }
+    out.family(
+        "rpcs_unanswered_total",
+        "counter",
+        "RPCs still in flight when their connection was heard of no more",
+    );
+    for (method, counts) in methods.iter() {
+        let count = counts.of(Verdict::Unanswered);
+        if count > 0 {
+            out.sample("rpcs_unanswered_total", &[("method", &name(method))], count);
+        }
+    }
+    out.family(
+        "rpcs_died_by_rule_total",
+        "counter",
+        "RPCs that died, by method and by the rule that says of what; one that several explain counts for each",
+    );
+    for (rule, method, count) in status.deaths.iter() {
+        let labels = [("method", &*name(method)), ("rule", rule)];
+        out.sample("rpcs_died_by_rule_total", &labels, count);
     }
     out.family(
         "rpcs_died_total",

@@ -1,28 +1,31 @@
-//! `live` for a terminal: a line for each thing that became certain, and the line of numbers below them.
+//! `live` for a terminal: a line for each incident, and the line of numbers below them.
 
 use std::io::{self, Write};
 
-use super::EventFormat;
-use crate::capture::Timestamp;
-use crate::inspect::diagnosis::{Finding, Severity};
+use super::{EventFormat, Incident};
+use crate::capture::{TimeDelta, Timestamp};
+use crate::inspect::News;
 use crate::inspect::report::{LiveStatus, Report};
-use crate::inspect::{News, Race, Rpc};
-use crate::report::colours::{Colours, Style};
+use crate::report::display_width::{shortened, width};
 use crate::report::escape;
-use crate::report::text::Text;
-use crate::report::words;
+use crate::report::text::{Text, mark};
+use crate::report::view::{label, title};
 use crate::units::{count, counted};
 
+/// How many columns a message has: the middle of a long one says least.
+const MESSAGE: usize = 60;
+
+/// How long an incident goes on before its line says since when.
+const A_WHILE: TimeDelta = TimeDelta::from_secs(1);
+
 impl EventFormat for Text {
-    fn news(&self, news: &News, out: &mut dyn Write) -> io::Result<()> {
-        match self::news(news, self) {
-            Some(line) => writeln!(out, "{line}"),
-            None => Ok(()),
-        }
+    /// A person reads of incidents, not of every call.
+    fn news(&self, _news: &News, _out: &mut dyn Write) -> io::Result<()> {
+        Ok(())
     }
 
-    fn finding(&self, time: Timestamp, finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{}", self::finding(time, finding, self.colours))
+    fn incident_line(&self, incident: &Incident<'_>, columns: Option<usize>) -> Option<String> {
+        Some(self::incident(incident, columns, self))
     }
 
     fn report(&self, _time: Timestamp, report: &Report, out: &mut dyn Write) -> io::Result<()> {
@@ -34,78 +37,42 @@ impl EventFormat for Text {
     }
 }
 
-/// What became certain; `None` for what is no news to a person, such as each connection.
-fn news(news: &News, format: &Text) -> Option<String> {
-    match news {
-        News::Connection { .. } => None,
-        News::GoAway {
-            connection,
-            ends,
-            goaway,
-        } => {
-            let sender = if goaway.from_client() {
-                ends.client
-            } else {
-                ends.server
-            };
-            let what = if goaway.is_announcement() {
-                "announces the end".to_owned()
-            } else {
-                format!("last_stream_id={}", goaway.last_stream_id)
-            };
-            let debug = match &*goaway.debug_data {
-                [] => String::new(),
-                data => format!(" \"{}\"", escape::terminal(data)),
-            };
-            let beyond = match goaway.streams_beyond {
-                0 => String::new(),
-                some => format!(", {} beyond", counted(some, "stream")),
-            };
-            Some(format!(
-                "{}  {}  conn {connection}, {sender}: {what} {}{debug}{beyond}",
-                clock(goaway.stamp.time),
-                format.colours.paint(Style::YELLOW, "GOAWAY "),
-                goaway.error,
-            ))
-        }
-        News::Rpc { since, ends, rpc } => {
-            let method = rpc.method.as_deref().map_or_else(
-                || "unknown method".to_owned(),
-                |path| escape::terminal(&format.secrets.path(path)),
-            );
-            Some(format!(
-                "{}  {}  {}:{} {method} to {}: {}",
-                clock(*since),
-                if rpc.died() {
-                    format.colours.paint(Style::RED, "died   ")
-                } else {
-                    format.colours.paint(Style::YELLOW, "failed ")
-                },
-                rpc.id.connection,
-                rpc.id.stream,
-                ends.server,
-                end(rpc),
-            ))
-        }
+/// An incident: what it is in the words of the report, then whom it concerns.
+fn incident(incident: &Incident<'_>, columns: Option<usize>, format: &Text) -> String {
+    let finding = incident.finding;
+    let (mark, style) = mark(finding.severity);
+    let mut rest = escape::terminal(title(finding).as_bytes());
+    if incident.calls > finding.rpcs.len() as u64 {
+        rest.push_str(&format!("; {} so far", counted(incident.calls, "RPC")));
     }
-}
-
-/// A finding, new or grown.
-fn finding(time: Timestamp, finding: &Finding, colours: Colours) -> String {
-    let name = format!("{:<7}", finding.severity.name());
-    let style = match finding.severity {
-        Severity::Error => Style::RED,
-        Severity::Warning => Style::YELLOW,
-        Severity::Info => Style::PLAIN,
+    let traits = incident.common;
+    let others = |others: u64| match others {
+        0 => String::new(),
+        some => format!(" and {}", counted(some, "other")),
     };
-    let name = colours.paint(style.bold(), &name);
-    format!(
-        "{}  {name}  {} ({}): {}",
-        clock(time),
-        finding.rule,
-        finding.confidence.name(),
-        escape::terminal(finding.title.as_bytes()),
-    )
+    if let Some((path, more)) = &traits.method {
+        let path = escape::terminal(&format.secrets.path(path));
+        rest.push_str(&format!("; {path}{}", others(*more)));
+    }
+    if let Some((client, more)) = traits.client {
+        rest.push_str(&format!("; from {client}{}", others(more)));
+    }
+    if let Some((message, more)) = &traits.message {
+        let message = shortened(&escape::terminal(message), MESSAGE);
+        rest.push_str(&format!("; \"{message}\"{}", others(*more)));
+    }
+    if incident.time - incident.since >= A_WHILE {
+        rest.push_str(&format!("; since {}", clock(incident.since)));
+    }
+    let time = clock(incident.time);
+    let label = label(finding.rule);
+    // Two blanks before each of the three.
+    let before = width(&time) + width(mark) + width(&label) + 5;
+    if let Some(columns) = columns {
+        rest = shortened(&rest, columns.saturating_sub(before).max(1));
+    }
+    let heading = format.colours.paint(style, &format!("{mark} {label}"));
+    format!("{time}  {heading}  {rest}")
 }
 
 /// The numbers of the capture in one line.
@@ -132,24 +99,6 @@ fn status(status: &LiveStatus) -> String {
         line.push_str(", waiting for an interface");
     }
     line
-}
-
-/// How a call ended, in a few words.
-fn end(rpc: &Rpc) -> String {
-    let mut text = words::verdict(rpc.verdict).to_owned();
-    if let Some(race) = rpc.race.filter(|race| *race != Race::Unknown) {
-        text.push_str(&format!(" ({})", words::race(race)));
-    }
-    if let Some(status) = rpc.grpc_status.as_deref() {
-        text.push_str(&format!(", grpc-status {}", escape::terminal(status)));
-    } else if let Some(status) = rpc.http_status.filter(|status| *status >= 400) {
-        text.push_str(&format!(", HTTP {status}"));
-    }
-    if let Some(error) = rpc.error {
-        text.push_str(&format!(", {error}"));
-    }
-    text.push_str(&format!("; {}", words::retry(rpc.processed)));
-    text
 }
 
 /// The time of day in UTC, to the millisecond.

@@ -11,6 +11,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub(super) use section::mark;
+
 use std::io::{self, Write};
 
 use super::colours::{Colours, Style};

@@ -37,12 +37,17 @@ pub(super) fn write(page: &mut Page, section: &Section<'_>, files: Files) {
 fn heading(page: &mut Page, section: &Section<'_>) {
     let title = escape::terminal(section.title().as_bytes());
     let (_, severity) = section.rule();
-    let (mark, style) = match severity {
+    let (mark, style) = mark(severity);
+    page.labelled(mark, &section.label(), &title, style);
+}
+
+/// How a heading begins, by how bad it is.
+pub(in crate::report) const fn mark(severity: Severity) -> (&'static str, Style) {
+    match severity {
         Severity::Error => ("✗", Style::RED.bold()),
         Severity::Warning => ("⚠", Style::YELLOW.bold()),
         Severity::Info => ("·", Style::BOLD),
-    };
-    page.labelled(mark, &section.label(), &title, style);
+    }
 }
 
 fn connection_rows(page: &mut Page, section: &Section<'_>) {
@@ -157,7 +162,12 @@ fn table(grid: &Grid<'_>) -> Table {
     for column in &grid.columns {
         let fit = match column {
             Column::Method => Fit::Shorten,
-            Column::Client | Column::Closed | Column::Error | Column::Packets => Fit::Overflow,
+            Column::Client
+            | Column::Closed
+            | Column::Race
+            | Column::Error
+            | Column::RetriedAs
+            | Column::Packets => Fit::Overflow,
             _ => Fit::Whole,
         };
         table.column(column.title(), fit);

@@ -5,8 +5,9 @@ use crate::report::display_width::{shortened, width};
 /// How far from the left a table stands.
 const INDENT: usize = 4;
 
-/// Columns between columns.
+/// Columns between columns, and between those of a table that has no room.
 const GAP: usize = 2;
+const NARROW_GAP: usize = 1;
 
 /// A shortened column is still this wide.
 const LEAST: usize = 10;
@@ -43,18 +44,28 @@ impl Table {
 
     /// The header's line, and each row's lines, none of more than so many columns if it can be helped.
     pub(super) fn lines(&self, columns: usize) -> (String, Vec<Vec<String>>) {
-        let widths = self.widths(columns);
+        let (widths, gap) = self.widths(columns);
         let titles: Vec<_> = self
             .columns
             .iter()
             .map(|(title, _)| (*title).to_owned())
             .collect();
-        let header = self.fit(&titles, &widths).join("\n");
-        let rows = self.rows.iter().map(|row| self.fit(row, &widths));
+        let header = self.fit(&titles, &widths, gap).join("\n");
+        let rows = self.rows.iter().map(|row| self.fit(row, &widths, gap));
         (header, rows.collect())
     }
 
-    fn widths(&self, columns: usize) -> Vec<usize> {
+    /// How wide each column is, and the gap between two.
+    fn widths(&self, columns: usize) -> (Vec<usize>, usize) {
+        let (widths, excess) = self.widths_apart(GAP, columns);
+        if excess == 0 {
+            return (widths, GAP);
+        }
+        (self.widths_apart(NARROW_GAP, columns).0, NARROW_GAP)
+    }
+
+    /// How wide each column is with such gaps, and by how many columns all are still too wide.
+    fn widths_apart(&self, gap: usize, columns: usize) -> (Vec<usize>, usize) {
         let mut widths: Vec<_> = self.columns.iter().map(|(title, _)| width(title)).collect();
         let titles = widths.clone();
         for row in &self.rows {
@@ -62,15 +73,15 @@ impl Table {
                 *column = width(cell).max(*column);
             }
         }
+        let gaps = gap * widths.len().saturating_sub(1);
+        let mut excess = (INDENT + gaps + widths.iter().sum::<usize>()).saturating_sub(columns);
         let rounds = [
             (Fit::Overflow, ADDRESS),
             (Fit::Shorten, LEAST),
             (Fit::Overflow, 0),
+            (Fit::Shorten, 0),
         ];
         for (giving, least) in rounds {
-            let gaps = GAP * widths.len().saturating_sub(1);
-            let total = INDENT + gaps + widths.iter().sum::<usize>();
-            let mut excess = total.saturating_sub(columns);
             for ((column, title), (_, fit)) in widths.iter_mut().zip(&titles).zip(&self.columns) {
                 if *fit != giving {
                     continue;
@@ -80,11 +91,11 @@ impl Table {
                 excess -= given;
             }
         }
-        widths
+        (widths, excess)
     }
 
     /// A row's lines.
-    fn fit(&self, cells: &[String], widths: &[usize]) -> Vec<String> {
+    fn fit(&self, cells: &[String], widths: &[usize], gap: usize) -> Vec<String> {
         let mut lines = Vec::new();
         let mut line = " ".repeat(INDENT);
         for ((cell, columns), (_, fit)) in cells.iter().zip(widths).zip(&self.columns) {
@@ -99,7 +110,7 @@ impl Table {
             } else {
                 line.push_str(&" ".repeat(columns - width(&cell)));
             }
-            line.push_str(&" ".repeat(GAP));
+            line.push_str(&" ".repeat(gap));
         }
         lines.push(line);
         lines

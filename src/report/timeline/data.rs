@@ -23,7 +23,7 @@ use crate::inspect::{
 };
 use crate::report::escape;
 use crate::report::hex::Hex;
-use crate::report::json::{BothSides, Displayed, Each, SettingsJson, settings, transport};
+use crate::report::json::{BothSides, Displayed, Each, SettingsJson, settings};
 use crate::report::redact::SecretDisplay;
 
 /// How many verdicts there are: a count for each.
@@ -131,7 +131,7 @@ impl<'a> ConnectionOnPage<'a> {
             tcp_stream: record.tcp_stream,
             client: record.client,
             server: record.server,
-            transport: transport(record.transport),
+            transport: record.transport.name(),
             opened: record.opened.map(seen),
             recognised: seen(record.recognised),
             close: record.close.map(|close| CloseOnPage::new(close, clock)),

@@ -28,7 +28,7 @@ pub(super) use capture_line::CaptureLine;
 pub(super) use connection_row::{Closed, ConnectionRow};
 pub(super) use grid::{Cell, Column, Grid, packet};
 pub(super) use rpc_row::RpcRow;
-pub(super) use section::{Section, Subject, label};
+pub(super) use section::{Section, Subject, label, title};
 pub(super) use totals::{Totals, VerdictCount};
 pub(super) use unreadable_connections::{UnreadableConnections, UnreadableReason};
 

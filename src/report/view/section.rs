@@ -137,13 +137,7 @@ impl<'a> Section<'a> {
                 server,
                 servers,
             } => (verdict, count, server, servers),
-            Subject::Finding(finding) if finding.confidence == Confidence::Certain => {
-                return Cow::Borrowed(&finding.title);
-            }
-            Subject::Finding(finding) => {
-                let doubt = finding.confidence.name();
-                return Cow::Owned(format!("{} ({doubt})", finding.title));
-            }
+            Subject::Finding(finding) => return title(finding),
         };
         let connections = (self.connection_rows.len() as u64).saturating_add(self.connections_left);
         let to = match (server, servers) {
@@ -275,6 +269,14 @@ impl<'a> Section<'a> {
         let of_rpcs = rows.flat_map(|row| [row.rpc.opened, row.rpc.ended]);
         let of_evidence = self.evidence.iter().map(|evidence| evidence.stamp);
         of_rpcs.chain(of_evidence).flatten()
+    }
+}
+
+/// What happened, in a line, with how sure it is where that is less than certain.
+pub(in crate::report) fn title(finding: &Finding) -> Cow<'_, str> {
+    match finding.confidence {
+        Confidence::Certain => Cow::Borrowed(&finding.title),
+        doubt => Cow::Owned(format!("{} ({})", finding.title, doubt.name())),
     }
 }
 
