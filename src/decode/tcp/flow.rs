@@ -199,7 +199,11 @@ impl Flow {
             .acknowledgement
             .map(|number| self.learn(from, number));
         if let Some(upto) = acknowledged {
-            self.acknowledge(from, upto, segment, sink);
+            let whole = self.is_whole_before(from, segment);
+            self.acknowledge(from, upto, (segment.stamp, whole), sink);
+        } else if let Some(upto) = self.acknowledged_by_reset(from, segment) {
+            // The segment that the reset answers may be missing.
+            self.acknowledge(from.peer(), upto, (segment.stamp, false), sink);
         }
         let carrier = Carrier {
             stamp: segment.stamp,
@@ -342,19 +346,35 @@ impl Flow {
         space.position(number, peer.assembler.highest())
     }
 
+    /// Whether nothing that a side sent before a segment is missing.
+    fn is_whole_before(&self, from: Side, segment: &Segment<'_>) -> bool {
+        let half = &self.halves[from];
+        let before = half.sequence_space.map_or(0, |space| {
+            space.position(segment.sequence, half.assembler.highest())
+        });
+        half.assembler.is_whole_to(before)
+    }
+
+    /// What a side's reset shows its peer to have acknowledged: one that carries no acknowledgement answers a
+    /// segment, and its number is what that one acknowledged (RFC 9293, section 3.5.2).
+    fn acknowledged_by_reset(&self, from: Side, segment: &Segment<'_>) -> Option<u64> {
+        if !segment.flags.contains(TcpFlags::RST) || segment.flags.contains(TcpFlags::SYN) {
+            return None;
+        }
+        let half = &self.halves[from];
+        let highest = half.assembler.highest();
+        let upto = half.sequence_space?.position(segment.sequence, highest);
+        (upto <= highest).then_some(upto)
+    }
+
     fn acknowledge(
         &mut self,
         by: Side,
         upto: u64,
-        segment: &Segment<'_>,
+        (stamp, whole): (Stamp, bool),
         sink: &mut impl FnMut(Signal<'_>),
     ) {
-        let stamp = segment.stamp;
         let half = &mut self.halves[by];
-        let before = half.sequence_space.map_or(0, |space| {
-            space.position(segment.sequence, half.assembler.highest())
-        });
-        let whole = half.assembler.is_whole_to(before);
         if half.acknowledged.is_none_or(|before| upto > before) {
             half.acknowledged = Some(upto);
             let peer = &mut self.halves[by.peer()];

@@ -213,6 +213,7 @@ impl Connection {
             broke_its_word: self.shutdown.broke_its_word,
             acknowledged: self.server_bytes.acknowledged(),
             round_trip: self.record.round_trip(),
+            highest_answered: self.shutdown.highest_answered,
             gaps: self.gaps,
             begun: self.record.beginning_seen,
             capture_end: self.capture_end,
@@ -289,6 +290,7 @@ impl Connection {
         let (by, kind) = (frame.direction, frame.header.kind);
         if by == Direction::ServerToClient {
             self.server_bytes.seen(frame.span.end);
+            self.gaps.server_frame(frame.span.start);
             self.record.server_last_frame = Some(frame.completed.stamp.time);
         }
         let stamp = frame.completed.stamp;

@@ -10,6 +10,8 @@ pub(crate) struct FrameGaps {
     latest: PerSide<FrameGap>,
     /// Up to where in the server's byte stream all frames were seen.
     server_whole_to: Option<u64>,
+    /// Where in the server's byte stream frames go on behind its latest gap; `None` while that is not known.
+    server_resumes: Option<u64>,
 }
 
 /// The latest gap in what one side sent.
@@ -29,12 +31,33 @@ impl FrameGaps {
         self.latest[direction] = FrameGap::Open;
         if direction == Direction::ServerToClient {
             self.server_whole_to.get_or_insert(server_upto);
+            self.server_resumes = None;
         }
     }
 
     /// They go on here.
     pub(crate) fn end(&mut self, direction: Direction, stamp: Stamp) {
         self.latest[direction] = FrameGap::Before(stamp);
+    }
+
+    /// A frame of the server begins here in its byte stream.
+    pub(crate) fn server_frame(&mut self, begins: u64) {
+        if self.server_whole_to.is_some() && self.server_resumes.is_none() {
+            self.server_resumes = Some(begins);
+        }
+    }
+
+    /// Whether a frame of the server that ends here came after all that is missing of what it sent.
+    pub(crate) fn is_behind_server_gaps(&self, end: u64) -> bool {
+        match self.server_whole_to {
+            None => true,
+            Some(_) => self.server_resumes.is_some_and(|resumes| end > resumes),
+        }
+    }
+
+    /// Whether anything that the server sent is missing.
+    pub(crate) const fn any_of_server(&self) -> bool {
+        self.server_whole_to.is_some()
     }
 
     /// Whether anything is missing.

@@ -119,6 +119,12 @@ impl Stream {
         is_grpc.then_some(messages)
     }
 
+    /// The header block of the answer that told its client, if that speaks gRPC, that the call failed.
+    pub(crate) fn told_failure(&self) -> Option<FromServer> {
+        let is_grpc = self.request.format.is_some();
+        self.answer.tells_failure.filter(|_| is_grpc)
+    }
+
     /// Whether the client has not sent all of its request. Between messages gRPC owes nothing.
     pub(crate) const fn owes_request(&self) -> bool {
         let in_midst = self.request.format.is_none() || self.request.messages.is_cut_short();

@@ -139,8 +139,12 @@ pub(crate) fn of(id: u32, stream: &Stream, connection: &ConnectionContext) -> Ve
         details.distrust();
         return details;
     };
-    // What the server sent later cannot have come before.
-    uncertainty.of_server &= !connection.gaps.is_whole_to(event.place.0);
+    if is_placed(&event, connection) {
+        // What the server sent later cannot have come before.
+        uncertainty.of_server &= !connection.gaps.is_whole_to(event.place.0);
+    }
+    uncertainty.of_server |=
+        event.by != EndedBy::Condemned && connection.may_be_condemned_unseen(id);
     details.ended = Some(event.stamp);
     details.verdict = match event.by {
         EndedBy::Answered => answered(stream, connection),
@@ -183,6 +187,18 @@ pub(crate) fn of(id: u32, stream: &Stream, connection: &ConnectionContext) -> Ve
     details
 }
 
+/// Whether nothing that the server sent behind an event can come before it. An answer to a condemned call does;
+/// and where a client's end has no acknowledgement of its own, one that was not captured may have been before it.
+fn is_placed(event: &EndingEvent, connection: &ConnectionContext) -> bool {
+    match event.by {
+        EndedBy::Condemned => false,
+        EndedBy::Closed => connection
+            .reset_by_client
+            .is_none_or(|reset| reset.stamp != event.stamp),
+        _ => true,
+    }
+}
+
 /// Whether something that would have decided may hide among frames that were lost in a stream's time.
 #[derive(Clone, Copy, Debug)]
 struct Uncertainty {
@@ -210,10 +226,10 @@ impl Uncertainty {
         }
     }
 
-    const fn shakes(self, by: EndedBy, stream: &Stream) -> bool {
+    fn shakes(self, by: EndedBy, stream: &Stream) -> bool {
         match by {
             // The deadline may have passed before, if there was one among what was lost.
-            EndedBy::Closed if self.of_deadline => true,
+            EndedBy::Closed | EndedBy::ResetByClient(ErrorCode::CANCEL) if self.of_deadline => true,
             // It may have been answered before the capture began.
             EndedBy::ResetByServer(_) | EndedBy::ResetByClient(_) if stream.opened.is_none() => {
                 true
@@ -221,8 +237,13 @@ impl Uncertainty {
             // A RST_STREAM of the client may have come before; after a whole answer the server has
             // nothing to add.
             EndedBy::Answered | EndedBy::ToldFailure => self.of_client,
-            // Both were seen, and nothing comes between.
-            EndedBy::Rejected(_) => false,
+            // Both were seen, and nothing comes between; but a head may have told a failure before, if it cannot be
+            // read, or the request that would have been gRPC's.
+            EndedBy::Rejected(_) => {
+                stream.answer.head_is_hidden()
+                    || stream.opened.is_none()
+                    || stream.request.may_be_grpc_unseen()
+            }
             // The answer, or the other side's reset, may have come before.
             EndedBy::ResetByServer(_)
             | EndedBy::ResetByClient(_)
@@ -243,8 +264,7 @@ fn first_event(
         .ended
         .map(|answer| by_server(answer, EndedBy::Answered));
     let told_failure = stream
-        .answer
-        .told_failure
+        .told_failure()
         .map(|head| by_server(head, EndedBy::ToldFailure));
     let others = [
         stream
@@ -255,7 +275,7 @@ fn first_event(
             .map(|(reset, code)| by_client(reset, EndedBy::ResetByClient(code))),
         connection
             .closed_by_server
-            .map(|close| by_server(after_all(close), EndedBy::Closed)),
+            .map(|close| by_server(after_all(close, stream), EndedBy::Closed)),
         client_close(stream, connection).map(|close| by_client(close, EndedBy::Closed)),
     ];
     let other = others.into_iter().flatten().min_by_key(|event| event.place);
@@ -342,7 +362,7 @@ fn rejection(stream: &Stream, connection: &ConnectionContext) -> Option<EndingEv
         by.received >= answer.end && by.stamp.time - answer.stamp.time <= REJECTED_WITHIN
     };
     if let Some((by, code)) = stream.reset_by_client
-        && stream.answer.told_failure.is_none()
+        && stream.told_failure().is_none()
         && at_once(&by)
         && rejects(code, stream, connection)
     {
@@ -384,10 +404,14 @@ const fn by_client(event: FromClient, by: EndedBy) -> EndingEvent {
 }
 
 /// A FIN takes a sequence number of its own, after the last byte (RFC 9293, section 3.4); a reset is
-/// treated alike.
-const fn after_all(close: FromServer) -> FromServer {
+/// treated alike, and its number may be older than what its sender had sent before it.
+fn after_all(close: FromServer, stream: &Stream) -> FromServer {
+    let reset = stream.reset_by_server.map(|(reset, _)| reset);
+    let sent = [stream.answer.ended, reset].into_iter().flatten();
+    let sent = sent.filter(|sent| sent.stamp < close.stamp);
+    let end = sent.map(|sent| sent.end).fold(close.end, u64::max);
     FromServer {
-        end: close.end.saturating_add(1),
+        end: end.saturating_add(1),
         stamp: close.stamp,
     }
 }

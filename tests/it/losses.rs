@@ -1,0 +1,213 @@
+//! Captures with packets missing, as a capture on a busy machine has them: what is still shown is judged, and
+//! never wrong.
+//!
+//! In: every recording of the labs. Out: how many of its calls are still judged when 0.1, 1 and 3 % of its packets
+//! are missing, and each verdict, race and inferred value that differs from what the whole recording shows.
+//!
+//! By default each recording loses packets once at each rate; with `H2SNIFF_ALL_LOSSES=1` five times, and the
+//! figures are printed for each recording too.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use h2sniff::inspect::{Doubt, Race, Verdict};
+use h2sniff::report::Report;
+
+use crate::recordings::{self, Recording};
+
+/// Of how many packets in a thousand one capture loses, and which share of the calls it must still judge, in
+/// percent.
+const RATES: [(u64, u64); 3] = [(1, 0), (10, 0), (30, 0)];
+
+/// With how many patterns of losses each recording is tried at each rate, if all are asked for.
+const PATTERNS: u64 = 5;
+
+/// What is told of a call, by its client's address and stream.
+type Calls = BTreeMap<(SocketAddr, u32), Told>;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Told {
+    verdict: Verdict,
+    race: Option<Race>,
+    doubt: Option<Doubt>,
+}
+
+fn calls(report: &Report) -> Calls {
+    let connections = report.analysis.connections.iter();
+    let clients: BTreeMap<_, _> = connections
+        .map(|record| (record.number, record.client))
+        .collect();
+    let told = report.analysis.rpcs.iter().map(|rpc| {
+        let told = Told {
+            verdict: rpc.verdict,
+            race: rpc.race,
+            doubt: rpc.doubt,
+        };
+        ((clients[&rpc.id.connection], rpc.id.stream), told)
+    });
+    told.collect()
+}
+
+/// Every recording of the labs, of either end.
+fn lab_recordings(test: &str) -> Vec<PathBuf> {
+    let in_lab = |path: &PathBuf| {
+        let mut folders = path.ancestors().filter_map(Path::file_name);
+        folders.any(|name| name == "lab" || name == "lab-today")
+    };
+    recordings::recordings(test)
+        .into_iter()
+        .filter(in_lab)
+        .collect()
+}
+
+/// Numbers that look random and are the same in every run (Marsaglia's xorshift).
+struct Dice(u64);
+
+impl Dice {
+    /// Those of one pattern of losses.
+    fn of(per_mille: u64, pattern: u64) -> Self {
+        let mut dice = Self(0x9e37_79b9_7f4a_7c15 ^ (per_mille << 32) ^ (pattern + 1));
+        for _ in 0..8 {
+            dice.roll();
+        }
+        dice
+    }
+
+    fn roll(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+}
+
+/// How many calls were still judged.
+#[derive(Clone, Debug, Default)]
+struct Score {
+    all: u64,
+    judged: u64,
+    dead: u64,
+    dead_told: u64,
+    doubts: BTreeMap<&'static str, u64>,
+}
+
+impl Score {
+    fn add(&mut self, whole: &Calls, told: &Calls) {
+        let known = whole
+            .iter()
+            .filter(|(_, expected)| expected.verdict != Verdict::Unknown);
+        for (call, expected) in known {
+            let death = u64::from(expected.verdict.is_death());
+            self.all += 1;
+            self.dead += death;
+            match told.get(call) {
+                Some(told) if told.verdict != Verdict::Unknown => {
+                    self.judged += 1;
+                    self.dead_told += death;
+                }
+                told => {
+                    let doubt = told.map(|told| told.doubt.map_or("none said", Doubt::name));
+                    *self.doubts.entry(doubt.unwrap_or("not seen")).or_default() += 1;
+                }
+            }
+        }
+    }
+
+    fn join(&mut self, other: &Self) {
+        self.all += other.all;
+        self.judged += other.judged;
+        self.dead += other.dead;
+        self.dead_told += other.dead_told;
+        for (doubt, calls) in &other.doubts {
+            *self.doubts.entry(doubt).or_default() += calls;
+        }
+    }
+
+    fn in_words(&self) -> String {
+        format!(
+            "{} of {} calls still judged ({:.1} %), {} of {} deaths still told; unknown: {:?}",
+            self.judged,
+            self.all,
+            100.0 * self.judged as f64 / self.all.max(1) as f64,
+            self.dead_told,
+            self.dead,
+            self.doubts
+        )
+    }
+}
+
+/// What the capture with losses tells otherwise than the whole one.
+fn wrong(whole: &Calls, told: &Calls) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (call, got) in told {
+        let Some(expected) = whole.get(call) else {
+            wrong.push(format!("{call:?} invented {got:?}"));
+            continue;
+        };
+        let same = got.verdict == expected.verdict;
+        let race = got.race == expected.race || got.race == Some(Race::Unknown);
+        let both = got.verdict != Verdict::Unknown && expected.verdict != Verdict::Unknown;
+        if both && !(same && race) {
+            wrong.push(format!("{call:?} {expected:?}, got {got:?}"));
+        }
+    }
+    wrong
+}
+
+#[test]
+fn lost_packets_make_verdicts_unknown_and_never_wrong() {
+    let recordings = lab_recordings("lost packets");
+    if recordings.is_empty() {
+        return;
+    }
+    let thorough = std::env::var_os("H2SNIFF_ALL_LOSSES").is_some_and(|value| value == "1");
+    let patterns = if thorough { PATTERNS } else { 1 };
+    let mut wrongs = Vec::new();
+    let mut sums: BTreeMap<u64, Score> = BTreeMap::new();
+    for path in &recordings {
+        let recording = Recording::read(path);
+        let whole = calls(&recording.analyze(recording.packets.iter()));
+        for (per_mille, _) in RATES {
+            let mut score = Score::default();
+            for pattern in 0..patterns {
+                let mut dice = Dice::of(per_mille, pattern);
+                let packets = recording.packets.iter();
+                let left = packets.filter(|_| dice.roll() % 1_000 >= per_mille);
+                let told = calls(&recording.analyze(left));
+                let name = &recording.name;
+                wrongs.extend(
+                    wrong(&whole, &told)
+                        .into_iter()
+                        .map(|text| format!("{name} at {per_mille}, pattern {pattern}: {text}")),
+                );
+                score.add(&whole, &told);
+            }
+            if thorough {
+                eprintln!(
+                    "{per_mille:2} of 1,000 lost of {}: {}",
+                    recording.name,
+                    score.in_words()
+                );
+            }
+            sums.entry(per_mille).or_default().join(&score);
+        }
+    }
+    for (per_mille, score) in &sums {
+        eprintln!("{per_mille} of 1,000 packets lost: {}", score.in_words());
+    }
+    assert!(
+        wrongs.is_empty(),
+        "{} wrong:\n{}",
+        wrongs.len(),
+        wrongs[..wrongs.len().min(400)].join("\n")
+    );
+    for (per_mille, least) in RATES {
+        let score = &sums[&per_mille];
+        assert!(
+            score.judged * 100 >= score.all * least,
+            "at {per_mille} of 1,000 only {}",
+            score.in_words()
+        );
+    }
+}
