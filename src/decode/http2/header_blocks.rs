@@ -1,10 +1,12 @@
 //! Header blocks of one direction: fragments in, fields out (RFC 9113, section 4.3).
 //!
 //! In: the fragments of HEADERS, PUSH_PROMISE and CONTINUATION frames, in order. Out: the decoded
-//! block, with the frame that ends it. A block that is lost costs what is known of the header table.
+//! block, with the frame that ends it. A block that is lost costs what is known of the header table; of a client,
+//! [`OpenedStreams`] tells whether one is.
 
 use super::frame::{Flags, FrameHeader, FrameType, StreamId};
 use super::hpack::{Decoder, Fault, HeaderBlock};
+use super::opened_streams::OpenedStreams;
 
 /// Longest header block put together from CONTINUATION frames, in bytes. Stacks refuse blocks far
 /// smaller; a flood of CONTINUATION frames must not grow memory.
@@ -17,6 +19,8 @@ pub(super) struct HeaderBlocks {
     /// The latest block that was decoded.
     block: HeaderBlock,
     unfinished: Option<Unfinished>,
+    /// Of a client that was seen from its first frame on.
+    opened: Option<OpenedStreams>,
 }
 
 /// A header block that CONTINUATION frames are to complete.
@@ -46,7 +50,15 @@ impl HeaderBlocks {
             decoder,
             block: HeaderBlock::default(),
             unfinished: None,
+            opened: None,
         }
+    }
+
+    /// Those that a client sends, seen from its first one on.
+    pub(super) fn of_client(decoder: Decoder) -> Self {
+        let mut blocks = Self::new(decoder);
+        blocks.opened = Some(OpenedStreams::default());
+        blocks
     }
 
     /// The receiver announced the header table it keeps, in bytes.
@@ -63,11 +75,26 @@ impl HeaderBlocks {
     pub(super) fn lose(&mut self) {
         self.decoder.forget();
         self.unfinished = None;
+        if let Some(opened) = &mut self.opened {
+            opened.lose();
+        }
+    }
+
+    /// Frames are missing, among which header blocks may be: the next stream opened will tell.
+    pub(super) fn miss(&mut self) {
+        match &mut self.opened {
+            Some(opened) if self.unfinished.is_none() => opened.miss(),
+            _ => self.lose(),
+        }
     }
 
     /// Adds a fragment to its block, and decodes that on its last one.
     pub(super) fn add(&mut self, header: FrameHeader, bytes: &[u8]) -> Option<CompletedHeaders> {
         let ends = header.flags.contains(Flags::END_HEADERS);
+        let opened = self.opened.as_mut();
+        if opened.is_some_and(|opened| opened.hides_blocks_before(header)) {
+            self.decoder.forget();
+        }
         if header.kind == FrameType::CONTINUATION {
             return self.go_on(header.stream, bytes, ends);
         }

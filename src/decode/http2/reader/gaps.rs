@@ -136,7 +136,10 @@ impl FrameReader {
         sink: &mut impl FnMut(ReaderItem<'_>),
     ) {
         self.state = ReaderState::Lost;
-        self.blocks.lose();
+        match cause {
+            Loss::Gap => self.blocks.miss(),
+            Loss::Nonsense | Loss::GivenUp => self.blocks.lose(),
+        }
         self.miss(cause, carrier, sink);
     }
 

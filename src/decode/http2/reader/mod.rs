@@ -91,7 +91,10 @@ impl FrameReader {
             whole: Stamp::default(),
             begins: 0,
             record: None,
-            blocks: HeaderBlocks::new(hpack::Decoder::new()),
+            blocks: match direction {
+                Direction::ClientToServer => HeaderBlocks::of_client(hpack::Decoder::new()),
+                Direction::ServerToClient => HeaderBlocks::new(hpack::Decoder::new()),
+            },
             max_frame_size: boundary::DEFAULT_MAX_FRAME_SIZE,
             missed: false,
             probation: 0,
