@@ -22,8 +22,10 @@ pub(in crate::inspect) mod sparse;
 mod streams;
 
 use super::options::Options;
+use super::stream::client_gaps::ServerProgress;
 use super::stream::connection_context::ConnectionContext;
 use super::stream::frame_gaps::FrameGaps;
+use super::stream::verdict::{REJECTED_AT_ONCE, REJECTED_WITHIN};
 use super::traffic::ack_stall::AckStalls;
 use super::traffic::ping::PingLog;
 use super::traffic::quiet::LastFrames;
@@ -60,6 +62,10 @@ pub struct Connection {
     recent_frames: RecentFrames,
     /// What was lost of it so far.
     gaps: FrameGaps,
+    /// How far the server was seen to have come with what the client sent.
+    server_progress: ServerProgress,
+    /// When the client acknowledged something last while nothing that it had sent was missing.
+    client_whole: Option<Timestamp>,
     /// The capture's last moment, once it is known.
     capture_end: Option<Timestamp>,
 }
@@ -80,6 +86,8 @@ impl Connection {
             last_frames: LastFrames::default(),
             recent_frames: RecentFrames::default(),
             gaps: FrameGaps::default(),
+            server_progress: ServerProgress::default(),
+            client_whole: None,
             capture_end: None,
         }
     }
@@ -129,7 +137,7 @@ impl Connection {
                 direction,
                 cause,
                 carrier,
-            } => self.lose(*direction, *cause, carrier.stamp),
+            } => self.lose(*direction, *cause, carrier.stamp, options),
             // Streams that were opened meanwhile may have lost frames too.
             Event::Found { direction, carrier } => self.gaps.end(*direction, carrier.stamp),
             Event::Ended(ended) => self.close(*ended),
@@ -213,8 +221,8 @@ impl Connection {
             broke_its_word: self.shutdown.broke_its_word,
             acknowledged: self.server_bytes.acknowledged(),
             round_trip: self.record.round_trip(),
-            highest_answered: self.shutdown.highest_answered,
-            gaps: self.gaps,
+            highest_answered: self.server_progress.highest_answered(),
+            gaps: self.gaps.clone(),
             begun: self.record.beginning_seen,
             capture_end: self.capture_end,
         }
@@ -232,6 +240,10 @@ impl Connection {
         self.shutdown.acknowledge(sender, upto, stamp);
         if by == Direction::ServerToClient {
             self.streams.acknowledged_by_server(upto);
+            self.server_progress.acknowledge(upto, stamp);
+            if let Some(gaps) = self.gaps.of_client_mut() {
+                gaps.acknowledged(upto, stamp);
+            }
             return;
         }
         self.server_bytes.acknowledge(upto);
@@ -240,21 +252,22 @@ impl Connection {
         if !whole {
             return;
         }
+        self.client_whole = Some(stamp.time);
         self.streams.table.delivered(upto, stamp.time);
-        self.settle_accepted(Some(stamp.time), options);
+        self.settle_accepted(Some(stamp.time - REJECTED_WITHIN), options);
     }
 
-    /// Settles the calls whose answers were delivered, and which the client had time to throw away; all of
-    /// them without a `now`.
-    fn settle_accepted(&mut self, now: Option<Timestamp>, options: &Options) {
-        let Some(mut accepted) = self.streams.table.take_accepted(now) else {
+    /// Settles the calls whose answers were delivered by then, so that the client had time to throw them away; all
+    /// of them without a time.
+    fn settle_accepted(&mut self, by: Option<Timestamp>, options: &Options) {
+        let Some(mut accepted) = self.streams.table.take_accepted(by) else {
             return;
         };
         let context = self.context();
         loop {
             let (id, call) = accepted;
             self.settled.settle(id, call, &context, options);
-            match self.streams.table.take_accepted(now) {
+            match self.streams.table.take_accepted(by) {
                 Some(next) => accepted = next,
                 None => return,
             }
@@ -262,7 +275,13 @@ impl Connection {
     }
 
     /// The boundaries of the frames that a side sent were lost.
-    fn lose(&mut self, from: Direction, cause: Loss, stamp: Stamp) {
+    fn lose(&mut self, from: Direction, cause: Loss, stamp: Stamp, options: &Options) {
+        if from == Direction::ClientToServer
+            && let Some(whole) = self.client_whole
+        {
+            // What it threw away before the gap was seen.
+            self.settle_accepted(Some(whole - REJECTED_AT_ONCE), options);
+        }
         if cause == Loss::Nonsense {
             self.record.nonsense.get_or_insert((from, stamp));
         }
@@ -292,11 +311,13 @@ impl Connection {
             self.server_bytes.seen(frame.span.end);
             self.gaps.server_frame(frame.span.start);
             self.record.server_last_frame = Some(frame.completed.stamp.time);
+        } else if let Some(gaps) = self.gaps.of_client_mut() {
+            gaps.frame(frame.span.start, &self.server_progress);
         }
         let stamp = frame.completed.stamp;
         let message = matches!(kind, FrameType::HEADERS | FrameType::DATA);
         if message && by == Direction::ServerToClient {
-            self.shutdown.answered_on(frame.header.stream);
+            self.answered_on(frame.header.stream, stamp);
         }
         self.streams.conform(frame);
         self.pings.frame(by, stamp, message);
@@ -372,7 +393,23 @@ impl Connection {
         }
     }
 
+    /// The server answers on a stream.
+    fn answered_on(&mut self, id: StreamId, stamp: Stamp) {
+        self.shutdown.answered_on(id);
+        if id.is_client_initiated()
+            && self.server_progress.answer(id.0, stamp)
+            && let Some(gaps) = self.gaps.of_client_mut()
+        {
+            gaps.answered(id.0, stamp);
+        }
+    }
+
     fn headers(&mut self, frame: &Frame<'_>, block: Block<'_>, options: &Options) {
+        if frame.direction == Direction::ClientToServer && frame.header.stream.is_client_initiated()
+        {
+            let id = frame.header.stream.0;
+            self.gaps.client_opened(id, &self.server_progress);
+        }
         if self.streams.headers(frame, block, options) {
             self.shutdown
                 .stream_opened(frame.header.stream, frame.began);

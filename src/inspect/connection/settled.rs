@@ -261,6 +261,7 @@ fn rpc(id: CallId, stream: Stream, details: VerdictDetails) -> Rpc {
         processed,
         contradiction,
         rejected,
+        doubt,
     } = details;
     let owes_request = stream.owes_request();
     let server_reset = stream.reset_by_server.map(|(_, code)| code);
@@ -287,7 +288,7 @@ fn rpc(id: CallId, stream: Stream, details: VerdictDetails) -> Rpc {
         method_inferred: false,
         authority: request.authority,
         opened: opened.map(|carrier| carrier.stamp),
-        doubt: None,
+        doubt,
         timeout: request.timeout,
         answer_begun: answer.begun,
         owes_request,

@@ -41,8 +41,6 @@ pub(in crate::inspect) struct Shutdown {
     pub(super) client_error: Option<ClientError>,
     /// Whether the server answered above its own last stream id, or raised it.
     pub(super) broke_its_word: bool,
-    /// The highest stream of the client on which the server was seen to answer.
-    pub(super) highest_answered: u32,
 }
 
 /// What else there is to judge by whether the client knew that a GOAWAY would come.
@@ -71,7 +69,6 @@ impl Shutdown {
             client_fin_acknowledged: false,
             client_error: None,
             broke_its_word: false,
-            highest_answered: 0,
         }
     }
 
@@ -121,9 +118,6 @@ impl Shutdown {
 
     /// The server answers on a stream.
     pub(super) fn answered_on(&mut self, id: StreamId) {
-        if id.is_client_initiated() {
-            self.highest_answered = self.highest_answered.max(id.0);
-        }
         self.broke_its_word |= self.condemns(id);
     }
 

@@ -20,6 +20,8 @@ pub(crate) struct Answer {
     pub(crate) begun: bool,
     /// Its END_STREAM.
     pub(crate) ended: Option<FromServer>,
+    /// Whether a header block or END_STREAM of it may have been sent before it was captured.
+    pub(crate) sent_again: bool,
     /// What its `content-type` says: how gRPC is carried, or that it is none.
     pub(crate) content: Known<Option<WireFormat>>,
     content_length: Option<u64>,

@@ -31,7 +31,7 @@ pub(crate) struct ClientError {
 }
 
 /// What is known of a stream's connection.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ConnectionContext {
     /// The server's final GOAWAY.
     pub(crate) final_goaway: Option<FinalGoAway>,

@@ -15,6 +15,7 @@
 pub(in crate::inspect) mod answer;
 pub(crate) mod answer_status;
 pub(in crate::inspect) mod attempt;
+pub(in crate::inspect) mod client_gaps;
 pub(in crate::inspect) mod connection_context;
 pub(in crate::inspect) mod fingerprint;
 pub(in crate::inspect) mod frame_gaps;

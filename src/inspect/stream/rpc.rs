@@ -228,6 +228,8 @@ pub enum Doubt {
     OneWay,
     /// Frames are missing, in its time, that may have decided it.
     FramesMissing,
+    /// It was answered, but frames of its client are missing that may have reset it before.
+    ResetMissing,
     /// It was followed no longer, to stay within bounds.
     Evicted,
     /// Its status cannot be read: it refers to headers that were not captured.
@@ -243,6 +245,7 @@ impl Doubt {
             Self::HeadersMissing => "headers_missing",
             Self::OneWay => "one_way",
             Self::FramesMissing => "frames_missing",
+            Self::ResetMissing => "reset_missing",
             Self::Evicted => "given_up",
             Self::StatusUnreadable => "status_unreadable",
         }

@@ -15,8 +15,9 @@
 //!     up to here: before answer 3           5 is condemned here         1 would be cut here
 //! ```
 
+use super::client_gaps::AnswerSent;
 use super::connection_context::{ConnectionContext, FinalGoAway};
-use super::rpc::{Contradiction, Processed, Race, Verdict};
+use super::rpc::{Contradiction, Doubt, Processed, Race, Verdict};
 use super::{FromClient, FromServer, Known, Stream, processed, success};
 use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::Direction;
@@ -28,6 +29,10 @@ const DEADLINE_TOLERANCE: TimeDelta = TimeDelta::from_millis(50);
 
 /// A client throws an answer away this soon after the answer's end, or not at all.
 pub(crate) const REJECTED_WITHIN: TimeDelta = TimeDelta::from_millis(200);
+
+/// The same, where frames of the client are missing after that time: of recordings with 1,654 answers that were thrown
+/// away, the last was so 1.1 ms after its client had acknowledged it.
+pub(crate) const REJECTED_AT_ONCE: TimeDelta = TimeDelta::from_millis(5);
 
 /// What has not come by this long after its time does not come: an answer above the last stream id, an answer
 /// or the client's RST_STREAM after the deadline, the server's acknowledgement of a FIN.
@@ -45,6 +50,8 @@ pub(crate) struct VerdictDetails {
     pub(crate) contradiction: Option<Contradiction>,
     /// Whether the client threw away a whole answer.
     pub(crate) rejected: bool,
+    /// Of a call that cannot be judged: what about its answer is in doubt.
+    pub(crate) doubt: Option<Doubt>,
 }
 
 impl VerdictDetails {
@@ -124,6 +131,7 @@ pub(crate) fn of(id: u32, stream: &Stream, connection: &ConnectionContext) -> Ve
         processed,
         contradiction,
         rejected: false,
+        doubt: None,
     };
     let Some(event) = first else {
         let passed = deadline
@@ -142,6 +150,9 @@ pub(crate) fn of(id: u32, stream: &Stream, connection: &ConnectionContext) -> Ve
     if is_placed(&event, connection) {
         // What the server sent later cannot have come before.
         uncertainty.of_server &= !connection.gaps.is_whole_to(event.place.0);
+    }
+    if matches!(event.by, EndedBy::Answered | EndedBy::ToldFailure) {
+        uncertainty.of_client &= may_be_reset_unseen(stream, &event, deadline, connection);
     }
     uncertainty.of_server |=
         event.by != EndedBy::Condemned && connection.may_be_condemned_unseen(id);
@@ -173,8 +184,12 @@ pub(crate) fn of(id: u32, stream: &Stream, connection: &ConnectionContext) -> Ve
             details.error = None;
         }
     }
+    let answered = matches!(event.by, EndedBy::Answered | EndedBy::ToldFailure);
     if uncertainty.shakes(event.by, stream) {
         details.verdict = Verdict::Unknown;
+        details.doubt = answered.then_some(Doubt::ResetMissing);
+    } else if answered && details.verdict == Verdict::Unknown {
+        details.doubt = Some(Doubt::StatusUnreadable);
     }
     if details.verdict == Verdict::Unknown {
         details.distrust();
@@ -197,6 +212,25 @@ fn is_placed(event: &EndingEvent, connection: &ConnectionContext) -> bool {
             .is_none_or(|reset| reset.stamp != event.stamp),
         _ => true,
     }
+}
+
+/// Whether the client may have reset a call, among what is missing, before an answer to it.
+fn may_be_reset_unseen(
+    stream: &Stream,
+    answer: &EndingEvent,
+    deadline: Option<Deadline>,
+    connection: &ConnectionContext,
+) -> bool {
+    let Some(opened) = stream.opened else {
+        return true;
+    };
+    let passed = |deadline: Deadline| deadline.passes <= answer.stamp.time + DEADLINE_TOLERANCE;
+    let answer = AnswerSent {
+        stamp: answer.stamp,
+        original: !stream.answer.sent_again,
+        overdue: deadline.map_or(stream.request.hidden, passed),
+    };
+    connection.gaps.may_hide_reset(opened.stamp, answer)
 }
 
 /// Whether something that would have decided may hide among frames that were lost in a stream's time.
