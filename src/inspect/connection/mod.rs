@@ -4,6 +4,7 @@
 //! [`verdict::of`](super::stream::verdict::of) says. Calls that were answered, and whose answer arrived, are settled
 //! and folded into counts on the way, so that memory follows what is open.
 
+mod awaiting;
 mod block;
 pub(in crate::inspect) mod capture_gaps;
 pub(in crate::inspect) mod control_frames;
@@ -11,6 +12,7 @@ mod early_verdict;
 pub(in crate::inspect) mod goaway;
 pub(in crate::inspect) mod grace_end;
 mod in_progress;
+mod inference;
 pub(in crate::inspect) mod late_opens;
 pub(in crate::inspect) mod load;
 pub(in crate::inspect) mod recent_frames;
@@ -25,7 +27,7 @@ use super::options::Options;
 use super::stream::client_gaps::ServerProgress;
 use super::stream::connection_context::ConnectionContext;
 use super::stream::frame_gaps::FrameGaps;
-use super::stream::verdict::{REJECTED_AT_ONCE, REJECTED_WITHIN};
+use super::stream::verdict::REJECTED_WITHIN;
 use super::traffic::ack_stall::AckStalls;
 use super::traffic::ping::PingLog;
 use super::traffic::quiet::LastFrames;
@@ -35,6 +37,7 @@ use crate::decode::http2::{
 };
 use crate::decode::tcp::{Acknowledged, Ended};
 use crate::decode::{Carrier, Direction, Event, NetworkPath, Place, Recognition, Transport};
+use awaiting::AwaitingStatus;
 use block::Block;
 use control_frames::{ControlFrame, ControlFrameKind};
 use goaway::GoAway;
@@ -54,6 +57,7 @@ pub struct Connection {
     place: Option<Place>,
     streams: Streams,
     settled: SettledCalls,
+    awaiting: AwaitingStatus,
     shutdown: Shutdown,
     server_bytes: ServerBytes,
     pings: PingLog,
@@ -64,8 +68,6 @@ pub struct Connection {
     gaps: FrameGaps,
     /// How far the server was seen to have come with what the client sent.
     server_progress: ServerProgress,
-    /// When the client acknowledged something last while nothing that it had sent was missing.
-    client_whole: Option<Timestamp>,
     /// The capture's last moment, once it is known.
     capture_end: Option<Timestamp>,
 }
@@ -79,6 +81,7 @@ impl Connection {
             place: recognition.place,
             streams: Streams::new(recognition),
             settled: SettledCalls::new(recognition.number, capture_begin),
+            awaiting: AwaitingStatus::default(),
             shutdown: Shutdown::new(recognition.beginning_seen),
             server_bytes: ServerBytes::default(),
             pings: PingLog::default(),
@@ -87,7 +90,6 @@ impl Connection {
             recent_frames: RecentFrames::default(),
             gaps: FrameGaps::default(),
             server_progress: ServerProgress::default(),
-            client_whole: None,
             capture_end: None,
         }
     }
@@ -137,9 +139,12 @@ impl Connection {
                 direction,
                 cause,
                 carrier,
-            } => self.lose(*direction, *cause, carrier.stamp, options),
+            } => self.lose(*direction, *cause, carrier.stamp),
             // Streams that were opened meanwhile may have lost frames too.
             Event::Found { direction, carrier } => self.gaps.end(*direction, carrier.stamp),
+            Event::InferenceBegins => self.awaiting.open = true,
+            Event::InferenceEnds => self.infer_no_more(options),
+            Event::StatusInferred { stream, status } => self.infer(*stream, *status, options),
             Event::Ended(ended) => self.close(*ended),
         }
     }
@@ -166,9 +171,10 @@ impl Connection {
         }
         let context = self.context();
         let received = self.ack_stalls.known_received_of(Direction::ClientToServer);
+        self.infer_no_more(options);
         for (id, mut call) in self.streams.table.take_calls(0) {
             call.progress.ended(received);
-            self.settled.settle(id, call, &context, options);
+            self.settle(id, call, &context, options);
         }
         self.settled.name_unnamed(|| self.streams.inferred_paths());
     }
@@ -252,7 +258,6 @@ impl Connection {
         if !whole {
             return;
         }
-        self.client_whole = Some(stamp.time);
         self.streams.table.delivered(upto, stamp.time);
         self.settle_accepted(Some(stamp.time - REJECTED_WITHIN), options);
     }
@@ -266,7 +271,7 @@ impl Connection {
         let context = self.context();
         loop {
             let (id, call) = accepted;
-            self.settled.settle(id, call, &context, options);
+            self.settle(id, call, &context, options);
             match self.streams.table.take_accepted(by) {
                 Some(next) => accepted = next,
                 None => return,
@@ -275,13 +280,7 @@ impl Connection {
     }
 
     /// The boundaries of the frames that a side sent were lost.
-    fn lose(&mut self, from: Direction, cause: Loss, stamp: Stamp, options: &Options) {
-        if from == Direction::ClientToServer
-            && let Some(whole) = self.client_whole
-        {
-            // What it threw away before the gap was seen.
-            self.settle_accepted(Some(whole - REJECTED_AT_ONCE), options);
-        }
+    fn lose(&mut self, from: Direction, cause: Loss, stamp: Stamp) {
         if cause == Loss::Nonsense {
             self.record.nonsense.get_or_insert((from, stamp));
         }

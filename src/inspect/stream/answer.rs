@@ -29,6 +29,8 @@ pub(crate) struct Answer {
     body: u64,
     pub(crate) http_status: Known<u16>,
     pub(crate) grpc_status: Known<Box<[u8]>>,
+    /// Whether that was inferred, and not read.
+    pub(crate) status_inferred: bool,
     pub(crate) grpc_message: Option<Box<[u8]>>,
     pub(crate) messages: Messages,
     /// Of an answer that is not gRPC's, with another HTTP status than 200.
@@ -154,6 +156,14 @@ impl Answer {
         self.grpc_status = Known::Value(kept.into());
         if self.content == Known::Absent {
             self.content = Known::Value(Some(WireFormat::Http2));
+        }
+    }
+
+    /// The status is this by all that the connection's habits leave, where it could not be read.
+    pub(crate) fn infer_status(&mut self, status: u8) {
+        if self.ended.is_some() && self.grpc_status == Known::Hidden {
+            self.learn_status(status.to_string().as_bytes());
+            self.status_inferred = true;
         }
     }
 

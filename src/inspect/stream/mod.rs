@@ -30,6 +30,7 @@ pub(in crate::inspect) mod rpc;
 mod success;
 #[cfg(test)]
 pub(in crate::inspect) mod tests;
+mod uncertainty;
 pub(in crate::inspect) mod verdict;
 
 use crate::capture::Stamp;

@@ -336,6 +336,8 @@ pub struct Rpc {
     pub contradiction: Option<Contradiction>,
     /// `grpc-status`, as sent.
     pub grpc_status: Option<Box<[u8]>>,
+    /// Whether `grpc_status` was not read but inferred from the connection's other answers.
+    pub grpc_status_inferred: bool,
     /// `grpc-message`, percent-decoded.
     pub grpc_message: Option<Box<[u8]>>,
     /// `:status` of the final response.
@@ -409,6 +411,7 @@ impl Rpc {
             processed: Processed::Maybe,
             contradiction: None,
             grpc_status: None,
+            grpc_status_inferred: false,
             grpc_message: None,
             http_status: None,
             error: None,

@@ -15,24 +15,20 @@
 //!     up to here: before answer 3           5 is condemned here         1 would be cut here
 //! ```
 
-use super::client_gaps::AnswerSent;
 use super::connection_context::{ConnectionContext, FinalGoAway};
+use super::frame_gaps::FrameGaps;
 use super::rpc::{Contradiction, Doubt, Processed, Race, Verdict};
+use super::uncertainty::{Uncertainty, is_placed, may_be_reset_unseen};
 use super::{FromClient, FromServer, Known, Stream, processed, success};
 use crate::capture::{Stamp, TimeDelta, Timestamp};
-use crate::decode::Direction;
 use crate::decode::http2::ErrorCode;
 
 /// A client cancels this much before the time its own header names: the header was computed a little
 /// earlier than it was sent.
-const DEADLINE_TOLERANCE: TimeDelta = TimeDelta::from_millis(50);
+pub(super) const DEADLINE_TOLERANCE: TimeDelta = TimeDelta::from_millis(50);
 
 /// A client throws an answer away this soon after the answer's end, or not at all.
 pub(crate) const REJECTED_WITHIN: TimeDelta = TimeDelta::from_millis(200);
-
-/// The same, where frames of the client are missing after that time: of recordings with 1,654 answers that were thrown
-/// away, the last was so 1.1 ms after its client had acknowledged it.
-pub(crate) const REJECTED_AT_ONCE: TimeDelta = TimeDelta::from_millis(5);
 
 /// What has not come by this long after its time does not come: an answer above the last stream id, an answer
 /// or the client's RST_STREAM after the deadline, the server's acknowledgement of a FIN.
@@ -85,10 +81,10 @@ impl EndedBy {
 
 /// Something that can end a stream, and its place on the line.
 #[derive(Clone, Copy, Debug)]
-struct EndingEvent {
+pub(super) struct EndingEvent {
     place: (u64, Rank),
-    stamp: Stamp,
-    by: EndedBy,
+    pub(super) stamp: Stamp,
+    pub(super) by: EndedBy,
 }
 
 /// What comes first of events at the same byte.
@@ -101,7 +97,7 @@ enum Rank {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum EndedBy {
+pub(super) enum EndedBy {
     Answered,
     /// A header block of the answer that tells a failure.
     ToldFailure,
@@ -202,89 +198,16 @@ pub(crate) fn of(id: u32, stream: &Stream, connection: &ConnectionContext) -> Ve
     details
 }
 
-/// Whether nothing that the server sent behind an event can come before it. An answer to a condemned call does;
-/// and where a client's end has no acknowledgement of its own, one that was not captured may have been before it.
-fn is_placed(event: &EndingEvent, connection: &ConnectionContext) -> bool {
-    match event.by {
-        EndedBy::Condemned => false,
-        EndedBy::Closed => connection
-            .reset_by_client
-            .is_none_or(|reset| reset.stamp != event.stamp),
-        _ => true,
-    }
-}
-
-/// Whether the client may have reset a call, among what is missing, before an answer to it.
-fn may_be_reset_unseen(
-    stream: &Stream,
-    answer: &EndingEvent,
-    deadline: Option<Deadline>,
-    connection: &ConnectionContext,
-) -> bool {
-    let Some(opened) = stream.opened else {
-        return true;
+/// What became of a call of which nothing but the status was missing, now that it is inferred.
+pub(crate) fn with_status(details: &mut VerdictDetails, stream: &Stream, gaps: &FrameGaps) {
+    let Known::Value(succeeded) = success::of(stream, gaps) else {
+        return;
     };
-    let passed = |deadline: Deadline| deadline.passes <= answer.stamp.time + DEADLINE_TOLERANCE;
-    let answer = AnswerSent {
-        stamp: answer.stamp,
-        original: !stream.answer.sent_again,
-        overdue: deadline.map_or(stream.request.hidden, passed),
+    details.doubt = None;
+    (details.verdict, details.processed) = match succeeded {
+        true => (Verdict::Ok, Processed::Yes),
+        false => (Verdict::Status, Processed::Maybe),
     };
-    connection.gaps.may_hide_reset(opened.stamp, answer)
-}
-
-/// Whether something that would have decided may hide among frames that were lost in a stream's time.
-#[derive(Clone, Copy, Debug)]
-struct Uncertainty {
-    of_client: bool,
-    of_server: bool,
-    of_deadline: bool,
-}
-
-impl Uncertainty {
-    fn of(stream: &Stream, connection: &ConnectionContext) -> Self {
-        let gaps = &connection.gaps;
-        let Some(opened) = stream.opened else {
-            // Its HEADERS were lost, or came before the capture began.
-            let lost = connection.begun || gaps.any();
-            return Self {
-                of_client: lost,
-                of_server: lost,
-                of_deadline: lost,
-            };
-        };
-        Self {
-            of_client: gaps.since(Direction::ClientToServer, opened.stamp),
-            of_server: gaps.since(Direction::ServerToClient, opened.stamp),
-            of_deadline: gaps.any() && stream.request.hidden && stream.request.timeout.is_none(),
-        }
-    }
-
-    fn shakes(self, by: EndedBy, stream: &Stream) -> bool {
-        match by {
-            // The deadline may have passed before, if there was one among what was lost.
-            EndedBy::Closed | EndedBy::ResetByClient(ErrorCode::CANCEL) if self.of_deadline => true,
-            // It may have been answered before the capture began.
-            EndedBy::ResetByServer(_) | EndedBy::ResetByClient(_) if stream.opened.is_none() => {
-                true
-            }
-            // A RST_STREAM of the client may have come before; after a whole answer the server has
-            // nothing to add.
-            EndedBy::Answered | EndedBy::ToldFailure => self.of_client,
-            // Both were seen, and nothing comes between; but a head may have told a failure before, if it cannot be
-            // read, or the request that would have been gRPC's.
-            EndedBy::Rejected(_) => {
-                stream.answer.head_is_hidden()
-                    || stream.opened.is_none()
-                    || stream.request.may_be_grpc_unseen()
-            }
-            // The answer, or the other side's reset, may have come before.
-            EndedBy::ResetByServer(_)
-            | EndedBy::ResetByClient(_)
-            | EndedBy::Condemned
-            | EndedBy::Closed => self.of_client || self.of_server,
-        }
-    }
 }
 
 /// The first thing on the line; being condemned yields to an answer that was delivered later.
@@ -452,8 +375,8 @@ fn after_all(close: FromServer, stream: &Stream) -> FromServer {
 
 /// When a call's time was up, as its `grpc-timeout` says.
 #[derive(Clone, Copy, Debug)]
-struct Deadline {
-    passes: Timestamp,
+pub(super) struct Deadline {
+    pub(super) passes: Timestamp,
 }
 
 impl Deadline {

@@ -26,9 +26,12 @@ mod decoder;
 mod dynamic_table;
 mod entry;
 mod fault;
+mod habits;
 mod huffman;
 mod huffman_code;
 mod input;
+mod recovery;
+mod representation;
 mod static_table;
 #[cfg(test)]
 mod tests;
@@ -37,3 +40,4 @@ pub use block::{Field, HeaderBlock, MAX_BYTES, MAX_FIELDS, Value};
 pub use decoder::Decoder;
 pub use dynamic_table::{ASSUMED_SIZE, DEFAULT_SIZE, MAX_SIZE};
 pub use fault::{Fault, FaultKind};
+pub(in crate::decode::http2) use recovery::Recovery;
