@@ -202,8 +202,18 @@ impl Flow {
             let whole = self.is_whole_before(from, segment);
             self.acknowledge(from, upto, (segment.stamp, whole), sink);
         } else if let Some(upto) = self.acknowledged_by_reset(from, segment) {
-            // The segment that the reset answers may be missing.
-            self.acknowledge(from.peer(), upto, (segment.stamp, false), sink);
+            // The segment that the reset answers may be missing; when it came is not known.
+            let by = from.peer();
+            let before = &mut self.halves[by].acknowledged;
+            if before.is_none_or(|before| upto > before) {
+                *before = Some(upto);
+                sink(Signal::Acknowledged(Acknowledged {
+                    by,
+                    upto,
+                    stamp: segment.stamp,
+                    whole: false,
+                }));
+            }
         }
         let carrier = Carrier {
             stamp: segment.stamp,
@@ -364,7 +374,11 @@ impl Flow {
         let half = &self.halves[from];
         let highest = half.assembler.highest();
         let upto = half.sequence_space?.position(segment.sequence, highest);
-        (upto <= highest).then_some(upto)
+        // A FIN takes a number of its own.
+        let end = half
+            .fin
+            .map_or(highest, |fin| highest.max(fin.saturating_add(1)));
+        (upto <= end).then_some(upto)
     }
 
     fn acknowledge(

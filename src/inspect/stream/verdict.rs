@@ -143,6 +143,8 @@ pub(crate) fn of(id: u32, stream: &Stream, connection: &ConnectionContext) -> Ve
         details.distrust();
         return details;
     };
+    uncertainty.of_server |=
+        event.by != EndedBy::Condemned && connection.may_be_condemned_unseen(id);
     if is_placed(&event, connection) {
         // What the server sent later cannot have come before.
         uncertainty.of_server &= !connection.gaps.is_whole_to(event.place.0);
@@ -150,8 +152,6 @@ pub(crate) fn of(id: u32, stream: &Stream, connection: &ConnectionContext) -> Ve
     if matches!(event.by, EndedBy::Answered | EndedBy::ToldFailure) {
         uncertainty.of_client &= may_be_reset_unseen(stream, &event, deadline, connection);
     }
-    uncertainty.of_server |=
-        event.by != EndedBy::Condemned && connection.may_be_condemned_unseen(id);
     details.ended = Some(event.stamp);
     details.verdict = match event.by {
         EndedBy::Answered => answered(stream, connection),

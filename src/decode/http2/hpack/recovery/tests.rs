@@ -378,3 +378,37 @@ fn no_status_that_is_told_is_wrong() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(found > 0, "nothing is ever found");
 }
+
+#[test]
+fn nothing_but_gaps_ends_in_time() {
+    let mut dice = Dice::of(1);
+    let mut encoder = Encoder {
+        manner: Manner::Plain,
+        table: Vec::new(),
+        dice,
+    };
+    let mut decoder = Decoder::learning();
+    let mut next = |decoder: &mut Decoder| {
+        let (blocks, _) = answer(&KINDS[2], 0, &mut dice);
+        let blocks: Vec<_> = blocks.iter().map(|block| encoder.encode(block)).collect();
+        for block in &blocks {
+            decoder.decode(block, &mut super::super::block::HeaderBlock::default());
+        }
+        blocks.concat()
+    };
+    for _ in 0..50 {
+        next(&mut decoder);
+    }
+    let mut recovery = decoder.begin_recovery().unwrap();
+    let mut followed = 0;
+    for stream in 0..1_000_000 {
+        recovery.miss(1_400);
+        let block = next(&mut decoder);
+        if recovery.block(stream, &block, true, true).is_err() {
+            break;
+        }
+        assert!(recovery.held() < 1 << 18, "{} bytes", recovery.held());
+        followed += 1;
+    }
+    assert!(followed < 1_000, "{followed} blocks were followed");
+}
