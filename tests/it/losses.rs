@@ -6,11 +6,12 @@
 //!
 //! With `H2SNIFF_ALL_LOSSES=1` the figures are printed for each recording too.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use h2sniff::inspect::{Doubt, Race, Verdict};
+use h2sniff::inspect::diagnosis::Confidence;
+use h2sniff::inspect::{Doubt, Processed, Race, Verdict};
 use h2sniff::report::Report;
 
 use crate::recordings::{self, Recording};
@@ -167,6 +168,30 @@ fn wrong(whole: &Calls, told: &Calls) -> Vec<String> {
     wrong
 }
 
+/// What rests on an inferred status and is told as if it were proved; and whether it is said that there are any.
+fn overstated(report: &Report) -> impl Iterator<Item = String> {
+    let analysis = &report.analysis;
+    let inferred = analysis.rpcs.iter().filter(|rpc| rpc.grpc_status_inferred);
+    let ids: BTreeSet<_> = inferred
+        .clone()
+        .map(|rpc| (rpc.id.connection, rpc.id.stream))
+        .collect();
+    let unsafe_to_say = inferred.filter(|rpc| rpc.processed == Processed::No);
+    let unsafe_to_say = unsafe_to_say.map(|rpc| format!("{:?} was not processed", rpc.id));
+    let sure = analysis.findings.iter().filter(|finding| {
+        let mut rpcs = finding.rpcs.iter();
+        finding.confidence == Confidence::Certain
+            && rpcs.any(|rpc| ids.contains(&(rpc.connection, rpc.stream)))
+    });
+    let sure = sure.map(|finding| format!("{} is certain", finding.rule));
+    let said = analysis.findings.iter().any(|finding| {
+        finding.rule == "capture-incomplete" && finding.explanation.contains("is inferred")
+    });
+    let unsaid = (!ids.is_empty() && !said).then(|| "nothing says that it is inferred".to_owned());
+    let all: Vec<_> = unsafe_to_say.chain(sure).chain(unsaid).collect();
+    all.into_iter()
+}
+
 #[test]
 fn lost_packets_make_verdicts_unknown_and_never_wrong() {
     let recordings = lab_recordings("lost packets");
@@ -185,8 +210,10 @@ fn lost_packets_make_verdicts_unknown_and_never_wrong() {
                 let mut dice = Dice::of(per_mille, pattern);
                 let packets = recording.packets.iter();
                 let left = packets.filter(|_| dice.roll() % 1_000 >= per_mille);
-                let told = calls(&recording.analyze(left));
+                let report = recording.analyze(left);
+                let told = calls(&report);
                 let name = &recording.name;
+                wrongs.extend(overstated(&report).map(|text| format!("{name}: {text}")));
                 wrongs.extend(
                     wrong(&whole, &told)
                         .into_iter()
