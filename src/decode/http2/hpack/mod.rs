@@ -3,7 +3,9 @@
 //! Each direction of a connection has one [`Decoder`], which holds the dynamic table that its
 //! encoder keeps. A capture may begin after the connection did, or miss some of its bytes; then
 //! the table holds entries that nobody saw, and a field that refers to one is reported as unknown.
-//! It is never guessed: every name and value given out is exactly what the peer decoded.
+//! It is never guessed: every name and value given out is exactly what the peer decoded. Beside it
+//! a recovery finds what a server's blocks can only mean after a gap; that is no proof, and is
+//! kept apart.
 //!
 //! A block is a run of representations (section 6), told apart by their first bits:
 //!

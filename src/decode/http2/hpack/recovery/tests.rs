@@ -1,4 +1,8 @@
 //! Encoders that keep to habits, and those that do not, with blocks lost: no status that is told is wrong.
+//!
+//! Of 264 connections of each encoder, with 0.5, 3 and 10 % of blocks lost: one that keeps to habits lets 31,027 of
+//! 60,869 statuses be found (33,244 of 56,591 if it spells names out) and 51 connections are given up; of one that
+//! inserts again, or chooses at whim, 254 are given up, and nothing is found.
 
 use super::super::decoder::Decoder;
 use super::super::static_table;
