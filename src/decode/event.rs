@@ -245,6 +245,19 @@ pub enum Event<'a> {
         /// The segment that began the first frame found.
         carrier: Carrier,
     },
+    /// The server's header table was lost in a gap, and what it was is being inferred: statuses of answers that
+    /// cannot be read may follow as [`Event::StatusInferred`], when the connection has ended.
+    InferenceBegins,
+    /// Nothing can be inferred any more, and nothing was.
+    InferenceEnds,
+    /// The `grpc-status` of an answer that could not be read: not proved, but what the connection's habits leave. It
+    /// comes when nothing more will, so that it was never contradicted.
+    StatusInferred {
+        /// The answer's stream.
+        stream: StreamId,
+        /// The status.
+        status: u8,
+    },
     /// A side ended its half.
     Ended(Ended<Direction>),
 }

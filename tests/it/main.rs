@@ -33,6 +33,7 @@ mod hpack;
 mod http2_frame_cases;
 mod judge;
 mod lab;
+mod losses;
 mod moments;
 mod node;
 mod properties;

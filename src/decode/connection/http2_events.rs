@@ -10,7 +10,7 @@ use crate::decode::direction::{Direction, PerSide};
 use crate::decode::event::{Event, UnexpectedProtocol};
 use crate::decode::http2::{
     Flags, Frame, FrameHeader, FrameReader, FrameType, Loss, Payload, ReaderItem, SettingId,
-    boundary,
+    StreamId, boundary,
 };
 use crate::decode::stream_part::StreamPart;
 
@@ -41,6 +41,8 @@ pub struct Http2Events {
     server_failed: bool,
     /// Whether what a side sent was given up and no frame of it was found since.
     given_up: PerSide<bool>,
+    /// Whether statuses of the server's answers are being inferred.
+    inferring: bool,
     keep: Keep,
 }
 
@@ -53,6 +55,7 @@ impl Http2Events {
             server_first: begun.server.then(Vec::new),
             server_failed: false,
             given_up: PerSide::default(),
+            inferring: false,
             keep,
         }
     }
@@ -78,6 +81,7 @@ impl Http2Events {
                 carrier,
             });
         }
+        self.tell_inference(sink);
     }
 
     /// Takes the next part of one direction.
@@ -150,6 +154,27 @@ impl Http2Events {
             }
         });
         reader.give_back();
+        self.tell_inference(sink);
+    }
+
+    /// The statuses that were inferred; nothing more will come.
+    pub(super) fn take_inferred(&mut self) -> impl Iterator<Item = Event<'static>> {
+        let found = self.readers.server.take_found();
+        found.map(|(stream, status)| Event::StatusInferred {
+            stream: StreamId(stream),
+            status,
+        })
+    }
+
+    /// Says whether statuses are being inferred, where that has changed.
+    fn tell_inference(&mut self, sink: &mut impl ConnectionSink) {
+        let inferring = self.readers.server.is_recovering();
+        if inferring != std::mem::replace(&mut self.inferring, inferring) {
+            sink.event(match inferring {
+                true => &Event::InferenceBegins,
+                false => &Event::InferenceEnds,
+            });
+        }
     }
 
     /// Looks at the first bytes of the server, however few come at a time; whether its bytes are

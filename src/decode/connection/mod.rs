@@ -193,7 +193,17 @@ impl<C> ConnectionDecoder<C> {
         listener: &mut L,
     ) -> Result<(), Unrelated> {
         let counted = match self.state {
-            State::Http2 { counted, .. } | State::Unread(counted) => counted,
+            State::Http2 {
+                mut counted,
+                mut events,
+                ..
+            } => {
+                for inferred in events.take_inferred() {
+                    listener.event(&mut counted.listening, &inferred);
+                }
+                counted
+            }
+            State::Unread(counted) => counted,
             State::Undecided(_) | State::Negotiating(_) | State::Unrelated(_) => {
                 return Err(self.unrelated());
             }

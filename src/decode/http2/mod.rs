@@ -7,6 +7,7 @@ mod error_code;
 mod frame;
 mod header_blocks;
 mod item;
+mod opened_streams;
 mod payload;
 mod reader;
 mod setting;

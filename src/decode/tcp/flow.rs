@@ -199,7 +199,21 @@ impl Flow {
             .acknowledgement
             .map(|number| self.learn(from, number));
         if let Some(upto) = acknowledged {
-            self.acknowledge(from, upto, segment, sink);
+            let whole = self.is_whole_before(from, segment);
+            self.acknowledge(from, upto, (segment.stamp, whole), sink);
+        } else if let Some(upto) = self.acknowledged_by_reset(from, segment) {
+            // The segment that the reset answers may be missing; when it came is not known.
+            let by = from.peer();
+            let before = &mut self.halves[by].acknowledged;
+            if before.is_none_or(|before| upto > before) {
+                *before = Some(upto);
+                sink(Signal::Acknowledged(Acknowledged {
+                    by,
+                    upto,
+                    stamp: segment.stamp,
+                    whole: false,
+                }));
+            }
         }
         let carrier = Carrier {
             stamp: segment.stamp,
@@ -342,19 +356,39 @@ impl Flow {
         space.position(number, peer.assembler.highest())
     }
 
+    /// Whether nothing that a side sent before a segment is missing.
+    fn is_whole_before(&self, from: Side, segment: &Segment<'_>) -> bool {
+        let half = &self.halves[from];
+        let before = half.sequence_space.map_or(0, |space| {
+            space.position(segment.sequence, half.assembler.highest())
+        });
+        half.assembler.is_whole_to(before)
+    }
+
+    /// What a side's reset shows its peer to have acknowledged: one that carries no acknowledgement answers a
+    /// segment, and its number is what that one acknowledged (RFC 9293, section 3.5.2).
+    fn acknowledged_by_reset(&self, from: Side, segment: &Segment<'_>) -> Option<u64> {
+        if !segment.flags.contains(TcpFlags::RST) || segment.flags.contains(TcpFlags::SYN) {
+            return None;
+        }
+        let half = &self.halves[from];
+        let highest = half.assembler.highest();
+        let upto = half.sequence_space?.position(segment.sequence, highest);
+        // A FIN takes a number of its own.
+        let end = half
+            .fin
+            .map_or(highest, |fin| highest.max(fin.saturating_add(1)));
+        (upto <= end).then_some(upto)
+    }
+
     fn acknowledge(
         &mut self,
         by: Side,
         upto: u64,
-        segment: &Segment<'_>,
+        (stamp, whole): (Stamp, bool),
         sink: &mut impl FnMut(Signal<'_>),
     ) {
-        let stamp = segment.stamp;
         let half = &mut self.halves[by];
-        let before = half.sequence_space.map_or(0, |space| {
-            space.position(segment.sequence, half.assembler.highest())
-        });
-        let whole = half.assembler.is_whole_to(before);
         if half.acknowledged.is_none_or(|before| upto > before) {
             half.acknowledged = Some(upto);
             let peer = &mut self.halves[by.peer()];

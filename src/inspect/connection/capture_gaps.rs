@@ -21,6 +21,8 @@ pub struct CaptureGaps {
     pub streams: u64,
     /// Calls whose method cannot be known.
     pub methods: u64,
+    /// Calls whose status was inferred, where it could not be read.
+    pub inferred: u64,
 }
 
 /// What is missing of what one side sent.

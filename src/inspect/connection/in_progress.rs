@@ -20,7 +20,7 @@ impl Connection {
     /// What it keeps now.
     pub(in crate::inspect) fn load(&self) -> Load {
         Load {
-            streams: self.streams.table.call_count(),
+            streams: self.streams.table.call_count() + self.awaiting.len(),
             listed: self.settled.listed(),
             texts: self.streams.requests.texts(),
         }
@@ -43,6 +43,7 @@ impl Connection {
     /// Follows no more than `keep` streams from here on, those opened last: the others cannot be judged.
     pub(in crate::inspect) fn evict_streams(&mut self, keep: usize, now: Stamp, options: &Options) {
         self.settle_accepted(None, options);
+        self.infer_no_more(options);
         let evicted = self.streams.table.take_calls(keep);
         let mut context = self.context();
         // What decides them will not be seen, just as if it were lost.
@@ -53,7 +54,7 @@ impl Connection {
             self.record.missing.streams += evicted.len() as u64;
         }
         for (id, call) in evicted {
-            self.settled.settle(id, call, &context, options);
+            self.settle(id, call, &context, options);
         }
         self.streams.lose_flows(now);
     }

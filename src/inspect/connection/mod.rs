@@ -4,6 +4,7 @@
 //! [`verdict::of`](super::stream::verdict::of) says. Calls that were answered, and whose answer arrived, are settled
 //! and folded into counts on the way, so that memory follows what is open.
 
+mod awaiting;
 mod block;
 pub(in crate::inspect) mod capture_gaps;
 pub(in crate::inspect) mod control_frames;
@@ -11,6 +12,7 @@ mod early_verdict;
 pub(in crate::inspect) mod goaway;
 pub(in crate::inspect) mod grace_end;
 mod in_progress;
+mod inference;
 pub(in crate::inspect) mod late_opens;
 pub(in crate::inspect) mod load;
 pub(in crate::inspect) mod recent_frames;
@@ -22,8 +24,10 @@ pub(in crate::inspect) mod sparse;
 mod streams;
 
 use super::options::Options;
+use super::stream::client_gaps::ServerProgress;
 use super::stream::connection_context::ConnectionContext;
 use super::stream::frame_gaps::FrameGaps;
+use super::stream::verdict::REJECTED_WITHIN;
 use super::traffic::ack_stall::AckStalls;
 use super::traffic::ping::PingLog;
 use super::traffic::quiet::LastFrames;
@@ -33,6 +37,7 @@ use crate::decode::http2::{
 };
 use crate::decode::tcp::{Acknowledged, Ended};
 use crate::decode::{Carrier, Direction, Event, NetworkPath, Place, Recognition, Transport};
+use awaiting::AwaitingStatus;
 use block::Block;
 use control_frames::{ControlFrame, ControlFrameKind};
 use goaway::GoAway;
@@ -52,6 +57,7 @@ pub struct Connection {
     place: Option<Place>,
     streams: Streams,
     settled: SettledCalls,
+    awaiting: AwaitingStatus,
     shutdown: Shutdown,
     server_bytes: ServerBytes,
     pings: PingLog,
@@ -60,6 +66,8 @@ pub struct Connection {
     recent_frames: RecentFrames,
     /// What was lost of it so far.
     gaps: FrameGaps,
+    /// How far the server was seen to have come with what the client sent.
+    server_progress: ServerProgress,
     /// The capture's last moment, once it is known.
     capture_end: Option<Timestamp>,
 }
@@ -73,6 +81,7 @@ impl Connection {
             place: recognition.place,
             streams: Streams::new(recognition),
             settled: SettledCalls::new(recognition.number, capture_begin),
+            awaiting: AwaitingStatus::default(),
             shutdown: Shutdown::new(recognition.beginning_seen),
             server_bytes: ServerBytes::default(),
             pings: PingLog::default(),
@@ -80,6 +89,7 @@ impl Connection {
             last_frames: LastFrames::default(),
             recent_frames: RecentFrames::default(),
             gaps: FrameGaps::default(),
+            server_progress: ServerProgress::default(),
             capture_end: None,
         }
     }
@@ -132,6 +142,9 @@ impl Connection {
             } => self.lose(*direction, *cause, carrier.stamp),
             // Streams that were opened meanwhile may have lost frames too.
             Event::Found { direction, carrier } => self.gaps.end(*direction, carrier.stamp),
+            Event::InferenceBegins => self.awaiting.open = true,
+            Event::InferenceEnds => self.infer_no_more(options),
+            Event::StatusInferred { stream, status } => self.infer(*stream, *status, options),
             Event::Ended(ended) => self.close(*ended),
         }
     }
@@ -158,9 +171,10 @@ impl Connection {
         }
         let context = self.context();
         let received = self.ack_stalls.known_received_of(Direction::ClientToServer);
+        self.infer_no_more(options);
         for (id, mut call) in self.streams.table.take_calls(0) {
             call.progress.ended(received);
-            self.settled.settle(id, call, &context, options);
+            self.settle(id, call, &context, options);
         }
         self.settled.name_unnamed(|| self.streams.inferred_paths());
     }
@@ -213,7 +227,8 @@ impl Connection {
             broke_its_word: self.shutdown.broke_its_word,
             acknowledged: self.server_bytes.acknowledged(),
             round_trip: self.record.round_trip(),
-            gaps: self.gaps,
+            highest_answered: self.server_progress.highest_answered(),
+            gaps: self.gaps.clone(),
             begun: self.record.beginning_seen,
             capture_end: self.capture_end,
         }
@@ -231,6 +246,10 @@ impl Connection {
         self.shutdown.acknowledge(sender, upto, stamp);
         if by == Direction::ServerToClient {
             self.streams.acknowledged_by_server(upto);
+            self.server_progress.acknowledge(upto, stamp);
+            if let Some(gaps) = self.gaps.of_client_mut() {
+                gaps.acknowledged(upto, stamp);
+            }
             return;
         }
         self.server_bytes.acknowledge(upto);
@@ -240,20 +259,20 @@ impl Connection {
             return;
         }
         self.streams.table.delivered(upto, stamp.time);
-        self.settle_accepted(Some(stamp.time), options);
+        self.settle_accepted(Some(stamp.time - REJECTED_WITHIN), options);
     }
 
-    /// Settles the calls whose answers were delivered, and which the client had time to throw away; all of
-    /// them without a `now`.
-    fn settle_accepted(&mut self, now: Option<Timestamp>, options: &Options) {
-        let Some(mut accepted) = self.streams.table.take_accepted(now) else {
+    /// Settles the calls whose answers were delivered by then, so that the client had time to throw them away; all
+    /// of them without a time.
+    fn settle_accepted(&mut self, by: Option<Timestamp>, options: &Options) {
+        let Some(mut accepted) = self.streams.table.take_accepted(by) else {
             return;
         };
         let context = self.context();
         loop {
             let (id, call) = accepted;
-            self.settled.settle(id, call, &context, options);
-            match self.streams.table.take_accepted(now) {
+            self.settle(id, call, &context, options);
+            match self.streams.table.take_accepted(by) {
                 Some(next) => accepted = next,
                 None => return,
             }
@@ -289,12 +308,15 @@ impl Connection {
         let (by, kind) = (frame.direction, frame.header.kind);
         if by == Direction::ServerToClient {
             self.server_bytes.seen(frame.span.end);
+            self.gaps.server_frame(frame.span.start);
             self.record.server_last_frame = Some(frame.completed.stamp.time);
+        } else if let Some(gaps) = self.gaps.of_client_mut() {
+            gaps.frame(frame.span.start, &self.server_progress);
         }
         let stamp = frame.completed.stamp;
         let message = matches!(kind, FrameType::HEADERS | FrameType::DATA);
         if message && by == Direction::ServerToClient {
-            self.shutdown.answered_on(frame.header.stream);
+            self.answered_on(frame.header.stream, stamp);
         }
         self.streams.conform(frame);
         self.pings.frame(by, stamp, message);
@@ -370,7 +392,23 @@ impl Connection {
         }
     }
 
+    /// The server answers on a stream.
+    fn answered_on(&mut self, id: StreamId, stamp: Stamp) {
+        self.shutdown.answered_on(id);
+        if id.is_client_initiated()
+            && self.server_progress.answer(id.0, stamp)
+            && let Some(gaps) = self.gaps.of_client_mut()
+        {
+            gaps.answered(id.0, stamp);
+        }
+    }
+
     fn headers(&mut self, frame: &Frame<'_>, block: Block<'_>, options: &Options) {
+        if frame.direction == Direction::ClientToServer && frame.header.stream.is_client_initiated()
+        {
+            let id = frame.header.stream.0;
+            self.gaps.client_opened(id, &self.server_progress);
+        }
         if self.streams.headers(frame, block, options) {
             self.shutdown
                 .stream_opened(frame.header.stream, frame.began);

@@ -446,7 +446,7 @@ impl ConnectionRecord {
             () if rpc.opened.is_none() && self.began_before() => Doubt::BeganBefore,
             () if rpc.opened.is_none() => Doubt::HeadersMissing,
             () if self.uncaptured().is_some() => Doubt::OneWay,
-            () if missing.losses > 0 => Doubt::FramesMissing,
+            () if missing.losses > 0 => rpc.doubt.unwrap_or(Doubt::FramesMissing),
             () => Doubt::StatusUnreadable,
         }
     }

@@ -18,11 +18,10 @@ use crate::decode::http2::ErrorCode;
 use crate::inspect::options::Options;
 use crate::inspect::options::filter::Filter;
 use crate::inspect::stream::attempt::{Attempt, AttemptNews};
-use crate::inspect::stream::connection_context::ConnectionContext;
 use crate::inspect::stream::fingerprint::Identity;
 use crate::inspect::stream::inferred_path::{PathsByShape, Shape};
 use crate::inspect::stream::rpc::{CallId, Outcome, Rpc, TakenBack, Verdict};
-use crate::inspect::stream::verdict::{self, VerdictDetails};
+use crate::inspect::stream::verdict::VerdictDetails;
 use crate::inspect::stream::{Known, Stream};
 use crate::inspect::usual_times::UsualTime;
 
@@ -43,6 +42,8 @@ pub(super) struct SettledCalls {
     verdicts: VerdictCounts,
     /// How many have a method that cannot be known.
     without_method: u64,
+    /// How many have a status that was inferred.
+    inferred: u64,
     usual: Vec<UsualTime>,
     /// The largest message that each side took in a call that succeeded, if it was large.
     taken: PerSide<u32>,
@@ -63,20 +64,20 @@ impl SettledCalls {
             attempts: Vec::new(),
             verdicts: VerdictCounts::default(),
             without_method: 0,
+            inferred: 0,
             usual: Vec::new(),
             taken: PerSide::default(),
         }
     }
 
-    /// A call is over: finds its verdict, counts it, and lists it if a report asks for it.
+    /// A call is over: counts it, and lists it if a report asks for it.
     pub(super) fn settle(
         &mut self,
         id: u32,
         stream: Stream,
-        context: &ConnectionContext,
+        details: VerdictDetails,
         options: &Options,
     ) {
-        let details = verdict::of(id, &stream, context);
         let silent = matches!(details.verdict, Verdict::Ok | Verdict::Unknown);
         let reported = stream.reported;
         let asked_for = options
@@ -109,6 +110,7 @@ impl SettledCalls {
             self.verdicts.take_back(why, 1);
         }
         self.without_method += u64::from(rpc.method.is_none());
+        self.inferred += u64::from(rpc.grpc_status_inferred);
         // What was reported once is reported to its end.
         if !silent || options.all || options.tell_all || reported {
             self.unnamed.extend(shape.map(|shape| (id, shape)));
@@ -195,6 +197,7 @@ impl SettledCalls {
         if is_asked_for(id, method, moment, &options.filter, self.capture_begin) {
             self.verdicts.add(Verdict::Ok);
             self.without_method += u64::from(method.is_none());
+            self.inferred += u64::from(stream.answer.status_inferred);
         }
     }
 
@@ -229,6 +232,9 @@ impl SettledCalls {
         record.verdicts = self.verdicts;
         if self.without_method > 0 {
             record.missing.methods = self.without_method;
+        }
+        if self.inferred > 0 {
+            record.missing.inferred = self.inferred;
         }
         record.taken = self.taken;
     }
@@ -265,6 +271,7 @@ fn rpc(id: CallId, stream: Stream, details: VerdictDetails) -> Rpc {
         processed,
         contradiction,
         rejected,
+        doubt,
     } = details;
     let owes_request = stream.owes_request();
     let server_reset = stream.reset_by_server.map(|(_, code)| code);
@@ -285,7 +292,7 @@ fn rpc(id: CallId, stream: Stream, details: VerdictDetails) -> Rpc {
         method_inferred: false,
         authority: request.authority,
         opened: opened.map(|carrier| carrier.stamp),
-        doubt: None,
+        doubt,
         timeout: request.timeout,
         answer_begun: answer.begun,
         owes_request,
@@ -301,6 +308,7 @@ fn rpc(id: CallId, stream: Stream, details: VerdictDetails) -> Rpc {
         late_by,
         processed,
         contradiction,
+        grpc_status_inferred: answer.status_inferred && answer.grpc_status.value().is_some(),
         grpc_status: answer.grpc_status.value().cloned(),
         grpc_message: answer.grpc_message,
         http_status: answer.http_status.value().copied(),

@@ -150,6 +150,7 @@ impl Streams {
         let answered = call.is_some_and(|call| {
             call.progress.sent(frame);
             call.answer.begun = true;
+            call.answer.sent_again |= !frame.completed.original;
             match block {
                 Block::Read(block) => {
                     let context = block_context(call, frame, ends);
@@ -468,6 +469,7 @@ fn answer_section(call: Option<&mut Stream>) -> FieldSection {
 /// END_STREAM of the server; whether it is the first.
 fn end_answer(call: &mut Stream, frame: &Frame<'_>, idleness: &mut Idleness) -> bool {
     call.answer.begun = true;
+    call.answer.sent_again |= !frame.completed.original;
     if call.answer.ended.is_some() {
         return false;
     }

@@ -129,6 +129,10 @@ fn cost(record: &ConnectionRecord) -> String {
         1 => costs.push("1 method is unknown".to_owned()),
         several => costs.push(format!("{} are unknown", counted(several, "method"))),
     }
+    match record.missing.inferred {
+        0 => {}
+        inferred => costs.push(format!("the status of {} is inferred", rpcs(inferred))),
+    }
     if costs.is_empty() {
         return "it costs no verdict".to_owned();
     }
@@ -149,6 +153,7 @@ struct Costs {
     bytes: u64,
     unjudged: u64,
     methods: u64,
+    inferred: u64,
 }
 
 impl Costs {
@@ -163,6 +168,7 @@ impl Costs {
         self.bytes = self.bytes.saturating_add(record.missing.bytes);
         self.unjudged += record.verdicts.of(Verdict::Unknown);
         self.methods += record.missing.methods;
+        self.inferred += record.missing.inferred;
     }
 
     /// What it comes to, in a few words.
@@ -225,6 +231,14 @@ impl Costs {
             0 => "No verdict depends on what is missing.".to_owned(),
             unjudged => format!("For {} it cannot say what became of them.", rpcs(unjudged)),
         });
+        if self.inferred > 0 {
+            text.push_str(&format!(
+                " The status of {} could not be read, as it refers to headers that were not captured, and is \
+                 inferred: it is the only one that the connection's other answers allow, if its server went on \
+                 sending headers as it had.",
+                rpcs(self.inferred)
+            ));
+        }
         if self.methods > 0 {
             let methods = rpcs(self.methods);
             text.push_str(&format!(" The methods of {methods} cannot be known."));

@@ -155,6 +155,9 @@ fn diagnose_server(view: &ServerView<'_>) -> Vec<Finding> {
             continue;
         };
         finding.server = Some(view.server);
+        if view.rests_on_inference(&finding.rpcs) {
+            finding.confidence = finding.confidence.max(Confidence::Likely);
+        }
         if rule.says == Says::WhatEnded {
             view.explain(&finding.rpcs);
         }

@@ -69,6 +69,21 @@ impl<'a> ServerView<'a> {
         self.connections.iter().copied()
     }
 
+    /// Whether what is said of these calls rests on a status that was inferred: one of them has it, or the attempt
+    /// that followed.
+    pub(super) fn rests_on_inference(&self, calls: &[CallId]) -> bool {
+        let inferring = self
+            .connections()
+            .filter(|one| one.record.missing.inferred > 0);
+        let rpcs = inferring.flat_map(|one| &one.rpcs);
+        let inferred: FxHashSet<_> = rpcs
+            .filter(|rpc| rpc.grpc_status_inferred)
+            .flat_map(|rpc| [Some(rpc.id), rpc.retry_of.as_ref().map(|link| link.call)])
+            .flatten()
+            .collect();
+        !inferred.is_empty() && calls.iter().any(|call| inferred.contains(call))
+    }
+
     /// The connection to it of a number.
     pub(super) fn connection(&self, number: u32) -> Option<&'a Finished> {
         let by_number = |finished: &&Finished| finished.record.number;

@@ -20,6 +20,8 @@ pub(crate) struct Answer {
     pub(crate) begun: bool,
     /// Its END_STREAM.
     pub(crate) ended: Option<FromServer>,
+    /// Whether a header block or END_STREAM of it may have been sent before it was captured.
+    pub(crate) sent_again: bool,
     /// What its `content-type` says: how gRPC is carried, or that it is none.
     pub(crate) content: Known<Option<WireFormat>>,
     content_length: Option<u64>,
@@ -27,14 +29,16 @@ pub(crate) struct Answer {
     body: u64,
     pub(crate) http_status: Known<u16>,
     pub(crate) grpc_status: Known<Box<[u8]>>,
+    /// Whether that was inferred, and not read.
+    pub(crate) status_inferred: bool,
     pub(crate) grpc_message: Option<Box<[u8]>>,
     pub(crate) messages: Messages,
     /// Of an answer that is not gRPC's, with another HTTP status than 200.
     pub(crate) foreign: Option<Box<ForeignAnswer>>,
-    /// The header block that told a gRPC client that the call failed, whatever may follow: an HTTP status
+    /// The header block that tells a gRPC client that the call failed, whatever may follow: an HTTP status
     /// other than 200, a content that is not gRPC (grpc/grpc, doc/http-grpc-status-mapping.md), or an error
     /// without an answer.
-    pub(crate) told_failure: Option<FromServer>,
+    pub(super) tells_failure: Option<FromServer>,
 }
 
 /// A header block of an answer, beside its fields.
@@ -105,8 +109,8 @@ impl Answer {
         if is_head {
             self.note_foreign(fields.content, context.ends_stream);
         }
-        if is_head && context.request.is_some() && self.tells_failure(context.ends_stream) {
-            self.told_failure.get_or_insert(context.end);
+        if is_head && self.tells_grpc_failure(context.ends_stream) {
+            self.tells_failure.get_or_insert(context.end);
         }
     }
 
@@ -123,7 +127,7 @@ impl Answer {
     }
 
     /// Whether its head tells a gRPC client that the call failed.
-    fn tells_failure(&self, trailers_only: bool) -> bool {
+    fn tells_grpc_failure(&self, trailers_only: bool) -> bool {
         let other_status = matches!(self.http_status, Known::Value(status) if status != 200);
         let error = matches!(&self.grpc_status, Known::Value(status) if **status != *b"0");
         other_status || self.content == Known::Value(None) || (trailers_only && error)
@@ -152,6 +156,14 @@ impl Answer {
         self.grpc_status = Known::Value(kept.into());
         if self.content == Known::Absent {
             self.content = Known::Value(Some(WireFormat::Http2));
+        }
+    }
+
+    /// The status is this by all that the connection's habits leave, where it could not be read.
+    pub(crate) fn infer_status(&mut self, status: u8) {
+        if self.ended.is_some() && self.grpc_status == Known::Hidden {
+            self.learn_status(status.to_string().as_bytes());
+            self.status_inferred = true;
         }
     }
 
@@ -200,6 +212,12 @@ impl Answer {
         if self.content == Known::Absent {
             self.content = Known::Hidden;
         }
+    }
+
+    /// Whether its head cannot be read whole: it may have told a failure.
+    pub(crate) fn head_is_hidden(&self) -> bool {
+        self.tells_failure.is_none()
+            && (self.http_status == Known::Hidden || self.content == Known::Hidden)
     }
 
     /// Whether what it carries is gRPC, as it says itself, or as the request does where its own word was

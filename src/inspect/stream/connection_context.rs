@@ -31,7 +31,7 @@ pub(crate) struct ClientError {
 }
 
 /// What is known of a stream's connection.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ConnectionContext {
     /// The server's final GOAWAY.
     pub(crate) final_goaway: Option<FinalGoAway>,
@@ -51,6 +51,8 @@ pub(crate) struct ConnectionContext {
     pub(crate) acknowledged: Option<u64>,
     /// How long the handshake took.
     pub(crate) round_trip: Option<TimeDelta>,
+    /// The highest stream on which the server was seen to answer.
+    pub(crate) highest_answered: u32,
     /// What was lost from the connection so far.
     pub(crate) gaps: FrameGaps,
     /// Whether the client's frames were seen from the first one on, so that a stream without HEADERS
@@ -58,4 +60,17 @@ pub(crate) struct ConnectionContext {
     pub(crate) begun: bool,
     /// The capture's last moment, once it is known.
     pub(crate) capture_end: Option<Timestamp>,
+}
+
+impl ConnectionContext {
+    /// Whether a GOAWAY that was not captured may have condemned a client's stream. A server answers on no stream
+    /// above its last stream id, and does not raise it (RFC 9113, section 6.8).
+    pub(crate) fn may_be_condemned_unseen(&self, id: u32) -> bool {
+        let spared = |final_goaway: &FinalGoAway| {
+            !final_goaway.condemns(id) && self.gaps.is_behind_server_gaps(final_goaway.goaway.end)
+        };
+        id > self.highest_answered
+            && self.gaps.any_of_server()
+            && !self.final_goaway.as_ref().is_some_and(spared)
+    }
 }

@@ -1,15 +1,22 @@
 //! Which parts of a connection's frames are missing from the capture: marks where gaps begin and end come
 //! in; whether a gap can hide something that was sent at a certain time or place goes out.
 
+use super::client_gaps::{AnswerSent, ClientGaps, ServerProgress};
 use crate::capture::Stamp;
 use crate::decode::{Direction, PerSide};
 
 /// Up to where frames of each side may be missing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct FrameGaps {
     latest: PerSide<FrameGap>,
     /// Up to where in the server's byte stream all frames were seen.
     server_whole_to: Option<u64>,
+    /// Where in the server's byte stream frames go on behind its latest gap; `None` while that is not known.
+    server_resumes: Option<u64>,
+    /// What is known of those of the client.
+    of_client: Option<Box<ClientGaps>>,
+    /// The highest stream that the client was seen to open.
+    highest_opened: u32,
 }
 
 /// The latest gap in what one side sent.
@@ -29,17 +36,66 @@ impl FrameGaps {
         self.latest[direction] = FrameGap::Open;
         if direction == Direction::ServerToClient {
             self.server_whole_to.get_or_insert(server_upto);
+            self.server_resumes = None;
+        } else {
+            self.of_client.get_or_insert_default().begin();
         }
     }
 
     /// They go on here.
     pub(crate) fn end(&mut self, direction: Direction, stamp: Stamp) {
         self.latest[direction] = FrameGap::Before(stamp);
+        if direction == Direction::ClientToServer {
+            self.of_client.get_or_insert_default().end(stamp);
+        }
+    }
+
+    /// The client's HEADERS of a stream.
+    pub(crate) fn client_opened(&mut self, id: u32, server: &ServerProgress) {
+        if id > self.highest_opened {
+            self.highest_opened = id;
+            if let Some(gaps) = &mut self.of_client {
+                gaps.opened(id, server);
+            }
+        }
+    }
+
+    /// What is known of gaps in what the client sent, if there is one.
+    pub(crate) fn of_client_mut(&mut self) -> Option<&mut ClientGaps> {
+        self.of_client.as_deref_mut()
+    }
+
+    /// Whether frames may be missing by which the client reset a call that was opened here, before this answer.
+    pub(crate) fn may_hide_reset(&self, opened: Stamp, answer: AnswerSent) -> bool {
+        let mut gaps = self.of_client.iter();
+        gaps.any(|gaps| gaps.may_hide_reset(opened, answer))
+    }
+
+    /// A frame of the server begins here in its byte stream.
+    pub(crate) fn server_frame(&mut self, begins: u64) {
+        if self.server_whole_to.is_some() && self.server_resumes.is_none() {
+            self.server_resumes = Some(begins);
+        }
+    }
+
+    /// Whether a frame of the server that ends here came after all that is missing of what it sent.
+    pub(crate) fn is_behind_server_gaps(&self, end: u64) -> bool {
+        match self.server_whole_to {
+            None => true,
+            Some(_) => self.server_resumes.is_some_and(|resumes| end > resumes),
+        }
+    }
+
+    /// Whether anything that the server sent is missing.
+    pub(crate) const fn any_of_server(&self) -> bool {
+        self.server_whole_to.is_some()
     }
 
     /// Whether anything is missing.
     pub(crate) fn any(&self) -> bool {
-        *self != Self::default()
+        self.latest
+            .iter()
+            .any(|(_, latest)| *latest != FrameGap::None)
     }
 
     /// Whether frames may be missing that a side sent after `since`.

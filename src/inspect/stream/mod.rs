@@ -15,6 +15,7 @@
 pub(in crate::inspect) mod answer;
 pub(crate) mod answer_status;
 pub(in crate::inspect) mod attempt;
+pub(in crate::inspect) mod client_gaps;
 pub(in crate::inspect) mod connection_context;
 pub(in crate::inspect) mod fingerprint;
 pub(in crate::inspect) mod foreign_answer;
@@ -30,6 +31,7 @@ pub(in crate::inspect) mod rpc;
 mod success;
 #[cfg(test)]
 pub(in crate::inspect) mod tests;
+mod uncertainty;
 pub(in crate::inspect) mod verdict;
 
 use crate::capture::Stamp;
@@ -118,6 +120,12 @@ impl Stream {
             }
         };
         is_grpc.then_some(messages)
+    }
+
+    /// The header block of the answer that told its client, if that speaks gRPC, that the call failed.
+    pub(crate) fn told_failure(&self) -> Option<FromServer> {
+        let is_grpc = self.request.format.is_some();
+        self.answer.tells_failure.filter(|_| is_grpc)
     }
 
     /// Whether the client has not sent all of its request. Between messages gRPC owes nothing.

@@ -39,6 +39,13 @@ pub(crate) struct Request {
     pub(crate) fingerprint: Fingerprint,
 }
 
+impl Request {
+    /// Whether it may be gRPC's for all that can be read of it.
+    pub(crate) const fn may_be_grpc_unseen(&self) -> bool {
+        self.hidden && self.format.is_none()
+    }
+}
+
 /// Reads the requests of one connection.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RequestReader {

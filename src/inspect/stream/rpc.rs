@@ -240,6 +240,8 @@ pub enum Doubt {
     OneWay,
     /// Frames are missing, in its time, that may have decided it.
     FramesMissing,
+    /// It was answered, but frames of its client are missing that may have reset it before.
+    ResetMissing,
     /// It was followed no longer, to stay within bounds.
     Evicted,
     /// Its status cannot be read: it refers to headers that were not captured.
@@ -255,6 +257,7 @@ impl Doubt {
             Self::HeadersMissing => "headers_missing",
             Self::OneWay => "one_way",
             Self::FramesMissing => "frames_missing",
+            Self::ResetMissing => "reset_missing",
             Self::Evicted => "given_up",
             Self::StatusUnreadable => "status_unreadable",
         }
@@ -338,6 +341,8 @@ pub struct Rpc {
     pub contradiction: Option<Contradiction>,
     /// `grpc-status`, as sent.
     pub grpc_status: Option<Box<[u8]>>,
+    /// Whether `grpc_status` was not read but inferred from the connection's other answers.
+    pub grpc_status_inferred: bool,
     /// `grpc-message`, percent-decoded.
     pub grpc_message: Option<Box<[u8]>>,
     /// `:status` of the final response.
@@ -411,6 +416,7 @@ impl Rpc {
             processed: Processed::Maybe,
             contradiction: None,
             grpc_status: None,
+            grpc_status_inferred: false,
             grpc_message: None,
             http_status: None,
             error: None,

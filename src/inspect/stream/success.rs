@@ -12,10 +12,9 @@ pub(super) fn of(stream: &Stream, gaps: &FrameGaps) -> Known<bool> {
         http_status,
         grpc_status,
         messages,
-        told_failure,
         ..
     } = &stream.answer;
-    if told_failure.is_some() {
+    if stream.told_failure().is_some() {
         return Known::Value(false);
     }
     let is_grpc = stream.request.format.is_some() || stream.answer.is_grpc(None);

@@ -16,15 +16,16 @@
 //! ```
 
 use super::connection_context::{ConnectionContext, FinalGoAway};
-use super::rpc::{Contradiction, Processed, Race, Verdict};
+use super::frame_gaps::FrameGaps;
+use super::rpc::{Contradiction, Doubt, Processed, Race, Verdict};
+use super::uncertainty::{Uncertainty, is_placed, may_be_reset_unseen};
 use super::{FromClient, FromServer, Known, Stream, processed, success};
 use crate::capture::{Stamp, TimeDelta, Timestamp};
-use crate::decode::Direction;
 use crate::decode::http2::ErrorCode;
 
 /// A client cancels this much before the time its own header names: the header was computed a little
 /// earlier than it was sent.
-const DEADLINE_TOLERANCE: TimeDelta = TimeDelta::from_millis(50);
+pub(super) const DEADLINE_TOLERANCE: TimeDelta = TimeDelta::from_millis(50);
 
 /// A client throws an answer away this soon after the answer's end, or not at all.
 pub(crate) const REJECTED_WITHIN: TimeDelta = TimeDelta::from_millis(200);
@@ -45,6 +46,8 @@ pub(crate) struct VerdictDetails {
     pub(crate) contradiction: Option<Contradiction>,
     /// Whether the client threw away a whole answer.
     pub(crate) rejected: bool,
+    /// Of a call that cannot be judged: what about its answer is in doubt.
+    pub(crate) doubt: Option<Doubt>,
 }
 
 impl VerdictDetails {
@@ -78,10 +81,10 @@ impl EndedBy {
 
 /// Something that can end a stream, and its place on the line.
 #[derive(Clone, Copy, Debug)]
-struct EndingEvent {
+pub(super) struct EndingEvent {
     place: (u64, Rank),
-    stamp: Stamp,
-    by: EndedBy,
+    pub(super) stamp: Stamp,
+    pub(super) by: EndedBy,
 }
 
 /// What comes first of events at the same byte.
@@ -94,7 +97,7 @@ enum Rank {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum EndedBy {
+pub(super) enum EndedBy {
     Answered,
     /// A header block of the answer that tells a failure.
     ToldFailure,
@@ -124,6 +127,7 @@ pub(crate) fn of(id: u32, stream: &Stream, connection: &ConnectionContext) -> Ve
         processed,
         contradiction,
         rejected: false,
+        doubt: None,
     };
     let Some(event) = first else {
         let passed = deadline
@@ -139,8 +143,15 @@ pub(crate) fn of(id: u32, stream: &Stream, connection: &ConnectionContext) -> Ve
         details.distrust();
         return details;
     };
-    // What the server sent later cannot have come before.
-    uncertainty.of_server &= !connection.gaps.is_whole_to(event.place.0);
+    uncertainty.of_server |=
+        event.by != EndedBy::Condemned && connection.may_be_condemned_unseen(id);
+    if is_placed(&event, connection) {
+        // What the server sent later cannot have come before.
+        uncertainty.of_server &= !connection.gaps.is_whole_to(event.place.0);
+    }
+    if matches!(event.by, EndedBy::Answered | EndedBy::ToldFailure) {
+        uncertainty.of_client &= may_be_reset_unseen(stream, &event, deadline, connection);
+    }
     details.ended = Some(event.stamp);
     details.verdict = match event.by {
         EndedBy::Answered => answered(stream, connection),
@@ -169,8 +180,12 @@ pub(crate) fn of(id: u32, stream: &Stream, connection: &ConnectionContext) -> Ve
             details.error = None;
         }
     }
+    let answered = matches!(event.by, EndedBy::Answered | EndedBy::ToldFailure);
     if uncertainty.shakes(event.by, stream) {
         details.verdict = Verdict::Unknown;
+        details.doubt = answered.then_some(Doubt::ResetMissing);
+    } else if answered && details.verdict == Verdict::Unknown {
+        details.doubt = Some(Doubt::StatusUnreadable);
     }
     if details.verdict == Verdict::Unknown {
         details.distrust();
@@ -183,53 +198,16 @@ pub(crate) fn of(id: u32, stream: &Stream, connection: &ConnectionContext) -> Ve
     details
 }
 
-/// Whether something that would have decided may hide among frames that were lost in a stream's time.
-#[derive(Clone, Copy, Debug)]
-struct Uncertainty {
-    of_client: bool,
-    of_server: bool,
-    of_deadline: bool,
-}
-
-impl Uncertainty {
-    fn of(stream: &Stream, connection: &ConnectionContext) -> Self {
-        let gaps = &connection.gaps;
-        let Some(opened) = stream.opened else {
-            // Its HEADERS were lost, or came before the capture began.
-            let lost = connection.begun || gaps.any();
-            return Self {
-                of_client: lost,
-                of_server: lost,
-                of_deadline: lost,
-            };
-        };
-        Self {
-            of_client: gaps.since(Direction::ClientToServer, opened.stamp),
-            of_server: gaps.since(Direction::ServerToClient, opened.stamp),
-            of_deadline: gaps.any() && stream.request.hidden && stream.request.timeout.is_none(),
-        }
-    }
-
-    const fn shakes(self, by: EndedBy, stream: &Stream) -> bool {
-        match by {
-            // The deadline may have passed before, if there was one among what was lost.
-            EndedBy::Closed if self.of_deadline => true,
-            // It may have been answered before the capture began.
-            EndedBy::ResetByServer(_) | EndedBy::ResetByClient(_) if stream.opened.is_none() => {
-                true
-            }
-            // A RST_STREAM of the client may have come before; after a whole answer the server has
-            // nothing to add.
-            EndedBy::Answered | EndedBy::ToldFailure => self.of_client,
-            // Both were seen, and nothing comes between.
-            EndedBy::Rejected(_) => false,
-            // The answer, or the other side's reset, may have come before.
-            EndedBy::ResetByServer(_)
-            | EndedBy::ResetByClient(_)
-            | EndedBy::Condemned
-            | EndedBy::Closed => self.of_client || self.of_server,
-        }
-    }
+/// What became of a call of which nothing but the status was missing, now that it is inferred.
+pub(crate) fn with_status(details: &mut VerdictDetails, stream: &Stream, gaps: &FrameGaps) {
+    let Known::Value(succeeded) = success::of(stream, gaps) else {
+        return;
+    };
+    details.doubt = None;
+    (details.verdict, details.processed) = match succeeded {
+        true => (Verdict::Ok, Processed::Yes),
+        false => (Verdict::Status, Processed::Maybe),
+    };
 }
 
 /// The first thing on the line; being condemned yields to an answer that was delivered later.
@@ -243,8 +221,7 @@ fn first_event(
         .ended
         .map(|answer| by_server(answer, EndedBy::Answered));
     let told_failure = stream
-        .answer
-        .told_failure
+        .told_failure()
         .map(|head| by_server(head, EndedBy::ToldFailure));
     let others = [
         stream
@@ -255,7 +232,7 @@ fn first_event(
             .map(|(reset, code)| by_client(reset, EndedBy::ResetByClient(code))),
         connection
             .closed_by_server
-            .map(|close| by_server(after_all(close), EndedBy::Closed)),
+            .map(|close| by_server(after_all(close, stream), EndedBy::Closed)),
         client_close(stream, connection).map(|close| by_client(close, EndedBy::Closed)),
     ];
     let other = others.into_iter().flatten().min_by_key(|event| event.place);
@@ -342,7 +319,7 @@ fn rejection(stream: &Stream, connection: &ConnectionContext) -> Option<EndingEv
         by.received >= answer.end && by.stamp.time - answer.stamp.time <= REJECTED_WITHIN
     };
     if let Some((by, code)) = stream.reset_by_client
-        && stream.answer.told_failure.is_none()
+        && stream.told_failure().is_none()
         && at_once(&by)
         && rejects(code, stream, connection)
     {
@@ -384,18 +361,22 @@ const fn by_client(event: FromClient, by: EndedBy) -> EndingEvent {
 }
 
 /// A FIN takes a sequence number of its own, after the last byte (RFC 9293, section 3.4); a reset is
-/// treated alike.
-const fn after_all(close: FromServer) -> FromServer {
+/// treated alike, and its number may be older than what its sender had sent before it.
+fn after_all(close: FromServer, stream: &Stream) -> FromServer {
+    let reset = stream.reset_by_server.map(|(reset, _)| reset);
+    let sent = [stream.answer.ended, reset].into_iter().flatten();
+    let sent = sent.filter(|sent| sent.stamp < close.stamp);
+    let end = sent.map(|sent| sent.end).fold(close.end, u64::max);
     FromServer {
-        end: close.end.saturating_add(1),
+        end: end.saturating_add(1),
         stamp: close.stamp,
     }
 }
 
 /// When a call's time was up, as its `grpc-timeout` says.
 #[derive(Clone, Copy, Debug)]
-struct Deadline {
-    passes: Timestamp,
+pub(super) struct Deadline {
+    pub(super) passes: Timestamp,
 }
 
 impl Deadline {

@@ -24,7 +24,6 @@ use crate::decode::http2::StreamId;
 use crate::inspect::options::limits::MAX_OPEN_STREAMS;
 use crate::inspect::stream::Stream;
 use crate::inspect::stream::id_set::StreamIdSet;
-use crate::inspect::stream::verdict::REJECTED_WITHIN;
 
 /// How many delivered answers wait to be thrown away, at most.
 const MAX_DELIVERED: usize = 128;
@@ -182,12 +181,12 @@ impl StreamTable {
         }
     }
 
-    /// The next call whose answer was delivered so long before `now` that its client has accepted it; the
-    /// next one at all without a `now`. One that the client reset, or whose HEADERS are missing, stays:
+    /// The next call whose answer was delivered by then, so that its client has accepted it; the next one at all
+    /// without a time. One that the client reset, or whose HEADERS are missing, stays:
     /// without them it cannot be distinguished from a new one should they come late.
-    pub(crate) fn take_accepted(&mut self, now: Option<Timestamp>) -> Option<(u32, Stream)> {
+    pub(crate) fn take_accepted(&mut self, by: Option<Timestamp>) -> Option<(u32, Stream)> {
         while let Some((delivered, id)) = self.delivered.front().copied() {
-            let waits = now.is_some_and(|now| now - delivered < REJECTED_WITHIN);
+            let waits = by.is_some_and(|by| delivered > by);
             if waits && self.delivered.len() <= MAX_DELIVERED {
                 return None;
             }

@@ -30,6 +30,8 @@ pub(super) struct RpcJson<'a> {
     processed: &'static str,
     contradiction: Option<&'static str>,
     grpc_status: Option<PeerText<'a>>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    grpc_status_inferred: bool,
     grpc_message: Option<PeerText<'a>>,
     http_status: Option<u16>,
     error: Option<Displayed<ErrorCode>>,
@@ -67,6 +69,7 @@ impl<'a> RpcJson<'a> {
             processed: rpc.processed.name(),
             contradiction: rpc.contradiction.map(Contradiction::name),
             grpc_status: rpc.grpc_status.as_deref().map(PeerText::from),
+            grpc_status_inferred: rpc.grpc_status_inferred,
             grpc_message: rpc.grpc_message.as_deref().map(PeerText::from),
             http_status: rpc.http_status,
             error: rpc.error.map(Displayed),

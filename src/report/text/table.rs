@@ -50,8 +50,11 @@ impl Table {
             .iter()
             .map(|(title, _)| (*title).to_owned())
             .collect();
-        let header = self.fit(&titles, &widths, gap).join("\n");
-        let rows = self.rows.iter().map(|row| self.fit(row, &widths, gap));
+        let header = self.fit(&titles, &widths, (gap, columns)).join("\n");
+        let rows = self
+            .rows
+            .iter()
+            .map(|row| self.fit(row, &widths, (gap, columns)));
         (header, rows.collect())
     }
 
@@ -94,8 +97,8 @@ impl Table {
         (widths, excess)
     }
 
-    /// A row's lines.
-    fn fit(&self, cells: &[String], widths: &[usize], gap: usize) -> Vec<String> {
+    /// A row's lines, with such gaps and on a page so wide.
+    fn fit(&self, cells: &[String], widths: &[usize], (gap, page): (usize, usize)) -> Vec<String> {
         let mut lines = Vec::new();
         let mut line = " ".repeat(INDENT);
         for ((cell, columns), (_, fit)) in cells.iter().zip(widths).zip(&self.columns) {
@@ -104,6 +107,11 @@ impl Table {
                 cell = shortened(&cell, *columns);
             }
             let start = width(&line);
+            if start + width(&cell) > page {
+                // It ends where the page does, below what stands there.
+                let before = page.saturating_sub(width(&cell)).max(INDENT);
+                lines.push(std::mem::replace(&mut line, " ".repeat(before)));
+            }
             line.push_str(&cell);
             if width(&cell) > *columns {
                 lines.push(std::mem::replace(&mut line, " ".repeat(start + columns)));

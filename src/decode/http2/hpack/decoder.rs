@@ -4,7 +4,9 @@ use super::block::HeaderBlock;
 use super::dynamic_table::{DEFAULT_SIZE, DynamicTable};
 use super::entry::Entry;
 use super::fault::{Fault, FaultKind};
+use super::habits::Habits;
 use super::input::Input;
+use super::recovery::Recovery;
 use super::static_table;
 
 /// Decodes the header blocks that one side of a connection sends, in the order in which it sent
@@ -16,6 +18,8 @@ pub struct Decoder {
     table: DynamicTable,
     /// The largest table that the decoding side allows; `None` where the capture does not show it.
     limit: Option<u32>,
+    /// What its encoder keeps to, while that may be of use.
+    habits: Option<Box<Habits>>,
 }
 
 impl Decoder {
@@ -25,7 +29,31 @@ impl Decoder {
         Self {
             table: DynamicTable::new(),
             limit: Some(DEFAULT_SIZE),
+            habits: None,
         }
+    }
+
+    /// The same, of an encoder whose habits are learned, so that a [`Recovery`] can begin when blocks are lost.
+    pub(in crate::decode::http2) fn learning() -> Self {
+        Self {
+            habits: Some(Box::default()),
+            ..Self::new()
+        }
+    }
+
+    /// What goes on where the table is lost that is known whole so far; `None` where it is not, or where its encoder
+    /// shows no habits to go by.
+    pub(in crate::decode::http2) fn begin_recovery(&mut self) -> Option<Box<Recovery>> {
+        let habits = self.habits.take()?;
+        let max = self.table.whole_size()?;
+        habits
+            .is_grpc()
+            .then(|| Box::new(Recovery::new(*habits, self.table.pairs(), max)))
+    }
+
+    /// No recovery will begin.
+    pub(in crate::decode::http2) fn stop_learning(&mut self) {
+        self.habits = None;
     }
 
     /// For a connection that began before the capture: the table's size and entries are unknown.
@@ -34,6 +62,7 @@ impl Decoder {
         Self {
             table: DynamicTable::unseen(),
             limit: None,
+            habits: None,
         }
     }
 
@@ -95,6 +124,9 @@ impl Decoder {
             }
             is_start = false;
         }
+        if let Some(habits) = &mut self.habits {
+            habits.block(block.len());
+        }
         noted
     }
 
@@ -127,6 +159,10 @@ impl Decoder {
             (entry.name_length, entry.number)
         };
         let value_length = input.string(text)?;
+        if self.habits.is_some() {
+            let text = text.get(start..).unwrap_or_default();
+            self.learn(text, name_length, kind);
+        }
         if kind == Literal::Indexed {
             self.table
                 .insert(text.get(start..).unwrap_or_default(), name_length);
@@ -134,6 +170,21 @@ impl Decoder {
         let is_sensitive = kind == Literal::NeverIndexed;
         let kept = into.finish(name_length, Some(value_length), is_sensitive, number);
         room(kept, at)
+    }
+
+    /// What a literal shows of its encoder's habits; the table is as it was before it.
+    fn learn(&mut self, text: &[u8], name_length: Option<usize>, kind: Literal) {
+        let Some((name, value)) = name_length.and_then(|length| text.split_at_checked(length))
+        else {
+            return;
+        };
+        let inserted = (kind == Literal::Indexed).then(|| self.table.contains(name, value));
+        if let Some(habits) = &mut self.habits {
+            habits.literal(name, value, inserted);
+            if habits.are_broken() {
+                self.habits = None;
+            }
+        }
     }
 
     /// A new size of the dynamic table (section 6.3), followed even where it is not allowed.

@@ -160,6 +160,35 @@ impl DynamicTable {
         Some(Entry::unseen(number))
     }
 
+    /// Its size in bytes, where that and all entries are known.
+    pub(super) fn whole_size(&self) -> Option<usize> {
+        (self.is_complete && self.is_sized).then_some(self.max_size)
+    }
+
+    /// The entries that are known whole, names and values, newest first.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let slots = self.slots.iter().rev();
+        slots.filter_map(|slot| self.pair(slot))
+    }
+
+    /// Whether it has an entry with this name and value.
+    pub(super) fn contains(&self, name: &[u8], value: &[u8]) -> bool {
+        let alike = self.slots.iter().filter(|slot| {
+            slot.value_length as usize == value.len()
+                && slot
+                    .name_length
+                    .is_some_and(|length| length as usize == name.len())
+        });
+        let mut pairs = alike.filter_map(|slot| self.pair(slot));
+        pairs.any(|pair| pair == (name, value))
+    }
+
+    fn pair(&self, slot: &Slot) -> Option<(&[u8], &[u8])> {
+        let start = usize::try_from(slot.start - self.removed).ok()?;
+        let text = self.bytes.get(start..start + slot.text_length())?;
+        text.split_at_checked(slot.name_length? as usize)
+    }
+
     /// Inserts an entry whose name of `name_length` bytes, if known, and value are `text`.
     pub(super) fn insert(&mut self, text: &[u8], name_length: Option<usize>) {
         // Also an entry that turns out too large is counted: in a table that is larger than we

@@ -3,7 +3,9 @@
 //! Each direction of a connection has one [`Decoder`], which holds the dynamic table that its
 //! encoder keeps. A capture may begin after the connection did, or miss some of its bytes; then
 //! the table holds entries that nobody saw, and a field that refers to one is reported as unknown.
-//! It is never guessed: every name and value given out is exactly what the peer decoded.
+//! It is never guessed: every name and value given out is exactly what the peer decoded. Beside it
+//! a recovery finds what a server's blocks can only mean after a gap; that is no proof, and is
+//! kept apart.
 //!
 //! A block is a run of representations (section 6), told apart by their first bits:
 //!
@@ -26,9 +28,12 @@ mod decoder;
 mod dynamic_table;
 mod entry;
 mod fault;
+mod habits;
 mod huffman;
 mod huffman_code;
 mod input;
+mod recovery;
+mod representation;
 mod static_table;
 #[cfg(test)]
 mod tests;
@@ -37,3 +42,4 @@ pub use block::{Field, HeaderBlock, MAX_BYTES, MAX_FIELDS, Value};
 pub use decoder::Decoder;
 pub use dynamic_table::{ASSUMED_SIZE, DEFAULT_SIZE, MAX_SIZE};
 pub use fault::{Fault, FaultKind};
+pub(in crate::decode::http2) use recovery::Recovery;

@@ -9,6 +9,7 @@ use crate::decode::http2::frame::{FrameHeader, FrameType, Malformation};
 impl FrameReader {
     pub(super) fn search(
         &mut self,
+        position: u64,
         data: &[u8],
         carrier: Carrier,
         sink: &mut impl FnMut(ReaderItem<'_>),
@@ -20,6 +21,10 @@ impl FrameReader {
         let Some(offset) = found else {
             return data.len();
         };
+        if let Some(lost_at) = self.lost_at.take() {
+            let bytes = (position + offset as u64).saturating_sub(lost_at);
+            self.blocks.miss(bytes);
+        }
         if std::mem::take(&mut self.missed) {
             sink(ReaderItem::Found { carrier });
         }
@@ -54,6 +59,7 @@ impl FrameReader {
             self.jump_inside(passing, position, after, sink);
             return;
         }
+        self.lost_at = Some(position.saturating_sub(self.gathered.len() as u64));
         self.tear(carrier, sink);
     }
 
@@ -136,7 +142,9 @@ impl FrameReader {
         sink: &mut impl FnMut(ReaderItem<'_>),
     ) {
         self.state = ReaderState::Lost;
-        self.blocks.lose();
+        if cause != Loss::Gap {
+            self.blocks.lose();
+        }
         self.miss(cause, carrier, sink);
     }
 
@@ -144,7 +152,7 @@ impl FrameReader {
     pub(super) fn lose_block(&mut self, header: FrameHeader) {
         match header.kind {
             FrameType::HEADERS | FrameType::PUSH_PROMISE | FrameType::CONTINUATION => {
-                self.blocks.lose();
+                self.blocks.lose_frame(header.length.into());
             }
             _ => {}
         }

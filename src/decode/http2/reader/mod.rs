@@ -63,6 +63,8 @@ pub struct FrameReader {
     /// Whether [`ReaderItem::Lost`] was said and no boundary found since. A reader that begins
     /// mid-connection on a boundary has lost nothing.
     missed: bool,
+    /// Where in the stream frames were lost by a gap; `None` where the place is not known.
+    lost_at: Option<u64>,
     /// Frames still to be looked at with suspicion.
     probation: u8,
     /// How much of each DATA frame to keep.
@@ -91,9 +93,13 @@ impl FrameReader {
             whole: Stamp::default(),
             begins: 0,
             record: None,
-            blocks: HeaderBlocks::new(hpack::Decoder::new()),
+            blocks: match direction {
+                Direction::ClientToServer => HeaderBlocks::of_client(),
+                Direction::ServerToClient => HeaderBlocks::of_server(),
+            },
             max_frame_size: boundary::DEFAULT_MAX_FRAME_SIZE,
             missed: false,
+            lost_at: None,
             probation: 0,
             keep: 0,
             kept: Vec::new(),
@@ -148,8 +154,21 @@ impl FrameReader {
                 self.record = None;
                 self.jump(position, length, carrier, sink);
             }
-            StreamPart::Break { carrier, .. } => self.tear(carrier, sink),
+            StreamPart::Break { carrier, .. } => {
+                self.blocks.lose();
+                self.tear(carrier, sink);
+            }
         }
+    }
+
+    /// Whether statuses of answers may be found that cannot be read.
+    pub(in crate::decode) const fn is_recovering(&self) -> bool {
+        self.blocks.is_recovering()
+    }
+
+    /// The statuses that were found: streams, and the `grpc-status` of each.
+    pub(in crate::decode) fn take_found(&mut self) -> impl Iterator<Item = (u32, u8)> {
+        self.blocks.take_found()
     }
 
     /// How many bytes of memory it holds: what waits to be completed, the header table, and buffers.
@@ -181,7 +200,7 @@ impl FrameReader {
                 ReaderState::Skip(passing, why) => {
                     self.skip(passing, why, position, data.len(), sink)
                 }
-                ReaderState::Lost => self.search(data, carrier, sink),
+                ReaderState::Lost => self.search(position, data, carrier, sink),
             };
             position += used as u64;
             data = data.get(used..).unwrap_or_default();

@@ -175,3 +175,19 @@ fn a_reader_that_begins_mid_connection_finds_the_first_boundary() {
     PING 0 flags=0x0 length=8 [01, 01, 01, 01, 01, 01, 01, 01]
     "#);
 }
+
+#[test]
+fn a_gap_that_misses_no_stream_keeps_the_clients_table() {
+    // `x: y` enters the dynamic table (RFC 7541, section 6.2.1), where index 62 finds it.
+    let mut inserted = vec![0x40];
+    inserted.extend(&literals(&[("x", "y")])[1..]);
+    let told = |next: u32| {
+        let mut stream = Stream::new();
+        stream.push(&frame(HEADERS, END_HEADERS, 1, &inserted));
+        stream.lose(17);
+        stream.push(&frame(HEADERS, END_HEADERS, next, &[0xbe]));
+        stream.frames()
+    };
+    assert!(told(3).contains("\"x\": \"y\""), "{}", told(3));
+    assert!(told(5).contains("unknown"), "{}", told(5));
+}

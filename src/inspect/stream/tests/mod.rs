@@ -5,6 +5,7 @@ mod captures;
 mod causes;
 mod deadlines;
 mod goaways;
+mod losses;
 mod one_way;
 mod proof;
 mod server;

@@ -1,0 +1,91 @@
+//! Packets that were not captured: what they may have decided is not told, and what they cannot is.
+
+use insta::assert_snapshot;
+
+use crate::inspect::stream::rpc::Doubt;
+use crate::testing::scenario::{analysis, calls};
+
+/// Why the only call of a scenario is in doubt.
+fn doubt(scenario: &str) -> Option<Doubt> {
+    let analysis = analysis(scenario);
+    assert_eq!(analysis.rpcs.len(), 1, "{:?}", analysis.rpcs);
+    analysis.rpcs[0].doubt
+}
+
+#[test]
+fn an_answer_long_after_the_server_had_what_is_missing_was_not_reset_before() {
+    assert_snapshot!(calls("
+        C 0.000 HEADERS 1 END_STREAM :path=/a
+        C 0.010 PING 1 lost
+        C 0.012 PING 2
+        S 0.014 ACK
+        S 0.100 ANSWER 1
+    "), @"0:1 ok at 0.100 processed=yes grpc=0");
+}
+
+#[test]
+fn an_answer_that_crosses_what_is_missing_is_in_doubt() {
+    let scenario = "
+        C 0.000 HEADERS 1 END_STREAM :path=/a
+        C 0.010 PING 1 lost
+        C 0.012 PING 2
+        S 0.014 ANSWER 1
+    ";
+    assert_snapshot!(calls(scenario), @"0:1 unknown at 0.014 processed=yes grpc=0");
+    assert_eq!(doubt(scenario), Some(Doubt::ResetMissing));
+}
+
+#[test]
+fn who_answers_on_a_later_stream_has_read_what_is_missing() {
+    assert_snapshot!(calls("
+        C 0.000 HEADERS 1 END_STREAM :path=/a
+        C 0.010 PING 1 lost
+        C 0.012 HEADERS 3 END_STREAM :path=/b
+        S 0.014 ANSWER 3
+        S 0.015 ANSWER 1
+    "), @r"
+    0:1 ok at 0.015 processed=yes grpc=0
+    0:3 ok at 0.014 processed=yes grpc=0
+    ");
+}
+
+#[test]
+fn a_goaway_may_be_missing_before_streams_that_are_never_answered() {
+    assert_snapshot!(calls("
+        C 0.000 HEADERS 1 END_STREAM :path=/a
+        S 0.010 ANSWER 1
+        S 0.020 GOAWAY last=1 NO_ERROR lost
+        S 0.021 PING 1
+        C 0.030 HEADERS 3 END_STREAM :path=/b
+        S 0.040 FIN
+    "), @r"
+    0:1 ok at 0.010 processed=yes grpc=0
+    0:3 unknown at 0.040 processed=maybe
+    ");
+}
+
+#[test]
+fn a_request_that_cannot_be_read_may_have_had_a_timeout() {
+    assert_snapshot!(calls("
+        C 0.000 HEADERS 1 END_STREAM :path=/a grpc-timeout=1S
+        S 0.010 ANSWER 1
+        C 0.020 PING 1 lost
+        C 0.021 RAW 000001010500000005be
+        C 0.500 RST 5 CANCEL
+    "), @r"
+    0:1 unknown at 0.010 processed=yes grpc=0
+    0:5 unknown at 0.500 processed=maybe error=CANCEL
+    ");
+}
+
+#[test]
+fn a_reset_that_answers_a_segment_shows_what_that_acknowledged() {
+    assert_snapshot!(calls("
+        C 0.000 HEADERS 1 END_STREAM :path=/a
+        S 0.010 ANSWER 1
+        S 0.011 FIN
+        C 0.020 ACK lost
+        S 0.021 TCP_RST ack=none
+        C 0.030 TCP_RST ack=none
+    "), @"0:1 ok at 0.010 processed=yes grpc=0");
+}
