@@ -40,7 +40,13 @@ impl Uncertainty {
     pub(super) fn shakes(self, by: EndedBy, stream: &Stream) -> bool {
         match by {
             // The deadline may have passed before, if there was one among what was lost.
-            EndedBy::Closed | EndedBy::ResetByClient(ErrorCode::CANCEL) if self.of_deadline => true,
+            EndedBy::Closed
+            | EndedBy::ResetByClient(ErrorCode::CANCEL)
+            | EndedBy::Rejected(ErrorCode::CANCEL)
+                if self.of_deadline =>
+            {
+                true
+            }
             // It may have been answered before the capture began.
             EndedBy::ResetByServer(_) | EndedBy::ResetByClient(_) if stream.opened.is_none() => {
                 true

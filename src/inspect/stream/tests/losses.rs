@@ -79,6 +79,20 @@ fn a_request_that_cannot_be_read_may_have_had_a_timeout() {
 }
 
 #[test]
+fn an_answer_that_its_client_throws_away_may_have_come_too_late() {
+    assert_snapshot!(calls("
+        C 0.000 HEADERS 1 END_STREAM :path=/a grpc-timeout=1S
+        C 0.020 PING 1 lost
+        C 0.021 RAW 00001a010500000005838604022f610f10106170706c69636174696f6e2f67727063be
+        S 0.499 ANSWER 5
+        C 0.500 RST 5 CANCEL
+    "), @r"
+    0:1 unknown processed=maybe
+    0:5 unknown at 0.500 processed=yes error=CANCEL grpc=0
+    ");
+}
+
+#[test]
 fn a_reset_that_answers_a_segment_shows_what_that_acknowledged() {
     assert_snapshot!(calls("
         C 0.000 HEADERS 1 END_STREAM :path=/a
