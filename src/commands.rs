@@ -28,7 +28,7 @@ use h2sniff::inspect::diagnosis::{Finding, RULES, Severity};
 use h2sniff::inspect::report::{Files, Report};
 use h2sniff::pipeline;
 use h2sniff::report::frames::{self, FrameFormat, FramePrinter, LoggedSide};
-use h2sniff::report::{self, Colours, Columns, ReportFormat, SecretDisplay};
+use h2sniff::report::{self, Colours, LineWidth, ReportFormat, SecretDisplay};
 
 #[cfg(feature = "live")]
 pub(crate) use live::live;
@@ -289,17 +289,17 @@ fn create(output: &OutputArgs) -> Result<Option<File>, CommandError> {
 }
 
 /// How wide text is set: as wide as the terminal that shows it.
-fn columns(output: &OutputArgs) -> Columns {
+fn columns(output: &OutputArgs) -> LineWidth {
     match output.file() {
-        Some(_) => Columns::default(),
+        Some(_) => LineWidth::default(),
         None => columns_of_terminal(),
     }
 }
 
-fn columns_of_terminal() -> Columns {
+fn columns_of_terminal() -> LineWidth {
     let size = console::Term::stdout().size_checked();
-    size.map_or_else(Columns::default, |(_, columns)| {
-        Columns::of_terminal(columns.into())
+    size.map_or_else(LineWidth::default, |(_, columns)| {
+        LineWidth::of_terminal(columns.into())
     })
 }
 

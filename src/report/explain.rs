@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use super::columns::Columns;
+use super::line_width::LineWidth;
 use crate::inspect::diagnosis::{RULES, Rule};
 
 /// A rule's manual as text.
 #[must_use]
-pub fn manual(rule: &Rule, columns: Columns) -> String {
+pub fn manual(rule: &Rule, columns: LineWidth) -> String {
     let mut text = format!("{}\n\n", rule.name);
     paragraph(&mut text, columns, "fires when  ", rule.meaning);
     paragraph(&mut text, columns, "evidence    ", rule.evidence);
@@ -37,7 +37,7 @@ pub fn table() -> String {
     text
 }
 
-fn paragraph(text: &mut String, columns: Columns, head: &str, body: &str) {
+fn paragraph(text: &mut String, columns: LineWidth, head: &str, body: &str) {
     let indent = " ".repeat(head.len());
     let options = textwrap::Options::new(columns.count())
         .initial_indent(head)

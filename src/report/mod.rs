@@ -6,11 +6,11 @@
 //! prints what the data has.
 
 mod colours;
-mod columns;
 mod display_width;
 mod escape;
 mod format;
 mod hex;
+mod line_width;
 mod prompts;
 mod redact;
 mod words;
@@ -31,9 +31,9 @@ pub mod timeline;
 
 pub use crate::inspect::report::Report;
 pub use colours::Colours;
-pub use columns::Columns;
 pub use escape::printable;
 pub use format::ReportFormat;
+pub use line_width::LineWidth;
 pub use no_http2::instead;
 pub use prompts::{NextCommand, Prompts, SuggestedSubject, Suggestion};
 pub use redact::SecretDisplay;

@@ -410,11 +410,7 @@ impl Streams {
         let Some(stream) = self.table.call_mut(stream) else {
             return;
         };
-        match (direction, &mut stream.answer.foreign) {
-            (Direction::ClientToServer, _) => stream.request.fingerprint.push(bytes),
-            (Direction::ServerToClient, Some(foreign)) => self.requests.keep_body(foreign, bytes),
-            (Direction::ServerToClient, None) => {}
-        }
+        stream.body_came(direction, bytes, &mut self.requests);
         if let Some(messages) = stream.messages_mut(direction) {
             messages.push(bytes);
         }
@@ -425,11 +421,7 @@ impl Streams {
         let Some(stream) = self.table.call_mut(stream) else {
             return;
         };
-        match (direction, &mut stream.answer.foreign) {
-            (Direction::ClientToServer, _) => stream.request.fingerprint.lose(),
-            (Direction::ServerToClient, Some(foreign)) => foreign.lose(),
-            (Direction::ServerToClient, None) => {}
-        }
+        stream.body_lost(direction);
         if let Some(messages) = stream.messages_mut(direction) {
             messages.skip(length);
         }

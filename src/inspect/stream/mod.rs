@@ -40,7 +40,7 @@ use crate::decode::http2::ErrorCode;
 use crate::decode::{Carrier, Direction};
 use answer::Answer;
 use progress::CallProgress;
-use request::Request;
+use request::{Request, RequestReader};
 
 /// How much of a status, or of a requested header's value, is kept, in bytes.
 const MAX_VALUE: usize = 256;
@@ -103,6 +103,24 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
+    /// Bytes of a body came: what identifies the request, and what is kept of an answer that is not gRPC's.
+    pub(crate) fn body_came(&mut self, by: Direction, bytes: &[u8], requests: &mut RequestReader) {
+        match (by, &mut self.answer.foreign) {
+            (Direction::ClientToServer, _) => self.request.fingerprint.push(bytes),
+            (Direction::ServerToClient, Some(foreign)) => requests.keep_body(foreign, bytes),
+            (Direction::ServerToClient, None) => {}
+        }
+    }
+
+    /// Bytes of a body were not captured.
+    pub(crate) fn body_lost(&mut self, by: Direction) {
+        match (by, &mut self.answer.foreign) {
+            (Direction::ClientToServer, _) => self.request.fingerprint.lose(),
+            (Direction::ServerToClient, Some(foreign)) => foreign.lose(),
+            (Direction::ServerToClient, None) => {}
+        }
+    }
+
     /// The messages of one direction, to which DATA adds; `None` where they are not gRPC's. That the
     /// server sends DATA begins its answer.
     pub(in crate::inspect) fn messages_mut(

@@ -3,15 +3,15 @@
 use textwrap::{Options, WordSplitter};
 
 use crate::report::colours::{Colours, Style};
-use crate::report::columns::Columns;
 use crate::report::display_width::width;
+use crate::report::line_width::LineWidth;
 use crate::units::count;
 
 /// The text so far.
 #[derive(Debug)]
 pub(super) struct Page {
     text: String,
-    columns: Columns,
+    columns: LineWidth,
     colours: Colours,
     /// What makes a report show more, if the program has such a thing.
     show_more: Option<&'static str>,
@@ -19,7 +19,7 @@ pub(super) struct Page {
 
 impl Page {
     pub(super) const fn new(
-        columns: Columns,
+        columns: LineWidth,
         colours: Colours,
         show_more: Option<&'static str>,
     ) -> Self {
@@ -106,7 +106,7 @@ impl Page {
     }
 }
 
-fn wrapped(columns: Columns, first: &str, rest: &str, text: &str) -> Vec<String> {
+fn wrapped(columns: LineWidth, first: &str, rest: &str, text: &str) -> Vec<String> {
     let options = Options::new(columns.count())
         .initial_indent(first)
         .subsequent_indent(rest)
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn no_line_is_wider_than_the_page() {
-        for columns in [60, 80, 200].map(Columns::of_terminal) {
+        for columns in [60, 80, 200].map(LineWidth::of_terminal) {
             let lines = wrapped(columns, "  why   ", "        ", &"word ".repeat(100));
             assert!(lines.len() > 2);
             assert!(lines.iter().all(|line| width(line) <= columns.count()));

@@ -16,10 +16,10 @@ pub(super) use section::mark;
 use std::io::{self, Write};
 
 use super::colours::{Colours, Style};
-use super::columns::Columns;
 use super::display_width::width;
 use super::escape;
 use super::format::ReportFormat;
+use super::line_width::LineWidth;
 use super::prompts::{NextCommand, Prompts};
 use super::redact::SecretDisplay;
 use super::view::{Outline, Totals, VerdictCount, label, packet};
@@ -36,7 +36,7 @@ pub struct Text {
     /// How secrets are printed.
     pub secrets: SecretDisplay,
     /// How wide its lines are.
-    pub columns: Columns,
+    pub columns: LineWidth,
     /// Whether it has colours.
     pub colours: Colours,
     /// What the reader can do next, in the program's words.
@@ -49,7 +49,7 @@ impl Default for Text {
         Self {
             limit: 3,
             secrets: SecretDisplay::default(),
-            columns: Columns::default(),
+            columns: LineWidth::default(),
             colours: Colours::default(),
             prompts: Prompts::default(),
         }

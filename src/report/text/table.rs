@@ -5,7 +5,7 @@ use crate::report::display_width::{shortened, width};
 /// How far from the left a table stands.
 const INDENT: usize = 4;
 
-/// Columns between columns, and between those of a table that has no room.
+/// LineWidth between columns, and between those of a table that has no room.
 const GAP: usize = 2;
 const NARROW_GAP: usize = 1;
 

@@ -47,7 +47,7 @@ fn calls_of_all_kinds() {
 fn lines_are_as_wide_as_the_terminal() {
     let wide = |columns| {
         let text = Text {
-            columns: Columns::of_terminal(columns),
+            columns: LineWidth::of_terminal(columns),
             prompts: PROMPTS,
             ..Text::default()
         };

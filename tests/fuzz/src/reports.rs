@@ -11,7 +11,7 @@ use h2sniff::report::json::Json;
 use h2sniff::report::live::{EventFormat, prometheus};
 use h2sniff::report::markdown::Markdown;
 use h2sniff::report::text::Text;
-use h2sniff::report::{Colours, Columns, Prompts, Report, ReportFormat, SecretDisplay, timeline};
+use h2sniff::report::{Colours, LineWidth, Prompts, Report, ReportFormat, SecretDisplay, timeline};
 use serde_json::Value;
 
 use crate::assert_harmless;
@@ -26,7 +26,7 @@ const JSON: Json = Json {
 const TEXT: Text = Text {
     limit: LIMIT,
     secrets: SecretDisplay::Shown,
-    columns: Columns::of_terminal(80),
+    columns: LineWidth::of_terminal(80),
     colours: Colours::None,
     prompts: NO_PROMPTS,
 };

@@ -2,9 +2,9 @@
 
 /// How many columns of a terminal a line may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Columns(usize);
+pub struct LineWidth(usize);
 
-impl Columns {
+impl LineWidth {
     /// In fewer, tables could not keep what they are about.
     const LEAST: usize = 60;
 
@@ -26,7 +26,7 @@ impl Columns {
 }
 
 /// 80: what a terminal has that nobody has widened, and what a ticket shows.
-impl Default for Columns {
+impl Default for LineWidth {
     fn default() -> Self {
         Self(80)
     }
