@@ -8,13 +8,13 @@ use h2sniff::inspect;
 use h2sniff::inspect::report::LiveStatus;
 use h2sniff::pipeline::{Options, Pipeline};
 use h2sniff::report::json::Json;
-use h2sniff::report::live::{EventFormat, prometheus};
+use h2sniff::report::live::{CommonTraits, EventFormat, Incident, prometheus};
 use h2sniff::report::markdown::Markdown;
 use h2sniff::report::text::Text;
 use h2sniff::report::{Colours, LineWidth, Prompts, Report, ReportFormat, SecretDisplay, timeline};
 use serde_json::Value;
 
-use crate::assert_harmless;
+use crate::{HARMFUL, assert_harmless};
 
 /// How many victims of a kind are named.
 const LIMIT: usize = 10;
@@ -178,10 +178,24 @@ impl Watch {
     /// If what is told may not stand on a terminal.
     #[must_use]
     pub fn finish(mut self) -> Report {
+        let common = CommonTraits {
+            method: Some((HARMFUL.into(), 1)),
+            message: Some((HARMFUL.into(), 0)),
+            client: None,
+        };
         for finding in self.pipeline.findings_so_far() {
-            assert_lines("a finding", |format, out| {
-                format.finding(self.now, &finding, out)
-            });
+            let incident = Incident {
+                time: self.now,
+                since: self.now,
+                finding: &finding,
+                calls: finding.rpcs.len() as u64,
+                common: &common,
+            };
+            assert_lines("an incident", |format, out| format.incident(&incident, out));
+            for columns in [None, Some(60)] {
+                let line = TEXT.incident_line(&incident, columns);
+                assert_harmless("an incident", &line.expect("a person reads it"));
+            }
         }
         self.pipeline.conclude();
         self.tell();
