@@ -16,6 +16,7 @@ pub(super) fn error(call: &FailedCall<'_>) -> Option<String> {
             Some("UNAVAILABLE: Keepalive failed. The connection is likely gone".to_owned())
         }
         Verdict::CutByClose => closed(call),
+        Verdict::ResetByServer if call.reset_may_be_unread() => None,
         Verdict::Refused | Verdict::ResetByServer => {
             if rpc.verdict == Verdict::Refused && rpc.outcome != Outcome::Failed {
                 return None;

@@ -25,6 +25,9 @@ use crate::decode::Direction;
 use crate::decode::tcp::Ending;
 use connects::Connects;
 
+/// How soon a client reads what has arrived.
+const UNREAD_WITHIN: TimeDelta = TimeDelta::from_millis(20);
+
 /// A call that failed, and what there is to judge by.
 #[derive(Clone, Copy, Debug)]
 struct FailedCall<'a> {
@@ -108,6 +111,17 @@ impl<'a> FailedCall<'a> {
         let close = self.record.close?;
         let cut = self.rpc.verdict == Verdict::CutByClose && close.by == Direction::ServerToClient;
         cut.then_some(close.ending)
+    }
+
+    /// Whether the server's RST came so soon after its RST_STREAM that the client's kernel may have thrown that away
+    /// unread.
+    fn reset_may_be_unread(&self) -> bool {
+        let close = self
+            .record
+            .close
+            .filter(|close| close.by == Direction::ServerToClient && close.ending == Ending::Rst);
+        let times = close.zip(self.rpc.ended);
+        times.is_some_and(|(close, ended)| close.stamp.time - ended.time <= UNREAD_WITHIN)
     }
 
     /// Whether the client gave the connection up because its PING was not answered.

@@ -92,6 +92,17 @@ fn grpc_js_words_its_own_deadline_itself() {
 }
 
 #[test]
+fn a_reset_that_a_rst_overtakes_may_never_be_read() {
+    let java = "grpc-java-netty/1.85.1";
+    let words = "CANCELLED: RST_STREAM closed stream. HTTP/2 error code: CANCEL";
+    assert_eq!(heard(java, CANCELLED).as_deref(), Some(words));
+    let overtaken = format!("{CANCELLED}\nS 0.605 TCP_RST");
+    assert_eq!(heard(java, &overtaken), None);
+    let later = format!("{CANCELLED}\nS 0.705 TCP_RST");
+    assert_eq!(heard(java, &later).as_deref(), Some(words));
+}
+
+#[test]
 fn each_library_has_its_own_words_for_a_close() {
     for (user_agent, story, words) in [
         (
