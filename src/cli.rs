@@ -68,7 +68,7 @@ fn with_command(mut words: Vec<OsString>) -> Vec<OsString> {
     };
     let names_file = words.get(1).is_some_and(|word| {
         let is_option = word.as_encoded_bytes().starts_with(b"-");
-        !is_option && !is_command(word) && Path::new(word).exists()
+        !is_option && Path::new(word).exists() && !is_command(word)
     });
     if names_file {
         words.insert(1, "analyze".into());

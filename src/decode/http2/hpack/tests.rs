@@ -1,6 +1,6 @@
 //! The RFC's own examples (RFC 7541, appendix C), faults, bounds and what stays unknown.
 
-mod encoder;
+pub(super) mod encoder;
 mod properties;
 
 use super::*;

@@ -6,6 +6,7 @@
 
 use super::super::decoder::Decoder;
 use super::super::static_table;
+use super::super::tests::encoder::integer;
 use super::Recovery;
 use crate::testing::dice::Dice;
 
@@ -58,7 +59,7 @@ impl Encoder {
             .filter(|_| !again)
             .map(|at| at + 1 + static_table::LENGTH));
         if let Some(index) = index.filter(|_| !(whim && again)) {
-            integer(block, index, 7, 0x80);
+            integer(block, 0x80, 7, index);
             return;
         }
         let named_static = (1..=static_table::LENGTH)
@@ -68,7 +69,7 @@ impl Encoder {
         let name = name.filter(|_| self.manner != Manner::SpellsNames);
         let inserts = !(whim && self.chance(30));
         let (prefix, bits) = if inserts { (6, 0x40) } else { (4, 0) };
-        integer(block, name.unwrap_or(0), prefix, bits);
+        integer(block, bits, prefix, name.unwrap_or(0));
         if name.is_none() {
             string(block, &field.0);
         }
@@ -88,23 +89,8 @@ impl Encoder {
     }
 }
 
-fn integer(block: &mut Vec<u8>, value: usize, prefix: u32, bits: u8) {
-    let full = (1usize << prefix) - 1;
-    if value < full {
-        block.push(bits | value as u8);
-        return;
-    }
-    block.push(bits | full as u8);
-    let mut rest = value - full;
-    while rest >= 128 {
-        block.push((rest % 128) as u8 | 0x80);
-        rest /= 128;
-    }
-    block.push(rest as u8);
-}
-
 fn string(block: &mut Vec<u8>, text: &str) {
-    integer(block, text.len(), 7, 0);
+    integer(block, 0, 7, text.len());
     block.extend_from_slice(text.as_bytes());
 }
 

@@ -118,7 +118,8 @@ impl Encoder {
     }
 }
 
-fn integer(block: &mut Vec<u8>, pattern: u8, bits: u32, value: usize) {
+/// Adds an integer behind a pattern of bits (RFC 7541, section 5.1).
+pub(in super::super) fn integer(block: &mut Vec<u8>, pattern: u8, bits: u32, value: usize) {
     let full = (1usize << bits) - 1;
     if value < full {
         block.push(pattern | value as u8);
