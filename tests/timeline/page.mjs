@@ -42,7 +42,7 @@ async function searches(page) {
   await page.waitForTimeout(250);
 }
 
-/** A click on a finding shows all its calls in time, and the first lane of them in height. */
+/** A click on a finding fills the width with its calls on the connection that lost most, below its name. */
 async function findings(page) {
   const list = await page.evaluate(() => JSON.parse(document.getElementById('data').textContent).findings.map((one) => one.calls.map((call) => call.join(':'))));
   expect(list.length > 0, 'no findings');
@@ -50,11 +50,22 @@ async function findings(page) {
     await page.click('#fit');
     await page.locator('.finding > button').nth(index).click();
     await drawn(page);
-    const places = await page.evaluate((ids) => ids.map((id) => ({ id, ...timeline.place(id) })), calls);
+    if (calls.length === 0) continue;
+    const places = await page.evaluate((ids) => ids.map((id) => ({ id, ...timeline.place(id) })), worstConnection(calls));
     const { width, height } = await page.evaluate(() => timeline.shown());
     for (const { id, from, to } of places) expect(from >= -1 && to <= width + 1, `finding ${index}: ${id} is not in view in time (${from} to ${to} of ${width})`);
-    expect(calls.length === 0 || places.some(({ y }) => y > 0 && y < height), `finding ${index}: none of its RPCs is in view in height`);
+    const span = Math.max(...places.map(({ to }) => to)) - Math.min(...places.map(({ from }) => from));
+    const lasting = await page.evaluate(() => { const { from, to } = timeline.shown(); return to - from > 5000; });
+    expect(!lasting || span > width / 3, `finding ${index}: its RPCs fill ${Math.round(span)} of ${width} pixels`);
+    expect(places.some(({ y }) => y > 0 && y < height), `finding ${index}: none of its RPCs is in view in height`);
   }
+}
+
+/** Of `conn:stream` those of the connection that has most. */
+function worstConnection(calls) {
+  const groups = {};
+  for (const call of calls) (groups[call.split(':')[0]] ??= []).push(call);
+  return Object.values(groups).reduce((one, other) => (other.length > one.length ? other : one));
 }
 
 async function inView(page, id, when) {
@@ -107,11 +118,24 @@ async function keyboard(page) {
   expect(/conn \d/.test(await page.textContent('#details h2')), 'arrow down does not choose a connection');
   await page.keyboard.press('f');
   expect((await page.locator('.finding.current').count()) === 1, 'F does not go to a finding');
+  await page.keyboard.press('1');
+  expect(await page.locator('.finding').first().evaluate((item) => item.classList.contains('current')), '1 does not go to the first finding');
+  await message(page);
   await page.keyboard.press('?');
   expect(await page.evaluate(() => document.getElementById('help').open), 'the question mark does not open the help');
   await page.keyboard.press('Escape');
   await page.keyboard.press('/');
   expect(await page.evaluate(() => document.activeElement.id === 'query'), 'the slash does not go to the search');
+}
+
+/** A line of an application's log finds the calls that it is about. */
+async function message(page) {
+  const texts = await page.evaluate(() => JSON.parse(document.getElementById('data').textContent).calls.fates.map((fate) => fate.appError).filter(Boolean));
+  for (const text of texts) {
+    const line = `2026-11-22T06:50:43Z level=error msg=${JSON.stringify(text)} attempt=1`;
+    const [whole, logged] = await page.evaluate((queries) => queries.map((query) => timeline.find(query)), [text, line]);
+    expect(whole.length > 0 && whole.join() === logged.join(), `${line} finds ${logged.length} RPCs, and its message ${whole.length}`);
+  }
 }
 
 /** What the address says is shown again. */

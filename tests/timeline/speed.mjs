@@ -1,4 +1,4 @@
-// speed.mjs PAGE: a page with 100,000 RPCs comes up soon and stays smooth.
+// speed.mjs PAGE: a page of 157,000 RPCs comes up soon, stays smooth, and shows a race at one key.
 
 import { statSync } from 'node:fs';
 import { drawn, expect, finish, median, withPage } from './browser.mjs';
@@ -18,6 +18,7 @@ for (let run = 0; run < RUNS; run += 1) {
     longest.push(await worstTask(page, () => drag(page)));
     await page.click('#fit');
     zooms.push(await worstTask(page, () => wheel(page)));
+    await race(page);
     expect(said.length === 0, said.join('; '));
   });
 }
@@ -31,6 +32,31 @@ expect(figures.megabytes < 15, `the page has ${figures.megabytes} MB`);
 expect(figures.first_paint_ms < 2000, `the first paint takes ${figures.first_paint_ms} ms`);
 expect(figures.longest_task_panning_ms <= 100, `panning has a task of ${figures.longest_task_panning_ms} ms`);
 finish(figures);
+
+/** R, from wherever one is: a race with its name in sight, its lost calls as wide as the lanes, and what to do. */
+async function race(page) {
+  await page.keyboard.press('r');
+  await drawn(page);
+  const { rule, fix, calls, places, shown } = await page.evaluate(() => {
+    const item = document.querySelector('.finding.current');
+    const inSight = (element) => { const { top, bottom } = element.getBoundingClientRect(); return top >= 0 && bottom <= innerHeight; };
+    const index = [...document.getElementById('findings').children].indexOf(item);
+    const finding = JSON.parse(document.getElementById('data').textContent).findings[index];
+    const ids = finding.calls.filter(([conn]) => conn === finding.calls[0][0]).map((call) => call.join(':'));
+    return {
+      rule: inSight(item.querySelector('.rule')) && finding.rule,
+      fix: inSight([...item.querySelectorAll('h3')].find((heading) => heading.textContent === 'What to do')),
+      calls: ids.length,
+      places: ids.map((id) => timeline.place(id)),
+      shown: timeline.shown(),
+    };
+  });
+  expect(rule === 'goaway-race' && fix, `R shows ${rule}, its fix in sight: ${fix}`);
+  const seen = places.filter(({ from, to, y }) => to >= 0 && from <= shown.width && y > 0 && y < shown.height);
+  expect(seen.length === calls, `R shows ${seen.length} of ${calls} lost calls`);
+  const span = Math.max(...places.map(({ to }) => to)) - Math.min(...places.map(({ from }) => from));
+  expect(span > shown.width / 3, `the race is ${Math.round(span)} of ${shown.width} pixels wide`);
+}
 
 /** The longest task of the page's thread while something is done; 0 if none was long (over 50 ms). */
 async function worstTask(page, action) {

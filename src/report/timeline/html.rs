@@ -52,8 +52,8 @@ const SCRIPT: &[&str] = &[
 /// headers.
 const POLICY: &str = concat!(
     "default-src 'none'; base-uri 'none'; form-action 'none'; ",
-    "style-src 'sha256-cUXOeP8URvaIogLrq0WpN1lpDbA7BG7m4+w+kZ7qDv8='; ",
-    "script-src 'sha256-RW2CWz6wgD7L63SMeaWHeH3sBZJ2qLnDeL7x5NL0aBc='",
+    "style-src 'sha256-1wMR3yqEhHje/o8yJvMlYaZKg/C5TD/BH3fXOvRq4ek='; ",
+    "script-src 'sha256-/zq/yqaHicbWP2+Zy3ni+rH3k+bDp3jovm5Pu2eeHpw='",
 );
 
 /// The page; it opens at the first of `spans`, or at the whole.

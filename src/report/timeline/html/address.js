@@ -29,6 +29,20 @@ function addressOf() {
   return parts.toString();
 }
 
+/** Copies a link to what is shown. */
+async function copyLink() {
+  history.replaceState(null, '', `#${addressOf()}`);
+  const button = byId('link');
+  try {
+    await navigator.clipboard.writeText(location.href);
+    button.textContent = 'Copied';
+  } catch {
+    // No clipboard for pages from a disk.
+    button.textContent = 'It is the address';
+  }
+  setTimeout(() => (button.textContent = 'Link'), 1500);
+}
+
 /** Shows what an address says; what it does not say stays as it is. */
 function readAddress() {
   if (location.hash === written) return;

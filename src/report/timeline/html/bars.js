@@ -10,17 +10,22 @@ function drawBars(context, lane, top) {
 /** Calls that went well, row by row. Within a row bars follow each other, so that those that share a
  * pixel can be skipped without looking at each. */
 function drawQuiet(context, lane, top) {
-  const height = Math.max(1, lane.rowHeight >= 5 ? lane.rowHeight - 3 : lane.rowHeight - 1);
-  const inset = Math.floor((lane.rowHeight - height) / 2);
-  const first = Math.max(0, Math.floor(-top / lane.rowHeight));
-  const last = Math.min(lane.rows, Math.ceil((view.height - top) / lane.rowHeight));
+  const height = Math.max(1, Math.floor(lane.quietHeight >= PLAIN_ROW ? lane.quietHeight - 3 : lane.quietHeight - 1));
+  const inset = Math.max(0, Math.floor((lane.quietHeight - height) / 2));
+  const start = top + rowTop(lane, lane.loudRows);
+  const first = lane.loudRows + Math.max(0, Math.floor(-start / lane.quietHeight));
+  const last = Math.min(lane.rows, lane.loudRows + Math.ceil((view.height - start) / lane.quietHeight));
   const perPixel = (view.to - view.from) / view.width;
   const named = [];
   context.fillStyle = colour('ok');
   context.globalAlpha = spotlight.lit ? 0.45 : 1;
   context.beginPath();
+  let drawn = -Infinity;
   for (let row = first; row < last; row += 1) {
-    const y = top + row * lane.rowHeight + inset;
+    const y = Math.round(top + rowTop(lane, row)) + inset;
+    // Of rows that share a pixel the first stands for all.
+    if (y === drawn) continue;
+    drawn = y;
     const end = lane.rowStart[row + 1];
     let place = lowerBound(lane.rowStart[row], end, (index) => calls.to[lane.order[index]] >= view.from);
     while (place < end) {
@@ -40,7 +45,7 @@ function drawQuiet(context, lane, top) {
           ? lowerBound(place + 1, end, (index) => calls.to[lane.order[index]] >= limit) : 0);
       }
       context.rect(left, y, right - left, height);
-      if (lane.rowHeight >= 12 && !spotlight.lit && right - left > 70) named.push([call, left, right, y + height / 2]);
+      if (lane.quietHeight >= 12 && !spotlight.lit && right - left > 70) named.push([call, left, right, y + height / 2]);
     }
   }
   context.fill();
@@ -62,8 +67,8 @@ function nameBars(context, named) {
 
 /** Calls that did not go well, each with its shape; of those that would cover each other one is drawn. */
 function drawLoud(context, lane, top) {
-  const bar = Math.max(2, Math.min(6, lane.rowHeight - 1));
-  const reach = Math.max(4, Math.min(5.5, lane.rowHeight / 2 + 1.5));
+  const bar = Math.max(2, Math.min(6, lane.loudHeight - 1));
+  const reach = Math.max(4, Math.min(5.5, lane.loudHeight / 2 + 1.5));
   for (const layer of spotlight.lit ? ['dim', 'lit'] : ['plain']) {
     const taken = new Set();
     for (const call of lane.loud) {
@@ -72,7 +77,7 @@ function drawLoud(context, lane, top) {
       if (isHidden(verdict.number) || (layer === 'lit') !== Boolean(lit)) continue;
       if (calls.from[call] > view.to) break;
       if (calls.to[call] < view.from) continue;
-      const y = top + (calls.row[call] + 0.5) * lane.rowHeight;
+      const y = top + (calls.row[call] + 0.5) * lane.loudHeight;
       if (y < -8 || y > view.height + 8) continue;
       const left = Math.max(-10, toX(calls.from[call]));
       const right = Math.min(view.width + 10, Math.max(toX(calls.to[call]), left));
@@ -118,7 +123,7 @@ function drawShape(context, shape, paint, x, y, scale) {
 
 /** Calls that went well and were looked for. */
 function drawLitQuiet(context, lane, top) {
-  const height = Math.max(3, lane.rowHeight - 3);
+  const height = Math.max(3, lane.quietHeight - 3);
   context.fillStyle = colour('accent');
   const taken = new Set();
   for (const call of spotlight.calls) {
@@ -126,7 +131,7 @@ function drawLitQuiet(context, lane, top) {
     if (calls.to[call] < view.from || calls.from[call] > view.to) continue;
     const left = toX(calls.from[call]);
     const width = Math.max(2, toX(calls.to[call]) - left);
-    const y = top + (calls.row[call] + 0.5) * lane.rowHeight;
+    const y = top + rowTop(lane, calls.row[call]) + lane.quietHeight / 2;
     const cell = `${Math.round(left)} ${Math.round(width)} ${Math.round(y)}`;
     if (taken.has(cell)) continue;
     taken.add(cell);
@@ -140,7 +145,7 @@ function drawDoomed(context, lane, top) {
   if (!span || span.to < view.from || span.from > view.to) return;
   const left = toX(span.from);
   const width = Math.max(2, toX(span.to) - left);
-  const height = lane.rows * lane.rowHeight + 4;
+  const height = rowTop(lane, lane.rows) + 4;
   context.fillStyle = hatch(context);
   context.fillRect(left, top - 2, width, height);
   hits.push({

@@ -20,6 +20,7 @@ function showDetails(heading, ...content) {
   const close = make('button', { type: 'button', class: 'quiet', 'aria-label': 'Close the details', onclick: () => { selectNothing(); stage.focus(); } }, '×');
   details.replaceChildren(make('div', { class: 'details-head' }, make('h2', {}, heading), close), ...content.filter(Boolean));
   details.hidden = false;
+  details.parentElement.scrollTop = 0;
 }
 
 function hideDetails() {

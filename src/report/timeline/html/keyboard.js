@@ -21,12 +21,15 @@ const PAGE_KEYS = {
   0: () => show(WHOLE.from, WHOLE.to),
   n: () => stepDead(1),
   p: () => stepDead(-1),
-  f: () => stepFinding(),
+  f: (event) => stepFinding(event.shiftKey ? -1 : 1),
+  r: () => stepRace(),
   e: () => openLane(lanes[selection.lane ?? 0]),
   t: () => switchTheme(),
   '/': () => byId('query').focus(),
   '?': () => byId('help').showModal(),
 };
+
+for (let number = 1; number <= NUMBERED; number += 1) PAGE_KEYS[number] = () => goToFinding(number - 1);
 
 /** Zooming by keys keeps the chosen call where it is. */
 function selectedX() {

@@ -1,4 +1,5 @@
-// Where lanes and rows stand: lanes below each other, calls that overlap in rows of their lane.
+// Where lanes and rows stand: lanes below each other, calls that overlap in rows of their lane; those that
+// did not simply succeed above, the healthy below.
 
 const LABEL_HEIGHT = 24;
 const LIFE_HEIGHT = 48;
@@ -8,13 +9,29 @@ const LIFE_LINE = 23;
 const LANE_GAP = 20;
 const AXIS_HEIGHT = 24;
 
-/** How high the rows of a folded lane are together, at most; a lane with more rows than that many
- * pixels still has one for each. */
+/** A lane's name and life together: its head. */
+const HEAD_HEIGHT = LABEL_HEIGHT + LIFE_HEIGHT;
+
+/** How high the rows of a folded lane are together, at most: those below a pixel share one. */
 const FOLDED_HEIGHT = 170;
 const TALLEST_ROW = 13;
 
+/** Rows that are told apart without effort. */
+const PLAIN_ROW = 5;
+
+/** What the calls that did not go well get of a crowded lane, and how high each row of them is at most. */
+const LOUD_SHARE = 0.7;
+const LOUD_ROW = 8;
+
+/** With more healthy rows than this they are thin in an open lane, too. */
+const MANY_ROWS = 120;
+const THIN_ROW = 3;
+
+/** Between those that did not go well and the healthy. */
+const BLOCK_GAP = 4;
+
 const lanes = connections.map((connection, index) => ({
-  index, connection, rows: 0, rowHeight: 1, top: 0, height: 0, open: false,
+  index, connection, rows: 0, loudRows: 0, loudHeight: 1, quietHeight: 1, top: 0, height: 0, open: false,
   // Its calls by row, by time, and those that are not simply ok.
   order: [], rowStart: [], byTime: [], loud: [],
 }));
@@ -28,17 +45,25 @@ function fillLanes() {
   return lanes;
 }
 
-/** Puts each call into the first row that is free when it begins. */
-function fillRows(lane) {
+/** Puts each of some calls into the first row from `rows` on that is free when it begins; gives the row after
+ * the last. */
+function packRows(list, rows) {
   const busy = new Heap((one, other) => calls.to[one] - calls.to[other]);
   const free = new Heap((one, other) => one - other);
-  for (const call of lane.order) {
+  for (const call of list) {
     while (busy.size > 0 && calls.to[busy.first] <= calls.from[call]) free.push(calls.row[busy.pop()]);
-    if (free.size === 0) free.push(lane.rows++);
+    if (free.size === 0) free.push(rows++);
     calls.row[call] = free.pop();
     busy.push(call);
   }
+  return rows;
+}
+
+/** Gives each call of a lane its row. */
+function fillRows(lane) {
   lane.loud = lane.order.filter((call) => calls.verdict[call] !== OK);
+  lane.loudRows = packRows(lane.loud, 0);
+  lane.rows = packRows(lane.order.filter((call) => calls.verdict[call] === OK), lane.loudRows);
   // From here on in the order of rows: within one, bars follow each other without overlap.
   const counts = new Int32Array(lane.rows + 1);
   for (const call of lane.order) counts[calls.row[call] + 1] += 1;
@@ -54,17 +79,42 @@ function fillRows(lane) {
 function placeLanes() {
   let top = AXIS_HEIGHT + 6;
   for (const lane of lanes) {
-    const fitting = Math.floor(FOLDED_HEIGHT / Math.max(lane.rows, 1));
-    lane.rowHeight = lane.open ? TALLEST_ROW : Math.max(1, Math.min(TALLEST_ROW, fitting));
+    [lane.loudHeight, lane.quietHeight] = rowHeights(lane);
     lane.top = top;
-    lane.height = LABEL_HEIGHT + LIFE_HEIGHT + lane.rows * lane.rowHeight + LANE_GAP;
+    lane.height = HEAD_HEIGHT + rowTop(lane, lane.rows) + LANE_GAP;
     top += lane.height;
   }
   lanesHeight = top;
 }
 
+/** How high the rows of a lane are: of those that did not go well, and of the healthy. */
+function rowHeights({ rows, loudRows, open }) {
+  const quietRows = rows - loudRows;
+  if (open) return [TALLEST_ROW, quietRows > MANY_ROWS ? THIN_ROW : TALLEST_ROW];
+  const even = Math.min(TALLEST_ROW, FOLDED_HEIGHT / Math.max(rows, 1));
+  if (even >= PLAIN_ROW) return [Math.floor(even), Math.floor(even)];
+  if (loudRows === 0) return [even, even];
+  const loud = Math.max(even, Math.min(LOUD_ROW, (LOUD_SHARE * FOLDED_HEIGHT) / loudRows));
+  return [loud, (FOLDED_HEIGHT - loud * loudRows) / Math.max(quietRows, 1)];
+}
+
+/** Where a row begins, below the beginning of all. */
+function rowTop({ rows, loudRows, loudHeight, quietHeight }, row) {
+  if (row < loudRows || rows === loudRows) return row * loudHeight;
+  return loudRows * loudHeight + (loudRows > 0 ? BLOCK_GAP : 0) + (row - loudRows) * quietHeight;
+}
+
+/** The healthy row at a place below the beginning of all, or none. */
+function quietRowAt(lane, offset) {
+  const row = lane.loudRows + Math.floor((offset - rowTop(lane, lane.loudRows)) / lane.quietHeight);
+  return row >= lane.loudRows && row < lane.rows ? row : undefined;
+}
+
 /** Where the rows of a lane begin. */
-const bodyTop = (lane) => lane.top + LABEL_HEIGHT + LIFE_HEIGHT;
+const bodyTop = (lane) => lane.top + HEAD_HEIGHT;
+
+/** Where a lane's head stands on the canvas: it stays in sight as long as its rows do. */
+const headTop = (lane, scroll) => Math.max(lane.top - scroll, Math.min(AXIS_HEIGHT, lane.top + lane.height - LANE_GAP - HEAD_HEIGHT - scroll));
 
 /** The lane at a height, or none. */
 function laneAt(y) {
@@ -73,10 +123,16 @@ function laneAt(y) {
   return lane && lane.top <= y ? lane : undefined;
 }
 
+/** How high a call's row is. */
+function callHeight(call) {
+  const lane = lanes[calls.lane[call]];
+  return calls.row[call] < lane.loudRows ? lane.loudHeight : lane.quietHeight;
+}
+
 /** The middle of a call's bar, in pixels of the lanes. */
 function callY(call) {
   const lane = lanes[calls.lane[call]];
-  return bodyTop(lane) + (calls.row[call] + 0.5) * lane.rowHeight;
+  return bodyTop(lane) + rowTop(lane, calls.row[call]) + callHeight(call) / 2;
 }
 
 /** The first place from `low` to `high` where `test` holds; it holds from there on. */

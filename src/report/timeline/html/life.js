@@ -1,11 +1,11 @@
 // A connection's life: its line, settings, pings, GOAWAYs, grace and close.
 
-/** Draws a lane's name and life; `top` is the lane's place on the canvas. */
-function drawLife(context, lane, top) {
+/** Draws a lane's head: its name and life; `top` is its place on the canvas, `foot` where the lane's rows end. */
+function drawLife(context, lane, top, foot) {
   const connection = lane.connection;
   if (selection.lane === lane.index) {
     context.fillStyle = colour('accent');
-    context.fillRect(0, top + 4, 2, lane.height - LANE_GAP);
+    context.fillRect(0, top + 4, 2, foot - top);
   }
   const y = top + LABEL_HEIGHT + LIFE_LINE;
   const left = toX(connection.from);
@@ -17,7 +17,7 @@ function drawLife(context, lane, top) {
   drawPassing(context, lane, y);
   drawBirth(context, lane, left, y);
   drawClose(context, lane, right, y);
-  for (const goaway of connection.goaways) drawGoaway(context, lane, goaway, y);
+  for (const goaway of connection.goaways) drawGoaway(context, lane, goaway, y, foot);
   drawLaneName(context, lane, top);
 }
 
@@ -177,25 +177,25 @@ const lastStream = (goaway) => (goaway.announcement ? '2³¹−1' : grouped(goaw
 
 /** A flag where the GOAWAY was captured; where it left, arrived and was acknowledged as the handshake
  * and the acknowledgements tell. */
-function drawGoaway(context, lane, goaway, y) {
+function drawGoaway(context, lane, goaway, y, foot) {
   const seen = toX(goaway.seen[0]);
   const left = goaway.left === null ? seen : toX(goaway.left);
   const arrived = goaway.arrived === null ? seen : toX(goaway.arrived);
   const known = goaway.acknowledged ? toX(goaway.acknowledged[0]) : Math.max(seen, arrived);
   if (Math.max(known, seen) < -120 || Math.min(left, seen) > view.width + 10) return;
   const paint = colour(goaway.error === 'NO_ERROR' ? 'ink' : 'error');
-  const foot = goaway.final && goaway.from === 'server' ? y + LIFE_HEIGHT - LIFE_LINE + lane.rows * lane.rowHeight + 2 : y + 9;
   context.strokeStyle = context.fillStyle = paint;
   context.lineWidth = 1;
-  line(context, seen, y - 22, seen, foot);
+  line(context, seen, y - 22, seen, goaway.final && goaway.from === 'server' ? foot + 2 : y + 9);
   const side = goaway.from === 'server' ? 1 : -1;
   context.beginPath();
   context.moveTo(seen, y - 22);
   context.lineTo(seen + side * 9, y - 17.5);
   context.lineTo(seen, y - 13);
   context.fill();
-  drawJourney(context, goaway, { left, arrived, seen, known }, y);
-  writeGoaway(context, lane, goaway, seen, y);
+  const next = Math.min(Infinity, ...laterGoaways(lane, goaway).map((later) => toX(later.seen[0])));
+  drawJourney(context, goaway, { left, arrived, seen, known }, y, next);
+  writeGoaway(context, goaway, seen, y, next);
   hits.push({
     x0: Math.min(left, seen) - 5, x1: Math.max(known, seen) + 9, y0: y - 23, y1: y + 12,
     tip: () => goawayTip(goaway),
@@ -203,8 +203,14 @@ function drawGoaway(context, lane, goaway, y) {
   });
 }
 
-/** Left ◁, arrived ▷, acknowledged ✓, each once it stands apart from the others. */
-function drawJourney(context, goaway, { left, arrived, seen, known }, y) {
+/** The GOAWAYs that follow one on its connection. */
+function laterGoaways(lane, goaway) {
+  const { goaways } = lane.connection;
+  return goaways.slice(goaways.indexOf(goaway) + 1);
+}
+
+/** Left ◁, arrived ▷, acknowledged ✓, each once it stands apart from the others, and from the flag at `next`. */
+function drawJourney(context, goaway, { left, arrived, seen, known }, y, next) {
   const under = y + 9;
   if (known - left < 8) return;
   context.lineWidth = 1.5;
@@ -226,23 +232,23 @@ function drawJourney(context, goaway, { left, arrived, seen, known }, y) {
     // What stands too close to the next is told with it.
     untold.push(words);
     const together = untold.join(', ');
-    const next = stops[place + 1];
-    if (next && next.x - x < context.measureText(together).width + 10) continue;
-    context.fillText(together, x + 4, under + 8);
+    const width = context.measureText(together).width;
+    const after = stops[place + 1];
+    if (after && after.x - x < width + 10) continue;
     untold = [];
+    if (x + 4 + width > next || x < 0) continue;
+    context.fillText(together, Math.min(x + 4, view.width - width - 2), under + 8);
   }
 }
 
 /** The flag's words, where no other flag's stand already. */
-function writeGoaway(context, lane, goaway, x, y) {
+function writeGoaway(context, goaway, x, y, next) {
   const error = goaway.error === 'NO_ERROR' ? '' : ` ${goaway.error}`;
   const words = `GOAWAY ${lastStream(goaway)}${error}${goaway.from === 'client' ? ' (client)' : ''}`;
   context.font = `600 11px ${fonts.sans}`;
   const width = context.measureText(words).width;
-  const { goaways } = lane.connection;
-  const later = goaways.slice(goaways.indexOf(goaway) + 1).map((other) => toX(other.seen[0]));
   // Of GOAWAYs that stand close together the last has the last word.
-  if (later.some((other) => other < x + 16 + width)) return;
+  if (next < x + 16 + width || x < -12) return;
   context.fillText(words, x + 12 + width > view.width ? x - 6 - width : x + 12, y - 17);
 }
 

@@ -42,6 +42,7 @@ function buildLegend() {
 function watchButtons() {
   byId('theme').addEventListener('click', switchTheme);
   byId('help-open').addEventListener('click', () => byId('help').showModal());
+  byId('link').addEventListener('click', copyLink);
   byId('fit').addEventListener('click', () => show(WHOLE.from, WHOLE.to));
   byId('zoom-in').addEventListener('click', () => zoom(0.6, selectedX()));
   byId('zoom-out').addEventListener('click', () => zoom(1 / 0.6, selectedX()));

@@ -21,21 +21,21 @@ function callAt(x, y) {
   const height = y + stage.scrollTop;
   const lane = laneAt(height);
   if (!lane) return null;
-  const row = (height - bodyTop(lane)) / lane.rowHeight;
-  if (row < -1 || row > lane.rows + 1) return null;
+  const offset = height - bodyTop(lane);
+  if (y < headTop(lane, stage.scrollTop) + HEAD_HEIGHT - 7 || offset > rowTop(lane, lane.rows) + 7) return null;
   let best = null;
   let nearest = 7;
   for (const call of lane.loud) {
     if (isHidden(calls.verdict[call])) continue;
-    const away = Math.abs(row - 0.5 - calls.row[call]) * lane.rowHeight;
+    const away = Math.abs(offset - (calls.row[call] + 0.5) * lane.loudHeight);
     if (away > 7) continue;
     const beside = Math.max(toX(calls.from[call]) - x, x - toX(calls.to[call]) - 5, 0);
     const distance = Math.hypot(beside, away);
     if (distance < nearest) [best, nearest] = [call, distance];
   }
   if (best !== null || isHidden(OK)) return best;
-  const place = Math.floor(row);
-  if (place < 0 || place >= lane.rows) return null;
+  const place = quietRowAt(lane, offset);
+  if (place === undefined) return null;
   const end = lane.rowStart[place + 1];
   const found = lowerBound(lane.rowStart[place], end, (index) => calls.to[lane.order[index]] >= toTime(x - 2));
   if (found >= end || calls.from[lane.order[found]] > toTime(x + 2)) return null;

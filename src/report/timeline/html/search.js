@@ -1,7 +1,10 @@
-// Search: words of a method, a header's value, a status, or `conn:stream`.
+// Search: words of a method, a header's value, a status, `conn:stream`, or an application's message as it was logged.
 
 /** How many matches are listed; all are lit on the lanes, and the arrows go through all. */
-const LISTED_MATCHES = 200;
+const LISTED_MATCHES = 30;
+
+/** What is shorter says too little to be looked for in a log line. */
+const SHORTEST_MESSAGE = 8;
 
 const search = { query: '', found: [], current: -1, texts: null };
 
@@ -15,7 +18,8 @@ function searchText(call) {
   return search.texts[call];
 }
 
-/** The calls that have every word of a query; `0:2121` is that call alone. */
+/** The calls that have every word of a query; `0:2121` is that call alone. Where there are none, a query may be a log
+ * line around what a client library said, or around a header's value. */
 function findCalls(query) {
   const exact = callNamed(query);
   if (exact !== undefined) return [exact];
@@ -25,8 +29,24 @@ function findCalls(query) {
     const text = searchText(call);
     if (words.every((word) => text.includes(word))) found.push(call);
   }
-  return found.sort((one, other) => calls.from[one] - calls.from[other]);
+  const list = found.length > 0 ? found : findInLine(query);
+  return list.sort((one, other) => calls.from[one] - calls.from[other]);
 }
+
+/** The calls whose message or header stands somewhere in a log line. */
+function findInLine(query) {
+  const line = plainText(query);
+  const stands = (text) => text != null && text.length >= SHORTEST_MESSAGE && line.includes(plainText(text));
+  const fates = data.calls.fates.map((fate) => stands(fate.appError));
+  const found = [];
+  for (let call = 0; call < calls.count; call += 1) {
+    if (fates[calls.column('fate', call)] || calls.headers.some((header) => stands(header.values[call]))) found.push(call);
+  }
+  return found;
+}
+
+/** A text without what loggers do to it: quotes, escapes and breaks. */
+const plainText = (text) => text.toLowerCase().replace(/[\s"'`\\]+/g, ' ').trim();
 
 /** Searches, lights what is found, and lists it. */
 function runSearch(query) {

@@ -49,7 +49,7 @@ function selectNothing() {
 /** Brings a call into view, with time around it; a lane too fine to tell its rows apart is opened. */
 function goToCall(call) {
   const lane = lanes[calls.lane[call]];
-  if (lane.rowHeight < 5 && !lane.open) openLane(lane, true);
+  if (callHeight(call) < PLAIN_ROW && !lane.open) openLane(lane, true);
   const [from, to] = [calls.from[call], calls.to[call]];
   const span = view.to - view.from;
   const outside = to < view.from || from > view.to || from < view.from - span;
@@ -65,12 +65,11 @@ function goToCall(call) {
 function drawSelected(context, scroll) {
   const call = selection.call;
   if (call === null) return;
-  const lane = lanes[calls.lane[call]];
   const y = callY(call) - scroll;
   const left = toX(calls.from[call]);
   const right = Math.max(left + 2, toX(calls.to[call]));
-  if (right < 0 || left > view.width) return;
-  const half = Math.max(5, lane.rowHeight / 2 + 1);
+  if (right < 0 || left > view.width || y < headTop(lanes[calls.lane[call]], scroll) + HEAD_HEIGHT) return;
+  const half = Math.max(5, callHeight(call) / 2 + 1);
   context.strokeStyle = colour('accent');
   context.lineWidth = 2;
   context.strokeRect(Math.max(left, -4) - 3, y - half, Math.min(right, view.width + 4) - Math.max(left, -4) + 10, 2 * half);

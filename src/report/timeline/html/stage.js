@@ -46,12 +46,25 @@ function draw() {
   for (const lane of seen) drawBars(context, lane, bodyTop(lane) - scroll);
   // Arrows run over bars, and below words.
   drawArrows(context, scroll);
-  for (const lane of seen) drawLife(context, lane, lane.top - scroll);
+  for (const lane of seen) {
+    const top = headTop(lane, scroll);
+    if (top !== lane.top - scroll) coverRows(context, top);
+    drawLife(context, lane, top, bodyTop(lane) - scroll + rowTop(lane, lane.rows));
+  }
   drawSelected(context, scroll);
   drawAxis(context);
   drawMinimap();
   tellRange();
   rememberAddress();
+}
+
+/** Paper for a head that stays in sight over rows that are scrolled. */
+function coverRows(context, top) {
+  context.fillStyle = colour('paper');
+  context.fillRect(0, top - 2, view.width, HEAD_HEIGHT);
+  context.strokeStyle = colour('line');
+  context.lineWidth = 1;
+  line(context, 0, Math.round(top + HEAD_HEIGHT) - 1.5, view.width, Math.round(top + HEAD_HEIGHT) - 1.5);
 }
 
 /** The span that is shown, in words. */
@@ -66,9 +79,14 @@ function tellRange() {
 /** Scrolls so that a part of the lanes is in sight. */
 function scrollTo(top, bottom) {
   const room = 40;
-  const seen = [stage.scrollTop + AXIS_HEIGHT, stage.scrollTop + view.height];
+  const seen = [stage.scrollTop + AXIS_HEIGHT + HEAD_HEIGHT, stage.scrollTop + view.height];
   if (top - room >= seen[0] && bottom + room <= seen[1]) return;
   stage.scrollTop = Math.max(0, (top + bottom) / 2 - view.height / 2);
+}
+
+/** On a phone the lanes stand above what leads to them. */
+function bringLanes() {
+  if (stage.getBoundingClientRect().bottom < 0) stage.scrollIntoView();
 }
 
 /** Opens or folds a lane; what stood below it stays in order. */

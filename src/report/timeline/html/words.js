@@ -52,6 +52,9 @@ function timeOfDay(micros) {
   return Number.isNaN(start) ? '' : `${new Date(start + micros / 1e3).toISOString().slice(11, 23)} UTC`;
 }
 
+/** A text whose long names may break after their dots. */
+const breakable = (text) => text.split(/(?<=[a-z]\.)(?=[A-Z])/).flatMap((part, place) => (place === 0 ? [part] : [make('wbr'), part]));
+
 /** Says something to those who listen instead of looking. */
 function speak(text) {
   byId('spoken').textContent = text;
