@@ -1,6 +1,7 @@
 //! The whole program on one screen: packets through all stages.
 
 mod background;
+mod two_ends;
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,7 @@ use crate::decode::anomaly::{Anomaly, Layer, LimitKind};
 use crate::decode::{self, Decoder, DividedDecoder, Limits, Listener};
 use crate::inspect::diagnosis::{Finding, drops};
 use crate::inspect::report::{Drops, Progress, Report};
-use crate::inspect::{self, Connections, Inspector, News, Unlisted};
+use crate::inspect::{self, Connections, Finished, Inspector, News, Unlisted};
 use background::Background;
 
 /// How many packets are decoded until the parts of a capture hear of each other, at most: some milliseconds
@@ -65,6 +66,8 @@ pub struct Pipeline {
     threads: usize,
     /// Packets, and bytes, since the parts heard of each other.
     unsettled: (usize, usize),
+    /// Packets, and bytes, that are counted and no more.
+    left_out: (u64, u64),
     /// Whether packets are so large that to copy them for others takes longer than to decode them.
     is_bulk: bool,
     /// What works beside the caller, once there is enough to do.
@@ -99,6 +102,7 @@ impl Pipeline {
             lockstep_packets: options.lockstep_packets,
             threads: options.threads,
             unsettled: (0, 0),
+            left_out: (0, 0),
             is_bulk: false,
             background: None,
         }
@@ -127,6 +131,7 @@ impl Pipeline {
             lockstep_packets: u64::MAX,
             threads: 1,
             unsettled: (0, 0),
+            left_out: (0, 0),
             is_bulk: false,
             background: None,
         }
@@ -272,16 +277,29 @@ impl Pipeline {
         self.inspector.gather(self.decoder.parts(), touched);
     }
 
+    /// Counts a packet that is of no account to the analysis, since another capture has it.
+    const fn leave_out(&mut self, packet: &Packet<'_>) {
+        self.left_out.0 += 1;
+        self.left_out.1 += packet.data.len() as u64;
+    }
+
     /// Nothing more will come.
     #[must_use]
-    pub fn finish(mut self) -> Report {
+    pub fn finish(self) -> Report {
+        self.finish_with(|_| {})
+    }
+
+    /// The same, with what else is known of the connections before conclusions are drawn.
+    fn finish_with(mut self, add: impl FnOnce(&mut [Finished])) -> Report {
         self.conclude();
         let numbers = self.number();
         let number = |before: u32| match &numbers {
             Some(numbers) => numbers.get(&before).copied(),
             None => Some(before),
         };
-        self.report.analysis = self.inspector.finish(self.decoder.parts());
+        self.report.analysis = self.inspector.finish(self.decoder.parts(), add);
+        self.report.packets += self.left_out.0;
+        self.report.bytes += self.left_out.1;
         drops::weaken(&mut self.report.analysis.findings, self.drops.total());
         self.report.anomalies = losses(self.drops);
         if self.watches {
@@ -324,6 +342,9 @@ pub fn analyze_watched(
     options: Options,
     mut each: impl FnMut(&Capture, u64),
 ) -> Result<Report, CaptureError> {
+    if let Some(vantages) = two_ends::survey(capture)? {
+        return two_ends::analyze(capture, &vantages, options, each);
+    }
     let mut pipeline = Pipeline::new(options);
     let mut secrets = Embedded::default();
     loop {

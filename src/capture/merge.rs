@@ -7,7 +7,9 @@ use std::path::PathBuf;
 
 use super::file::{CaptureFile, STANDARD_INPUT};
 use super::summary::Aside;
-use super::{CaptureError, CaptureNote, DecryptionSecrets, FileSummary, Packet, Timestamp};
+use super::{
+    CaptureError, CaptureNote, DecryptionSecrets, FileSummary, Packet, TimeDelta, Timestamp,
+};
 
 /// The buffer of a lone file: reads of this size cost no more than the page cache itself.
 const BUFFER: usize = 512 << 10;
@@ -25,10 +27,14 @@ const MIN_BUFFER: usize = 64 << 10;
 /// comes next; of equally early ones, that of the file named first.
 pub struct Capture {
     files: Vec<CaptureFile>,
+    /// Where they can be opened again; none where they came from elsewhere.
+    paths: Vec<PathBuf>,
     /// Files that stand at a packet not yet delivered, by its time.
     waiting: BinaryHeap<Reverse<(Timestamp, usize)>>,
     /// Files whose packet was delivered, or that were never read: they go on first.
     behind: Vec<usize>,
+    /// By how much each file's packets come earlier than their stamps say; nothing where it is empty.
+    ahead: Vec<TimeDelta>,
     aside: Aside,
 }
 
@@ -48,7 +54,21 @@ impl Capture {
         let files = (0..)
             .zip(paths)
             .map(|(index, path)| CaptureFile::open(index, path, capacity));
-        Ok(Self::of(files.collect::<Result<_, _>>()?))
+        let mut capture = Self::of(files.collect::<Result<_, _>>()?);
+        capture.paths = paths.to_vec();
+        Ok(capture)
+    }
+
+    /// The same captures from their beginnings; `None` where one of them cannot be read twice.
+    ///
+    /// # Errors
+    /// If one of them can no longer be opened.
+    pub fn again(&self) -> Result<Option<Self>, CaptureError> {
+        let (_, size) = self.bytes_read();
+        if self.paths.is_empty() || size.is_none() {
+            return Ok(None);
+        }
+        Self::open(&self.paths).map(Some)
     }
 
     /// Takes captures from anywhere, each with the name that messages call it by.
@@ -70,6 +90,8 @@ impl Capture {
             waiting: BinaryHeap::with_capacity(files.len()),
             behind: (0..files.len()).collect(),
             files,
+            paths: Vec::new(),
+            ahead: Vec::new(),
             aside: Aside::default(),
         }
     }
@@ -80,6 +102,11 @@ impl Capture {
         for file in &mut self.files {
             file.limit_unpacked(bytes);
         }
+    }
+
+    /// Reads each file by so much earlier than its stamps say: their clocks may differ. The stamps stay as they are.
+    pub fn read_ahead(&mut self, ahead: Vec<TimeDelta>) {
+        self.ahead = ahead;
     }
 
     /// The next packet in time, borrowed until the one after it; `None` at the end of all files.
@@ -94,7 +121,8 @@ impl Capture {
                 continue;
             };
             if let Some(time) = file.advance(&mut self.aside)? {
-                self.waiting.push(Reverse((time, index)));
+                let ahead = self.ahead.get(index).copied().unwrap_or(TimeDelta::ZERO);
+                self.waiting.push(Reverse((time - ahead, index)));
             }
         }
         let Some(Reverse((_, index))) = self.waiting.pop() else {

@@ -28,6 +28,7 @@ mod limits;
 mod listener;
 mod network;
 mod stream_part;
+mod vantage;
 
 pub use carrier::Carrier;
 pub use connection::{ConnectionSink, Http2Events, Keep, MAX_UNDECIDED_BYTES, Unrelated};
@@ -43,3 +44,6 @@ pub use limits::{GivenUp, Limits, MAX_CONNECTIONS, MAX_HELD_IN_ALL};
 pub use listener::{EachEvent, Listener};
 pub use network::{NetworkPath, RoundTrip};
 pub use stream_part::{StreamPart, StreamPartOf, TlsRecordSpan};
+pub use vantage::{
+    ClockStep, FlowEnds, OtherEndBytes, Vantage, VantagePlace, VantageRole, VantageSurvey, Vantages,
+};

@@ -273,9 +273,13 @@ impl Inspector {
         numbers
     }
 
-    /// The capture is over.
+    /// The capture is over; `add` adds what else is known of the connections before conclusions are drawn.
     #[must_use]
-    pub fn finish(mut self, parts: &mut [FollowedPart]) -> Analysis {
+    pub fn finish(
+        mut self,
+        parts: &mut [FollowedPart],
+        add: impl FnOnce(&mut [Finished]),
+    ) -> Analysis {
         let mut analysis = Analysis {
             unlisted: self.unlisted(parts),
             ..Analysis::default()
@@ -289,6 +293,7 @@ impl Inspector {
         self.finished
             .sort_unstable_by_key(|finished| finished.record.number);
         analysis.unlisted.rpcs += unlist(&mut self.finished, self.options.limits);
+        add(&mut self.finished);
         (analysis.findings, analysis.servers) =
             understand(&mut self.finished, &self.attempts, self.last_moment);
         // Collected where they lie: a second list would double the peak.

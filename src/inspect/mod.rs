@@ -17,6 +17,7 @@ mod retry;
 mod server;
 mod stream;
 mod traffic;
+mod two_ends;
 mod usual_times;
 
 pub use connection::Connection;
@@ -42,6 +43,7 @@ pub use report::Analysis;
 pub use server::goaway_cause::{Cause, GoAwayCause};
 pub use server::{Estimate, Inferred, Server};
 pub(crate) use stream::answer_status::AnswerStatus;
+pub use stream::at_server::{AtServer, LostOnTheWay};
 pub use stream::foreign_answer::{ForeignAnswer, ForeignBody};
 pub use stream::large_message::LargeMessage;
 pub use stream::progress::CallProgress;
@@ -65,4 +67,5 @@ pub use traffic::ping::keepalive::{
 pub use traffic::ping::kind::{PingKind, PingKinds, Purpose};
 pub use traffic::quiet::QuietClose;
 pub use traffic::window_holders::Parties;
+pub use two_ends::ServerEnd;
 pub use usual_times::UsualTimes;

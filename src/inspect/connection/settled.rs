@@ -307,6 +307,7 @@ fn rpc(id: CallId, stream: Stream, details: VerdictDetails) -> Rpc {
         race,
         late_by,
         processed,
+        at_server: None,
         contradiction,
         grpc_status_inferred: answer.status_inferred && answer.grpc_status.value().is_some(),
         grpc_status: answer.grpc_status.value().cloned(),

@@ -7,7 +7,7 @@ mod live_status;
 
 use crate::capture::{FileSummary, Timestamp};
 use crate::decode::anomaly::Anomaly;
-use crate::decode::{self, Tally};
+use crate::decode::{self, Tally, Vantage};
 use crate::inspect::connection::record::{ConnectionRecord, VerdictCounts};
 use crate::inspect::diagnosis::Finding;
 use crate::inspect::live::Unlisted;
@@ -46,6 +46,10 @@ pub struct Analysis {
 pub struct Report {
     /// The captures, in the order given.
     pub files: Vec<FileSummary>,
+    /// Which of them were taken at the ends of the same connections, and how their clocks stand to each other.
+    pub vantages: Vec<Vantage>,
+    /// Packets of other captures that filled holes of the one at the client.
+    pub filled_packets: u64,
     /// Packets in all of them.
     pub packets: u64,
     /// Bytes of packets in all of them, as captured.

@@ -14,6 +14,7 @@
 
 pub(in crate::inspect) mod answer;
 pub(crate) mod answer_status;
+pub(in crate::inspect) mod at_server;
 pub(in crate::inspect) mod attempt;
 pub(in crate::inspect) mod client_gaps;
 pub(in crate::inspect) mod connection_context;

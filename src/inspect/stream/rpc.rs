@@ -4,6 +4,7 @@ use super::large_message::LargeMessage;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::at_server::AtServer;
 use super::foreign_answer::ForeignAnswer;
 use super::progress::CallProgress;
 use crate::capture::{Stamp, TimeDelta};
@@ -337,6 +338,8 @@ pub struct Rpc {
     pub late_by: Option<TimeDelta>,
     /// Whether the server can have run it.
     pub processed: Processed,
+    /// What a capture at the server shows of it, where there is one.
+    pub at_server: Option<Box<AtServer>>,
     /// Why it may have been run though the server said that it was not.
     pub contradiction: Option<Contradiction>,
     /// `grpc-status`, as sent.
@@ -414,6 +417,7 @@ impl Rpc {
             race: None,
             late_by: None,
             processed: Processed::Maybe,
+            at_server: None,
             contradiction: None,
             grpc_status: None,
             grpc_status_inferred: false,

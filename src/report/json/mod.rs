@@ -10,6 +10,7 @@ mod live;
 mod network;
 mod rpc;
 mod value;
+mod vantage;
 mod visible;
 
 use std::io::{self, Write};
@@ -31,6 +32,7 @@ pub use frame::FrameJson;
 use rpc::RpcJson;
 use value::PacketNumber;
 pub(super) use value::{BothSides, Displayed, Each, SettingsJson};
+use vantage::VantageJson;
 
 /// JSON: of a report one indented object, of a live capture an object a line.
 #[derive(Clone, Copy, Debug, Default)]
@@ -63,6 +65,8 @@ struct ReportJson<'a> {
     schema: &'static str,
     tool: ToolJson,
     capture: CaptureJson<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    vantages: Vec<VantageJson<'a>>,
     connections: Each<'a, ConnectionRecord, Files, ConnectionJson<'a>>,
     rpcs: Each<'a, Rpc, (Files, SecretDisplay), RpcJson<'a>>,
     servers: Each<'a, Server, (), ServerJson<'a>>,
@@ -88,6 +92,7 @@ impl<'a> ReportJson<'a> {
                 first_packet: report.first_packet.map(Displayed),
                 last_packet: report.last_packet.map(Displayed),
             },
+            vantages: VantageJson::all(report),
             connections: Each::new(&analysis.connections, files, ConnectionJson::new),
             rpcs: Each::new(&analysis.rpcs, (files, secrets), RpcJson::new),
             servers: Each::new(&analysis.servers, (), |server, ()| ServerJson::new(server)),

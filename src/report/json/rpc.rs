@@ -7,7 +7,9 @@ use super::value::{CallJson, Displayed, PeerText, time};
 use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::http2::ErrorCode;
 use crate::inspect::report::Files;
-use crate::inspect::{Contradiction, Doubt, Link, Race, RequestedHeader, Rpc, TakenBack};
+use crate::inspect::{
+    AtServer, Contradiction, Doubt, Link, LostOnTheWay, Race, RequestedHeader, Rpc, TakenBack,
+};
 use crate::report::redact::SecretDisplay;
 
 /// The twin of [`Rpc`].
@@ -28,6 +30,8 @@ pub(super) struct RpcJson<'a> {
     race: Option<&'static str>,
     late_by_ms: Option<f64>,
     processed: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at_server: Option<AtServerJson>,
     contradiction: Option<&'static str>,
     grpc_status: Option<PeerText<'a>>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -45,6 +49,24 @@ pub(super) struct RpcJson<'a> {
     app_error: Option<&'a str>,
     headers: HeadersJson<'a>,
     messages: MessagesJson,
+}
+
+/// The twin of [`AtServer`].
+#[derive(Serialize, Debug)]
+struct AtServerJson {
+    arrived: Option<Displayed<Timestamp>>,
+    answered: Option<Displayed<Timestamp>>,
+    lost: Option<&'static str>,
+}
+
+impl AtServerJson {
+    fn new(at_server: &AtServer) -> Self {
+        Self {
+            arrived: at_server.arrived.map(Displayed),
+            answered: at_server.answered.map(Displayed),
+            lost: at_server.lost.map(LostOnTheWay::name),
+        }
+    }
 }
 
 impl<'a> RpcJson<'a> {
@@ -67,6 +89,7 @@ impl<'a> RpcJson<'a> {
             race: rpc.race.map(Race::name),
             late_by_ms: rpc.late_by.map(TimeDelta::as_millis_f64),
             processed: rpc.processed.name(),
+            at_server: rpc.at_server.as_deref().map(AtServerJson::new),
             contradiction: rpc.contradiction.map(Contradiction::name),
             grpc_status: rpc.grpc_status.as_deref().map(PeerText::from),
             grpc_status_inferred: rpc.grpc_status_inferred,

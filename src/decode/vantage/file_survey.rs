@@ -1,0 +1,296 @@
+//! What one capture shows of its flows, as far as it takes to compare it with another one.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+use std::net::SocketAddr;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::coverage::Coverage;
+use super::speaker;
+use crate::capture::{TimeDelta, Timestamp};
+use crate::decode::link::{Segment, TcpFlags};
+
+/// Segments of a capture that are remembered; of more, an even part is.
+const MAX_MARKS: usize = 1 << 18;
+
+/// Flows of a capture that are compared: 200 bytes each.
+const MAX_FLOWS: usize = 1 << 17;
+
+/// A segment seen again within this time is one that passed several interfaces.
+const AGAIN: TimeDelta = TimeDelta::from_millis(1);
+
+/// A flow of one capture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct FlowId(u32);
+
+impl FlowId {
+    /// The flow at a place of the list of all.
+    pub(super) fn at(index: usize) -> Option<Self> {
+        u32::try_from(index).ok().map(Self)
+    }
+
+    pub(super) fn index(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}
+
+/// One capture.
+#[derive(Debug, Default)]
+pub(super) struct FileSurvey {
+    flows: FxHashMap<(SocketAddr, SocketAddr), FlowId>,
+    surveyed: Vec<FlowSurvey>,
+    /// Who was connected to.
+    servers: FxHashSet<SocketAddr>,
+    marks: HashMap<u64, Mark, BuildHasherDefault<Itself>>,
+    /// Bits of which a mark must have none to be remembered.
+    left_out: u64,
+}
+
+/// A segment that another capture may have, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) time: Timestamp,
+    pub(super) flow: FlowId,
+    /// Whether the lower of the two addresses sent it.
+    pub(super) from_lower: bool,
+    /// Whether it was sent more than once, for all that can be told.
+    pub(super) ambiguous: bool,
+}
+
+#[derive(Debug)]
+struct FlowSurvey {
+    /// The lower address first.
+    ends: (SocketAddr, SocketAddr),
+    /// Whether the lower one opened it, once a SYN was seen.
+    client_is_lower: Option<bool>,
+    /// How many header blocks say that it is the lower one, less those that say that it is the upper one.
+    requests_from_lower: i32,
+    /// What the lower end sent, and what the upper one.
+    sides: [FlowSide; 2],
+}
+
+/// What one end sent.
+#[derive(Debug, Default)]
+struct FlowSide {
+    coverage: Option<Coverage>,
+    /// Up to where, and when: what waits for its acknowledgement.
+    unacknowledged: Option<(u64, Timestamp)>,
+    /// The shortest time until an acknowledgement of what it sent was seen.
+    turnaround: Option<TimeDelta>,
+}
+
+impl FileSurvey {
+    pub(super) fn push(&mut self, segment: &Segment<'_>, marks: &RandomState) {
+        let from_lower = segment.source <= segment.destination;
+        let ends = match from_lower {
+            true => (segment.source, segment.destination),
+            false => (segment.destination, segment.source),
+        };
+        let Some(flow) = self.flow(ends) else { return };
+        let Some(survey) = self.surveyed.get_mut(flow.index()) else {
+            return;
+        };
+        survey.push(segment, from_lower);
+        let is_syn = segment.flags.contains(TcpFlags::SYN) && segment.acknowledgement.is_none();
+        if is_syn && self.servers.len() < MAX_FLOWS {
+            self.servers.insert(segment.destination);
+        }
+        if length(segment) > 0 {
+            self.remember(mark(segment, marks), flow, from_lower, segment.stamp.time);
+        }
+    }
+
+    fn flow(&mut self, ends: (SocketAddr, SocketAddr)) -> Option<FlowId> {
+        if let Some(known) = self.flows.get(&ends) {
+            return Some(*known);
+        }
+        if self.surveyed.len() >= MAX_FLOWS {
+            return None;
+        }
+        let flow = FlowId::at(self.surveyed.len())?;
+        self.flows.insert(ends, flow);
+        self.surveyed.push(FlowSurvey {
+            ends,
+            client_is_lower: None,
+            requests_from_lower: 0,
+            sides: Default::default(),
+        });
+        Some(flow)
+    }
+
+    fn remember(&mut self, mark: u64, flow: FlowId, from_lower: bool, time: Timestamp) {
+        if mark & self.left_out != 0 {
+            return;
+        }
+        let new = Mark {
+            time,
+            flow,
+            from_lower,
+            ambiguous: false,
+        };
+        let known = self.marks.entry(mark).or_insert(new);
+        known.ambiguous |= known.flow != flow || time - known.time > AGAIN;
+        if self.marks.len() > MAX_MARKS {
+            self.left_out = self.left_out * 2 + 1;
+            let left_out = self.left_out;
+            self.marks.retain(|mark, _| mark & left_out == 0);
+        }
+    }
+
+    /// Segments that both captures have, and that were sent once.
+    pub(super) fn shared<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (Mark, Mark)> + 'a {
+        self.marks.iter().filter_map(|(mark, here)| {
+            let there = other.marks.get(mark)?;
+            (!here.ambiguous && !there.ambiguous).then_some((*here, *there))
+        })
+    }
+
+    /// The flow between two addresses.
+    pub(super) fn flow_of(&self, one: SocketAddr, other: SocketAddr) -> Option<FlowId> {
+        let ends = if one <= other {
+            (one, other)
+        } else {
+            (other, one)
+        };
+        self.flows.get(&ends).copied()
+    }
+
+    pub(super) fn flows(&self) -> usize {
+        self.surveyed.len()
+    }
+
+    /// The addresses of a flow, the lower first.
+    pub(super) fn ends(&self, flow: FlowId) -> Option<(SocketAddr, SocketAddr)> {
+        self.surveyed.get(flow.index()).map(|survey| survey.ends)
+    }
+
+    /// Whether an end is the client: the one that opened the flow, else the one that sends requests, else not the one that
+    /// others connected to, else that with the higher port.
+    pub(super) fn is_from_client(&self, flow: FlowId, from_lower: bool) -> bool {
+        let Some(survey) = self.surveyed.get(flow.index()) else {
+            return false;
+        };
+        let (lower, upper) = survey.ends;
+        let are_servers = (self.servers.contains(&lower), self.servers.contains(&upper));
+        let lower_is_client =
+            survey
+                .client_is_lower
+                .unwrap_or_else(|| match survey.requests_from_lower {
+                    0 if are_servers.0 != are_servers.1 => are_servers.1,
+                    0 => lower.port() > upper.port(),
+                    requests => requests > 0,
+                });
+        lower_is_client == from_lower
+    }
+
+    /// What one end sent.
+    pub(super) fn coverage(&self, flow: FlowId, from_lower: bool) -> Option<&Coverage> {
+        self.side(flow, from_lower)?.coverage.as_ref()
+    }
+
+    /// The shortest time from what one end sent to its acknowledgement.
+    pub(super) fn turnaround(&self, flow: FlowId, from_lower: bool) -> Option<TimeDelta> {
+        self.side(flow, from_lower)?.turnaround
+    }
+
+    fn side(&self, flow: FlowId, from_lower: bool) -> Option<&FlowSide> {
+        let survey = self.surveyed.get(flow.index())?;
+        survey.sides.get(usize::from(!from_lower))
+    }
+
+    /// Whether this capture lacks bytes of a segment that was there: of what a client sent all that stands between what was
+    /// seen, of what a server sent only what the client has acknowledged.
+    pub(super) fn lacks(&self, flow: FlowId, from_lower: bool, segment: &Segment<'_>) -> bool {
+        let only_acknowledged = !self.is_from_client(flow, from_lower);
+        self.coverage(flow, from_lower).is_some_and(|coverage| {
+            let range = coverage.range(segment.sequence, length(segment));
+            coverage.lacks(&range, only_acknowledged)
+        })
+    }
+}
+
+impl FlowSurvey {
+    fn push(&mut self, segment: &Segment<'_>, from_lower: bool) {
+        if segment.flags.contains(TcpFlags::RST) {
+            return;
+        }
+        if segment.flags.contains(TcpFlags::SYN) && self.client_is_lower.is_none() {
+            self.client_is_lower = Some(segment.acknowledgement.is_none() == from_lower);
+        }
+        if self.client_is_lower.is_none()
+            && let Some(asks) = speaker::asks(segment.payload)
+        {
+            self.requests_from_lower += if asks == from_lower { 1 } else { -1 };
+        }
+        let [lower, upper] = &mut self.sides;
+        let (sender, receiver) = if from_lower {
+            (lower, upper)
+        } else {
+            (upper, lower)
+        };
+        sender.send(segment.sequence, length(segment), segment.stamp.time);
+        if let Some(acknowledgement) = segment.acknowledgement {
+            receiver.acknowledge(acknowledgement, segment.stamp.time);
+        }
+    }
+}
+
+impl FlowSide {
+    fn send(&mut self, sequence: u32, length: u32, time: Timestamp) {
+        let coverage = self
+            .coverage
+            .get_or_insert_with(|| Coverage::beginning_at(sequence));
+        coverage.add(sequence, length);
+        if length > 0 && self.unacknowledged.is_none() {
+            self.unacknowledged = Some((coverage.range(sequence, length).end, time));
+        }
+    }
+
+    fn acknowledge(&mut self, acknowledgement: u32, time: Timestamp) {
+        let Some(coverage) = &mut self.coverage else {
+            return;
+        };
+        coverage.acknowledge(acknowledgement);
+        let Some((_, sent)) = self
+            .unacknowledged
+            .take_if(|(end, _)| *end <= coverage.acknowledged())
+        else {
+            return;
+        };
+        let took = time - sent;
+        self.turnaround = Some(self.turnaround.map_or(took, |least| least.min(took)));
+    }
+}
+
+/// The sequence numbers that a segment takes (RFC 9293, section 3.4).
+fn length(segment: &Segment<'_>) -> u32 {
+    let takes = |flag| u32::from(segment.flags.contains(flag));
+    segment
+        .payload_length
+        .saturating_add(takes(TcpFlags::SYN) + takes(TcpFlags::FIN))
+}
+
+/// What a segment is recognised by, whatever its addresses are on the way.
+fn mark(segment: &Segment<'_>, marks: &RandomState) -> u64 {
+    let transmission = segment
+        .timestamp
+        .map_or((0, u32::from(segment.identification)), |clock| (1, clock));
+    marks.hash_one((segment.sequence, segment.acknowledgement, transmission))
+}
+
+/// Marks are hashes already.
+#[derive(Default)]
+struct Itself(u64);
+
+impl Hasher for Itself {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {}
+
+    fn write_u64(&mut self, mark: u64) {
+        self.0 = mark;
+    }
+}

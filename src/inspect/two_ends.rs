@@ -1,0 +1,138 @@
+//! What a capture at the server adds to what the client's end saw.
+//!
+//! In: the connections as the client's end saw them, and an [`Analysis`] of a capture at the server with what the two
+//! captures are to each other. Out: the same connections, each call with what became of it [there](AtServer). The
+//! client's end decides verdicts as ever; what the server's end proves is whether a call can have run.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use super::connection::record::{ConnectionRecord, Finished};
+use super::report::Analysis;
+use super::stream::at_server::{AtServer, LostOnTheWay};
+use super::stream::rpc::{Processed, Rpc, Verdict};
+use crate::capture::{TimeDelta, Timestamp};
+use crate::decode::{OtherEndBytes, Vantages};
+
+/// What is not at the server this long after it left the client, while that capture went on, was lost, or is not under
+/// way any more: retransmissions come within it on any path that still works (RFC 6298, section 2.4).
+const UNDER_WAY: TimeDelta = TimeDelta::from_secs(1);
+
+/// A capture at the server, analysed by itself.
+#[derive(Debug)]
+pub struct ServerEnd<'a> {
+    /// How it stands to the others.
+    pub vantages: &'a Vantages,
+    /// Which of the captures it is, from 0 in the order given.
+    pub file: usize,
+    /// What it shows.
+    pub analysis: &'a Analysis,
+    /// Its last moment, by its own clock.
+    pub last_moment: Option<Timestamp>,
+}
+
+/// The connections of a capture at the server, by the addresses of client and server as the client's capture has them.
+type ByEnds<'a> = HashMap<(SocketAddr, SocketAddr), Vec<&'a ConnectionRecord>>;
+
+impl ServerEnd<'_> {
+    /// Adds what it shows to the connections that it has too.
+    pub fn add_to(&self, finished: &mut [Finished]) {
+        let mut there = ByEnds::new();
+        for record in &self.analysis.connections {
+            let ends = (record.client, record.server);
+            if let Some(ends) = self.vantages.seen_by_client(self.file, ends) {
+                there.entry(ends).or_default().push(record);
+            }
+        }
+        // An address and port used again is another connection: those of both captures stand in the same order.
+        let mut used: HashMap<(SocketAddr, SocketAddr), usize> = HashMap::new();
+        let mut reused = there.clone();
+        reused.retain(|_, records| records.len() > 1);
+        for Finished { record, rpcs } in finished {
+            let ends = (record.client, record.server);
+            let Some(records) = there.get(&ends) else {
+                continue;
+            };
+            let place = used.entry(ends).or_default();
+            let twin = records.get(*place);
+            *place += 1;
+            if let Some(twin) = twin {
+                let bytes = match reused.contains_key(&ends) {
+                    // Their sequence numbers are two connections'.
+                    true => OtherEndBytes::default(),
+                    false => self
+                        .vantages
+                        .other_end_bytes(self.file, (twin.client, twin.server)),
+                };
+                self.add(record, rpcs, twin, bytes);
+            }
+        }
+    }
+
+    fn add(
+        &self,
+        record: &ConnectionRecord,
+        rpcs: &mut [Rpc],
+        twin: &ConnectionRecord,
+        bytes: OtherEndBytes,
+    ) {
+        let calls = &self.analysis.rpcs;
+        let begin = calls.partition_point(|call| call.id.connection < twin.number);
+        let end = calls.partition_point(|call| call.id.connection <= twin.number);
+        let there = calls.get(begin..end).unwrap_or_default();
+        for rpc in rpcs {
+            let place = there.binary_search_by_key(&rpc.id.stream, |call| call.id.stream);
+            let seen = place.ok().and_then(|place| there.get(place));
+            let at_server = match seen {
+                Some(call) => AtServer {
+                    arrived: call.opened.map(|stamp| stamp.time),
+                    answered: answered(call),
+                    lost: (bytes.answer_lost && answered(call).is_some() && !is_answered(rpc))
+                        .then_some(LostOnTheWay::Answer),
+                },
+                None => AtServer {
+                    lost: self
+                        .never_came(record, rpc, bytes)
+                        .then_some(LostOnTheWay::Request),
+                    ..AtServer::default()
+                },
+            };
+            if rpc.processed == Processed::Maybe {
+                if at_server.lost == Some(LostOnTheWay::Request) {
+                    rpc.processed = Processed::No;
+                } else if seen.is_some_and(|call| call.verdict == Verdict::Ok) {
+                    rpc.processed = Processed::Yes;
+                }
+            }
+            rpc.at_server = Some(Box::new(at_server));
+        }
+    }
+
+    /// Whether a call that the capture at the server does not have never came there: bytes of its client are missing there
+    /// that nobody acknowledged, that capture lacks none that were, and nothing of them can come any more.
+    fn never_came(&self, record: &ConnectionRecord, rpc: &Rpc, bytes: OtherEndBytes) -> bool {
+        let all_listed =
+            self.analysis.unlisted.rpcs == 0 && self.analysis.unlisted.connections == 0;
+        let waited = rpc
+            .opened
+            .zip(self.last_moment)
+            .is_some_and(|(opened, last)| {
+                let last = self.vantages.at_client(self.file, last);
+                last - opened.time >= UNDER_WAY
+            });
+        bytes.request_lost
+            && !bytes.request_uncaptured
+            && all_listed
+            && record.close.is_some()
+            && waited
+    }
+}
+
+/// When a call was answered to its end, as the server's end saw it.
+fn answered(call: &Rpc) -> Option<Timestamp> {
+    is_answered(call).then_some(call.ended?.time)
+}
+
+fn is_answered(call: &Rpc) -> bool {
+    matches!(call.verdict, Verdict::Ok | Verdict::Status)
+}

@@ -1,0 +1,208 @@
+//! Captures of one connection at both of its ends: the client's end is the analysis, the server's adds to it.
+//!
+//! In: several captures, read twice. Out: one [`Report`]. The first reading finds which captures are of the same
+//! connections; in the second those at the client are analysed with what the others fill in, and those at the server are
+//! analysed beside them.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
+
+use super::{Embedded, Options, Pipeline, SHOWN_EVERY, notes, unlisted};
+use crate::capture::{Capture, CaptureError, LinkType, Packet, Stamp, Timestamp};
+use crate::decode::link;
+use crate::decode::{VantageRole, VantageSurvey, Vantages};
+use crate::inspect::report::Report;
+use crate::inspect::{Filter, ServerEnd};
+
+/// Bytes of packets that wait for their moment to fill a hole; beyond it the earliest goes at once.
+const MAX_WAITING: usize = 16 << 20;
+
+/// What captures are to each other, if two of them are two ends of one connection.
+///
+/// # Errors
+///
+/// Those of [`Capture::next_packet`].
+pub(super) fn survey(capture: &Capture) -> Result<Option<Vantages>, CaptureError> {
+    if capture.files().len() < 2 {
+        return Ok(None);
+    }
+    // What cannot be read twice is taken as it comes.
+    let Some(mut again) = capture.again()? else {
+        return Ok(None);
+    };
+    let mut survey = VantageSurvey::new(again.files().len());
+    while let Some(packet) = again.next_packet()? {
+        survey.push(&packet);
+    }
+    Ok(survey.finish())
+}
+
+/// Analyses captures that are of the same connections.
+///
+/// # Errors
+///
+/// Those of [`Capture::next_packet`].
+pub(super) fn analyze(
+    capture: &mut Capture,
+    vantages: &Vantages,
+    options: Options,
+    mut each: impl FnMut(&Capture, u64),
+) -> Result<Report, CaptureError> {
+    let files = capture.files().len();
+    capture.read_ahead((0..files).map(|file| vantages.read_ahead(file)).collect());
+    let mut ends: Vec<_> = (0..files)
+        .map(|file| {
+            vantages
+                .is_other_end(file)
+                .then(|| Pipeline::new(of_all_calls(&options)))
+        })
+        .collect();
+    let mut pipeline = Pipeline::new(options);
+    let mut links: Vec<_> = (0..files).map(|_| link::Decoder::default()).collect();
+    let mut waiting = WaitingPackets::default();
+    let mut secrets = Embedded::default();
+    let mut read = 0_u64;
+    loop {
+        secrets.take(capture, |key_log| {
+            pipeline.read_keys(key_log);
+            ends.iter_mut()
+                .flatten()
+                .for_each(|end| end.read_keys(key_log));
+        });
+        let Some(packet) = capture.next_packet()? else {
+            break;
+        };
+        read += 1;
+        let file = usize::try_from(packet.stamp.file).unwrap_or(usize::MAX);
+        if let Some(Some(end)) = ends.get_mut(file) {
+            end.push(&packet);
+        }
+        let segment = links
+            .get_mut(file)
+            .and_then(|links| links.decode(&packet).ok());
+        match segment.map_or(VantageRole::Story, |segment| vantages.role(file, &segment)) {
+            VantageRole::Story => {
+                waiting.until(packet.stamp.time, &mut pipeline);
+                pipeline.push(&packet);
+            }
+            VantageRole::Fills(time) => waiting.hold(&packet, time, &mut pipeline),
+            VantageRole::OtherEnd => pipeline.leave_out(&packet),
+        }
+        if read.is_multiple_of(SHOWN_EVERY) {
+            each(capture, read);
+        }
+    }
+    waiting.until(Timestamp::from_nanos(i64::MAX), &mut pipeline);
+    let ends: Vec<_> = ends
+        .into_iter()
+        .map(|end| end.map(Pipeline::finish))
+        .collect();
+    let filled = waiting.filled;
+    let mut report = pipeline.finish_with(|finished| {
+        for (file, end) in ends.iter().enumerate() {
+            if let Some(end) = end {
+                ServerEnd {
+                    vantages,
+                    file,
+                    analysis: &end.analysis,
+                    last_moment: end.last_packet,
+                }
+                .add_to(finished);
+            }
+        }
+    });
+    report.vantages = vantages.list();
+    report.filled_packets = filled;
+    report.files = capture.files().cloned().collect();
+    report.anomalies.extend(unlisted(&report));
+    report.anomalies.splice(0..0, notes(capture));
+    Ok(report)
+}
+
+/// The capture at the server is asked about any call.
+fn of_all_calls(options: &Options) -> Options {
+    let mut options = options.clone();
+    options.inspect.all = true;
+    options.inspect.filter = Filter::default();
+    options.inspect.headers = Vec::new();
+    options
+}
+
+/// Packets of other captures until the analysis has come to their moment.
+#[derive(Default)]
+struct WaitingPackets {
+    packets: BinaryHeap<Reverse<WaitingPacket>>,
+    bytes: usize,
+    /// How many have gone into the analysis.
+    filled: u64,
+}
+
+struct WaitingPacket {
+    /// When it belongs into the analysis, and which packet it is.
+    stamp: Stamp,
+    link_type: LinkType,
+    original_length: u32,
+    data: Vec<u8>,
+}
+
+impl WaitingPackets {
+    /// Keeps a packet until `time`.
+    fn hold(&mut self, packet: &Packet<'_>, time: Timestamp, pipeline: &mut Pipeline) {
+        self.bytes += packet.data.len();
+        self.packets.push(Reverse(WaitingPacket {
+            stamp: Stamp {
+                time,
+                ..packet.stamp
+            },
+            link_type: packet.link_type,
+            original_length: packet.original_length,
+            data: packet.data.to_vec(),
+        }));
+        while self.bytes > MAX_WAITING && self.next(pipeline) {}
+    }
+
+    /// Gives the analysis all that belongs before a moment.
+    fn until(&mut self, time: Timestamp, pipeline: &mut Pipeline) {
+        while self
+            .packets
+            .peek()
+            .is_some_and(|Reverse(packet)| packet.stamp.time <= time)
+            && self.next(pipeline)
+        {}
+    }
+
+    fn next(&mut self, pipeline: &mut Pipeline) -> bool {
+        let Some(Reverse(packet)) = self.packets.pop() else {
+            return false;
+        };
+        self.bytes -= packet.data.len();
+        self.filled += 1;
+        pipeline.push(&Packet {
+            stamp: packet.stamp,
+            link_type: packet.link_type,
+            original_length: packet.original_length,
+            data: &packet.data,
+        });
+        true
+    }
+}
+
+impl PartialEq for WaitingPacket {
+    fn eq(&self, other: &Self) -> bool {
+        self.stamp == other.stamp
+    }
+}
+
+impl Eq for WaitingPacket {}
+
+impl PartialOrd for WaitingPacket {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for WaitingPacket {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.stamp.cmp(&other.stamp)
+    }
+}
