@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::capture::{Capture, CaptureError, Packet, SecretsKind, Stamp, Timestamp};
 use crate::decode::anomaly::{Anomaly, Layer, LimitKind};
-use crate::decode::{self, Decoder, DividedDecoder, Limits, Listener};
+use crate::decode::{self, Decoder, DividedDecoder, Limits, Listener, Vantage};
 use crate::inspect::diagnosis::{Finding, drops};
 use crate::inspect::report::{Drops, Progress, Report};
 use crate::inspect::{self, Connections, Finished, Inspector, News, Unlisted};
@@ -362,6 +362,17 @@ pub fn analyze_watched(
     report.anomalies.extend(unlisted(&report));
     report.anomalies.splice(0..0, notes(capture));
     Ok(report)
+}
+
+/// Where captures of the same connections were taken, and how their clocks stand to each other; none if no two of them
+/// are two ends of one. They are read from their beginnings, and stay where they are.
+///
+/// # Errors
+///
+/// Those of [`Capture::next_packet`].
+pub fn vantages(capture: &Capture) -> Result<Vec<Vantage>, CaptureError> {
+    let survey = two_ends::survey(capture)?;
+    Ok(survey.map_or_else(Vec::new, |vantages| vantages.list()))
 }
 
 /// Reads captures to their end for a `listener`, which is shown to `each` before every packet, with the

@@ -41,6 +41,7 @@ mod real_peer;
 mod retries;
 mod threads;
 mod tls;
+mod two_ends;
 mod words;
 mod wrapping;
 

@@ -19,9 +19,9 @@ pub(crate) struct Recording {
 
 /// A packet that outlives its file.
 pub(crate) struct Kept {
-    stamp: Stamp,
+    pub(crate) stamp: Stamp,
     pub(crate) link_type: LinkType,
-    original_length: u32,
+    pub(crate) original_length: u32,
     pub(crate) data: Vec<u8>,
 }
 

@@ -92,6 +92,13 @@ impl Coverage {
         self.acknowledged
     }
 
+    /// Whether the first byte that is here stands before it.
+    pub(super) fn has_begun_before(&self, range: &Range<u64>) -> bool {
+        self.ranges
+            .first()
+            .is_some_and(|first| first.start <= range.start)
+    }
+
     /// The same position as the other one counts it.
     fn in_terms_of(&self, position: u64, other: &Self) -> u64 {
         let between = self.first.wrapping_sub(other.first).cast_signed();
@@ -119,7 +126,8 @@ impl Coverage {
         !self.too_many && !range.is_empty() && !self.has(&range)
     }
 
-    fn has(&self, range: &Range<u64>) -> bool {
+    /// Whether all of it is here.
+    pub(super) fn has(&self, range: &Range<u64>) -> bool {
         let place = self.ranges.partition_point(|known| known.end < range.end);
         self.ranges
             .get(place)

@@ -43,6 +43,7 @@ pub(super) struct FileSurvey {
     /// Who was connected to.
     servers: FxHashSet<SocketAddr>,
     marks: HashMap<u64, Mark, BuildHasherDefault<Itself>>,
+    last_moment: Timestamp,
     /// Bits of which a mark must have none to be remembered.
     left_out: u64,
 }
@@ -54,6 +55,13 @@ pub(super) struct Mark {
     pub(super) flow: FlowId,
     /// Whether the lower of the two addresses sent it.
     pub(super) from_lower: bool,
+    /// The sequence number of its first byte, and how many it takes.
+    pub(super) sequence: u32,
+    pub(super) length: u32,
+    /// Whether its bytes had been seen before.
+    pub(super) again: bool,
+    /// Whether some of its bytes were new, and not acknowledged yet: no copy of them had come before.
+    pub(super) needed: bool,
     /// Whether it was sent more than once, for all that can be told.
     pub(super) ambiguous: bool,
 }
@@ -68,6 +76,17 @@ struct FlowSurvey {
     requests_from_lower: i32,
     /// What the lower end sent, and what the upper one.
     sides: [FlowSide; 2],
+}
+
+/// What a segment brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SegmentNews {
+    /// Bytes that nobody had acknowledged.
+    Needed,
+    /// Bytes that were acknowledged though this capture had not seen them.
+    Uncaptured,
+    /// Nothing new.
+    Seen,
 }
 
 /// What one end sent.
@@ -91,13 +110,24 @@ impl FileSurvey {
         let Some(survey) = self.surveyed.get_mut(flow.index()) else {
             return;
         };
-        survey.push(segment, from_lower);
+        let news = survey.push(segment, from_lower);
         let is_syn = segment.flags.contains(TcpFlags::SYN) && segment.acknowledgement.is_none();
         if is_syn && self.servers.len() < MAX_FLOWS {
             self.servers.insert(segment.destination);
         }
+        self.last_moment = self.last_moment.max(segment.stamp.time);
         if length(segment) > 0 {
-            self.remember(mark(segment, marks), flow, from_lower, segment.stamp.time);
+            let mark = Mark {
+                time: segment.stamp.time,
+                flow,
+                from_lower,
+                sequence: segment.sequence,
+                length: length(segment),
+                again: news == SegmentNews::Seen,
+                needed: news == SegmentNews::Needed,
+                ambiguous: false,
+            };
+            self.remember(mark_key(segment, marks), mark);
         }
     }
 
@@ -119,23 +149,37 @@ impl FileSurvey {
         Some(flow)
     }
 
-    fn remember(&mut self, mark: u64, flow: FlowId, from_lower: bool, time: Timestamp) {
-        if mark & self.left_out != 0 {
+    fn remember(&mut self, key: u64, mark: Mark) {
+        if key & self.left_out != 0 {
             return;
         }
-        let new = Mark {
-            time,
-            flow,
-            from_lower,
-            ambiguous: false,
-        };
-        let known = self.marks.entry(mark).or_insert(new);
-        known.ambiguous |= known.flow != flow || time - known.time > AGAIN;
+        let known = self.marks.entry(key).or_insert(mark);
+        known.ambiguous |= known.flow != mark.flow || mark.time - known.time > AGAIN;
         if self.marks.len() > MAX_MARKS {
             self.left_out = self.left_out * 2 + 1;
             let left_out = self.left_out;
-            self.marks.retain(|mark, _| mark & left_out == 0);
+            self.marks.retain(|key, _| key & left_out == 0);
         }
+    }
+
+    /// Whether every segment is remembered, not an even part of them.
+    pub(super) const fn remembers_all(&self) -> bool {
+        self.left_out == 0
+    }
+
+    /// The segments that were sent once, by what they are recognised by.
+    pub(super) fn marks(&self) -> impl Iterator<Item = (u64, Mark)> + '_ {
+        let marks = self.marks.iter().map(|(key, mark)| (*key, *mark));
+        marks.filter(|(_, mark)| !mark.ambiguous)
+    }
+
+    pub(super) fn mark(&self, key: u64) -> Option<&Mark> {
+        self.marks.get(&key)
+    }
+
+    /// The last moment of the capture.
+    pub(super) const fn last_moment(&self) -> Timestamp {
+        self.last_moment
     }
 
     /// Segments that both captures have, and that were sent once.
@@ -211,9 +255,9 @@ impl FileSurvey {
 }
 
 impl FlowSurvey {
-    fn push(&mut self, segment: &Segment<'_>, from_lower: bool) {
+    fn push(&mut self, segment: &Segment<'_>, from_lower: bool) -> SegmentNews {
         if segment.flags.contains(TcpFlags::RST) {
-            return;
+            return SegmentNews::Seen;
         }
         if segment.flags.contains(TcpFlags::SYN) && self.client_is_lower.is_none() {
             self.client_is_lower = Some(segment.acknowledgement.is_none() == from_lower);
@@ -229,22 +273,30 @@ impl FlowSurvey {
         } else {
             (upper, lower)
         };
-        sender.send(segment.sequence, length(segment), segment.stamp.time);
+        let news = sender.send(segment.sequence, length(segment), segment.stamp.time);
         if let Some(acknowledgement) = segment.acknowledgement {
             receiver.acknowledge(acknowledgement, segment.stamp.time);
         }
+        news
     }
 }
 
 impl FlowSide {
-    fn send(&mut self, sequence: u32, length: u32, time: Timestamp) {
+    fn send(&mut self, sequence: u32, length: u32, time: Timestamp) -> SegmentNews {
         let coverage = self
             .coverage
             .get_or_insert_with(|| Coverage::beginning_at(sequence));
+        let range = coverage.range(sequence, length);
+        let news = match coverage.has(&range) {
+            true => SegmentNews::Seen,
+            false if coverage.acknowledged() < range.end => SegmentNews::Needed,
+            false => SegmentNews::Uncaptured,
+        };
         coverage.add(sequence, length);
         if length > 0 && self.unacknowledged.is_none() {
-            self.unacknowledged = Some((coverage.range(sequence, length).end, time));
+            self.unacknowledged = Some((range.end, time));
         }
+        news
     }
 
     fn acknowledge(&mut self, acknowledgement: u32, time: Timestamp) {
@@ -272,7 +324,7 @@ fn length(segment: &Segment<'_>) -> u32 {
 }
 
 /// What a segment is recognised by, whatever its addresses are on the way.
-fn mark(segment: &Segment<'_>, marks: &RandomState) -> u64 {
+fn mark_key(segment: &Segment<'_>, marks: &RandomState) -> u64 {
     let transmission = segment
         .timestamp
         .map_or((0, u32::from(segment.identification)), |clock| (1, clock));

@@ -13,15 +13,18 @@
 mod clock;
 mod coverage;
 mod file_survey;
+mod losses;
 mod places;
 mod speaker;
 
 use std::hash::RandomState;
 
 use crate::capture::{Packet, TimeDelta, Timestamp};
+use crate::decode::PerSide;
 use crate::decode::link::{self, Segment};
 use clock::ClockBounds;
 use file_survey::{FileSurvey, FlowId};
+use losses::Path;
 
 pub use clock::ClockStep;
 pub use places::VantagePlace;
@@ -117,6 +120,9 @@ pub struct Vantage {
     pub clock_drift_ppm: Option<(f64, f64)>,
     /// Where one of the clocks was set.
     pub clock_steps: Vec<ClockStep>,
+    /// Segments with data that each side sent and that were lost between the two places; `None` where there were too many
+    /// to remember each.
+    pub lost: Option<PerSide<u64>>,
 }
 
 /// What to do with a packet of one of several captures.
@@ -155,9 +161,47 @@ impl Vantages {
                 clock_offset: clock.map(ClockBounds::range),
                 clock_drift_ppm: clock.and_then(ClockBounds::drift_ppm),
                 clock_steps: clock.map_or_else(Vec::new, |clock| clock.steps().to_vec()),
+                lost: one
+                    .nearer_client
+                    .as_ref()
+                    .and_then(|pair| self.lost(&one.survey, pair)),
             })
         });
         vantages.collect()
+    }
+
+    fn lost(&self, other: &FileSurvey, pair: &Pair) -> Option<PerSide<u64>> {
+        let client = &self.files.get(pair.client)?.survey;
+        let matched = pair.flows.iter().enumerate();
+        let matched: Vec<_> = matched
+            .filter_map(|(there, matched)| Some((FlowId::at(there)?, (*matched)?)))
+            .collect();
+        let sent = Path {
+            sender: client,
+            receiver: other,
+            twins: matched
+                .iter()
+                .map(|(there, here)| (here.flow, (*there, here.turned)))
+                .collect(),
+            from_client: true,
+            clock: &pair.clock,
+            last_moment: other.last_moment(),
+        };
+        let answered = Path {
+            sender: other,
+            receiver: client,
+            twins: matched
+                .iter()
+                .map(|(there, here)| (*there, (here.flow, here.turned)))
+                .collect(),
+            from_client: false,
+            clock: &pair.clock,
+            last_moment: client.last_moment(),
+        };
+        Some(PerSide {
+            client: sent.lost()?,
+            server: answered.lost()?,
+        })
     }
 
     /// Whether a capture was taken at the server of connections that another one saw nearer to their client.

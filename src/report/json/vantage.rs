@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::value::Displayed;
+use super::value::{BothSides, Displayed};
 use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::{ClockStep, Vantage};
 use crate::inspect::report::Report;
@@ -20,6 +20,9 @@ pub(super) struct VantageJson<'a> {
     clock_drift_ppm: Option<[f64; 2]>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     clock_steps: Vec<ClockStepJson>,
+    /// Segments with data of each side that were lost between the two places.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lost_segments: Option<BothSides<u64>>,
 }
 
 /// The twin of [`ClockStep`].
@@ -48,6 +51,10 @@ impl<'a> VantageJson<'a> {
             clock_offset_ms: vantage.clock_offset.map(milliseconds),
             clock_drift_ppm: vantage.clock_drift_ppm.map(|(least, most)| [least, most]),
             clock_steps: vantage.clock_steps.iter().map(ClockStepJson::new).collect(),
+            lost_segments: vantage.lost.map(|lost| BothSides {
+                client: lost.client,
+                server: lost.server,
+            }),
         }
     }
 }

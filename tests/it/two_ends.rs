@@ -1,0 +1,394 @@
+//! A connection captured at both ends: what the client's end says stands, the other end adds to it.
+//!
+//! In: the recordings of the labs that were made at both ends, as they are, with packets taken out, and with the server's
+//! clock wrong. Out: what differs from the client's capture alone, clocks that are not within their bounds, and losses
+//! that were none.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use h2sniff::capture::{Capture, LinkType};
+use h2sniff::decode::{Vantage, VantagePlace};
+use h2sniff::inspect::{LostOnTheWay, Processed, Rpc, Verdict};
+use h2sniff::pipeline::{self, Options};
+use h2sniff::report::Report;
+
+use crate::recordings::{self, Kept, Recording};
+use crate::shared_material;
+
+/// Calls by their connection's client and their stream.
+type Calls = BTreeMap<(SocketAddr, u32), Rpc>;
+
+/// Both captures of a scenario.
+struct Pair {
+    name: String,
+    client: PathBuf,
+    server: PathBuf,
+}
+
+/// The scenarios that were recorded at both ends.
+fn pairs(test: &str) -> Vec<Pair> {
+    let Some(shared) = shared_material::folder(test) else {
+        return Vec::new();
+    };
+    let mut pairs = Vec::new();
+    for lab in ["lab", "lab-today"] {
+        for entry in fs::read_dir(shared.join(lab)).unwrap() {
+            let folder = entry.unwrap().path();
+            let end = |end: &str| {
+                let names = [format!("{end}.pcap"), format!("{end}.pcap.gz")];
+                names
+                    .iter()
+                    .map(|name| folder.join(name))
+                    .find(|path| path.is_file())
+            };
+            if let (Some(client), Some(server)) = (end("client"), end("server")) {
+                let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+                pairs.push(Pair {
+                    name,
+                    client,
+                    server,
+                });
+            }
+        }
+    }
+    pairs.sort_by(|one, other| one.name.cmp(&other.name));
+    assert!(pairs.len() >= 50, "only {} pairs", pairs.len());
+    pairs
+}
+
+fn analyze(paths: &[PathBuf], key_log: &Path) -> Report {
+    let mut options: Options = recordings::options();
+    if let Ok(secrets) = fs::read(key_log.with_file_name("keylog.txt")) {
+        options.decode.keys.read(&secrets);
+    }
+    pipeline::analyze(&mut Capture::open(paths).unwrap(), options).unwrap()
+}
+
+fn calls(report: &Report) -> Calls {
+    let connections = &report.analysis.connections;
+    let clients: BTreeMap<_, _> = connections
+        .iter()
+        .map(|record| (record.number, record.client))
+        .collect();
+    let calls = report.analysis.rpcs.iter().cloned();
+    calls
+        .map(|rpc| ((clients[&rpc.id.connection], rpc.id.stream), rpc))
+        .collect()
+}
+
+/// A capture made of packets, at `times` that are theirs unless said otherwise.
+fn write(name: &str, packets: &[(i64, &Kept)]) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let link_type = packets
+        .first()
+        .map_or(LinkType::ETHERNET, |(_, kept)| kept.link_type);
+    let mut file = Vec::new();
+    for word in [
+        0xa1b2_3c4d_u32,
+        0x0004_0002,
+        0,
+        0,
+        262_144,
+        u32::from(link_type.0),
+    ] {
+        file.extend(word.to_le_bytes());
+    }
+    for (time, kept) in packets {
+        let length = u32::try_from(kept.data.len()).unwrap();
+        let (seconds, nanos) = (
+            time.div_euclid(1_000_000_000),
+            time.rem_euclid(1_000_000_000),
+        );
+        for word in [
+            u32::try_from(seconds).unwrap(),
+            u32::try_from(nanos).unwrap(),
+            length,
+            kept.original_length.max(length),
+        ] {
+            file.extend(word.to_le_bytes());
+        }
+        file.extend(&kept.data);
+    }
+    fs::write(&path, file).unwrap();
+    path
+}
+
+fn as_they_are(recording: &Recording) -> Vec<(i64, &Kept)> {
+    recording
+        .packets
+        .iter()
+        .map(|kept| (kept.stamp.time.nanos(), kept))
+        .collect()
+}
+
+/// Numbers that look random and are the same in every run (Marsaglia's xorshift).
+struct Dice(u64);
+
+impl Dice {
+    fn of(seed: u64) -> Self {
+        let mut dice = Self(0x9e37_79b9_7f4a_7c15 ^ (seed + 1));
+        for _ in 0..8 {
+            dice.below(2);
+        }
+        dice
+    }
+
+    fn below(&mut self, limit: i64) -> i64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        i64::try_from(self.0 >> 1).unwrap() % limit
+    }
+
+    fn between(&mut self, least: i64, most: i64) -> i64 {
+        least + self.below(most - least + 1)
+    }
+}
+
+#[test]
+fn the_servers_capture_contradicts_nothing_that_the_clients_says() {
+    let mut differ = Vec::new();
+    let mut seen_there = 0;
+    for pair in pairs("two ends") {
+        let alone = calls(&analyze(&[pair.client.clone()], &pair.client));
+        let report = analyze(&[pair.client.clone(), pair.server.clone()], &pair.client);
+        let both = calls(&report);
+        assert_eq!(alone.len(), both.len(), "{}", pair.name);
+        for (call, rpc) in &alone {
+            let other = &both[call];
+            seen_there += usize::from(other.at_server.is_some());
+            let told = |rpc: &Rpc| {
+                (
+                    rpc.verdict,
+                    rpc.race,
+                    rpc.outcome,
+                    rpc.retried_as.clone(),
+                    rpc.app_error.clone(),
+                )
+            };
+            // A whole answer that never arrived proves that the call ran.
+            let proved = other.processed == Processed::Yes
+                && rpc.processed == Processed::Maybe
+                && other
+                    .at_server
+                    .as_ref()
+                    .is_some_and(|there| there.lost == Some(LostOnTheWay::Answer));
+            if told(rpc) != told(other) || (rpc.processed != other.processed && !proved) {
+                differ.push(format!(
+                    "{} {call:?}: {:?} {:?}, {:?} {:?}",
+                    pair.name, rpc.verdict, rpc.processed, other.verdict, other.processed
+                ));
+            }
+        }
+    }
+    assert!(
+        differ.is_empty(),
+        "{}: {:#?}",
+        differ.len(),
+        &differ[..differ.len().min(20)]
+    );
+    if shared_material::folder("two ends").is_some() {
+        assert!(
+            seen_there > 50_000,
+            "only {seen_there} calls were seen at the server"
+        );
+    }
+}
+
+#[test]
+fn what_one_end_lacks_the_other_fills() {
+    for end in ["client", "server"] {
+        let (mut all, mut judged, mut wrong) = (0, 0, Vec::new());
+        for (number, pair) in pairs("two ends").iter().enumerate() {
+            let mut dice = Dice::of(u64::try_from(number).unwrap());
+            let path = if end == "client" {
+                &pair.client
+            } else {
+                &pair.server
+            };
+            let recording = Recording::read(path);
+            let mut left = as_they_are(&recording);
+            left.retain(|_| dice.below(100) != 0);
+            let written = write(&format!("two-ends-lossy-{end}.pcap"), &left);
+            let captures = match end {
+                "client" => [written, pair.server.clone()],
+                _ => [pair.client.clone(), written],
+            };
+            let whole = calls(&analyze(&[pair.client.clone()], &pair.client));
+            let both = calls(&analyze(&captures, &pair.client));
+            for (call, expected) in whole
+                .iter()
+                .filter(|(_, rpc)| rpc.verdict != Verdict::Unknown)
+            {
+                all += 1;
+                let Some(told) = both.get(call).filter(|rpc| rpc.verdict != Verdict::Unknown)
+                else {
+                    continue;
+                };
+                judged += 1;
+                let lied = told.processed == Processed::No && expected.processed != Processed::No;
+                if told.verdict != expected.verdict || lied {
+                    wrong.push(format!(
+                        "{} {call:?}: {:?}, not {:?}",
+                        pair.name, told.verdict, expected.verdict
+                    ));
+                }
+            }
+        }
+        eprintln!("1 % of the packets of the {end} missing: {judged} of {all} calls judged");
+        assert!(
+            wrong.is_empty(),
+            "{}: {:#?}",
+            wrong.len(),
+            &wrong[..wrong.len().min(20)]
+        );
+        assert!(
+            judged * 100 >= all * 95,
+            "only {judged} of {all} calls are judged"
+        );
+    }
+}
+
+/// The end of a packet, in which no address and no hop is: both captures have the same.
+fn tail(kept: &Kept) -> &[u8] {
+    &kept.data[kept.data.len().saturating_sub(40)..]
+}
+
+fn tails(recording: &Recording) -> BTreeSet<Vec<u8>> {
+    recording
+        .packets
+        .iter()
+        .map(|kept| tail(kept).to_vec())
+        .collect()
+}
+
+/// The vantages of a client's capture and a server's one.
+fn vantages(client: &Path, server: &Path) -> Vec<Vantage> {
+    let captures = [client.to_owned(), server.to_owned()];
+    pipeline::vantages(&Capture::open(&captures).unwrap()).unwrap()
+}
+
+#[test]
+fn clocks_are_within_their_bounds() {
+    let pairs = pairs("two ends");
+    let (mut recordings, mut sent) = (BTreeMap::new(), BTreeMap::new());
+    let mut dice = Dice::of(4);
+    let (mut stepped, mut steps_seen) = (0, 0);
+    for run in 0..if pairs.is_empty() { 0 } else { 200 } {
+        let number = usize::try_from(dice.below(i64::try_from(pairs.len()).unwrap())).unwrap();
+        let pair = &pairs[number];
+        let recording = recordings
+            .entry(number)
+            .or_insert_with(|| Recording::read(&pair.server));
+        let packets = as_they_are(recording);
+        let first = packets[0].0;
+        // Clocks are compared where both captures have something; they are set amid of that.
+        let at_client = sent
+            .entry(number)
+            .or_insert_with(|| tails(&Recording::read(&pair.client)));
+        let shared = packets
+            .iter()
+            .filter(|(_, kept)| at_client.contains(tail(kept)));
+        let shared: Vec<_> = shared.map(|(time, _)| *time).collect();
+        let ahead = dice.between(-10_000_000_000, 10_000_000_000);
+        let parts_per_million = if run % 2 == 0 {
+            0
+        } else {
+            dice.between(-100, 100)
+        };
+        let step = if run % 3 == 0 {
+            dice.between(-2_000_000_000, 2_000_000_000)
+        } else {
+            0
+        };
+        let set_at = shared[shared.len() / 10 * usize::try_from(dice.between(2, 8)).unwrap()];
+        let more = |time: i64| {
+            ahead
+                + (time - first) / 1_000_000 * parts_per_million
+                + if time >= set_at { step } else { 0 }
+        };
+        let shown: Vec<_> = packets
+            .iter()
+            .map(|(time, kept)| (time + more(*time), *kept))
+            .collect();
+        let server = write("two-ends-clock.pcap", &shown);
+        let vantages = vantages(&pair.client, &server);
+        let [client, server] = &vantages[..] else {
+            panic!("{}: {vantages:?}", pair.name);
+        };
+        assert_eq!(
+            (client.place, server.place),
+            (VantagePlace::Client, VantagePlace::Server),
+            "{}",
+            pair.name
+        );
+        let (low, high) = server.clock_offset.unwrap();
+        for time in &shared {
+            let more = more(*time);
+            assert!(
+                low.as_nanos() <= more && more <= high.as_nanos(),
+                "{}: {more} not in {low:?} to {high:?}",
+                pair.name
+            );
+        }
+        if step.abs() > 500_000_000 {
+            stepped += 1;
+            let holds =
+                |(least, most): (h2sniff::capture::TimeDelta, h2sniff::capture::TimeDelta)| {
+                    least.as_nanos() <= step && step <= most.as_nanos()
+                };
+            steps_seen += usize::from(server.clock_steps.iter().any(|seen| holds(seen.by)));
+        }
+        if let Some((least, most)) = server.clock_drift_ppm {
+            let drift = f64::from(i32::try_from(parts_per_million).unwrap());
+            assert!(
+                least <= drift + 1.0 && drift - 1.0 <= most,
+                "{}: {drift} not in {least} to {most}",
+                pair.name
+            );
+        }
+    }
+    eprintln!("{steps_seen} of {stepped} clocks that were set were seen to be");
+    assert_eq!(steps_seen, stepped);
+}
+
+#[test]
+fn what_a_capture_lost_is_not_called_lost_on_the_way() {
+    for end in ["client", "server"] {
+        let mut calls_lost = 0;
+        for (number, pair) in pairs("two ends").iter().enumerate() {
+            let mut dice = Dice::of(1_000 + u64::try_from(number).unwrap());
+            let path = if end == "client" {
+                &pair.client
+            } else {
+                &pair.server
+            };
+            let recording = Recording::read(path);
+            let whole = vantages(&pair.client, &pair.server);
+            let mut left = as_they_are(&recording);
+            left.retain(|_| dice.below(100) != 0);
+            let written = write(&format!("two-ends-uncaptured-{end}.pcap"), &left);
+            let lossy = match end {
+                "client" => vantages(&written, &pair.server),
+                _ => vantages(&pair.client, &written),
+            };
+            let lost = |vantages: &[Vantage]| {
+                vantages
+                    .iter()
+                    .filter_map(|one| one.lost)
+                    .fold((0, 0), |sum, lost| {
+                        (sum.0 + lost.client, sum.1 + lost.server)
+                    })
+            };
+            let (truth, told) = (lost(&whole), lost(&lossy));
+            if told.0 > truth.0 || told.1 > truth.1 {
+                calls_lost += 1;
+                eprintln!("{}: {told:?} lost, not {truth:?}", pair.name);
+            }
+        }
+        assert_eq!(calls_lost, 0, "{end}");
+    }
+}
