@@ -64,6 +64,7 @@ impl ServerEnd<'_> {
                         .vantages
                         .other_end_bytes(self.file, (twin.client, twin.server)),
                 };
+                record.lost_between = bytes.lost_segments.map(Box::new);
                 self.add(record, rpcs, twin, bytes);
             }
         }

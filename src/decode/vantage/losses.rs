@@ -42,8 +42,9 @@ pub(super) struct Path<'a> {
 }
 
 impl Path<'_> {
-    /// How many segments of one direction were lost; `None` where there are too many segments to remember each.
-    pub(super) fn lost(&self) -> Option<u64> {
+    /// How many segments of one direction were lost, by the sender's flows; `None` where there are too many segments to
+    /// remember each.
+    pub(super) fn lost(&self) -> Option<FxHashMap<FlowId, u64>> {
         if !(self.sender.remembers_all() && self.receiver.remembers_all()) {
             return None;
         }
@@ -61,11 +62,14 @@ impl Path<'_> {
         let missing = self
             .sent()
             .filter(|(key, _)| self.receiver.mark(*key).is_none());
-        let lost = missing.filter(|(_, mark)| {
+        let mut lost = FxHashMap::default();
+        for (_, mark) in missing {
             let copies = copies.get(&mark.flow).map_or(&[][..], Vec::as_slice);
-            self.was_needed_again(mark, copies) || self.never_came(mark)
-        });
-        Some(lost.count() as u64)
+            if self.was_needed_again(&mark, copies) || self.never_came(&mark) {
+                *lost.entry(mark.flow).or_default() += 1;
+            }
+        }
+        Some(lost)
     }
 
     /// The segments of this direction.

@@ -24,7 +24,7 @@ use crate::decode::PerSide;
 use crate::decode::link::{self, Segment};
 use clock::ClockBounds;
 use file_survey::{FileSurvey, FlowId};
-use losses::Path;
+use rustc_hash::FxHashMap;
 
 pub use clock::ClockStep;
 pub use places::VantagePlace;
@@ -93,6 +93,20 @@ struct Pair {
     clock: ClockBounds,
     /// The flow of the client's capture that each of this one's is.
     flows: Vec<Option<FlowMatch>>,
+    /// Segments of each side that were lost between the two, by the flows of this one; `None` where there were too many to
+    /// remember each.
+    lost: Option<FxHashMap<FlowId, PerSide<u64>>>,
+}
+
+impl Pair {
+    /// Segments of each side that were lost between the two places.
+    fn lost(&self) -> Option<PerSide<u64>> {
+        let sum = |one: PerSide<u64>, other: &PerSide<u64>| PerSide {
+            client: one.client + other.client,
+            server: one.server + other.server,
+        };
+        Some(self.lost.as_ref()?.values().fold(PerSide::default(), sum))
+    }
 }
 
 /// A flow seen at two places.
@@ -146,6 +160,9 @@ pub struct OtherEndBytes {
     pub request_uncaptured: bool,
     /// Whether bytes of the server never came to the client: not in its capture, and never acknowledged.
     pub answer_lost: bool,
+    /// Segments with data that each side sent and that were lost between the two captures; `None` where there were too
+    /// many to remember each.
+    pub lost_segments: Option<PerSide<u64>>,
 }
 
 impl Vantages {
@@ -161,47 +178,10 @@ impl Vantages {
                 clock_offset: clock.map(ClockBounds::range),
                 clock_drift_ppm: clock.and_then(ClockBounds::drift_ppm),
                 clock_steps: clock.map_or_else(Vec::new, |clock| clock.steps().to_vec()),
-                lost: one
-                    .nearer_client
-                    .as_ref()
-                    .and_then(|pair| self.lost(&one.survey, pair)),
+                lost: one.nearer_client.as_ref().and_then(Pair::lost),
             })
         });
         vantages.collect()
-    }
-
-    fn lost(&self, other: &FileSurvey, pair: &Pair) -> Option<PerSide<u64>> {
-        let client = &self.files.get(pair.client)?.survey;
-        let matched = pair.flows.iter().enumerate();
-        let matched: Vec<_> = matched
-            .filter_map(|(there, matched)| Some((FlowId::at(there)?, (*matched)?)))
-            .collect();
-        let sent = Path {
-            sender: client,
-            receiver: other,
-            twins: matched
-                .iter()
-                .map(|(there, here)| (here.flow, (*there, here.turned)))
-                .collect(),
-            from_client: true,
-            clock: &pair.clock,
-            last_moment: other.last_moment(),
-        };
-        let answered = Path {
-            sender: other,
-            receiver: client,
-            twins: matched
-                .iter()
-                .map(|(there, here)| (*there, (here.flow, here.turned)))
-                .collect(),
-            from_client: false,
-            clock: &pair.clock,
-            last_moment: client.last_moment(),
-        };
-        Some(PerSide {
-            client: sent.lost()?,
-            server: answered.lost()?,
-        })
     }
 
     /// Whether a capture was taken at the server of connections that another one saw nearer to their client.
@@ -300,7 +280,9 @@ impl Vantages {
         );
         let acknowledged = sent.acknowledged().max(came.acknowledged_in(sent));
         let missing = sent.lacking_in(came);
+        let lost = pair.lost.as_ref();
         Some(OtherEndBytes {
+            lost_segments: lost.map(|lost| lost.get(&there).copied().unwrap_or_default()),
             request_lost: missing.iter().any(|part| part.end > acknowledged),
             request_uncaptured: missing.iter().any(|part| part.start < acknowledged),
             answer_lost: answered.lacking_in(arrived).iter().any(|part| {

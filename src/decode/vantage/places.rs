@@ -7,8 +7,10 @@ use rustc_hash::FxHashMap;
 
 use super::clock::{ClockBounds, Sighting};
 use super::file_survey::{FileSurvey, FlowId};
+use super::losses::Path;
 use super::{FlowMatch, Pair, VantageFile, Vantages};
 use crate::capture::TimeDelta;
+use crate::decode::PerSide;
 
 /// Two places are no closer than this round trip: interfaces of one host are.
 const APART: TimeDelta = TimeDelta::from_micros(50);
@@ -84,11 +86,17 @@ pub(super) fn of(files: Vec<FileSurvey>) -> Option<Vantages> {
                 client: *nearer,
                 clock,
                 flows: relation.flows.clone(),
+                lost: None,
             });
         }
     }
     if pairs.is_empty() {
         return None;
+    }
+    for (file, pair) in &mut pairs {
+        if let Some((client, other)) = files.get(pair.client).zip(files.get(*file)) {
+            pair.lost = lost(client, other, pair);
+        }
     }
     let places: Vec<_> = (0..files.len())
         .map(|file| place(&files, &pairs, file))
@@ -105,6 +113,49 @@ pub(super) fn of(files: Vec<FileSurvey>) -> Option<Vantages> {
     Some(Vantages {
         files: files.collect(),
     })
+}
+
+/// Segments that were lost between two captures, by the flows of the second.
+fn lost(
+    client: &FileSurvey,
+    other: &FileSurvey,
+    pair: &Pair,
+) -> Option<FxHashMap<FlowId, PerSide<u64>>> {
+    let matched = pair.flows.iter().enumerate();
+    let matched: Vec<_> = matched
+        .filter_map(|(there, matched)| Some((FlowId::at(there)?, (*matched)?)))
+        .collect();
+    let sent = Path {
+        sender: client,
+        receiver: other,
+        twins: matched
+            .iter()
+            .map(|(there, here)| (here.flow, (*there, here.turned)))
+            .collect(),
+        from_client: true,
+        clock: &pair.clock,
+        last_moment: other.last_moment(),
+    };
+    let answered = Path {
+        sender: other,
+        receiver: client,
+        twins: matched
+            .iter()
+            .map(|(there, here)| (*there, (here.flow, here.turned)))
+            .collect(),
+        from_client: false,
+        clock: &pair.clock,
+        last_moment: client.last_moment(),
+    };
+    let (of_client, of_server) = (sent.lost()?, answered.lost()?);
+    let lost = matched.iter().map(|(there, here)| {
+        let lost = PerSide {
+            client: of_client.get(&here.flow).copied().unwrap_or_default(),
+            server: of_server.get(there).copied().unwrap_or_default(),
+        };
+        (*there, lost)
+    });
+    Some(lost.collect())
 }
 
 /// What two captures have in common; `apart` is negative if the second is nearer to the client.

@@ -217,6 +217,9 @@ pub struct ConnectionRecord {
     pub nonsense: Option<(Direction, Stamp)>,
     /// What it shows of the network below it.
     pub network: NetworkPath,
+    /// Segments with data of each side that were lost between a capture at the client and one at the server, where there
+    /// are both.
+    pub lost_between: Option<Box<PerSide<u64>>>,
     /// What its frames say of windows, limits and floods.
     pub traffic: Traffic,
     /// What of it the protocol forbids, or its peers had asked not to be sent.
@@ -272,6 +275,7 @@ impl ConnectionRecord {
             ack_stalls: Sparse::default(),
             nonsense: None,
             network: NetworkPath::default(),
+            lost_between: None,
             traffic: Traffic::default(),
             conformance: Sparse::default(),
             control_frames: ControlFrameLog::default(),

@@ -1,6 +1,6 @@
 //! Whether the network is to blame: what `network-loss` judges by, and the words that rule it out.
 
-use crate::decode::{NetworkPath, RoundTrip};
+use crate::decode::{NetworkPath, PerSide, RoundTrip};
 use crate::inspect::connection::record::ConnectionRecord;
 use crate::units::{count, counted, duration};
 
@@ -42,6 +42,23 @@ fn widest(one: Option<RoundTrip>, other: Option<RoundTrip>) -> Option<RoundTrip>
     })
 }
 
+/// Segments that were lost between a capture at the client and one at the server; `None` unless each of the connections
+/// that carried data was captured at both.
+pub(super) fn lost_between<'a>(
+    records: impl Iterator<Item = &'a ConnectionRecord>,
+) -> Option<PerSide<u64>> {
+    let mut sum = None;
+    for record in records.filter(|record| record.network.segments() > 0) {
+        let lost = record.lost_between.as_deref()?;
+        let before = sum.unwrap_or(PerSide::<u64>::default());
+        sum = Some(PerSide {
+            client: before.client + lost.client,
+            server: before.server + lost.server,
+        });
+    }
+    sum
+}
+
 /// The network as a cause that these connections rule out, with the figures that show it; `None` where
 /// the capture does not show that.
 pub(super) fn cleared(records: &[&ConnectionRecord]) -> Option<String> {
@@ -57,6 +74,18 @@ pub(super) fn cleared(records: &[&ConnectionRecord]) -> Option<String> {
         })
         && networks().all(|network| network.reset().is_none_or(|(_, reset)| !reset.is_foreign()))
         && records.iter().all(|record| record.missing.bytes == 0);
+    let lost = lost_between(records.iter().copied());
+    if let Some(PerSide {
+        client: 0,
+        server: 0,
+    }) = lost
+        && sum.segments >= MIN_SEGMENTS
+    {
+        return Some(format!(
+            "the network (captured at both ends: none of {} with data was lost between them)",
+            counted(sum.segments, "segment"),
+        ));
+    }
     let round_trip = sum.round_trip.filter(|_| clean)?;
     Some(format!(
         "the network ({} of {} segments with data, round trip {}, at worst {})",

@@ -1,11 +1,11 @@
 //! `network-loss`: a path that loses packets, goes silent, or resets connections by itself.
 
-use super::network::Sum;
+use super::network::{self, Sum};
 use super::outage::{self, OUTAGE, Outage};
 use super::server_view::{self, Affected, EvidenceList, ServerView};
 use super::{Check, Confidence, Finding, Rule, Says, Severity};
 use crate::capture::Timestamp;
-use crate::decode::NetworkPath;
+use crate::decode::{NetworkPath, PerSide};
 use crate::inspect::connection::record::ConnectionRecord;
 use crate::inspect::stream::rpc::{Rpc, Verdict};
 use crate::units::{count, counted, duration, share, was};
@@ -47,11 +47,19 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
     };
     let end = view.capture_end;
     let sum = Sum::of(networks());
-    let lossy = sum.retransmissions >= MIN_RETRANSMISSIONS
+    let records = || view.connections().map(|connection| &connection.record);
+    let proved = network::lost_between(records());
+    let lossy = proved.is_none_or(|lost| lost.client + lost.server > 0)
+        && sum.retransmissions >= MIN_RETRANSMISSIONS
         && sum.retransmissions * 100 >= sum.segments * LOSSY_PER_CENT
         && sum.retransmissions * 100 < sum.segments * DOUBLED_PER_CENT;
     let affected = view.affected(|record, rpc| is_explained(record, rpc, lossy, end));
     if !lossy && affected.is_empty() {
+        return None;
+    }
+    // Both ends were captured, and nothing was lost between them: whatever went wrong did so at an end.
+    let nothing_lost = proved.is_some_and(|lost| lost.client + lost.server == 0);
+    if nothing_lost && !records().any(|record| is_cut(&record.network)) {
         return None;
     }
     let connections = view.connections().map(|connection| &connection.record);
@@ -64,7 +72,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         .collect();
     Some(Finding {
         severity: Severity::Warning,
-        confidence: if lossy {
+        confidence: if lossy || proved.is_some() {
             Confidence::Certain
         } else {
             Confidence::Likely
@@ -73,7 +81,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
         connections: ill.iter().map(|ill| ill.record.number).collect(),
         rpcs: server_view::calls(&affected),
         evidence: evidence(view, &ill),
-        explanation: explanation(view, &sum, &ill, &affected, lossy),
+        explanation: explanation(view, &sum, &ill, &affected, lossy) + &in_both_captures(proved),
         advice: advice(view, &ill, &affected, lossy),
         ..Finding::of_rule(RULE.name)
     })
@@ -173,6 +181,17 @@ fn title(view: &ServerView<'_>, sum: &Sum, ill: &[Ill<'_>], lossy: bool) -> Stri
             counted(ill.len(), "connection"),
         ),
     }
+}
+
+/// What captures at both ends prove.
+fn in_both_captures(lost: Option<PerSide<u64>>) -> String {
+    lost.map_or_else(String::new, |lost| {
+        format!(
+            " Captured at both ends: {} of clients and {} of the server left one end and never came to the other.",
+            counted(lost.client, "segment"),
+            counted(lost.server, "segment"),
+        )
+    })
 }
 
 fn lost(sum: &Sum) -> String {

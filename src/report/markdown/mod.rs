@@ -100,6 +100,12 @@ fn heading(out: &mut String, outline: &Outline<'_>) {
         out,
         &format!("{name}{} · {figures}\n", outline.capture.others()),
     );
+    for vantage in &outline.vantages {
+        line(out, &format!("- {}", sentence(vantage)));
+    }
+    if !outline.vantages.is_empty() {
+        line(out, "");
+    }
 }
 
 fn totals(out: &mut String, outline: &Outline<'_>) {

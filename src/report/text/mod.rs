@@ -96,6 +96,10 @@ fn capture(page: &mut Page, outline: &Outline<'_>) {
     for line in page.wrapped("", "  ", &parts.join(" · ")) {
         page.line(line);
     }
+    for vantage in &outline.vantages {
+        let vantage = escape::terminal(vantage.as_bytes());
+        page.paragraph("  ", "    ", &vantage, Style::DIM);
+    }
     page.blank();
 }
 

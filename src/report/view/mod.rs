@@ -18,6 +18,7 @@ mod suggestion;
 pub(super) mod tests;
 mod totals;
 mod unreadable_connections;
+mod vantage_lines;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -57,6 +58,8 @@ pub(super) struct Outline<'a> {
     pub(super) files: Files,
     /// What was looked at.
     pub(super) capture: CaptureLine,
+    /// Where captures of the same connections were taken.
+    pub(super) vantages: Vec<String>,
     /// What became of the calls.
     pub(super) totals: Totals,
     /// What went wrong, most severe first.
@@ -130,6 +133,7 @@ impl<'a> Outline<'a> {
         Self {
             files: Files::of(&report.files),
             capture: CaptureLine::of(report),
+            vantages: vantage_lines::of(report),
             totals: Totals::of(report, limit),
             suggestion: suggestion::suggestion(report, &sections, unreadable.first()),
             sections,
