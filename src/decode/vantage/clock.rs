@@ -4,6 +4,7 @@
 //! shows more than the other, at least and at most; where one of them was set.
 
 use crate::capture::{TimeDelta, Timestamp};
+use crate::decode::PerSide;
 
 /// How much clocks drift apart at most, in millionths: NTP slews by no more (RFC 5905, section 11.3), and crystals are an
 /// order of magnitude better.
@@ -43,6 +44,40 @@ pub struct ClockStep {
     pub by: (TimeDelta, TimeDelta),
 }
 
+/// How much longer segments took from one capture to the other than the one that took least: exact whatever the clocks
+/// show, since both differences are by the same two clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueingDelay {
+    /// Of the middle one.
+    pub median: TimeDelta,
+    /// Of the one that took most.
+    pub most: TimeDelta,
+}
+
+impl QueueingDelay {
+    fn of(stretches: &[Bounds], sightings: &[Sighting], from_client: bool) -> Option<Self> {
+        let mut delays = Vec::new();
+        for bounds in stretches {
+            let from = sightings.partition_point(|one| *one < bounds.from);
+            let until = sightings.partition_point(|one| *one <= bounds.until);
+            let those = sightings.get(from..until).unwrap_or_default().iter();
+            delays.extend(
+                those
+                    .filter(|one| one.from_client == from_client)
+                    .map(|one| match from_client {
+                        true => one.difference() - (bounds.high - bounds.drift),
+                        false => bounds.low + bounds.drift - one.difference(),
+                    }),
+            );
+        }
+        delays.sort_unstable();
+        Some(Self {
+            median: *delays.get(delays.len() / 2)?,
+            most: *delays.last()?,
+        })
+    }
+}
+
 /// Bounds for a stretch of time.
 #[derive(Clone, Copy, Debug)]
 struct Bounds {
@@ -60,6 +95,7 @@ pub(super) struct ClockBounds {
     /// In order of time.
     stretches: Vec<Bounds>,
     steps: Vec<ClockStep>,
+    queueing: PerSide<Option<QueueingDelay>>,
 }
 
 impl ClockBounds {
@@ -81,7 +117,15 @@ impl ClockBounds {
         let steps = steps
             .filter_map(|(before, after)| step(before, after))
             .collect();
-        (!stretches.is_empty()).then_some(Self { stretches, steps })
+        let queueing = PerSide {
+            client: QueueingDelay::of(&stretches, sightings, true),
+            server: QueueingDelay::of(&stretches, sightings, false),
+        };
+        (!stretches.is_empty()).then_some(Self {
+            stretches,
+            steps,
+            queueing,
+        })
     }
 
     /// The least and the most that it shows more, over all the time.
@@ -92,6 +136,11 @@ impl ClockBounds {
             low.unwrap_or(TimeDelta::ZERO),
             high.unwrap_or(TimeDelta::ZERO),
         )
+    }
+
+    /// How much longer segments of each side took than the shortest.
+    pub(super) const fn queueing(&self) -> PerSide<Option<QueueingDelay>> {
+        self.queueing
     }
 
     pub(super) fn steps(&self) -> &[ClockStep] {
@@ -244,6 +293,17 @@ mod tests {
         assert!((high - low).as_nanos() < 12 * MILLISECOND);
         assert!(bounds.steps().is_empty());
         assert_eq!(bounds.drift_ppm(), None);
+        for queueing in [bounds.queueing().client, bounds.queueing().server] {
+            let queueing = queueing.unwrap();
+            assert!(
+                (500..=1_500).contains(&queueing.median.as_micros()),
+                "{queueing:?}"
+            );
+            assert!(
+                (1_800..=1_980).contains(&queueing.most.as_micros()),
+                "{queueing:?}"
+            );
+        }
     }
 
     #[test]

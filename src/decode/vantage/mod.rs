@@ -26,7 +26,7 @@ use clock::ClockBounds;
 use file_survey::{FileSurvey, FlowId};
 use rustc_hash::FxHashMap;
 
-pub use clock::ClockStep;
+pub use clock::{ClockStep, QueueingDelay};
 pub use places::VantagePlace;
 
 /// Looks at the packets of several captures before they are analysed.
@@ -137,6 +137,8 @@ pub struct Vantage {
     /// Segments with data that each side sent and that were lost between the two places; `None` where there were too many
     /// to remember each.
     pub lost: Option<PerSide<u64>>,
+    /// How much longer segments of each side took than the shortest.
+    pub queueing: PerSide<Option<QueueingDelay>>,
 }
 
 /// What to do with a packet of one of several captures.
@@ -179,6 +181,7 @@ impl Vantages {
                 clock_drift_ppm: clock.and_then(ClockBounds::drift_ppm),
                 clock_steps: clock.map_or_else(Vec::new, |clock| clock.steps().to_vec()),
                 lost: one.nearer_client.as_ref().and_then(Pair::lost),
+                queueing: clock.map_or_else(PerSide::default, ClockBounds::queueing),
             })
         });
         vantages.collect()

@@ -282,7 +282,9 @@ impl Connection {
     /// The boundaries of the frames that a side sent were lost.
     fn lose(&mut self, from: Direction, cause: Loss, stamp: Stamp) {
         if cause == Loss::Nonsense {
-            self.record.nonsense.get_or_insert((from, stamp));
+            self.record
+                .nonsense
+                .get_or_insert_with(|| Box::new((from, stamp)));
         }
         self.streams.lose_frames(stamp);
         self.record.missing.lose(cause);

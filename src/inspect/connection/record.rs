@@ -214,7 +214,7 @@ pub struct ConnectionRecord {
     /// The latest time in which what each side had sent stayed unacknowledged.
     pub ack_stalls: Sparse<PerSide<Option<AckStall>>>,
     /// Who first sent bytes that are not valid HTTP/2, though nothing of them is missing, and where.
-    pub nonsense: Option<(Direction, Stamp)>,
+    pub nonsense: Option<Box<(Direction, Stamp)>>,
     /// What it shows of the network below it.
     pub network: NetworkPath,
     /// Segments with data of each side that were lost between a capture at the client and one at the server, where there

@@ -23,6 +23,9 @@ pub(super) struct VantageJson<'a> {
     /// Segments with data of each side that were lost between the two places.
     #[serde(skip_serializing_if = "Option::is_none")]
     lost_segments: Option<BothSides<u64>>,
+    /// How much longer segments of each side took than the shortest: the middle one, and the one that took most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queueing_ms: Option<BothSides<[f64; 2]>>,
 }
 
 /// The twin of [`ClockStep`].
@@ -55,6 +58,12 @@ impl<'a> VantageJson<'a> {
                 client: lost.client,
                 server: lost.server,
             }),
+            queueing_ms: vantage.queueing.client.zip(vantage.queueing.server).map(
+                |(client, server)| BothSides {
+                    client: milliseconds((client.median, client.most)),
+                    server: milliseconds((server.median, server.most)),
+                },
+            ),
         }
     }
 }

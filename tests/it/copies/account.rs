@@ -41,6 +41,25 @@ pub(crate) fn story(report: &Report) -> Value {
     story
 }
 
+/// A story without what only a capture at the other end can say.
+pub(crate) fn of_one_end(mut story: Value) -> Value {
+    let members = story.as_object_mut().unwrap();
+    members.remove("vantages");
+    for rpc in story["rpcs"].as_array_mut().unwrap() {
+        rpc.as_object_mut().unwrap().remove("at_server");
+    }
+    for finding in story["findings"].as_array_mut().unwrap() {
+        let finding = finding.as_object_mut().unwrap();
+        finding.remove("ruled_out");
+        finding.remove("explanation");
+        // What one end can only suppose, two prove.
+        if finding["rule"] == "network-loss" {
+            finding.remove("confidence");
+        }
+    }
+    story
+}
+
 fn is_expected(text: &str) -> bool {
     [
         "captured before",

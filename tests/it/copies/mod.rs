@@ -91,9 +91,9 @@ fn both_ends_tell_what_the_first_tells() {
     let mut disagreements = Disagreements::about("both ends");
     let mut share = Share::default();
     for client in recordings.iter().filter(|end| end.name.ends_with("client")) {
-        let truth = story(&client.analyze(&client.packets));
+        let truth = account::of_one_end(story(&client.analyze(&client.packets)));
         let server = client.path.with_file_name("server.pcap");
-        let ours = story(&client.analyze_with(&[&server]));
+        let ours = account::of_one_end(story(&client.analyze_with(&[&server])));
         share.count(truth == ours);
         compare(&client.name, &truth, &ours, &mut disagreements);
     }

@@ -106,7 +106,7 @@ fn broken(record: &ConnectionRecord) -> Option<Broken<'_>> {
     }
     // Where the capture has holes, or begins late, nonsense may be the decoder's own.
     let whole = record.beginning_seen && record.missing.bytes == 0;
-    let (by, stamp) = record.nonsense.filter(|_| whole)?;
+    let (by, stamp) = *record.nonsense.as_deref().filter(|_| whole)?;
     Some(Broken::Nonsense(by, stamp))
 }
 
