@@ -77,9 +77,8 @@ pub(super) fn analyze(
         if let Some(Some(end)) = ends.get_mut(file) {
             end.push(&packet);
         }
-        let segment = links
-            .get_mut(file)
-            .and_then(|links| links.decode(&packet).ok());
+        let links = links.get_mut(file).filter(|_| vantages.is_beside(file));
+        let segment = links.and_then(|links| links.decode(&packet).ok());
         match segment.map_or(VantageRole::Story, |segment| vantages.role(file, &segment)) {
             VantageRole::Story => {
                 waiting.until(packet.stamp.time, &mut pipeline);

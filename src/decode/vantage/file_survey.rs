@@ -216,13 +216,14 @@ impl FileSurvey {
             return false;
         };
         let (lower, upper) = survey.ends;
-        let are_servers = (self.servers.contains(&lower), self.servers.contains(&upper));
         let lower_is_client =
             survey
                 .client_is_lower
                 .unwrap_or_else(|| match survey.requests_from_lower {
-                    0 if are_servers.0 != are_servers.1 => are_servers.1,
-                    0 => lower.port() > upper.port(),
+                    0 => match (self.servers.contains(&lower), self.servers.contains(&upper)) {
+                        (one, other) if one != other => other,
+                        _ => lower.port() > upper.port(),
+                    },
                     requests => requests > 0,
                 });
         lower_is_client == from_lower

@@ -206,6 +206,14 @@ impl Vantages {
         pair.map_or(TimeDelta::ZERO, |pair| pair.clock.range().1)
     }
 
+    /// Whether a capture's packets may be others than those of the analysis: one nearer to the client has the same.
+    #[must_use]
+    pub fn is_beside(&self, file: usize) -> bool {
+        self.files
+            .get(file)
+            .is_some_and(|one| one.nearer_client.is_some())
+    }
+
     /// What to do with a segment of a capture.
     #[must_use]
     pub fn role(&self, file: usize, segment: &Segment<'_>) -> VantageRole {

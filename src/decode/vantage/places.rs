@@ -76,16 +76,20 @@ pub(super) fn of(files: Vec<FileSurvey>) -> Option<Vantages> {
     let is_farther = |file: usize| relations.keys().any(|(_, farther)| *farther == file);
     let mut pairs: FxHashMap<usize, Pair> = FxHashMap::default();
     let mut nearest: Vec<_> = relations
-        .iter()
-        .filter(|((nearer, _), _)| !is_farther(*nearer))
+        .keys()
+        .copied()
+        .filter(|(nearer, _)| !is_farther(*nearer))
         .collect();
-    nearest.sort_unstable_by_key(|(key, _)| **key);
-    for ((nearer, farther), relation) in nearest {
-        if let Some(clock) = ClockBounds::of(&mut relation.sightings.clone()) {
-            pairs.entry(*farther).or_insert_with(|| Pair {
-                client: *nearer,
+    nearest.sort_unstable();
+    for key in nearest {
+        let Some(relation) = relations.remove(&key) else {
+            continue;
+        };
+        if let Some(clock) = ClockBounds::of(&relation.sightings) {
+            pairs.entry(key.1).or_insert_with(|| Pair {
+                client: key.0,
                 clock,
-                flows: relation.flows.clone(),
+                flows: relation.flows,
                 lost: None,
             });
         }

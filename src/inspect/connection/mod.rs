@@ -183,7 +183,8 @@ impl Connection {
     pub(super) fn into_finished(mut self) -> Finished {
         let record = self.so_far();
         let mut rpcs = self.settled.take_listed();
-        rpcs.sort_by_key(|rpc| rpc.id.stream);
+        // A call is half a kilobyte: the keys are sorted, and each call is moved once.
+        rpcs.sort_by_cached_key(|rpc| rpc.id.stream);
         Finished { record, rpcs }
     }
 
