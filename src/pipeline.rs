@@ -1,17 +1,21 @@
 //! The whole program on one screen: packets through all stages.
 
 mod background;
+mod embedded;
 mod two_ends;
 
 use std::collections::BTreeMap;
 
-use crate::capture::{Capture, CaptureError, Packet, SecretsKind, Stamp, Timestamp};
+use crate::capture::{Capture, CaptureError, Packet, Stamp, Timestamp};
 use crate::decode::anomaly::{Anomaly, Layer, LimitKind};
-use crate::decode::{self, Decoder, DividedDecoder, Limits, Listener, Vantage};
+use crate::decode::{self, Decoder, DividedDecoder, Limits, Listener};
 use crate::inspect::diagnosis::{Finding, drops};
 use crate::inspect::report::{Drops, Progress, Report};
 use crate::inspect::{self, Connections, Finished, Inspector, News, Unlisted};
 use background::Background;
+use embedded::Embedded;
+
+pub use two_ends::vantages;
 
 /// How many packets are decoded until the parts of a capture hear of each other, at most: some milliseconds
 /// of work.
@@ -364,17 +368,6 @@ pub fn analyze_watched(
     Ok(report)
 }
 
-/// Where captures of the same connections were taken, and how their clocks stand to each other; none if no two of them
-/// are two ends of one. They are read from their beginnings, and stay where they are.
-///
-/// # Errors
-///
-/// Those of [`Capture::next_packet`].
-pub fn vantages(capture: &Capture) -> Result<Vec<Vantage>, CaptureError> {
-    let survey = two_ends::survey(capture)?;
-    Ok(survey.map_or_else(Vec::new, |vantages| vantages.list()))
-}
-
 /// Reads captures to their end for a `listener`, which is shown to `each` before every packet, with the
 /// packet's stamp, and once more at the end.
 ///
@@ -400,24 +393,6 @@ pub fn decode<L: Listener, E: From<CaptureError>>(
     decoder.finish(listener);
     each(listener, None)?;
     Ok(decoder)
-}
-
-/// The secrets that captures carry with them, as they come to light.
-#[derive(Debug, Default)]
-struct Embedded {
-    taken: usize,
-}
-
-impl Embedded {
-    fn take(&mut self, capture: &Capture, mut sink: impl FnMut(&[u8])) {
-        let secrets = capture.secrets();
-        for new in secrets.get(self.taken..).unwrap_or_default() {
-            if new.kind == SecretsKind::TLS_KEY_LOG {
-                sink(&new.bytes);
-            }
-        }
-        self.taken = secrets.len();
-    }
 }
 
 /// Packets that were lost on their way, as anomalies.

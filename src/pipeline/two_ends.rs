@@ -7,10 +7,11 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
-use super::{Embedded, Options, Pipeline, SHOWN_EVERY, notes, unlisted};
+use super::embedded::Embedded;
+use super::{Options, Pipeline, SHOWN_EVERY, notes, unlisted};
 use crate::capture::{Capture, CaptureError, LinkType, Packet, Stamp, Timestamp};
 use crate::decode::link;
-use crate::decode::{VantageRole, VantageSurvey, Vantages};
+use crate::decode::{Vantage, VantageRole, VantageSurvey, Vantages};
 use crate::inspect::report::Report;
 use crate::inspect::{Filter, ServerEnd};
 
@@ -35,6 +36,17 @@ pub(super) fn survey(capture: &Capture) -> Result<Option<Vantages>, CaptureError
         survey.push(&packet);
     }
     Ok(survey.finish())
+}
+
+/// Where captures of the same connections were taken, and how their clocks stand to each other; none if no two of them
+/// are two ends of one. They are read from their beginnings, and stay where they are.
+///
+/// # Errors
+///
+/// Those of [`Capture::next_packet`].
+pub fn vantages(capture: &Capture) -> Result<Vec<Vantage>, CaptureError> {
+    let survey = survey(capture)?;
+    Ok(survey.map_or_else(Vec::new, |vantages| vantages.list()))
 }
 
 /// Analyses captures that are of the same connections.

@@ -20,7 +20,7 @@ const STRETCHES: [TimeDelta; 4] = [
 
 /// A segment that two captures have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Sighting {
+pub(super) struct SharedSegment {
     /// When the capture nearer to the client has it, by that one's clock.
     pub(super) at_client: Timestamp,
     /// When the other one has it, by the other one's.
@@ -29,7 +29,7 @@ pub(super) struct Sighting {
     pub(super) from_client: bool,
 }
 
-impl Sighting {
+impl SharedSegment {
     pub(super) fn difference(&self) -> TimeDelta {
         self.at_other - self.at_client
     }
@@ -55,12 +55,12 @@ pub struct QueueingDelay {
 }
 
 impl QueueingDelay {
-    fn of(stretches: &[Bounds], sightings: &[Sighting], from_client: bool) -> Option<Self> {
+    fn of(stretches: &[Bounds], segments: &[SharedSegment], from_client: bool) -> Option<Self> {
         let mut delays = Vec::new();
         for bounds in stretches {
-            let from = sightings.partition_point(|one| *one < bounds.from);
-            let until = sightings.partition_point(|one| *one <= bounds.until);
-            let those = sightings.get(from..until).unwrap_or_default().iter();
+            let from = segments.partition_point(|one| *one < bounds.from);
+            let until = segments.partition_point(|one| *one <= bounds.until);
+            let those = segments.get(from..until).unwrap_or_default().iter();
             delays.extend(
                 those
                     .filter(|one| one.from_client == from_client)
@@ -81,8 +81,8 @@ impl QueueingDelay {
 /// Bounds for a stretch of time.
 #[derive(Clone, Copy, Debug)]
 struct Bounds {
-    from: Sighting,
-    until: Sighting,
+    from: SharedSegment,
+    until: SharedSegment,
     low: TimeDelta,
     high: TimeDelta,
     /// What the bounds allow for drift within the stretch.
@@ -100,15 +100,15 @@ pub(super) struct ClockBounds {
 
 impl ClockBounds {
     /// Bounds from what both have, in order; `None` if nothing bounds them.
-    pub(super) fn of(sightings: &[Sighting]) -> Option<Self> {
+    pub(super) fn of(segments: &[SharedSegment]) -> Option<Self> {
         let stretches = STRETCHES.iter().find_map(|length| {
-            let found = stretches(sightings, *length);
-            let bounded: usize = found.iter().map(|(_, sightings)| sightings).sum();
-            (bounded * 2 >= sightings.len()).then_some(found)
+            let found = stretches(segments, *length);
+            let bounded: usize = found.iter().map(|(_, segments)| segments).sum();
+            (bounded * 2 >= segments.len()).then_some(found)
         });
         let stretches = stretches.unwrap_or_else(|| {
             let mut all = Vec::new();
-            bound(sightings, &mut all);
+            bound(segments, &mut all);
             all
         });
         let stretches: Vec<_> = stretches.into_iter().map(|(bounds, _)| bounds).collect();
@@ -117,8 +117,8 @@ impl ClockBounds {
             .filter_map(|(before, after)| step(before, after))
             .collect();
         let queueing = PerSide {
-            client: QueueingDelay::of(&stretches, sightings, true),
-            server: QueueingDelay::of(&stretches, sightings, false),
+            client: QueueingDelay::of(&stretches, segments, true),
+            server: QueueingDelay::of(&stretches, segments, false),
         };
         (!stretches.is_empty()).then_some(Self {
             stretches,
@@ -182,10 +182,10 @@ impl ClockBounds {
     }
 }
 
-/// The bounds in stretches of a length, each with how many sightings it is of.
-fn stretches(sightings: &[Sighting], length: TimeDelta) -> Vec<(Bounds, usize)> {
+/// The bounds in stretches of a length, each with how many segments it is of.
+fn stretches(segments: &[SharedSegment], length: TimeDelta) -> Vec<(Bounds, usize)> {
     let mut found = Vec::new();
-    let mut rest = sightings;
+    let mut rest = segments;
     while let Some(first) = rest.first() {
         let end = rest.partition_point(|one| one.at_client - first.at_client < length);
         let (these, later) = rest.split_at_checked(end.max(1)).unwrap_or((rest, &[]));
@@ -196,15 +196,15 @@ fn stretches(sightings: &[Sighting], length: TimeDelta) -> Vec<(Bounds, usize)> 
 }
 
 /// The bounds of a stretch; where they contradict each other a clock was set within, and it is divided there.
-fn bound(sightings: &[Sighting], found: &mut Vec<(Bounds, usize)>) {
-    let Some((first, last)) = sightings.first().zip(sightings.last()) else {
+fn bound(segments: &[SharedSegment], found: &mut Vec<(Bounds, usize)>) {
+    let Some((first, last)) = segments.first().zip(segments.last()) else {
         return;
     };
     let differences = |from_client| {
-        let those = sightings
+        let those = segments
             .iter()
             .filter(move |one| one.from_client == from_client);
-        those.map(Sighting::difference)
+        those.map(SharedSegment::difference)
     };
     // What the client sent came later than it shows; what the server sent came earlier.
     let Some((high, low)) = differences(true).min().zip(differences(false).max()) else {
@@ -212,9 +212,9 @@ fn bound(sightings: &[Sighting], found: &mut Vec<(Bounds, usize)>) {
     };
     let drift = drift_within(last.at_client - first.at_client);
     if low > high + drift {
-        let (before, after) = sightings
-            .split_at_checked(sightings.len() / 2)
-            .unwrap_or((sightings, &[]));
+        let (before, after) = segments
+            .split_at_checked(segments.len() / 2)
+            .unwrap_or((segments, &[]));
         if !before.is_empty() && !after.is_empty() {
             bound(before, found);
             bound(after, found);
@@ -228,7 +228,7 @@ fn bound(sightings: &[Sighting], found: &mut Vec<(Bounds, usize)>) {
         high: high.max(low) + drift,
         drift,
     };
-    found.push((bounds, sightings.len()));
+    found.push((bounds, segments.len()));
 }
 
 /// How far two clocks drift apart within a time, at most.
@@ -253,8 +253,8 @@ mod tests {
     const MILLISECOND: i64 = 1_000_000;
 
     /// Segments each way every 10 ms, with delays of 8 and 3 ms and some jitter; the other clock shows `ahead(time)` more.
-    fn talk(seconds: i64, ahead: impl Fn(i64) -> i64) -> Vec<Sighting> {
-        let mut sightings = Vec::new();
+    fn talk(seconds: i64, ahead: impl Fn(i64) -> i64) -> Vec<SharedSegment> {
+        let mut segments = Vec::new();
         for number in 0..seconds * 100 {
             let time = number * 10 * MILLISECOND;
             let jitter = number * 7_919 % 100 * 20_000;
@@ -268,15 +268,15 @@ mod tests {
                 } else {
                     (came, left)
                 };
-                sightings.push(Sighting {
+                segments.push(SharedSegment {
                     at_client: Timestamp::from_nanos(at_client),
                     at_other: Timestamp::from_nanos(at_other + ahead(at_other)),
                     from_client,
                 });
             }
         }
-        sightings.sort_unstable();
-        sightings
+        segments.sort_unstable();
+        segments
     }
 
     fn holds(bounds: &ClockBounds, nanos: i64) -> bool {
@@ -339,8 +339,8 @@ mod tests {
 
     #[test]
     fn one_way_alone_bounds_nothing() {
-        let mut sightings = talk(1, |_| 0);
-        sightings.retain(|one| one.from_client);
-        assert!(ClockBounds::of(&sightings).is_none());
+        let mut segments = talk(1, |_| 0);
+        segments.retain(|one| one.from_client);
+        assert!(ClockBounds::of(&segments).is_none());
     }
 }

@@ -5,7 +5,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::clock::{ClockBounds, Sighting};
+use super::clock::{ClockBounds, SharedSegment};
 use super::file_survey::{FileSurvey, FlowId};
 use super::losses::Path;
 use super::{FlowMatch, Pair, VantageFile, Vantages};
@@ -51,7 +51,7 @@ impl VantagePlace {
 struct Relation {
     /// By how much the second is farther from the client: the round trip between them.
     apart: TimeDelta,
-    sightings: Vec<Sighting>,
+    segments: Vec<SharedSegment>,
     /// By flow of the second one.
     flows: Vec<Option<FlowMatch>>,
 }
@@ -85,7 +85,7 @@ pub(super) fn of(files: Vec<FileSurvey>) -> Option<Vantages> {
         let Some(relation) = relations.remove(&key) else {
             continue;
         };
-        if let Some(clock) = ClockBounds::of(&relation.sightings) {
+        if let Some(clock) = ClockBounds::of(&relation.segments) {
             pairs.entry(key.1).or_insert_with(|| Pair {
                 client: key.0,
                 clock,
@@ -164,7 +164,7 @@ fn lost(
 
 /// What two captures have in common; `apart` is negative if the second is nearer to the client.
 fn relate(first: &FileSurvey, second: &FileSurvey) -> Option<Relation> {
-    let mut sightings = Vec::new();
+    let mut segments = Vec::new();
     let mut flows = vec![None; second.flows()];
     for (here, there) in first.shared(second) {
         let turned = here.from_lower != there.from_lower;
@@ -176,15 +176,15 @@ fn relate(first: &FileSurvey, second: &FileSurvey) -> Option<Relation> {
                 same_addresses: first.ends(here.flow) == second.ends(there.flow),
             });
         }
-        sightings.push(Sighting {
+        segments.push(SharedSegment {
             at_client: here.time,
             at_other: there.time,
             from_client: first.is_from_client(here.flow, here.from_lower),
         });
     }
-    sightings.sort_unstable();
+    segments.sort_unstable();
     let mut round_trips = Vec::new();
-    for (one, next) in sightings.iter().zip(sightings.iter().skip(1)) {
+    for (one, next) in segments.iter().zip(segments.iter().skip(1)) {
         if one.from_client != next.from_client && next.at_client - one.at_client <= NEARBY {
             let (request, answer) = if one.from_client {
                 (one, next)
@@ -198,7 +198,7 @@ fn relate(first: &FileSurvey, second: &FileSurvey) -> Option<Relation> {
     let apart = *round_trips.get(round_trips.len() / 2)?;
     Some(Relation {
         apart,
-        sightings,
+        segments,
         flows,
     })
 }
