@@ -10,10 +10,7 @@ use super::{
     CommandError, CommandOutcome, colours, columns, create, fail_on, fails, lower_case, secrets,
 };
 use crate::cli::{LiveArgs, LiveEvents, LiveFormat, PROMPTS};
-use crate::live::{self, EventOutput};
-
-/// Of how many connections the secrets are kept: those that are needed are the latest.
-const KEYS_KEPT: usize = 1 << 16;
+use crate::live::{self, EventOutput, KEYS_KEPT};
 
 pub(crate) fn live(options: &LiveArgs) -> anyhow::Result<CommandOutcome> {
     let fail_on = fail_on(&options.fail_on)?;

@@ -26,6 +26,7 @@ mod privileges;
 mod queue;
 mod recorder;
 mod recording_directory;
+mod recording_secrets;
 mod recording_writer;
 mod service_manager;
 mod worker;
@@ -53,6 +54,7 @@ pub(crate) use output::EventOutput;
 use output::EventWriter;
 use queue::Queue;
 use recorder::Recorder;
+pub(crate) use recording_secrets::KEYS_KEPT;
 use service_manager::ServiceManager;
 use worker::{Outputs, Worker};
 

@@ -161,7 +161,7 @@ impl Worker {
         let mut end_by = None;
         loop {
             let taken = queue.take(&mut batch, TICK);
-            self.read_keys(&mut batch);
+            self.read_keys(&mut batch, outputs.recorder.as_mut());
             let quiet = batch.is_empty();
             let first = self.packets + 1;
             self.analyze(&batch);
@@ -203,14 +203,19 @@ impl Worker {
     }
 
     /// Reads what secrets have come, before the packets that need them.
-    fn read_keys(&mut self, batch: &mut Batch) {
+    fn read_keys(&mut self, batch: &mut Batch, recorder: Option<&mut Recorder>) {
         if self.key_logs.is_empty() {
             return;
         }
         let hold = self.hold();
         self.held.exchange(batch, clock(), hold);
-        let pipeline = &mut self.pipeline;
-        self.key_logs.read(|lines| pipeline.read_keys(lines));
+        let (pipeline, mut recorder) = (&mut self.pipeline, recorder);
+        self.key_logs.read(|lines| {
+            pipeline.read_keys(lines);
+            if let Some(recorder) = &mut recorder {
+                recorder.read_keys(lines);
+            }
+        });
     }
 
     fn analyze(&mut self, batch: &Batch) {
@@ -324,6 +329,12 @@ impl Worker {
             match news {
                 News::Connection { recognition, .. } => {
                     self.status.connections.add(recognition.transport);
+                    let tls = recognition.tls.as_ref();
+                    let random = tls.and_then(|facts| facts.client_random.as_deref());
+                    if let (Some(recorder), Some(random)) = (recorder.as_mut(), random) {
+                        let first = recognition.opened.unwrap_or(recognition.recognised);
+                        recorder.began_tls(first.packet, *random);
+                    }
                 }
                 News::GoAway { goaway, .. } => self.status.goaways.add(goaway),
                 News::Rpc { rpc, ends, .. } => {

@@ -18,7 +18,7 @@ mod interface;
 mod packet_block;
 mod writer;
 
-pub use writer::{WrittenPacket, interface_block, packet_block, section_block};
+pub use writer::{WrittenPacket, interface_block, packet_block, secrets_block, section_block};
 
 use std::io;
 

@@ -10,7 +10,7 @@
 //!
 //! Each function appends one whole block, so that a file made of them is complete after each.
 
-use crate::capture::{Interface, Timestamp};
+use crate::capture::{Interface, SecretsKind, Timestamp};
 
 /// Section Header Block (section 4.1).
 const SECTION: u32 = 0x0a0d_0d0a;
@@ -18,6 +18,9 @@ const SECTION: u32 = 0x0a0d_0d0a;
 const INTERFACE: u32 = 1;
 /// Enhanced Packet Block (section 4.3).
 const PACKET: u32 = 6;
+
+/// Decryption Secrets Block (section 4.7).
+const SECRETS: u32 = 0x0a;
 
 /// Tells the byte order.
 const MAGIC: u32 = 0x1a2b_3c4d;
@@ -71,6 +74,17 @@ pub fn interface_block(out: &mut Vec<u8>, interface: &Interface) {
         }
         option(out, TIME_RESOLUTION, &[9]);
         option(out, END_OF_OPTIONS, &[]);
+    });
+}
+
+/// Appends secrets, which come before the packets that they decrypt.
+pub fn secrets_block(out: &mut Vec<u8>, kind: SecretsKind, secrets: &[u8]) {
+    block(out, SECRETS, |out| {
+        let length = u32::try_from(secrets.len()).unwrap_or(u32::MAX);
+        out.extend(kind.0.to_le_bytes());
+        out.extend(length.to_le_bytes());
+        out.extend(secrets);
+        pad(out, secrets.len());
     });
 }
 
@@ -140,6 +154,7 @@ mod tests {
             resolution: Resolution::PowerOfTen(9),
         };
         interface_block(&mut file, &interface);
+        secrets_block(&mut file, SecretsKind::TLS_KEY_LOG, b"A 1\nB 2");
         let packet = WrittenPacket {
             interface: 0,
             time: Timestamp::from_nanos(1_795_330_253_295_471_123),
@@ -165,6 +180,8 @@ mod tests {
         }
         assert!(capture.next_packet().unwrap().is_none());
         assert_eq!(capture.take_notes(), []);
+        assert_eq!(capture.secrets()[0].kind, SecretsKind::TLS_KEY_LOG);
+        assert_eq!(capture.secrets()[0].bytes[..], *b"A 1\nB 2");
         let file = capture.files().next().unwrap();
         assert_eq!(file.interfaces, [interface]);
     }
