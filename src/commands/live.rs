@@ -9,7 +9,7 @@ use h2sniff::{pipeline, report};
 use super::{
     CommandError, CommandOutcome, colours, columns, create, fail_on, fails, lower_case, secrets,
 };
-use crate::cli::{LiveArgs, LiveEvents, LiveFormat, PROMPTS};
+use crate::cli::{LiveArgs, LiveEvents, LiveFormat, live_prompts};
 use crate::live::{self, EventOutput, KEYS_KEPT};
 
 pub(crate) fn live(options: &LiveArgs) -> anyhow::Result<CommandOutcome> {
@@ -23,7 +23,7 @@ pub(crate) fn live(options: &LiveArgs) -> anyhow::Result<CommandOutcome> {
             secrets,
             columns: columns(&options.output),
             colours: colours(&options.output),
-            prompts: PROMPTS,
+            prompts: live_prompts(options.write.as_deref()),
         }),
     };
     let pipeline = pipeline::Options {

@@ -256,6 +256,10 @@ async fn attend(
                 if to_stdout && output::is_abandoned() {
                     overdue = Some(end_now(&control, overdue, HURRIED));
                 }
+                if overdue.is_some() {
+                    // Listeners look whether there is more: nothing else wakes them on a quiet interface.
+                    control.wake();
+                }
                 // While it ends, the end has a bound of its own.
                 if overdue.is_some() || !metrics::is_stalled(&status) {
                     service_manager.works(now.into_std());

@@ -107,7 +107,7 @@ impl EventWriter {
     /// Prints what waited until `now`.
     pub(super) fn tick(&mut self, now: Instant) -> io::Result<()> {
         if self.in_place {
-            let Some(mut screen) = self.board.next_screen(now) else {
+            let Some(mut screen) = self.board.next_screen(now, columns()) else {
                 return Ok(());
             };
             screen.push_str(self.status_line.as_deref().unwrap_or_default());
@@ -191,7 +191,7 @@ impl EventWriter {
     pub(super) fn note(&mut self, text: &str) {
         let line = format!("{}\n", printable(text));
         if self.in_place {
-            let mut screen = self.board.around(&line);
+            let mut screen = self.board.around(&line, columns());
             screen.push_str(self.status_line.as_deref().unwrap_or_default());
             self.screen(&screen);
         } else {
