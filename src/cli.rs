@@ -29,6 +29,8 @@ pub(crate) use limits::{FileLimitArgs, ReportLimitArgs};
 pub(crate) use live::{LiveArgs, LiveEvents, LiveFormat, RecordArgs};
 pub(crate) use moment::around;
 pub(crate) use prompts::PROMPTS;
+#[cfg(feature = "live")]
+pub(crate) use prompts::live_prompts;
 
 /// Says which HTTP/2 and gRPC calls died on the wire, of what, and whether a retry is safe.
 #[derive(Debug, Parser)]

@@ -280,12 +280,21 @@ fn open(output: &OutputArgs) -> anyhow::Result<Box<dyn Write + Send>> {
 /// The file to write to, made or emptied; `None` for standard output.
 fn create(output: &OutputArgs) -> Result<Option<File>, CommandError> {
     let created = output.file().map(|path| {
-        File::create(path).map_err(|source| CommandError::Output {
+        emptied(path).map_err(|source| CommandError::Output {
             path: path.to_owned(),
             source,
         })
     });
     created.transpose()
+}
+
+/// A file that is written at its end, wherever that is: cut meanwhile, as logrotate's `copytruncate` does, it has no hole.
+fn emptied(path: &Path) -> io::Result<File> {
+    let file = File::options().create(true).append(true).open(path)?;
+    if file.metadata()?.is_file() {
+        file.set_len(0)?;
+    }
+    Ok(file)
 }
 
 /// How wide text is set: as wide as the terminal that shows it.
@@ -388,5 +397,28 @@ fn fails(fail_on: &[FailOn], report: &Report) -> CommandOutcome {
         CommandOutcome::FindingMatched
     } else {
         CommandOutcome::Success
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_output_is_emptied_and_one_that_is_cut_meanwhile_has_no_hole() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("out");
+        std::fs::write(&path, "of another run").unwrap();
+        let mut file = emptied(&path).unwrap();
+        file.write_all(b"before").unwrap();
+        File::options()
+            .write(true)
+            .open(&path)
+            .unwrap()
+            .set_len(0)
+            .unwrap();
+        file.write_all(b"after").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"after");
+        assert!(emptied(Path::new("/dev/null")).is_ok());
     }
 }

@@ -361,6 +361,12 @@ pub fn analyze_watched(
             each(capture, pipeline.report.packets);
         }
     }
+    let dropped = capture.dropped();
+    pipeline.note_drops(Drops {
+        kernel: dropped.by_system,
+        interface: dropped.by_interface,
+        queue: 0,
+    });
     let mut report = pipeline.finish();
     report.files = capture.files().cloned().collect();
     report.anomalies.extend(unlisted(&report));

@@ -72,24 +72,18 @@ pub struct KernelCounts {
     pub interface_dropped: u64,
 }
 
-impl KernelCounts {
-    fn plus(self, other: Self) -> Self {
-        Self {
-            received: self.received + other.received,
-            dropped: self.dropped + other.dropped,
-            interface_dropped: self.interface_dropped + other.interface_dropped,
-        }
-    }
-}
-
 /// An interface that is open for capturing.
 pub struct LiveCapture {
     options: LiveOptions,
     handle: pcap::Capture<Active>,
     link_type: LinkType,
     waker: Waker,
-    /// What handles counted that were closed since.
-    before: KernelCounts,
+    /// What was counted so far, by this handle and by those that were closed since.
+    counted: KernelCounts,
+    /// The same as this handle had it last: numbers that begin anew after 2^32.
+    last: pcap::Stat,
+    /// How many packets handles gave, and how many were counted and never given by those that were closed since.
+    given: u64,
 }
 
 /// Wakes a capture that waits for packets, and stops it.
@@ -132,7 +126,9 @@ impl LiveCapture {
             options,
             handle,
             waker,
-            before: KernelCounts::default(),
+            counted: KernelCounts::default(),
+            last: NOTHING,
+            given: 0,
         })
     }
 
@@ -156,25 +152,25 @@ impl LiveCapture {
     /// What the kernel counted so far.
     pub fn counts(&mut self) -> KernelCounts {
         // A handle whose interface is gone gives no counts any more.
-        let Ok(counts) = self.handle.stats() else {
-            return self.before;
-        };
-        self.before.plus(KernelCounts {
-            received: counts.received.into(),
-            dropped: counts.dropped.into(),
-            interface_dropped: counts.if_dropped.into(),
-        })
+        if let Ok(now) = self.handle.stats() {
+            let last = std::mem::replace(&mut self.last, now);
+            self.counted.received += increase(last.received, now.received);
+            self.counted.dropped += increase(last.dropped, now.dropped);
+            self.counted.interface_dropped += increase(last.if_dropped, now.if_dropped);
+        }
+        self.counted
     }
 
-    /// Listens until it is stopped. An interface that goes away is waited for.
+    /// How many packets the kernel has given, or has ready.
+    const fn ready(&self) -> u64 {
+        self.counted.received.saturating_sub(self.counted.dropped)
+    }
+
+    /// Listens until it is stopped, and gives what the kernel had by then. An interface that goes away is waited for.
     pub fn listen(&mut self, sink: &mut impl FnMut(LiveEvent<'_>)) {
         while !self.waker.is_stopped() {
-            match self.handle.next_packet() {
-                Ok(packet) => sink(LiveEvent::Packet {
-                    time: time(packet.header),
-                    original_length: packet.header.len,
-                    data: packet.data,
-                }),
+            match self.next(sink) {
+                Ok(()) => {}
                 Err(pcap::Error::NoMorePackets | pcap::Error::TimeoutExpired) => {
                     sink(LiveEvent::Pause(self.counts()));
                 }
@@ -184,7 +180,34 @@ impl LiveCapture {
                 }
             }
         }
+        self.drain(sink);
         sink(LiveEvent::Pause(self.counts()));
+    }
+
+    fn next(&mut self, sink: &mut impl FnMut(LiveEvent<'_>)) -> Result<(), pcap::Error> {
+        let packet = self.handle.next_packet()?;
+        self.given += 1;
+        sink(LiveEvent::Packet {
+            time: time(packet.header),
+            original_length: packet.header.len,
+            data: packet.data,
+        });
+        Ok(())
+    }
+
+    /// Gives what the kernel has counted and not given yet. It counts some that it never gives, what a loopback
+    /// interface sends among them: two wakes without a packet between them, and there is nothing left.
+    fn drain(&mut self, sink: &mut impl FnMut(LiveEvent<'_>)) {
+        self.counts();
+        let mut given = None;
+        while self.given < self.ready() {
+            match self.next(sink) {
+                Ok(()) => {}
+                Err(pcap::Error::NoMorePackets | pcap::Error::TimeoutExpired)
+                    if given.replace(self.given) != Some(self.given) => {}
+                Err(_) => return,
+            }
+        }
     }
 
     /// Opens the interface anew as soon as that can be done. Without the right to open it any more,
@@ -194,7 +217,9 @@ impl LiveCapture {
             thread::sleep(LOOK_FOR);
             match open(&self.options) {
                 Ok(handle) => {
-                    self.before = self.counts();
+                    self.counts();
+                    self.given = self.ready();
+                    self.last = NOTHING;
                     self.handle = handle;
                     let fresh = self.handle.breakloop_handle();
                     let mut known = lock(&self.waker.handle);
@@ -207,6 +232,21 @@ impl LiveCapture {
                 Err(_) => {}
             }
         }
+    }
+}
+
+/// What a handle counts at first.
+const NOTHING: pcap::Stat = pcap::Stat {
+    received: 0,
+    dropped: 0,
+    if_dropped: 0,
+};
+
+/// How much a number has grown that begins anew after 2^32. One that has become a little smaller has been set back.
+const fn increase(last: u32, now: u32) -> u64 {
+    match now.wrapping_sub(last) {
+        grown @ 0..=0x7fff_ffff => grown as u64,
+        _ => 0,
     }
 }
 
@@ -274,4 +314,16 @@ fn link_type(handle: &pcap::Capture<Active>) -> LinkType {
 fn time(header: &PacketHeader) -> Timestamp {
     let seconds = header.ts.tv_sec.saturating_mul(1_000_000_000);
     Timestamp::from_nanos(seconds.saturating_add(header.ts.tv_usec))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_go_on_where_the_numbers_of_libpcap_begin_anew() {
+        assert_eq!(increase(3, 10), 7);
+        assert_eq!(increase(u32::MAX - 1, 5), 7);
+        assert_eq!(increase(10, 3), 0);
+    }
 }

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use super::file::{CaptureFile, STANDARD_INPUT};
 use super::summary::Aside;
 use super::{
-    CaptureError, CaptureNote, DecryptionSecrets, FileSummary, Packet, TimeDelta, Timestamp,
+    CaptureError, CaptureNote, DecryptionSecrets, DroppedPackets, FileSummary, Packet, TimeDelta,
+    Timestamp,
 };
 
 /// The buffer of a lone file: reads of this size cost no more than the page cache itself.
@@ -150,6 +151,11 @@ impl Capture {
     /// What was odd so far; each note is given once.
     pub fn take_notes(&mut self) -> Vec<CaptureNote> {
         std::mem::take(&mut self.aside.notes)
+    }
+
+    /// How many packets are missing, as far as the capture says so up to here.
+    pub const fn dropped(&self) -> DroppedPackets {
+        self.aside.dropped
     }
 
     /// The secrets that the packets read so far came with, 16 MiB at most.

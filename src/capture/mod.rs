@@ -34,9 +34,12 @@ pub use link_type::LinkType;
 pub use live::{KernelCounts, LiveCapture, LiveEvent, LiveOptions, Waker};
 pub use merge::Capture;
 pub use packet::{Packet, Stamp};
-pub use pcapng::{WrittenPacket, interface_block, packet_block, section_block};
+pub use pcapng::{
+    WrittenPacket, interface_block, packet_block, secrets_block, section_block, statistics_block,
+};
 pub use record::MAX_PACKET;
 pub use summary::{
-    CaptureNote, DecryptionSecrets, FileSummary, Format, Interface, Resolution, SecretsKind,
+    CaptureNote, DecryptionSecrets, DroppedPackets, FileSummary, Format, Interface, Resolution,
+    SecretsKind,
 };
 pub use time::{TimeDelta, Timestamp};

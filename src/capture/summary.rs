@@ -168,11 +168,32 @@ impl SecretsKind {
     pub const TLS_KEY_LOG: Self = Self(0x544c_534b);
 }
 
+/// Packets that a capture lacks, as the program that made it counted them (draft-ietf-opsawg-pcapng, section 4.6).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DroppedPackets {
+    /// By the operating system: it had no room for them.
+    pub by_system: u64,
+    /// By the interface or its driver; many programs count here what the system dropped.
+    pub by_interface: u64,
+}
+
+impl DroppedPackets {
+    /// More than any capture lacks: sums of what a hostile one says stay numbers.
+    const MOST: u64 = 1 << 60;
+
+    pub(super) fn add(&mut self, other: Self) {
+        let sum = |one: u64, other| one.saturating_add(other).min(Self::MOST);
+        self.by_system = sum(self.by_system, other.by_system);
+        self.by_interface = sum(self.by_interface, other.by_interface);
+    }
+}
+
 /// Where the readers of all files lay down what is not a packet.
 #[derive(Debug, Default)]
 pub(super) struct Aside {
     pub(super) notes: Vec<CaptureNote>,
     pub(super) secrets: Vec<DecryptionSecrets>,
+    pub(super) dropped: DroppedPackets,
     secrets_bytes: usize,
 }
 

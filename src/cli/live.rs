@@ -140,6 +140,20 @@ pub(crate) struct RecordArgs {
         requires = "directory"
     )]
     pub(crate) keep: usize,
+    /// Put the TLS secrets of its connections into a recording, so that whoever has it can read them
+    #[cfg(feature = "tls")]
+    #[arg(long = "record-secrets", requires = "directory")]
+    pub(crate) secrets: bool,
+}
+
+impl RecordArgs {
+    /// Whether recordings hold TLS secrets.
+    pub(crate) const fn holds_secrets(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.secrets;
+        #[cfg(not(feature = "tls"))]
+        return false;
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

@@ -2,6 +2,9 @@
 //!
 //! In: where a closer look is worth most. Out: a command line that a shell takes.
 
+#[cfg(feature = "live")]
+use std::path::Path;
+
 use h2sniff::report::{NextCommand, Prompts, SuggestedSubject, Suggestion};
 
 /// How many captures are named; more would not be typed.
@@ -12,6 +15,24 @@ pub(crate) const PROMPTS: Prompts = Prompts {
     show_more: Some("--limit"),
     next: Some(next),
 };
+
+/// Those that go with the report of a live capture. Interfaces cannot be read again; a file of its packets, if there is
+/// one, can.
+#[cfg(feature = "live")]
+pub(crate) fn live_prompts(file: Option<&Path>) -> Prompts {
+    Prompts {
+        next: file.map(|_| next_of_file as fn(&Suggestion<'_>) -> NextCommand),
+        ..PROMPTS
+    }
+}
+
+#[cfg(feature = "live")]
+fn next_of_file(suggestion: &Suggestion<'_>) -> NextCommand {
+    next(&Suggestion {
+        captures: Vec::new(),
+        ..suggestion.clone()
+    })
+}
 
 fn next(suggestion: &Suggestion<'_>) -> NextCommand {
     let (command, options) = match suggestion.subject {
@@ -52,6 +73,19 @@ fn quoted(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(feature = "live")]
+    fn an_interface_is_no_file_to_look_into() {
+        assert!(live_prompts(None).next.is_none());
+        let of_interface = Suggestion {
+            captures: vec!["eth0"],
+            subject: SuggestedSubject::Connection(7),
+        };
+        let command = live_prompts(Some(Path::new("all.pcapng"))).next.unwrap()(&of_interface);
+        assert_eq!(command.command, "h2sniff frames CAPTURE");
+        assert_eq!(command.options, "--conn 7");
+    }
 
     #[test]
     fn a_path_is_quoted_for_a_shell() {

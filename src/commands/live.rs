@@ -9,11 +9,8 @@ use h2sniff::{pipeline, report};
 use super::{
     CommandError, CommandOutcome, colours, columns, create, fail_on, fails, lower_case, secrets,
 };
-use crate::cli::{LiveArgs, LiveEvents, LiveFormat, PROMPTS};
-use crate::live::{self, EventOutput};
-
-/// Of how many connections the secrets are kept: those that are needed are the latest.
-const KEYS_KEPT: usize = 1 << 16;
+use crate::cli::{LiveArgs, LiveEvents, LiveFormat, live_prompts};
+use crate::live::{self, EventOutput, KEYS_KEPT};
 
 pub(crate) fn live(options: &LiveArgs) -> anyhow::Result<CommandOutcome> {
     let fail_on = fail_on(&options.fail_on)?;
@@ -26,7 +23,7 @@ pub(crate) fn live(options: &LiveArgs) -> anyhow::Result<CommandOutcome> {
             secrets,
             columns: columns(&options.output),
             colours: colours(&options.output),
-            prompts: PROMPTS,
+            prompts: live_prompts(options.write.as_deref()),
         }),
     };
     let pipeline = pipeline::Options {

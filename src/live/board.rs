@@ -29,6 +29,8 @@ pub(super) struct Board {
     rows: Vec<(IncidentKey, String)>,
     /// How many rows the cursor is below the first.
     drawn: usize,
+    /// How wide the terminal was then, in columns.
+    columns: Option<usize>,
     /// Lines left out because too many waited.
     left_out: u64,
 }
@@ -60,11 +62,12 @@ impl Board {
 
     /// What to print on a terminal, if something has changed and the last time was long enough ago: it ends in
     /// the column where it began.
-    pub(super) fn next_screen(&mut self, now: Instant) -> Option<String> {
+    pub(super) fn next_screen(&mut self, now: Instant, columns: Option<usize>) -> Option<String> {
         if !self.is_due(now) {
             return None;
         }
         self.printed = Some(now);
+        self.fit(columns);
         let mut text = self.erased();
         for (key, line) in self.waiting.drain(..) {
             self.rows.retain(|(other, _)| *other != key);
@@ -79,11 +82,21 @@ impl Board {
     }
 
     /// The same around something else that is printed above the incidents.
-    pub(super) fn around(&mut self, other: &str) -> String {
+    pub(super) fn around(&mut self, other: &str, columns: Option<usize>) -> String {
+        self.fit(columns);
         let mut text = self.erased();
         text.push_str(other);
         self.draw(&mut text);
         text
+    }
+
+    /// The terminal is so wide now. Where that has changed nobody knows how it broke the lines that were drawn: they
+    /// stay, and lines are drawn anew as they change.
+    fn fit(&mut self, columns: Option<usize>) {
+        if std::mem::replace(&mut self.columns, columns) != columns {
+            self.rows.clear();
+            self.drawn = 0;
+        }
     }
 
     fn is_due(&self, now: Instant) -> bool {
@@ -144,14 +157,19 @@ mod tests {
         let (mut board, now) = (Board::default(), clock());
         board.set(RACE, "race 1".to_owned());
         board.set(CLOSE, "close 1".to_owned());
-        let first = board.next_screen(now).unwrap();
+        let columns = Some(79);
+        let first = board.next_screen(now, columns).unwrap();
         assert_eq!(first, "\r\x1b[0Jrace 1\nclose 1\n");
         board.set(RACE, "race 2".to_owned());
-        let second = board.next_screen(now + LINE_EVERY).unwrap();
+        let second = board.next_screen(now + LINE_EVERY, columns).unwrap();
         assert_eq!(second, "\r\x1b[2A\x1b[0Jclose 1\nrace 2\n");
         assert_eq!(
-            board.around("a note\n"),
+            board.around("a note\n", columns),
             "\r\x1b[2A\x1b[0Ja note\nclose 1\nrace 2\n"
         );
+        // Narrower, they may take more lines than were drawn: none is drawn over.
+        board.set(CLOSE, "close 2".to_owned());
+        let narrow = board.next_screen(now + LINE_EVERY * 2, Some(40)).unwrap();
+        assert_eq!(narrow, "\r\x1b[0Jclose 2\n");
     }
 }

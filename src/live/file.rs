@@ -5,7 +5,10 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
-use h2sniff::capture::{Interface, WrittenPacket, interface_block, packet_block, section_block};
+use h2sniff::capture::{
+    DroppedPackets, Interface, Timestamp, WrittenPacket, interface_block, packet_block,
+    section_block, statistics_block,
+};
 
 use super::LiveError;
 use super::queue::Batch;
@@ -55,6 +58,18 @@ impl PacketFile {
             }
         }
         Ok(())
+    }
+
+    /// Ends the file with what is missing in it, by interface.
+    pub(super) fn finish(
+        &mut self,
+        now: Timestamp,
+        lost: &[DroppedPackets],
+    ) -> Result<(), LiveError> {
+        for (number, lost) in (0..).zip(lost) {
+            statistics_block(&mut self.gathered, number, now, *lost);
+        }
+        self.flush()
     }
 
     /// Writes what was gathered. Where that fails, the file ends with the last whole write.

@@ -26,6 +26,7 @@ mod privileges;
 mod queue;
 mod recorder;
 mod recording_directory;
+mod recording_secrets;
 mod recording_writer;
 mod service_manager;
 mod worker;
@@ -53,6 +54,7 @@ pub(crate) use output::EventOutput;
 use output::EventWriter;
 use queue::Queue;
 use recorder::Recorder;
+pub(crate) use recording_secrets::KEYS_KEPT;
 use service_manager::ServiceManager;
 use worker::{Outputs, Worker};
 
@@ -253,6 +255,10 @@ async fn attend(
             now = reader.tick() => {
                 if to_stdout && output::is_abandoned() {
                     overdue = Some(end_now(&control, overdue, HURRIED));
+                }
+                if overdue.is_some() {
+                    // Listeners look whether there is more: nothing else wakes them on a quiet interface.
+                    control.wake();
                 }
                 // While it ends, the end has a bound of its own.
                 if overdue.is_some() || !metrics::is_stalled(&status) {

@@ -3,7 +3,7 @@
 //! Nothing here waits for a reader, but the report at the end.
 
 use std::fs::File;
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::time::Instant;
 
@@ -20,6 +20,9 @@ use super::board::Board;
 use super::incidents::IncidentKey;
 use super::recording_writer::RecordingResult;
 use crate::cli::LiveEvents;
+
+/// Bytes of the report that are handed over at a time.
+const MAX_PIECE: usize = 64 << 10;
 
 /// What is written, and to where.
 pub(crate) struct EventOutput {
@@ -104,7 +107,7 @@ impl EventWriter {
     /// Prints what waited until `now`.
     pub(super) fn tick(&mut self, now: Instant) -> io::Result<()> {
         if self.in_place {
-            let Some(mut screen) = self.board.next_screen(now) else {
+            let Some(mut screen) = self.board.next_screen(now, columns()) else {
                 return Ok(());
             };
             screen.push_str(self.status_line.as_deref().unwrap_or_default());
@@ -179,14 +182,16 @@ impl EventWriter {
     /// The report, after all else and at the reader's pace.
     pub(super) fn report(&mut self, time: Timestamp, report: &Report) -> io::Result<()> {
         self.clear();
-        self.format.report(time, report, &mut self.out)?;
-        self.out.flush()
+        // JSON comes in pieces of a few bytes; each would wake the thread that writes.
+        let mut out = BufWriter::with_capacity(MAX_PIECE, &mut self.out);
+        self.format.report(time, report, &mut out)?;
+        out.flush()
     }
 
     pub(super) fn note(&mut self, text: &str) {
         let line = format!("{}\n", printable(text));
         if self.in_place {
-            let mut screen = self.board.around(&line);
+            let mut screen = self.board.around(&line, columns());
             screen.push_str(self.status_line.as_deref().unwrap_or_default());
             self.screen(&screen);
         } else {

@@ -6,7 +6,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use h2sniff::capture::{KernelCounts, LiveEvent, Timestamp};
+use h2sniff::capture::{DroppedPackets, KernelCounts, LiveEvent, Timestamp};
 
 /// Bytes that may wait, packets and what is noted of each: about a second of 30,000 gRPC calls.
 const MAX_WAITING: usize = 64 << 20;
@@ -129,7 +129,9 @@ struct QueueState {
     interface_changes: Vec<InterfaceChange>,
     counts: Vec<KernelCounts>,
     away: Vec<bool>,
-    dropped: u64,
+    dropped: Vec<u64>,
+    /// Whether nobody takes packets any more.
+    is_over: bool,
     listening: usize,
 }
 
@@ -145,7 +147,8 @@ impl Queue {
                 interface_changes: Vec::new(),
                 counts: vec![KernelCounts::default(); listeners],
                 away: vec![false; listeners],
-                dropped: 0,
+                dropped: vec![0; listeners],
+                is_over: false,
                 listening: listeners,
             }),
             filled: Condvar::new(),
@@ -162,8 +165,10 @@ impl Queue {
                 data,
             } => {
                 inner.see(interface);
-                if inner.batch.size() + data.len() > MAX_WAITING {
-                    inner.dropped += 1;
+                if inner.is_over || inner.batch.size() + data.len() > MAX_WAITING {
+                    if let Some(dropped) = inner.dropped.get_mut(interface) {
+                        *dropped += 1;
+                    }
                     return;
                 }
                 let first = inner.batch.is_empty();
@@ -218,9 +223,33 @@ impl Queue {
         Taken {
             interface_changes: std::mem::take(&mut inner.interface_changes),
             counts,
-            dropped: inner.dropped,
+            dropped: inner.dropped.iter().sum(),
             closed: inner.listening == 0,
         }
+    }
+
+    /// Nobody takes any more packets: what waits, and what comes, is dropped. Gives how many were, with those before.
+    pub(super) fn give_up(&self) -> u64 {
+        let mut inner = self.lock();
+        inner.is_over = true;
+        let batch = std::mem::take(&mut inner.batch);
+        for (packet, _) in batch.iter() {
+            if let Some(dropped) = inner.dropped.get_mut(packet.interface) {
+                *dropped += 1;
+            }
+        }
+        inner.dropped.iter().sum()
+    }
+
+    /// What each interface lost so far.
+    pub(super) fn lost(&self) -> Vec<DroppedPackets> {
+        let inner = self.lock();
+        let interfaces = inner.counts.iter().zip(&inner.dropped);
+        let lost = interfaces.map(|(kernel, dropped)| DroppedPackets {
+            by_system: kernel.dropped + dropped,
+            by_interface: kernel.interface_dropped,
+        });
+        lost.collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, QueueState> {
@@ -284,9 +313,14 @@ mod tests {
         let taken = queue.take(&mut batch, Duration::ZERO);
         assert_eq!(batch.packets.len() as u64 + taken.dropped, 70);
         assert_eq!(batch.packets.len(), 63, "and what is noted of each");
+        assert_eq!(queue.lost()[0].by_system, 7);
         batch.clear();
         queue.push(0, packet(b"again"));
         queue.take(&mut batch, Duration::ZERO);
         assert_eq!(batch.packets.len(), 1);
+        queue.push(0, packet(b"too late"));
+        assert_eq!(queue.give_up(), 8);
+        queue.push(0, packet(b"later still"));
+        assert_eq!(queue.lost()[0].by_system, 9);
     }
 }

@@ -24,6 +24,7 @@ use super::LiveError;
 use super::incidents::{IncidentKey, OVER_AFTER};
 use super::queue::Batch;
 use super::recording_directory::{self, RecordingDirectory};
+use super::recording_secrets::{RecordingSecrets, SecretsByPacket};
 use super::recording_writer::{
     Job, RecordingPart, RecordingResult, RecordingWriter, RetainedBatch,
 };
@@ -49,6 +50,8 @@ pub(super) struct Recorder {
     kept: VecDeque<RetainedBatch>,
     size: usize,
     comments: BTreeMap<u64, Vec<String>>,
+    /// Where recordings are to hold them.
+    secrets: Option<RecordingSecrets>,
     /// Recordings of incidents that go on, in order of their beginning.
     open: Vec<OpenRecording>,
     jobs: SyncSender<Job>,
@@ -105,6 +108,7 @@ impl Recorder {
             kept: VecDeque::new(),
             size: 0,
             comments: BTreeMap::new(),
+            secrets: args.holds_secrets().then(RecordingSecrets::new),
             open: Vec::new(),
             jobs,
             done,
@@ -131,6 +135,20 @@ impl Recorder {
         let comments = self.comments.entry(packet).or_default();
         if comments.len() < MAX_COMMENTS && !comments.iter().any(|known| known == text) {
             comments.push(text.to_owned());
+        }
+    }
+
+    /// What key logs say.
+    pub(super) fn read_keys(&mut self, key_log: &[u8]) {
+        if let Some(secrets) = &mut self.secrets {
+            secrets.read(key_log);
+        }
+    }
+
+    /// A connection over TLS began with this packet.
+    pub(super) fn began_tls(&mut self, packet: u64, client_random: [u8; 32]) {
+        if let Some(secrets) = &mut self.secrets {
+            secrets.began(packet, client_random);
         }
     }
 
@@ -270,6 +288,10 @@ impl Recorder {
             to,
             kept: self.kept.iter().cloned().collect(),
             comments: self.comments.clone(),
+            secrets: self
+                .secrets
+                .as_ref()
+                .map_or_else(SecretsByPacket::new, RecordingSecrets::of_kept),
             is_last: is_last || open.incidents.is_empty(),
         }))
     }
@@ -298,6 +320,9 @@ impl Recorder {
                 break;
             }
             entry.remove();
+        }
+        if let Some(secrets) = &mut self.secrets {
+            secrets.forget_before(first);
         }
     }
 

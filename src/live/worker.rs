@@ -40,14 +40,15 @@ const STATUS_LINE_EVERY: Duration = Duration::from_secs(1);
 /// How often connections that ended or fell silent are evicted while packets come without a pause.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(1);
 
-/// How long to go on with what is in the queue after the end was asked for.
-const DRAIN_WITHIN: Duration = Duration::from_millis(400);
+/// What part of the time for the end what is in the queue may take; the rest is the report's.
+const DRAIN_SHARE: u32 = 2;
 
 pub(super) struct Worker {
     pipeline: Pipeline,
     interfaces: Vec<Interface>,
     count: Option<u64>,
     status_every: Duration,
+    drain_within: Duration,
     control: Arc<Control>,
     published: Arc<Mutex<LiveStatus>>,
     status: LiveStatus,
@@ -95,6 +96,7 @@ impl Worker {
             interfaces,
             count: args.count,
             status_every: args.interval,
+            drain_within: args.end_within / DRAIN_SHARE,
             control,
             published,
             status: LiveStatus::default(),
@@ -131,7 +133,7 @@ impl Worker {
         };
         write_recordings(&mut outputs)?;
         if let Some(file) = &mut outputs.packet_file {
-            file.flush()?;
+            file.finish(wall(), &queue.lost())?;
         }
         outputs.events.close();
         report
@@ -161,7 +163,7 @@ impl Worker {
         let mut end_by = None;
         loop {
             let taken = queue.take(&mut batch, TICK);
-            self.read_keys(&mut batch);
+            self.read_keys(&mut batch, outputs.recorder.as_mut());
             let quiet = batch.is_empty();
             let first = self.packets + 1;
             self.analyze(&batch);
@@ -185,8 +187,12 @@ impl Worker {
             }
             self.report_changes(outputs)?;
             if self.control.is_stopped() {
-                let end_by = *end_by.get_or_insert_with(|| clock() + DRAIN_WITHIN);
+                let end_by = *end_by.get_or_insert_with(|| clock() + self.drain_within);
                 let late = clock() >= end_by || self.control.is_hurried();
+                if late {
+                    self.status.drops.queue = queue.give_up();
+                    self.pipeline.note_drops(self.status.drops);
+                }
                 if late || (taken.closed && quiet) {
                     return Ok(failed);
                 }
@@ -203,14 +209,19 @@ impl Worker {
     }
 
     /// Reads what secrets have come, before the packets that need them.
-    fn read_keys(&mut self, batch: &mut Batch) {
+    fn read_keys(&mut self, batch: &mut Batch, recorder: Option<&mut Recorder>) {
         if self.key_logs.is_empty() {
             return;
         }
         let hold = self.hold();
         self.held.exchange(batch, clock(), hold);
-        let pipeline = &mut self.pipeline;
-        self.key_logs.read(|lines| pipeline.read_keys(lines));
+        let (pipeline, mut recorder) = (&mut self.pipeline, recorder);
+        self.key_logs.read(|lines| {
+            pipeline.read_keys(lines);
+            if let Some(recorder) = &mut recorder {
+                recorder.read_keys(lines);
+            }
+        });
     }
 
     fn analyze(&mut self, batch: &Batch) {
@@ -324,6 +335,12 @@ impl Worker {
             match news {
                 News::Connection { recognition, .. } => {
                     self.status.connections.add(recognition.transport);
+                    let tls = recognition.tls.as_ref();
+                    let random = tls.and_then(|facts| facts.client_random.as_deref());
+                    if let (Some(recorder), Some(random)) = (recorder.as_mut(), random) {
+                        let first = recognition.opened.unwrap_or(recognition.recognised);
+                        recorder.began_tls(first.packet, *random);
+                    }
                 }
                 News::GoAway { goaway, .. } => self.status.goaways.add(goaway),
                 News::Rpc { rpc, ends, .. } => {

@@ -5,12 +5,13 @@ use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use h2sniff::capture::Capture;
 use nix::sys::signal::Signal;
 
-use crate::network::{INTERFACE, Network};
+use crate::network::{FAR_INTERFACE, INTERFACE, Network};
 use crate::peers::Ending;
 use crate::race::race;
-use crate::watcher::{Event, H2SNIFF, Watcher, wait};
+use crate::watcher::{Event, H2SNIFF, Watcher, directory, wait};
 
 const A_SECOND: Duration = Duration::from_secs(1);
 
@@ -110,4 +111,42 @@ fn an_interface_that_goes_down_or_away_is_waited_for() {
     for said in ["waiting for it to come back", "is back"] {
         assert!(errors.contains(said), "{errors}");
     }
+}
+
+#[test]
+fn what_came_before_the_signal_is_analysed_and_written() {
+    /// An EtherType for experiments (RFC 9542, section 3): nobody else sends it.
+    const FRAME: [u8; 60] = {
+        let mut frame = [0xff; 60];
+        frame[12] = 0x88;
+        frame[13] = 0xb5;
+        frame
+    };
+    const SENT: u64 = 5_000;
+    let Some(network) = Network::new() else {
+        return;
+    };
+    let directory = directory();
+    let file = directory.path().join("all.pcapng");
+    let options = ["-w", file.to_str().unwrap(), "ether proto 0x88b5"];
+    let watcher = Watcher::start(&network, &options);
+    let send = || {
+        let device = pcap::Capture::from_device(FAR_INTERFACE).unwrap();
+        let mut cable = device.open().unwrap();
+        for _ in 0..SENT {
+            cable.sendpacket(FRAME).unwrap();
+        }
+    };
+    network.server(send).join().unwrap();
+    // The kernel holds back the last of them for some milliseconds.
+    let (events, status, errors) = watcher.stop();
+    assert!(status.success(), "{errors}");
+    let report = &events.last().unwrap().value["report"];
+    assert_eq!(report["capture"]["packets"], SENT);
+    let mut written = Capture::open(&[file]).unwrap();
+    let mut packets = 0;
+    while written.next_packet().unwrap().is_some() {
+        packets += 1;
+    }
+    assert_eq!(packets, SENT);
 }

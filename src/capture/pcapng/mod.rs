@@ -16,13 +16,16 @@
 
 mod interface;
 mod packet_block;
+mod statistics;
 mod writer;
 
-pub use writer::{WrittenPacket, interface_block, packet_block, section_block};
+pub use writer::{
+    WrittenPacket, interface_block, packet_block, secrets_block, section_block, statistics_block,
+};
 
 use std::io;
 
-use pcap_parser::{BOM_MAGIC, DSB_MAGIC, EPB_MAGIC, IDB_MAGIC, SHB_MAGIC, SPB_MAGIC};
+use pcap_parser::{BOM_MAGIC, DSB_MAGIC, EPB_MAGIC, IDB_MAGIC, ISB_MAGIC, SHB_MAGIC, SPB_MAGIC};
 
 use super::buffer::Buffer;
 use super::record::{FileEnd, MAX_PACKET, NextRecord, PacketRecord};
@@ -30,6 +33,7 @@ use super::summary::{Aside, MAX_SECRETS_BYTES};
 use super::{FileSummary, SecretsKind, Timestamp};
 use interface::Described;
 use packet_block::{PacketBlock, UnreadablePacket};
+use statistics::Statistics;
 
 /// The obsolete Packet Block (draft-ietf-opsawg-pcapng, appendix A).
 const OBSOLETE_PACKET: u32 = 2;
@@ -46,6 +50,9 @@ const MAX_DESCRIPTION: u32 = 1 << 20;
 
 /// The longest secrets block that is held.
 const MAX_SECRETS_BLOCK: u32 = MAX_SECRETS_BYTES as u32;
+
+/// The longest statistics that are held: numbers and a comment.
+const MAX_STATISTICS: u32 = 128 << 10;
 
 /// How many interfaces of a section are kept: the number that the obsolete packet block can tell
 /// apart. The largest seen had some hundreds, one for each network namespace.
@@ -78,6 +85,15 @@ impl ByteOrder {
             Self::Big => u32::from_be_bytes(bytes),
         })
     }
+
+    /// The 64 bits at offset `at` of `block`.
+    fn long(self, block: &[u8], at: usize) -> Option<u64> {
+        let &bytes = block.get(at..)?.first_chunk()?;
+        Some(match self {
+            Self::Little => u64::from_le_bytes(bytes),
+            Self::Big => u64::from_be_bytes(bytes),
+        })
+    }
 }
 
 /// A block by its type and length.
@@ -95,6 +111,7 @@ pub(super) struct Pcapng {
     order: ByteOrder,
     /// Of this section; `None` for those whose description could not be read.
     interfaces: Vec<Option<Described>>,
+    statistics: Statistics,
     packets: u64,
     /// How many of these packets were left out.
     unreadable: u64,
@@ -103,11 +120,12 @@ pub(super) struct Pcapng {
 }
 
 impl Pcapng {
-    pub(super) const fn new(file: u32) -> Self {
+    pub(super) fn new(file: u32) -> Self {
         Self {
             file,
             order: ByteOrder::Little,
             interfaces: Vec::new(),
+            statistics: Statistics::default(),
             packets: 0,
             unreadable: 0,
             last_time: None,
@@ -136,8 +154,10 @@ impl Pcapng {
                 EPB_MAGIC | SPB_MAGIC | OBSOLETE_PACKET => self.packet(frame, buffer, aside)?,
                 IDB_MAGIC => self.interface(frame, buffer, summary)?,
                 DSB_MAGIC => self.secrets(frame, buffer, aside)?,
+                ISB_MAGIC => self.statistics(frame, buffer, aside)?,
                 SHB_MAGIC => {
                     self.interfaces.clear();
+                    self.statistics.clear();
                     self.skip(frame, buffer)?
                 }
                 _ => self.skip(frame, buffer)?,
@@ -318,6 +338,24 @@ impl Pcapng {
         if !kept {
             self.lose_secrets(aside);
         }
+        Ok(Ok(None))
+    }
+
+    fn statistics(
+        &mut self,
+        frame: BlockHeader,
+        buffer: &mut Buffer,
+        aside: &mut Aside,
+    ) -> io::Result<Result<Option<PacketRecord>, FileEnd>> {
+        if frame.length > MAX_STATISTICS {
+            return self.skip(frame, buffer);
+        }
+        let order = self.order;
+        match self.hold(frame, buffer)? {
+            Ok(block) => self.statistics.take(block, order, &mut aside.dropped),
+            Err(ending) => return Ok(Err(ending)),
+        }
+        buffer.consume(frame.length as usize);
         Ok(Ok(None))
     }
 

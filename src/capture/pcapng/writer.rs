@@ -10,7 +10,8 @@
 //!
 //! Each function appends one whole block, so that a file made of them is complete after each.
 
-use crate::capture::{Interface, Timestamp};
+use super::statistics::{DROPPED_BY_INTERFACE, DROPPED_BY_SYSTEM};
+use crate::capture::{DroppedPackets, Interface, SecretsKind, Timestamp};
 
 /// Section Header Block (section 4.1).
 const SECTION: u32 = 0x0a0d_0d0a;
@@ -18,6 +19,12 @@ const SECTION: u32 = 0x0a0d_0d0a;
 const INTERFACE: u32 = 1;
 /// Enhanced Packet Block (section 4.3).
 const PACKET: u32 = 6;
+
+/// Decryption Secrets Block (section 4.7).
+const SECRETS: u32 = 0x0a;
+
+/// Interface Statistics Block (section 4.6).
+const STATISTICS: u32 = 5;
 
 /// Tells the byte order.
 const MAGIC: u32 = 0x1a2b_3c4d;
@@ -74,15 +81,22 @@ pub fn interface_block(out: &mut Vec<u8>, interface: &Interface) {
     });
 }
 
+/// Appends secrets, which come before the packets that they decrypt.
+pub fn secrets_block(out: &mut Vec<u8>, kind: SecretsKind, secrets: &[u8]) {
+    block(out, SECRETS, |out| {
+        let length = u32::try_from(secrets.len()).unwrap_or(u32::MAX);
+        out.extend(kind.0.to_le_bytes());
+        out.extend(length.to_le_bytes());
+        out.extend(secrets);
+        pad(out, secrets.len());
+    });
+}
+
 /// Appends a packet, with what is to be said of it.
 pub fn packet_block(out: &mut Vec<u8>, packet: WrittenPacket<'_>, comments: &[String]) {
     block(out, PACKET, |out| {
         out.extend(packet.interface.to_le_bytes());
-        let nanoseconds = packet.time.nanos().cast_unsigned();
-        let [low, high] = [nanoseconds & 0xffff_ffff, nanoseconds >> 32];
-        for part in [high, low] {
-            out.extend(u32::try_from(part).unwrap_or_default().to_le_bytes());
-        }
+        moment(out, packet.time);
         let captured = u32::try_from(packet.data.len()).unwrap_or(u32::MAX);
         out.extend(captured.to_le_bytes());
         out.extend(packet.original_length.to_le_bytes());
@@ -95,6 +109,35 @@ pub fn packet_block(out: &mut Vec<u8>, packet: WrittenPacket<'_>, comments: &[St
             option(out, END_OF_OPTIONS, &[]);
         }
     });
+}
+
+/// Appends how many packets of an interface are missing as of `time`, which stands behind its packets.
+pub fn statistics_block(
+    out: &mut Vec<u8>,
+    interface: u32,
+    time: Timestamp,
+    dropped: DroppedPackets,
+) {
+    block(out, STATISTICS, |out| {
+        out.extend(interface.to_le_bytes());
+        moment(out, time);
+        option(
+            out,
+            DROPPED_BY_INTERFACE,
+            &dropped.by_interface.to_le_bytes(),
+        );
+        option(out, DROPPED_BY_SYSTEM, &dropped.by_system.to_le_bytes());
+        option(out, END_OF_OPTIONS, &[]);
+    });
+}
+
+/// A time as blocks have it, in nanoseconds: its upper half first.
+fn moment(out: &mut Vec<u8>, time: Timestamp) {
+    let nanoseconds = time.nanos().cast_unsigned();
+    let [low, high] = [nanoseconds & 0xffff_ffff, nanoseconds >> 32];
+    for part in [high, low] {
+        out.extend(u32::try_from(part).unwrap_or_default().to_le_bytes());
+    }
 }
 
 /// Appends a block around what `body` appends.
@@ -140,6 +183,7 @@ mod tests {
             resolution: Resolution::PowerOfTen(9),
         };
         interface_block(&mut file, &interface);
+        secrets_block(&mut file, SecretsKind::TLS_KEY_LOG, b"A 1\nB 2");
         let packet = WrittenPacket {
             interface: 0,
             time: Timestamp::from_nanos(1_795_330_253_295_471_123),
@@ -152,6 +196,14 @@ mod tests {
             packet,
             &["it died".to_owned(), "here".to_owned()],
         );
+        let dropped = |by_system, by_interface| DroppedPackets {
+            by_system,
+            by_interface,
+        };
+        // Each counts from the beginning.
+        statistics_block(&mut file, 0, packet.time, dropped(1, 2));
+        statistics_block(&mut file, 0, packet.time, dropped(30, 2));
+        statistics_block(&mut file, 1, packet.time, dropped(0, 500));
         assert_eq!(file.len() % 4, 0);
         let reader = Box::new(std::io::Cursor::new(file));
         let mut capture = Capture::from_readers(vec![("test".to_owned(), reader)]).unwrap();
@@ -165,6 +217,9 @@ mod tests {
         }
         assert!(capture.next_packet().unwrap().is_none());
         assert_eq!(capture.take_notes(), []);
+        assert_eq!(capture.dropped(), dropped(30, 502));
+        assert_eq!(capture.secrets()[0].kind, SecretsKind::TLS_KEY_LOG);
+        assert_eq!(capture.secrets()[0].bytes[..], *b"A 1\nB 2");
         let file = capture.files().next().unwrap();
         assert_eq!(file.interfaces, [interface]);
     }

@@ -51,6 +51,7 @@ impl<C> ConnectionDecoder<C> {
                 server_name: hello.server_name.clone(),
                 offers_h2: hello.offers_h2,
                 offers_others: hello.offers_others,
+                client_random: Some(Box::new(hello.random)),
                 ..Facts::default()
             },
             Hellos::facts,

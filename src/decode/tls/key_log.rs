@@ -1,10 +1,10 @@
 //! Key logs: the secrets that peers wrote down, as `SSLKEYLOGFILE` has them.
 //!
 //! In: the text of an NSS key log. Out: the secrets of a connection by its client random. No secret is
-//! ever in an output: `Debug` says how many there are.
+//! in an output, but in the text that is asked for: `Debug` says how many there are.
 
 use std::collections::VecDeque;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io::{self, BufRead, Read};
 
 use rustc_hash::FxHashMap;
@@ -39,6 +39,43 @@ pub(super) struct ConnectionSecrets {
     pub(super) handshake: PerSide<Option<Secret>>,
     /// TLS 1.3: for application data.
     pub(super) traffic: PerSide<Option<Secret>>,
+}
+
+/// The labels of a key log (draft-ietf-tls-keylogfile, section 2).
+const MASTER: &str = "CLIENT_RANDOM";
+const EARLY: &str = "CLIENT_EARLY_TRAFFIC_SECRET";
+const CLIENT_HANDSHAKE: &str = "CLIENT_HANDSHAKE_TRAFFIC_SECRET";
+const SERVER_HANDSHAKE: &str = "SERVER_HANDSHAKE_TRAFFIC_SECRET";
+const CLIENT_TRAFFIC: &str = "CLIENT_TRAFFIC_SECRET_0";
+const SERVER_TRAFFIC: &str = "SERVER_TRAFFIC_SECRET_0";
+
+impl ConnectionSecrets {
+    /// Where the secret of a label stands; `None` for one that is of no use here.
+    fn of_label(&mut self, label: &str) -> Option<&mut Option<Secret>> {
+        Some(match label {
+            MASTER => &mut self.master,
+            EARLY => &mut self.early,
+            CLIENT_HANDSHAKE => &mut self.handshake.client,
+            SERVER_HANDSHAKE => &mut self.handshake.server,
+            CLIENT_TRAFFIC => &mut self.traffic.client,
+            SERVER_TRAFFIC => &mut self.traffic.server,
+            _ => return None,
+        })
+    }
+
+    /// Those that are known, with their labels.
+    fn labelled(&self) -> impl Iterator<Item = (&'static str, &Secret)> {
+        let all = [
+            (MASTER, &self.master),
+            (EARLY, &self.early),
+            (CLIENT_HANDSHAKE, &self.handshake.client),
+            (SERVER_HANDSHAKE, &self.handshake.server),
+            (CLIENT_TRAFFIC, &self.traffic.client),
+            (SERVER_TRAFFIC, &self.traffic.server),
+        ];
+        let known = all.into_iter();
+        known.filter_map(|(label, secret)| Some((label, secret.as_ref()?)))
+    }
 }
 
 /// A secret: as long as the hash of its suite, or 48 bytes for a master secret.
@@ -115,6 +152,22 @@ impl KeyLog {
         self.left_out
     }
 
+    /// The secrets of a connection, as the text of a key log; `None` where it has none.
+    #[must_use]
+    pub fn text_of(&self, client_random: &[u8; 32]) -> Option<String> {
+        let secrets = self.connections.get(client_random)?;
+        let mut text = String::new();
+        for (label, secret) in secrets.labelled() {
+            let _ = writeln!(
+                text,
+                "{label} {} {}",
+                digits(client_random),
+                digits(&secret.0)
+            );
+        }
+        Some(text)
+    }
+
     pub(super) fn of(&self, client_random: &[u8; 32]) -> Option<&ConnectionSecrets> {
         self.connections.get(client_random)
     }
@@ -142,19 +195,14 @@ impl KeyLog {
         if words.next().is_some() {
             return None;
         }
-        let place: fn(&mut ConnectionSecrets) -> &mut Option<Secret> = match label {
-            b"CLIENT_RANDOM" => |secrets| &mut secrets.master,
-            b"CLIENT_EARLY_TRAFFIC_SECRET" => |secrets| &mut secrets.early,
-            b"CLIENT_HANDSHAKE_TRAFFIC_SECRET" => |secrets| &mut secrets.handshake.client,
-            b"SERVER_HANDSHAKE_TRAFFIC_SECRET" => |secrets| &mut secrets.handshake.server,
-            b"CLIENT_TRAFFIC_SECRET_0" => |secrets| &mut secrets.traffic.client,
-            b"SERVER_TRAFFIC_SECRET_0" => |secrets| &mut secrets.traffic.server,
-            _ => return Some(()),
-        };
+        let label = str::from_utf8(label).ok()?;
+        if ConnectionSecrets::default().of_label(label).is_none() {
+            return Some(());
+        }
         let random: [u8; 32] = hexadecimal(random)?.as_slice().try_into().ok()?;
         let secret = hexadecimal(secret)?;
         let fits = match label {
-            b"CLIENT_RANDOM" => secret.len() == 48,
+            MASTER => secret.len() == 48,
             _ => matches!(secret.len(), 32 | 48),
         };
         if !fits {
@@ -164,7 +212,8 @@ impl KeyLog {
             self.left_out += 1;
             return Some(());
         }
-        *place(self.connections.entry(random).or_default()) = Some(Secret(secret.into()));
+        let secrets = self.connections.entry(random).or_default();
+        *secrets.of_label(label)? = Some(Secret(secret.into()));
         Some(())
     }
 }
@@ -184,6 +233,14 @@ impl fmt::Debug for Secret {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "<redacted {} bytes>", self.0.len())
     }
+}
+
+fn digits(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 fn hexadecimal(digits: &[u8]) -> Option<Vec<u8>> {
@@ -222,6 +279,11 @@ mod tests {
         let PerSide { client, server } = &log.of(&[0xb2; 32]).unwrap().traffic;
         assert!(client.is_none());
         assert_eq!(server.as_ref().unwrap().0[..], [8; 32]);
+        assert_eq!(
+            log.text_of(&[0xb2; 32]),
+            Some(line("SERVER_TRAFFIC_SECRET_0", 0xb2, 8, 32))
+        );
+        assert_eq!(log.text_of(&[0xc3; 32]), None);
     }
 
     #[test]

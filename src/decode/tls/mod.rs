@@ -53,6 +53,8 @@ pub struct Facts {
     pub offers_h2: bool,
     /// Whether it offered other protocols, with one of which it can go on.
     pub offers_others: bool,
+    /// The random of its ClientHello, by which key logs name it.
+    pub client_random: Option<Box<[u8; 32]>>,
     /// How far its client came.
     pub reached: Reached,
 }

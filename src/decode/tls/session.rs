@@ -59,6 +59,7 @@ impl<'a> Hellos<'a> {
             server_name: self.client.server_name.clone(),
             offers_h2: self.client.offers_h2,
             offers_others: self.client.offers_others,
+            client_random: Some(Box::new(self.client.random)),
             reached: Reached::Unknown,
         }
     }

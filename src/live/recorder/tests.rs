@@ -36,6 +36,8 @@ impl Minutes {
             after: Duration::from_secs(5),
             on: Vec::new(),
             keep,
+            #[cfg(feature = "tls")]
+            secrets: true,
         };
         let interface = Interface {
             name: None,
@@ -266,4 +268,54 @@ fn what_is_asked_for_is_written_at_once_and_over() {
     assert_eq!(minutes.written.len(), 4);
     assert!(minutes.recorder.open.is_empty());
     assert_eq!(files(&minutes.path()).len(), 2);
+}
+
+#[test]
+#[cfg(feature = "tls")]
+fn a_recording_holds_the_secrets_of_connections_that_began_in_it_and_of_no_others() {
+    let mut minutes = Minutes::new(5);
+    let line = |random: u8| {
+        let hex = |byte: u8, length| format!("{byte:02x}").repeat(length);
+        format!("CLIENT_RANDOM {} {}\n", hex(random, 32), hex(random, 48))
+    };
+    for random in [1, 2, 3] {
+        minutes.recorder.read_keys(line(random).as_bytes());
+    }
+    // One that is out of the window by then, one whose secrets are known only later, and two of the incident.
+    minutes.recorder.began_tls(1, [1; 32]);
+    (0..100).for_each(|_| minutes.second(10, &[]));
+    let now = minutes.packets;
+    minutes.recorder.began_tls(now - 5, [2; 32]);
+    minutes.recorder.began_tls(now - 4, [4; 32]);
+    (0..20).for_each(|_| minutes.second(10, &[incident(1)]));
+    let in_file = |minutes: &Minutes| {
+        let mut capture = Capture::open(&files(&minutes.path())[..1]).unwrap();
+        while capture.next_packet().unwrap().is_some() {}
+        let secrets = capture.secrets().iter();
+        let text: Vec<_> = secrets
+            .map(|block| String::from_utf8(block.bytes.to_vec()).unwrap())
+            .collect();
+        text.concat()
+    };
+    assert_eq!(in_file(&minutes), line(2));
+    minutes.recorder.read_keys(line(4).as_bytes());
+    // Its beginning stays, and its end goes on to the next connections; what is between them goes.
+    let between = minutes.packets + 2_000;
+    for second in 0..200 {
+        if second == 120 {
+            minutes.recorder.began_tls(between, [1; 32]);
+        }
+        minutes.second(100, &[incident(1)]);
+    }
+    minutes.recorder.began_tls(minutes.packets - 50, [3; 32]);
+    let path = minutes.path();
+    let (_kept, written) = minutes.end();
+    let file = files(&path).remove(0);
+    assert_eq!(written.iter().filter(|one| one.packets.is_err()).count(), 0);
+    assert!(fs::metadata(&file).unwrap().len() <= SIZE as u64);
+    let mut capture = Capture::open(std::slice::from_ref(&file)).unwrap();
+    while capture.next_packet().unwrap().is_some() {}
+    assert_eq!(capture.take_notes(), []);
+    let text = String::from_utf8(capture.secrets()[0].bytes.to_vec()).unwrap();
+    assert_eq!(text, [line(2), line(4), line(3)].concat());
 }
