@@ -281,6 +281,7 @@ impl Pipeline {
             Some(numbers) => numbers.get(&before).copied(),
             None => Some(before),
         };
+        self.report.filter = self.inspector.filter().clone();
         self.report.analysis = self.inspector.finish(self.decoder.parts());
         drops::weaken(&mut self.report.analysis.findings, self.drops.total());
         self.report.anomalies = losses(self.drops);

@@ -7,7 +7,8 @@ use h2sniff::inspect::{self, Filter};
 use h2sniff::{pipeline, report};
 
 use super::{
-    CommandError, CommandOutcome, colours, columns, create, fail_on, fails, lower_case, secrets,
+    CommandError, CommandOutcome, colours, columns, create, fail_on, fails, lower_case, messages,
+    secrets,
 };
 use crate::cli::{LiveArgs, LiveEvents, LiveFormat, PROMPTS};
 use crate::live::{self, EventOutput};
@@ -47,6 +48,7 @@ pub(crate) fn live(options: &LiveArgs) -> anyhow::Result<CommandOutcome> {
                 method: options.method.clone().map(String::into_bytes),
                 ..Filter::default()
             },
+            messages: messages(&options.output),
             tell_all: options.format == LiveFormat::Json && options.events == LiveEvents::All,
             ..inspect::Options::default()
         },

@@ -100,6 +100,9 @@ fn heading(out: &mut String, outline: &Outline<'_>) {
         out,
         &format!("{name}{} · {figures}\n", outline.capture.others()),
     );
+    if let Some(chosen) = &outline.chosen {
+        line(out, &format!("{}\n", chosen.line_in(code)));
+    }
 }
 
 fn totals(out: &mut String, outline: &Outline<'_>) {

@@ -3,6 +3,7 @@
 //! In: a [`Report`]. Out: text; the first lines are the answer, the last one is what to type next.
 //! Colours only repeat what a word says, and widths are measured on the plain text.
 
+mod found;
 mod section;
 
 mod layout;
@@ -95,6 +96,9 @@ fn capture(page: &mut Page, outline: &Outline<'_>) {
     parts.extend(outline.capture.figures());
     for line in page.wrapped("", "  ", &parts.join(" · ")) {
         page.line(line);
+    }
+    if let Some(chosen) = &outline.chosen {
+        page.paragraph("", "  ", &chosen.line(), Style::BOLD);
     }
     page.blank();
 }
@@ -199,14 +203,7 @@ fn omitted(page: &mut Page, outline: &Outline<'_>) {
     }
     page.blank();
     for omitted in &outline.omitted {
-        let servers: Vec<_> = omitted.servers.iter().map(ToString::to_string).collect();
-        let text = format!(
-            "{} {} of other servers: {}, …{}",
-            count(omitted.count),
-            label(omitted.rule),
-            servers.join(", "),
-            page.show_more(),
-        );
+        let text = format!("{}{}", omitted.words(), page.show_more());
         page.paragraph("… ", "  ", &text, Style::PLAIN);
     }
 }
