@@ -6,8 +6,9 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use clap::{Command, CommandFactory as _};
+use clap::{Command, CommandFactory as _, ValueEnum as _};
 use clap_complete::Shell;
+use h2sniff::inspect::diagnosis::RULES;
 
 use super::{CommandError, CommandOutcome};
 use crate::cli::{Cli, INTERFACES, Names};
@@ -30,14 +31,28 @@ pub(crate) fn completions(shell: Shell) -> anyhow::Result<CommandOutcome> {
             &format!("({INTERFACES})"),
             &format!("{{compadd -- $({LIST_INTERFACES})}}"),
         ),
-        Shell::Fish => script.replace(
-            &format!("\"{INTERFACES}\\t''\""),
-            "\"(h2sniff interfaces 2>/dev/null | string split -f1 ' ')\"",
-        ),
+        Shell::Fish => {
+            let listed = "\"(h2sniff interfaces 2>/dev/null | string split -f1 ' ')\"";
+            let script = script.replace(&format!("\"{INTERFACES}\\t''\""), listed);
+            format!("{script}{}", fish_names())
+        }
         _ => script.into_owned(),
     };
     io::stdout().write_all(script.as_bytes())?;
     Ok(CommandOutcome::Success)
+}
+
+/// What clap leaves out for fish: the names that stand behind a command without an option.
+fn fish_names() -> String {
+    let rules = RULES.iter().map(|rule| rule.name.to_owned());
+    let shells = Shell::value_variants().iter().map(ToString::to_string);
+    let line = |command: &str, names: Vec<String>| {
+        format!(
+            "complete -c h2sniff -n \"__fish_seen_subcommand_from {command}\" -f -a \"{}\"\n",
+            names.join(" ")
+        )
+    };
+    line("explain", rules.collect()) + &line("completions", shells.collect())
 }
 
 /// A mark where a script lists the interfaces.

@@ -40,6 +40,7 @@ mod moments;
 mod node;
 mod properties;
 mod real_peer;
+mod redaction;
 mod retries;
 mod surroundings;
 mod threads;

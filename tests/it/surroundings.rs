@@ -35,7 +35,7 @@ fn printed(arguments: &[&str], variables: &[(&str, &str)]) -> String {
 /// What a terminal with so many columns shows, by util-linux's script.
 fn on_terminal(columns: usize, arguments: &str, variables: &[(&str, &str)]) -> Option<String> {
     let program = env!("CARGO_BIN_EXE_h2sniff");
-    let line = format!("stty cols {columns}; {program} {arguments}");
+    let line = format!("stty rows 24 cols {columns}; {program} {arguments}");
     let mut script = Command::new("script");
     script
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures"))
@@ -210,7 +210,7 @@ fn bash_completes_rules_severities_shells_and_interfaces() {
 fn other_shells_know_the_same_names() {
     for shell in ["zsh", "fish"] {
         let script = Run::of(&["completions", shell]).succeeded();
-        for name in ["goaway-race", "warning", "mermaid", "elvish"] {
+        for name in ["goaway-race", "warning", "mermaid", "powershell"] {
             assert!(script.contains(name), "{shell}: {name}");
         }
         assert!(!script.contains("H2SNIFF_INTERFACES"), "{shell}");

@@ -69,7 +69,7 @@ impl FrameFormat for FrameText {
 }
 
 /// Where what a frame says goes on in the next line.
-const INDENT: &str = "                               ";
+const INDENT: &str = "                    ";
 
 fn broken(line: &[u8], columns: LineWidth) -> String {
     let line = String::from_utf8_lossy(line);

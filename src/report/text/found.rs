@@ -20,6 +20,9 @@ use crate::units::{counted, duration, moment};
 /// How many calls are shown at least: whoever asks for them wants to see them.
 const LEAST_SHOWN: usize = 20;
 
+/// How many different errors or identifiers are shown.
+const GROUPS: usize = 10;
+
 /// How many errors are named where none was found.
 const NAMED: usize = 5;
 
@@ -43,11 +46,16 @@ impl Text {
             .iter()
             .map(|rpc| (rpc.id, rpc))
             .collect();
-        for group in found {
+        for group in found.iter().take(GROUPS) {
             self.group(&mut page, group, &calls, report);
         }
+        page.more(found.len().saturating_sub(GROUPS) as u64);
         if found.is_empty() {
             nothing(&mut page, report, self.secrets);
+        }
+        if !found.is_empty() {
+            let since = page.paint(Style::DIM, "times since the capture began");
+            page.line(format!("    {since}"));
         }
         findings(&mut page, found, report);
         let first = found.first().and_then(|group| group.calls.first());
@@ -118,10 +126,6 @@ impl Text {
             page.line(line);
         }
         page.more(group.calls.len().saturating_sub(most) as u64);
-        page.line(format!(
-            "    {}",
-            page.paint(Style::DIM, "times since the capture began")
-        ));
     }
 
     /// The calls, each in its row; what became of them only where that differs.

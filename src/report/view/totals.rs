@@ -246,10 +246,7 @@ impl Totals {
                 .collect(),
         };
         if self.statuses_left > 0 {
-            words.push(format!(
-                "{} other statuses",
-                units::count(self.statuses_left)
-            ));
+            words.push(counted(self.statuses_left, "other status"));
         }
         Some(format!(
             "{failed} {were} answered with an error: {}",

@@ -109,7 +109,9 @@ fn grouped(found: impl Iterator<Item = (FoundBy, CallId)>) -> Vec<FoundCalls> {
         groups.entry(by).or_default().push(call);
     }
     let groups = groups.into_iter();
-    groups.map(|(by, calls)| FoundCalls { by, calls }).collect()
+    let mut groups: Vec<_> = groups.map(|(by, calls)| FoundCalls { by, calls }).collect();
+    groups.sort_by_key(|group| std::cmp::Reverse(group.calls.len()));
+    groups
 }
 
 fn by_id(rpcs: &[Rpc], line: &str) -> Vec<FoundCalls> {
