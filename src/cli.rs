@@ -6,6 +6,7 @@ mod limits;
 #[cfg(feature = "live")]
 mod live;
 mod moment;
+mod names;
 mod prompts;
 mod quantity;
 
@@ -14,12 +15,14 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum, value_parser};
 use clap_complete::Shell;
 use h2sniff::inspect::{Filter, Moment};
 
 use moment::moment;
+pub(crate) use names::{INTERFACES, Names};
 use quantity::duration;
 
 #[cfg(feature = "live")]
@@ -32,13 +35,29 @@ pub(crate) use prompts::PROMPTS;
 #[cfg(feature = "live")]
 pub(crate) use prompts::live_prompts;
 
+/// What stands below the commands: what people come for, and how to type it.
+const AFTER_HELP: &str = "\
+Which RPCs died, of what, and is a retry safe?
+  h2sniff client.pcap
+  tcpdump -i any -w - port 50051 | h2sniff
+What became of the call with this error, or this request id?
+  h2sniff analyze client.pcap --find 'rpc error: code = Unavailable desc = ...'
+What happened around the GOAWAY, and on which frames?
+  h2sniff timeline client.pcap --around goaway-race
+  h2sniff frames client.pcap --conn 0 --stream 2121
+Something for the ticket, the postmortem, the pipeline?
+  h2sniff analyze client.pcap --format markdown
+  h2sniff timeline client.pcap --format html -o story.html
+  h2sniff analyze client.pcap --fail-on goaway-race
+Until it happens again?
+  h2sniff live -i eth0 --record /var/tmp/h2sniff tcp port 50051
+
+Exit status: 0 the work was done; 1 a finding matched --fail-on; 2 it could not be done.";
+
 /// Says which HTTP/2 and gRPC calls died on the wire, of what, and whether a retry is safe.
 #[derive(Debug, Parser)]
 #[command(version, about, max_term_width = 100, propagate_version = true)]
-#[command(
-    after_help = "Exit status: 0 the work was done; 1 a finding matched --fail-on; 2 it could \
-                        not be done."
-)]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -95,7 +114,10 @@ pub(crate) enum Command {
     /// The verdict: what went wrong, which RPCs, why, what to do
     #[command(after_help = "Examples:\n  h2sniff analyze client.pcap\n  \
                             tcpdump -i any -w - port 50051 | h2sniff analyze\n  \
-                            h2sniff analyze ring.pcap0 ring.pcap1 --header x-request-id")]
+                            h2sniff analyze ring.pcap* --header x-request-id\n  \
+                            h2sniff analyze client.pcap --find 'transport is closing'\n  \
+                            h2sniff analyze client.pcap --method Reserve --since 12:30:05\n  \
+                            h2sniff analyze client.pcap --fail-on error --format json")]
     Analyze(Analyze),
     /// What happened when, for a postmortem
     #[command(
@@ -114,6 +136,7 @@ pub(crate) enum Command {
     /// What a rule means, what proves it and what to do; without a name, all rules
     Explain {
         /// The rule, as a report names it
+        #[arg(value_parser = Names::Rules, hide_possible_values = true)]
         rule: Option<String>,
     },
     /// The same on live traffic
@@ -129,6 +152,13 @@ pub(crate) enum Command {
     Completions {
         /// The shell
         shell: Shell,
+    },
+    /// The manual, as man(1) reads it: a page for each command
+    #[command(hide = true)]
+    Man {
+        /// Write all pages to this folder instead of the first to standard output
+        #[arg(short = 'o', long = "output", value_name = "DIR")]
+        directory: Option<PathBuf>,
     },
 }
 
@@ -146,6 +176,9 @@ pub(crate) struct Analyze {
     pub(crate) headers: Vec<String>,
     #[command(flatten)]
     pub(crate) selection: Selection,
+    /// Only the RPCs that a pasted line is about: an application's error message, a request id, a trace id
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) find: Option<String>,
     /// Report the RPCs that succeeded too
     #[arg(long)]
     pub(crate) all: bool,
@@ -153,7 +186,7 @@ pub(crate) struct Analyze {
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub(crate) limit: usize,
     /// Exit with 1 if a finding has this rule or severity (repeatable; `warning` includes errors)
-    #[arg(long, value_name = "RULE|SEVERITY")]
+    #[arg(long, value_name = "RULE|SEVERITY", value_parser = Names::RulesAndSeverities, hide_possible_values = true)]
     pub(crate) fail_on: Vec<String>,
     #[command(flatten)]
     pub(crate) limits: ReportLimitArgs,
@@ -174,7 +207,13 @@ pub(crate) struct Timeline {
     #[command(flatten)]
     pub(crate) selection: Selection,
     /// Only what happened around a finding, a time (`+31.5s`, a time of day, or a date and time) or an RPC
-    #[arg(long, value_name = "RULE|TIME|CONN:STREAM")]
+    #[arg(
+        long,
+        allow_hyphen_values = true,
+        value_name = "RULE|TIME|CONN:STREAM",
+        value_parser = Names::Rules,
+        hide_possible_values = true
+    )]
     pub(crate) around: Option<String>,
     /// How much before and after that
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "1s")]
@@ -212,16 +251,16 @@ pub(crate) struct Selection {
     #[arg(long, help_heading = "Filters", value_name = "N")]
     conn: Option<u32>,
     /// Only this stream
-    #[arg(long, help_heading = "Filters", value_name = "N")]
+    #[arg(long, help_heading = "Filters", value_name = "N", value_parser = value_parser!(u32).range(..=0x7fff_ffff))]
     stream: Option<u32>,
     /// Only methods that match, such as `/shop.Orders/*`, or that are called so in any service: `Reserve`
-    #[arg(long, help_heading = "Filters", value_name = "GLOB")]
+    #[arg(long, help_heading = "Filters", value_name = "GLOB", value_parser = NonEmptyStringValueParser::new())]
     method: Option<String>,
-    /// Only from here on: seconds after the first packet, a time of day (12:30:05) or RFC 3339
-    #[arg(long, help_heading = "Filters", value_name = "TIME", value_parser = moment)]
+    /// Only from here on: seconds after the first packet, a time of day (12:30:05), RFC 3339, or any time as it is printed
+    #[arg(long, allow_hyphen_values = true, help_heading = "Filters", value_name = "TIME", value_parser = moment)]
     since: Option<Moment>,
     /// Only up to here
-    #[arg(long, help_heading = "Filters", value_name = "TIME", value_parser = moment)]
+    #[arg(long, allow_hyphen_values = true, help_heading = "Filters", value_name = "TIME", value_parser = moment)]
     until: Option<Moment>,
 }
 
@@ -243,7 +282,7 @@ pub(crate) struct CaptureArgs {
     #[arg(value_name = "CAPTURE")]
     pub(crate) captures: Vec<PathBuf>,
     /// Take this server port for HTTP/2 even if no preface was seen (repeatable)
-    #[arg(long = "port", value_name = "PORT")]
+    #[arg(long = "port", value_name = "PORT", value_parser = value_parser!(u16).range(1..))]
     pub(crate) ports: Vec<u16>,
     /// NSS key log (SSLKEYLOGFILE) whose secrets decrypt TLS (repeatable)
     #[cfg(feature = "tls")]
@@ -291,6 +330,9 @@ pub(crate) struct OutputArgs {
     /// Print credentials and queries instead of their length
     #[arg(long)]
     pub(crate) show_secrets: bool,
+    /// Print what answers say beside their status (grpc-message) as its length too
+    #[arg(long, conflicts_with = "show_secrets")]
+    pub(crate) redact_messages: bool,
     /// When to colour text
     #[arg(long, value_enum, default_value_t)]
     pub(crate) color: Color,

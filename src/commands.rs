@@ -5,7 +5,12 @@ mod live;
 mod progress;
 mod timeline;
 
+mod chosen;
 mod error;
+mod find;
+mod marks;
+mod shell;
+mod surroundings;
 
 use std::fs::{File, Metadata};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
@@ -16,26 +21,27 @@ use std::sync::Arc;
 
 #[cfg(feature = "live")]
 use anyhow::Context as _;
-use colored::control::ShouldColorize;
 #[cfg(feature = "live")]
 use h2sniff::capture;
 use h2sniff::capture::{Capture, CaptureError};
 use h2sniff::decode::anomaly::{Anomaly, Layer};
 use h2sniff::decode::tls::KeyLog;
 use h2sniff::decode::{self, Tally};
-use h2sniff::inspect;
 use h2sniff::inspect::diagnosis::{Finding, RULES, Severity};
 use h2sniff::inspect::report::{Files, Report};
+use h2sniff::inspect::{self, StatusMessages};
 use h2sniff::pipeline;
 use h2sniff::report::frames::{self, FrameFormat, FramePrinter, LoggedSide};
 use h2sniff::report::{self, Colours, LineWidth, ReportFormat, SecretDisplay};
 
 #[cfg(feature = "live")]
 pub(crate) use live::live;
+pub(crate) use shell::{completions, man};
 pub(crate) use timeline::timeline;
 
 use error::CommandError;
 pub(crate) use error::hint;
+use marks::AsciiMarks;
 use progress::ProgressDisplay;
 
 use crate::cli::{
@@ -53,18 +59,18 @@ pub(crate) enum CommandOutcome {
 
 pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<CommandOutcome> {
     guard_inputs(&options.output, &options.input)?;
+    let filter = options.selection.filter();
+    chosen::guard_stream(&filter)?;
+    chosen::guard_range(&filter, None)?;
     let fail_on = fail_on(&options.fail_on)?;
     let secrets = secrets(&options.output);
     let mut capture = open_captures(&options.input)?;
     let inspect = inspect::Options {
-        headers: options
-            .headers
-            .iter()
-            .map(|name| lower_case(name))
-            .collect(),
-        all: options.all,
-        filter: options.selection.filter(),
+        headers: find::headers(options),
+        all: options.all || options.find.is_some(),
+        filter,
         limits: options.limits.inspect(),
+        messages: messages(&options.output),
         ..inspect::Options::default()
     };
     let decode = decode_options(&options.input, 0)?;
@@ -84,16 +90,19 @@ pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<CommandOutcome> {
     if report.analysis.connections.is_empty() {
         return Err(nothing_found(&options.input, &options.selection, &report.tally).into());
     }
-    let mut out = open(&options.output)?;
+    chosen::guard_range(&report.filter, report.first_packet)?;
+    chosen::warn_of_nothing(&report, secrets)?;
+    if let Some(line) = &options.find {
+        find::print(line, report, options)?;
+        return Ok(CommandOutcome::Success);
+    }
+    let mut out = match options.format {
+        AnalyzeFormat::Text => open_text(&options.output)?,
+        AnalyzeFormat::Json | AnalyzeFormat::Markdown => open(&options.output)?,
+    };
     let limit = options.limit;
     let format: Box<dyn ReportFormat> = match options.format {
-        AnalyzeFormat::Text => Box::new(report::text::Text {
-            limit,
-            secrets,
-            columns: columns(&options.output),
-            colours: colours(&options.output),
-            prompts: PROMPTS,
-        }),
+        AnalyzeFormat::Text => Box::new(text_format(options)),
         AnalyzeFormat::Json => Box::new(report::json::Json { secrets }),
         AnalyzeFormat::Markdown => Box::new(report::markdown::Markdown {
             limit,
@@ -106,8 +115,23 @@ pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<CommandOutcome> {
     Ok(fails(&fail_on, &report))
 }
 
+fn text_format(options: &Analyze) -> report::text::Text {
+    report::text::Text {
+        limit: options.limit,
+        secrets: secrets(&options.output),
+        columns: columns(&options.output),
+        colours: match options.format {
+            AnalyzeFormat::Text => colours(&options.output),
+            AnalyzeFormat::Json | AnalyzeFormat::Markdown => Colours::None,
+        },
+        prompts: PROMPTS,
+    }
+}
+
 pub(crate) fn frames(options: &Frames) -> anyhow::Result<CommandOutcome> {
     guard_inputs(&options.output, &options.input)?;
+    let filter = options.selection.filter();
+    chosen::guard_range(&filter, None)?;
     let secrets = secrets(&options.output);
     let mut capture = open_captures(&options.input)?;
     let files = Files::of(&options.input.captures);
@@ -116,30 +140,43 @@ pub(crate) fn frames(options: &Frames) -> anyhow::Result<CommandOutcome> {
         SideOption::Server => LoggedSide::Server,
     };
     let format: Box<dyn FrameFormat> = match options.format {
-        FramesFormat::Text => Box::new(frames::FrameText { files, secrets }),
+        FramesFormat::Text => Box::new(frames::FrameText {
+            files,
+            secrets,
+            columns: terminal_columns(&options.output),
+        }),
         FramesFormat::Json => Box::new(report::json::FrameJson { files, secrets }),
         FramesFormat::Http2Debug => Box::new(frames::Http2Debug { side, secrets }),
     };
-    let mut out = open(&options.output)?;
-    let mut printer = FramePrinter::new(&*format, options.selection.filter(), &mut out);
+    let mut out = match options.format {
+        FramesFormat::Text => open_text(&options.output)?,
+        FramesFormat::Json | FramesFormat::Http2Debug => open(&options.output)?,
+    };
+    let mut printer = FramePrinter::new(&*format, filter.clone(), &mut out);
     let decode = decode_options(&options.input, format.data_bytes())?;
     let each = |printer: &mut FramePrinter<'_>, stamp| {
         printer.next_packet(stamp).map_err(anyhow::Error::from)
     };
     let mut decoder = pipeline::decode(&mut capture, decode, &mut printer, each)?;
     let (readable, recognised) = (printer.is_readable(), printer.recognised());
+    let (printed, times) = (printer.printed(), printer.times());
+    let passed_over = printer.take_passed_over();
     out.flush()?;
     for mut anomalies in [pipeline::notes(&mut capture), decoder.take_anomalies()] {
         hints::name_flags_in_anomalies(&mut anomalies);
         warn(&anomalies)?;
     }
     if !readable {
-        return Err(match options.selection.filter().connection {
+        return Err(match filter.connection {
             Some(_) if recognised > 0 => {
                 nothing_found(&options.input, &options.selection, decoder.tally()).into()
             }
             _ => no_http2(&options.input, decoder.tally(), recognised).into(),
         });
+    }
+    chosen::guard_range(&filter, times.map(|(first, _)| first))?;
+    if printed == 0 && filter.is_set() {
+        chosen::say_what_there_is("frame", &filter, (&passed_over, times), secrets)?;
     }
     Ok(CommandOutcome::Success)
 }
@@ -152,6 +189,10 @@ pub(crate) fn explain(rule: Option<&str>) -> anyhow::Result<CommandOutcome> {
             let rule = rule.ok_or_else(|| CommandError::UnknownRule(name.to_owned()))?;
             report::explain::manual(rule, columns_of_terminal())
         }
+    };
+    let text = match surroundings::has_unicode() {
+        true => text,
+        false => marks::ascii(&text),
     };
     io::stdout().write_all(text.as_bytes())?;
     Ok(CommandOutcome::Success)
@@ -224,10 +265,18 @@ fn keys(_: &CaptureArgs) -> Result<KeyLog, CommandError> {
 }
 
 const fn secrets(output: &OutputArgs) -> SecretDisplay {
-    if output.show_secrets {
-        SecretDisplay::Shown
-    } else {
-        SecretDisplay::Redacted
+    match (output.show_secrets, output.redact_messages) {
+        (true, _) => SecretDisplay::Shown,
+        (false, true) => SecretDisplay::MessagesRedacted,
+        (false, false) => SecretDisplay::Redacted,
+    }
+}
+
+/// Whether findings repeat what answers say.
+const fn messages(output: &OutputArgs) -> StatusMessages {
+    match output.redact_messages {
+        true => StatusMessages::Hidden,
+        false => StatusMessages::Told,
     }
 }
 
@@ -269,6 +318,17 @@ fn identity(path: &Path) -> Option<PathBuf> {
     path.canonicalize().ok()
 }
 
+/// The same for text that people read: in ASCII where their locale has nothing else.
+fn open_text(output: &OutputArgs) -> anyhow::Result<Box<dyn Write + Send>> {
+    let out = open(output)?;
+    Ok(
+        match output.file().is_some() || surroundings::has_unicode() {
+            true => out,
+            false => Box::new(AsciiMarks::new(out)),
+        },
+    )
+}
+
 /// The output: a file, or standard output in large pieces.
 fn open(output: &OutputArgs) -> anyhow::Result<Box<dyn Write + Send>> {
     Ok(match create(output)? {
@@ -305,6 +365,13 @@ fn columns(output: &OutputArgs) -> LineWidth {
     }
 }
 
+/// How wide the terminal is that shows it; `None` where none does.
+fn terminal_columns(output: &OutputArgs) -> Option<LineWidth> {
+    let size = console::Term::stdout().size_checked();
+    let (_, columns) = size.filter(|_| output.file().is_none())?;
+    Some(LineWidth::of_terminal(columns.into()))
+}
+
 fn columns_of_terminal() -> LineWidth {
     let size = console::Term::stdout().size_checked();
     size.map_or_else(LineWidth::default, |(_, columns)| {
@@ -316,10 +383,8 @@ fn colours(output: &OutputArgs) -> Colours {
     let wanted = match output.color {
         Color::Always => true,
         Color::Never => false,
-        // NO_COLOR, CLICOLOR and CLICOLOR_FORCE may say otherwise of a terminal.
         Color::Auto => {
-            let terminal = output.path.is_none() && io::stdout().is_terminal();
-            terminal && ShouldColorize::from_env().should_colorize()
+            output.file().is_none() && surroundings::has_colours(io::stdout().is_terminal())
         }
     };
     if wanted { Colours::Ansi } else { Colours::None }

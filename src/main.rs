@@ -9,7 +9,6 @@ mod commands;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::CommandFactory as _;
 use cli::{Cli, Command};
 use commands::{CommandOutcome, hint};
 use h2sniff::report::printable;
@@ -25,15 +24,8 @@ fn main() -> ExitCode {
         Command::Live(options) => commands::live(&options),
         #[cfg(feature = "live")]
         Command::Interfaces => commands::interfaces(),
-        Command::Completions { shell } => {
-            clap_complete::generate(
-                shell,
-                &mut Cli::command(),
-                "h2sniff",
-                &mut std::io::stdout(),
-            );
-            Ok(CommandOutcome::Success)
-        }
+        Command::Completions { shell } => commands::completions(shell),
+        Command::Man { directory } => commands::man(directory.as_deref()),
     };
     match result {
         Ok(CommandOutcome::Success) => ExitCode::SUCCESS,

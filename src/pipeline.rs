@@ -12,6 +12,7 @@ use crate::decode::{self, Decoder, DividedDecoder, Limits, Listener};
 use crate::inspect::diagnosis::{Finding, drops};
 use crate::inspect::report::{Drops, Progress, Report};
 use crate::inspect::{self, Connections, Finished, Inspector, News, Unlisted};
+use crate::units;
 use background::Background;
 use embedded::Embedded;
 
@@ -301,6 +302,7 @@ impl Pipeline {
             Some(numbers) => numbers.get(&before).copied(),
             None => Some(before),
         };
+        self.report.filter = self.inspector.filter().clone();
         self.report.analysis = self.inspector.finish(self.decoder.parts(), add);
         self.report.packets += self.left_out.0;
         self.report.bytes += self.left_out.1;
@@ -449,20 +451,16 @@ fn anomalies_of<const N: usize>(all: [(u64, &str); N]) -> Vec<Anomaly> {
 fn unlisted(report: &Report) -> impl Iterator<Item = Anomaly> + use<> {
     let given_up = report.analysis.unlisted;
     let all = [
-        (
-            given_up.connections,
-            "connections are counted but not listed: there are too many",
-            None,
-        ),
-        (
-            given_up.rpcs,
-            "RPCs are counted but not listed: there are too many",
-            Some(LimitKind::ListedRpcs),
-        ),
+        (given_up.connections, "connection", None),
+        (given_up.rpcs, "RPC", Some(LimitKind::ListedRpcs)),
     ];
     let unlisted = all.into_iter().filter(|(count, ..)| *count > 0);
-    unlisted
-        .map(|(count, text, limit)| Anomaly::of_capture(count, format!("{count} {text}"), limit))
+    unlisted.map(|(count, what, limit)| {
+        let verb = if count == 1 { "is" } else { "are" };
+        let what = units::counted(count, what);
+        let text = format!("{what} {verb} counted but not listed: there are too many");
+        Anomaly::of_capture(count, text, limit)
+    })
 }
 
 /// What was odd about the capture files themselves, as anomalies.

@@ -28,7 +28,11 @@ pub(crate) fn count(number: impl TryInto<u64>) -> String {
 /// A count and what is counted: `1 RPC`, `2,443 RPCs`.
 pub(crate) fn counted(number: impl TryInto<u64>, one: &str) -> String {
     let number = number.try_into().unwrap_or(u64::MAX);
-    let plural = if number == 1 { "" } else { "s" };
+    let plural = match number {
+        1 => "",
+        _ if one.ends_with('s') => "es",
+        _ => "s",
+    };
     format!("{} {one}{plural}", count(number))
 }
 
@@ -261,6 +265,14 @@ mod tests {
         assert_eq!(moment_in_millis(nanos(31_575_355_295)), "+31.575 s");
         assert_eq!(moment_in_millis(nanos(1_799_934_000_000)), "+1,799.934 s");
         assert_eq!(moment_in_millis(nanos(-2_600_000)), "−0.003 s");
+    }
+
+    #[test]
+    fn counts_agree_with_what_is_counted() {
+        assert_eq!(counted(1, "RPC"), "1 RPC");
+        assert_eq!(counted(2_443, "RPC"), "2,443 RPCs");
+        assert_eq!(counted(1, "other status"), "1 other status");
+        assert_eq!(counted(0, "other status"), "0 other statuses");
     }
 
     #[test]

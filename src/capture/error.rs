@@ -100,3 +100,14 @@ pub enum CaptureError {
         source: io::Error,
     },
 }
+
+impl CaptureError {
+    /// Whether it is about what is in one file, of which nothing can be read: others of a ring can.
+    pub(super) fn concerns_one_file(&self) -> bool {
+        match self {
+            Self::Empty { .. } | Self::Damaged { .. } => true,
+            Self::NotACapture { kind, .. } => kind.may_be_damage(),
+            _ => false,
+        }
+    }
+}

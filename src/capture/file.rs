@@ -21,6 +21,11 @@ const FILE_HEADER: usize = 24;
 /// The path that stands for standard input.
 pub(super) const STANDARD_INPUT: &str = "-";
 
+/// A classic capture without packets: its header alone.
+const EMPTY_CAPTURE: [u8; FILE_HEADER] = [
+    0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0,
+];
+
 /// One file, one packet ahead: the packet that it stands at.
 pub(super) struct CaptureFile {
     index: u32,
@@ -78,6 +83,14 @@ impl CaptureFile {
         let size = metadata.is_file().then_some(metadata.len());
         let opened = Self::new(index, name, Box::new(file), capacity)?;
         Ok(Self { size, ..opened })
+    }
+
+    /// What stands in the place of a file that could not be read: no packet.
+    pub(super) fn without_packets(index: u32, name: String) -> Result<Self, CaptureError> {
+        let mut file = Self::new(index, name, Box::new(&EMPTY_CAPTURE[..]), FILE_HEADER)?;
+        file.summary.interfaces.clear();
+        file.size = Some(0);
+        Ok(file)
     }
 
     /// How many bytes of the file were read, and how many it has, where that is known.

@@ -31,6 +31,9 @@ pub enum FileContent {
     Unknown(Vec<u8>),
 }
 
+/// What a file is that was made and never written.
+const ZERO_BYTES: &str = "zero bytes";
+
 /// How files begin that people hand over by mistake.
 const BEGINNINGS: &[(&[u8], FileContent)] = &[
     (b"\x1f\x8b", FileContent::Archive("gzip")),
@@ -63,13 +66,24 @@ impl FileKind {
         let content = match known {
             Some((_, content)) => content.clone(),
             None if beginning.is_empty() => FileContent::Nothing,
-            None if beginning.iter().all(|&byte| byte == 0) => FileContent::Known("zero bytes"),
+            None if beginning.iter().all(|&byte| byte == 0) => FileContent::Known(ZERO_BYTES),
             None if is_text(beginning) => FileContent::Known("text"),
             None => FileContent::Unknown(beginning.iter().take(4).copied().collect()),
         };
         Self {
             compression,
             content,
+        }
+    }
+}
+
+impl FileKind {
+    /// Whether a capture may look so whose beginning was overwritten or never written.
+    pub(super) fn may_be_damage(&self) -> bool {
+        match &self.content {
+            FileContent::Nothing | FileContent::Unknown(_) => true,
+            FileContent::Known(what) => *what == ZERO_BYTES,
+            _ => false,
         }
     }
 }

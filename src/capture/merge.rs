@@ -43,7 +43,8 @@ impl Capture {
     /// Opens captures, of which `-` is standard input, and reads as far as their file headers.
     ///
     /// # Errors
-    /// If one of them cannot be opened or is not a capture.
+    /// If one of them cannot be opened or is not a capture. One of several that is empty, or damaged at its beginning,
+    /// is passed over with a [note](Self::take_notes).
     pub fn open(paths: &[PathBuf]) -> Result<Self, CaptureError> {
         let standard_inputs = paths
             .iter()
@@ -52,10 +53,10 @@ impl Capture {
             return Err(CaptureError::StandardInputTwice);
         }
         let capacity = capacity(paths.len());
-        let files = (0..)
-            .zip(paths)
-            .map(|(index, path)| CaptureFile::open(index, path, capacity));
-        let mut capture = Self::of(files.collect::<Result<_, _>>()?);
+        let named = paths.iter().map(|path| path.display().to_string());
+        let mut capture = Self::of_all(named.zip(paths), |index, path| {
+            CaptureFile::open(index, path, capacity)
+        })?;
         capture.paths = paths.to_vec();
         Ok(capture)
     }
@@ -72,6 +73,34 @@ impl Capture {
         Self::open(&self.paths).map(Some)
     }
 
+    /// Opens files by what `open` needs of each, beside its name. Of several, those that are empty or damaged are
+    /// passed over with a note, unless all are.
+    fn of_all<T>(
+        inputs: impl Iterator<Item = (String, T)>,
+        mut open: impl FnMut(u32, T) -> Result<CaptureFile, CaptureError>,
+    ) -> Result<Self, CaptureError> {
+        let opened: Vec<_> = (0..)
+            .zip(inputs)
+            .map(|(index, (name, input))| (index, name, open(index, input)))
+            .collect();
+        let all_failed = opened.iter().all(|(_, _, opened)| opened.is_err());
+        let mut aside = Aside::default();
+        let files = opened
+            .into_iter()
+            .map(|(index, name, opened)| match opened {
+                Err(error) if !all_failed && error.concerns_one_file() => {
+                    aside.note(index, 0, passed_over(&error));
+                    CaptureFile::without_packets(index, name)
+                }
+                opened => opened,
+            });
+        let files = files.collect::<Result<_, _>>()?;
+        Ok(Self {
+            aside,
+            ..Self::of(files)
+        })
+    }
+
     /// Takes captures from anywhere, each with the name that messages call it by.
     ///
     /// # Errors
@@ -80,10 +109,12 @@ impl Capture {
         readers: Vec<(String, Box<dyn Read + Send>)>,
     ) -> Result<Self, CaptureError> {
         let capacity = capacity(readers.len());
-        let files = (0..)
-            .zip(readers)
-            .map(|(index, (name, reader))| CaptureFile::new(index, name, reader, capacity));
-        Ok(Self::of(files.collect::<Result<_, _>>()?))
+        let named = readers
+            .into_iter()
+            .map(|(name, reader)| (name.clone(), (name, reader)));
+        Self::of_all(named, |index, (name, reader)| {
+            CaptureFile::new(index, name, reader, capacity)
+        })
     }
 
     fn of(files: Vec<CaptureFile>) -> Self {
@@ -113,17 +144,26 @@ impl Capture {
     /// The next packet in time, borrowed until the one after it; `None` at the end of all files.
     ///
     /// # Errors
-    /// If reading fails, or a file is damaged before its first packet. The other files can be read
-    /// on.
+    /// If reading fails, or the only file is damaged before its first packet; one of several is passed over with a
+    /// note. The other files can be read on.
     #[inline]
     pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
+        let several = self.files.len() > 1;
         while let Some(index) = self.behind.pop() {
             let Some(file) = self.files.get_mut(index) else {
                 continue;
             };
-            if let Some(time) = file.advance(&mut self.aside)? {
-                let ahead = self.ahead.get(index).copied().unwrap_or(TimeDelta::ZERO);
-                self.waiting.push(Reverse((time - ahead, index)));
+            match file.advance(&mut self.aside) {
+                Ok(Some(time)) => {
+                    let ahead = self.ahead.get(index).copied().unwrap_or(TimeDelta::ZERO);
+                    self.waiting.push(Reverse((time - ahead, index)));
+                }
+                Ok(None) => {}
+                Err(error) if several && error.concerns_one_file() => {
+                    let number = u32::try_from(index).unwrap_or(u32::MAX);
+                    self.aside.note(number, 0, passed_over(&error));
+                }
+                Err(error) => return Err(error),
             }
         }
         let Some(Reverse((_, index))) = self.waiting.pop() else {
@@ -162,6 +202,11 @@ impl Capture {
     pub fn secrets(&self) -> &[DecryptionSecrets] {
         &self.aside.secrets
     }
+}
+
+/// What is said of a file that is not read, as the others are.
+fn passed_over(error: &CaptureError) -> String {
+    format!("{error}; the other captures are read without it")
 }
 
 /// The buffer for each of `files`.

@@ -4,10 +4,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, value_parser};
 
 use super::quantity::{duration, size, small_size};
-use super::{LimitArgs, OutputArgs};
+use super::{LimitArgs, Names, OutputArgs};
 
 #[derive(Args, Debug)]
 pub(crate) struct LiveArgs {
@@ -29,7 +29,7 @@ pub(crate) struct LiveArgs {
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: LiveFormat,
     /// Take this server port for HTTP/2 even if no preface was seen (repeatable)
-    #[arg(long = "port", value_name = "PORT")]
+    #[arg(long = "port", value_name = "PORT", value_parser = value_parser!(u16).range(1..))]
     pub(crate) ports: Vec<u16>,
     /// NSS key log (SSLKEYLOGFILE) whose secrets decrypt TLS, followed while it grows (repeatable)
     #[cfg(feature = "tls")]
@@ -45,13 +45,13 @@ pub(crate) struct LiveArgs {
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub(crate) limit: usize,
     /// Exit with 1 if a finding has this rule or severity (repeatable; `warning` includes errors)
-    #[arg(long, value_name = "RULE|SEVERITY")]
+    #[arg(long, value_name = "RULE|SEVERITY", value_parser = Names::RulesAndSeverities, hide_possible_values = true)]
     pub(crate) fail_on: Vec<String>,
     /// Stop after this time
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) duration: Option<Duration>,
     /// Stop after this many packets
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,
     /// Which calls JSON has an event for: those that died, those that did not succeed, or all of them
     #[arg(long, value_enum, value_name = "WHICH", default_value_t)]
@@ -130,7 +130,13 @@ pub(crate) struct RecordArgs {
     )]
     pub(crate) after: Duration,
     /// Write on findings of this rule instead of on all errors (repeatable)
-    #[arg(long = "record-on", value_name = "RULE", requires = "directory")]
+    #[arg(
+        long = "record-on",
+        value_name = "RULE",
+        requires = "directory",
+        value_parser = Names::Rules,
+        hide_possible_values = true
+    )]
     pub(crate) on: Vec<String>,
     /// How many recordings stay
     #[arg(

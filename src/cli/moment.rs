@@ -14,11 +14,16 @@ pub(crate) const MOMENT_EXAMPLE: &str = "expected seconds after the first packet
                                          +1.5s, a time of day such as 12:30:05 (UTC), or a date \
                                          and time such as 2026-11-22T07:00:31Z";
 
+/// So many seconds are no time after a first packet, but one since 1970, as `tcpdump -tt` prints it: 31 years.
+const SINCE_EPOCH: TimeDelta = TimeDelta::from_secs(1_000_000_000);
+
 /// A moment: `12.5`, `+1,799.93 s`, `−0.003 s`, `1 h 5 min` (all after the first packet), `12:30:05`,
-/// `12:30:05.123 UTC`, RFC 3339 such as `2026-11-22T07:00:31Z`, or `2026-11-22 07:00:31 UTC`.
+/// `12:30:05.123 UTC`, RFC 3339 such as `2026-11-22T07:00:31Z`, `2026-11-22 07:00:31 UTC`, the same without a zone
+/// (UTC), or seconds since 1970 such as `1795717048.1`.
 pub(crate) fn moment(text: &str) -> Result<Moment, String> {
     let text = text.trim();
-    let universal = text.strip_suffix("UTC").map(str::trim_end);
+    let universal = ["UTC", "Z"].iter().find_map(|zone| text.strip_suffix(zone));
+    let universal = universal.map(str::trim_end);
     if let Some(time) = time_of_day(universal.unwrap_or(text)) {
         return Ok(Moment::TimeOfDay(time));
     }
@@ -31,16 +36,19 @@ pub(crate) fn moment(text: &str) -> Result<Moment, String> {
         && let Ok(size) = duration(size)
     {
         let size = TimeDelta::from(size);
+        if size >= SINCE_EPOCH && !before && !text.starts_with('+') {
+            return Ok(Moment::Absolute(Timestamp::from_nanos(size.as_nanos())));
+        }
         return Ok(Moment::Elapsed(if before {
             TimeDelta::ZERO - size
         } else {
             size
         }));
     }
-    let absolute = match universal {
-        Some(text) => Timestamp::parse(&format!("{text}Z")),
-        None => Timestamp::parse(text),
-    };
+    // Without a zone it is UTC, as times of day are.
+    let absolute = universal.and_then(|text| Timestamp::parse(&format!("{text}Z")));
+    let absolute = absolute.or_else(|| Timestamp::parse(text));
+    let absolute = absolute.or_else(|| Timestamp::parse(&format!("{text}Z")));
     absolute
         .map(Moment::Absolute)
         .ok_or_else(|| MOMENT_EXAMPLE.to_owned())
@@ -98,6 +106,8 @@ mod tests {
             ("−0.003 s", -3),
             ("-5", -5_000),
             ("500ms", 500),
+            ("1e-3", 1),
+            ("-0.003 s", -3),
             ("2 h 0 min", 7_200_000),
         ] {
             assert_eq!(
@@ -114,12 +124,17 @@ mod tests {
         assert_eq!(moment("12:30:05"), Ok(Moment::TimeOfDay(time)));
         let fraction = time + TimeDelta::from_millis(123);
         assert_eq!(moment("12:30:05.123 UTC"), Ok(Moment::TimeOfDay(fraction)));
+        assert_eq!(moment("12:30:05.123Z"), Ok(Moment::TimeOfDay(fraction)));
+        let epoch = Moment::Absolute(Timestamp::from_nanos(1_795_717_048_500_000_000));
+        assert_eq!(moment("1795717048.5"), Ok(epoch));
         let absolute = Moment::Absolute(Timestamp::from_nanos(1_500_000_000));
         for text in [
             "1970-01-01T00:00:01.5Z",
             "1970-01-01T01:00:01.5+01:00",
             "1970-01-01 00:00:01.5 UTC",
             "1970-01-01T00:00:01.500000000Z",
+            "1970-01-01 00:00:01.5",
+            "1970-01-01T00:00:01.5",
         ] {
             assert_eq!(moment(text), Ok(absolute), "{text}");
         }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use h2sniff::capture::CaptureError;
+use h2sniff::inspect::Moment;
 
 use crate::cli::hints;
 
@@ -30,6 +31,10 @@ pub(super) enum CommandError {
     #[cfg(feature = "live")]
     #[error("--record-on {0}: no such rule")]
     NoSuchRuleToRecord(String),
+    #[error("no moment is both after {since} and before {until}")]
+    ImpossibleRange { since: Moment, until: Moment },
+    #[error("--stream 0: no RPC is on it, for it is the connection's own")]
+    StreamWithoutCalls,
     #[error("{captures} has no HTTP/2 connection {number}")]
     NoSuchConnection { number: u32, captures: String },
     #[error("{} is what is read from: {} is the same file", output.display(), input.display())]
@@ -58,6 +63,10 @@ impl CommandError {
             Self::NoSuchRuleToRecord(_) => Some(hints::rules()),
             Self::NoSuchConnection { captures, .. } => {
                 Some(format!("h2sniff timeline {captures} lists those there are"))
+            }
+            Self::ImpossibleRange { .. } => Some("--since comes before --until".to_owned()),
+            Self::StreamWithoutCalls => {
+                Some("h2sniff frames --stream 0 prints the connection's own frames".to_owned())
             }
             Self::OutputIsInput { .. } => Some("-o takes another file".to_owned()),
             Self::Output { .. } => None,

@@ -1,13 +1,22 @@
 //! `live`: what its options mean for the live program.
 
+use std::io::{self, Write};
+
+use h2sniff::capture::Timestamp;
 use h2sniff::decode;
 use h2sniff::decode::tls::KeyLog;
 use h2sniff::inspect::diagnosis;
-use h2sniff::inspect::{self, Filter};
+use h2sniff::inspect::report::{LiveStatus, Report};
+use h2sniff::inspect::{self, Filter, News};
+use h2sniff::report::live::{EventFormat, Incident};
+use h2sniff::report::text::Text;
 use h2sniff::{pipeline, report};
 
+use super::marks::{self, AsciiMarks};
+use super::surroundings;
 use super::{
-    CommandError, CommandOutcome, colours, columns, create, fail_on, fails, lower_case, secrets,
+    CommandError, CommandOutcome, colours, columns, create, fail_on, fails, lower_case, messages,
+    secrets,
 };
 use crate::cli::{LiveArgs, LiveEvents, LiveFormat, live_prompts};
 use crate::live::{self, EventOutput, KEYS_KEPT};
@@ -18,13 +27,19 @@ pub(crate) fn live(options: &LiveArgs) -> anyhow::Result<CommandOutcome> {
     let secrets = secrets(&options.output);
     let format: Box<dyn report::live::EventFormat + Send> = match options.format {
         LiveFormat::Json => Box::new(report::json::Json { secrets }),
-        LiveFormat::Text => Box::new(report::text::Text {
-            limit: options.limit,
-            secrets,
-            columns: columns(&options.output),
-            colours: colours(&options.output),
-            prompts: live_prompts(options.write.as_deref()),
-        }),
+        LiveFormat::Text => {
+            let text = Text {
+                limit: options.limit,
+                secrets,
+                columns: columns(&options.output),
+                colours: colours(&options.output),
+                prompts: live_prompts(options.write.as_deref()),
+            };
+            match options.output.file().is_some() || surroundings::has_unicode() {
+                true => Box::new(text),
+                false => Box::new(AsciiText(text)),
+            }
+        }
     };
     let pipeline = pipeline::Options {
         decode: decode::Options {
@@ -44,6 +59,7 @@ pub(crate) fn live(options: &LiveArgs) -> anyhow::Result<CommandOutcome> {
                 method: options.method.clone().map(String::into_bytes),
                 ..Filter::default()
             },
+            messages: messages(&options.output),
             tell_all: options.format == LiveFormat::Json && options.events == LiveEvents::All,
             ..inspect::Options::default()
         },
@@ -62,5 +78,27 @@ fn rule(name: &str) -> Result<(), CommandError> {
     match diagnosis::RULES.iter().any(|rule| rule.name == name) {
         true => Ok(()),
         false => Err(CommandError::NoSuchRuleToRecord(name.to_owned())),
+    }
+}
+
+/// Text for a reader that knows ASCII alone.
+struct AsciiText(Text);
+
+impl EventFormat for AsciiText {
+    fn news(&self, news: &News, out: &mut dyn Write) -> io::Result<()> {
+        self.0.news(news, &mut AsciiMarks::new(out))
+    }
+
+    fn incident_line(&self, incident: &Incident<'_>, columns: Option<usize>) -> Option<String> {
+        let line = self.0.incident_line(incident, columns)?;
+        Some(marks::ascii(&line))
+    }
+
+    fn report(&self, time: Timestamp, report: &Report, out: &mut dyn Write) -> io::Result<()> {
+        self.0.report(time, report, &mut AsciiMarks::new(out))
+    }
+
+    fn status_line(&self, status: &LiveStatus) -> Option<String> {
+        Some(marks::ascii(&self.0.status_line(status)?))
     }
 }

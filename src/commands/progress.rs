@@ -7,6 +7,7 @@
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
+use super::surroundings;
 use indicatif::{
     BinaryBytes, HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle,
 };
@@ -52,7 +53,11 @@ impl ProgressDisplay {
                 None => WITHOUT_SIZE,
             };
             if let Ok(style) = ProgressStyle::with_template(template) {
-                bar.set_style(style.progress_chars("=> "));
+                let style = style.progress_chars("=> ");
+                bar.set_style(match surroundings::has_unicode() {
+                    true => style,
+                    false => style.tick_chars("|/-\\ "),
+                });
             }
             bar
         });

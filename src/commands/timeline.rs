@@ -8,13 +8,16 @@ use h2sniff::report::timeline::{self, Around, Spans};
 
 use super::progress::ProgressDisplay;
 use super::{
-    CommandError, CommandOutcome, colours, decode_options, guard_inputs, lower_case, nothing_found,
-    open, open_captures, secrets, warn,
+    CommandError, CommandOutcome, chosen, colours, columns, decode_options, guard_inputs,
+    lower_case, messages, nothing_found, open, open_captures, open_text, secrets, warn,
 };
 use crate::cli::{self, Timeline, TimelineFormat, hints};
 
 pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<CommandOutcome> {
     guard_inputs(&options.output, &options.input)?;
+    let filter = options.selection.filter();
+    chosen::guard_stream(&filter)?;
+    chosen::guard_range(&filter, None)?;
     let secrets = secrets(&options.output);
     let around = options.around.as_deref().map(around).transpose()?;
     let window = TimeDelta::from(options.window);
@@ -26,8 +29,9 @@ pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<CommandOutcome> {
             .map(|name| lower_case(name))
             .collect(),
         all: true,
-        filter: options.selection.filter(),
+        filter,
         limits: options.limits.inspect(),
+        messages: messages(&options.output),
         ..inspect::Options::default()
     };
     let decode = decode_options(&options.input, 0)?;
@@ -47,6 +51,8 @@ pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<CommandOutcome> {
     if report.analysis.connections.is_empty() {
         return Err(nothing_found(&options.input, &options.selection, &report.tally).into());
     }
+    chosen::guard_range(&report.filter, report.first_packet)?;
+    chosen::warn_of_nothing(&report, secrets)?;
     let spans = match (&around, &options.around) {
         (Some(around), Some(asked)) => Some(found(around.spans(&report, window), asked)?),
         _ => None,
@@ -61,12 +67,16 @@ pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<CommandOutcome> {
         TimelineFormat::Text => Box::new(timeline::TimelineText {
             limit: options.limit,
             secrets,
+            columns: columns(&options.output),
             colours: colours(&options.output),
             merged: options.merged,
             spans,
         }),
     };
-    let mut out = open(&options.output)?;
+    let mut out = match options.format {
+        TimelineFormat::Text => open_text(&options.output)?,
+        TimelineFormat::Html | TimelineFormat::Mermaid => open(&options.output)?,
+    };
     format.write(&report, &mut out)?;
     out.flush()?;
     Ok(CommandOutcome::Success)

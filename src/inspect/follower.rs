@@ -12,6 +12,7 @@ use super::connection::load::Load;
 use super::connection::record::Finished;
 use super::live::{LiveTracker, News};
 use super::options::Options;
+use super::options::passed_over::PassedOver;
 use super::stream::attempt::AttemptNews;
 use super::stream::rpc::Verdict;
 use super::usual_times::UsualTime;
@@ -46,6 +47,8 @@ pub(super) struct Gathered {
     pub(super) attempts: Vec<AttemptNews>,
     /// How long calls took, by server.
     pub(super) usual: Vec<(SocketAddr, Vec<UsualTime>)>,
+    /// What is not asked for.
+    pub(super) passed_over: PassedOver,
     /// How many calls were left out of the list.
     pub(super) unlisted_rpcs: u64,
 }
@@ -174,6 +177,9 @@ impl Listener for Follower {
             self.gathered.usual.push((server, usual));
         }
         self.gathered.attempts.extend(connection.take_attempts());
+        self.gathered
+            .passed_over
+            .merge(&connection.take_passed_over());
         let number = connection.number();
         if let Some(watch) = &mut self.watch {
             self.load.change(before, Load::default());
@@ -182,6 +188,9 @@ impl Listener for Follower {
         }
         if !self.options.filter.wants_connection(number) {
             self.load.change(before, Load::default());
+            let record = connection.into_finished().record;
+            let calls = record.verdicts.total();
+            self.gathered.passed_over.add_connection(calls);
             return;
         }
         self.load.change(before, connection.load());

@@ -15,8 +15,10 @@ use super::diagnosis::{self, Finding, ServerView};
 use super::follower::{Follower, Gathered};
 use super::live::methods::Methods;
 use super::live::{News, Unlisted};
-use super::options::Options;
+use super::options::filter::Filter;
 use super::options::limits::{ListLimits, MAX_FOLLOWED_STREAMS, MAX_LISTED_CONNECTIONS};
+use super::options::passed_over::PassedOver;
+use super::options::{Options, StatusMessages};
 use super::peer::app_error;
 use super::report::Analysis;
 use super::retry::Attempts;
@@ -49,6 +51,8 @@ pub struct Inspector {
     first_moment: Option<Timestamp>,
     last_moment: Option<Timestamp>,
     unlisted: Unlisted,
+    /// What is not asked for.
+    passed_over: PassedOver,
     /// Calls of connections that are not listed.
     unlisted_verdicts: VerdictCounts,
 }
@@ -67,6 +71,12 @@ impl Inspector {
     #[must_use]
     pub const fn is_for_one_connection(&self) -> bool {
         self.options.filter.connection.is_some()
+    }
+
+    /// Which calls are counted and reported.
+    #[must_use]
+    pub const fn filter(&self) -> &Filter {
+        &self.options.filter
     }
 
     /// What follows a part of the connections, for [`Self::gather`].
@@ -149,6 +159,8 @@ impl Inspector {
             self.usual_times.add(server, times);
         }
         self.unlisted.rpcs += std::mem::take(&mut gathered.unlisted_rpcs);
+        self.passed_over
+            .merge(&std::mem::take(&mut gathered.passed_over));
         for finished in gathered.finished.drain(..) {
             if self.finished.len() < MAX_LISTED_CONNECTIONS {
                 kept += finished.rpcs.len();
@@ -216,7 +228,14 @@ impl Inspector {
             };
             let open = part.connections().map(|open| &**open);
             let mut finished = watch.finished(open);
-            findings.extend(understand(&mut finished, &self.attempts, self.last_moment).0);
+            findings.extend(
+                understand(
+                    &mut finished,
+                    &self.attempts,
+                    (self.last_moment, self.options.messages),
+                )
+                .0,
+            );
             watch.keep_links(&finished);
             part.listener.watch = Some(watch);
         }
@@ -282,6 +301,7 @@ impl Inspector {
     ) -> Analysis {
         let mut analysis = Analysis {
             unlisted: self.unlisted(parts),
+            passed_over: std::mem::take(&mut self.passed_over),
             ..Analysis::default()
         };
         for watch in parts.iter().filter_map(|part| part.listener.watch.as_ref()) {
@@ -294,8 +314,11 @@ impl Inspector {
             .sort_unstable_by_key(|finished| finished.record.number);
         analysis.unlisted.rpcs += unlist(&mut self.finished, self.options.limits);
         add(&mut self.finished);
-        (analysis.findings, analysis.servers) =
-            understand(&mut self.finished, &self.attempts, self.last_moment);
+        (analysis.findings, analysis.servers) = understand(
+            &mut self.finished,
+            &self.attempts,
+            (self.last_moment, self.options.messages),
+        );
         // Collected where they lie: a second list would double the peak.
         let records = self.finished.into_iter().map(|Finished { record, rpcs }| {
             analysis.verdicts.merge(&record.verdicts);
@@ -325,7 +348,7 @@ fn unlist(finished: &mut [Finished], limits: ListLimits) -> u64 {
 fn understand(
     finished: &mut [Finished],
     attempts: &Attempts,
-    last_moment: Option<Timestamp>,
+    (last_moment, messages): (Option<Timestamp>, StatusMessages),
 ) -> (Vec<Finding>, Vec<Server>) {
     finished.iter_mut().for_each(grace_end::mark);
     attempts.link(finished, last_moment);
@@ -353,7 +376,9 @@ fn understand(
     let cases: Vec<_> = known
         .iter()
         .zip(servers.into_values())
-        .map(|(server, connections)| ServerView::new(server, connections, last_moment))
+        .map(|(server, connections)| {
+            ServerView::new(server, connections, last_moment).telling(messages)
+        })
         .collect();
     let findings = diagnosis::diagnose(&cases);
     drop(cases);

@@ -33,16 +33,17 @@ pub use inspector::{Connections, Inspector};
 pub use live::methods::{MAX_METHODS, Method, Methods};
 pub use live::recent::MAX_RECENT;
 pub use live::{News, Unlisted};
-pub use options::Options;
 pub use options::filter::{Filter, Moment};
 pub use options::limits::{
     ListLimits, MAX_FOLLOWED_STREAMS, MAX_LISTED_CONNECTIONS, MAX_LISTED_RPCS, MAX_OPEN_STREAMS,
 };
+pub use options::passed_over::PassedOver;
+pub use options::{Options, StatusMessages};
 pub use peer::server::{ServerStack, Stack};
 pub use report::Analysis;
 pub use server::goaway_cause::{Cause, GoAwayCause};
 pub use server::{Estimate, Inferred, Server};
-pub(crate) use stream::answer_status::AnswerStatus;
+pub(crate) use stream::answer_status::{AnswerStatus, GRPC_STATUSES};
 pub use stream::at_server::{AtServer, LostOnTheWay};
 pub use stream::foreign_answer::{ForeignAnswer, ForeignBody};
 pub use stream::large_message::LargeMessage;

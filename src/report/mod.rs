@@ -37,3 +37,4 @@ pub use line_width::LineWidth;
 pub use no_http2::instead;
 pub use prompts::{NextCommand, Prompts, SuggestedSubject, Suggestion};
 pub use redact::SecretDisplay;
+pub use view::found;

@@ -22,6 +22,9 @@ pub(super) const fn verdict(verdict: Verdict) -> &'static str {
 /// What became of a call that its server answered with a status because the grace after its GOAWAY ran out.
 pub(super) const CUT_BY_STATUS: &str = "ended with a status as the grace ran out";
 
+/// In the place of words that stand twice above already.
+pub(super) const AS_ABOVE: &str = "as above";
+
 /// What the wire showed of a call that this became of.
 pub(super) const fn verdict_meaning(verdict: Verdict) -> &'static str {
     match verdict {

@@ -110,7 +110,7 @@ const ROOMS: [(&str, &[Tier]); 3] = [
 ];
 
 /// Crates that only these files may use.
-const FENCES: [(&str, &[&str]); 19] = [
+const FENCES: [(&str, &[&str]); 20] = [
     ("pcap", &["capture"]),
     ("pcap_parser", &["capture"]),
     ("flate2", &["capture"]),
@@ -121,6 +121,7 @@ const FENCES: [(&str, &[&str]); 19] = [
     ("serde_json", &["report"]),
     ("clap", &["main", "cli", "commands"]),
     ("clap_complete", &["main", "cli", "commands"]),
+    ("clap_mangen", &["main", "cli", "commands"]),
     ("anyhow", &["main", "cli", "commands", "live"]),
     ("colored", &["report", "commands"]),
     ("indicatif", &["commands"]),

@@ -10,6 +10,7 @@ use crate::capture::{Stamp, Timestamp};
 use crate::decode::http2::StreamId;
 use crate::decode::{Direction, PerSide, Place, RecognitionOrder};
 use crate::inspect::options::Options;
+use crate::inspect::options::passed_over::PassedOver;
 use crate::inspect::stream::Stream;
 use crate::inspect::stream::attempt::AttemptNews;
 use crate::inspect::stream::rpc::Rpc;
@@ -96,7 +97,12 @@ impl Connection {
         self.settled.take_counted()
     }
 
-    /// How long its calls took that were answered well, by method.
+    /// What the filter left out.
+    pub(in crate::inspect) fn take_passed_over(&mut self) -> PassedOver {
+        self.settled.take_passed_over()
+    }
+
+    /// How long calls took that were answered well.
     pub(in crate::inspect) fn take_usual(&mut self) -> Vec<UsualTime> {
         self.settled.take_usual()
     }

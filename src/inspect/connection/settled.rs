@@ -17,6 +17,7 @@ use crate::decode::PerSide;
 use crate::decode::http2::ErrorCode;
 use crate::inspect::options::Options;
 use crate::inspect::options::filter::Filter;
+use crate::inspect::options::passed_over::PassedOver;
 use crate::inspect::stream::attempt::{Attempt, AttemptNews};
 use crate::inspect::stream::fingerprint::Identity;
 use crate::inspect::stream::inferred_path::{PathsByShape, Shape};
@@ -45,6 +46,7 @@ pub(super) struct SettledCalls {
     /// How many have a status that was inferred.
     inferred: u64,
     usual: Vec<UsualTime>,
+    passed_over: PassedOver,
     /// The largest message that each side took in a call that succeeded, if it was large.
     taken: PerSide<u32>,
 }
@@ -66,6 +68,7 @@ impl SettledCalls {
             without_method: 0,
             inferred: 0,
             usual: Vec::new(),
+            passed_over: PassedOver::default(),
             taken: PerSide::default(),
         }
     }
@@ -103,6 +106,7 @@ impl SettledCalls {
         let moment = rpc.opened.or(rpc.ended);
         let method = rpc.method.as_ref();
         if !is_asked_for(id, method, moment, &options.filter, self.capture_begin) {
+            self.passed_over.add(id, method);
             return;
         }
         self.verdicts.add(rpc.verdict);
@@ -198,6 +202,8 @@ impl SettledCalls {
             self.verdicts.add(Verdict::Ok);
             self.without_method += u64::from(method.is_none());
             self.inferred += u64::from(stream.answer.status_inferred);
+        } else {
+            self.passed_over.add(id, method);
         }
     }
 
@@ -220,6 +226,11 @@ impl SettledCalls {
                 longest: took,
             });
         }
+    }
+
+    /// What the filter left out.
+    pub(super) fn take_passed_over(&mut self) -> PassedOver {
+        std::mem::take(&mut self.passed_over)
     }
 
     /// How long calls took that were answered well.

@@ -9,9 +9,9 @@ use rustc_hash::FxHashMap;
 
 use super::server_view::{self, Affected, EvidenceList, ServerView};
 use super::{Check, Finding, Rule, Says, Severity, no_backoff};
-use crate::inspect::AnswerStatus;
 use crate::inspect::connection::record::ConnectionRecord;
 use crate::inspect::stream::rpc::{Outcome, Rpc, Verdict};
+use crate::inspect::{AnswerStatus, StatusMessages};
 use crate::units::{count, counted, spread, was};
 
 /// How many groups are told one by one.
@@ -45,6 +45,7 @@ struct AnswerKind {
     status: AnswerStatus,
     message: Option<String>,
     foreign: bool,
+    told: StatusMessages,
 }
 
 /// The calls of a kind.
@@ -55,7 +56,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
     if affected.is_empty() {
         return None;
     }
-    let groups = groups(&affected);
+    let groups = groups(&affected, view.messages);
     let groups = most_first(&groups);
     let by_server = groups.iter().any(|(kind, _)| kind.status.is_server_error());
     // What a server finds wrong with a call now and then is its callers' business; so many are not.
@@ -76,7 +77,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
     Some(no_backoff::told(finding, &affected))
 }
 
-fn groups<'a>(affected: &Affected<'a>) -> AnswerGroups<'a> {
+fn groups<'a>(affected: &Affected<'a>, told: StatusMessages) -> AnswerGroups<'a> {
     let mut groups = AnswerGroups::new();
     for (record, rpcs) in affected {
         for rpc in rpcs {
@@ -84,6 +85,7 @@ fn groups<'a>(affected: &Affected<'a>) -> AnswerGroups<'a> {
                 status: AnswerStatus::of(rpc),
                 message: message(rpc),
                 foreign: rpc.answer_is_foreign,
+                told,
             };
             groups.entry(kind).or_default().push((record, rpc));
         }
@@ -117,6 +119,9 @@ impl AnswerKind {
     fn words(&self) -> String {
         let status = self.status.words(lossy);
         match &self.message {
+            Some(message) if self.told == StatusMessages::Hidden => {
+                format!("{status} `<redacted {} bytes>`", message.len())
+            }
             Some(message) => format!("{status} `{message}`"),
             None if self.foreign => format!("{status} and no gRPC"),
             None => status,

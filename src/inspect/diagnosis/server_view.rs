@@ -9,6 +9,7 @@ use super::Says;
 use super::finding::{Evidence, Finding, Severity};
 use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::http2::ErrorCode;
+use crate::inspect::StatusMessages;
 use crate::inspect::connection::record::{ConnectionRecord, Finished};
 use crate::inspect::server::{Inferred, Server};
 use crate::inspect::stream::rpc::{CallId, Contradiction, Outcome, Rpc, Verdict};
@@ -29,6 +30,8 @@ pub struct ServerView<'a> {
     pub inferred: &'a Inferred,
     /// The capture's last moment; `None` where it has no packet.
     pub capture_end: Option<Timestamp>,
+    /// Whether findings repeat what answers say beside their status.
+    pub messages: StatusMessages,
     connections: Vec<&'a Finished>,
     /// The calls of which a finding says what ended them.
     explained: FxHashSet<CallId>,
@@ -48,10 +51,17 @@ impl<'a> ServerView<'a> {
             server: server.address,
             inferred: &server.inferred,
             capture_end,
+            messages: StatusMessages::default(),
             connections,
             explained: FxHashSet::default(),
             asked_by: Says::WhatHappened,
         }
+    }
+
+    /// Says whether findings repeat what answers say beside their status.
+    #[must_use]
+    pub fn telling(self, messages: StatusMessages) -> Self {
+        Self { messages, ..self }
     }
 
     /// A rule looks next that says this of its calls.

@@ -1,6 +1,9 @@
 //! Which connections and calls are asked for.
 
+use std::fmt;
+
 use crate::capture::{TimeDelta, Timestamp};
+use crate::units;
 
 /// A moment as a user names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +38,33 @@ impl Moment {
     }
 }
 
+/// As it is typed, and printed elsewhere: `+12.5 s`, `12:30:05 UTC`, `2026-11-22T07:00:31Z`.
+impl fmt::Display for Moment {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absolute(time) => {
+                let text = time.to_string();
+                let whole = text.trim_end_matches('Z').trim_end_matches('0');
+                write!(formatter, "{}Z", whole.trim_end_matches('.'))
+            }
+            Self::Elapsed(time) => {
+                let sign = if time.is_negative() { "" } else { "+" };
+                write!(formatter, "{sign}{}", units::exact_duration(*time))
+            }
+            Self::TimeOfDay(time) => {
+                let millis = time.as_micros() / 1_000;
+                let (seconds, millis) = (millis / 1_000, millis % 1_000);
+                let (hours, minutes) = (seconds / 3_600, seconds / 60 % 60);
+                write!(formatter, "{hours:02}:{minutes:02}:{:02}", seconds % 60)?;
+                if millis > 0 {
+                    write!(formatter, ".{millis:03}")?;
+                }
+                formatter.write_str(" UTC")
+            }
+        }
+    }
+}
+
 /// As long as a day is in UTC without leap seconds, as captures count.
 const DAY: TimeDelta = TimeDelta::from_secs(86_400);
 
@@ -55,6 +85,28 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// Whether anything is left out.
+    #[must_use]
+    pub fn is_set(&self) -> bool {
+        *self != Self::default()
+    }
+
+    /// The moments from and up to which something is asked for, where no moment lies between them; `begin` is the
+    /// capture's first moment. Without it only what holds whenever that was is said.
+    #[must_use]
+    pub fn impossible(&self, begin: Option<Timestamp>) -> Option<(Moment, Moment)> {
+        let (since, until) = self.since.zip(self.until)?;
+        let comparable = matches!(
+            (since, until),
+            (Moment::Absolute(_), Moment::Absolute(_)) | (Moment::Elapsed(_), Moment::Elapsed(_))
+        );
+        let begin = match begin {
+            None if comparable => Timestamp::default(),
+            begin => begin?,
+        };
+        (since.resolve(begin) > until.resolve(begin)).then_some((since, until))
+    }
+
     /// Whether a connection is asked for.
     #[must_use]
     pub fn wants_connection(&self, number: u32) -> bool {
@@ -140,6 +192,48 @@ mod tests {
         let past_midnight = Moment::TimeOfDay(TimeDelta::from_secs(600));
         let next_day = at("2026-11-23T00:10:00Z");
         assert_eq!(past_midnight.resolve(at("2026-11-22T23:50:00Z")), next_day);
+    }
+
+    #[test]
+    fn moments_are_printed_as_they_are_typed() {
+        let at = |text: &str| Moment::Absolute(Timestamp::parse(text).unwrap());
+        for (moment, text) in [
+            (at("2026-11-22T07:00:31.5Z"), "2026-11-22T07:00:31.5Z"),
+            (at("2026-11-22T07:00:30Z"), "2026-11-22T07:00:30Z"),
+            (Moment::Elapsed(TimeDelta::from_millis(12_500)), "+12.5 s"),
+            (Moment::Elapsed(TimeDelta::from_millis(-500)), "−500 ms"),
+            (
+                Moment::TimeOfDay(TimeDelta::from_secs(45_005)),
+                "12:30:05 UTC",
+            ),
+            (
+                Moment::TimeOfDay(TimeDelta::from_millis(1_020)),
+                "00:00:01.020 UTC",
+            ),
+        ] {
+            assert_eq!(moment.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn an_end_before_the_beginning_is_impossible() {
+        let seconds = |seconds| Moment::Elapsed(TimeDelta::from_secs(seconds));
+        let noon = Moment::TimeOfDay(TimeDelta::from_secs(43_200));
+        let begin = Timestamp::parse("2026-11-22T11:59:00Z");
+        let between = |since, until| Filter {
+            since: Some(since),
+            until: Some(until),
+            ..Filter::default()
+        };
+        assert!(between(seconds(2), seconds(1)).impossible(None).is_some());
+        assert!(between(seconds(1), seconds(1)).impossible(None).is_none());
+        assert!(
+            between(noon, seconds(1)).impossible(None).is_none(),
+            "who knows"
+        );
+        assert!(between(noon, seconds(1)).impossible(begin).is_some());
+        assert!(between(noon, seconds(61)).impossible(begin).is_none());
+        assert!(Filter::default().impossible(begin).is_none());
     }
 
     #[test]

@@ -2,11 +2,22 @@
 
 pub(in crate::inspect) mod filter;
 pub(in crate::inspect) mod limits;
+pub(in crate::inspect) mod passed_over;
 
 use std::sync::Arc;
 
 use filter::Filter;
 use limits::ListLimits;
+
+/// Whether findings repeat what answers say beside their status (`grpc-message`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StatusMessages {
+    /// As it was sent.
+    #[default]
+    Told,
+    /// Only how long it is.
+    Hidden,
+}
 
 /// What to keep of calls.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +35,8 @@ pub struct Options {
     pub methods: bool,
     /// Which calls are counted and reported; all unless set.
     pub filter: Filter,
+    /// Whether findings repeat what answers say.
+    pub messages: StatusMessages,
     /// How much of it to keep.
     pub limits: ListLimits,
     /// Whether texts of calls are kept short from here on, since those of all together take what the limits allow.

@@ -12,6 +12,8 @@ use crate::inspect::connection::record::{ConnectionRecord, VerdictCounts};
 use crate::inspect::diagnosis::Finding;
 use crate::inspect::live::Unlisted;
 use crate::inspect::live::methods::Methods;
+use crate::inspect::options::filter::Filter;
+use crate::inspect::options::passed_over::PassedOver;
 use crate::inspect::server::Server;
 use crate::inspect::stream::rpc::Rpc;
 use crate::inspect::usual_times::UsualTimes;
@@ -38,6 +40,8 @@ pub struct Analysis {
     pub usual_times: UsualTimes,
     /// What is not listed, to stay within bounds.
     pub unlisted: Unlisted,
+    /// What the filter left out.
+    pub passed_over: PassedOver,
 }
 
 /// What a run over one or several captures found.
@@ -58,6 +62,8 @@ pub struct Report {
     pub first_packet: Option<Timestamp>,
     /// Time of the latest packet.
     pub last_packet: Option<Timestamp>,
+    /// Which calls were asked for: only these are counted and reported.
+    pub filter: Filter,
     /// Connections, calls, servers and findings.
     pub analysis: Analysis,
     /// What was odd about the captures.

@@ -57,7 +57,7 @@ impl AnswerStatus {
 }
 
 /// gRPC's status codes in order (grpc.io, "Status codes and their use in gRPC").
-pub(in crate::inspect) const GRPC_STATUSES: [&str; 17] = [
+pub(crate) const GRPC_STATUSES: [&str; 17] = [
     "OK",
     "CANCELLED",
     "UNKNOWN",

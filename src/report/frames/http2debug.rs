@@ -64,7 +64,7 @@ impl FrameFormat for Http2Debug {
     fn data_bytes(&self) -> usize {
         match self.secrets {
             SecretDisplay::Shown => LOGGED_DATA,
-            SecretDisplay::Redacted => 0,
+            SecretDisplay::Redacted | SecretDisplay::MessagesRedacted => 0,
         }
     }
 }
@@ -82,7 +82,7 @@ fn summary(out: &mut Vec<u8>, frame: &Frame<'_>, secrets: SecretDisplay) -> io::
         }
         Payload::Data { length, prefix } => {
             let logged = prefix.get(..LOGGED_DATA).unwrap_or(prefix);
-            if secrets == SecretDisplay::Redacted {
+            if secrets != SecretDisplay::Shown {
                 return out.write_all(b" data=<redacted>");
             }
             write!(out, " data={}", Quoted(logged))?;

@@ -6,7 +6,7 @@ use super::selected::Selected;
 use super::{FrameContext, FrameFormat};
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::{Event, Listener, NetworkPath, Recognition};
-use crate::inspect::Filter;
+use crate::inspect::{Filter, PassedOver};
 
 /// Prints the frames that a filter picks, as they come.
 pub struct FramePrinter<'a> {
@@ -17,6 +17,8 @@ pub struct FramePrinter<'a> {
     selected: Selected,
     /// Time of the capture's first packet, from where elapsed time counts.
     epoch: Option<Timestamp>,
+    last: Option<Timestamp>,
+    printed: u64,
     recognised: usize,
     readable: bool,
     /// What the output failed of; nothing is printed after it.
@@ -32,6 +34,8 @@ impl<'a> FramePrinter<'a> {
             lines: Vec::new(),
             selected: Selected::new(filter),
             epoch: None,
+            last: None,
+            printed: 0,
             recognised: 0,
             readable: false,
             failure: None,
@@ -44,8 +48,27 @@ impl<'a> FramePrinter<'a> {
     ///
     /// What the output failed of while the packet before was decoded.
     pub fn next_packet(&mut self, stamp: Option<Stamp>) -> io::Result<()> {
-        self.epoch = self.epoch.or(stamp.map(|stamp| stamp.time));
+        let time = stamp.map(|stamp| stamp.time);
+        self.epoch = self.epoch.or(time);
+        self.last = self.last.max(time);
         self.failure.take().map_or(Ok(()), Err)
+    }
+
+    /// How many frames were printed.
+    #[must_use]
+    pub const fn printed(&self) -> u64 {
+        self.printed
+    }
+
+    /// The times of the first and of the latest packet.
+    #[must_use]
+    pub fn times(&self) -> Option<(Timestamp, Timestamp)> {
+        self.epoch.zip(self.last)
+    }
+
+    /// The calls whose method is not what was asked for.
+    pub fn take_passed_over(&mut self) -> PassedOver {
+        self.selected.take_passed_over()
     }
 
     /// How many connections were recognised as HTTP/2, or as what may hide it.
@@ -86,6 +109,7 @@ impl Listener for FramePrinter<'_> {
             return;
         }
         self.lines.clear();
+        self.printed += 1;
         let written = self.format.write(frame, context, &mut self.lines);
         let written = written.and_then(|()| self.out.write_all(&self.lines));
         self.failure = written.err();

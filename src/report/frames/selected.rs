@@ -6,7 +6,7 @@ use crate::capture::Timestamp;
 use crate::decode::Direction;
 use crate::decode::http2::hpack::{HeaderBlock, Value};
 use crate::decode::http2::{Frame, Payload};
-use crate::inspect::Filter;
+use crate::inspect::{Filter, PassedOver};
 
 /// How many streams that called the method are remembered, some 30 MB.
 const MAX_CALLERS: usize = 1 << 20;
@@ -16,6 +16,7 @@ const MAX_CALLERS: usize = 1 << 20;
 pub(super) struct Selected {
     filter: Filter,
     callers: BTreeSet<(u32, u32)>,
+    passed_over: PassedOver,
 }
 
 impl Selected {
@@ -24,6 +25,7 @@ impl Selected {
         Self {
             filter,
             callers: BTreeSet::new(),
+            passed_over: PassedOver::default(),
         }
     }
 
@@ -34,6 +36,11 @@ impl Selected {
             && self.filter.wants_stream(stream)
             && self.wants_method(connection, frame)
             && self.filter.wants_time(frame.whole.time, epoch)
+    }
+
+    /// The calls whose method is not what was asked for.
+    pub(super) fn take_passed_over(&mut self) -> PassedOver {
+        std::mem::take(&mut self.passed_over)
     }
 
     /// Whether a connection is asked for.
@@ -57,8 +64,11 @@ impl Selected {
         let caller = (connection, frame.header.stream.0);
         if let Some(block) = request(frame)
             && let Value::Known(path) = block.value(b":path")
-            && self.filter.wants_method(Some(path))
         {
+            if !self.filter.wants_method(Some(path)) {
+                self.passed_over.add(caller.1, Some(&path.into()));
+                return false;
+            }
             self.callers.insert(caller);
             // The oldest streams of the oldest connections are the least likely to be still open.
             if self.callers.len() > MAX_CALLERS {

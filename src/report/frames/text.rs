@@ -7,8 +7,10 @@ use crate::decode::Direction;
 use crate::decode::http2::hpack::HeaderBlock;
 use crate::decode::http2::{Frame, Payload};
 use crate::inspect::report::Files;
+use crate::report::display_width::width;
 use crate::report::escape;
 use crate::report::hex::Hex;
+use crate::report::line_width::LineWidth;
 use crate::report::redact::SecretDisplay;
 
 /// A line a frame:
@@ -22,6 +24,9 @@ pub struct FrameText {
     pub files: Files,
     /// How secrets are printed.
     pub secrets: SecretDisplay,
+    /// How wide the terminal is that shows it: what is longer goes on below what a frame says. `None` for one line a
+    /// frame, however long.
+    pub columns: Option<LineWidth>,
 }
 
 impl FrameFormat for FrameText {
@@ -56,8 +61,26 @@ impl FrameFormat for FrameText {
             }
         }
         says(out, &frame.payload, self.secrets)?;
+        if let Some(columns) = self.columns {
+            *out = broken(out, columns).into_bytes();
+        }
         out.write_all(b"\n")
     }
+}
+
+/// Where what a frame says goes on in the next line.
+const INDENT: &str = "                    ";
+
+fn broken(line: &[u8], columns: LineWidth) -> String {
+    let line = String::from_utf8_lossy(line);
+    if width(&line) <= columns.count() {
+        return line.into_owned();
+    }
+    let options = textwrap::Options::new(columns.count())
+        .subsequent_indent(INDENT)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .break_words(true);
+    textwrap::fill(&line, options)
 }
 
 fn says(out: &mut Vec<u8>, payload: &Payload<'_>, secrets: SecretDisplay) -> io::Result<()> {

@@ -20,6 +20,7 @@ use serde_json::Value;
 
 use super::format::ReportFormat;
 use super::redact::SecretDisplay;
+use super::view::found::{FoundBy, FoundCalls};
 use crate::capture::{FileSummary, Interface, LinkType, Timestamp};
 use crate::decode::anomaly::Anomaly;
 use crate::inspect::diagnosis::Finding;
@@ -30,8 +31,8 @@ pub(super) use connection::settings;
 use finding::{FindingJson, ServerJson};
 pub use frame::FrameJson;
 use rpc::RpcJson;
-use value::PacketNumber;
 pub(super) use value::{BothSides, Displayed, Each, SettingsJson};
+use value::{CallJson, PacketNumber, PeerText};
 use vantage::VantageJson;
 
 /// JSON: of a report one indented object, of a live capture an object a line.
@@ -42,6 +43,28 @@ pub struct Json {
 }
 
 impl Json {
+    /// Writes a report that has only what was found in it, and by what that was found.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`.
+    pub fn write_found(
+        self,
+        report: &Report,
+        found: &[FoundCalls],
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        let found = found
+            .iter()
+            .map(|group| FoundJson::new(group, self.secrets));
+        let report = ReportJson {
+            found: Some(found.collect()),
+            ..ReportJson::new(report, self.secrets)
+        };
+        visible::write_indented(out, &report)?;
+        out.write_all(b"\n")
+    }
+
     /// The whole report in memory, for programs that embed this crate and search it.
     ///
     /// # Errors
@@ -67,7 +90,11 @@ struct ReportJson<'a> {
     capture: CaptureJson<'a>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     vantages: Vec<VantageJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filter: Option<FilterJson<'a>>,
     connections: Each<'a, ConnectionRecord, Files, ConnectionJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    found: Option<Vec<FoundJson>>,
     rpcs: Each<'a, Rpc, (Files, SecretDisplay), RpcJson<'a>>,
     servers: Each<'a, Server, (), ServerJson<'a>>,
     findings: Each<'a, Finding, Files, FindingJson<'a>>,
@@ -93,12 +120,53 @@ impl<'a> ReportJson<'a> {
                 last_packet: report.last_packet.map(Displayed),
             },
             vantages: VantageJson::all(report),
+            filter: FilterJson::new(report),
             connections: Each::new(&analysis.connections, files, ConnectionJson::new),
+            found: None,
             rpcs: Each::new(&analysis.rpcs, (files, secrets), RpcJson::new),
             servers: Each::new(&analysis.servers, (), |server, ()| ServerJson::new(server)),
             findings: Each::new(&analysis.findings, files, FindingJson::new),
             anomalies: Each::new(&report.anomalies, files, AnomalyJson::new),
             given_up: GivenUpJson::new(report),
+        }
+    }
+}
+
+/// Calls that have the same of what was looked for.
+#[derive(Serialize, Debug)]
+struct FoundJson {
+    by: &'static str,
+    name: Option<String>,
+    text: String,
+    rpcs: Vec<CallJson>,
+}
+
+impl FoundJson {
+    fn new(group: &FoundCalls, secrets: SecretDisplay) -> Self {
+        let (by, name, text) = match &group.by {
+            FoundBy::Header { name, value } => {
+                let value = secrets.value(name.as_bytes(), value);
+                let value = String::from_utf8_lossy(&value).into_owned();
+                ("header", Some(name.clone()), value)
+            }
+            FoundBy::AppError(error) => {
+                let text = secrets.message(error.as_bytes());
+                (
+                    "app_error",
+                    None,
+                    String::from_utf8_lossy(&text).into_owned(),
+                )
+            }
+        };
+        Self {
+            by,
+            name,
+            text,
+            rpcs: group
+                .calls
+                .iter()
+                .map(|call| CallJson::from(*call))
+                .collect(),
         }
     }
 }
@@ -116,6 +184,34 @@ struct CaptureJson<'a> {
     bytes: u64,
     first_packet: Option<Displayed<Timestamp>>,
     last_packet: Option<Displayed<Timestamp>>,
+}
+
+/// The twin of [`Filter`](crate::inspect::Filter), and what it left out.
+#[derive(Serialize, Debug)]
+struct FilterJson<'a> {
+    conn: Option<u32>,
+    stream: Option<u32>,
+    method: Option<PeerText<'a>>,
+    since: Option<String>,
+    until: Option<String>,
+    rpcs_left_out: u64,
+    connections_left_out: u64,
+}
+
+impl<'a> FilterJson<'a> {
+    fn new(report: &'a Report) -> Option<Self> {
+        let filter = &report.filter;
+        let left_out = &report.analysis.passed_over;
+        filter.is_set().then(|| Self {
+            conn: filter.connection,
+            stream: filter.stream,
+            method: filter.method.as_deref().map(PeerText::from),
+            since: filter.since.map(|moment| moment.to_string()),
+            until: filter.until.map(|moment| moment.to_string()),
+            rpcs_left_out: left_out.calls,
+            connections_left_out: left_out.connections,
+        })
+    }
 }
 
 /// The twin of [`FileSummary`].

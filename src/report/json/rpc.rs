@@ -1,5 +1,7 @@
 //! A call: one of `rpcs`, and the body of the live event `rpc`.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde::ser::Serializer;
 
@@ -46,7 +48,7 @@ pub(super) struct RpcJson<'a> {
     hedge_lost: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     taken_back: Option<&'static str>,
-    app_error: Option<&'a str>,
+    app_error: Option<Cow<'a, str>>,
     headers: HeadersJson<'a>,
     messages: MessagesJson,
 }
@@ -93,7 +95,10 @@ impl<'a> RpcJson<'a> {
             contradiction: rpc.contradiction.map(Contradiction::name),
             grpc_status: rpc.grpc_status.as_deref().map(PeerText::from),
             grpc_status_inferred: rpc.grpc_status_inferred,
-            grpc_message: rpc.grpc_message.as_deref().map(PeerText::from),
+            grpc_message: rpc
+                .grpc_message
+                .as_deref()
+                .map(|message| PeerText(secrets.message(message))),
             http_status: rpc.http_status,
             error: rpc.error.map(Displayed),
             retried_as: rpc.retried_as.as_ref().map(LinkJson::new),
@@ -101,7 +106,7 @@ impl<'a> RpcJson<'a> {
             outcome: rpc.outcome.name(),
             hedge_lost: rpc.taken_back == Some(TakenBack::TwinAnswered),
             taken_back: rpc.taken_back.map(TakenBack::name),
-            app_error: rpc.app_error.as_deref(),
+            app_error: secrets.app_error(rpc),
             headers: HeadersJson {
                 headers: &rpc.headers,
                 secrets,

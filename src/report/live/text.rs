@@ -58,7 +58,7 @@ fn incident(incident: &Incident<'_>, columns: Option<usize>, format: &Text) -> S
         rest.push_str(&format!("; from {client}{}", others(more)));
     }
     if let Some((message, more)) = &traits.message {
-        let message = shortened(&escape::terminal(message), MESSAGE);
+        let message = shortened(&escape::terminal(&format.secrets.message(message)), MESSAGE);
         rest.push_str(&format!("; \"{message}\"{}", others(*more)));
     }
     if incident.time - incident.since >= A_WHILE {

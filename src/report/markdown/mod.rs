@@ -106,6 +106,9 @@ fn heading(out: &mut String, outline: &Outline<'_>) {
     if !outline.vantages.is_empty() {
         line(out, "");
     }
+    if let Some(chosen) = &outline.chosen {
+        line(out, &format!("{}\n", chosen.line_in(code)));
+    }
 }
 
 fn totals(out: &mut String, outline: &Outline<'_>) {

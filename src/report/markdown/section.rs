@@ -2,6 +2,7 @@
 
 use super::{More, code, line, list, sentence};
 use crate::report::view::{Cell, Grid, Outline, RpcRow, Section, Subject, packet};
+use crate::report::words::AS_ABOVE;
 use crate::units::{count, counted};
 
 /// Writes a section under its heading.
@@ -60,13 +61,11 @@ pub(super) fn write(out: &mut String, section: &Section<'_>, outline: &Outline<'
         rest.push(more.words(section.evidence_left));
     }
     list(out, rest);
-    let Subject::Finding(finding) = section.subject else {
+    if !matches!(section.subject, Subject::Finding(_)) {
         return;
-    };
-    line(
-        out,
-        &format!("**Why:** {}\n", sentence(&finding.explanation)),
-    );
+    }
+    let why = section.explanation.unwrap_or(AS_ABOVE);
+    line(out, &format!("**Why:** {}\n", sentence(why)));
     if !section.app_errors.is_empty() {
         line(out, "**The application saw:**\n");
         let app_errors = section.app_errors.iter().map(|(text, calls)| {
@@ -74,20 +73,15 @@ pub(super) fn write(out: &mut String, section: &Section<'_>, outline: &Outline<'
         });
         list(out, app_errors.collect());
     }
-    if !finding.advice.is_empty() {
+    let as_above = [AS_ABOVE];
+    let advice = section.advice.as_deref().unwrap_or(&as_above);
+    if !advice.is_empty() {
         line(out, "**Fix:**\n");
-        list(
-            out,
-            finding
-                .advice
-                .iter()
-                .map(|advice| sentence(advice))
-                .collect(),
-        );
+        list(out, advice.iter().map(|advice| sentence(advice)).collect());
     }
-    if !finding.ruled_out.is_empty() {
+    if !section.ruled_out.is_empty() {
         line(out, "**Not:**\n");
-        let suspects = finding.ruled_out.iter();
+        let suspects = section.ruled_out.iter();
         list(out, suspects.map(|suspect| sentence(suspect)).collect());
     }
 }

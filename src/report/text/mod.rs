@@ -3,6 +3,7 @@
 //! In: a [`Report`]. Out: text; the first lines are the answer, the last one is what to type next.
 //! Colours only repeat what a word says, and widths are measured on the plain text.
 
+mod found;
 mod section;
 
 mod layout;
@@ -99,6 +100,9 @@ fn capture(page: &mut Page, outline: &Outline<'_>) {
     for vantage in &outline.vantages {
         let vantage = escape::terminal(vantage.as_bytes());
         page.paragraph("  ", "    ", &vantage, Style::DIM);
+    }
+    if let Some(chosen) = &outline.chosen {
+        page.paragraph("", "  ", &chosen.line(), Style::BOLD);
     }
     page.blank();
 }
@@ -203,14 +207,7 @@ fn omitted(page: &mut Page, outline: &Outline<'_>) {
     }
     page.blank();
     for omitted in &outline.omitted {
-        let servers: Vec<_> = omitted.servers.iter().map(ToString::to_string).collect();
-        let text = format!(
-            "{} {} of other servers: {}, …{}",
-            count(omitted.count),
-            label(omitted.rule),
-            servers.join(", "),
-            page.show_more(),
-        );
+        let text = format!("{}{}", omitted.words(), page.show_more());
         page.paragraph("… ", "  ", &text, Style::PLAIN);
     }
 }

@@ -8,6 +8,7 @@ use crate::report::colours::Style;
 use crate::report::display_width::{shortened, width};
 use crate::report::escape;
 use crate::report::view::{Cell, Column, Grid, RpcRow, Section, Subject, packet};
+use crate::report::words::AS_ABOVE;
 use crate::units::{count, counted};
 
 /// Writes a section after an empty line.
@@ -16,19 +17,21 @@ pub(super) fn write(page: &mut Page, section: &Section<'_>, files: Files) {
     heading(page, section);
     connection_rows(page, section);
     rpc_rows(page, section, files);
-    let Subject::Finding(finding) = section.subject else {
+    if !matches!(section.subject, Subject::Finding(_)) {
         return;
-    };
+    }
     page.blank();
-    aside(page, "why", &finding.explanation);
+    aside(page, "why", section.explanation.unwrap_or(AS_ABOVE));
     for (place, (text, calls)) in section.app_errors.iter().enumerate() {
         let text = format!("{text} ({})", counted(*calls, "call"));
         aside(page, if place == 0 { "saw" } else { "" }, &text);
     }
-    for (place, advice) in finding.advice.iter().enumerate() {
+    let as_above = [AS_ABOVE];
+    let advice = section.advice.as_deref().unwrap_or(&as_above);
+    for (place, advice) in advice.iter().enumerate() {
         aside(page, if place == 0 { "fix" } else { "" }, advice);
     }
-    for (place, suspect) in finding.ruled_out.iter().enumerate() {
+    for (place, suspect) in section.ruled_out.iter().enumerate() {
         aside(page, if place == 0 { "not" } else { "" }, suspect);
     }
     look(page, section, files);

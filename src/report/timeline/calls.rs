@@ -44,7 +44,7 @@ impl<'a> CallsJson<'a> {
                     .authority
                     .as_deref()
                     .map(|authority| texts.place(escape::terminal(authority))),
-                fate: fates.place(EndOnPage::new(rpc)),
+                fate: fates.place(EndOnPage::new(rpc, secrets)),
             }
         });
         let shared = shared.collect();
@@ -212,18 +212,18 @@ struct EndOnPage {
 }
 
 impl EndOnPage {
-    fn new(rpc: &Rpc) -> Self {
+    fn new(rpc: &Rpc, secrets: SecretDisplay) -> Self {
+        let message = rpc.grpc_message.as_deref();
         Self {
             race: rpc.race.map(Race::name),
             processed: Processed::name(rpc.processed),
             outcome: Outcome::name(rpc.outcome),
             grpc_status: rpc.grpc_status.as_deref().map(escape::terminal),
-            grpc_message: rpc.grpc_message.as_deref().map(escape::terminal),
+            grpc_message: message.map(|message| escape::terminal(&secrets.message(message))),
             http_status: rpc.http_status,
             error: rpc.error.map(Displayed),
-            app_error: rpc
-                .app_error
-                .as_deref()
+            app_error: secrets
+                .app_error(rpc)
                 .map(|text| escape::terminal(text.as_bytes())),
         }
     }

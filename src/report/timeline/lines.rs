@@ -11,7 +11,9 @@ use crate::decode::Direction;
 use crate::inspect::report::{Files, Report};
 use crate::inspect::{Close, ConnectionRecord, GoAway, Rpc, Verdict};
 use crate::report::colours::{Colours, Style};
+use crate::report::display_width::width;
 use crate::report::escape;
+use crate::report::line_width::LineWidth;
 use crate::report::redact::SecretDisplay;
 use crate::report::words;
 use crate::units::{count, counted, duration, moment_in_millis, spread};
@@ -22,6 +24,7 @@ pub(super) struct LineStyle<'a> {
     /// How many calls of a kind are named.
     pub(super) limit: usize,
     pub(super) secrets: SecretDisplay,
+    pub(super) columns: LineWidth,
     pub(super) colours: Colours,
     /// The spans of time that are shown; all of the capture if `None`.
     pub(super) spans: Option<&'a Spans>,
@@ -186,7 +189,7 @@ impl<'a> LineWriter<'a> {
         if let Some(took) = labels::took(rpc) {
             text.push_str(&format!(" after {}", duration(took)));
         }
-        for word in answer(rpc) {
+        for word in answer(rpc, secrets) {
             text.push_str(&format!(", {word}"));
         }
         text.push_str(&format!(", {}", words::retry(rpc.processed)));
@@ -312,11 +315,30 @@ impl<'a> LineWriter<'a> {
         };
         let place = format!("packet {}{file}", event.stamp.packet);
         let elapsed = moment_in_millis(event.elapsed);
-        self.out.push_str(&format!(
-            "{elapsed:>12}  {connection}{mark} {text}  {}\n",
-            self.paint(Style::DIM, &place)
-        ));
+        let first = format!("{elapsed:>12}  {connection}{mark} ");
+        let rest = " ".repeat(width(&first));
+        // A packet and its number stay together.
+        let place = self.paint(Style::DIM, &place.replace(' ', "\u{a0}"));
+        let lines = wrapped(
+            self.style.columns,
+            &first,
+            &rest,
+            &format!("{text}  {place}"),
+        );
+        self.out.push_str(&lines.replace('\u{a0}', " "));
     }
+}
+
+/// Text in lines no wider than the page, the first after `first`, the others after `rest`. Colours take no room.
+pub(super) fn wrapped(columns: LineWidth, first: &str, rest: &str, text: &str) -> String {
+    let options = textwrap::Options::new(columns.count())
+        .initial_indent(first)
+        .subsequent_indent(rest)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .break_words(true);
+    let mut lines = textwrap::fill(text, options);
+    lines.push('\n');
+    lines
 }
 
 /// A number of calls of which the same became.
@@ -329,14 +351,15 @@ const fn mark(ended: bool) -> &'static str {
 }
 
 /// What the wire said of a call's end.
-fn answer(rpc: &Rpc) -> impl Iterator<Item = String> {
+fn answer(rpc: &Rpc, secrets: SecretDisplay) -> impl Iterator<Item = String> {
     let status = rpc.grpc_status.as_deref();
     let status = status.map(|status| format!("grpc-status {}", escape::terminal(status)));
     let message = rpc
         .grpc_message
         .as_deref()
         .filter(|message| !message.is_empty());
-    let message = message.map(|message| format!("\"{}\"", escape::terminal(message)));
+    let message =
+        message.map(|message| format!("\"{}\"", escape::terminal(&secrets.message(message))));
     let error = rpc.error.map(|error| error.to_string());
     [status, message, error].into_iter().flatten()
 }

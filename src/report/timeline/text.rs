@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use super::clock::CaptureClock;
 use super::events::{self, EventKind, TimelineEvent};
-use super::lines::{LineStyle, LineWriter};
+use super::lines::{LineStyle, LineWriter, wrapped};
 use super::window::Spans;
 use crate::decode::Direction;
 use crate::decode::tcp::Ending;
@@ -16,7 +16,9 @@ use crate::inspect::{ConnectionRecord, Outcome, Rpc, Verdict};
 use crate::report::colours::{Colours, Style};
 use crate::report::escape;
 use crate::report::format::ReportFormat;
+use crate::report::line_width::LineWidth;
 use crate::report::redact::SecretDisplay;
+use crate::report::view::Chosen;
 use crate::units::{count, counted, duration};
 
 /// How many connections are shown even if nothing happened to them; where there are more, only those
@@ -30,6 +32,8 @@ pub struct TimelineText {
     pub limit: usize,
     /// How secrets are printed.
     pub secrets: SecretDisplay,
+    /// How wide its lines are.
+    pub columns: LineWidth,
     /// Whether it has colours.
     pub colours: Colours,
     /// Whether the events of all connections stand in one list, by time, and not connection by connection.
@@ -44,6 +48,7 @@ impl Default for TimelineText {
         Self {
             limit: 3,
             secrets: SecretDisplay::default(),
+            columns: LineWidth::default(),
             colours: Colours::default(),
             merged: false,
             spans: None,
@@ -55,7 +60,7 @@ impl TimelineText {
     /// The timeline in lines.
     #[must_use]
     pub fn render(&self, report: &Report) -> String {
-        let mut out = head(report, self.colours);
+        let mut out = head(report, self.columns, self.colours);
         let events = events::in_order(report);
         let style = self.line_style();
         if self.merged {
@@ -99,6 +104,7 @@ impl TimelineText {
         LineStyle {
             limit: self.limit,
             secrets: self.secrets,
+            columns: self.columns,
             colours: self.colours,
             spans: self.spans.as_ref(),
         }
@@ -140,7 +146,7 @@ impl OmittedConnections {
 }
 
 /// The first lines: what was looked at, and when it began.
-fn head(report: &Report, colours: Colours) -> String {
+fn head(report: &Report, columns: LineWidth, colours: Colours) -> String {
     let analysis = &report.analysis;
     let names = report
         .files
@@ -168,7 +174,10 @@ fn head(report: &Report, colours: Colours) -> String {
     if saved > 0 {
         parts.push(format!("{} recovered by a retry", count(saved as u64)));
     }
-    let mut out = format!("{}\n", parts.join(" · "));
+    let mut out = wrapped(columns, "", "  ", &parts.join(" · "));
+    if let Some(chosen) = Chosen::of(report) {
+        out.push_str(&wrapped(columns, "", "  ", &chosen.line()));
+    }
     if let Some(first) = report.first_packet {
         out.push_str(&format!("+0 s is {first}\n"));
     }

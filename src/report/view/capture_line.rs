@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::Chosen;
 use crate::capture::TimeDelta;
 use crate::decode::Transport;
 use crate::inspect::ConnectionRecord;
@@ -22,6 +23,8 @@ pub(in crate::report) struct CaptureLine {
     failed_connects: u64,
     /// Calls of any verdict.
     pub(in crate::report) rpcs: u64,
+    /// How many of how many were asked for, where that is not all.
+    chosen: Option<String>,
     goaways: u64,
     pings: u64,
     unanswered_pings: u64,
@@ -61,6 +64,7 @@ impl CaptureLine {
             not_http2: with(Transport::NotHttp2),
             failed_connects: with(Transport::None),
             rpcs: report.analysis.verdicts.total(),
+            chosen: Chosen::of(report).map(|chosen| chosen.share()),
             goaways: sum(|record| record.goaways.len() as u64),
             pings: sum(|record| {
                 record
@@ -102,7 +106,10 @@ impl CaptureLine {
         ];
         let others = others.into_iter().filter(|(number, _)| *number > 0);
         figures.extend(others.map(|(_, words)| words));
-        figures.push(counted(self.rpcs, "RPC"));
+        figures.push(match &self.chosen {
+            Some(share) => share.clone(),
+            None => counted(self.rpcs, "RPC"),
+        });
         figures
     }
 

@@ -8,7 +8,9 @@
 //! own.
 
 mod capture_line;
+mod chosen;
 mod connection_row;
+pub mod found;
 mod grid;
 mod in_flight;
 mod rpc_row;
@@ -20,12 +22,14 @@ mod totals;
 mod unreadable_connections;
 mod vantage_lines;
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 pub(super) use capture_line::CaptureLine;
+pub(super) use chosen::Chosen;
 pub(super) use connection_row::{Closed, ConnectionRow};
 pub(super) use grid::{Cell, Column, Grid, packet};
 pub(super) use rpc_row::RpcRow;
@@ -40,7 +44,8 @@ use crate::decode::Transport;
 use crate::decode::anomaly::Anomaly;
 use crate::inspect::diagnosis::{Finding, Severity};
 use crate::inspect::report::{Files, Report};
-use crate::inspect::{CallId, ConnectionRecord, Rpc, Verdict};
+use crate::inspect::{CallId, ConnectionRecord, Outcome, Rpc, Verdict};
+use crate::units::count;
 
 /// How much of a report is shown.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +54,17 @@ pub(super) struct Detail {
     pub(super) limit: usize,
     /// Whether secrets are shown.
     pub(super) secrets: SecretDisplay,
+}
+
+/// How many sections there are at least, whatever is shown of a kind.
+const LEAST_SECTIONS: usize = 9;
+
+impl Detail {
+    /// How many things that went wrong have a section of their own: a page that grows with their number is read by
+    /// nobody.
+    fn max_sections(self) -> usize {
+        self.limit.saturating_mul(3).max(LEAST_SECTIONS)
+    }
 }
 
 /// What a report shows, section by section.
@@ -60,6 +76,8 @@ pub(super) struct Outline<'a> {
     pub(super) capture: CaptureLine,
     /// Where captures of the same connections were taken.
     pub(super) vantages: Vec<String>,
+    /// Which part of it was asked for; `None` for all.
+    pub(super) chosen: Option<Chosen>,
     /// What became of the calls.
     pub(super) totals: Totals,
     /// What went wrong, most severe first.
@@ -87,6 +105,31 @@ pub(super) struct OmittedFindings {
     pub(super) count: u64,
     /// The first few servers they are about.
     pub(super) servers: Vec<SocketAddr>,
+    /// Whether others of the rule have a section.
+    is_shown: bool,
+}
+
+impl OmittedFindings {
+    /// `97 GRACE EXPIRED of other servers: 10.0.0.4:80, …`.
+    pub(super) fn words(&self) -> String {
+        let servers: Vec<_> = self.servers.iter().map(ToString::to_string).collect();
+        let more = if servers.len() as u64 == self.count {
+            ""
+        } else {
+            ", …"
+        };
+        format!(
+            "{} {} of {}: {}{more}",
+            count(self.count),
+            label(self.rule),
+            if self.is_shown {
+                "other servers"
+            } else {
+                "servers"
+            },
+            servers.join(", "),
+        )
+    }
 }
 
 impl<'a> Outline<'a> {
@@ -101,10 +144,7 @@ impl<'a> Outline<'a> {
             sections: Vec::new(),
             omitted: BTreeMap::new(),
         };
-        let findings = |severity| {
-            let all = report.analysis.findings.iter();
-            all.filter(move |finding| finding.severity == severity)
-        };
+        let findings = |severity| by_harm(report, &index, severity).into_iter();
         for finding in findings(Severity::Error) {
             builder.add(finding);
         }
@@ -134,6 +174,7 @@ impl<'a> Outline<'a> {
             files: Files::of(&report.files),
             capture: CaptureLine::of(report),
             vantages: vantage_lines::of(report),
+            chosen: Chosen::of(report),
             totals: Totals::of(report, limit),
             suggestion: suggestion::suggestion(report, &sections, unreadable.first()),
             sections,
@@ -153,6 +194,21 @@ impl Outline<'_> {
         let nothing_wrong = self.totals.died == 0 && self.sections.is_empty();
         nothing_wrong && self.unreadable.is_empty()
     }
+}
+
+/// The findings of a severity, those first that cost most calls: what a retry saved costs nothing.
+fn by_harm<'a>(report: &'a Report, index: &Index<'a>, severity: Severity) -> Vec<&'a Finding> {
+    let saved = |call: &&CallId| {
+        let rpc = index.rpcs.get(call);
+        rpc.is_some_and(|rpc| rpc.outcome == Outcome::Recovered)
+    };
+    let all = report.analysis.findings.iter();
+    let mut findings: Vec<_> = all.filter(|one| one.severity == severity).collect();
+    findings.sort_by_cached_key(|finding| {
+        let cost = finding.rpcs.iter().filter(|call| !saved(call)).count();
+        Reverse(cost)
+    });
+    findings
 }
 
 /// How many of `length` are not among the first `limit`.
@@ -182,11 +238,22 @@ impl<'a> Index<'a> {
 
 /// What earlier sections have shown already.
 #[derive(Debug, Default)]
-struct AlreadyShown {
+struct AlreadyShown<'a> {
     connections: FxHashSet<u32>,
     rpcs: FxHashSet<CallId>,
     packets: FxHashSet<Stamp>,
     rules: BTreeMap<&'static str, usize>,
+    /// How often each reason, advice and suspect was told.
+    told: FxHashMap<&'a str, usize>,
+}
+
+/// How often a reason or an advice is told in the same words; after that it is as above.
+const MAX_TOLD: usize = 2;
+
+impl AlreadyShown<'_> {
+    fn times(&self, words: &str) -> usize {
+        self.told.get(words).copied().unwrap_or_default()
+    }
 }
 
 /// Puts sections together; what one has shown is not shown again.
@@ -194,7 +261,7 @@ struct AlreadyShown {
 struct SectionBuilder<'a, 'b> {
     detail: Detail,
     index: &'b Index<'a>,
-    shown: AlreadyShown,
+    shown: AlreadyShown<'a>,
     sections: Vec<Section<'a>>,
     omitted: BTreeMap<&'static str, OmittedFindings>,
 }
@@ -203,13 +270,20 @@ impl<'a> SectionBuilder<'a, '_> {
     fn add(&mut self, finding: &'a Finding) {
         let times = self.shown.rules.entry(finding.rule).or_default();
         *times += 1;
-        if *times > self.detail.limit.max(1) {
+        if *times > self.detail.limit.max(1) || self.sections.len() >= self.detail.max_sections() {
             self.omit(finding);
             return;
         }
         let section = Section::of_finding(finding, self.index, self.detail, &self.shown);
         self.shown.packets.extend(section.packets());
         self.sections.push(section);
+        let ruled_out = finding.ruled_out.iter();
+        let words = ruled_out
+            .chain(&finding.advice)
+            .chain([&finding.explanation]);
+        for words in words {
+            *self.shown.told.entry(words).or_default() += 1;
+        }
         self.shown.connections.extend(&finding.connections);
         self.shown.rpcs.extend(&finding.rpcs);
     }
@@ -219,6 +293,7 @@ impl<'a> SectionBuilder<'a, '_> {
             rule: finding.rule,
             count: 0,
             servers: Vec::new(),
+            is_shown: self.sections.iter().any(|one| one.rule().0 == finding.rule),
         });
         omitted.count += 1;
         let first = finding.connections.first();

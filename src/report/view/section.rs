@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use super::connection_row::{beginning, goaway_texts};
-use super::{AlreadyShown, ConnectionRow, Detail, Index, RpcRow, beyond};
+use super::{AlreadyShown, ConnectionRow, Detail, Index, MAX_TOLD, RpcRow, beyond};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::capture::Stamp;
@@ -60,11 +60,17 @@ pub(in crate::report) struct Section<'a> {
     pub(in crate::report) codes: Vec<(ErrorCode, u64)>,
     /// What the client libraries reported to the applications, most frequent first; nothing where no
     /// call was reported with such words.
-    pub(in crate::report) app_errors: Vec<(&'a str, u64)>,
+    pub(in crate::report) app_errors: Vec<(Cow<'a, str>, u64)>,
     /// Whether its calls differ in what a retry would do: then each says so.
     pub(in crate::report) differ: bool,
     /// Whether moments count from each connection's opening; else from the capture's beginning.
     pub(in crate::report) since_opening: bool,
+    /// Why it went wrong; `None` where that was told often enough.
+    pub(in crate::report) explanation: Option<&'a str>,
+    /// What to do about it, without what was told often enough; `None` where that leaves nothing.
+    pub(in crate::report) advice: Option<Vec<&'a str>>,
+    /// What it was not, without what was told already.
+    pub(in crate::report) ruled_out: Vec<&'a str>,
     /// Packets to look at that its calls do not name already.
     pub(in crate::report) evidence: Vec<&'a Evidence>,
     /// Such packets beyond the limit.
@@ -76,7 +82,7 @@ impl<'a> Section<'a> {
         finding: &'a Finding,
         index: &Index<'a>,
         detail: Detail,
-        earlier: &AlreadyShown,
+        earlier: &AlreadyShown<'a>,
     ) -> Self {
         let rpcs_shown = finding.rpcs.iter().all(|call| earlier.rpcs.contains(call));
         let connections_shown = finding
@@ -104,6 +110,7 @@ impl<'a> Section<'a> {
             // A report need not hold every call that a finding counts.
             section.rpcs_left = beyond(finding.rpcs.len(), section.rpc_rows.len());
         }
+        section.tell(finding, earlier);
         let shown: FxHashSet<_> = section.packets().collect();
         let unseen = |evidence: &&Evidence| {
             let at = evidence.stamp;
@@ -113,6 +120,19 @@ impl<'a> Section<'a> {
         section.evidence_left = beyond(evidence.len(), detail.limit);
         section.evidence = evidence.into_iter().take(detail.limit).collect();
         section
+    }
+
+    /// Adds what was not told in the same words before.
+    fn tell(&mut self, finding: &'a Finding, earlier: &AlreadyShown<'a>) {
+        let again = |words: &&str| earlier.times(words) < MAX_TOLD;
+        self.explanation = Some(&*finding.explanation).filter(again);
+        let advice = finding.advice.iter().map(String::as_str);
+        let advice: Vec<_> = advice.filter(again).collect();
+        self.advice = Some(advice).filter(|left| !left.is_empty() || finding.advice.is_empty());
+        let ruled_out = finding.ruled_out.iter().map(String::as_str);
+        self.ruled_out = ruled_out
+            .filter(|words| earlier.times(words) == 0)
+            .collect();
     }
 
     /// The rule's name as a heading has it: `GOAWAY RACE`.
@@ -216,6 +236,9 @@ impl<'a> Section<'a> {
             goaway_texts_left,
             codes: Vec::new(),
             app_errors: Vec::new(),
+            explanation: None,
+            advice: None,
+            ruled_out: Vec::new(),
             differ: false,
             since_opening,
             evidence: Vec::new(),
@@ -307,14 +330,20 @@ fn codes(rpcs: &[&Rpc]) -> Vec<(ErrorCode, u64)> {
 }
 
 /// The first lines of the errors that applications got for these calls, each once, most frequent first.
-fn app_errors<'a>(rpcs: &[&'a Rpc], detail: Detail) -> Vec<(&'a str, u64)> {
-    let mut texts: BTreeMap<&str, u64> = BTreeMap::new();
-    let errors = rpcs.iter().filter_map(|rpc| rpc.app_error.as_deref());
-    for text in errors.filter_map(|error| error.lines().next()) {
-        *texts.entry(text).or_default() += 1;
+fn app_errors<'a>(rpcs: &[&'a Rpc], detail: Detail) -> Vec<(Cow<'a, str>, u64)> {
+    let mut texts: BTreeMap<Cow<'a, str>, u64> = BTreeMap::new();
+    for error in rpcs.iter().filter_map(|rpc| detail.secrets.app_error(rpc)) {
+        *texts.entry(first_line(error)).or_default() += 1;
     }
     let mut texts: Vec<_> = texts.into_iter().collect();
     texts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     texts.truncate(detail.limit);
     texts
+}
+
+fn first_line(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.lines().next().unwrap_or_default()),
+        Cow::Owned(text) => Cow::Owned(text.lines().next().unwrap_or_default().to_owned()),
+    }
 }

@@ -7,6 +7,7 @@ use crate::capture::{FileSummary, Format, TimeDelta};
 use crate::decode::http2::{ErrorCode, StreamId};
 use crate::decode::tcp::Ending;
 use crate::decode::{Direction, Recognition, RecognitionOrder, Transport, UnexpectedProtocol};
+use crate::inspect::diagnosis::RULES;
 use crate::inspect::diagnosis::{Confidence, Evidence};
 use crate::inspect::{
     self, CaptureGaps, Close, Connection, GoAway, Instead, Link, Outcome, Processed, Race,
@@ -320,11 +321,62 @@ fn what_was_shown_is_not_shown_again() {
     repeated.severity = Severity::Warning;
     again.analysis.findings.push(repeated);
     let outline = Outline::of(&again, 3, SecretDisplay::Redacted);
-    let last = outline.sections.last().unwrap();
-    assert_eq!(last.label(), "SINGLE GOAWAY");
+    let mut sections = outline.sections.iter();
+    let repeated = sections.find(|section| section.label() == "SINGLE GOAWAY");
+    let repeated = repeated.unwrap();
+    assert!(repeated.connection_rows.is_empty() && repeated.rpc_rows.is_empty());
+    assert!(repeated.evidence.is_empty());
+}
+
+#[test]
+fn what_costs_more_calls_comes_first() {
+    let report = mixed();
+    let mut again = report.clone();
+    let mut costly = again.analysis.findings[0].clone();
+    costly.rule = "stream-reset";
+    again.analysis.findings[0].rpcs.truncate(1);
+    again.analysis.findings.push(costly);
+    let outline = Outline::of(&again, 3, SecretDisplay::Redacted);
+    let labels: Vec<_> = outline.sections.iter().map(Section::label).collect();
+    assert_eq!(labels[..2], ["STREAM RESET", "GRACE EXPIRED"]);
+}
+
+#[test]
+fn a_report_of_any_number_of_findings_is_bounded_and_says_so() {
+    let mut report = many();
+    for (place, finding) in report.analysis.findings.iter_mut().enumerate() {
+        finding.rule = RULES[place % RULES.len()].name;
+    }
+    let outline = Outline::of(&report, 3, SecretDisplay::Redacted);
+    assert_eq!(outline.sections.len(), 9);
+    let left: u64 = outline.omitted.iter().map(|omitted| omitted.count).sum();
+    assert_eq!(left, 91);
+    let words = outline.omitted[0].words();
     assert!(
-        last.connection_rows.is_empty() && last.rpc_rows.is_empty() && last.evidence.is_empty()
+        words.contains(" of ") && words.contains("10.0.0."),
+        "{words}"
     );
+    assert_eq!(
+        Outline::of(&report, 100, SecretDisplay::Redacted)
+            .sections
+            .len(),
+        100
+    );
+}
+
+#[test]
+fn the_same_words_stand_twice_at_most_and_suspects_once() {
+    let mut report = many();
+    for (place, finding) in report.analysis.findings.iter_mut().enumerate() {
+        finding.rule = RULES[place % 3].name;
+        finding.ruled_out = vec!["the network".to_owned()];
+    }
+    let outline = Outline::of(&report, 3, SecretDisplay::Redacted);
+    let sections = &outline.sections;
+    let told = |of: fn(&Section<'_>) -> bool| sections.iter().filter(|one| of(one)).count();
+    assert_eq!(told(|section| !section.ruled_out.is_empty()), 1);
+    assert_eq!(told(|section| section.advice.is_some()), 2);
+    assert_eq!(told(|section| section.explanation.is_some()), 2);
 }
 
 #[test]

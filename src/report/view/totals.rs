@@ -17,6 +17,8 @@ use crate::units::{self, counted, was};
 pub(in crate::report) struct Totals {
     /// Calls of any verdict.
     pub(in crate::report) total: u64,
+    /// Whether these are not all calls of the capture, but those that were asked for.
+    chosen: bool,
     /// TLS connections that were not decrypted.
     hidden: u64,
     /// Those that died.
@@ -110,6 +112,7 @@ impl Totals {
         let listed = by_verdict.iter().map(|part| part.count).sum();
         Self {
             total: verdicts.total(),
+            chosen: report.filter.is_set(),
             hidden: hidden.count() as u64,
             died: verdicts.deaths(),
             recovered: by_verdict
@@ -135,15 +138,23 @@ impl Totals {
 
     /// The answer in a few words.
     pub(in crate::report) fn headline(&self) -> String {
-        let died = format!("{} died", counted(self.died, "RPC"));
+        let died = match self.chosen {
+            true => {
+                let chosen = counted(self.total, "chosen RPC");
+                format!("{} of {chosen} died", units::count(self.died))
+            }
+            false => format!("{} died", counted(self.died, "RPC")),
+        };
         match (self.died, self.recovered) {
             (0, _) if self.total == 0 && self.hidden > 0 => format!(
                 "No RPC can be seen: {} {} not decrypted",
                 counted(self.hidden, "TLS connection"),
                 was(self.hidden),
             ),
+            (0, _) if self.total == 0 && self.chosen => "No RPC matches".to_owned(),
             (0, _) if self.total == 0 => "No RPC was seen".to_owned(),
             (0, _) if self.is_all_in_doubt() => "No RPC can be judged".to_owned(),
+            (0, _) if self.chosen => "No chosen RPC died".to_owned(),
             (0, _) => "No RPC died".to_owned(),
             (_, 0) => died,
             (1, 1) => format!("{died}, recovered by a retry"),
@@ -235,10 +246,7 @@ impl Totals {
                 .collect(),
         };
         if self.statuses_left > 0 {
-            words.push(format!(
-                "{} other statuses",
-                units::count(self.statuses_left)
-            ));
+            words.push(counted(self.statuses_left, "other status"));
         }
         Some(format!(
             "{failed} {were} answered with an error: {}",
