@@ -46,7 +46,8 @@ pub(super) struct SettledCalls {
     /// How many have a status that was inferred.
     inferred: u64,
     usual: Vec<UsualTime>,
-    passed_over: PassedOver,
+    /// Boxed, for it is empty unless a filter is set, and there are many connections.
+    passed_over: Option<Box<PassedOver>>,
     /// The largest message that each side took in a call that succeeded, if it was large.
     taken: PerSide<u32>,
 }
@@ -68,7 +69,7 @@ impl SettledCalls {
             without_method: 0,
             inferred: 0,
             usual: Vec::new(),
-            passed_over: PassedOver::default(),
+            passed_over: None,
             taken: PerSide::default(),
         }
     }
@@ -106,7 +107,7 @@ impl SettledCalls {
         let moment = rpc.opened.or(rpc.ended);
         let method = rpc.method.as_ref();
         if !is_asked_for(id, method, moment, &options.filter, self.capture_begin) {
-            self.passed_over.add(id, method);
+            self.passed_over.get_or_insert_default().add(id, method);
             return;
         }
         self.verdicts.add(rpc.verdict);
@@ -203,7 +204,7 @@ impl SettledCalls {
             self.without_method += u64::from(method.is_none());
             self.inferred += u64::from(stream.answer.status_inferred);
         } else {
-            self.passed_over.add(id, method);
+            self.passed_over.get_or_insert_default().add(id, method);
         }
     }
 
@@ -230,7 +231,9 @@ impl SettledCalls {
 
     /// What the filter left out.
     pub(super) fn take_passed_over(&mut self) -> PassedOver {
-        std::mem::take(&mut self.passed_over)
+        self.passed_over
+            .take()
+            .map_or_else(PassedOver::default, |passed_over| *passed_over)
     }
 
     /// How long calls took that were answered well.
