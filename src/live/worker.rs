@@ -161,7 +161,7 @@ impl Worker {
         let mut end_by = None;
         loop {
             let taken = queue.take(&mut batch, TICK);
-            self.read_keys(&mut batch);
+            self.read_keys(&mut batch, &mut outputs.events);
             let quiet = batch.is_empty();
             let first = self.packets + 1;
             self.analyze(&batch);
@@ -203,7 +203,7 @@ impl Worker {
     }
 
     /// Reads what secrets have come, before the packets that need them.
-    fn read_keys(&mut self, batch: &mut Batch) {
+    fn read_keys(&mut self, batch: &mut Batch, events: &mut EventWriter) {
         if self.key_logs.is_empty() {
             return;
         }
@@ -211,6 +211,8 @@ impl Worker {
         self.held.exchange(batch, clock(), hold);
         let pipeline = &mut self.pipeline;
         self.key_logs.read(|lines| pipeline.read_keys(lines));
+        let words = |text: &str| events.note(text);
+        self.key_logs.take(|line| pipeline.read_keys(line), words);
     }
 
     fn analyze(&mut self, batch: &Batch) {
