@@ -2,6 +2,8 @@
 
 pub(crate) mod hints;
 
+#[cfg(all(feature = "keys", target_os = "linux"))]
+mod keys;
 mod limits;
 #[cfg(feature = "live")]
 mod live;
@@ -25,6 +27,8 @@ use moment::moment;
 pub(crate) use names::{INTERFACES, Names};
 use quantity::duration;
 
+#[cfg(all(feature = "keys", target_os = "linux"))]
+pub(crate) use keys::KeysArgs;
 #[cfg(feature = "live")]
 pub(crate) use limits::LimitArgs;
 pub(crate) use limits::{FileLimitArgs, ReportLimitArgs};
@@ -148,6 +152,12 @@ pub(crate) enum Command {
     /// What can be captured
     #[cfg(feature = "live")]
     Interfaces,
+    /// TLS secrets of running processes, as a key log (needs CAP_SYS_ADMIN)
+    #[cfg(all(feature = "keys", target_os = "linux"))]
+    #[command(after_help = "Examples:\n  h2sniff keys --list\n  \
+                            h2sniff keys 4711 -o keys.log\n  \
+                            h2sniff keys /usr/local/bin/envoy | h2sniff live -i eth0 --keylog /dev/stdin")]
+    Keys(KeysArgs),
     /// A script that completes this program's options in a shell
     Completions {
         /// The shell

@@ -1,5 +1,7 @@
 //! What each command does with its options.
 
+#[cfg(all(feature = "keys", target_os = "linux"))]
+mod keys;
 #[cfg(feature = "live")]
 mod live;
 mod progress;
@@ -34,6 +36,8 @@ use h2sniff::pipeline;
 use h2sniff::report::frames::{self, FrameFormat, FramePrinter, LoggedSide};
 use h2sniff::report::{self, Colours, LineWidth, ReportFormat, SecretDisplay};
 
+#[cfg(all(feature = "keys", target_os = "linux"))]
+pub(crate) use keys::take_keys;
 #[cfg(feature = "live")]
 pub(crate) use live::live;
 pub(crate) use shell::{completions, man};

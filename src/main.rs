@@ -1,5 +1,7 @@
 //! The command line: parse, run, exit status.
 
+#[cfg(all(feature = "keys", target_os = "linux"))]
+mod keys;
 #[cfg(feature = "live")]
 mod live;
 
@@ -24,6 +26,8 @@ fn main() -> ExitCode {
         Command::Live(options) => commands::live(&options),
         #[cfg(feature = "live")]
         Command::Interfaces => commands::interfaces(),
+        #[cfg(all(feature = "keys", target_os = "linux"))]
+        Command::Keys(options) => commands::take_keys(&options),
         Command::Completions { shell } => commands::completions(shell),
         Command::Man { directory } => commands::man(directory.as_deref()),
     };

@@ -35,6 +35,10 @@ pub(crate) struct LiveArgs {
     #[cfg(feature = "tls")]
     #[arg(long = "keylog", value_name = "FILE")]
     key_logs: Vec<PathBuf>,
+    /// Take the TLS secrets of this process, or of all that run this program (repeatable; needs CAP_SYS_ADMIN)
+    #[cfg(all(feature = "keys", feature = "tls", target_os = "linux"))]
+    #[arg(long = "tls-keys", value_name = "PID|EXE")]
+    pub(crate) tls_keys: Vec<String>,
     /// Report this request header with each RPC (repeatable)
     #[arg(long = "header", value_name = "NAME")]
     pub(crate) headers: Vec<String>,

@@ -83,5 +83,9 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
     if let Some(error) = error.downcast_ref::<crate::live::LiveError>() {
         return error.hint().map(str::to_owned);
     }
+    #[cfg(all(feature = "keys", target_os = "linux"))]
+    if let Some(error) = error.downcast_ref::<crate::keys::KeysError>() {
+        return error.hint().map(str::to_owned);
+    }
     error.downcast_ref::<CommandError>()?.hint()
 }

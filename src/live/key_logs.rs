@@ -1,4 +1,4 @@
-//! `--keylog`: key logs that are written while their connections are watched.
+//! `--keylog` and `--tls-keys`: secrets that come while their connections are watched.
 //!
 //! In: files that grow, are cut, or are put in the place of others. Out: their lines, whole, as they come. And since
 //! a secret is written down a moment after the packets that need it, packets are held for so long.
@@ -12,7 +12,11 @@ use std::time::{Duration, Instant};
 
 use nix::fcntl::OFlag;
 
+#[cfg(all(feature = "keys", feature = "tls", target_os = "linux"))]
+use super::clock::clock;
 use super::queue::Batch;
+#[cfg(all(feature = "keys", feature = "tls", target_os = "linux"))]
+use crate::keys::{KeyProbes, KeysError};
 
 /// How long packets are held, so that the secrets of a handshake are there before its packets are read: a peer writes
 /// them down within milliseconds.
@@ -27,9 +31,13 @@ const MAX_LINE: usize = 4 << 10;
 /// How much is read of a file before others have their turn.
 const MAX_READ: usize = 4 << 20;
 
-/// All of them.
-#[derive(Debug, Default)]
-pub(super) struct KeyLogs(Vec<FollowedKeyLog>);
+/// All of them, and the processes whose secrets are taken.
+#[derive(Default)]
+pub(super) struct KeyLogs {
+    files: Vec<FollowedKeyLog>,
+    #[cfg(all(feature = "keys", feature = "tls", target_os = "linux"))]
+    probes: Option<KeyProbes>,
+}
 
 #[derive(Debug)]
 struct FollowedKeyLog {
@@ -58,22 +66,57 @@ impl KeyLogs {
             followed.open();
             followed
         };
-        Self(paths.iter().map(follow).collect())
+        Self {
+            files: paths.iter().map(follow).collect(),
+            #[cfg(all(feature = "keys", feature = "tls", target_os = "linux"))]
+            probes: None,
+        }
+    }
+
+    /// Takes the secrets of processes too.
+    ///
+    /// # Errors
+    /// Where rights are missing, or nothing can be probed.
+    #[cfg(all(feature = "keys", feature = "tls", target_os = "linux"))]
+    pub(super) fn probe(
+        &mut self,
+        targets: &[String],
+        words: impl FnMut(&str),
+    ) -> Result<(), KeysError> {
+        if !targets.is_empty() {
+            self.probes = Some(KeyProbes::open(targets, words)?);
+        }
+        Ok(())
+    }
+
+    /// Gives the secrets of processes that came since the last time, and says which processes came and went.
+    pub(super) fn take(&mut self, sink: impl FnMut(&[u8]), words: impl FnMut(&str)) {
+        #[cfg(all(feature = "keys", feature = "tls", target_os = "linux"))]
+        if let Some(probes) = &mut self.probes {
+            let mut sink = sink;
+            probes.read(clock(), |line| sink(line.as_bytes()), words);
+        }
+        #[cfg(not(all(feature = "keys", feature = "tls", target_os = "linux")))]
+        let _ = (sink, words);
     }
 
     pub(super) const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        #[cfg(all(feature = "keys", feature = "tls", target_os = "linux"))]
+        if self.probes.is_some() {
+            return false;
+        }
+        self.files.is_empty()
     }
 
     /// Those that are not there, or may not be read.
     pub(super) fn missing(&self) -> impl Iterator<Item = &PathBuf> {
-        let missing = self.0.iter().filter(|followed| followed.file.is_none());
+        let missing = self.files.iter().filter(|followed| followed.file.is_none());
         missing.map(|followed| &followed.path)
     }
 
     /// Gives what was written since the last time, in whole lines.
     pub(super) fn read(&mut self, mut sink: impl FnMut(&[u8])) {
-        for followed in &mut self.0 {
+        for followed in &mut self.files {
             followed.read(&mut sink);
         }
     }

@@ -85,7 +85,13 @@ pub(crate) fn run(
         .map(LiveCapture::open)
         .collect::<Result<Vec<_>, _>>()?;
     let listener = args.metrics.map(listen_at).transpose()?;
-    let key_logs = KeyLogs::open(args.key_logs());
+    #[cfg_attr(
+        not(all(feature = "keys", feature = "tls", target_os = "linux")),
+        expect(unused_mut, reason = "nothing more is added")
+    )]
+    let mut key_logs = KeyLogs::open(args.key_logs());
+    #[cfg(all(feature = "keys", feature = "tls", target_os = "linux"))]
+    key_logs.probe(&args.tls_keys, crate::keys::say)?;
     if let Some(user) = &args.user {
         privileges::become_user(user)?;
     }

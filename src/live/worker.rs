@@ -163,7 +163,7 @@ impl Worker {
         let mut end_by = None;
         loop {
             let taken = queue.take(&mut batch, TICK);
-            self.read_keys(&mut batch, outputs.recorder.as_mut());
+            self.read_keys(&mut batch, outputs);
             let quiet = batch.is_empty();
             let first = self.packets + 1;
             self.analyze(&batch);
@@ -209,19 +209,24 @@ impl Worker {
     }
 
     /// Reads what secrets have come, before the packets that need them.
-    fn read_keys(&mut self, batch: &mut Batch, recorder: Option<&mut Recorder>) {
+    fn read_keys(&mut self, batch: &mut Batch, outputs: &mut Outputs) {
         if self.key_logs.is_empty() {
             return;
         }
         let hold = self.hold();
         self.held.exchange(batch, clock(), hold);
-        let (pipeline, mut recorder) = (&mut self.pipeline, recorder);
-        self.key_logs.read(|lines| {
+        let Outputs {
+            events, recorder, ..
+        } = outputs;
+        let pipeline = &mut self.pipeline;
+        let mut take = |lines: &[u8]| {
             pipeline.read_keys(lines);
-            if let Some(recorder) = &mut recorder {
+            if let Some(recorder) = recorder {
                 recorder.read_keys(lines);
             }
-        });
+        };
+        self.key_logs.read(&mut take);
+        self.key_logs.take(take, |text: &str| events.note(text));
     }
 
     fn analyze(&mut self, batch: &Batch) {

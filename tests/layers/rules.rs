@@ -110,7 +110,8 @@ const ROOMS: [(&str, &[Tier]); 3] = [
 ];
 
 /// Crates that only these files may use.
-const FENCES: [(&str, &[&str]); 20] = [
+const FENCES: [(&str, &[&str]); 21] = [
+    ("aya", &["keys"]),
     ("pcap", &["capture"]),
     ("pcap_parser", &["capture"]),
     ("flate2", &["capture"]),

@@ -1,0 +1,98 @@
+//! Where a Go program has a function, whether or not it has symbols.
+//!
+//! In: an ELF file. Out: the function's address. The runtime needs its table of functions (`pclntab`: magic, header,
+//! names, functions; Go's internal/abi and runtime/symtab.go) for tracebacks, so that no `strip` takes it away. One that
+//! an obfuscator renamed is not found.
+
+use super::elf::{Elf, u32_at, u64_at};
+
+/// The header's first bytes: magic of Go 1.20 and later, or of 1.18 and 1.19, and two zeros; then the instructions'
+/// alignment (1 on AMD64, 4 on ARM64) and the size of a pointer.
+const MAGICS: [[u8; 6]; 2] = [
+    [0xf1, 0xff, 0xff, 0xff, 0, 0],
+    [0xf0, 0xff, 0xff, 0xff, 0, 0],
+];
+
+/// How many functions a table may have: large programs have a tenth.
+const MAX_FUNCTIONS: u64 = 10_000_000;
+
+/// Without sections: where the linker puts a program's code after its first page of headers.
+const HEADER_PAGE: u64 = 0x1000;
+
+/// Whether the Go linker made it.
+pub(super) fn is_go(elf: &Elf<'_>) -> bool {
+    table(elf).is_some()
+}
+
+/// The address of a function by its full name.
+pub(super) fn function(elf: &Elf<'_>, name: &[u8]) -> Option<u64> {
+    if let Some(address) = elf.function(name) {
+        return Some(address);
+    }
+    let table = table(elf)?;
+    let field = |number: usize| u64_at(table, 8 + 8 * number);
+    let at = |place: u64| table.get(usize::try_from(place).ok()?..);
+    let (functions, text) = (field(0)?.min(MAX_FUNCTIONS), field(2)?);
+    let (names, names_end, entries) = (field(3)?, field(4)?, field(7)?);
+    let text = match text {
+        // Go 1.26 and later leave it out.
+        0 => code_start(elf)?,
+        text => text,
+    };
+    let names = at(names)?.get(..usize::try_from(names_end.checked_sub(names)?).ok()?)?;
+    let wanted = name_offset(names, name)?;
+    let entries = at(entries)?;
+    let count = usize::try_from(functions).ok()?;
+    let found = entries.chunks_exact(8).take(count).find(|entry| {
+        let record = u32_at(entry, 4).and_then(|record| usize::try_from(record).ok());
+        let named = record.and_then(|record| u32_at(entries, record.checked_add(4)?));
+        named == Some(wanted)
+    })?;
+    let address = text.checked_add(u64::from(u32_at(found, 0)?))?;
+    elf.is_code(address).then_some(address)
+}
+
+fn table<'a>(elf: &Elf<'a>) -> Option<&'a [u8]> {
+    let data = elf.data();
+    let named = [&b".gopclntab"[..], b".data.rel.ro.gopclntab"];
+    let section = named.iter().find_map(|name| elf.section(name));
+    if let Some((_, offset)) = section {
+        return data
+            .get(usize::try_from(offset).ok()?..)
+            .filter(|table| is_header(table));
+    }
+    if elf.has_sections() {
+        return None;
+    }
+    let start = data
+        .windows(8)
+        .position(|window| window.first().is_some_and(|byte| *byte >= 0xf0) && is_header(window))?;
+    data.get(start..)
+}
+
+fn is_header(bytes: &[u8]) -> bool {
+    let known = MAGICS.iter().any(|magic| bytes.starts_with(magic));
+    known && matches!(bytes.get(6), Some(1 | 4)) && bytes.get(7) == Some(&8)
+}
+
+fn code_start(elf: &Elf<'_>) -> Option<u64> {
+    if let Some((address, _)) = elf.section(b".text") {
+        return Some(address);
+    }
+    let (first, _) = elf.code().next()?;
+    match first.offset {
+        0 => first.address.checked_add(HEADER_PAGE),
+        _ => Some(first.address),
+    }
+}
+
+fn name_offset(names: &[u8], wanted: &[u8]) -> Option<u32> {
+    let mut offset = 0;
+    for name in names.split(|byte| *byte == 0) {
+        if name == wanted {
+            return u32::try_from(offset).ok();
+        }
+        offset += name.len() + 1;
+    }
+    None
+}
