@@ -1,5 +1,7 @@
 //! What each command does with its options.
 
+#[cfg(feature = "export")]
+mod export;
 #[cfg(feature = "live")]
 mod live;
 mod progress;
@@ -30,6 +32,8 @@ use h2sniff::pipeline;
 use h2sniff::report::frames::{self, FrameFormat, FramePrinter, LoggedSide};
 use h2sniff::report::{self, Colours, LineWidth, ReportFormat, SecretDisplay};
 
+#[cfg(feature = "export")]
+pub(crate) use export::export;
 #[cfg(feature = "live")]
 pub(crate) use live::live;
 pub(crate) use timeline::timeline;

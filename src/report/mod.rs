@@ -27,6 +27,9 @@ pub mod live;
 
 pub mod json;
 
+#[cfg(feature = "export")]
+pub mod columnar;
+
 pub mod timeline;
 
 pub use crate::inspect::report::Report;

@@ -108,8 +108,9 @@ const ROOMS: [(&str, &[Tier]); 3] = [
 ];
 
 /// Crates that only these files may use.
-const FENCES: [(&str, &[&str]); 19] = [
+const FENCES: [(&str, &[&str]); 20] = [
     ("pcap", &["capture"]),
+    ("parquet", &["report/columnar"]),
     ("pcap_parser", &["capture"]),
     ("flate2", &["capture"]),
     ("zstd", &["capture"]),
