@@ -241,9 +241,13 @@ fn lower_case(name: &str) -> Arc<[u8]> {
 
 /// Sees to it that the output is none of the inputs, by whatever name: it would be emptied before it is read.
 fn guard_inputs(output: &OutputArgs, input: &CaptureArgs) -> anyhow::Result<()> {
-    let Some(path) = output.file() else {
-        return Ok(());
-    };
+    match output.file() {
+        Some(path) => guard_path(path, input),
+        None => Ok(()),
+    }
+}
+
+fn guard_path(path: &Path, input: &CaptureArgs) -> anyhow::Result<()> {
     let Some(written) = identity(path) else {
         return Ok(());
     };

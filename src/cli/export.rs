@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use h2sniff::report::columnar::Shard;
+use h2sniff::report::Shard;
 
 use super::{CaptureArgs, ReportLimitArgs, Selection};
 
@@ -15,10 +15,10 @@ pub(crate) struct Export {
     /// How to write it
     #[arg(long, value_enum, default_value_t)]
     pub(crate) format: ExportFormat,
-    /// The folder to write to; files of other captures in it stay
-    #[arg(short = 'o', long = "output", value_name = "DIR")]
-    pub(crate) folder: PathBuf,
-    /// A column that is the same in every row, such as `deployment=checkout` (repeatable)
+    /// The folder of the tables, in which files of other captures stay; the file (or `-`), where OTLP is written
+    #[arg(short = 'o', long = "output", value_name = "DIR|FILE")]
+    pub(crate) output: PathBuf,
+    /// A column that is the same in every row, or an attribute of the resource, such as `deployment=checkout` (repeatable)
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
     pub(crate) labels: Vec<(String, String)>,
     /// Only connections of this shard of several, from `1/N` to `N/N`: all together are the whole
@@ -38,6 +38,8 @@ pub(crate) enum ExportFormat {
     /// Tables for query engines: calls, connections and findings, by date and hour
     #[default]
     Parquet,
+    /// OTLP/JSON, a request a line: spans of the calls that died, log records of the findings
+    Otlp,
 }
 
 fn label(text: &str) -> Result<(String, String), String> {

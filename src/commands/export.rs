@@ -2,24 +2,31 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use h2sniff::capture::Capture;
 use h2sniff::inspect;
 use h2sniff::pipeline;
-use h2sniff::report::SecretDisplay;
 use h2sniff::report::columnar::Tables;
+use h2sniff::report::otlp::Otlp;
+use h2sniff::report::{ReportFormat as _, SecretDisplay};
 
 use super::progress::ProgressDisplay;
-use super::{CommandError, CommandOutcome, decode_options, nothing_found, open_captures, warn};
+use super::{
+    CommandError, CommandOutcome, decode_options, guard_path, lower_case, nothing_found,
+    open_captures, warn,
+};
 use crate::cli::{Export, ExportFormat, hints};
 
 pub(crate) fn export(options: &Export) -> anyhow::Result<CommandOutcome> {
+    guard_path(&options.output, &options.input)?;
     let mut capture = open_captures(&options.input)?;
     let pipeline = pipeline::Options {
         decode: decode_options(&options.input, 0)?,
         inspect: inspect::Options {
-            all: true,
+            all: options.format == ExportFormat::Parquet,
+            // Names the application's own span.
+            headers: vec![lower_case("traceparent")],
             filter: options.selection.filter(),
             limits: options.limits.inspect(),
             ..inspect::Options::default()
@@ -41,23 +48,36 @@ pub(crate) fn export(options: &Export) -> anyhow::Result<CommandOutcome> {
         true => SecretDisplay::Shown,
         false => SecretDisplay::Redacted,
     };
+    let shard = options.shard.unwrap_or_default();
+    let labels = options.labels.clone();
     let mut written = Vec::new();
     match options.format {
         ExportFormat::Parquet => {
             let tables = Tables {
-                labels: options.labels.clone(),
+                labels,
                 secrets,
-                shard: options.shard.unwrap_or_default(),
+                shard,
             };
             tables.write(&report, &mut |path| {
-                let file = UnfinishedFile::create(options.folder.join(path))?;
+                let file = UnfinishedFile::create(options.output.join(path))?;
                 written.push((file.path.clone(), file.unfinished.clone()));
                 Ok(Box::new(BufWriter::with_capacity(1 << 16, file.out)) as Box<dyn Write + Send>)
             })
         }
+        ExportFormat::Otlp => {
+            let format = Otlp {
+                labels,
+                secrets,
+                shard,
+            };
+            open_file(&options.output).and_then(|mut out| {
+                format.write(&report, &mut out)?;
+                out.flush()
+            })
+        }
     }
     .map_err(|source| CommandError::Output {
-        path: options.folder.clone(),
+        path: options.output.clone(),
         source,
     })?;
     // Engines that read meanwhile see a file whole or not at all.
@@ -68,13 +88,21 @@ pub(crate) fn export(options: &Export) -> anyhow::Result<CommandOutcome> {
     if unlisted.rpcs > 0 || unlisted.connections > 0 {
         writeln!(
             io::stderr(),
-            "warning: {} calls and {} connections are not in the tables, to stay within the limits: rates over \
-             them would be wrong (--max-rpcs)",
+            "warning: {} calls and {} connections are not exported, to stay within the limits: rates over \
+             the rest would be wrong (--max-rpcs)",
             unlisted.rpcs,
             unlisted.connections
         )?;
     }
     Ok(CommandOutcome::Success)
+}
+
+fn open_file(path: &Path) -> io::Result<BufWriter<Box<dyn Write>>> {
+    let out: Box<dyn Write> = match path == Path::new("-") {
+        true => Box::new(io::stdout()),
+        false => Box::new(File::create(path)?),
+    };
+    Ok(BufWriter::with_capacity(1 << 16, out))
 }
 
 /// A file that gets its name when all of them are complete; until then engines pass over it.

@@ -91,6 +91,7 @@ const ROOMS: [(&str, &[Tier]); 3] = [
                 "escape",
                 "format",
                 "hex",
+                "key",
                 "line_width",
                 "prompts",
                 "redact",

@@ -2,8 +2,8 @@
 //!
 //! In: a call and its connection. Out: its row.
 
-use super::Context;
-use super::table::{Column, Value};
+use super::TableContext;
+use super::table::{Cell, Column};
 use crate::capture::TimeDelta;
 use crate::inspect::{ConnectionRecord, Doubt, Link, Race, Rpc, TakenBack};
 use crate::report::escape;
@@ -46,8 +46,8 @@ pub(super) fn columns() -> Vec<Column> {
     ]
 }
 
-pub(super) fn row(rpc: &Rpc, record: &ConnectionRecord, context: &Context<'_>) -> Vec<Value> {
-    let named = |name: &'static str| Value::Text(name.to_owned());
+pub(super) fn row(rpc: &Rpc, record: &ConnectionRecord, context: &TableContext<'_>) -> Vec<Cell> {
+    let named = |name: &'static str| Cell::Text(name.to_owned());
     let method = context
         .secrets
         .method(rpc)
@@ -57,50 +57,50 @@ pub(super) fn row(rpc: &Rpc, record: &ConnectionRecord, context: &Context<'_>) -
         Some(service.to_owned())
     });
     let found = context.found.get(&rpc.id).map_or(&[][..], Vec::as_slice);
-    let peer = |bytes: &[u8]| Value::Text(escape::terminal(bytes));
-    let packet = |packet: u64| Value::Whole(i64::try_from(packet).unwrap_or(i64::MAX));
+    let peer = |bytes: &[u8]| Cell::Text(escape::terminal(bytes));
+    let packet = |packet: u64| Cell::Whole(i64::try_from(packet).unwrap_or(i64::MAX));
     let final_goaway = record.final_goaway();
     vec![
-        Value::Whole(rpc.id.connection.into()),
-        Value::Whole(rpc.id.stream.into()),
-        Value::Text(record.client.ip().to_string()),
-        Value::Small(record.client.port().into()),
-        Value::Text(record.server.ip().to_string()),
-        Value::Small(record.server.port().into()),
-        Value::maybe(rpc.authority.as_deref(), peer),
-        Value::maybe(service, Value::Text),
-        Value::maybe(method, Value::Text),
-        Value::maybe(rpc.opened, |stamp| Value::Time(stamp.time)),
-        Value::maybe(rpc.ended, |stamp| Value::Time(stamp.time)),
-        Value::maybe(rpc.duration().map(TimeDelta::as_millis_f64), Value::Number),
+        Cell::Whole(rpc.id.connection.into()),
+        Cell::Whole(rpc.id.stream.into()),
+        Cell::Text(record.client.ip().to_string()),
+        Cell::Small(record.client.port().into()),
+        Cell::Text(record.server.ip().to_string()),
+        Cell::Small(record.server.port().into()),
+        Cell::maybe(rpc.authority.as_deref(), peer),
+        Cell::maybe(service, Cell::Text),
+        Cell::maybe(method, Cell::Text),
+        Cell::maybe(rpc.opened, |stamp| Cell::Time(stamp.time)),
+        Cell::maybe(rpc.ended, |stamp| Cell::Time(stamp.time)),
+        Cell::maybe(rpc.duration().map(TimeDelta::as_millis_f64), Cell::Number),
         named(rpc.verdict.name()),
-        Value::Flag(rpc.died()),
-        Value::maybe(rpc.race.map(Race::name), named),
+        Cell::Flag(rpc.died()),
+        Cell::maybe(rpc.race.map(Race::name), named),
         named(rpc.processed.name()),
         named(rpc.outcome.name()),
-        Value::maybe(rpc.doubt.map(Doubt::name), named),
-        Value::maybe(rpc.taken_back.map(TakenBack::name), named),
-        Value::maybe(rpc.grpc_status.as_deref(), peer),
-        Value::maybe(rpc.http_status, |status| Value::Small(status.into())),
-        Value::maybe(found.first(), |(rule, _)| named(rule)),
-        Value::Texts(found.iter().map(|(rule, _)| (*rule).to_owned()).collect()),
-        Value::Texts(found.iter().map(|(_, id)| id.clone()).collect()),
-        Value::maybe(rpc.retried_as.as_ref(), call),
-        Value::maybe(rpc.retry_of.as_ref(), call),
-        Value::maybe(rpc.previous_attempts, |count| Value::Small(count.into())),
-        Value::maybe(record.user_agent.as_deref(), peer),
-        Value::maybe(record.server_header.as_deref(), peer),
-        Value::maybe(final_goaway, |goaway| {
-            Value::Whole(goaway.last_stream_id.0.into())
+        Cell::maybe(rpc.doubt.map(Doubt::name), named),
+        Cell::maybe(rpc.taken_back.map(TakenBack::name), named),
+        Cell::maybe(rpc.grpc_status.as_deref(), peer),
+        Cell::maybe(rpc.http_status, |status| Cell::Small(status.into())),
+        Cell::maybe(found.first(), |(rule, _)| named(rule)),
+        Cell::Texts(found.iter().map(|(rule, _)| (*rule).to_owned()).collect()),
+        Cell::Texts(found.iter().map(|(_, id)| id.clone()).collect()),
+        Cell::maybe(rpc.retried_as.as_ref(), call),
+        Cell::maybe(rpc.retry_of.as_ref(), call),
+        Cell::maybe(rpc.previous_attempts, |count| Cell::Small(count.into())),
+        Cell::maybe(record.user_agent.as_deref(), peer),
+        Cell::maybe(record.server_header.as_deref(), peer),
+        Cell::maybe(final_goaway, |goaway| {
+            Cell::Whole(goaway.last_stream_id.0.into())
         }),
-        Value::maybe(rpc.late_by.map(TimeDelta::as_millis_f64), Value::Number),
-        Value::maybe(rpc.opened.map(|stamp| stamp.packet), packet),
-        Value::maybe(rpc.ended.map(|stamp| stamp.packet), packet),
+        Cell::maybe(rpc.late_by.map(TimeDelta::as_millis_f64), Cell::Number),
+        Cell::maybe(rpc.opened.map(|stamp| stamp.packet), packet),
+        Cell::maybe(rpc.ended.map(|stamp| stamp.packet), packet),
     ]
 }
 
 /// As `--around` takes it: `CONN:STREAM`.
-fn call(link: &Link) -> Value {
+fn call(link: &Link) -> Cell {
     let call = link.call;
-    Value::Text(format!("{}:{}", call.connection, call.stream))
+    Cell::Text(format!("{}:{}", call.connection, call.stream))
 }

@@ -2,7 +2,7 @@
 //!
 //! In: a connection's record. Out: its row.
 
-use super::table::{Column, Value};
+use super::table::{Cell, Column};
 use crate::inspect::{ConnectionRecord, GraceEnd};
 use crate::report::escape;
 
@@ -32,36 +32,36 @@ pub(super) fn columns() -> Vec<Column> {
     ]
 }
 
-pub(super) fn row(record: &ConnectionRecord) -> Vec<Value> {
-    let named = |name: &'static str| Value::Text(name.to_owned());
-    let peer = |bytes: &[u8]| Value::Text(escape::terminal(bytes));
-    let count = |count: u64| Value::Whole(i64::try_from(count).unwrap_or(i64::MAX));
+pub(super) fn row(record: &ConnectionRecord) -> Vec<Cell> {
+    let named = |name: &'static str| Cell::Text(name.to_owned());
+    let peer = |bytes: &[u8]| Cell::Text(escape::terminal(bytes));
+    let count = |count: u64| Cell::Whole(i64::try_from(count).unwrap_or(i64::MAX));
     let grace = record.grace_end.as_deref().map(GraceEnd::duration);
     vec![
-        Value::Whole(record.number.into()),
-        Value::Text(record.client.ip().to_string()),
-        Value::Small(record.client.port().into()),
-        Value::Text(record.server.ip().to_string()),
-        Value::Small(record.server.port().into()),
+        Cell::Whole(record.number.into()),
+        Cell::Text(record.client.ip().to_string()),
+        Cell::Small(record.client.port().into()),
+        Cell::Text(record.server.ip().to_string()),
+        Cell::Small(record.server.port().into()),
         named(record.transport.name()),
-        Value::maybe(record.opened, |stamp| Value::Time(stamp.time)),
-        Value::maybe(record.close, |close| Value::Time(close.stamp.time)),
-        Value::maybe(record.close, |close| named(close.by.sender())),
-        Value::maybe(record.close, |close| named(close.ending.name())),
+        Cell::maybe(record.opened, |stamp| Cell::Time(stamp.time)),
+        Cell::maybe(record.close, |close| Cell::Time(close.stamp.time)),
+        Cell::maybe(record.close, |close| named(close.by.sender())),
+        Cell::maybe(record.close, |close| named(close.ending.name())),
         count(record.streams_opened),
         count(record.verdicts.total()),
         count(record.verdicts.deaths()),
         count(record.goaways.len() as u64),
-        Value::maybe(record.final_goaway(), |goaway| {
-            Value::Whole(goaway.last_stream_id.0.into())
+        Cell::maybe(record.final_goaway(), |goaway| {
+            Cell::Whole(goaway.last_stream_id.0.into())
         }),
-        Value::maybe(grace, |grace| Value::Number(grace.as_millis_f64())),
-        Value::maybe(record.round_trip(), |time| {
-            Value::Number(time.as_millis_f64())
+        Cell::maybe(grace, |grace| Cell::Number(grace.as_millis_f64())),
+        Cell::maybe(record.round_trip(), |time| {
+            Cell::Number(time.as_millis_f64())
         }),
         count(record.network.retransmissions()),
         count(record.missing.bytes),
-        Value::maybe(record.user_agent.as_deref(), peer),
-        Value::maybe(record.server_header.as_deref(), peer),
+        Cell::maybe(record.user_agent.as_deref(), peer),
+        Cell::maybe(record.server_header.as_deref(), peer),
     ]
 }

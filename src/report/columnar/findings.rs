@@ -2,8 +2,8 @@
 //!
 //! In: a finding. Out: its row.
 
-use super::Context;
-use super::table::{Column, Value};
+use super::TableContext;
+use super::table::{Cell, Column};
 use crate::inspect::diagnosis::Finding;
 use crate::report::escape::printable;
 
@@ -26,25 +26,23 @@ pub(super) fn columns() -> Vec<Column> {
     ]
 }
 
-pub(super) fn row(finding: &Finding, context: &Context<'_>) -> Vec<Value> {
-    let named = |name: &'static str| Value::Text(name.to_owned());
-    let texts = |texts: &[String]| Value::Texts(texts.iter().map(|text| printable(text)).collect());
+pub(super) fn row(finding: &Finding, context: &TableContext<'_>) -> Vec<Cell> {
+    let named = |name: &'static str| Cell::Text(name.to_owned());
+    let texts = |texts: &[String]| Cell::Texts(texts.iter().map(|text| printable(text)).collect());
     let evidence = finding.evidence.iter().map(|proof| printable(&proof.text));
     vec![
-        Value::Text(context.finding_id(finding)),
-        Value::Time(context.begin_of(finding)),
+        Cell::Text(context.finding_id(finding)),
+        Cell::Time(context.begin_of(finding)),
         named(finding.rule),
         named(finding.severity.name()),
         named(finding.confidence.name()),
-        Value::maybe(finding.server, |server| {
-            Value::Text(server.ip().to_string())
-        }),
-        Value::maybe(finding.server, |server| Value::Small(server.port().into())),
-        Value::Whole(finding.connections.len() as i64),
-        Value::Whole(finding.rpcs.len() as i64),
-        Value::Text(printable(&finding.title)),
-        Value::Text(printable(&finding.explanation)),
-        Value::Texts(evidence.collect()),
+        Cell::maybe(finding.server, |server| Cell::Text(server.ip().to_string())),
+        Cell::maybe(finding.server, |server| Cell::Small(server.port().into())),
+        Cell::Whole(finding.connections.len() as i64),
+        Cell::Whole(finding.rpcs.len() as i64),
+        Cell::Text(printable(&finding.title)),
+        Cell::Text(printable(&finding.explanation)),
+        Cell::Texts(evidence.collect()),
         texts(&finding.ruled_out),
         texts(&finding.advice),
     ]

@@ -8,20 +8,18 @@
 mod calls;
 mod connections;
 mod findings;
-mod key;
 mod table;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 
-use key::Key;
-pub use key::Shard;
-use table::{Column, TableWriter, Value};
+use table::{Cell, Column, TableWriter};
 
 use crate::capture::Timestamp;
 use crate::inspect::diagnosis::Finding;
 use crate::inspect::report::Report;
 use crate::inspect::{CallId, ConnectionRecord};
+use crate::report::key::{DerivedKey, Shard};
 use crate::report::redact::SecretDisplay;
 
 /// Changes when a column changes its name, type or meaning; a new column changes nothing.
@@ -48,7 +46,7 @@ impl Tables {
     ///
     /// Those of `open`, and of writing to what it opened.
     pub fn write(&self, report: &Report, open: &mut OpenFile<'_>) -> io::Result<()> {
-        let context = Context::new(self, report);
+        let context = TableContext::new(self, report);
         let analysis = &report.analysis;
         let mine = |record: &&ConnectionRecord| self.shard.has((record.client, record.server));
         let connections = analysis.connections.iter().filter(mine);
@@ -92,9 +90,9 @@ impl Tables {
 }
 
 /// What rows of all tables need of the whole report.
-struct Context<'a> {
+struct TableContext<'a> {
     /// The columns that every row begins with.
-    common: Vec<(Column, Value)>,
+    common: Vec<(Column, Cell)>,
     secrets: SecretDisplay,
     /// The name of each file: what was captured where, and which shard.
     file: String,
@@ -104,10 +102,10 @@ struct Context<'a> {
     found: HashMap<CallId, Vec<(&'static str, String)>>,
 }
 
-impl<'a> Context<'a> {
+impl<'a> TableContext<'a> {
     fn new(tables: &Tables, report: &'a Report) -> Self {
         let captures: Vec<_> = report.files.iter().map(|file| file.path.as_str()).collect();
-        let mut run = Key::default();
+        let mut run = DerivedKey::default();
         for text in captures.iter().copied().chain(
             tables
                 .labels
@@ -122,19 +120,16 @@ impl<'a> Context<'a> {
         let mut common: Vec<_> = tables
             .labels
             .iter()
-            .map(|(name, value)| (Column::text(name), Value::Text(value.clone())))
+            .map(|(name, value)| (Column::text(name), Cell::Text(value.clone())))
             .collect();
         common.extend([
-            (Column::text("run"), Value::Text(run.clone())),
-            (Column::text("capture"), Value::Text(captures.join(" "))),
+            (Column::text("run"), Cell::Text(run.clone())),
+            (Column::text("capture"), Cell::Text(captures.join(" "))),
             (
                 Column::text("tool_version"),
-                Value::Text(env!("CARGO_PKG_VERSION").to_owned()),
+                Cell::Text(env!("CARGO_PKG_VERSION").to_owned()),
             ),
-            (
-                Column::small("schema_version"),
-                Value::Small(SCHEMA_VERSION),
-            ),
+            (Column::small("schema_version"), Cell::Small(SCHEMA_VERSION)),
         ]);
         let flows = report.analysis.connections.iter();
         let flows: HashMap<_, _> = flows.map(|record| (record.number, record)).collect();
@@ -165,7 +160,7 @@ impl<'a> Context<'a> {
 
     /// The same for the same finding in a second export.
     fn finding_id(&self, finding: &Finding) -> String {
-        let mut key = Key::default();
+        let mut key = DerivedKey::default();
         key.add(self.file.split('-').next().unwrap_or_default().as_bytes());
         key.add(finding.rule.as_bytes());
         if let Some(server) = finding.server {
@@ -185,7 +180,7 @@ impl<'a> Context<'a> {
         columns: &[Column],
         rows: impl Iterator<Item = (Timestamp, R)>,
         open: &mut OpenFile<'_>,
-        row: impl Fn(&R) -> Vec<Value>,
+        row: impl Fn(&R) -> Vec<Cell>,
     ) -> io::Result<()> {
         let mut hours: BTreeMap<String, Vec<R>> = BTreeMap::new();
         for (time, each) in rows {

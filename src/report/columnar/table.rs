@@ -94,7 +94,7 @@ impl Column {
 
 /// A cell.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Value {
+pub(super) enum Cell {
     Null,
     Text(String),
     Texts(Vec<String>),
@@ -105,7 +105,7 @@ pub(super) enum Value {
     Time(Timestamp),
 }
 
-impl Value {
+impl Cell {
     /// What it makes of `value`, and null of nothing.
     pub(super) fn maybe<T>(value: Option<T>, make: impl Fn(T) -> Self) -> Self {
         value.map_or(Self::Null, make)
@@ -115,7 +115,7 @@ impl Value {
 /// Writes the rows of a table.
 pub(super) struct TableWriter {
     writer: SerializedFileWriter<Box<dyn Write + Send>>,
-    columns: Vec<(ColumnKind, Vec<Value>)>,
+    columns: Vec<(ColumnKind, Vec<Cell>)>,
     rows: usize,
 }
 
@@ -142,7 +142,7 @@ impl TableWriter {
     }
 
     /// Takes a row: a value for each column, in their order.
-    pub(super) fn push(&mut self, row: impl Iterator<Item = Value>) -> io::Result<()> {
+    pub(super) fn push(&mut self, row: impl Iterator<Item = Cell>) -> io::Result<()> {
         for ((_, values), value) in self.columns.iter_mut().zip(row) {
             values.push(value);
         }
@@ -186,18 +186,18 @@ impl TableWriter {
             }
             match kind {
                 ColumnKind::Text => {
-                    write!(ByteArrayType, Value::Text(text) => ByteArray::from(text.into_bytes()));
+                    write!(ByteArrayType, Cell::Text(text) => ByteArray::from(text.into_bytes()));
                 }
-                ColumnKind::Small => write!(Int32Type, Value::Small(value) => value),
-                ColumnKind::Whole => write!(Int64Type, Value::Whole(value) => value),
-                ColumnKind::Number => write!(DoubleType, Value::Number(value) => value),
-                ColumnKind::Flag => write!(BoolType, Value::Flag(value) => value),
+                ColumnKind::Small => write!(Int32Type, Cell::Small(value) => value),
+                ColumnKind::Whole => write!(Int64Type, Cell::Whole(value) => value),
+                ColumnKind::Number => write!(DoubleType, Cell::Number(value) => value),
+                ColumnKind::Flag => write!(BoolType, Cell::Flag(value) => value),
                 ColumnKind::Time => {
-                    write!(Int64Type, Value::Time(time) => time.nanos().div_euclid(1_000));
+                    write!(Int64Type, Cell::Time(time) => time.nanos().div_euclid(1_000));
                 }
                 ColumnKind::Texts => {
                     let lists = values.into_iter().filter_map(|value| match value {
-                        Value::Texts(texts) => Some(texts),
+                        Cell::Texts(texts) => Some(texts),
                         _ => None,
                     });
                     let texts = lists
@@ -226,16 +226,16 @@ struct Levels {
 }
 
 impl Levels {
-    fn of(values: &[Value]) -> Self {
+    fn of(values: &[Cell]) -> Self {
         let mut levels = Self {
             defined: Vec::with_capacity(values.len()),
             repeated: Vec::with_capacity(values.len()),
         };
         for value in values {
             let (elements, held) = match value {
-                Value::Null => (1, 0),
-                Value::Texts(texts) if texts.is_empty() => (1, 0),
-                Value::Texts(texts) => (texts.len(), 1),
+                Cell::Null => (1, 0),
+                Cell::Texts(texts) if texts.is_empty() => (1, 0),
+                Cell::Texts(texts) => (texts.len(), 1),
                 _ => (1, 1),
             };
             for element in 0..elements {

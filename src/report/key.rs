@@ -7,15 +7,15 @@ use std::net::SocketAddr;
 
 /// FNV-1a over parts, each ended by a byte so that no two lists of parts are one text.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Key(u64);
+pub(super) struct DerivedKey(u64);
 
-impl Default for Key {
+impl Default for DerivedKey {
     fn default() -> Self {
         Self(0xcbf2_9ce4_8422_2325)
     }
 }
 
-impl Key {
+impl DerivedKey {
     pub(super) fn add(&mut self, part: &[u8]) {
         for byte in part.iter().chain(&[0xff]) {
             self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
@@ -23,14 +23,14 @@ impl Key {
     }
 }
 
-impl fmt::Display for Key {
+impl fmt::Display for DerivedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)
     }
 }
 
-/// One of several equal parts of all connections, by their addresses and ports: a connection is in the same part on every machine, from
-/// whichever side it is seen.
+/// One of several equal parts of all connections, by their addresses and ports: a connection is in the same part on
+/// every machine, from whichever side it is seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shard {
     number: u32,
@@ -53,7 +53,7 @@ impl Shard {
     /// Whether a connection between these falls into it.
     #[must_use]
     pub fn has(self, (one, other): (SocketAddr, SocketAddr)) -> bool {
-        let mut key = Key::default();
+        let mut key = DerivedKey::default();
         key.add(one.min(other).to_string().as_bytes());
         key.add(one.max(other).to_string().as_bytes());
         // The low bits of FNV are its weakest.
