@@ -2,6 +2,8 @@
 
 pub(crate) mod hints;
 
+#[cfg(feature = "export")]
+mod export;
 #[cfg(all(feature = "keys", target_os = "linux"))]
 mod keys;
 mod limits;
@@ -27,6 +29,8 @@ use moment::moment;
 pub(crate) use names::{INTERFACES, Names};
 use quantity::duration;
 
+#[cfg(feature = "export")]
+pub(crate) use export::{Export, ExportFormat};
 #[cfg(all(feature = "keys", target_os = "linux"))]
 pub(crate) use keys::KeysArgs;
 #[cfg(feature = "live")]
@@ -108,6 +112,8 @@ impl Command {
             Self::Analyze(options) => Some(&mut options.input),
             Self::Timeline(options) => Some(&mut options.input),
             Self::Frames(options) => Some(&mut options.input),
+            #[cfg(feature = "export")]
+            Self::Export(options) => Some(&mut options.input),
             _ => None,
         }
     }
@@ -137,6 +143,13 @@ pub(crate) enum Command {
                             h2sniff frames client.pcap --format http2debug --side server"
     )]
     Frames(Frames),
+    /// Every call for other engines
+    #[cfg(feature = "export")]
+    #[command(
+        after_help = "Examples:\n  h2sniff export node-7.pcap -o calls --label node=node-7\n  \
+                            h2sniff export ring.pcap* -o calls --shard 3/8"
+    )]
+    Export(Box<Export>),
     /// What a rule means, what proves it and what to do; without a name, all rules
     Explain {
         /// The rule, as a report names it

@@ -1,5 +1,7 @@
 //! What each command does with its options.
 
+#[cfg(feature = "export")]
+mod export;
 #[cfg(all(feature = "keys", target_os = "linux"))]
 mod keys;
 #[cfg(feature = "live")]
@@ -36,6 +38,8 @@ use h2sniff::pipeline;
 use h2sniff::report::frames::{self, FrameFormat, FramePrinter, LoggedSide};
 use h2sniff::report::{self, Colours, LineWidth, ReportFormat, SecretDisplay};
 
+#[cfg(feature = "export")]
+pub(crate) use export::export;
 #[cfg(all(feature = "keys", target_os = "linux"))]
 pub(crate) use keys::take_keys;
 #[cfg(feature = "live")]
@@ -290,9 +294,13 @@ fn lower_case(name: &str) -> Arc<[u8]> {
 
 /// Sees to it that the output is none of the inputs, by whatever name: it would be emptied before it is read.
 fn guard_inputs(output: &OutputArgs, input: &CaptureArgs) -> anyhow::Result<()> {
-    let Some(path) = output.file() else {
-        return Ok(());
-    };
+    match output.file() {
+        Some(path) => guard_path(path, input),
+        None => Ok(()),
+    }
+}
+
+fn guard_path(path: &Path, input: &CaptureArgs) -> anyhow::Result<()> {
     let Some(written) = identity(path) else {
         return Ok(());
     };

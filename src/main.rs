@@ -21,6 +21,8 @@ fn main() -> ExitCode {
         Command::Analyze(options) => commands::analyze(&options),
         Command::Frames(options) => commands::frames(&options),
         Command::Timeline(options) => commands::timeline(&options),
+        #[cfg(feature = "export")]
+        Command::Export(options) => commands::export(&options),
         Command::Explain { rule } => commands::explain(rule.as_deref()),
         #[cfg(feature = "live")]
         Command::Live(options) => commands::live(&options),

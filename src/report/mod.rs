@@ -10,6 +10,8 @@ mod display_width;
 mod escape;
 mod format;
 mod hex;
+#[cfg(feature = "export")]
+mod key;
 mod line_width;
 mod prompts;
 mod redact;
@@ -27,12 +29,19 @@ pub mod live;
 
 pub mod json;
 
+#[cfg(feature = "export")]
+pub mod columnar;
+#[cfg(feature = "export")]
+pub mod otlp;
+
 pub mod timeline;
 
 pub use crate::inspect::report::Report;
 pub use colours::Colours;
 pub use escape::printable;
 pub use format::ReportFormat;
+#[cfg(feature = "export")]
+pub use key::Shard;
 pub use line_width::LineWidth;
 pub use no_http2::instead;
 pub use prompts::{NextCommand, Prompts, SuggestedSubject, Suggestion};

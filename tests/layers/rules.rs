@@ -93,6 +93,7 @@ const ROOMS: [(&str, &[Tier]); 3] = [
                 "escape",
                 "format",
                 "hex",
+                "key",
                 "line_width",
                 "prompts",
                 "redact",
@@ -110,9 +111,10 @@ const ROOMS: [(&str, &[Tier]); 3] = [
 ];
 
 /// Crates that only these files may use.
-const FENCES: [(&str, &[&str]); 21] = [
+const FENCES: [(&str, &[&str]); 22] = [
     ("aya", &["keys"]),
     ("pcap", &["capture"]),
+    ("parquet", &["report/columnar"]),
     ("pcap_parser", &["capture"]),
     ("flate2", &["capture"]),
     ("zstd", &["capture"]),
