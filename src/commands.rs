@@ -1,20 +1,19 @@
 //! What each command does with its options.
 
+mod chosen;
+mod error;
 #[cfg(feature = "export")]
 mod export;
+mod find;
 #[cfg(all(feature = "keys", target_os = "linux"))]
 mod keys;
 #[cfg(feature = "live")]
 mod live;
-mod progress;
-mod timeline;
-
-mod chosen;
-mod error;
-mod find;
 mod marks;
+mod progress;
 mod shell;
 mod surroundings;
+mod timeline;
 
 use std::fs::{File, Metadata};
 use std::io::{self, BufWriter, IsTerminal as _, Write};

@@ -25,13 +25,13 @@ const SHT_DYNSYM: u32 = 11;
 pub(super) struct Elf<'a> {
     data: &'a [u8],
     pub(super) machine: u16,
-    segments: Vec<Segment>,
-    sections: Vec<Section<'a>>,
+    segments: Vec<LoadedSegment>,
+    sections: Vec<ElfSection<'a>>,
 }
 
 /// A part of the file that is mapped.
 #[derive(Debug)]
-pub(super) struct Segment {
+pub(super) struct LoadedSegment {
     flags: u32,
     pub(super) offset: u64,
     pub(super) address: u64,
@@ -40,7 +40,7 @@ pub(super) struct Segment {
 
 /// A part of the file that has a name.
 #[derive(Debug)]
-struct Section<'a> {
+struct ElfSection<'a> {
     name: &'a [u8],
     kind: u32,
     address: u64,
@@ -49,7 +49,7 @@ struct Section<'a> {
     link: u32,
 }
 
-impl Segment {
+impl LoadedSegment {
     pub(super) const fn is_executable(&self) -> bool {
         self.flags & EXECUTABLE != 0
     }
@@ -76,7 +76,7 @@ impl<'a> Elf<'a> {
         let names = names.and_then(|header| u64_at(header, 0x18));
         let sections = raw.iter().filter_map(|header| {
             let name = names?.checked_add(u64::from(u32_at(header, 0)?))?;
-            Some(Section {
+            Some(ElfSection {
                 name: text_at(data, usize::try_from(name).ok()?)?,
                 kind: u32_at(header, 4)?,
                 address: u64_at(header, 0x10)?,
@@ -98,7 +98,7 @@ impl<'a> Elf<'a> {
     }
 
     /// The parts that hold code, with their bytes.
-    pub(super) fn code(&self) -> impl Iterator<Item = (&Segment, &'a [u8])> {
+    pub(super) fn code(&self) -> impl Iterator<Item = (&LoadedSegment, &'a [u8])> {
         let code = self.segments.iter().filter(|part| part.is_executable());
         code.filter_map(|part| {
             let start = usize::try_from(part.offset).ok()?;
@@ -127,7 +127,7 @@ impl<'a> Elf<'a> {
 
     /// Whether code stands at an address.
     pub(super) fn is_code(&self, address: u64) -> bool {
-        let holds = |part: &Segment| {
+        let holds = |part: &LoadedSegment| {
             let into = address.checked_sub(part.address);
             part.is_executable() && into.is_some_and(|into| into < part.size)
         };
@@ -153,7 +153,7 @@ impl<'a> Elf<'a> {
             .filter(|address| self.is_code(*address))
     }
 
-    fn symbol(&self, table: &Section<'_>, name: &[u8]) -> Option<u64> {
+    fn symbol(&self, table: &ElfSection<'_>, name: &[u8]) -> Option<u64> {
         const SYMBOL: usize = 24;
         const STT_FUNC: u8 = 2;
 
@@ -175,11 +175,11 @@ impl<'a> Elf<'a> {
     }
 }
 
-fn segment(header: &[u8]) -> Option<Segment> {
+fn segment(header: &[u8]) -> Option<LoadedSegment> {
     if u32_at(header, 0)? != PT_LOAD {
         return None;
     }
-    Some(Segment {
+    Some(LoadedSegment {
         flags: u32_at(header, 4)?,
         offset: u64_at(header, 8)?,
         address: u64_at(header, 0x10)?,

@@ -125,7 +125,7 @@ const FENCES: [(&str, &[&str]); 22] = [
     ("clap", &["main", "cli", "commands"]),
     ("clap_complete", &["main", "cli", "commands"]),
     ("clap_mangen", &["main", "cli", "commands"]),
-    ("anyhow", &["main", "cli", "commands", "live"]),
+    ("anyhow", &["main", "cli", "commands", "keys", "live"]),
     ("colored", &["report", "commands"]),
     ("indicatif", &["commands"]),
     ("http_body_util", &["live"]),

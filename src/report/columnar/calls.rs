@@ -3,51 +3,55 @@
 //! In: a call and its connection. Out: its row.
 
 use super::TableContext;
-use super::table::{Cell, Column};
+use super::table::{TableCell, TableColumn};
 use crate::capture::TimeDelta;
 use crate::inspect::{ConnectionRecord, Doubt, Link, Race, Rpc, TakenBack};
 use crate::report::escape;
 
-pub(super) fn columns() -> Vec<Column> {
+pub(super) fn columns() -> Vec<TableColumn> {
     vec![
-        Column::whole("conn"),
-        Column::whole("stream"),
-        Column::text("client_ip"),
-        Column::small("client_port"),
-        Column::text("server_ip"),
-        Column::small("server_port"),
-        Column::text("authority"),
-        Column::text("service"),
-        Column::text("method"),
-        Column::time("opened"),
-        Column::time("ended"),
-        Column::number("duration_ms"),
-        Column::text("verdict"),
-        Column::flag("died"),
-        Column::text("race"),
-        Column::text("processed"),
-        Column::text("outcome"),
-        Column::text("doubt"),
-        Column::text("taken_back"),
-        Column::text("grpc_status"),
-        Column::small("http_status"),
-        Column::text("first_rule"),
-        Column::texts("rules"),
-        Column::texts("finding_ids"),
-        Column::text("retried_as"),
-        Column::text("retry_of"),
-        Column::small("previous_attempts"),
-        Column::text("client_stack"),
-        Column::text("server_stack"),
-        Column::whole("last_stream_id"),
-        Column::number("late_by_ms"),
-        Column::whole("packet_opened"),
-        Column::whole("packet_ended"),
+        TableColumn::whole("conn"),
+        TableColumn::whole("stream"),
+        TableColumn::text("client_ip"),
+        TableColumn::small("client_port"),
+        TableColumn::text("server_ip"),
+        TableColumn::small("server_port"),
+        TableColumn::text("authority"),
+        TableColumn::text("service"),
+        TableColumn::text("method"),
+        TableColumn::time("opened"),
+        TableColumn::time("ended"),
+        TableColumn::number("duration_ms"),
+        TableColumn::text("verdict"),
+        TableColumn::flag("died"),
+        TableColumn::text("race"),
+        TableColumn::text("processed"),
+        TableColumn::text("outcome"),
+        TableColumn::text("doubt"),
+        TableColumn::text("taken_back"),
+        TableColumn::text("grpc_status"),
+        TableColumn::small("http_status"),
+        TableColumn::text("first_rule"),
+        TableColumn::texts("rules"),
+        TableColumn::texts("finding_ids"),
+        TableColumn::text("retried_as"),
+        TableColumn::text("retry_of"),
+        TableColumn::small("previous_attempts"),
+        TableColumn::text("client_stack"),
+        TableColumn::text("server_stack"),
+        TableColumn::whole("last_stream_id"),
+        TableColumn::number("late_by_ms"),
+        TableColumn::whole("packet_opened"),
+        TableColumn::whole("packet_ended"),
     ]
 }
 
-pub(super) fn row(rpc: &Rpc, record: &ConnectionRecord, context: &TableContext<'_>) -> Vec<Cell> {
-    let named = |name: &'static str| Cell::Text(name.to_owned());
+pub(super) fn row(
+    rpc: &Rpc,
+    record: &ConnectionRecord,
+    context: &TableContext<'_>,
+) -> Vec<TableCell> {
+    let named = |name: &'static str| TableCell::Text(name.to_owned());
     let method = context
         .secrets
         .method(rpc)
@@ -57,50 +61,55 @@ pub(super) fn row(rpc: &Rpc, record: &ConnectionRecord, context: &TableContext<'
         Some(service.to_owned())
     });
     let found = context.found.get(&rpc.id).map_or(&[][..], Vec::as_slice);
-    let peer = |bytes: &[u8]| Cell::Text(escape::terminal(bytes));
-    let packet = |packet: u64| Cell::Whole(i64::try_from(packet).unwrap_or(i64::MAX));
+    let peer = |bytes: &[u8]| TableCell::Text(escape::terminal(bytes));
+    let packet = |packet: u64| TableCell::Whole(i64::try_from(packet).unwrap_or(i64::MAX));
     let final_goaway = record.final_goaway();
     vec![
-        Cell::Whole(rpc.id.connection.into()),
-        Cell::Whole(rpc.id.stream.into()),
-        Cell::Text(record.client.ip().to_string()),
-        Cell::Small(record.client.port().into()),
-        Cell::Text(record.server.ip().to_string()),
-        Cell::Small(record.server.port().into()),
-        Cell::maybe(rpc.authority.as_deref(), peer),
-        Cell::maybe(service, Cell::Text),
-        Cell::maybe(method, Cell::Text),
-        Cell::maybe(rpc.opened, |stamp| Cell::Time(stamp.time)),
-        Cell::maybe(rpc.ended, |stamp| Cell::Time(stamp.time)),
-        Cell::maybe(rpc.duration().map(TimeDelta::as_millis_f64), Cell::Number),
+        TableCell::Whole(rpc.id.connection.into()),
+        TableCell::Whole(rpc.id.stream.into()),
+        TableCell::Text(record.client.ip().to_string()),
+        TableCell::Small(record.client.port().into()),
+        TableCell::Text(record.server.ip().to_string()),
+        TableCell::Small(record.server.port().into()),
+        TableCell::maybe(rpc.authority.as_deref(), peer),
+        TableCell::maybe(service, TableCell::Text),
+        TableCell::maybe(method, TableCell::Text),
+        TableCell::maybe(rpc.opened, |stamp| TableCell::Time(stamp.time)),
+        TableCell::maybe(rpc.ended, |stamp| TableCell::Time(stamp.time)),
+        TableCell::maybe(
+            rpc.duration().map(TimeDelta::as_millis_f64),
+            TableCell::Number,
+        ),
         named(rpc.verdict.name()),
-        Cell::Flag(rpc.died()),
-        Cell::maybe(rpc.race.map(Race::name), named),
+        TableCell::Flag(rpc.died()),
+        TableCell::maybe(rpc.race.map(Race::name), named),
         named(rpc.processed.name()),
         named(rpc.outcome.name()),
-        Cell::maybe(rpc.doubt.map(Doubt::name), named),
-        Cell::maybe(rpc.taken_back.map(TakenBack::name), named),
-        Cell::maybe(rpc.grpc_status.as_deref(), peer),
-        Cell::maybe(rpc.http_status, |status| Cell::Small(status.into())),
-        Cell::maybe(found.first(), |(rule, _)| named(rule)),
-        Cell::Texts(found.iter().map(|(rule, _)| (*rule).to_owned()).collect()),
-        Cell::Texts(found.iter().map(|(_, id)| id.clone()).collect()),
-        Cell::maybe(rpc.retried_as.as_ref(), call),
-        Cell::maybe(rpc.retry_of.as_ref(), call),
-        Cell::maybe(rpc.previous_attempts, |count| Cell::Small(count.into())),
-        Cell::maybe(record.user_agent.as_deref(), peer),
-        Cell::maybe(record.server_header.as_deref(), peer),
-        Cell::maybe(final_goaway, |goaway| {
-            Cell::Whole(goaway.last_stream_id.0.into())
+        TableCell::maybe(rpc.doubt.map(Doubt::name), named),
+        TableCell::maybe(rpc.taken_back.map(TakenBack::name), named),
+        TableCell::maybe(rpc.grpc_status.as_deref(), peer),
+        TableCell::maybe(rpc.http_status, |status| TableCell::Small(status.into())),
+        TableCell::maybe(found.first(), |(rule, _)| named(rule)),
+        TableCell::Texts(found.iter().map(|(rule, _)| (*rule).to_owned()).collect()),
+        TableCell::Texts(found.iter().map(|(_, id)| id.clone()).collect()),
+        TableCell::maybe(rpc.retried_as.as_ref(), call),
+        TableCell::maybe(rpc.retry_of.as_ref(), call),
+        TableCell::maybe(rpc.previous_attempts, |count| {
+            TableCell::Small(count.into())
         }),
-        Cell::maybe(rpc.late_by.map(TimeDelta::as_millis_f64), Cell::Number),
-        Cell::maybe(rpc.opened.map(|stamp| stamp.packet), packet),
-        Cell::maybe(rpc.ended.map(|stamp| stamp.packet), packet),
+        TableCell::maybe(record.user_agent.as_deref(), peer),
+        TableCell::maybe(record.server_header.as_deref(), peer),
+        TableCell::maybe(final_goaway, |goaway| {
+            TableCell::Whole(goaway.last_stream_id.0.into())
+        }),
+        TableCell::maybe(rpc.late_by.map(TimeDelta::as_millis_f64), TableCell::Number),
+        TableCell::maybe(rpc.opened.map(|stamp| stamp.packet), packet),
+        TableCell::maybe(rpc.ended.map(|stamp| stamp.packet), packet),
     ]
 }
 
 /// As `--around` takes it: `CONN:STREAM`.
-fn call(link: &Link) -> Cell {
+fn call(link: &Link) -> TableCell {
     let call = link.call;
-    Cell::Text(format!("{}:{}", call.connection, call.stream))
+    TableCell::Text(format!("{}:{}", call.connection, call.stream))
 }

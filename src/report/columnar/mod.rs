@@ -13,7 +13,7 @@ mod table;
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 
-use table::{Cell, Column, TableWriter};
+use table::{TableCell, TableColumn, TableWriter};
 
 use crate::capture::Timestamp;
 use crate::inspect::diagnosis::Finding;
@@ -92,7 +92,7 @@ impl Tables {
 /// What rows of all tables need of the whole report.
 struct TableContext<'a> {
     /// The columns that every row begins with.
-    common: Vec<(Column, Cell)>,
+    common: Vec<(TableColumn, TableCell)>,
     secrets: SecretDisplay,
     /// The name of each file: what was captured where, and which shard.
     file: String,
@@ -120,16 +120,22 @@ impl<'a> TableContext<'a> {
         let mut common: Vec<_> = tables
             .labels
             .iter()
-            .map(|(name, value)| (Column::text(name), Cell::Text(value.clone())))
+            .map(|(name, value)| (TableColumn::text(name), TableCell::Text(value.clone())))
             .collect();
         common.extend([
-            (Column::text("run"), Cell::Text(run.clone())),
-            (Column::text("capture"), Cell::Text(captures.join(" "))),
+            (TableColumn::text("run"), TableCell::Text(run.clone())),
             (
-                Column::text("tool_version"),
-                Cell::Text(env!("CARGO_PKG_VERSION").to_owned()),
+                TableColumn::text("capture"),
+                TableCell::Text(captures.join(" ")),
             ),
-            (Column::small("schema_version"), Cell::Small(SCHEMA_VERSION)),
+            (
+                TableColumn::text("tool_version"),
+                TableCell::Text(env!("CARGO_PKG_VERSION").to_owned()),
+            ),
+            (
+                TableColumn::small("schema_version"),
+                TableCell::Small(SCHEMA_VERSION),
+            ),
         ]);
         let flows = report.analysis.connections.iter();
         let flows: HashMap<_, _> = flows.map(|record| (record.number, record)).collect();
@@ -177,10 +183,10 @@ impl<'a> TableContext<'a> {
     fn table<'r, R: 'r>(
         &self,
         name: &str,
-        columns: &[Column],
+        columns: &[TableColumn],
         rows: impl Iterator<Item = (Timestamp, R)>,
         open: &mut OpenFile<'_>,
-        row: impl Fn(&R) -> Vec<Cell>,
+        row: impl Fn(&R) -> Vec<TableCell>,
     ) -> io::Result<()> {
         let mut hours: BTreeMap<String, Vec<R>> = BTreeMap::new();
         for (time, each) in rows {

@@ -31,12 +31,12 @@ enum ColumnKind {
 
 /// A column: its name and its type. Any but a list may be null.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Column {
+pub(super) struct TableColumn {
     name: String,
     kind: ColumnKind,
 }
 
-impl Column {
+impl TableColumn {
     pub(super) fn text(name: &str) -> Self {
         Self::of(name, ColumnKind::Text)
     }
@@ -94,7 +94,7 @@ impl Column {
 
 /// A cell.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Cell {
+pub(super) enum TableCell {
     Null,
     Text(String),
     Texts(Vec<String>),
@@ -105,7 +105,7 @@ pub(super) enum Cell {
     Time(Timestamp),
 }
 
-impl Cell {
+impl TableCell {
     /// What it makes of `value`, and null of nothing.
     pub(super) fn maybe<T>(value: Option<T>, make: impl Fn(T) -> Self) -> Self {
         value.map_or(Self::Null, make)
@@ -115,17 +115,17 @@ impl Cell {
 /// Writes the rows of a table.
 pub(super) struct TableWriter {
     writer: SerializedFileWriter<Box<dyn Write + Send>>,
-    columns: Vec<(ColumnKind, Vec<Cell>)>,
+    columns: Vec<(ColumnKind, Vec<TableCell>)>,
     rows: usize,
 }
 
 impl TableWriter {
     pub(super) fn new(
         table: &str,
-        columns: &[Column],
+        columns: &[TableColumn],
         out: Box<dyn Write + Send>,
     ) -> io::Result<Self> {
-        let fields: String = columns.iter().map(Column::schema).collect();
+        let fields: String = columns.iter().map(TableColumn::schema).collect();
         let schema = parse_message_type(&format!("message {table} {{ {fields} }}"));
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
@@ -142,7 +142,7 @@ impl TableWriter {
     }
 
     /// Takes a row: a value for each column, in their order.
-    pub(super) fn push(&mut self, row: impl Iterator<Item = Cell>) -> io::Result<()> {
+    pub(super) fn push(&mut self, row: impl Iterator<Item = TableCell>) -> io::Result<()> {
         for ((_, values), value) in self.columns.iter_mut().zip(row) {
             values.push(value);
         }
@@ -186,18 +186,18 @@ impl TableWriter {
             }
             match kind {
                 ColumnKind::Text => {
-                    write!(ByteArrayType, Cell::Text(text) => ByteArray::from(text.into_bytes()));
+                    write!(ByteArrayType, TableCell::Text(text) => ByteArray::from(text.into_bytes()));
                 }
-                ColumnKind::Small => write!(Int32Type, Cell::Small(value) => value),
-                ColumnKind::Whole => write!(Int64Type, Cell::Whole(value) => value),
-                ColumnKind::Number => write!(DoubleType, Cell::Number(value) => value),
-                ColumnKind::Flag => write!(BoolType, Cell::Flag(value) => value),
+                ColumnKind::Small => write!(Int32Type, TableCell::Small(value) => value),
+                ColumnKind::Whole => write!(Int64Type, TableCell::Whole(value) => value),
+                ColumnKind::Number => write!(DoubleType, TableCell::Number(value) => value),
+                ColumnKind::Flag => write!(BoolType, TableCell::Flag(value) => value),
                 ColumnKind::Time => {
-                    write!(Int64Type, Cell::Time(time) => time.nanos().div_euclid(1_000));
+                    write!(Int64Type, TableCell::Time(time) => time.nanos().div_euclid(1_000));
                 }
                 ColumnKind::Texts => {
                     let lists = values.into_iter().filter_map(|value| match value {
-                        Cell::Texts(texts) => Some(texts),
+                        TableCell::Texts(texts) => Some(texts),
                         _ => None,
                     });
                     let texts = lists
@@ -226,16 +226,16 @@ struct Levels {
 }
 
 impl Levels {
-    fn of(values: &[Cell]) -> Self {
+    fn of(values: &[TableCell]) -> Self {
         let mut levels = Self {
             defined: Vec::with_capacity(values.len()),
             repeated: Vec::with_capacity(values.len()),
         };
         for value in values {
             let (elements, held) = match value {
-                Cell::Null => (1, 0),
-                Cell::Texts(texts) if texts.is_empty() => (1, 0),
-                Cell::Texts(texts) => (texts.len(), 1),
+                TableCell::Null => (1, 0),
+                TableCell::Texts(texts) if texts.is_empty() => (1, 0),
+                TableCell::Texts(texts) => (texts.len(), 1),
                 _ => (1, 1),
             };
             for element in 0..elements {
