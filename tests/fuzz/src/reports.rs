@@ -78,6 +78,7 @@ fn words(report: &Report) -> [(&'static str, String); 5] {
     let timeline = |merged| timeline::TimelineText {
         limit: LIMIT,
         secrets,
+        columns: LineWidth::of_terminal(80),
         colours: Colours::None,
         merged,
         spans: None,

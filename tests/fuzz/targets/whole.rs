@@ -51,7 +51,12 @@ fn open(bytes: &[u8]) -> Option<Capture> {
 fn print_frames(capture: &mut Capture) {
     let (files, secrets) = (Files::One, SecretDisplay::Shown);
     let side = LoggedSide::Client;
-    let (text, json) = (FrameText { files, secrets }, FrameJson { files, secrets });
+    let text = FrameText {
+        files,
+        secrets,
+        columns: None,
+    };
+    let json = FrameJson { files, secrets };
     let log = Http2Debug { side, secrets };
     let options = decode::Options {
         keep_data: log.data_bytes(),

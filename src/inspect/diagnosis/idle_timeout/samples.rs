@@ -76,8 +76,8 @@ impl Kind {
 pub(super) fn alike<'a>(view: &ServerView<'a>) -> Vec<(Kind, Vec<Sample<'a>>)> {
     let mut alike = Vec::new();
     for (kind, measures) in silences(view) {
-        let best = measures.into_iter().filter_map(equal).max_by_key(Vec::len);
-        alike.extend(best.map(|samples| (kind, samples)));
+        let best = measures.into_iter().filter_map(Silences::equal);
+        alike.extend(best.max_by_key(Vec::len).map(|samples| (kind, samples)));
     }
     let explained: Vec<_> = alike.iter().map(|(kind, _)| *kind).collect();
     for (kind, samples) in ages(view) {
@@ -97,8 +97,8 @@ pub(super) fn alike<'a>(view: &ServerView<'a>) -> Vec<(Kind, Vec<Sample<'a>>)> {
 }
 
 /// What ended after a silence, by kind, each kind measured in every way that a timer may.
-fn silences<'a>(view: &ServerView<'a>) -> BTreeMap<Kind, [Vec<Sample<'a>>; 2]> {
-    let mut kinds: BTreeMap<Kind, [Vec<Sample<'a>>; 2]> = BTreeMap::new();
+fn silences<'a>(view: &ServerView<'a>) -> BTreeMap<Kind, [Silences<'a>; 2]> {
+    let mut kinds: BTreeMap<Kind, [Silences<'a>; 2]> = BTreeMap::new();
     for Finished { record, rpcs } in view.connections() {
         for rpc in rpcs.iter().filter(|rpc| view.shows(rpc)) {
             let Some((code, ended)) = reset(rpc) else {
@@ -108,8 +108,8 @@ fn silences<'a>(view: &ServerView<'a>) -> BTreeMap<Kind, [Vec<Sample<'a>>; 2]> {
             let of_server = last.map(|last| ended.time - last);
             let measures = [rpc.progress.silent_until(ended.time), of_server];
             let of_kind = kinds.entry(Kind::Silent(code.0)).or_default();
-            for (samples, silence) in of_kind.iter_mut().zip(measures) {
-                samples.extend(silence.filter(is_long).map(|silence| Sample {
+            for (silences, silence) in of_kind.iter_mut().zip(measures) {
+                silences.add(silence.map(|silence| Sample {
                     record,
                     reset: Some(rpc),
                     span: silence,
@@ -122,8 +122,8 @@ fn silences<'a>(view: &ServerView<'a>) -> BTreeMap<Kind, [Vec<Sample<'a>>; 2]> {
             continue;
         };
         let of_kind = kinds.entry(Kind::ClosedSilent(close.by)).or_default();
-        for (samples, silence) in of_kind.iter_mut().zip([Some(quiet.silence), quiet.idle]) {
-            samples.extend(silence.filter(is_long).map(|silence| Sample {
+        for (silences, silence) in of_kind.iter_mut().zip([Some(quiet.silence), quiet.idle]) {
+            silences.add(silence.map(|silence| Sample {
                 record,
                 reset: None,
                 span: silence,
@@ -133,6 +133,37 @@ fn silences<'a>(view: &ServerView<'a>) -> BTreeMap<Kind, [Vec<Sample<'a>>; 2]> {
         }
     }
     kinds
+}
+
+/// What ended after a silence.
+#[derive(Default)]
+struct Silences<'a> {
+    long: Vec<Sample<'a>>,
+    /// When what had been busy until then ended.
+    busy: Vec<Timestamp>,
+}
+
+impl<'a> Silences<'a> {
+    fn add(&mut self, sample: Option<Sample<'a>>) {
+        match sample {
+            Some(sample) if is_long(&sample.span) => self.long.push(sample),
+            Some(sample) => self.busy.push(sample.ended.time),
+            None => {}
+        }
+    }
+
+    /// Those that are equal, unless no timer is needed to explain them: where as many that were busy end at the same moments,
+    /// something ended all, and where PINGs come at an interval, no silence is longer.
+    fn equal(self) -> Option<Vec<Sample<'a>>> {
+        let alike = equal(self.long)?;
+        let ended_too = |moment: &&Timestamp| {
+            let next = alike.partition_point(|sample| sample.ended.time < **moment - ONE_EVENT);
+            let next = alike.get(next);
+            next.is_some_and(|sample| sample.ended.time - **moment <= ONE_EVENT)
+        };
+        let busy = self.busy.iter().filter(ended_too).count();
+        (busy < alike.len()).then_some(alike)
+    }
 }
 
 /// What ended at an age while frames flowed, by kind.

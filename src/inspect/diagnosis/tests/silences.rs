@@ -1,5 +1,7 @@
 //! Calls that ended in silence: an idle timeout, a lost peer, a path that is gone.
 
+use std::fmt::Write as _;
+
 use crate::inspect::diagnosis::{Confidence, Finding, Severity};
 use crate::testing::scenario::{analysis, outcome};
 
@@ -293,4 +295,28 @@ fn an_answer_too_large_for_the_path_is_lost_on_its_way() {
         all.contains("network-loss") && !all.contains("nothing got through"),
         "{all}"
     );
+}
+
+#[test]
+fn a_server_that_stops_again_and_again_between_pings_has_no_idle_timeout() {
+    // Four connections each time, pinging at an interval of 1.05 s, which a stop finds at four places of it.
+    let stops = |phases: [f64; 4]| {
+        let mut script = String::new();
+        for (number, phase) in phases.into_iter().cycle().take(12).enumerate() {
+            let stop = [10.0, 25.0, 40.0][number / 4];
+            let opened = stop - 5.0 * 1.05 - phase;
+            writeln!(script, "C{number} {opened:.3} HEADERS 1").unwrap();
+            writeln!(script, "S{number} {:.3} ANSWER 1", opened + 0.02).unwrap();
+            for ping in 1..=5 {
+                let at = opened + 1.05 * f64::from(ping);
+                writeln!(script, "C{number} {at:.3} PING {ping}").unwrap();
+                writeln!(script, "S{number} {:.3} PING {ping} ACK", at + 0.02).unwrap();
+            }
+            writeln!(script, "S{number} {stop:.3} FIN").unwrap();
+        }
+        script
+    };
+    assert!(found("idle-timeout", &stops([1.04, 0.3, 0.6, 0.8])).is_none());
+    // The same silence everywhere, at three moments, is worth the note.
+    assert!(found("idle-timeout", &stops([1.04; 4])).is_some());
 }
