@@ -1,5 +1,6 @@
 //! What each command does with its options.
 
+mod analysis;
 mod chosen;
 mod error;
 #[cfg(feature = "export")]
@@ -49,7 +50,6 @@ pub(crate) use timeline::timeline;
 use error::CommandError;
 pub(crate) use error::hint;
 use marks::AsciiMarks;
-use progress::ProgressDisplay;
 
 use crate::cli::{
     Analyze, AnalyzeFormat, CaptureArgs, Color, Frames, FramesFormat, OutputArgs, PROMPTS,
@@ -71,7 +71,6 @@ pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<CommandOutcome> {
     chosen::guard_range(&filter, None)?;
     let fail_on = fail_on(&options.fail_on)?;
     let secrets = secrets(&options.output);
-    let mut capture = open_captures(&options.input)?;
     let inspect = inspect::Options {
         headers: find::headers(options),
         all: options.all || options.find.is_some(),
@@ -80,23 +79,12 @@ pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<CommandOutcome> {
         messages: messages(&options.output),
         ..inspect::Options::default()
     };
-    let decode = decode_options(&options.input, 0)?;
-    let pipeline = pipeline::Options {
-        decode,
+    let report = analysis::report_on(
+        &options.input,
+        &options.selection,
         inspect,
-        threads: options.limits.threads(),
-        ..pipeline::Options::default()
-    };
-    let mut bar = ProgressDisplay::new(options.input.quiet);
-    let watch = |capture: &Capture, packets| bar.show(capture.bytes_read(), packets);
-    let analyzed = pipeline::analyze_watched(&mut capture, pipeline, watch);
-    bar.clear();
-    let mut report = analyzed?;
-    hints::name_flags(&mut report);
-    warn(&report.anomalies)?;
-    if report.analysis.connections.is_empty() {
-        return Err(nothing_found(&options.input, &options.selection, &report.tally).into());
-    }
+        options.limits.threads(),
+    )?;
     chosen::guard_range(&report.filter, report.first_packet)?;
     chosen::warn_of_nothing(&report, secrets)?;
     if let Some(line) = &options.find {

@@ -363,17 +363,26 @@ pub fn analyze_watched(
             each(capture, pipeline.report.packets);
         }
     }
+    Ok(report_of(pipeline, capture, |_| {}))
+}
+
+/// The report on captures that were read to their ends; `add` adds what else is known of the connections.
+fn report_of(
+    mut pipeline: Pipeline,
+    capture: &mut Capture,
+    add: impl FnOnce(&mut [Finished]),
+) -> Report {
     let dropped = capture.dropped();
     pipeline.note_drops(Drops {
         kernel: dropped.by_system,
         interface: dropped.by_interface,
         queue: 0,
     });
-    let mut report = pipeline.finish();
+    let mut report = pipeline.finish_with(add);
     report.files = capture.files().cloned().collect();
     report.anomalies.extend(unlisted(&report));
     report.anomalies.splice(0..0, notes(capture));
-    Ok(report)
+    report
 }
 
 /// Reads captures to their end for a `listener`, which is shown to `each` before every packet, with the

@@ -36,6 +36,8 @@ pub struct Capture {
     behind: Vec<usize>,
     /// By how much each file's packets come earlier than their stamps say; nothing where it is empty.
     ahead: Vec<TimeDelta>,
+    /// What was set for the unpacked bytes of each.
+    unpacked_limit: Option<u64>,
     aside: Aside,
 }
 
@@ -70,7 +72,11 @@ impl Capture {
         if self.paths.is_empty() || size.is_none() {
             return Ok(None);
         }
-        Self::open(&self.paths).map(Some)
+        let mut again = Self::open(&self.paths)?;
+        if let Some(bytes) = self.unpacked_limit {
+            again.limit_unpacked(bytes);
+        }
+        Ok(Some(again))
     }
 
     /// Opens files by what `open` needs of each, beside its name. Of several, those that are empty or damaged are
@@ -124,6 +130,7 @@ impl Capture {
             files,
             paths: Vec::new(),
             ahead: Vec::new(),
+            unpacked_limit: None,
             aside: Aside::default(),
         }
     }
@@ -131,6 +138,7 @@ impl Capture {
     /// Unpacks no more than this many bytes of each compressed capture. Unless this is said, it is 100
     /// times what the file takes, and a gibibyte at least.
     pub fn limit_unpacked(&mut self, bytes: u64) {
+        self.unpacked_limit = Some(bytes);
         for file in &mut self.files {
             file.limit_unpacked(bytes);
         }

@@ -4,46 +4,30 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use h2sniff::capture::Capture;
 use h2sniff::inspect;
-use h2sniff::pipeline;
 use h2sniff::report::columnar::Tables;
 use h2sniff::report::otlp::Otlp;
 use h2sniff::report::{ReportFormat as _, SecretDisplay};
 
-use super::progress::ProgressDisplay;
-use super::{
-    CommandError, CommandOutcome, decode_options, guard_path, lower_case, nothing_found,
-    open_captures, warn,
-};
-use crate::cli::{Export, ExportFormat, hints};
+use super::{CommandError, CommandOutcome, analysis, guard_path, lower_case};
+use crate::cli::{Export, ExportFormat};
 
 pub(crate) fn export(options: &Export) -> anyhow::Result<CommandOutcome> {
     guard_path(&options.output, &options.input)?;
-    let mut capture = open_captures(&options.input)?;
-    let pipeline = pipeline::Options {
-        decode: decode_options(&options.input, 0)?,
-        inspect: inspect::Options {
-            all: options.format == ExportFormat::Parquet,
-            // Names the application's own span.
-            headers: vec![lower_case("traceparent")],
-            filter: options.selection.filter(),
-            limits: options.limits.inspect(),
-            ..inspect::Options::default()
-        },
-        threads: options.limits.threads(),
-        ..pipeline::Options::default()
+    let inspect = inspect::Options {
+        all: options.format == ExportFormat::Parquet,
+        // Names the application's own span.
+        headers: vec![lower_case("traceparent")],
+        filter: options.selection.filter(),
+        limits: options.limits.inspect(),
+        ..inspect::Options::default()
     };
-    let mut bar = ProgressDisplay::new(options.input.quiet);
-    let watch = |capture: &Capture, packets| bar.show(capture.bytes_read(), packets);
-    let analyzed = pipeline::analyze_watched(&mut capture, pipeline, watch);
-    bar.clear();
-    let mut report = analyzed?;
-    hints::name_flags(&mut report);
-    warn(&report.anomalies)?;
-    if report.analysis.connections.is_empty() {
-        return Err(nothing_found(&options.input, &options.selection, &report.tally).into());
-    }
+    let report = analysis::report_on(
+        &options.input,
+        &options.selection,
+        inspect,
+        options.limits.threads(),
+    )?;
     let secrets = match options.show_secrets {
         true => SecretDisplay::Shown,
         false => SecretDisplay::Redacted,

@@ -1,17 +1,15 @@
 //! `timeline`: what happened in a capture and when, in the format asked for.
 
-use h2sniff::capture::{Capture, TimeDelta};
+use h2sniff::capture::TimeDelta;
 use h2sniff::inspect;
-use h2sniff::pipeline;
 use h2sniff::report::ReportFormat;
 use h2sniff::report::timeline::{self, Around, Spans};
 
-use super::progress::ProgressDisplay;
 use super::{
-    CommandError, CommandOutcome, chosen, colours, columns, decode_options, guard_inputs,
-    lower_case, messages, nothing_found, open, open_captures, open_text, secrets, warn,
+    CommandError, CommandOutcome, analysis, chosen, colours, columns, guard_inputs, lower_case,
+    messages, open, open_text, secrets,
 };
-use crate::cli::{self, Timeline, TimelineFormat, hints};
+use crate::cli::{self, Timeline, TimelineFormat};
 
 pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<CommandOutcome> {
     guard_inputs(&options.output, &options.input)?;
@@ -21,7 +19,6 @@ pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<CommandOutcome> {
     let secrets = secrets(&options.output);
     let around = options.around.as_deref().map(around).transpose()?;
     let window = TimeDelta::from(options.window);
-    let mut capture = open_captures(&options.input)?;
     let inspect = inspect::Options {
         headers: options
             .headers
@@ -34,23 +31,12 @@ pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<CommandOutcome> {
         messages: messages(&options.output),
         ..inspect::Options::default()
     };
-    let decode = decode_options(&options.input, 0)?;
-    let pipeline = pipeline::Options {
-        decode,
+    let report = analysis::report_on(
+        &options.input,
+        &options.selection,
         inspect,
-        threads: options.limits.threads(),
-        ..pipeline::Options::default()
-    };
-    let mut bar = ProgressDisplay::new(options.input.quiet);
-    let watch = |capture: &Capture, packets| bar.show(capture.bytes_read(), packets);
-    let analyzed = pipeline::analyze_watched(&mut capture, pipeline, watch);
-    bar.clear();
-    let mut report = analyzed?;
-    hints::name_flags(&mut report);
-    warn(&report.anomalies)?;
-    if report.analysis.connections.is_empty() {
-        return Err(nothing_found(&options.input, &options.selection, &report.tally).into());
-    }
+        options.limits.threads(),
+    )?;
     chosen::guard_range(&report.filter, report.first_packet)?;
     chosen::warn_of_nothing(&report, secrets)?;
     let spans = match (&around, &options.around) {

@@ -45,6 +45,6 @@ pub use listener::{EachEvent, Listener};
 pub use network::{NetworkPath, RoundTrip};
 pub use stream_part::{StreamPart, StreamPartOf, TlsRecordSpan};
 pub use vantage::{
-    ClockStep, FlowEnds, OtherEndBytes, QueueingDelay, Vantage, VantagePlace, VantageRole,
-    VantageSurvey, Vantages,
+    ClockStep, FlowEnds, OtherEndBytes, QueueingDelay, UNDER_WAY, Vantage, VantagePlace,
+    VantageRole, VantageSurvey, Vantages,
 };

@@ -11,12 +11,8 @@ use super::connection::record::{ConnectionRecord, Finished};
 use super::report::Analysis;
 use super::stream::at_server::{AtServer, LostOnTheWay};
 use super::stream::rpc::{Processed, Rpc, Verdict};
-use crate::capture::{TimeDelta, Timestamp};
-use crate::decode::{OtherEndBytes, Vantages};
-
-/// What is not at the server this long after it left the client, while that capture went on, was lost, or is not under
-/// way any more: retransmissions come within it on any path that still works (RFC 6298, section 2.4).
-const UNDER_WAY: TimeDelta = TimeDelta::from_secs(1);
+use crate::capture::Timestamp;
+use crate::decode::{OtherEndBytes, UNDER_WAY, Vantages};
 
 /// A capture at the server, analysed by itself.
 #[derive(Debug)]
@@ -46,8 +42,6 @@ impl ServerEnd<'_> {
         }
         // An address and port used again is another connection: those of both captures stand in the same order.
         let mut used: HashMap<(SocketAddr, SocketAddr), usize> = HashMap::new();
-        let mut reused = there.clone();
-        reused.retain(|_, records| records.len() > 1);
         for Finished { record, rpcs } in finished {
             let ends = (record.client, record.server);
             let Some(records) = there.get(&ends) else {
@@ -57,7 +51,7 @@ impl ServerEnd<'_> {
             let twin = records.get(*place);
             *place += 1;
             if let Some(twin) = twin {
-                let bytes = match reused.contains_key(&ends) {
+                let bytes = match records.len() > 1 {
                     // Their sequence numbers are two connections'.
                     true => OtherEndBytes::default(),
                     false => self

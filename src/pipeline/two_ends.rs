@@ -8,7 +8,7 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
 use super::embedded::Embedded;
-use super::{Options, Pipeline, SHOWN_EVERY, notes, unlisted};
+use super::{Options, Pipeline, SHOWN_EVERY, report_of};
 use crate::capture::{Capture, CaptureError, LinkType, Packet, Stamp, Timestamp};
 use crate::decode::link;
 use crate::decode::{Vantage, VantageRole, VantageSurvey, Vantages};
@@ -109,7 +109,7 @@ pub(super) fn analyze(
         .map(|end| end.map(Pipeline::finish))
         .collect();
     let filled = waiting.filled;
-    let mut report = pipeline.finish_with(|finished| {
+    let mut report = report_of(pipeline, capture, |finished| {
         for (file, end) in ends.iter().enumerate() {
             if let Some(end) = end {
                 ServerEnd {
@@ -124,9 +124,6 @@ pub(super) fn analyze(
     });
     report.vantages = vantages.list();
     report.filled_packets = filled;
-    report.files = capture.files().cloned().collect();
-    report.anomalies.extend(unlisted(&report));
-    report.anomalies.splice(0..0, notes(capture));
     Ok(report)
 }
 

@@ -12,8 +12,9 @@ use super::clock::ClockBounds;
 use super::file_survey::{FileSurvey, FlowId, Mark};
 use crate::capture::{TimeDelta, Timestamp};
 
-/// What has not come this long after it was sent is not under way any more.
-const UNDER_WAY: TimeDelta = TimeDelta::from_secs(1);
+/// What has not come this long after it was sent is not under way any more: retransmissions come within it on any path
+/// that still works (RFC 6298, section 2.4).
+pub const UNDER_WAY: TimeDelta = TimeDelta::from_secs(1);
 
 /// A segment is no longer than this, joined ones included (RFC 9293, section 3.7.1; IPv4's total length).
 const LONGEST_SEGMENT: u64 = 1 << 16;

@@ -27,6 +27,7 @@ use file_survey::{FileSurvey, FlowId};
 use rustc_hash::FxHashMap;
 
 pub use clock::{ClockStep, QueueingDelay};
+pub use losses::UNDER_WAY;
 pub use places::VantagePlace;
 
 /// Looks at the packets of several captures before they are analysed.
@@ -99,6 +100,11 @@ struct Pair {
 }
 
 impl Pair {
+    /// The flow of the client's capture that one of this is.
+    fn of_client(&self, flow: FlowId) -> Option<FlowMatch> {
+        *self.flows.get(flow.index())?
+    }
+
     /// Segments of each side that were lost between the two places.
     fn lost(&self) -> Option<PerSide<u64>> {
         let sum = |one: PerSide<u64>, other: &PerSide<u64>| PerSide {
@@ -187,6 +193,11 @@ impl Vantages {
         vantages.collect()
     }
 
+    /// How a capture stands to the one nearest to the client, if it is not that itself.
+    fn pair(&self, file: usize) -> Option<&Pair> {
+        self.files.get(file)?.nearer_client.as_ref()
+    }
+
     /// Whether a capture was taken at the server of connections that another one saw nearer to their client.
     #[must_use]
     pub fn is_other_end(&self, file: usize) -> bool {
@@ -199,57 +210,44 @@ impl Vantages {
     /// fill another one.
     #[must_use]
     pub fn read_ahead(&self, file: usize) -> TimeDelta {
-        let pair = self
-            .files
-            .get(file)
-            .and_then(|one| one.nearer_client.as_ref());
-        pair.map_or(TimeDelta::ZERO, |pair| pair.clock.range().1)
+        self.pair(file)
+            .map_or(TimeDelta::ZERO, |pair| pair.clock.range().1)
     }
 
     /// Whether a capture's packets may be others than those of the analysis: one nearer to the client has the same.
     #[must_use]
     pub fn is_beside(&self, file: usize) -> bool {
-        self.files
-            .get(file)
-            .is_some_and(|one| one.nearer_client.is_some())
+        self.pair(file).is_some()
     }
 
     /// What to do with a segment of a capture.
     #[must_use]
     pub fn role(&self, file: usize, segment: &Segment<'_>) -> VantageRole {
-        let Some(one) = self.files.get(file) else {
-            return VantageRole::Story;
-        };
-        let Some(pair) = &one.nearer_client else {
-            return VantageRole::Story;
-        };
-        let Some((matched, from_lower)) = one.matched(pair, segment) else {
-            return VantageRole::Story;
-        };
-        let Some(client) = self.files.get(pair.client) else {
-            return VantageRole::Story;
-        };
-        let lacks = matched.same_addresses
-            && client
-                .survey
-                .lacks(matched.flow, from_lower != matched.turned, segment);
-        if !lacks {
-            return VantageRole::OtherEnd;
+        self.beside(file, segment).unwrap_or(VantageRole::Story)
+    }
+
+    /// What to do with a segment that a capture nearer to the client may have, too.
+    fn beside(&self, file: usize, segment: &Segment<'_>) -> Option<VantageRole> {
+        let one = self.files.get(file)?;
+        let pair = one.nearer_client.as_ref()?;
+        let flow = one.survey.flow_of(segment.source, segment.destination)?;
+        let matched = pair.of_client(flow)?;
+        let client = &self.files.get(pair.client)?.survey;
+        let from_lower = (segment.source <= segment.destination) != matched.turned;
+        if !(matched.same_addresses && client.lacks(matched.flow, from_lower, segment)) {
+            return Some(VantageRole::OtherEnd);
         }
-        let from_client = client
-            .survey
-            .is_from_client(matched.flow, from_lower != matched.turned);
-        VantageRole::Fills(pair.clock.at_client(segment.stamp.time, from_client))
+        let from_client = client.is_from_client(matched.flow, from_lower);
+        Some(VantageRole::Fills(
+            pair.clock.at_client(segment.stamp.time, from_client),
+        ))
     }
 
     /// When the capture at the client would have had what another one has at a moment, at the latest.
     #[must_use]
     pub fn at_client(&self, file: usize, moment: Timestamp) -> Timestamp {
-        let pair = self
-            .files
-            .get(file)
-            .and_then(|one| one.nearer_client.as_ref());
-        pair.map_or(moment, |pair| pair.clock.at_client(moment, true))
+        self.pair(file)
+            .map_or(moment, |pair| pair.clock.at_client(moment, true))
     }
 
     /// The connection of the client's capture that a connection of another one is, as addresses of client and server.
@@ -258,7 +256,7 @@ impl Vantages {
         let one = self.files.get(file)?;
         let pair = one.nearer_client.as_ref()?;
         let flow = one.survey.flow_of(ends.0, ends.1)?;
-        let matched = (*pair.flows.get(flow.index())?)?;
+        let matched = pair.of_client(flow)?;
         let (lower, upper) = self.files.get(pair.client)?.survey.ends(matched.flow)?;
         let client_is_lower = (ends.0 <= ends.1) != matched.turned;
         Some(if client_is_lower {
@@ -278,7 +276,7 @@ impl Vantages {
         let one = self.files.get(file)?;
         let pair = one.nearer_client.as_ref()?;
         let there = one.survey.flow_of(ends.0, ends.1)?;
-        let matched = (*pair.flows.get(there.index())?)?;
+        let matched = pair.of_client(there)?;
         let here = &self.files.get(pair.client)?.survey;
         let client_is_lower = ends.0 <= ends.1;
         let (sent, came) = (
@@ -308,12 +306,3 @@ impl Vantages {
 
 /// The addresses of a flow: those of a connection's client and server, in this order.
 pub type FlowEnds = (std::net::SocketAddr, std::net::SocketAddr);
-
-impl VantageFile {
-    /// The flow of the client's capture that a segment of this one belongs to, and whether the lower address here sent it.
-    fn matched(&self, pair: &Pair, segment: &Segment<'_>) -> Option<(FlowMatch, bool)> {
-        let flow = self.survey.flow_of(segment.source, segment.destination)?;
-        let matched = (*pair.flows.get(flow.index())?)?;
-        Some((matched, segment.source <= segment.destination))
-    }
-}
