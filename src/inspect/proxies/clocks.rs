@@ -33,14 +33,11 @@ pub(super) struct Clocks(FxHashMap<(u32, u32), ClockPair>);
 
 impl Clocks {
     pub(super) fn of(attempts: &[Attempt], places: &Places) -> Self {
-        let mut groups: FxHashMap<(u32, u32), Vec<&Attempt>> = FxHashMap::default();
+        let mut groups: FxHashMap<u32, Vec<&Attempt>> = FxHashMap::default();
         for attempt in attempts {
             let passed_on = attempt.identity.passed_on;
             for (id, _) in passed_on.ids().filter(|(_, kind)| *kind == IdKind::Request) {
-                groups
-                    .entry((passed_on.path, id))
-                    .or_default()
-                    .push(attempt);
+                groups.entry(id).or_default().push(attempt);
             }
         }
         let mut clocks = Self::default();

@@ -58,8 +58,8 @@ pub(super) struct Failures<'a> {
     proxies: FxHashMap<SocketAddr, ProxySide>,
     /// Connects that were refused, in order of time.
     refused: Vec<Refused>,
-    /// When calls to upstreams were opened that were not linked, by the hash of their path.
-    loose: FxHashMap<u32, Vec<Timestamp>>,
+    /// When calls to upstreams were opened that were not linked.
+    loose: Vec<Timestamp>,
 }
 
 impl<'a> Failures<'a> {
@@ -119,17 +119,13 @@ impl<'a> Failures<'a> {
             .flat_map(|proxy| &proxy.upstreams)
             .copied()
             .collect();
-        let mut loose: FxHashMap<u32, Vec<Timestamp>> = FxHashMap::default();
         let to_upstreams = passed.not_behind().filter(|call| {
             places
                 .of_call(call)
                 .is_some_and(|place| upstreams.contains(&place.server))
         });
-        for call in to_upstreams {
-            let path = call.identity.passed_on.path;
-            loose.entry(path).or_default().push(call.opened);
-        }
-        loose.values_mut().for_each(|opened| opened.sort_unstable());
+        let mut loose: Vec<_> = to_upstreams.map(|call| call.opened).collect();
+        loose.sort_unstable();
         Self {
             passed,
             places,
@@ -207,10 +203,8 @@ impl<'a> Failures<'a> {
 
     /// Whether one of the calls behind proxies that could not be linked may have been made for a call.
     fn may_be_loose(&self, call: &Attempt) -> bool {
-        let Some(opened) = self.loose.get(&call.identity.passed_on.path) else {
-            return false;
-        };
-        let next = opened.get(opened.partition_point(|opened| *opened < call.opened));
+        let since = self.loose.partition_point(|opened| *opened < call.opened);
+        let next = self.loose.get(since);
         next.is_some_and(|next| call.ended.is_none_or(|ended| *next <= ended))
     }
 

@@ -223,11 +223,11 @@ impl Compared<'_> {
 
 /// Links calls that have an id of a kind in common.
 fn by_ids(attempts: &[Attempt], known: &Compared<'_>, kind: IdKind, found: &mut BehindAndBefore) {
-    let mut groups: FxHashMap<(u32, u32), Vec<usize>> = FxHashMap::default();
+    let mut groups: FxHashMap<u32, Vec<usize>> = FxHashMap::default();
     for (place, attempt) in attempts.iter().enumerate() {
         let passed_on = attempt.identity.passed_on;
         for (id, _) in passed_on.ids().filter(|(_, of)| *of == kind) {
-            groups.entry((passed_on.path, id)).or_default().push(place);
+            groups.entry(id).or_default().push(place);
         }
     }
     let link = match kind {
@@ -303,7 +303,7 @@ fn by_content(attempts: &[Attempt], known: &Compared<'_>, found: &mut BehindAndB
         let Some(place) = places.of_call(attempt) else {
             continue;
         };
-        let content = attempt.identity.passed_on.content;
+        let content = attempt.identity.content;
         if !linked.contains(&number) {
             let host = (content, place.server.ip(), place.file);
             groups.entry(host).or_default().accepted.push(number);

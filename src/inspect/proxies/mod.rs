@@ -51,10 +51,10 @@ pub(super) fn tell(
     remembered: impl FnOnce() -> Vec<Attempt>,
     are_all: bool,
 ) -> Vec<Upstream> {
-    let places = Places::of(finished);
-    if !places.may_hold_hops() {
+    if !places::may_hold_hops(finished) {
         return Vec::new();
     }
+    let places = Places::of(finished);
     let remembered = remembered();
     let passed = PassedCalls::find(&remembered, &places);
     if passed.is_empty() {

@@ -46,22 +46,6 @@ impl Places {
         }
     }
 
-    /// Whether there are connections that may be two sides of a proxy at all.
-    pub(super) fn may_hold_hops(&self) -> bool {
-        let mut servers = FxHashSet::default();
-        let mut hosts = FxHashSet::default();
-        let mut files = FxHashSet::default();
-        for place in self.by_connection.values() {
-            servers.insert(place.server);
-            hosts.insert(place.server.ip());
-            files.insert(place.file);
-        }
-        let mut places = self.by_connection.values();
-        servers.len() > 1
-            && (files.len() > 1
-                || places.any(|place| place.client.is_loopback() || hosts.contains(&place.client)))
-    }
-
     pub(super) fn of_connection(&self, number: u32) -> Option<Ends> {
         self.by_connection.get(&number).copied()
     }
@@ -81,6 +65,22 @@ impl Places {
             None => Some(place.client),
         }
     }
+}
+
+/// Whether there are connections that may be two sides of a proxy at all.
+pub(super) fn may_hold_hops(finished: &[Finished]) -> bool {
+    let mut servers = FxHashSet::default();
+    let mut hosts = FxHashSet::default();
+    let mut files = FxHashSet::default();
+    for Finished { record, .. } in finished {
+        servers.insert(record.server);
+        hosts.insert(record.server.ip());
+        files.insert(record.recognised.file);
+    }
+    let mut clients = finished.iter().map(|finished| finished.record.client.ip());
+    servers.len() > 1
+        && (files.len() > 1
+            || clients.any(|client| client.is_loopback() || hosts.contains(&client)))
 }
 
 /// Whether the host that accepts the first may be the one that opens the second. A client that calls two servers is none;

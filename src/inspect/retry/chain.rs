@@ -81,7 +81,7 @@ pub(super) fn of_equal(attempts: &[Attempt], links: &mut Links) {
 /// A client repeats on another connection what was answered with 421, and nothing else makes it do so.
 fn misdirected(attempts: &[Attempt], links: &mut Links) {
     for (place, lost) in attempts.iter().enumerate() {
-        let Some(answered) = lost.lost.filter(|_| lost.misdirected) else {
+        let Some(answered) = lost.lost().filter(|_| lost.misdirected) else {
             continue;
         };
         // Whatever was opened between is another call of the same kind.
@@ -111,7 +111,7 @@ fn link_chain(chain: &[Attempt], links: &mut Links) {
 
 /// By what two attempts are known for the same call, if they are.
 fn same_call(lost: &Attempt, next: &Attempt) -> Option<String> {
-    let since = next.opened - lost.lost?;
+    let since = next.opened - lost.lost()?;
     if !(TimeDelta::ZERO..=LINKED_WITHIN).contains(&since) {
         return None;
     }

@@ -201,8 +201,8 @@ impl FoundLinks {
 }
 
 /// Whether an attempt's like may be attempts of the same call.
-const fn is_of_interest(attempt: &Attempt) -> bool {
-    attempt.lost.is_some() || attempt.cancelled
+fn is_of_interest(attempt: &Attempt) -> bool {
+    attempt.lost().is_some() || attempt.cancelled
 }
 
 /// By what attempts of the same call are found: what they ask for, and their id.
@@ -221,7 +221,7 @@ fn id_key(attempt: &Attempt) -> Option<u64> {
 /// Whether the last of equal requests was lost, and the capture goes on long enough to show a retry
 /// if there had been one.
 fn is_abandoned(last: &Attempt, capture_end: Option<Timestamp>) -> bool {
-    let (Some(lost), Some(end)) = (last.lost, capture_end) else {
+    let (Some(lost), Some(end)) = (last.lost(), capture_end) else {
         return false;
     };
     let unprocessed = matches!(last.verdict, Verdict::BeyondLastStreamId | Verdict::Refused);

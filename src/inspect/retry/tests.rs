@@ -20,16 +20,16 @@ fn attempt(stream: u32, opened: i64, lost: Option<i64>) -> Attempt {
             body_length: 40,
             is_retry: false,
             passed_on: PassedOn::default(),
+            content: 0,
         },
         opened: at(opened),
-        lost: lost.map(at),
         deadline: None,
         verdict: if lost.is_some() {
             Verdict::BeyondLastStreamId
         } else {
             Verdict::Ok
         },
-        ended: None,
+        ended: lost.map(at),
         misdirected: false,
         cancelled: false,
     }
@@ -134,7 +134,9 @@ fn a_deadline_tells_attempts_from_equal_calls() {
 #[test]
 fn moments_centuries_apart_are_compared_and_not_linked() {
     let long_ago = Attempt {
-        lost: Some(Timestamp::from_nanos(i64::MIN)),
+        opened: Timestamp::from_nanos(i64::MIN),
+        ended: Some(Timestamp::from_nanos(i64::MIN)),
+        verdict: Verdict::CutByClose,
         deadline: Some(Timestamp::from_nanos(i64::MIN)),
         ..attempt(1, 0, None)
     };

@@ -13,8 +13,6 @@ pub(crate) struct Attempt {
     pub(crate) call: CallId,
     pub(crate) identity: Identity,
     pub(crate) opened: Timestamp,
-    /// When the client can have known that it was lost; `None` if it was not.
-    pub(crate) lost: Option<Timestamp>,
     pub(crate) deadline: Option<Timestamp>,
     pub(crate) verdict: Verdict,
     /// When what decided the verdict came.
@@ -48,7 +46,6 @@ impl Attempt {
             call,
             identity,
             opened,
-            lost: None,
             deadline: deadline(opened, timeout),
             verdict: Verdict::Ok,
             ended,
@@ -62,7 +59,6 @@ impl Attempt {
         let ended = rpc.ended.map(|ended| ended.time);
         let success = Self::of_success(rpc.id, identity, rpc.opened?.time, ended, timeout);
         Some(Self {
-            lost: lost_at(rpc),
             verdict: rpc.verdict,
             misdirected: rpc.verdict == Verdict::Status && rpc.http_status == Some(421),
             cancelled: rpc.verdict == Verdict::ResetByClient
@@ -73,24 +69,23 @@ impl Attempt {
 }
 
 impl Attempt {
+    /// When the client can have known that it was lost and worth repeating; `None` if it was not.
+    pub(crate) fn lost(&self) -> Option<Timestamp> {
+        let repeatable = matches!(
+            self.verdict,
+            Verdict::BeyondLastStreamId
+                | Verdict::CutByClose
+                | Verdict::Refused
+                | Verdict::ResetByServer
+                | Verdict::Status
+        );
+        Some(self.ended?.max(self.opened)).filter(|_| repeatable)
+    }
+
     /// Whether the server said that it did nothing of it.
     pub(crate) const fn is_unprocessed(&self) -> bool {
         matches!(self.verdict, Verdict::BeyondLastStreamId | Verdict::Refused)
     }
-}
-
-/// When the client can have known that a call was lost and worth repeating.
-fn lost_at(rpc: &Rpc) -> Option<Timestamp> {
-    let repeatable = matches!(
-        rpc.verdict,
-        Verdict::BeyondLastStreamId
-            | Verdict::CutByClose
-            | Verdict::Refused
-            | Verdict::ResetByServer
-            | Verdict::Status
-    );
-    let (opened, ended) = rpc.opened.zip(rpc.ended)?;
-    repeatable.then(|| ended.max(opened).time)
 }
 
 /// When a call's deadline runs out; `None` where that is centuries away.

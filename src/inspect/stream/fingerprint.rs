@@ -43,19 +43,16 @@ impl IdKind {
 /// the span id behind it.
 const TRACE_ID: std::ops::Range<usize> = 3..35;
 
-/// How many ids of a request are kept each for itself: a caller's, and those that proxies add.
-const MAX_IDS: usize = 3;
+/// How many ids of a request are kept each for itself: its caller's, and one that a proxy may have added before it.
+const MAX_IDS: usize = 2;
 
-/// What of a request a proxy passes on as it is. Authority and other headers it may change, ids it may add.
+/// The ids of a request, which a proxy passes on as they are, though it may add others: each a hash that holds the
+/// `:path` too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PassedOn {
-    /// A hash of its `:path`.
-    pub(crate) path: u32,
-    /// A hash of its `:path` and its body.
-    pub(crate) content: u32,
-    /// Hashes of its ids, zero where there are no more, those of its call before those of a trace.
+    /// Zero where there are no more, those of its call before those of a trace.
     ids: [u32; MAX_IDS],
-    /// How many of the ids are its call's own.
+    /// How many are its call's own.
     own: u8,
 }
 
@@ -72,24 +69,6 @@ impl PassedOn {
             (id, kind)
         })
     }
-
-    /// A call's own ids stand first, and stay where there is no room for more.
-    fn add_id(&mut self, id: u64, kind: IdKind) {
-        let id = upper_half(id).max(1);
-        let own = usize::from(self.own);
-        let place = match kind {
-            IdKind::Request => own,
-            IdKind::Trace => self.ids.iter().position(|id| *id == 0).unwrap_or(MAX_IDS),
-        };
-        let Some(behind) = self.ids.get_mut(place..) else {
-            return;
-        };
-        if let Some(last) = behind.last_mut() {
-            *last = id;
-            behind.rotate_right(1);
-            self.own += u8::from(kind == IdKind::Request);
-        }
-    }
 }
 
 /// The half of a hash that is mixed best.
@@ -105,7 +84,11 @@ pub(crate) struct Fingerprint {
     body: DefaultHasher,
     body_length: u64,
     call_id: Option<(u64, IdKind)>,
-    passed_on: PassedOn,
+    /// Hashes of its ids, those of its call before those of a trace, and how many are its call's.
+    ids: [u32; MAX_IDS],
+    own_ids: u8,
+    /// A hash of its `:path`.
+    path: u32,
     /// How many attempts went before it, as it says.
     pub(crate) previous_attempts: Option<u8>,
     known: bool,
@@ -122,8 +105,10 @@ pub(crate) struct Identity {
     pub(crate) body_length: u64,
     /// Whether it says itself that it is a retry.
     pub(crate) is_retry: bool,
-    /// What a proxy passes on of it.
+    /// What a proxy passes on of its headers.
     pub(crate) passed_on: PassedOn,
+    /// A hash of its `:path` and its body, which a proxy passes on too.
+    pub(crate) content: u32,
 }
 
 impl Fingerprint {
@@ -148,7 +133,7 @@ impl Fingerprint {
                 target.write(value);
                 let mut path = FxHasher::default();
                 path.write(value);
-                self.passed_on.path = upper_half(path.finish());
+                self.path = upper_half(path.finish());
             }
             b":authority" => target.write(value),
             b"grpc-previous-rpc-attempts" => {
@@ -195,7 +180,7 @@ impl Fingerprint {
         request.write_u64(body);
         request.write_u64(self.body_length);
         let mut content = FxHasher::default();
-        content.write_u32(self.passed_on.path);
+        content.write_u32(self.path);
         content.write_u64(body);
         content.write_u64(self.body_length);
         Some(Identity {
@@ -207,16 +192,34 @@ impl Fingerprint {
             body_length: self.body_length,
             is_retry: self.previous_attempts.is_some(),
             passed_on: PassedOn {
-                content: upper_half(content.finish()),
-                ..self.passed_on
+                ids: self
+                    .ids
+                    .map(|id| if id == 0 { 0 } else { (id ^ self.path).max(1) }),
+                own: self.own_ids,
             },
+            content: upper_half(content.finish()),
         })
+    }
+
+    /// A call's own ids stand first, and stay where there is no room for more.
+    fn keep_id(&mut self, id: u64, kind: IdKind) {
+        let own = usize::from(self.own_ids);
+        let place = match kind {
+            IdKind::Request => own,
+            IdKind::Trace => self.ids.iter().position(|id| *id == 0).unwrap_or(MAX_IDS),
+        };
+        let behind = self.ids.get_mut(place..).unwrap_or_default();
+        if let Some(last) = behind.last_mut() {
+            *last = upper_half(id).max(1);
+            behind.rotate_right(1);
+            self.own_ids += u8::from(kind == IdKind::Request);
+        }
     }
 
     fn add_call_id(&mut self, value: &[u8], kind: IdKind) {
         let mut alone = DefaultHasher::default();
         alone.write(value);
-        self.passed_on.add_id(alone.finish(), kind);
+        self.keep_id(alone.finish(), kind);
         let (hash, first) = self.call_id.get_or_insert((0, kind));
         let mut hasher = DefaultHasher::default();
         hasher.write_u64(*hash);
