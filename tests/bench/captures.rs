@@ -14,6 +14,7 @@ use http::{HeaderMap, Request, Response};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
 
 use crate::packets::{ACK, FIN, From, Talk, Writer};
+use crate::sealed::Secrets;
 
 /// What an Ethernet of 1,500 bytes leaves for data.
 const SEGMENT: usize = 1_448;
@@ -76,17 +77,25 @@ pub(crate) struct Load {
     pub(crate) answer: usize,
     /// Whether its server names a last stream id at half of them and answers no more.
     pub(crate) cut: bool,
+    /// Whether it is inside TLS 1.3.
+    pub(crate) tls: bool,
 }
 
-/// A capture of so many connections.
+/// A capture of so many connections. Secrets lie beside it, where there are any, with the ending `keys`.
 pub(crate) fn write(name: &str, connections: u32, load: Load) -> PathBuf {
     let (mut writer, path) = Writer::create(&format!("bench-{name}.pcap"));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime");
+    let mut keys = String::new();
     for number in 0..connections {
-        let tape = runtime.block_on(talk(number, load));
+        let mut tape = runtime.block_on(talk(number, load));
+        if load.tls {
+            let secrets = Secrets::of(number);
+            keys.push_str(&secrets.lines());
+            tape = secrets.seal(&tape);
+        }
         let mut connection = Talk::number(number);
         connection.open(&mut writer);
         for (from, bytes) in &tape {
@@ -98,6 +107,9 @@ pub(crate) fn write(name: &str, connections: u32, load: Load) -> PathBuf {
         connection.send(&mut writer, From::Client, ACK | FIN, &[]);
     }
     writer.finish();
+    if load.tls {
+        std::fs::write(path.with_extension("keys"), keys).expect("a key log");
+    }
     path
 }
 

@@ -4,7 +4,8 @@
 //! and the metadata; what it shares with no other call, if anything, is a request id or the moment
 //! at which its deadline runs out.
 
-use std::hash::{DefaultHasher, Hasher as _};
+use super::text_hash::{self, TextHash};
+use crate::decode::http2::hpack::FieldName;
 
 /// How much of a request's body is compared, in bytes: enough to distinguish calls, little enough
 /// that uploads cost nothing.
@@ -44,9 +45,9 @@ const TRACE_ID: std::ops::Range<usize> = 3..35;
 /// Collects what identifies a call as its request passes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Fingerprint {
-    /// Hashes are kept as numbers where they are complete; a hasher takes ten times as much.
+    /// Hashes are kept as numbers where they are complete; what hashes takes three times as much.
     target: u64,
-    body: DefaultHasher,
+    body: TextHash,
     body_length: u64,
     call_id: Option<(u64, IdKind)>,
     /// How many attempts went before it, as it says.
@@ -69,33 +70,35 @@ pub(crate) struct Identity {
 
 impl Fingerprint {
     /// A header block of the request begins.
-    pub(super) fn begin(&self) -> DefaultHasher {
-        let mut target = DefaultHasher::default();
-        target.write_u64(self.target);
+    pub(super) fn begin(&self) -> TextHash {
+        let mut target = TextHash::default();
+        target.write(&self.target.to_le_bytes());
         target
     }
 
     /// Takes a field of it. `ignored` are names of headers to leave out of account.
     pub(super) fn add(
         &mut self,
-        target: &mut DefaultHasher,
-        name: &[u8],
+        target: &mut TextHash,
+        (known_name, name): (FieldName, &[u8]),
         value: &[u8],
         ignored: &[Box<[u8]>],
     ) {
-        match name {
-            b":path" => {
+        match known_name {
+            FieldName::Path => {
                 self.known = true;
                 target.write(value);
             }
-            b":authority" => target.write(value),
-            b"grpc-previous-rpc-attempts" => {
+            FieldName::Authority => target.write(value),
+            FieldName::GrpcPreviousRpcAttempts => {
                 let number = std::str::from_utf8(value).ok().map(str::parse);
                 self.previous_attempts = Some(number.and_then(Result::ok).unwrap_or(u8::MAX));
             }
             _ if ignored.iter().any(|ignored| **ignored == *name) => {}
-            b"traceparent" => self.add_call_id(value.get(TRACE_ID).unwrap_or(value), IdKind::Trace),
-            _ if CALL_ID_ENDINGS.iter().any(|ending| name.ends_with(ending)) => {
+            FieldName::TraceParent => {
+                self.add_call_id(value.get(TRACE_ID).unwrap_or(value), IdKind::Trace);
+            }
+            FieldName::Other if CALL_ID_ENDINGS.iter().any(|ending| name.ends_with(ending)) => {
                 self.add_call_id(value, IdKind::Request);
             }
             _ => {}
@@ -103,7 +106,7 @@ impl Fingerprint {
     }
 
     /// The block ends.
-    pub(super) fn end(&mut self, target: &DefaultHasher) {
+    pub(super) fn end(&mut self, target: TextHash) {
         self.target = target.finish();
     }
 
@@ -127,12 +130,8 @@ impl Fingerprint {
         if !self.known {
             return None;
         }
-        let mut request = DefaultHasher::default();
-        request.write_u64(self.target);
-        request.write_u64(self.body.finish());
-        request.write_u64(self.body_length);
         Some(Identity {
-            request: request.finish(),
+            request: text_hash::of_numbers(&[self.target, self.body.finish(), self.body_length]),
             call_id: self.call_id.map(|(id, kind)| {
                 // Two methods may be called with one id.
                 (id ^ self.target.rotate_left(1), kind)
@@ -144,8 +143,8 @@ impl Fingerprint {
 
     fn add_call_id(&mut self, value: &[u8], kind: IdKind) {
         let (hash, first) = self.call_id.get_or_insert((0, kind));
-        let mut hasher = DefaultHasher::default();
-        hasher.write_u64(*hash);
+        let mut hasher = TextHash::default();
+        hasher.write(&hash.to_le_bytes());
         hasher.write(value);
         *hash = hasher.finish();
         if kind == IdKind::Request {
