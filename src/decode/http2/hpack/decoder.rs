@@ -210,6 +210,7 @@ impl Decoder {
     }
 
     /// The entry at `index` of both tables, one behind the other (section 2.3.3).
+    #[inline]
     fn look_up(&self, index: u32, at: usize) -> Result<Entry<'_>, Fault> {
         let whole = index as usize;
         if whole == 0 {

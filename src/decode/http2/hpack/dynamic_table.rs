@@ -142,6 +142,7 @@ impl DynamicTable {
     }
 
     /// The entry at `position`, counted from 0 at the newest. `None` if no entry can be there.
+    #[inline]
     pub(super) fn look_up(&self, position: usize) -> Option<Entry<'_>> {
         if position >= MAX_UNSEEN {
             return None;
