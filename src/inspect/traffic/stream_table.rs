@@ -192,9 +192,8 @@ impl StreamTable {
             let Some(followed) = self.find(StreamId(id)) else {
                 continue;
             };
-            let accepted =
-                |call: &Box<Stream>| call.opened.is_some() && call.reset_by_client.is_none();
-            if followed.entry.get().call.as_ref().is_some_and(accepted)
+            let accepted = |call: &Stream| call.opened.is_some() && call.reset_by_client.is_none();
+            if followed.entry.get().call.as_deref().is_some_and(accepted)
                 && let Some(call) = followed.take_call()
             {
                 return Some((id, call));
