@@ -204,13 +204,14 @@ impl Pipeline {
         report.bytes += packet.data.len() as u64;
         report.first_packet.get_or_insert(time);
         report.last_packet = report.last_packet.max(Some(time));
-        let in_lockstep = report.packets <= self.lockstep_packets;
         self.inspector.tick(time);
-        if report.packets == 1 {
+        if self.report.packets == 1 {
             self.inspector.tell_moment(self.decoder.parts());
         }
-        if in_lockstep {
+        if self.watches {
             self.inspector.look(self.decoder.parts());
+        }
+        if self.report.packets <= self.lockstep_packets {
             self.decoder.push(packet);
             self.settle();
             return;

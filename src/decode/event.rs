@@ -189,7 +189,7 @@ pub enum Event<'a> {
         carrier: Carrier,
     },
     /// A frame.
-    Frame(Frame<'a>),
+    Frame(&'a Frame<'a>),
     /// A frame begins that is longer than its receiver's SETTINGS, as far as seen, allow (RFC 9113, section
     /// 4.2); it follows when it is complete, if ever it is.
     LargeFrame {

@@ -115,7 +115,7 @@ impl Follower {
     pub(super) fn look(&mut self, open: &mut Connection, now: Timestamp) {
         if let Some(watch) = &mut self.watch {
             watch.report_lost(open, now);
-            self.gathered.attempts.extend(open.take_attempts());
+            open.give_attempts(&mut self.gathered.attempts);
         }
     }
 
@@ -161,7 +161,7 @@ impl Listener for Follower {
         if let Some(watch) = &mut self.watch {
             watch.after(open, event, self.last_moment.unwrap_or_default());
         }
-        self.gathered.attempts.extend(open.take_attempts());
+        open.give_attempts(&mut self.gathered.attempts);
         self.load.change(before, open.load());
         self.unlist(open);
     }
@@ -176,7 +176,7 @@ impl Listener for Follower {
             let server = connection.ends().server;
             self.gathered.usual.push((server, usual));
         }
-        self.gathered.attempts.extend(connection.take_attempts());
+        connection.give_attempts(&mut self.gathered.attempts);
         self.gathered
             .passed_over
             .merge(&connection.take_passed_over());
@@ -188,7 +188,7 @@ impl Listener for Follower {
         }
         if !self.options.filter.wants_connection(number) {
             self.load.change(before, Load::default());
-            let record = connection.into_finished().record;
+            let record = connection.take_finished().record;
             let calls = record.verdicts.total();
             self.gathered.passed_over.add_connection(calls);
             return;
@@ -202,7 +202,7 @@ impl Listener for Follower {
             ..Load::of_listed(load.listed)
         };
         self.load.change(connection.load(), listed);
-        let mut finished = connection.into_finished();
+        let mut finished = connection.take_finished();
         for rpc in &mut finished.rpcs {
             let unknown = rpc.verdict == Verdict::Unknown;
             rpc.doubt = unknown.then(|| finished.record.doubt(rpc));

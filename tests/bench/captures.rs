@@ -14,6 +14,7 @@ use http::{HeaderMap, Request, Response};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
 
 use crate::packets::{ACK, FIN, From, Talk, Writer};
+use crate::sealed::Secrets;
 
 /// What an Ethernet of 1,500 bytes leaves for data.
 const SEGMENT: usize = 1_448;
@@ -74,19 +75,27 @@ pub(crate) struct Load {
     pub(crate) calls: u32,
     /// Bytes of each answer.
     pub(crate) answer: usize,
-    /// Whether its server names a last stream id at half of them and answers no more.
+    /// Whether its server answers half of them, and closes under the others once it has them all.
     pub(crate) cut: bool,
+    /// Whether it is inside TLS 1.3.
+    pub(crate) tls: bool,
 }
 
-/// A capture of so many connections.
+/// A capture of so many connections. Secrets lie beside it, where there are any, with the ending `keys`.
 pub(crate) fn write(name: &str, connections: u32, load: Load) -> PathBuf {
     let (mut writer, path) = Writer::create(&format!("bench-{name}.pcap"));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime");
+    let mut keys = String::new();
     for number in 0..connections {
-        let tape = runtime.block_on(talk(number, load));
+        let mut tape = runtime.block_on(talk(number, load));
+        if load.tls {
+            let secrets = Secrets::of(number);
+            keys.push_str(&secrets.lines());
+            tape = secrets.seal(&tape);
+        }
         let mut connection = Talk::number(number);
         connection.open(&mut writer);
         for (from, bytes) in &tape {
@@ -98,6 +107,9 @@ pub(crate) fn write(name: &str, connections: u32, load: Load) -> PathBuf {
         connection.send(&mut writer, From::Client, ACK | FIN, &[]);
     }
     writer.finish();
+    if load.tls {
+        std::fs::write(path.with_extension("keys"), keys).expect("a key log");
+    }
     path
 }
 
@@ -123,10 +135,15 @@ async fn serve(pipe: Recorded, load: Load) {
         return;
     };
     let mut served = 0;
+    // To drop one would reset its stream.
+    let mut unanswered = Vec::new();
     while let Some(Ok((_, mut respond))) = connection.accept().await {
         served += 1;
         if load.cut && served > load.calls / 2 {
-            connection.abrupt_shutdown(h2::Reason::NO_ERROR);
+            unanswered.push(respond);
+            if served == load.calls {
+                connection.abrupt_shutdown(h2::Reason::NO_ERROR);
+            }
             continue;
         }
         let head = Response::builder()
@@ -152,18 +169,20 @@ async fn ask(pipe: Recorded, number: u32, load: Load) {
     let mut builder = client::Builder::new();
     builder
         .initial_window_size(1 << 30)
-        .initial_connection_window_size(1 << 30);
+        .initial_connection_window_size(1 << 30)
+        .initial_max_send_streams(load.calls as usize);
     let Ok((mut send, connection)) = builder.handshake::<_, Bytes>(pipe).await else {
         return;
     };
     let driven = tokio::spawn(connection);
+    let mut waiting = Vec::new();
     for call in 0..load.calls {
         send = match send.ready().await {
             Ok(ready) => ready,
             Err(_) => return,
         };
         let trace = u128::from(number) << 64
-            | u128::from(call).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+            ^ u128::from(call).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
         let request = Request::post("http://cart.shop.svc:50051/shop.Cart/Add")
             .header("content-type", "application/grpc")
             .header("te", "trailers")
@@ -180,12 +199,19 @@ async fn ask(pipe: Recorded, number: u32, load: Load) {
         };
         let message: &'static [u8] = &[0, 0, 0, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8];
         let _ = body.send_data(Bytes::from_static(message), true);
+        if load.cut && call >= load.calls / 2 {
+            waiting.push(answer);
+            continue;
+        }
         let Ok(answer) = answer.await else { continue };
         let mut body = answer.into_body();
         while let Some(Ok(data)) = body.data().await {
             let _ = body.flow_control().release_capacity(data.len());
         }
         let _ = body.trailers().await;
+    }
+    for answer in waiting {
+        let _ = answer.await;
     }
     drop(send);
     let _ = driven.await;

@@ -16,12 +16,14 @@ mod captures;
 #[path = "../it/bounds/captures.rs"]
 #[allow(dead_code, reason = "hostile captures need more of it")]
 mod packets;
+mod sealed;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use captures::Load;
 use h2sniff::capture::{Capture, CaptureError};
+use h2sniff::decode::tls::KeyLog;
 use h2sniff::decode::{Event, Listener, NetworkPath, Recognition};
 use h2sniff::pipeline::{self, Options};
 use h2sniff::{decode, report};
@@ -72,20 +74,30 @@ fn read(path: &Path) -> u64 {
     packets
 }
 
+/// What decoding takes, with the secrets that lie beside a capture.
+fn options(path: &Path) -> decode::Options {
+    let mut keys = KeyLog::default();
+    if let Ok(key_log) = std::fs::read(path.with_extension("keys")) {
+        keys.read(&key_log);
+    }
+    decode::Options {
+        keys,
+        ..decode::Options::default()
+    }
+}
+
 fn decode(path: &Path) -> u64 {
     let mut frames = Frames::default();
-    pipeline::decode(
-        &mut open(path),
-        decode::Options::default(),
-        &mut frames,
-        |_, _| Ok::<_, CaptureError>(()),
-    )
+    pipeline::decode(&mut open(path), options(path), &mut frames, |_, _| {
+        Ok::<_, CaptureError>(())
+    })
     .unwrap();
     frames.0
 }
 
 fn analyze(path: &Path, threads: usize) -> report::Report {
     let options = Options {
+        decode: options(path),
         threads,
         ..Options::default()
     };
@@ -121,38 +133,24 @@ fn main() {
     } else {
         100
     };
-    let unary = Load {
-        calls: 10_000 / small,
-        answer: 40,
+    let load = |calls: u32, answer: usize| Load {
+        calls,
+        answer,
         cut: false,
+        tls: false,
     };
-    let captures: [(&str, u32, Load); 4] = [
+    let unary = load(10_000 / small, 40);
+    let captures: [(&str, u32, Load); 5] = [
         ("unary", 20, unary),
-        (
-            "bulk",
-            8,
-            Load {
-                calls: 100 / small.min(100),
-                answer: 1 << 20,
-                cut: false,
-            },
-        ),
-        (
-            "short",
-            20_000 / small,
-            Load {
-                calls: 4,
-                answer: 40,
-                cut: false,
-            },
-        ),
+        ("tls", 20, Load { tls: true, ..unary }),
+        ("bulk", 8, load(100 / small.min(100), 1 << 20)),
+        ("short", 20_000 / small, load(4, 40)),
         (
             "victims",
             200 / small.min(20),
             Load {
-                calls: 200,
-                answer: 40,
                 cut: true,
+                ..load(200, 40)
             },
         ),
     ];

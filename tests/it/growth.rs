@@ -17,14 +17,20 @@ use crate::wire;
 const LARGER: u32 = 8;
 const MOST: f64 = 9.0;
 
-/// Every way in which a report is written.
-const FORMATS: [&[&str]; 6] = [
+/// Every command that reads captures, in every way in which it tells what it found.
+const COMMANDS: [&[&str]; 12] = [
     &["analyze"],
     &["analyze", "--format", "json"],
     &["analyze", "--format", "markdown"],
+    &["analyze", "--all"],
+    &["analyze", "--all", "--format", "json"],
+    &["analyze", "--find", "transport is closing"],
     &["timeline"],
     &["timeline", "--format", "html"],
     &["timeline", "--format", "mermaid"],
+    &["frames"],
+    &["frames", "--format", "json"],
+    &["frames", "--format", "http2debug"],
 ];
 
 #[allow(clippy::print_stderr, reason = "a test that was not run must say so")]
@@ -106,23 +112,23 @@ fn capture(name: &str, size: u32, write: &impl Fn(&mut Writer, u32)) -> PathBuf 
     path
 }
 
-/// Compares an input with one of eight times its size, in these formats.
-fn assert_grows(name: &str, size: u32, formats: &[&[&str]], write: impl Fn(&mut Writer, u32)) {
+/// Compares an input with one of eight times its size, with every command.
+fn assert_grows(name: &str, size: u32, write: impl Fn(&mut Writer, u32)) {
     if !has_valgrind(name) {
         return;
     }
     let [small, large] = [size, size * LARGER].map(|size| capture(name, size, &write));
-    let programs = formats.iter().map(|format| Worker::Program(format));
+    let programs = COMMANDS.iter().map(|command| Worker::Program(command));
     for worker in programs.chain([Worker::Watch]) {
         let [little, much] = [&small, &large].map(|path| instructions(worker, path));
         let times = much as f64 / little as f64;
-        let format = match worker {
+        let command = match worker {
             Worker::Program(arguments) => arguments,
             Worker::Watch => &["a watch"],
         };
         let told = format!(
             "{name}, {}: {little} and {much} instructions, {times:.2} times",
-            format.join(" ")
+            command.join(" ")
         );
         eprintln!("{told}");
         assert!(times <= MOST, "{told}");
@@ -145,7 +151,7 @@ fn short_connection(talk: &mut Talk, writer: &mut Writer) {
 
 #[test]
 fn connections_of_one_server() {
-    assert_grows("connections", 300, &FORMATS, |writer, size| {
+    assert_grows("connections", 200, |writer, size| {
         for number in 0..size {
             short_connection(&mut Talk::number(number), writer);
         }
@@ -154,7 +160,7 @@ fn connections_of_one_server() {
 
 #[test]
 fn servers_with_findings_each() {
-    assert_grows("servers", 200, &FORMATS, |writer, size| {
+    assert_grows("servers", 150, |writer, size| {
         for number in 0..size {
             let [_, high, middle, low] = number.to_be_bytes();
             let mut talk = Talk::number(number).with_server([11, high, middle, low], 50_051);
@@ -165,7 +171,7 @@ fn servers_with_findings_each() {
 
 #[test]
 fn victims_of_one_goaway() {
-    assert_grows("victims", 500, &FORMATS, |writer, size| {
+    assert_grows("victims", 400, |writer, size| {
         let mut talk = Talk::number(1);
         hello(&mut talk, writer);
         for call in 0..size {
@@ -178,25 +184,20 @@ fn victims_of_one_goaway() {
 
 #[test]
 fn streams_that_are_answered() {
-    assert_grows(
-        "streams",
-        1_000,
-        &[&["analyze"], &["timeline"]],
-        |writer, size| {
-            let mut talk = Talk::number(1);
-            hello(&mut talk, writer);
-            for call in 0..size {
-                talk.say(writer, From::Client, &request(1 + 2 * call));
-                talk.say(writer, From::Server, &answer(1 + 2 * call));
-            }
-        },
-    );
+    assert_grows("streams", 500, |writer, size| {
+        let mut talk = Talk::number(1);
+        hello(&mut talk, writer);
+        for call in 0..size {
+            talk.say(writer, From::Client, &request(1 + 2 * call));
+            talk.say(writer, From::Server, &answer(1 + 2 * call));
+        }
+    });
 }
 
 /// Connections cut all at the same moment: each is compared with its neighbours, not with all.
 #[test]
 fn connections_cut_at_once() {
-    assert_grows("cut", 300, &[&["analyze"]], |writer, size| {
+    assert_grows("cut", 200, |writer, size| {
         let mut talks: Vec<_> = (0..size).map(Talk::number).collect();
         for talk in &mut talks {
             hello(talk, writer);

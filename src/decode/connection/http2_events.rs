@@ -116,8 +116,8 @@ impl Http2Events {
                 if std::mem::take(given_up) {
                     sink.event(&Event::Found { direction, carrier: frame.began });
                 }
-                apply_settings(&frame, peer);
-                note_malformed(&frame, sink);
+                apply_settings(frame, peer);
+                note_malformed(frame, sink);
                 sink.event(&Event::Frame(frame));
             }
             ReaderItem::Large { header, began } => {

@@ -241,7 +241,7 @@ impl<C> ConnectionTable<C> {
 
     pub(super) fn end<L: Listener<Connection = C>>(
         &mut self,
-        mut flow: Flow,
+        mut flow: Box<Flow>,
         mut connection: ConnectionDecoder<C>,
         order: RecognitionOrder,
         around: &Surroundings,
@@ -267,7 +267,7 @@ impl<C> ConnectionTable<C> {
 
     fn conclude<L: Listener<Connection = C>>(
         &mut self,
-        mut flow: Flow,
+        mut flow: Box<Flow>,
         connection: ConnectionDecoder<C>,
         listener: &mut L,
     ) {

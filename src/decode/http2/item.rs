@@ -8,7 +8,7 @@ use crate::decode::carrier::Carrier;
 #[derive(Debug)]
 pub enum ReaderItem<'a> {
     /// A frame that is complete or will never be.
-    Frame(Frame<'a>),
+    Frame(&'a Frame<'a>),
     /// A frame begins that is longer than its receiver takes, as far as that is known.
     Large {
         /// The nine bytes that it begins with.

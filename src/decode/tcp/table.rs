@@ -62,7 +62,8 @@ struct FlowEntry<T> {
     key: FlowKey,
     /// What else it goes by.
     aliases: Vec<Alias>,
-    flow: Flow,
+    /// In a place of its own, so that it is handed on without being moved.
+    flow: Box<Flow>,
     attachment: T,
     /// That it is over.
     over: Option<EndedAt>,
@@ -74,8 +75,13 @@ struct FlowEntry<T> {
 
 impl<T> FlowEntry<T> {
     fn is_reopened_by(&self, segment: &Segment<'_>) -> bool {
-        let segment = as_first_seen(segment, &self.aliases, &self.flow);
-        self.flow.is_reopened_by(&segment)
+        match self.aliases.as_slice() {
+            [] => self.flow.is_reopened_by(segment),
+            aliases => {
+                let segment = as_first_seen(segment, aliases, &self.flow);
+                self.flow.is_reopened_by(&segment)
+            }
+        }
     }
 
     /// Whether it is over since it was last asked.
@@ -238,19 +244,19 @@ impl<T: Default> Flows<T> {
     }
 
     /// Takes out the next connection that ended long enough before `now`.
-    pub fn pop_finished(&mut self, now: Timestamp) -> Option<(Flow, T)> {
+    pub fn pop_finished(&mut self, now: Timestamp) -> Option<(Box<Flow>, T)> {
         let (.., slot) = self.lingering.take_due(now)?;
         self.take(slot)
     }
 
     /// Takes out the next connection that is over and was crowded out by others that are.
-    pub fn pop_crowded_out(&mut self) -> Option<(Flow, T)> {
+    pub fn pop_crowded_out(&mut self) -> Option<(Box<Flow>, T)> {
         let slot = self.crowded_out.pop()?;
         self.take(slot)
     }
 
     /// Takes out a connection whose addresses `segment` uses for a new one.
-    pub fn pop_reopened(&mut self, segment: &Segment<'_>) -> Option<(Flow, T)> {
+    pub fn pop_reopened(&mut self, segment: &Segment<'_>) -> Option<(Box<Flow>, T)> {
         let slot = self.slots.get(&FlowKey::of(segment)).copied().flatten()?;
         let entry = self.entries.get_mut(slot)?;
         let last_seen = entry.flow.last_seen().time;
@@ -275,7 +281,7 @@ impl<T: Default> Flows<T> {
     }
 
     /// Takes out a connection without a memory of it.
-    pub fn forget(&mut self, slot: FlowSlot) -> Option<(Flow, T)> {
+    pub fn forget(&mut self, slot: FlowSlot) -> Option<(Box<Flow>, T)> {
         let entry = self.vacate(slot)?;
         for key in entry.keys() {
             self.slots.remove(&key);
@@ -303,7 +309,7 @@ impl<T: Default> Flows<T> {
         if let Some(slot) = self.locate_alias(key, segment) {
             return Some(slot);
         }
-        let mut flow = Flow::new(self.next_index, segment, arrival);
+        let mut flow = Box::new(Flow::new(self.next_index, segment, arrival));
         if arrival.latest - segment.stamp.time > DISORDER {
             flow.break_off();
         }
@@ -353,7 +359,7 @@ impl<T: Default> Flows<T> {
         Some(slot)
     }
 
-    fn take(&mut self, slot: FlowSlot) -> Option<(Flow, T)> {
+    fn take(&mut self, slot: FlowSlot) -> Option<(Box<Flow>, T)> {
         let entry = self.vacate(slot)?;
         for key in entry.keys() {
             self.slots.insert(key, None);

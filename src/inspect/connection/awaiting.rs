@@ -11,33 +11,32 @@ use crate::inspect::stream::verdict::VerdictDetails;
 const MAX_WAITING: usize = 16_384;
 
 /// A call that is over, and what became of it.
-pub(super) type WaitingCall = (Stream, VerdictDetails);
+pub(super) type WaitingCall = (Box<Stream>, VerdictDetails);
 
 /// Calls whose status may still be inferred.
 #[derive(Clone, Debug, Default)]
 pub(super) struct AwaitingStatus {
     /// Whether statuses are being inferred.
     pub(super) open: bool,
-    calls: BTreeMap<u32, Box<WaitingCall>>,
+    calls: BTreeMap<u32, WaitingCall>,
 }
 
 impl AwaitingStatus {
     /// A call waits; gives the one that has to make room for it.
     pub(super) fn push(&mut self, id: u32, call: WaitingCall) -> Option<(u32, WaitingCall)> {
-        self.calls.insert(id, Box::new(call));
+        self.calls.insert(id, call);
         let full = self.calls.len() > MAX_WAITING;
         full.then(|| self.pop()).flatten()
     }
 
     /// The call that was opened first.
     pub(super) fn pop(&mut self) -> Option<(u32, WaitingCall)> {
-        let (id, call) = self.calls.pop_first()?;
-        Some((id, *call))
+        self.calls.pop_first()
     }
 
     /// A call whose status was inferred, if it waits.
     pub(super) fn take(&mut self, id: u32) -> Option<WaitingCall> {
-        self.calls.remove(&id).map(|call| *call)
+        self.calls.remove(&id)
     }
 
     /// How many wait.

@@ -107,9 +107,9 @@ impl Connection {
         self.settled.take_usual()
     }
 
-    /// What became known of attempts since this was last called.
-    pub(in crate::inspect) fn take_attempts(&mut self) -> impl Iterator<Item = AttemptNews> {
-        self.settled.take_attempts()
+    /// What became known of attempts since this was last called goes into `all`.
+    pub(in crate::inspect) fn give_attempts(&mut self, all: &mut Vec<AttemptNews>) {
+        self.settled.give_attempts(all);
     }
 
     /// What was seen of its end so far.

@@ -15,7 +15,7 @@ impl Connection {
     pub(super) fn settle(
         &mut self,
         id: u32,
-        call: Stream,
+        call: Box<Stream>,
         context: &ConnectionContext,
         options: &Options,
     ) {

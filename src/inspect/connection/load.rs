@@ -22,6 +22,7 @@ impl Load {
     }
 
     /// A part of the whole has changed.
+    #[inline]
     pub(in crate::inspect) const fn change(&mut self, before: Self, after: Self) {
         self.streams = (self.streams + after.streams).saturating_sub(before.streams);
         self.listed = (self.listed + after.listed).saturating_sub(before.listed);

@@ -158,7 +158,7 @@ impl Connection {
     #[must_use]
     pub fn finish(mut self, capture_end: Option<Timestamp>, options: &Options) -> Finished {
         self.conclude(capture_end, options);
-        self.into_finished()
+        self.take_finished()
     }
 
     /// Judges what is still open.
@@ -179,8 +179,8 @@ impl Connection {
         self.settled.name_unnamed(|| self.streams.inferred_paths());
     }
 
-    /// The connection's record and calls.
-    pub(super) fn into_finished(mut self) -> Finished {
+    /// The connection's record and calls; nothing more is asked of it.
+    pub(super) fn take_finished(&mut self) -> Finished {
         let record = self.so_far();
         let mut rpcs = self.settled.take_listed();
         // A call is half a kilobyte: the keys are sorted, and each call is moved once.

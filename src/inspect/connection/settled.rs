@@ -78,7 +78,7 @@ impl SettledCalls {
     pub(super) fn settle(
         &mut self,
         id: u32,
-        stream: Stream,
+        stream: Box<Stream>,
         details: VerdictDetails,
         options: &Options,
     ) {
@@ -100,7 +100,7 @@ impl SettledCalls {
             self.count_success(id, &stream, &details, identity, options);
             return;
         }
-        let rpc = rpc(self.call_id(id), stream, details);
+        let rpc = rpc(self.call_id(id), *stream, details);
         self.note_time(rpc.verdict, rpc.method.as_ref(), rpc.duration());
         let attempt = attempt(&rpc, identity, timeout);
         self.attempts.push(AttemptNews::Over(rpc.id, attempt));
@@ -170,9 +170,12 @@ impl SettledCalls {
         std::mem::take(&mut self.counted)
     }
 
-    /// What became known of attempts since this was last called.
-    pub(super) fn take_attempts(&mut self) -> impl Iterator<Item = AttemptNews> {
-        self.attempts.drain(..)
+    /// What became known of attempts since this was last called goes into `all`.
+    pub(super) fn give_attempts(&mut self, all: &mut Vec<AttemptNews>) {
+        // Asked after every event: most bring nothing.
+        if !self.attempts.is_empty() {
+            all.append(&mut self.attempts);
+        }
     }
 
     /// A call succeeded of which no report will tell.
@@ -325,7 +328,7 @@ fn rpc(id: CallId, stream: Stream, details: VerdictDetails) -> Rpc {
         hops: None,
         contradiction,
         grpc_status_inferred: answer.status_inferred && answer.grpc_status.value().is_some(),
-        grpc_status: answer.grpc_status.value().cloned(),
+        grpc_status: answer.grpc_status.value().map(|status| (**status).into()),
         grpc_message: answer.grpc_message,
         http_status: answer.http_status.value().copied(),
         foreign_answer: answer.foreign,

@@ -158,7 +158,7 @@ impl LiveTracker {
     /// A connection is over, and judged.
     pub(super) fn finish(&mut self, mut open: Connection, now: Option<Timestamp>) {
         self.take_settled(&mut open, now.unwrap_or_default());
-        let record = open.into_finished().record;
+        let record = open.take_finished().record;
         let kind = match record.verdicts.deaths() {
             0 => &mut self.ended,
             _ => &mut self.ended_with_deaths,

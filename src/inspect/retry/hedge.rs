@@ -8,7 +8,9 @@
 //!           HEADERS b ..... answer b ^
 //! ```
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashSet;
 
 use super::super::stream::attempt::Attempt;
 use super::super::stream::rpc::{CallId, Verdict};
@@ -30,7 +32,7 @@ const SAME_DEADLINE: TimeDelta = TimeDelta::from_millis(300);
 /// Finds those that lost to a twin.
 pub(super) fn find(attempts: &[Attempt], hedged: &mut FxHashSet<CallId>) {
     let cancelled = attempts.iter().filter(|attempt| attempt.cancelled);
-    let mut winners: FxHashMap<_, Vec<(Timestamp, &Attempt)>> = FxHashMap::default();
+    let mut winners: BTreeMap<_, Vec<(Timestamp, &Attempt)>> = BTreeMap::new();
     for attempt in attempts {
         if let Some(answered) = attempt.ended.filter(|_| attempt.verdict == Verdict::Ok) {
             winners

@@ -9,7 +9,7 @@
 mod chain;
 mod hedge;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::net::IpAddr;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -46,8 +46,8 @@ pub(crate) struct Attempts {
     kept: Vec<Attempt>,
     /// Those that are lost for certain while their streams are still followed: no more than those.
     provisional: BTreeMap<CallId, Attempt>,
-    /// What identifies attempts that were lost, or taken back.
-    lost: FxHashSet<u64>,
+    /// What identifies attempts that were lost, or taken back. Keyed: peers can choose hashes that collide.
+    lost: HashSet<u64>,
     /// Whether any was forgotten.
     forgot: bool,
 }
@@ -153,8 +153,8 @@ impl Attempts {
             .map(|finished| (finished.record.number, finished.record.client.ip()))
             .collect();
         let client = |attempt: &Attempt| clients.get(&attempt.call.connection).copied();
-        let mut by_id: FxHashMap<_, Vec<Attempt>> = FxHashMap::default();
-        let mut by_request: FxHashMap<_, Vec<Attempt>> = FxHashMap::default();
+        let mut by_id: BTreeMap<_, Vec<Attempt>> = BTreeMap::new();
+        let mut by_request: BTreeMap<_, Vec<Attempt>> = BTreeMap::new();
         let mut found = FoundLinks::default();
         let remembered = self.remembered().copied();
         for attempt in remembered.filter(|attempt| self.is_like_lost(attempt)) {

@@ -3,12 +3,13 @@
 //! In: header blocks of the answer, and where it ends. Out: its status, and whether it told early that the call
 //! failed.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::foreign_answer::ForeignAnswer;
 use super::{FromServer, Known, MAX_VALUE, interned};
 use crate::decode::grpc::{self, Messages, WireFormat};
-use crate::decode::http2::hpack::{Field, HeaderBlock};
+use crate::decode::http2::hpack::{FieldName, HeaderBlock};
 
 /// How much of a `grpc-message` is kept, in bytes: enough for a sentence in a report.
 pub(in crate::inspect) const MAX_MESSAGE: usize = 512;
@@ -28,7 +29,8 @@ pub(crate) struct Answer {
     /// Bytes of its body so far.
     body: u64,
     pub(crate) http_status: Known<u16>,
-    pub(crate) grpc_status: Known<Box<[u8]>>,
+    /// OK is no text of its own: most answers say it.
+    pub(crate) grpc_status: Known<Cow<'static, [u8]>>,
     /// Whether that was inferred, and not read.
     pub(crate) status_inferred: bool,
     pub(crate) grpc_message: Option<Box<[u8]>>,
@@ -153,7 +155,10 @@ impl Answer {
 
     fn learn_status(&mut self, status: &[u8]) {
         let kept = status.get(..MAX_VALUE.min(status.len())).unwrap_or(status);
-        self.grpc_status = Known::Value(kept.into());
+        self.grpc_status = Known::Value(match kept {
+            b"0" => Cow::Borrowed(b"0"),
+            other => Cow::Owned(other.to_vec()),
+        });
         if self.content == Known::Absent {
             self.content = Known::Value(Some(WireFormat::Http2));
         }
@@ -233,23 +238,25 @@ impl Answer {
 impl<'a> Fields<'a> {
     fn of(block: &'a HeaderBlock) -> Self {
         let mut fields = Self::default();
-        for Field { name, value, .. } in block.fields() {
-            let Some(name) = name else {
-                fields.hidden = true;
-                continue;
-            };
-            match name {
-                b"server" => fields.server = fields.server.or(value),
-                b":status" => match value.map(number) {
+        for field in block.fields() {
+            fields.hidden |= field.name.is_none();
+            let value = field.value;
+            match field.known_name {
+                FieldName::Server => fields.server = fields.server.or(value),
+                FieldName::Status => match value.map(number) {
                     // The answer's status is still to come (RFC 9110, section 15.2).
                     Some(Some(100..200)) => fields.informational = true,
                     Some(status) => fields.http_status = Known::Value(status),
                     None => fields.http_status = Known::Hidden,
                 },
-                b"content-type" => fields.content = value.map_or(Known::Hidden, Known::Value),
-                b"content-length" => fields.content_length = value.and_then(number),
-                b"grpc-status" => fields.grpc_status = value.map_or(Known::Hidden, Known::Value),
-                b"grpc-message" => fields.grpc_message = value,
+                FieldName::ContentType => {
+                    fields.content = value.map_or(Known::Hidden, Known::Value)
+                }
+                FieldName::ContentLength => fields.content_length = value.and_then(number),
+                FieldName::GrpcStatus => {
+                    fields.grpc_status = value.map_or(Known::Hidden, Known::Value)
+                }
+                FieldName::GrpcMessage => fields.grpc_message = value,
                 _ => {}
             }
         }

@@ -4,9 +4,8 @@
 //! and the metadata; what it shares with no other call, if anything, is a request id or the moment
 //! at which its deadline runs out.
 
-use std::hash::{DefaultHasher, Hasher as _};
-
-use rustc_hash::FxHasher;
+use super::text_hash::{self, TextHash};
+use crate::decode::http2::hpack::FieldName;
 
 /// How much of a request's body is compared, in bytes: enough to distinguish calls, little enough
 /// that uploads cost nothing.
@@ -79,9 +78,9 @@ const fn upper_half(hash: u64) -> u32 {
 /// Collects what identifies a call as its request passes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Fingerprint {
-    /// Hashes are kept as numbers where they are complete; a hasher takes ten times as much.
+    /// Hashes are kept as numbers where they are complete; what hashes takes three times as much.
     target: u64,
-    body: DefaultHasher,
+    body: TextHash,
     body_length: u64,
     call_id: Option<(u64, IdKind)>,
     /// Hashes of its ids, those of its call before those of a trace, and how many are its call's.
@@ -113,36 +112,38 @@ pub(crate) struct Identity {
 
 impl Fingerprint {
     /// A header block of the request begins.
-    pub(super) fn begin(&self) -> DefaultHasher {
-        let mut target = DefaultHasher::default();
-        target.write_u64(self.target);
+    pub(super) fn begin(&self) -> TextHash {
+        let mut target = TextHash::default();
+        target.write(&self.target.to_le_bytes());
         target
     }
 
     /// Takes a field of it. `ignored` are names of headers to leave out of account.
     pub(super) fn add(
         &mut self,
-        target: &mut DefaultHasher,
-        name: &[u8],
+        target: &mut TextHash,
+        (known_name, name): (FieldName, &[u8]),
         value: &[u8],
         ignored: &[Box<[u8]>],
     ) {
-        match name {
-            b":path" => {
+        match known_name {
+            FieldName::Path => {
                 self.known = true;
                 target.write(value);
-                let mut path = FxHasher::default();
+                let mut path = TextHash::default();
                 path.write(value);
                 self.path = upper_half(path.finish());
             }
-            b":authority" => target.write(value),
-            b"grpc-previous-rpc-attempts" => {
+            FieldName::Authority => target.write(value),
+            FieldName::GrpcPreviousRpcAttempts => {
                 let number = std::str::from_utf8(value).ok().map(str::parse);
                 self.previous_attempts = Some(number.and_then(Result::ok).unwrap_or(u8::MAX));
             }
             _ if ignored.iter().any(|ignored| **ignored == *name) => {}
-            b"traceparent" => self.add_call_id(value.get(TRACE_ID).unwrap_or(value), IdKind::Trace),
-            _ if CALL_ID_ENDINGS.iter().any(|ending| name.ends_with(ending)) => {
+            FieldName::TraceParent => {
+                self.add_call_id(value.get(TRACE_ID).unwrap_or(value), IdKind::Trace);
+            }
+            FieldName::Other if CALL_ID_ENDINGS.iter().any(|ending| name.ends_with(ending)) => {
                 self.add_call_id(value, IdKind::Request);
             }
             _ => {}
@@ -150,7 +151,7 @@ impl Fingerprint {
     }
 
     /// The block ends.
-    pub(super) fn end(&mut self, target: &DefaultHasher) {
+    pub(super) fn end(&mut self, target: TextHash) {
         self.target = target.finish();
     }
 
@@ -174,17 +175,11 @@ impl Fingerprint {
         if !self.known {
             return None;
         }
-        let mut request = DefaultHasher::default();
-        request.write_u64(self.target);
         let body = self.body.finish();
-        request.write_u64(body);
-        request.write_u64(self.body_length);
-        let mut content = FxHasher::default();
-        content.write_u32(self.path);
-        content.write_u64(body);
-        content.write_u64(self.body_length);
+        let path = u64::from(self.path);
+        let content = text_hash::of_numbers(&[path, body, self.body_length]);
         Some(Identity {
-            request: request.finish(),
+            request: text_hash::of_numbers(&[self.target, body, self.body_length]),
             call_id: self.call_id.map(|(id, kind)| {
                 // Two methods may be called with one id.
                 (id ^ self.target.rotate_left(1), kind)
@@ -197,7 +192,7 @@ impl Fingerprint {
                     .map(|id| if id == 0 { 0 } else { (id ^ self.path).max(1) }),
                 own: self.own_ids,
             },
-            content: upper_half(content.finish()),
+            content: upper_half(content),
         })
     }
 
@@ -217,12 +212,12 @@ impl Fingerprint {
     }
 
     fn add_call_id(&mut self, value: &[u8], kind: IdKind) {
-        let mut alone = DefaultHasher::default();
+        let mut alone = TextHash::default();
         alone.write(value);
         self.keep_id(alone.finish(), kind);
         let (hash, first) = self.call_id.get_or_insert((0, kind));
-        let mut hasher = DefaultHasher::default();
-        hasher.write_u64(*hash);
+        let mut hasher = TextHash::default();
+        hasher.write(&hash.to_le_bytes());
         hasher.write(value);
         *hash = hasher.finish();
         if kind == IdKind::Request {

@@ -18,7 +18,7 @@
 
 use std::sync::Arc;
 
-use crate::decode::http2::hpack::Field;
+use crate::decode::http2::hpack::{Field, FieldName};
 
 /// How many pseudo-header fields a request has (RFC 9113, section 8.3.1).
 const PSEUDO_FIELDS: usize = 4;
@@ -67,12 +67,14 @@ impl PseudoFields {
         let Some(place) = self.places.get_mut(place) else {
             return;
         };
-        *place = match field.name {
-            Some(b":method") => Some(PseudoField::Known(Pseudo::Method)),
-            Some(b":scheme") => Some(PseudoField::Known(Pseudo::Scheme)),
-            Some(b":authority") => Some(PseudoField::Known(Pseudo::Authority)),
-            Some(b":path") => Some(PseudoField::Known(Pseudo::Path)),
-            None if field.value.is_none() => field.entry.map(PseudoField::Unseen),
+        *place = match field.known_name {
+            FieldName::Method => Some(PseudoField::Known(Pseudo::Method)),
+            FieldName::Scheme => Some(PseudoField::Known(Pseudo::Scheme)),
+            FieldName::Authority => Some(PseudoField::Known(Pseudo::Authority)),
+            FieldName::Path => Some(PseudoField::Known(Pseudo::Path)),
+            _ if field.name.is_none() && field.value.is_none() => {
+                field.entry.map(PseudoField::Unseen)
+            }
             _ => None,
         };
         self.unseen |= matches!(place, Some(PseudoField::Unseen(_)));

@@ -33,6 +33,7 @@ pub(in crate::inspect) mod rpc;
 mod success;
 #[cfg(test)]
 pub(in crate::inspect) mod tests;
+mod text_hash;
 mod uncertainty;
 pub(in crate::inspect) mod verdict;
 

@@ -13,7 +13,7 @@ use super::inferred_path::{InferredPaths, PathsByShape, PseudoFields, Shape};
 use super::interned::{self, Interned};
 use super::rpc::RequestedHeader;
 use crate::decode::grpc::{self, Messages, WireFormat};
-use crate::decode::http2::hpack::HeaderBlock;
+use crate::decode::http2::hpack::{FieldName, HeaderBlock};
 use crate::inspect::options::Options;
 
 /// How many values of a requested header are kept. More than one is rare, and a header table lets a
@@ -74,30 +74,37 @@ impl RequestReader {
                 continue;
             };
             request.keep_asked_for(name, field.value);
-            if name == b"user-agent" {
-                user_agent.get_or_insert(field.value);
-                request.from_browser = field.value.is_some_and(is_browser);
+            match field.known_name {
+                FieldName::UserAgent => {
+                    user_agent.get_or_insert(field.value);
+                    request.from_browser = field.value.is_some_and(is_browser);
+                }
+                FieldName::Other => forwarded |= is_of_proxy(name),
+                _ => {}
             }
-            forwarded |= is_of_proxy(name);
             let Some(value) = field.value else { continue };
-            match name {
-                b":path" => request.method = Some(self.interned.share(value, options.short_texts)),
-                b":authority" => {
+            match field.known_name {
+                FieldName::Path => {
+                    request.method = Some(self.interned.share(value, options.short_texts))
+                }
+                FieldName::Authority => {
                     request.authority = Some(self.interned.share(value, options.short_texts))
                 }
-                b"content-type" => {
+                FieldName::ContentType => {
                     request.format = WireFormat::of(value);
                     if let Some(format) = request.format {
                         request.messages.carry_as(format);
                     }
                 }
-                b"grpc-timeout" => request.timeout = grpc::timeout(value),
+                FieldName::GrpcTimeout => request.timeout = grpc::timeout(value),
                 _ => {}
             }
             let ignored = &options.not_identifying;
-            request.fingerprint.add(&mut target, name, value, ignored);
+            request
+                .fingerprint
+                .add(&mut target, (field.known_name, name), value, ignored);
         }
-        request.fingerprint.end(&target);
+        request.fingerprint.end(target);
         request.from_browser &= !forwarded;
         if self.user_agent.is_none() {
             self.user_agent = user_agent

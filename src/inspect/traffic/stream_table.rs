@@ -31,8 +31,7 @@ const MAX_DELIVERED: usize = 128;
 /// The streams of a connection.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StreamTable {
-    /// Each in its own place: half of the map is empty.
-    streams: FxHashMap<u32, Box<Parts>>,
+    streams: FxHashMap<u32, Parts>,
     counts: Counts,
     opened: StreamIdSet,
     /// Answered streams that wait for the client's acknowledgement: where the answer ends in the server's
@@ -45,7 +44,8 @@ pub(crate) struct StreamTable {
 /// What is known of one stream.
 #[derive(Clone, Debug, Default)]
 struct Parts {
-    call: Option<Stream>,
+    /// In a place of its own: half of the map is empty, and a call that is over is handed on without being moved.
+    call: Option<Box<Stream>>,
     flow: Option<StreamFlow>,
 }
 
@@ -57,7 +57,7 @@ struct Counts {
 
 /// A stream found in the table.
 pub(crate) struct Followed<'a> {
-    entry: OccupiedEntry<'a, u32, Box<Parts>>,
+    entry: OccupiedEntry<'a, u32, Parts>,
     counts: &'a mut Counts,
 }
 
@@ -92,7 +92,7 @@ impl StreamTable {
 
     /// A stream's call, if it is followed.
     pub(crate) fn call_mut(&mut self, id: StreamId) -> Option<&mut Stream> {
-        self.streams.get_mut(&id.0)?.call.as_mut()
+        self.streams.get_mut(&id.0)?.call.as_deref_mut()
     }
 
     /// The client's HEADERS, which first came with `began`. They open a call and a flow, as far as asked
@@ -118,7 +118,7 @@ impl StreamTable {
         let open_call = fresh && counts.calls < MAX_OPEN_STREAMS;
         let mut entry = match self.streams.entry(id.0) {
             Entry::Occupied(entry) => entry,
-            Entry::Vacant(entry) if open_flow || open_call => entry.insert_entry(Box::default()),
+            Entry::Vacant(entry) if open_flow || open_call => entry.insert_entry(Parts::default()),
             Entry::Vacant(_) => return opening,
         };
         let parts = entry.get_mut();
@@ -129,10 +129,8 @@ impl StreamTable {
                 opening.call = true;
             }
             None if open_call => {
-                parts.call = Some(Stream {
-                    opened: Some(began),
-                    ..Stream::default()
-                });
+                let call = parts.call.insert(Box::default());
+                call.opened = Some(began);
                 counts.calls += 1;
                 opening.call = true;
                 opening.first_seen = true;
@@ -157,11 +155,11 @@ impl StreamTable {
         let unseen = || room && id.is_client_initiated() && !opened.contains(id.0);
         let mut entry = match self.streams.entry(id.0) {
             Entry::Occupied(entry) => entry,
-            Entry::Vacant(entry) if unseen() => entry.insert_entry(Box::default()),
+            Entry::Vacant(entry) if unseen() => entry.insert_entry(Parts::default()),
             Entry::Vacant(_) => return None,
         };
         if entry.get().call.is_none() && unseen() {
-            entry.get_mut().call = Some(Stream::default());
+            entry.get_mut().call = Some(Box::default());
             counts.calls += 1;
         }
         Some(Followed { entry, counts })
@@ -184,7 +182,7 @@ impl StreamTable {
     /// The next call whose answer was delivered by then, so that its client has accepted it; the next one at all
     /// without a time. One that the client reset, or whose HEADERS are missing, stays:
     /// without them it cannot be distinguished from a new one should they come late.
-    pub(crate) fn take_accepted(&mut self, by: Option<Timestamp>) -> Option<(u32, Stream)> {
+    pub(crate) fn take_accepted(&mut self, by: Option<Timestamp>) -> Option<(u32, Box<Stream>)> {
         while let Some((delivered, id)) = self.delivered.front().copied() {
             let waits = by.is_some_and(|by| delivered > by);
             if waits && self.delivered.len() <= MAX_DELIVERED {
@@ -195,7 +193,7 @@ impl StreamTable {
                 continue;
             };
             let accepted = |call: &Stream| call.opened.is_some() && call.reset_by_client.is_none();
-            if followed.entry.get().call.as_ref().is_some_and(accepted)
+            if followed.entry.get().call.as_deref().is_some_and(accepted)
                 && let Some(call) = followed.take_call()
             {
                 return Some((id, call));
@@ -216,7 +214,10 @@ impl StreamTable {
     }
 
     /// All calls but the `keep` opened last, in order; those are not followed any longer.
-    pub(crate) fn take_calls(&mut self, keep: usize) -> Vec<(u32, Stream)> {
+    pub(crate) fn take_calls(&mut self, keep: usize) -> Vec<(u32, Box<Stream>)> {
+        if keep == 0 {
+            return self.take_all_calls();
+        }
         let mut ids = self.call_ids();
         ids.truncate(ids.len().saturating_sub(keep));
         let taken = ids.into_iter().filter_map(|id| {
@@ -233,6 +234,20 @@ impl StreamTable {
         self.answered.shrink_to_fit();
         self.delivered.retain(|(_, id)| has_call(id));
         self.delivered.shrink_to_fit();
+        self.streams.shrink_to_fit();
+        taken
+    }
+
+    fn take_all_calls(&mut self) -> Vec<(u32, Box<Stream>)> {
+        let mut taken = Vec::with_capacity(self.counts.calls);
+        self.streams.retain(|id, parts| {
+            taken.extend(parts.call.take().map(|call| (*id, call)));
+            parts.flow.is_some()
+        });
+        taken.sort_unstable_by_key(|(id, _)| *id);
+        self.counts.calls = 0;
+        self.answered = VecDeque::new();
+        self.delivered = VecDeque::new();
         self.streams.shrink_to_fit();
         taken
     }
@@ -284,7 +299,7 @@ impl StreamTable {
 impl Followed<'_> {
     /// Its call.
     pub(crate) fn call(&mut self) -> Option<&mut Stream> {
-        self.entry.get_mut().call.as_mut()
+        self.entry.get_mut().call.as_deref_mut()
     }
 
     /// Its flow.
@@ -308,7 +323,7 @@ impl Followed<'_> {
         Some((flow, self.counts.flows))
     }
 
-    fn take_call(mut self) -> Option<Stream> {
+    fn take_call(mut self) -> Option<Box<Stream>> {
         let parts = self.entry.get_mut();
         let call = parts.call.take()?;
         self.counts.calls -= 1;

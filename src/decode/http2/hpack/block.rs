@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::entry::Entry;
 use super::fault::Fault;
+use super::field_name::FieldName;
 
 /// Most bytes of names and values kept of one block, 256 KiB. Peers usually accept 8 to 64 KiB
 /// (SETTINGS_MAX_HEADER_LIST_SIZE); far beyond that a block is an attack that repeats one large
@@ -13,6 +14,10 @@ pub const MAX_BYTES: usize = 256 * 1024;
 /// Most fields kept of one block. No server accepts half as many, and empty fields, which the
 /// bound on bytes does not see, must not add up either.
 pub const MAX_FIELDS: usize = 4096;
+
+/// For how many fields, and bytes of them, there is room in the first block: those of a gRPC request.
+const FIRST_FIELDS: usize = 12;
+const FIRST_BYTES: usize = 384;
 
 /// The fields of one header block, in the order in which they were sent.
 ///
@@ -35,6 +40,8 @@ pub struct HeaderBlock {
 pub struct Field<'a> {
     /// The name.
     pub name: Option<&'a [u8]>,
+    /// What the name is, if it is one of those that are asked for.
+    pub known_name: FieldName,
     /// The value.
     pub value: Option<&'a [u8]>,
     /// Sent as a literal that no intermediary may index (RFC 7541, section 6.2.3).
@@ -92,6 +99,13 @@ impl HeaderBlock {
         self.fields.len()
     }
 
+    /// How large its list of fields is: names and values, and 32 bytes for each field (RFC 9113, section 6.5.2). What
+    /// cannot be known counts nothing.
+    #[must_use]
+    pub fn list_size(&self) -> u64 {
+        self.bytes.len() as u64 + 32 * self.fields.len() as u64
+    }
+
     /// Whether there is no field.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -134,17 +148,27 @@ impl HeaderBlock {
         for text in [name, value].into_iter().flatten() {
             self.bytes.extend_from_slice(text);
         }
-        self.finish(name.map(<[u8]>::len), value.map(<[u8]>::len), false, None)
+        self.finish(FieldParts {
+            name_length: name.map(<[u8]>::len),
+            value_length: value.map(<[u8]>::len),
+            known_name: name.map_or(FieldName::Other, FieldName::of),
+            sensitive: false,
+            indexed: false,
+            entry: None,
+        })
     }
 
     /// Appends the field that a table entry is.
     pub(super) fn push_entry(&mut self, entry: Entry<'_>) -> bool {
         self.bytes.extend_from_slice(entry.text);
-        let kept = self.finish(entry.name_length, entry.value_length, false, entry.number);
-        if let Some(span) = self.fields.last_mut().filter(|_| kept) {
-            span.indexed = true;
-        }
-        kept
+        self.finish(FieldParts {
+            name_length: entry.name_length,
+            value_length: entry.value_length,
+            known_name: entry.known_name,
+            sensitive: false,
+            indexed: true,
+            entry: entry.number,
+        })
     }
 
     /// Where the name and then the value of the next field are written, before
@@ -153,28 +177,23 @@ impl HeaderBlock {
         &mut self.bytes
     }
 
+    /// Makes room for a usual block at once, where there is none yet.
+    pub(super) fn prepare(&mut self) {
+        if self.fields.capacity() == 0 {
+            self.bytes.reserve(FIRST_BYTES);
+            self.fields.reserve(FIRST_FIELDS);
+        }
+    }
+
     /// Makes a field of the bytes written behind the last one. Returns whether there was room;
     /// where not, the bytes are gone.
-    pub(super) fn finish(
-        &mut self,
-        name_length: Option<usize>,
-        value_length: Option<usize>,
-        sensitive: bool,
-        entry: Option<i64>,
-    ) -> bool {
+    pub(super) fn finish(&mut self, field: FieldParts) -> bool {
         if self.bytes.len() > MAX_BYTES || self.fields.len() >= MAX_FIELDS {
             self.abandon();
             return false;
         }
         let start = self.end();
-        self.fields.push(Span {
-            start,
-            name_length,
-            value_length,
-            sensitive,
-            indexed: false,
-            entry,
-        });
+        self.fields.push(Span { start, field });
         true
     }
 
@@ -186,7 +205,12 @@ impl HeaderBlock {
     /// Where the last finished field ends.
     fn end(&self) -> usize {
         self.fields.last().map_or(0, |span| {
-            span.start + span.name_length.unwrap_or(0) + span.value_length.unwrap_or(0)
+            let FieldParts {
+                name_length,
+                value_length,
+                ..
+            } = span.field;
+            span.start + name_length.unwrap_or(0) + value_length.unwrap_or(0)
         })
     }
 }
@@ -216,28 +240,44 @@ impl fmt::Debug for Field<'_> {
     }
 }
 
+/// A field whose name and value lie somewhere: how long they are, and what is known of them.
+#[derive(Clone, Copy)]
+pub(super) struct FieldParts {
+    pub(super) name_length: Option<usize>,
+    pub(super) value_length: Option<usize>,
+    pub(super) known_name: FieldName,
+    pub(super) sensitive: bool,
+    pub(super) indexed: bool,
+    pub(super) entry: Option<i64>,
+}
+
 /// Where a field lies in the buffer: the name at `start`, the value behind it. What is unknown
 /// has no length and takes no room.
 #[derive(Clone, Copy)]
 struct Span {
     start: usize,
-    name_length: Option<usize>,
-    value_length: Option<usize>,
-    sensitive: bool,
-    indexed: bool,
-    entry: Option<i64>,
+    field: FieldParts,
 }
 
 impl Span {
     fn field<'a>(&self, bytes: &'a [u8]) -> Field<'a> {
-        let value_start = self.start + self.name_length.unwrap_or(0);
+        let FieldParts {
+            name_length,
+            value_length,
+            known_name,
+            sensitive,
+            indexed,
+            entry,
+        } = self.field;
+        let value_start = self.start + name_length.unwrap_or(0);
         let text = |start: usize, length: Option<usize>| bytes.get(start..start + length?);
         Field {
-            name: text(self.start, self.name_length),
-            value: text(value_start, self.value_length),
-            sensitive: self.sensitive,
-            indexed: self.indexed,
-            entry: self.entry,
+            name: text(self.start, name_length),
+            known_name,
+            value: text(value_start, value_length),
+            sensitive,
+            indexed,
+            entry,
         }
     }
 }

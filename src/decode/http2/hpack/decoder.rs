@@ -1,9 +1,10 @@
 //! Header blocks in, fields out: the representations of RFC 7541, section 6, in their order.
 
-use super::block::HeaderBlock;
+use super::block::{FieldParts, HeaderBlock};
 use super::dynamic_table::{DEFAULT_SIZE, DynamicTable};
 use super::entry::Entry;
 use super::fault::{Fault, FaultKind};
+use super::field_name::FieldName;
 use super::habits::Habits;
 use super::input::Input;
 use super::recovery::Recovery;
@@ -95,6 +96,7 @@ impl Decoder {
     /// [forgotten](Self::forget) its table, which they may have changed. Else returns the first
     /// fault that was noted.
     pub fn decode(&mut self, block: &[u8], into: &mut HeaderBlock) -> Option<Fault> {
+        into.prepare();
         let mut input = Input::new(block);
         let mut noted = None;
         let mut is_start = true;
@@ -150,13 +152,15 @@ impl Decoder {
         let index = input.integer(kind.prefix())?;
         let text = into.buffer();
         let start = text.len();
-        let (name_length, number) = if index == 0 {
-            (Some(input.string(text)?), None)
+        let (name_length, known_name, number) = if index == 0 {
+            let length = input.string(text)?;
+            let known = FieldName::of(text.get(start..).unwrap_or_default());
+            (Some(length), known, None)
         } else {
             let entry = self.look_up(index, at)?;
             // Copied out of the table first: the insertion may evict it (section 4.4).
             text.extend_from_slice(entry.name().unwrap_or_default());
-            (entry.name_length, entry.number)
+            (entry.name_length, entry.known_name, entry.number)
         };
         let value_length = input.string(text)?;
         if self.habits.is_some() {
@@ -164,11 +168,17 @@ impl Decoder {
             self.learn(text, name_length, kind);
         }
         if kind == Literal::Indexed {
-            self.table
-                .insert(text.get(start..).unwrap_or_default(), name_length);
+            let text = text.get(start..).unwrap_or_default();
+            self.table.insert(text, name_length, known_name);
         }
-        let is_sensitive = kind == Literal::NeverIndexed;
-        let kept = into.finish(name_length, Some(value_length), is_sensitive, number);
+        let kept = into.finish(FieldParts {
+            name_length,
+            value_length: Some(value_length),
+            known_name,
+            sensitive: kind == Literal::NeverIndexed,
+            indexed: false,
+            entry: number,
+        });
         room(kept, at)
     }
 
@@ -200,6 +210,7 @@ impl Decoder {
     }
 
     /// The entry at `index` of both tables, one behind the other (section 2.3.3).
+    #[inline]
     fn look_up(&self, index: u32, at: usize) -> Result<Entry<'_>, Fault> {
         let whole = index as usize;
         if whole == 0 {

@@ -21,6 +21,7 @@
 use std::collections::VecDeque;
 
 use super::entry::Entry;
+use super::field_name::FieldName;
 
 /// The size in bytes that a dynamic table has before any other is agreed on: the initial value of
 /// SETTINGS_HEADER_TABLE_SIZE (RFC 9113, section 6.5.2).
@@ -37,6 +38,11 @@ pub const ASSUMED_SIZE: u32 = 16 * 1024;
 
 /// What each entry counts beside its name and value (section 4.1).
 const ENTRY_OVERHEAD: usize = 32;
+
+/// For how many entries, and bytes of them, there is room once there is one: those of a client's first request. To grow
+/// there step by step takes a twentieth of what a short connection costs.
+const FIRST_ENTRIES: usize = 8;
+const FIRST_BYTES: usize = 256;
 
 /// Most entries that a table of unknown size is believed to have, those of 32 MiB. An index beyond
 /// them is an error whatever the size.
@@ -71,6 +77,7 @@ struct Slot {
     start: u64,
     name_length: Option<u32>,
     value_length: u32,
+    known_name: FieldName,
 }
 
 impl Slot {
@@ -135,6 +142,7 @@ impl DynamicTable {
     }
 
     /// The entry at `position`, counted from 0 at the newest. `None` if no entry can be there.
+    #[inline]
     pub(super) fn look_up(&self, position: usize) -> Option<Entry<'_>> {
         if position >= MAX_UNSEEN {
             return None;
@@ -150,6 +158,7 @@ impl DynamicTable {
             return Some(Entry {
                 text: self.bytes.get(start..start + slot.text_length())?,
                 name_length: slot.name_length.map(|length| length as usize),
+                known_name: slot.known_name,
                 value_length: Some(slot.value_length as usize),
                 number: Some(number),
             });
@@ -189,8 +198,13 @@ impl DynamicTable {
         text.split_at_checked(slot.name_length? as usize)
     }
 
-    /// Inserts an entry whose name of `name_length` bytes, if known, and value are `text`.
-    pub(super) fn insert(&mut self, text: &[u8], name_length: Option<usize>) {
+    /// Inserts an entry whose name of `name_length` bytes, if known, and value are `text`; the name is `known_name`.
+    pub(super) fn insert(
+        &mut self,
+        text: &[u8],
+        name_length: Option<usize>,
+        known_name: FieldName,
+    ) {
         // Also an entry that turns out too large is counted: in a table that is larger than we
         // believe it lies there, unseen.
         self.next = self.next.saturating_add(1);
@@ -203,6 +217,10 @@ impl DynamicTable {
         }
         let name_length = name_length.map(|length| length as u32);
         let value_length = text.len() as u32 - name_length.unwrap_or(0);
+        if self.bytes.capacity() == 0 {
+            self.bytes.reserve(FIRST_BYTES.max(text.len()));
+            self.slots.reserve(FIRST_ENTRIES);
+        }
         self.make_room(text.len());
         let start = self.removed + self.bytes.len() as u64;
         self.bytes.extend_from_slice(text);
@@ -210,6 +228,7 @@ impl DynamicTable {
             start,
             name_length,
             value_length,
+            known_name,
         });
         self.size += size;
     }

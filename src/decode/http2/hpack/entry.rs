@@ -1,5 +1,7 @@
 //! One entry of the static or the dynamic table, borrowed from where it is kept.
 
+use super::field_name::FieldName;
+
 /// A table entry. Its name and value lie side by side so that one copy takes both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Entry<'a> {
@@ -7,6 +9,8 @@ pub(super) struct Entry<'a> {
     pub(super) text: &'a [u8],
     /// Length of the name; `None` if it cannot be known.
     pub(super) name_length: Option<usize>,
+    /// What its name is.
+    pub(super) known_name: FieldName,
     /// Length of the value; `None` if it cannot be known.
     pub(super) value_length: Option<usize>,
     /// Number of the entry in the dynamic table; `None` in the static table.
@@ -19,6 +23,7 @@ impl<'a> Entry<'a> {
         Self {
             text: &[],
             name_length: None,
+            known_name: FieldName::Other,
             value_length: None,
             number: Some(number),
         }

@@ -9,6 +9,23 @@ use super::huffman_code::{CODES, END_OF_STRING};
 
 /// Decodes `input` and appends the text. Before a fault, the text up to it is appended.
 pub(super) fn decode(input: &[u8], text: &mut Vec<u8>) -> Result<(), FaultKind> {
+    // Room for all there can be, at once: to ask for it at each write takes a third of the time.
+    let begin = text.len();
+    text.resize(
+        begin + input.len() * 8 / SHORTEST_CODE + size_of::<u64>(),
+        0,
+    );
+    let mut writer = TextWriter {
+        room: text.get_mut(begin..).unwrap_or_default(),
+        written: 0,
+    };
+    let decoded = write(input, &mut writer);
+    let end = begin + writer.written;
+    text.truncate(end);
+    decoded
+}
+
+fn write(input: &[u8], text: &mut TextWriter<'_>) -> Result<(), FaultKind> {
     let mut bits = Bits { input, taken: 0 };
     loop {
         if bits.take_steps(text) {
@@ -17,7 +34,29 @@ pub(super) fn decode(input: &[u8], text: &mut Vec<u8>) -> Result<(), FaultKind> 
         if bits.is_padding() {
             return Ok(());
         }
-        text.push(bits.take_symbol()?);
+        text.write(bits.take_symbol()?.into(), 1);
+    }
+}
+
+/// The length of the shortest codes, in bits.
+const SHORTEST_CODE: usize = 5;
+
+/// Where text goes: room for all of it, and for one register more.
+struct TextWriter<'a> {
+    room: &'a mut [u8],
+    written: usize,
+}
+
+impl TextWriter<'_> {
+    /// Writes `count` symbols, the first in the lowest byte. A write of fixed length is one instruction; what it
+    /// writes too much is written over by the next one, or cut off.
+    #[inline]
+    fn write(&mut self, symbols: u64, count: usize) {
+        let free = self.room.get_mut(self.written..).unwrap_or_default();
+        if let Some(place) = free.first_chunk_mut() {
+            *place = symbols.to_le_bytes();
+        }
+        self.written += count;
     }
 }
 
@@ -67,7 +106,7 @@ impl Bits<'_> {
     /// Takes [`STEPS_PER_LOAD`] steps and appends their text; fewer, and returns false, where a
     /// step meets a long code or would pass the string's end.
     #[inline]
-    fn take_steps(&mut self, text: &mut Vec<u8>) -> bool {
+    fn take_steps(&mut self, text: &mut TextWriter<'_>) -> bool {
         let mut ahead = self.ahead();
         // No more than a load holds, so that a single comparison finds a step that passes the
         // string's end and one that meets a long code.
@@ -89,10 +128,7 @@ impl Bits<'_> {
             left -= bits;
         }
         self.taken += allowed - left;
-        // A write of fixed length is one instruction; what it writes too much is cut off again.
-        let end = text.len() + count;
-        text.extend_from_slice(&symbols.to_le_bytes());
-        text.truncate(end);
+        text.write(symbols, count);
         is_through
     }
 

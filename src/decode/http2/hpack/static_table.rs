@@ -1,6 +1,7 @@
 //! The static table (RFC 7541, appendix A): an index in, the entry that it always means out.
 
 use super::entry::Entry;
+use super::field_name::FieldName;
 
 /// How many entries the static table has. The dynamic table's indexes follow on (section 2.3.3).
 pub(super) const LENGTH: usize = ENTRIES.len();
@@ -15,6 +16,7 @@ macro_rules! entry {
         Entry {
             text: concat!($name, $value).as_bytes(),
             name_length: Some($name.len()),
+            known_name: FieldName::of($name.as_bytes()),
             value_length: Some($value.len()),
             number: None,
         }

@@ -351,7 +351,7 @@ impl FrameReader {
             }
             _ => {
                 let payload = simple_payload(header, payload);
-                sink(ReaderItem::Frame(self.frame(header, payload, start)));
+                sink(ReaderItem::Frame(&self.frame(header, payload, start)));
             }
         }
     }
@@ -369,7 +369,7 @@ impl FrameReader {
             Err(malformation) => {
                 self.blocks.lose();
                 let payload = Payload::Malformed(malformation);
-                sink(ReaderItem::Frame(self.frame(header, payload, start)));
+                sink(ReaderItem::Frame(&self.frame(header, payload, start)));
                 return;
             }
         };
@@ -397,7 +397,7 @@ impl FrameReader {
                 }),
             },
         };
-        sink(ReaderItem::Frame(self.frame(header, payload, start)));
+        sink(ReaderItem::Frame(&self.frame(header, payload, start)));
     }
 
     /// What completes the bytes that come: the segment that carries them, or the end of the

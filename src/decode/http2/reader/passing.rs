@@ -92,7 +92,7 @@ impl FrameReader {
             length,
             prefix: &kept,
         };
-        sink(ReaderItem::Frame(self.frame(
+        sink(ReaderItem::Frame(&self.frame(
             passing.header,
             payload,
             passing.start,
@@ -135,7 +135,7 @@ impl FrameReader {
             }
             _ => Payload::Malformed(why),
         };
-        sink(ReaderItem::Frame(self.frame(
+        sink(ReaderItem::Frame(&self.frame(
             passing.header,
             payload,
             passing.start,

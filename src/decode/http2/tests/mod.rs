@@ -35,7 +35,7 @@ impl Given {
     fn take(&mut self, item: ReaderItem<'_>) {
         match item {
             ReaderItem::Frame(frame) => {
-                self.frames.push(line(&frame));
+                self.frames.push(line(frame));
                 let [began, completed] = [frame.began, frame.completed];
                 let place = frame.span.start - ORIGIN..frame.span.end - ORIGIN;
                 self.places

@@ -302,7 +302,7 @@ fn only_as_much_data_is_kept_as_was_asked_for() {
                 ..
             }) = item
             {
-                kept.push((length, prefix.to_vec()));
+                kept.push((*length, prefix.to_vec()));
             }
         });
     }

@@ -121,8 +121,11 @@ impl Announced {
 
     /// What its peer may keep to, whichever of its SETTINGS that has applied.
     pub(super) fn loosest(&self) -> Option<Allowed> {
-        let waiting = self.waiting.iter().copied();
-        let loosest = waiting.fold(self.acknowledged, Allowed::or);
+        let mut loosest = self.acknowledged;
+        // Asked with every DATA frame: most find none that waits.
+        if !self.waiting.is_empty() {
+            loosest = self.waiting.iter().copied().fold(loosest, Allowed::or);
+        }
         (!self.overflowed).then_some(loosest)
     }
 }

@@ -4,7 +4,7 @@
 //! taken for legal.
 
 use super::violation::{ViolationDetail, ViolationKind};
-use crate::decode::http2::hpack::{Field, HeaderBlock};
+use crate::decode::http2::hpack::{Field, FieldName, HeaderBlock};
 
 /// What a header block is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,13 +45,13 @@ const AUTHORITY: usize = 3;
 const PROTOCOL: usize = 4;
 
 /// Where a name stands in [`OF_REQUEST`].
-const fn place_in_request(name: &[u8]) -> Option<usize> {
+const fn place_in_request(name: FieldName) -> Option<usize> {
     Some(match name {
-        b":method" => METHOD,
-        b":scheme" => SCHEME,
-        b":path" => PATH,
-        b":authority" => AUTHORITY,
-        b":protocol" => PROTOCOL,
+        FieldName::Method => METHOD,
+        FieldName::Scheme => SCHEME,
+        FieldName::Path => PATH,
+        FieldName::Authority => AUTHORITY,
+        FieldName::Protocol => PROTOCOL,
         _ => return None,
     })
 }
@@ -78,7 +78,7 @@ pub(super) fn violation(
                 if field.indexed && !thorough {
                     continue;
                 }
-                regular_field(name, field.value)
+                regular_field(name, field)
             }
         };
         if found.is_some() {
@@ -111,12 +111,13 @@ impl PseudoSeen {
         section: FieldSection,
         thorough: bool,
     ) -> Option<(ViolationKind, ViolationDetail)> {
-        let place = place_in_request(name);
+        let place = place_in_request(field.known_name);
+        let is_status = field.known_name == FieldName::Status;
         let defined = match section {
             FieldSection::Request => place.is_some(),
-            FieldSection::Response => name == b":status",
+            FieldSection::Response => is_status,
             FieldSection::Trailers => false,
-            FieldSection::Unknown => place.is_some() || name == b":status",
+            FieldSection::Unknown => place.is_some() || is_status,
         };
         if !defined {
             return Some((ViolationKind::PseudoUnknown, ViolationDetail::text(name)));
@@ -128,11 +129,13 @@ impl PseudoSeen {
         if std::mem::replace(seen, true) {
             return Some((ViolationKind::PseudoRepeated, ViolationDetail::text(name)));
         }
-        match (name, field.value?) {
-            (b":method", b"CONNECT") => self.connect = true,
-            (b":path", b"") => return Some((ViolationKind::EmptyPath, ViolationDetail::None)),
+        match (field.known_name, field.value?) {
+            (FieldName::Method, b"CONNECT") => self.connect = true,
+            (FieldName::Path, b"") => {
+                return Some((ViolationKind::EmptyPath, ViolationDetail::None));
+            }
             (_, [_, ..]) if field.indexed && !thorough => {}
-            (b":authority", authority) => return authority_fault(authority),
+            (FieldName::Authority, authority) => return authority_fault(authority),
             _ => {}
         }
         None
@@ -162,15 +165,15 @@ fn authority_fault(authority: &[u8]) -> Option<(ViolationKind, ViolationDetail)>
         byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:[]%".contains(byte) || *byte >= 0x80
     };
     // What stands before an @ may be a password.
-    let detail = match authority.contains(&b'@') {
+    let detail = || match authority.contains(&b'@') {
         true => ViolationDetail::None,
         false => ViolationDetail::text(authority),
     };
     if authority.is_empty() || !authority.iter().all(allowed) || !has_port(authority) {
-        return Some((ViolationKind::Authority, detail));
+        return Some((ViolationKind::Authority, detail()));
     }
     let escaped = authority.contains(&b'%') && !authority.starts_with(b"[");
-    escaped.then_some((ViolationKind::EscapedAuthority, detail))
+    escaped.then(|| (ViolationKind::EscapedAuthority, detail()))
 }
 
 /// Whether what stands behind the host is a port, if anything stands there.
@@ -187,30 +190,22 @@ fn has(text: &[u8], kind: impl Fn(u8) -> bool) -> bool {
     text.iter().fold(false, |found, byte| found | kind(*byte))
 }
 
-fn regular_field(name: &[u8], value: Option<&[u8]>) -> Option<(ViolationKind, ViolationDetail)> {
+fn regular_field(name: &[u8], field: Field<'_>) -> Option<(ViolationKind, ViolationDetail)> {
     let illegal = |byte: u8| matches!(byte, 0..=0x20 | b'A'..=b'Z' | b':' | 0x7f..);
-    if name.is_empty() || has(name, illegal) {
-        return Some((ViolationKind::FieldName, ViolationDetail::text(name)));
+    if field.known_name == FieldName::Other {
+        if name.is_empty() || has(name, illegal) {
+            return Some((ViolationKind::FieldName, ViolationDetail::text(name)));
+        }
+        if is_of_connection(name) {
+            return Some((ViolationKind::ConnectionField, ViolationDetail::text(name)));
+        }
     }
-    if is_of_connection(name) {
-        return Some((ViolationKind::ConnectionField, ViolationDetail::text(name)));
-    }
-    let value = value?;
-    if name == b"te" && !value.trim_ascii().eq_ignore_ascii_case(b"trailers") {
+    let value = field.value?;
+    if field.known_name == FieldName::Te && !value.trim_ascii().eq_ignore_ascii_case(b"trailers") {
         return Some((ViolationKind::Te, ViolationDetail::text(value)));
     }
     let breaks = has(value, |byte| byte == 0 || byte == b'\r' || byte == b'\n');
     breaks.then(|| (ViolationKind::FieldValue, ViolationDetail::text(name)))
-}
-
-/// How large a header list is: names and values, and 32 bytes for each (RFC 9113, section 6.5.2). What cannot
-/// be read counts nothing.
-pub(super) fn list_size(block: &HeaderBlock) -> u64 {
-    let sizes = block.fields().map(|field| {
-        let texts = [field.name, field.value].into_iter().flatten();
-        32 + texts.map(|text| text.len() as u64).sum::<u64>()
-    });
-    sizes.sum()
 }
 
 #[cfg(test)]

@@ -316,7 +316,7 @@ impl ConformanceTracker {
             None if !receiver.begun && self.whole => UNKNOWN_LIMIT,
             None => return,
         };
-        let size = fields::list_size(block);
+        let size = block.list_size();
         let is_large = match limit {
             UNKNOWN_LIMIT => size > MIN_LIST,
             limit => size > u64::from(limit),
