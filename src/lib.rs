@@ -122,6 +122,7 @@
 pub mod capture;
 pub mod decode;
 pub mod inspect;
+pub mod names;
 pub mod report;
 
 pub mod pipeline;

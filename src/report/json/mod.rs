@@ -7,6 +7,7 @@ mod connection;
 mod finding;
 mod frame;
 mod live;
+mod name;
 mod network;
 mod rpc;
 mod value;

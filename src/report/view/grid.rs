@@ -10,6 +10,7 @@ use crate::decode::http2::StreamId;
 use crate::decode::tls::Facts;
 use crate::inspect::report::Files;
 use crate::inspect::{Outcome, Race, Rpc};
+use crate::report::named_end::named_end;
 use crate::units::{count, duration, moment};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,7 +179,7 @@ fn connection_cell(row: &ConnectionRow<'_>, column: Column) -> String {
     let record = row.record;
     let known = match column {
         Column::Connection => Some(record.number.to_string()),
-        Column::Client => Some(record.client.to_string()),
+        Column::Client => Some(named_end(record.names.client.as_deref(), record.client)),
         Column::Bytes => {
             let sides = &record.network.sides;
             Some(format!(
