@@ -45,12 +45,12 @@ pub struct Cluster {
     pods: FxHashMap<ObjectKey, Pod>,
     services: FxHashMap<ObjectKey, Service>,
     slices: FxHashMap<ObjectKey, Slice>,
-    pods_by_address: Index<IpAddr>,
-    pods_by_host_socket: Index<SocketAddr>,
-    services_by_address: Index<IpAddr>,
-    services_by_namespace: Index<Option<Arc<str>>>,
-    slices_by_address: Index<IpAddr>,
-    slices_by_pod: Index<(Option<Arc<str>>, Arc<str>)>,
+    pods_by_address: ObjectIndex<IpAddr>,
+    pods_by_host_socket: ObjectIndex<SocketAddr>,
+    services_by_address: ObjectIndex<IpAddr>,
+    services_by_namespace: ObjectIndex<Option<Arc<str>>>,
+    slices_by_address: ObjectIndex<IpAddr>,
+    slices_by_pod: ObjectIndex<(Option<Arc<str>>, Arc<str>)>,
     nodes: FxHashMap<IpAddr, Vec<(Lifetime, Arc<str>)>>,
     /// Of lists that are not complete yet, what they have so far.
     listed: FxHashMap<ObjectKind, FxHashSet<ObjectKey>>,
@@ -366,15 +366,15 @@ impl Cluster {
 
 /// Objects by something of theirs.
 #[derive(Clone, Debug)]
-struct Index<K>(FxHashMap<K, Vec<ObjectKey>>);
+struct ObjectIndex<K>(FxHashMap<K, Vec<ObjectKey>>);
 
-impl<K> Default for Index<K> {
+impl<K> Default for ObjectIndex<K> {
     fn default() -> Self {
         Self(FxHashMap::default())
     }
 }
 
-impl<K: Eq + Hash> Index<K> {
+impl<K: Eq + Hash> ObjectIndex<K> {
     fn add(&mut self, by: K, key: &ObjectKey) {
         let keys = self.0.entry(by).or_default();
         if !keys.contains(key) {
