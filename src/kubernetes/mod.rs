@@ -9,6 +9,8 @@
 
 mod api;
 mod error;
+#[cfg(all(test, feature = "live"))]
+mod tests;
 #[cfg(feature = "live")]
 mod watch;
 

@@ -347,16 +347,17 @@ impl Cluster {
         by_selector.min().map(|(_, name)| name.clone())
     }
 
-    /// Whoever is at an address by a slice alone: its pod is not known, or there is none.
+    /// Who is at an address by a slice alone: outside of the cluster as a rule. Of a pod that is not known otherwise nobody
+    /// knows since when it has the address.
     fn name_of_endpoint(&self, address: SocketAddr, at: Timestamp) -> Option<Name> {
         let slices = self.slices_by_address.of(&address.ip()).iter();
         let slices = slices.filter_map(|key| self.slices.get(key));
         let slice = holder(slices.map(|slice| (slice.head.life, slice)), at)?;
         let mut endpoints = slice.endpoints.iter();
-        let endpoint = endpoints.find(|endpoint| endpoint.address == address.ip())?;
+        let endpoint = endpoints
+            .find(|endpoint| endpoint.address == address.ip() && endpoint.pod.is_none())?;
         Some(Name {
             namespace: slice.head.namespace.clone(),
-            pod: endpoint.pod.clone(),
             service: Some(slice.service.clone()),
             node: endpoint.node.clone(),
             ..Name::of(NameSource::Kubernetes)

@@ -190,8 +190,9 @@ fn a_slice_says_who_is_behind_a_service() {
         Some("shop/db")
     );
     assert_eq!(
-        label(&cluster, "10.77.0.2:1", 1).as_deref(),
-        Some("shop/orders-a")
+        label(&cluster, "10.77.0.2:1", 1),
+        None,
+        "nobody knows since when"
     );
     exists(&mut cluster, &pod("orders-a", "10.77.0.2", 100));
     let name = cluster
