@@ -1,8 +1,8 @@
 //! The whole program on one screen: packets through all stages.
 
+mod anomalies;
 mod background;
 mod embedded;
-mod oddities;
 mod two_ends;
 
 use std::collections::BTreeMap;
@@ -14,11 +14,11 @@ use crate::inspect::naming::{name_analysis, name_news};
 use crate::inspect::report::{Drops, Progress, Report};
 use crate::inspect::{self, Connections, Finished, Inspector, News};
 use crate::names::Directory;
+use anomalies::{forgotten, losses, unlisted};
 use background::Background;
 use embedded::{CommentReader, Embedded};
-use oddities::{forgotten, losses, unlisted};
 
-pub use oddities::notes;
+pub use anomalies::notes;
 pub use two_ends::vantages;
 
 /// How many packets are decoded until the parts of a capture hear of each other, at most: some milliseconds

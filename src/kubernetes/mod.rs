@@ -9,7 +9,8 @@
 
 mod api;
 mod error;
-#[cfg(all(test, feature = "live"))]
+#[cfg(test)]
+#[cfg(feature = "live")]
 mod tests;
 #[cfg(feature = "live")]
 mod watch;

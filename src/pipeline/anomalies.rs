@@ -1,6 +1,6 @@
-//! What was odd about a capture as a whole, as anomalies.
+//! What is odd about captures and their analysis as a whole.
 //!
-//! In: what was dropped, forgotten and not listed, and the notes of the capture files. Out: an [`Anomaly`] for each.
+//! In: what was lost, left out or given up, and what files say of themselves. Out: anomalies for the report.
 
 use crate::capture::{Capture, Stamp};
 use crate::decode::anomaly::{Anomaly, Layer, LimitKind};
