@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::connection::record::ConnectionRecord;
 use super::diagnosis::{Finding, NamedPair};
@@ -52,7 +52,7 @@ pub(crate) fn name_analysis(directory: &Directory, analysis: &mut Analysis) {
     }
 }
 
-/// Puts names into the findings of an analysis that goes on, and into its records.
+/// Puts names into the findings of an analysis that goes on, and into the records of their connections.
 pub(crate) fn name_findings<'a>(
     directory: &Directory,
     findings: &mut [Finding],
@@ -61,7 +61,10 @@ pub(crate) fn name_findings<'a>(
     if directory.is_empty() || findings.is_empty() {
         return;
     }
+    let found = findings.iter().flat_map(|finding| &finding.connections);
+    let found: FxHashSet<_> = found.copied().collect();
     let named: FxHashMap<_, _> = records
+        .filter(|record| found.contains(&record.number))
         .map(|record| {
             name_record(directory, record);
             (record.number, &*record)
@@ -78,10 +81,11 @@ fn began(record: &ConnectionRecord) -> Timestamp {
 
 fn name_record(directory: &Directory, record: &mut ConnectionRecord) {
     let at = began(record);
-    record.names = PerSide {
+    let names = PerSide {
         client: directory.name_of(record.client, at),
         server: directory.name_of(record.server, at),
     };
+    record.names = names.into();
 }
 
 /// Puts names into what became certain.

@@ -169,7 +169,7 @@ pub struct ConnectionRecord {
     /// The side that accepted it.
     pub server: SocketAddr,
     /// Who they are: known once an analysis has ended.
-    pub names: EndNames,
+    pub names: Sparse<EndNames>,
     /// The protocol below HTTP/2, or that it turned out to be none.
     pub transport: Transport,
     /// What came instead of HTTP/2.
@@ -255,7 +255,7 @@ impl ConnectionRecord {
             tcp_stream: recognition.tcp_stream,
             client: recognition.client,
             server: recognition.server,
-            names: EndNames::default(),
+            names: Sparse::default(),
             transport: recognition.transport,
             instead: None,
             preface_seen: recognition.preface_seen,

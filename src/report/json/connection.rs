@@ -53,7 +53,7 @@ impl<'a> ConnectionJson<'a> {
             tcp_stream: record.tcp_stream,
             client: record.client,
             server: record.server,
-            names: (&record.names).into(),
+            names: (&*record.names).into(),
             transport: record.transport.name(),
             preface_seen: record.preface_seen,
             recognition: RecognisedBy::new(record.preface_seen, record.guess),
