@@ -10,6 +10,7 @@ mod limits;
 #[cfg(feature = "live")]
 mod live;
 mod moment;
+mod name_sources;
 mod names;
 mod prompts;
 mod quantity;
@@ -26,6 +27,7 @@ use clap_complete::Shell;
 use h2sniff::inspect::{Filter, Moment};
 
 use moment::moment;
+pub(crate) use name_sources::NamesArgs;
 pub(crate) use names::{INTERFACES, Names};
 use quantity::duration;
 
@@ -311,6 +313,8 @@ pub(crate) struct CaptureArgs {
     #[cfg(feature = "tls")]
     #[arg(long = "keylog", value_name = "FILE")]
     pub(crate) key_logs: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) names: NamesArgs,
     #[command(flatten)]
     pub(crate) limits: FileLimitArgs,
     /// Do not show on the terminal how far a long analysis has come

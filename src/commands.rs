@@ -2,6 +2,7 @@
 
 mod analysis;
 mod chosen;
+mod directory;
 mod error;
 #[cfg(feature = "export")]
 mod export;
@@ -147,7 +148,8 @@ pub(crate) fn frames(options: &Frames) -> anyhow::Result<CommandOutcome> {
         FramesFormat::Text => open_text(&options.output)?,
         FramesFormat::Json | FramesFormat::Http2Debug => open(&options.output)?,
     };
-    let mut printer = FramePrinter::new(&*format, filter.clone(), &mut out);
+    let names = directory::directory(&options.input.names)?;
+    let mut printer = FramePrinter::new(&*format, filter.clone(), &mut out).naming(names);
     let decode = decode_options(&options.input, format.data_bytes())?;
     let each = |printer: &mut FramePrinter<'_>, stamp| {
         printer.next_packet(stamp).map_err(anyhow::Error::from)
@@ -291,7 +293,8 @@ fn guard_path(path: &Path, input: &CaptureArgs) -> anyhow::Result<()> {
     let Some(written) = identity(path) else {
         return Ok(());
     };
-    let mut read = input.captures.iter().chain(input.key_logs());
+    let read = input.captures.iter().chain(input.key_logs());
+    let mut read = read.chain(input.names.files());
     match read.find(|read| identity(read) == Some(written)) {
         Some(input) => Err(CommandError::OutputIsInput {
             output: path.to_owned(),

@@ -34,6 +34,7 @@
 //! | stage | takes | gives |
 //! |---|---|---|
 //! | [`capture`] | files, standard input, interfaces | [`Packet`]s in capture order, each with its [`Stamp`] |
+//! | [`names`] | hosts files, Kubernetes' objects, what captures say of addresses | a [`Directory`]: who had which address when |
 //! | [`decode`] | packets | [`Event`]s of each connection, to a [`Listener`] |
 //! | [`inspect`] | events | [`Rpc`]s with their verdicts, [`ConnectionRecord`]s, [`Finding`]s: a [`Report`] |
 //! | [`report`] | the report, frames, news | text, Markdown, JSON, timelines |
@@ -100,9 +101,15 @@
 //! **A format**: a file in `report` that implements [`ReportFormat`] (frames: [`FrameFormat`], live:
 //! [`EventFormat`]); its `mod` line; its name among the options in `cli`; an arm where `commands` makes it.
 //!
+//! **A source of names**: a variant of [`NameSource`] at the place of how much it is believed, and where the
+//! [`Directory`] keeps and asks it. Names are put into an analysis once, at its end (`inspect::naming`); formats print
+//! what the records have.
+//!
 //! **A link type**: its number in `capture/link_type.rs`, a variant and an arm in `decode/link/protocol.rs`,
 //! and a function that takes the header off. The compiler asks for each.
 //!
+//! [`Directory`]: names::Directory
+//! [`NameSource`]: names::NameSource
 //! [`Packet`]: capture::Packet
 //! [`Stamp`]: capture::Stamp
 //! [`Capture::limit_unpacked`]: capture::Capture::limit_unpacked
@@ -122,6 +129,7 @@
 pub mod capture;
 pub mod decode;
 pub mod inspect;
+pub mod names;
 pub mod report;
 
 pub mod pipeline;

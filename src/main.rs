@@ -2,6 +2,8 @@
 
 #[cfg(all(feature = "keys", target_os = "linux"))]
 mod keys;
+#[cfg(feature = "names")]
+mod kubernetes;
 #[cfg(feature = "live")]
 mod live;
 

@@ -1,5 +1,6 @@
 //! The whole program on one screen: packets through all stages.
 
+mod anomalies;
 mod background;
 mod embedded;
 mod two_ends;
@@ -7,15 +8,17 @@ mod two_ends;
 use std::collections::BTreeMap;
 
 use crate::capture::{Capture, CaptureError, Packet, Stamp, Timestamp};
-use crate::decode::anomaly::{Anomaly, Layer, LimitKind};
 use crate::decode::{self, Decoder, DividedDecoder, Limits, Listener};
 use crate::inspect::diagnosis::{Finding, drops};
+use crate::inspect::naming::{name_analysis, name_news};
 use crate::inspect::report::{Drops, Progress, Report};
-use crate::inspect::{self, Connections, Finished, Inspector, News, Unlisted};
-use crate::units;
+use crate::inspect::{self, Connections, Finished, Inspector, News};
+use crate::names::Directory;
+use anomalies::{forgotten, losses, unlisted};
 use background::Background;
-use embedded::Embedded;
+use embedded::{CommentReader, Embedded};
 
+pub use anomalies::notes;
 pub use two_ends::vantages;
 
 /// How many packets are decoded until the parts of a capture hear of each other, at most: some milliseconds
@@ -38,6 +41,8 @@ pub struct Options {
     pub decode: decode::Options,
     /// What to keep of calls.
     pub inspect: inspect::Options,
+    /// Who has which address.
+    pub names: Directory,
     /// How many threads may work, the caller's included; that alone where there are fewer than two. The report
     /// is the same.
     pub threads: usize,
@@ -51,6 +56,7 @@ impl Default for Options {
         Self {
             decode: decode::Options::default(),
             inspect: inspect::Options::default(),
+            names: Directory::default(),
             threads: 1,
             lockstep_packets: 50_000,
         }
@@ -63,6 +69,7 @@ pub struct Pipeline {
     decoder: Connections,
     inspector: Inspector,
     report: Report,
+    names: Directory,
     /// Packets that the capture lacks, as the caller [knows](Pipeline::note_drops).
     drops: Drops,
     watches: bool,
@@ -101,6 +108,7 @@ impl Pipeline {
             decoder,
             inspector,
             report: Report::default(),
+            names: options.names,
             drops: Drops::default(),
             watches: false,
             limits,
@@ -130,6 +138,7 @@ impl Pipeline {
             decoder: DividedDecoder::undivided(options.decode, inspector.watching_follower()),
             inspector,
             report: Report::default(),
+            names: options.names,
             drops: Drops::default(),
             watches: true,
             limits,
@@ -154,7 +163,14 @@ impl Pipeline {
 
     /// What became certain since the last time.
     pub fn take_news(&mut self) -> Vec<News> {
-        Inspector::take_news(self.decoder.parts())
+        let mut news = Inspector::take_news(self.decoder.parts());
+        name_news(&self.names, &mut news);
+        news
+    }
+
+    /// Who has which address: what is learnt on the way names what is told from then on, and all of the report.
+    pub const fn names(&mut self) -> &mut Directory {
+        &mut self.names
     }
 
     /// How many packets were dropped while capturing, from the beginning until now. As soon as there is
@@ -167,7 +183,9 @@ impl Pipeline {
     /// What follows from all that is certain so far.
     #[must_use]
     pub fn findings_so_far(&mut self) -> Vec<Finding> {
-        let mut findings = self.inspector.findings_so_far(self.decoder.parts());
+        let mut findings = self
+            .inspector
+            .findings_so_far(self.decoder.parts(), &self.names);
         drops::weaken(&mut findings, self.drops.total());
         findings
     }
@@ -308,6 +326,7 @@ impl Pipeline {
         self.report.packets += self.left_out.0;
         self.report.bytes += self.left_out.1;
         drops::weaken(&mut self.report.analysis.findings, self.drops.total());
+        name_analysis(&self.names, &mut self.report.analysis);
         self.report.anomalies = losses(self.drops);
         if self.watches {
             let forgotten = forgotten(self.report.analysis.unlisted, self.decoder.evicted());
@@ -353,12 +372,15 @@ pub fn analyze_watched(
         return two_ends::analyze(capture, &vantages, options, each);
     }
     let mut pipeline = Pipeline::new(options);
-    let mut secrets = Embedded::default();
+    let mut embedded = Embedded::default();
+    let mut comments = CommentReader::default();
     loop {
-        secrets.take(capture, |key_log| pipeline.read_keys(key_log));
+        embedded.take_names(capture, pipeline.names());
+        embedded.take(capture, |key_log| pipeline.read_keys(key_log));
         let Some(packet) = capture.next_packet()? else {
             break;
         };
+        comments.read(&packet, pipeline.names());
         pipeline.push(&packet);
         if pipeline.report.packets.is_multiple_of(SHOWN_EVERY) {
             each(capture, pipeline.report.packets);
@@ -411,83 +433,6 @@ pub fn decode<L: Listener, E: From<CaptureError>>(
     decoder.finish(listener);
     each(listener, None)?;
     Ok(decoder)
-}
-
-/// Packets that were lost on their way, as anomalies.
-fn losses(drops: Drops) -> Vec<Anomaly> {
-    let all = [
-        (
-            drops.kernel,
-            "packets dropped by the kernel, whose ring was full; verdicts are weakened",
-        ),
-        (
-            drops.interface,
-            "packets dropped by the interface; verdicts are weakened",
-        ),
-        (
-            drops.queue,
-            "packets dropped here, the analysis being too slow; verdicts are weakened",
-        ),
-    ];
-    anomalies_of(all)
-}
-
-/// What an analysis that goes on has forgotten to stay small, as anomalies.
-fn forgotten(unlisted: Unlisted, evicted: u64) -> Vec<Anomaly> {
-    let all = [
-        (
-            unlisted.connections,
-            "ended connections no longer listed, to keep memory bounded",
-        ),
-        (
-            unlisted.rpcs,
-            "lost calls no longer listed, to keep memory bounded",
-        ),
-        (
-            evicted,
-            "connections let go because nothing was heard of them",
-        ),
-    ];
-    anomalies_of(all)
-}
-
-fn anomalies_of<const N: usize>(all: [(u64, &str); N]) -> Vec<Anomaly> {
-    let some = all.into_iter().filter(|(count, _)| *count > 0);
-    some.map(|(count, text)| Anomaly::of_capture(count, text, None))
-        .collect()
-}
-
-/// What the report does not list, as anomalies.
-fn unlisted(report: &Report) -> impl Iterator<Item = Anomaly> + use<> {
-    let given_up = report.analysis.unlisted;
-    let all = [
-        (given_up.connections, "connection", None),
-        (given_up.rpcs, "RPC", Some(LimitKind::ListedRpcs)),
-    ];
-    let unlisted = all.into_iter().filter(|(count, ..)| *count > 0);
-    unlisted.map(|(count, what, limit)| {
-        let verb = if count == 1 { "is" } else { "are" };
-        let what = units::counted(count, what);
-        let text = format!("{what} {verb} counted but not listed: there are too many");
-        Anomaly::of_capture(count, text, limit)
-    })
-}
-
-/// What was odd about the capture files themselves, as anomalies.
-pub fn notes(capture: &mut Capture) -> Vec<Anomaly> {
-    let notes = capture.take_notes().into_iter().map(|note| Anomaly {
-        layer: Layer::Capture,
-        text: note.text,
-        stamp: (note.packet > 0).then(|| Stamp {
-            packet: note.packet,
-            file: note.file,
-            ..Stamp::default()
-        }),
-        connection: None,
-        count: 1,
-        limit: note.unpacked_limit.then_some(LimitKind::UnpackedBytes),
-    });
-    notes.collect()
 }
 
 // A pipeline may run on any thread: the state of a flow, of its connection, and what spans them.

@@ -13,7 +13,9 @@ use super::pcap::Pcap;
 use super::pcapng::Pcapng;
 use super::record::{FileEnd, NextRecord, PacketRecord};
 use super::summary::Aside;
-use super::{CaptureError, CaptureNote, FileSummary, Format, Packet, Stamp, Timestamp};
+use super::{
+    CaptureError, CaptureNote, FileSummary, Format, Packet, PacketOptions, Stamp, Timestamp,
+};
 
 /// The length of a classic file header; that of a pcapng section is longer by four.
 const FILE_HEADER: usize = 24;
@@ -182,6 +184,7 @@ impl CaptureFile {
             link_type: record.link_type,
             original_length: record.original_length,
             data: self.buffer.slice(record.data),
+            options: PacketOptions::new(self.buffer.slice(record.options), record.order),
         };
         self.summary.count(&packet, record.timed);
         Some(packet)

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io::Read;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::file::{CaptureFile, STANDARD_INPUT};
@@ -204,6 +205,11 @@ impl Capture {
     /// How many packets are missing, as far as the capture says so up to here.
     pub const fn dropped(&self) -> DroppedPackets {
         self.aside.dropped
+    }
+
+    /// The names that the files read so far have for addresses, 65,536 at most.
+    pub fn resolved_names(&self) -> &[(IpAddr, String)] {
+        &self.aside.names
     }
 
     /// The secrets that the packets read so far came with, 16 MiB at most.

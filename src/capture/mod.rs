@@ -15,6 +15,7 @@ mod link_type;
 #[cfg(feature = "live")]
 mod live;
 mod merge;
+mod options;
 mod packet;
 mod pcap;
 mod pcapng;
@@ -33,6 +34,7 @@ pub use link_type::LinkType;
 #[cfg(feature = "live")]
 pub use live::{KernelCounts, LiveCapture, LiveEvent, LiveOptions, Waker};
 pub use merge::Capture;
+pub use options::{PacketOptions, PacketWay};
 pub use packet::{Packet, Stamp};
 pub use pcapng::{
     WrittenPacket, interface_block, packet_block, secrets_block, section_block, statistics_block,

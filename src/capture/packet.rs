@@ -1,6 +1,6 @@
 //! One captured packet, and the stamp that says where and when a thing was seen.
 
-use super::{LinkType, Timestamp};
+use super::{LinkType, PacketOptions, Timestamp};
 
 /// Where and when a thing was seen: what a claim cites.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,4 +24,6 @@ pub struct Packet<'a> {
     pub original_length: u32,
     /// The captured bytes, from the link-layer header on.
     pub data: &'a [u8],
+    /// What the file says beside it.
+    pub options: PacketOptions<'a>,
 }

@@ -23,6 +23,7 @@ use pcap_parser::{
 };
 
 use super::buffer::Buffer;
+use super::options::ByteOrder;
 use super::record::{FileEnd, MAX_PACKET, NextRecord, PacketRecord};
 use super::{Interface, LinkType, Resolution, Timestamp};
 
@@ -148,6 +149,8 @@ impl Pcap {
             link_type: self.link_type,
             original_length: frame.original_length,
             data: place.start + self.layout.header_length()..place.end,
+            options: 0..0,
+            order: ByteOrder::default(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::options::ByteOrder;
 use super::{LinkType, Timestamp};
 
 /// The largest packet that is believed, in bytes. tcpdump and Wireshark capture 256 KiB at most of
@@ -21,6 +22,10 @@ pub(super) struct PacketRecord {
     pub(super) link_type: LinkType,
     pub(super) original_length: u32,
     pub(super) data: Range<usize>,
+    /// What its block says beside it; empty where it says nothing.
+    pub(super) options: Range<usize>,
+    /// The order of those options' numbers.
+    pub(super) order: ByteOrder,
 }
 
 /// What comes next in a file.

@@ -1,6 +1,7 @@
 //! What a capture holds beside its packets: a summary of each file, notes, TLS secrets.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use super::{Compression, LinkType, Packet, Timestamp};
 
@@ -11,6 +12,12 @@ const MAX_LISTED_INTERFACES: usize = 256;
 /// How many notes are kept in all. A file makes a handful at most, so that a thousand rotated files
 /// fit, each cut off.
 const MAX_NOTES: usize = 4096;
+
+/// How many names of addresses are kept in all.
+const MAX_RESOLVED: usize = 1 << 16;
+
+/// The longest name that is kept, in bytes; no name of a host is longer (RFC 1035, section 2.3.4).
+const MAX_RESOLVED_NAME: usize = 255;
 
 /// How many bytes of TLS secrets are kept in all: 16 MiB is the key log of some 80,000 connections,
 /// and one block of them fits.
@@ -194,6 +201,7 @@ pub(super) struct Aside {
     pub(super) notes: Vec<CaptureNote>,
     pub(super) secrets: Vec<DecryptionSecrets>,
     pub(super) dropped: DroppedPackets,
+    pub(super) names: Vec<(IpAddr, String)>,
     secrets_bytes: usize,
 }
 
@@ -210,6 +218,15 @@ impl Aside {
     pub(super) fn push(&mut self, note: CaptureNote) {
         if self.notes.len() < MAX_NOTES {
             self.notes.push(note);
+        }
+    }
+
+    /// Keeps an address's name, unless there are too many or it is none.
+    pub(super) fn keep_name(&mut self, address: IpAddr, name: &[u8]) {
+        let is_name = !name.is_empty() && name.len() <= MAX_RESOLVED_NAME;
+        if is_name && self.names.len() < MAX_RESOLVED {
+            let name = String::from_utf8_lossy(name).into_owned();
+            self.names.push((address, name));
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum, value_parser};
 
 use super::quantity::{duration, size, small_size};
-use super::{LimitArgs, Names, OutputArgs};
+use super::{LimitArgs, Names, NamesArgs, OutputArgs};
 
 #[derive(Args, Debug)]
 pub(crate) struct LiveArgs {
@@ -39,6 +39,8 @@ pub(crate) struct LiveArgs {
     #[cfg(all(feature = "keys", feature = "tls", target_os = "linux"))]
     #[arg(long = "tls-keys", value_name = "PID|EXE")]
     pub(crate) tls_keys: Vec<String>,
+    #[command(flatten)]
+    pub(crate) names: NamesArgs,
     /// Report this request header with each RPC (repeatable)
     #[arg(long = "header", value_name = "NAME")]
     pub(crate) headers: Vec<String>,

@@ -7,6 +7,7 @@ use h2sniff::inspect;
 use h2sniff::pipeline;
 use h2sniff::report::Report;
 
+use super::directory::directory;
 use super::progress::ProgressDisplay;
 use super::{decode_options, nothing_found, open_captures, warn};
 use crate::cli::{CaptureArgs, Selection, hints};
@@ -22,6 +23,7 @@ pub(super) fn report_on(
     let pipeline = pipeline::Options {
         decode: decode_options(input, 0)?,
         inspect,
+        names: directory(&input.names)?,
         threads,
         ..pipeline::Options::default()
     };

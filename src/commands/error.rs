@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use h2sniff::capture::CaptureError;
 use h2sniff::inspect::Moment;
+use h2sniff::names::NamesFileError;
 
 use crate::cli::hints;
 
@@ -28,6 +29,14 @@ pub(super) enum CommandError {
     #[cfg(feature = "tls")]
     #[error("cannot read the key log {}", path.display())]
     KeyLog { path: PathBuf, source: io::Error },
+    #[error("cannot take names from {}", path.display())]
+    Names {
+        path: PathBuf,
+        source: NamesFileError,
+    },
+    #[cfg(not(feature = "names"))]
+    #[error("--names kubernetes: this program cannot ask an API server")]
+    NoKubernetes,
     #[cfg(feature = "live")]
     #[error("--record-on {0}: no such rule")]
     NoSuchRuleToRecord(String),
@@ -55,6 +64,17 @@ impl CommandError {
             Self::UnknownRule(_) => Some("h2sniff explain lists the rules".to_owned()),
             #[cfg(feature = "tls")]
             Self::KeyLog { .. } => None,
+            Self::Names { source, .. } => match source {
+                NamesFileError::Yaml => Some("write it with kubectl's -o json".to_owned()),
+                _ => Some(
+                    "a hosts file, or kubectl get pods,services,endpointslices -A -o json".to_owned(),
+                ),
+            },
+            #[cfg(not(feature = "names"))]
+            Self::NoKubernetes => Some(
+                "build it with --features names, or give a file: kubectl get pods,services,endpointslices -A -o json"
+                    .to_owned(),
+            ),
             Self::NoSuchRule(_) => Some(format!(
                 "severities: error, warning, info; {}",
                 hints::rules()
@@ -81,6 +101,10 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
     }
     #[cfg(feature = "live")]
     if let Some(error) = error.downcast_ref::<crate::live::LiveError>() {
+        return error.hint().map(str::to_owned);
+    }
+    #[cfg(feature = "names")]
+    if let Some(error) = error.downcast_ref::<crate::kubernetes::KubernetesError>() {
         return error.hint().map(str::to_owned);
     }
     #[cfg(all(feature = "keys", target_os = "linux"))]

@@ -12,6 +12,7 @@ use h2sniff::report::live::{EventFormat, Incident};
 use h2sniff::report::text::Text;
 use h2sniff::{pipeline, report};
 
+use super::directory;
 use super::marks::{self, AsciiMarks};
 use super::surroundings;
 use super::{
@@ -63,6 +64,7 @@ pub(crate) fn live(options: &LiveArgs) -> anyhow::Result<CommandOutcome> {
             tell_all: options.format == LiveFormat::Json && options.events == LiveEvents::All,
             ..inspect::Options::default()
         },
+        names: directory::without_servers(&options.names)?,
         ..pipeline::Options::default()
     };
     let output = EventOutput {

@@ -15,6 +15,7 @@ use super::diagnosis::{self, Finding, ServerView};
 use super::follower::{Follower, Gathered};
 use super::live::methods::Methods;
 use super::live::{News, Unlisted};
+use super::naming::name_findings;
 use super::options::filter::Filter;
 use super::options::limits::{ListLimits, MAX_FOLLOWED_STREAMS, MAX_LISTED_CONNECTIONS};
 use super::options::passed_over::PassedOver;
@@ -28,6 +29,7 @@ use super::stream::rpc::TakenBack;
 use super::usual_times::UsualTimes;
 use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::{ConnectionPart, DividedDecoder, PartSet, TcpStreams};
+use crate::names::Directory;
 
 /// How long an analysis that goes on can link a call to its retry: a call may be known for dead only
 /// when its connection ends.
@@ -221,7 +223,11 @@ impl Inspector {
 
     /// What follows from all that is certain so far; nothing unless watching.
     #[must_use]
-    pub fn findings_so_far(&mut self, parts: &mut [FollowedPart]) -> Vec<Finding> {
+    pub fn findings_so_far(
+        &mut self,
+        parts: &mut [FollowedPart],
+        names: &Directory,
+    ) -> Vec<Finding> {
         let mut findings = Vec::new();
         for part in parts {
             let Some(mut watch) = part.listener.watch.take() else {
@@ -229,11 +235,13 @@ impl Inspector {
             };
             let open = part.connections().map(|open| &**open);
             let mut finished = watch.finished(open);
-            let understood = understand(
+            let mut understood = understand(
                 &mut finished,
                 &self.attempts,
                 (self.last_moment, self.options.messages),
             );
+            let records = finished.iter_mut().map(|finished| &mut finished.record);
+            name_findings(names, &mut understood.findings, records);
             findings.extend(understood.findings);
             watch.keep_links(&finished);
             part.listener.watch = Some(watch);
@@ -383,6 +391,7 @@ fn understand(
         address: *address,
         connections: connections.len() as u64,
         inferred: Inferred::of(connections),
+        names: Vec::new(),
     });
     let known: Vec<_> = known.collect();
     let cases: Vec<_> = known

@@ -3,13 +3,14 @@
 //! In: the [`Event`](crate::decode::Event)s of each connection, to its [`Connection`]. Out: an [`Analysis`] of
 //! plain data, in which only findings, and what applications will have been told, are sentences. A module
 //! uses only those before it in this order: options, usual_times, stream, traffic, connection, proxies, retry, peer, server,
-//! diagnosis, live, report, follower, inspector.
+//! diagnosis, live, report, naming, follower, inspector.
 
 mod connection;
 pub mod diagnosis;
 mod follower;
 mod inspector;
 mod live;
+pub(crate) mod naming;
 mod options;
 mod peer;
 mod proxies;
@@ -27,7 +28,9 @@ pub use connection::control_frames::{ControlFrame, ControlFrameKind, ControlFram
 pub use connection::goaway::GoAway;
 pub use connection::late_opens::{LateOpen, LateOpens};
 pub use connection::recent_frames::SentFrame;
-pub use connection::record::{Close, ConnectionRecord, Finished, GraceEnd, Instead, VerdictCounts};
+pub use connection::record::{
+    Close, ConnectionRecord, EndNames, Finished, GraceEnd, Instead, VerdictCounts,
+};
 pub use connection::sparse::{Sparse, SparseDefault};
 pub use follower::Follower;
 pub use inspector::{Connections, Inspector};

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use h2sniff::inspect::{CallId, MAX_RECENT, Rpc};
+use h2sniff::names::Name;
 use h2sniff::report::live::CommonTraits;
 use rustc_hash::FxHashMap;
 
@@ -18,6 +19,7 @@ const MAX_MESSAGE: usize = 200;
 #[derive(Clone, Debug)]
 pub(super) struct KnownCall {
     pub(super) client: IpAddr,
+    pub(super) client_name: Option<Arc<Name>>,
     pub(super) method: Option<Arc<[u8]>>,
     pub(super) message: Option<Box<[u8]>>,
     pub(super) died: bool,
@@ -31,10 +33,12 @@ pub(super) struct FailedCalls {
 }
 
 impl FailedCalls {
-    pub(super) fn add(&mut self, client: IpAddr, rpc: &Rpc) {
+    pub(super) fn add(&mut self, client: (IpAddr, Option<&Arc<Name>>), rpc: &Rpc) {
+        let (client, client_name) = client;
         let message = rpc.grpc_message.as_deref();
         let call = KnownCall {
             client,
+            client_name: client_name.cloned(),
             method: rpc.method.clone(),
             message: message
                 .filter(|message| !message.is_empty())
@@ -62,9 +66,14 @@ impl FailedCalls {
         let path = |call: &'_ KnownCall| call.method.clone();
         let methods = known().filter_map(path);
         let messages = known().filter_map(|call| call.message.as_deref());
+        let client = most_frequent(known().map(|call| call.client));
+        let of_client = |call: &&KnownCall| Some(call.client) == client.map(|(client, _)| client);
         CommonTraits {
             method: most_frequent(methods).map(|(path, others)| (path.to_vec(), others)),
-            client: most_frequent(known().map(|call| call.client)),
+            client_name: known()
+                .find(of_client)
+                .and_then(|call| call.client_name.clone()),
+            client,
             message: most_frequent(messages).map(|(text, others)| (text.to_vec(), others)),
         }
     }

@@ -14,6 +14,7 @@ mod background_output;
 mod board;
 mod capture_summary;
 mod clock;
+mod cluster_names;
 mod control;
 mod error;
 mod failed_calls;
@@ -46,6 +47,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::cli::LiveArgs;
+use cluster_names::ClusterNames;
 use control::Control;
 pub(crate) use error::LiveError;
 use file::PacketFile;
@@ -125,6 +127,7 @@ pub(crate) fn run(
         Arc::clone(&control),
         Arc::clone(&status),
         key_logs,
+        ClusterNames::watch(&args.names)?,
     );
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -21,6 +21,7 @@ use h2sniff::capture::{Interface, TimeDelta, Timestamp};
 use h2sniff::inspect::diagnosis::{Finding, Severity};
 
 use super::LiveError;
+use super::incidents::Change;
 use super::incidents::{IncidentKey, OVER_AFTER};
 use super::queue::Batch;
 use super::recording_directory::{self, RecordingDirectory};
@@ -158,6 +159,18 @@ impl Recorder {
         match self.args.on.is_empty() {
             true => finding.severity == Severity::Error,
             false => self.args.on.iter().any(|rule| rule == finding.rule),
+        }
+    }
+
+    /// Records an incident, and says in its packets what they show.
+    pub(super) fn record(&mut self, change: &Change<'_>, now: Timestamp) {
+        let finding = change.finding;
+        for evidence in finding.evidence.iter().filter(|_| change.has_grown) {
+            let packet = evidence.stamp.map_or(0, |stamp| stamp.packet);
+            self.comment(packet, &format!("{}: {}", finding.rule, evidence.text));
+        }
+        if change.has_grown && self.wants(finding) {
+            self.grow(change.key, now);
         }
     }
 

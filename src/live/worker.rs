@@ -12,6 +12,7 @@ use h2sniff::report::live::Incident;
 
 use super::capture_summary::summary;
 use super::clock::{clock, memory, wall};
+use super::cluster_names::ClusterNames;
 use super::control::Control;
 use super::failed_calls::FailedCalls;
 use super::file::PacketFile;
@@ -62,6 +63,7 @@ pub(super) struct Worker {
     rate: (Instant, u64),
     key_logs: KeyLogs,
     held: HeldPackets,
+    names: ClusterNames,
 }
 
 /// When what is due again.
@@ -89,6 +91,7 @@ impl Worker {
         control: Arc<Control>,
         published: Arc<Mutex<LiveStatus>>,
         key_logs: KeyLogs,
+        names: ClusterNames,
     ) -> Self {
         let begun = clock();
         Self {
@@ -115,6 +118,7 @@ impl Worker {
             rate: (begun, 0),
             key_logs,
             held: HeldPackets::default(),
+            names,
         }
     }
 
@@ -164,6 +168,7 @@ impl Worker {
         loop {
             let taken = queue.take(&mut batch, TICK);
             self.read_keys(&mut batch, outputs);
+            self.names.take(self.pipeline.names(), &mut outputs.events);
             let quiet = batch.is_empty();
             let first = self.packets + 1;
             self.analyze(&batch);
@@ -249,6 +254,7 @@ impl Worker {
                 link_type: interface.link_type,
                 original_length: waiting.original_length,
                 data,
+                options: h2sniff::capture::PacketOptions::default(),
             });
         }
         if self.count.is_some_and(|count| self.packets >= count) {
@@ -348,9 +354,12 @@ impl Worker {
                     }
                 }
                 News::GoAway { goaway, .. } => self.status.goaways.add(goaway),
-                News::Rpc { rpc, ends, .. } => {
+                News::Rpc {
+                    rpc, ends, names, ..
+                } => {
                     if rpc.verdict.is_reported() {
-                        self.failed_calls.add(ends.client.ip(), rpc);
+                        let client = (ends.client.ip(), names.client.as_ref());
+                        self.failed_calls.add(client, rpc);
                     }
                     let Some(recorder) = recorder.as_mut() else {
                         continue;
@@ -389,7 +398,7 @@ impl Worker {
             }
             self.count_deaths(change);
             if let Some(recorder) = &mut outputs.recorder {
-                record(recorder, change, self.now);
+                recorder.record(change, self.now);
             }
         }
         Ok(())
@@ -469,18 +478,6 @@ impl Worker {
         hints::name_flags(&mut report);
         outputs.events.report(status.time, &report)?;
         Ok(report)
-    }
-}
-
-/// Has an incident recorded, and says in its packets what they show.
-fn record(recorder: &mut Recorder, change: &Change<'_>, now: Timestamp) {
-    let finding = change.finding;
-    for evidence in finding.evidence.iter().filter(|_| change.has_grown) {
-        let packet = evidence.stamp.map_or(0, |stamp| stamp.packet);
-        recorder.comment(packet, &format!("{}: {}", finding.rule, evidence.text));
-    }
-    if change.has_grown && recorder.wants(finding) {
-        recorder.grow(change.key, now);
     }
 }
 

@@ -7,13 +7,14 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
-use super::embedded::Embedded;
+use super::embedded::{CommentReader, Embedded};
 use super::{Options, Pipeline, SHOWN_EVERY, report_of};
 use crate::capture::{Capture, CaptureError, LinkType, Packet, Stamp, Timestamp};
 use crate::decode::link;
 use crate::decode::{Vantage, VantageRole, VantageSurvey, Vantages};
 use crate::inspect::report::Report;
 use crate::inspect::{Filter, ServerEnd};
+use crate::names::Directory;
 
 /// Bytes of packets that wait for their moment to fill a hole; beyond it the earliest goes at once.
 const MAX_WAITING: usize = 16 << 20;
@@ -72,10 +73,12 @@ pub(super) fn analyze(
     let mut pipeline = Pipeline::new(options);
     let mut links: Vec<_> = (0..files).map(|_| link::Decoder::default()).collect();
     let mut waiting = WaitingPackets::default();
-    let mut secrets = Embedded::default();
+    let mut embedded = Embedded::default();
+    let mut comments = CommentReader::default();
     let mut read = 0_u64;
     loop {
-        secrets.take(capture, |key_log| {
+        embedded.take_names(capture, pipeline.names());
+        embedded.take(capture, |key_log| {
             pipeline.read_keys(key_log);
             ends.iter_mut()
                 .flatten()
@@ -85,6 +88,7 @@ pub(super) fn analyze(
             break;
         };
         read += 1;
+        comments.read(&packet, pipeline.names());
         let file = usize::try_from(packet.stamp.file).unwrap_or(usize::MAX);
         if let Some(Some(end)) = ends.get_mut(file) {
             end.push(&packet);
@@ -133,6 +137,7 @@ fn of_all_calls(options: &Options) -> Options {
     options.inspect.all = true;
     options.inspect.filter = Filter::default();
     options.inspect.headers = Vec::new();
+    options.names = Directory::default();
     options
 }
 
@@ -190,6 +195,7 @@ impl WaitingPackets {
             link_type: packet.link_type,
             original_length: packet.original_length,
             data: &packet.data,
+            options: crate::capture::PacketOptions::default(),
         });
         true
     }

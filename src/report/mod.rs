@@ -13,6 +13,7 @@ mod hex;
 #[cfg(feature = "export")]
 mod key;
 mod line_width;
+mod named_end;
 mod prompts;
 mod redact;
 mod words;

@@ -65,6 +65,7 @@ mod tests {
                 link_type: LinkType::RAW,
                 original_length: u32::try_from(data.len()).unwrap(),
                 data: &data,
+                options: crate::capture::PacketOptions::default(),
             },
             &mut listener,
         );

@@ -114,6 +114,7 @@ impl Captured {
             link_type: LinkType::RAW,
             original_length: u32::try_from(self.data.len()).unwrap(),
             data: &self.data[..self.data.len() - self.cut],
+            options: crate::capture::PacketOptions::default(),
         }
     }
 }

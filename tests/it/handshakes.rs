@@ -180,6 +180,7 @@ fn a_server_that_speaks_first_begins_with_its_capture() {
                 link_type: LinkType::RAW,
                 original_length: data.len() as u32,
                 data,
+                options: h2sniff::capture::PacketOptions::default(),
             });
         }
         pipeline.finish().analysis

@@ -37,6 +37,7 @@ mod judge;
 mod lab;
 mod losses;
 mod moments;
+mod names;
 mod node;
 mod properties;
 mod real_peer;

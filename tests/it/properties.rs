@@ -23,6 +23,7 @@ fn packet<'a>(number: usize, nanos: i64, link_type: u32, data: &'a [u8]) -> Pack
         link_type: LinkType(link_type),
         original_length: u32::try_from(data.len()).expect("a packet"),
         data,
+        options: h2sniff::capture::PacketOptions::default(),
     }
 }
 

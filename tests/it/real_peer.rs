@@ -271,6 +271,7 @@ fn decode(written: &[(End, Vec<u8>)]) -> (Vec<Seen>, usize) {
             link_type: LinkType::RAW,
             original_length,
             data,
+            options: h2sniff::capture::PacketOptions::default(),
         };
         decoder.push(&packet, &mut take);
     }

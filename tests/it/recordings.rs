@@ -32,6 +32,7 @@ impl Kept {
             link_type: self.link_type,
             original_length: self.original_length,
             data: &self.data,
+            options: h2sniff::capture::PacketOptions::default(),
         }
     }
 }

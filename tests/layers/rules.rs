@@ -3,15 +3,19 @@
 /// The stages of the library in the order of the data, each with those it may use. `units` is a leaf:
 /// numbers with their units in words. Whoever is not named here is the program itself (`main`, `cli`,
 /// `commands`, `live`), which sees everything and which nothing sees.
-const STAGES: [(&str, &[&str]); 6] = [
+const STAGES: [(&str, &[&str]); 7] = [
     ("capture", &[]),
     ("units", &["capture"]),
+    ("names", &["capture"]),
     ("decode", &["capture"]),
-    ("inspect", &["capture", "decode", "units"]),
-    ("report", &["capture", "decode", "inspect", "units"]),
+    ("inspect", &["capture", "names", "decode", "units"]),
+    (
+        "report",
+        &["capture", "names", "decode", "inspect", "units"],
+    ),
     (
         "pipeline",
-        &["capture", "decode", "inspect", "report", "units"],
+        &["capture", "names", "decode", "inspect", "report", "units"],
     ),
 ];
 
@@ -80,6 +84,8 @@ const ROOMS: [(&str, &[Tier]); 3] = [
             Apart(&["diagnosis"]),
             Apart(&["live"]),
             Apart(&["report"]),
+            // What needs the whole analysis, and what passes meanwhile.
+            Apart(&["naming"]),
             Apart(&["two_ends"]),
             Apart(&["follower"]),
             Apart(&["inspector"]),
@@ -96,6 +102,7 @@ const ROOMS: [(&str, &[Tier]); 3] = [
                 "hex",
                 "key",
                 "line_width",
+                "named_end",
                 "prompts",
                 "redact",
                 "words",
@@ -112,7 +119,7 @@ const ROOMS: [(&str, &[Tier]); 3] = [
 ];
 
 /// Crates that only these files may use.
-const FENCES: [(&str, &[&str]); 22] = [
+const FENCES: [(&str, &[&str]); 23] = [
     ("aya", &["keys"]),
     ("pcap", &["capture"]),
     ("parquet", &["report/columnar"]),
@@ -121,8 +128,8 @@ const FENCES: [(&str, &[&str]); 22] = [
     ("zstd", &["capture"]),
     ("etherparse", &["decode/link"]),
     ("ring", &["decode/tls"]),
-    ("serde", &["report"]),
-    ("serde_json", &["report"]),
+    ("serde", &["report", "names/kubernetes"]),
+    ("serde_json", &["report", "names/kubernetes", "kubernetes"]),
     ("clap", &["main", "cli", "commands"]),
     ("clap_complete", &["main", "cli", "commands"]),
     ("clap_mangen", &["main", "cli", "commands"]),
@@ -135,6 +142,7 @@ const FENCES: [(&str, &[&str]); 22] = [
     ("nix", &["live"]),
     ("rustix", &["live"]),
     ("tokio", &["live"]),
+    ("ureq", &["kubernetes"]),
 ];
 
 /// Whether a module belongs to the library, which knows no command line.

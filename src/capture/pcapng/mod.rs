@@ -15,6 +15,7 @@
 //! whose lengths contradict each other for an incomplete one, and know no obsolete packet blocks.
 
 mod interface;
+mod name_resolution;
 mod packet_block;
 mod statistics;
 mod writer;
@@ -25,9 +26,12 @@ pub use writer::{
 
 use std::io;
 
-use pcap_parser::{BOM_MAGIC, DSB_MAGIC, EPB_MAGIC, IDB_MAGIC, ISB_MAGIC, SHB_MAGIC, SPB_MAGIC};
+use pcap_parser::{
+    BOM_MAGIC, DSB_MAGIC, EPB_MAGIC, IDB_MAGIC, ISB_MAGIC, NRB_MAGIC, SHB_MAGIC, SPB_MAGIC,
+};
 
 use super::buffer::Buffer;
+use super::options::ByteOrder;
 use super::record::{FileEnd, MAX_PACKET, NextRecord, PacketRecord};
 use super::summary::{Aside, MAX_SECRETS_BYTES};
 use super::{FileSummary, SecretsKind, Timestamp};
@@ -54,47 +58,12 @@ const MAX_SECRETS_BLOCK: u32 = MAX_SECRETS_BYTES as u32;
 /// The longest statistics that are held: numbers and a comment.
 const MAX_STATISTICS: u32 = 128 << 10;
 
+/// The longest name resolution block that is held; Wireshark writes one for all names that it knows.
+const MAX_NAMES: u32 = 8 << 20;
+
 /// How many interfaces of a section are kept: the number that the obsolete packet block can tell
 /// apart. The largest seen had some hundreds, one for each network namespace.
 const MAX_INTERFACES: usize = 1 << 16;
-
-/// The byte order of a section.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ByteOrder {
-    Little,
-    Big,
-}
-
-impl ByteOrder {
-    /// The 16 bits at offset `at` of `block`.
-    #[inline]
-    fn half(self, block: &[u8], at: usize) -> Option<u16> {
-        let &bytes = block.get(at..)?.first_chunk()?;
-        Some(match self {
-            Self::Little => u16::from_le_bytes(bytes),
-            Self::Big => u16::from_be_bytes(bytes),
-        })
-    }
-
-    /// The 32 bits at offset `at` of `block`.
-    #[inline]
-    fn word(self, block: &[u8], at: usize) -> Option<u32> {
-        let &bytes = block.get(at..)?.first_chunk()?;
-        Some(match self {
-            Self::Little => u32::from_le_bytes(bytes),
-            Self::Big => u32::from_be_bytes(bytes),
-        })
-    }
-
-    /// The 64 bits at offset `at` of `block`.
-    fn long(self, block: &[u8], at: usize) -> Option<u64> {
-        let &bytes = block.get(at..)?.first_chunk()?;
-        Some(match self {
-            Self::Little => u64::from_le_bytes(bytes),
-            Self::Big => u64::from_be_bytes(bytes),
-        })
-    }
-}
 
 /// A block by its type and length.
 #[derive(Clone, Copy, Debug)]
@@ -155,6 +124,7 @@ impl Pcapng {
                 IDB_MAGIC => self.interface(frame, buffer, summary)?,
                 DSB_MAGIC => self.secrets(frame, buffer, aside)?,
                 ISB_MAGIC => self.statistics(frame, buffer, aside)?,
+                NRB_MAGIC => self.names(frame, buffer, aside)?,
                 SHB_MAGIC => {
                     self.interfaces.clear();
                     self.statistics.clear();
@@ -276,6 +246,8 @@ impl Pcapng {
             link_type: packet.link_type,
             original_length: packet.original_length,
             data: begin..place.start + packet.data.end,
+            options: place.start + packet.options.start..place.start + packet.options.end,
+            order: self.order,
         })))
     }
 
@@ -353,6 +325,24 @@ impl Pcapng {
         let order = self.order;
         match self.hold(frame, buffer)? {
             Ok(block) => self.statistics.take(block, order, &mut aside.dropped),
+            Err(ending) => return Ok(Err(ending)),
+        }
+        buffer.consume(frame.length as usize);
+        Ok(Ok(None))
+    }
+
+    fn names(
+        &self,
+        frame: BlockHeader,
+        buffer: &mut Buffer,
+        aside: &mut Aside,
+    ) -> io::Result<Result<Option<PacketRecord>, FileEnd>> {
+        if frame.length > MAX_NAMES {
+            return self.skip(frame, buffer);
+        }
+        let order = self.order;
+        match self.hold(frame, buffer)? {
+            Ok(block) => name_resolution::read(block, order, aside),
             Err(ending) => return Ok(Err(ending)),
         }
         buffer.consume(frame.length as usize);

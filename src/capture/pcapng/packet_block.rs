@@ -28,6 +28,8 @@ pub(super) struct PacketBlock {
     pub(super) link_type: LinkType,
     pub(super) original_length: u32,
     pub(super) data: Range<usize>,
+    /// Its options; of simple packets none.
+    pub(super) options: Range<usize>,
 }
 
 /// Why a packet cannot be read, though its block is whole.
@@ -70,11 +72,14 @@ impl PacketBlock {
         };
         let interface = described(interfaces, id)?;
         let ticks = u64::from(word(12)?) << 32 | u64::from(word(16)?);
+        let data = place(block, 28, word(20)?)?;
+        let options = data.end.next_multiple_of(4)..block.len().saturating_sub(4);
         Ok(Self {
             time: Some(interface.clock.moment(ticks)),
             link_type: interface.link_type,
             original_length: word(24)?,
-            data: place(block, 28, word(20)?)?,
+            data,
+            options,
         })
     }
 
@@ -96,6 +101,7 @@ impl PacketBlock {
             link_type: interface.link_type,
             original_length,
             data: place(block, 12, captured_length)?,
+            options: 0..0,
         })
     }
 }

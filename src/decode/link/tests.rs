@@ -107,6 +107,7 @@ fn packet(link_type: LinkType, data: &[u8]) -> Packet<'_> {
         link_type,
         original_length: u32::try_from(data.len()).unwrap(),
         data,
+        options: crate::capture::PacketOptions::default(),
     }
 }
 

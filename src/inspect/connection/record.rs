@@ -24,6 +24,10 @@ use crate::decode::{
     Direction, Guess, NetworkPath, PerSide, Recognition, RecognitionOrder, Transport,
     UnexpectedProtocol,
 };
+use crate::names::Name;
+
+/// Who is at the ends of a connection, where that is known.
+pub type EndNames = PerSide<Option<Arc<Name>>>;
 
 /// How many settings of a side are kept; honest peers know nine.
 const MAX_SETTINGS: usize = 64;
@@ -164,6 +168,8 @@ pub struct ConnectionRecord {
     pub client: SocketAddr,
     /// The side that accepted it.
     pub server: SocketAddr,
+    /// Who they are: known once an analysis has ended.
+    pub names: Sparse<EndNames>,
     /// The protocol below HTTP/2, or that it turned out to be none.
     pub transport: Transport,
     /// What came instead of HTTP/2.
@@ -249,6 +255,7 @@ impl ConnectionRecord {
             tcp_stream: recognition.tcp_stream,
             client: recognition.client,
             server: recognition.server,
+            names: Sparse::default(),
             transport: recognition.transport,
             instead: None,
             preface_seen: recognition.preface_seen,

@@ -10,6 +10,7 @@ use super::super::traffic::ping::PingCounts;
 use super::super::traffic::ping::keepalive::KeepaliveRecord;
 use super::capture_gaps::CaptureGaps;
 use super::late_opens::LateOpens;
+use super::record::EndNames;
 use crate::decode::PerSide;
 
 /// A part of a record that mostly is the default, and then is not allocated.
@@ -59,6 +60,7 @@ sparse!(
     KeepaliveRecord,
     LateOpens,
     PerSide<Option<AckStall>>,
+    EndNames,
     Conformance,
     CaptureGaps
 );

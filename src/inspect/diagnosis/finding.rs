@@ -38,6 +38,18 @@ pub struct Evidence {
     pub text: String,
 }
 
+/// Between whom something happened: groups of pods as a rule, or what else is known by a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NamedPair {
+    /// Both in words: `shop: checkout → inventory`, or `web/checkout → shop/inventory`.
+    pub text: String,
+    /// How many calls of the finding.
+    pub calls: u64,
+    /// How many connections of the finding.
+    pub connections: u64,
+}
+
 /// What went wrong at one server, as one rule sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -52,6 +64,8 @@ pub struct Finding {
     pub title: String,
     /// Where it happened; `None` for what concerns several servers.
     pub server: Option<SocketAddr>,
+    /// Between whom it happened, those first that it hit most; empty where nobody is known by name.
+    pub between: Vec<NamedPair>,
     /// The numbers of the connections it happened on.
     pub connections: Vec<u32>,
     /// The calls it happened to; empty where it happened to none.
@@ -75,6 +89,7 @@ impl Finding {
             confidence: Confidence::Certain,
             title: String::new(),
             server: None,
+            between: Vec::new(),
             connections: Vec::new(),
             rpcs: Vec::new(),
             evidence: Vec::new(),

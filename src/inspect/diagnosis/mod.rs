@@ -51,7 +51,7 @@ mod too_many_pings;
 mod uneven_load;
 
 pub use capture_incomplete::RAISE_LIMITS;
-pub use finding::{Evidence, Finding, Severity};
+pub use finding::{Evidence, Finding, NamedPair, Severity};
 pub use server_view::ServerView;
 
 pub use super::peer::confidence::Confidence;

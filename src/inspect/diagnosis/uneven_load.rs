@@ -199,6 +199,7 @@ mod tests {
             address: *address,
             connections: of.len() as u64,
             inferred: Inferred::of(of),
+            names: Vec::new(),
         });
         let servers: Vec<_> = servers.collect();
         let views = servers.iter().zip(of.into_values());

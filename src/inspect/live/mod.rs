@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 
 use super::connection::Connection;
 use super::connection::goaway::GoAway;
-use super::connection::record::{ConnectionRecord, Finished, VerdictCounts};
+use super::connection::record::{ConnectionRecord, EndNames, Finished, VerdictCounts};
 use super::options::filter::Filter;
 use super::stream::rpc::Rpc;
 use super::stream::verdict::SETTLED;
@@ -35,6 +35,8 @@ pub enum News {
         number: u32,
         /// What was known of it when it was recognised.
         recognition: Recognition,
+        /// Who is at its ends, as far as known.
+        names: EndNames,
     },
     /// A side sent GOAWAY.
     GoAway {
@@ -42,6 +44,8 @@ pub enum News {
         connection: u32,
         /// The addresses of its connection's ends.
         ends: PerSide<SocketAddr>,
+        /// Who is at them, as far as known.
+        names: EndNames,
         /// The GOAWAY, with the streams that are beyond its last stream id by now.
         goaway: GoAway,
     },
@@ -51,6 +55,8 @@ pub enum News {
         since: Timestamp,
         /// The addresses of its connection's ends.
         ends: PerSide<SocketAddr>,
+        /// Who is at them, as far as known.
+        names: EndNames,
         /// The call as it stands: whatever else comes does not change its verdict.
         rpc: Box<Rpc>,
     },
@@ -94,6 +100,7 @@ impl LiveTracker {
         self.news.push(News::Connection {
             number: recognition.number,
             recognition: recognition.clone(),
+            names: EndNames::default(),
         });
     }
 
@@ -260,6 +267,7 @@ impl LiveTracker {
             None if !rpc.verdict.is_reported() => self.news.push(News::Rpc {
                 since: now,
                 ends: open.ends(),
+                names: EndNames::default(),
                 rpc: Box::new(rpc),
             }),
             None => self.report_first(open, rpc, now),
@@ -279,6 +287,7 @@ impl LiveTracker {
         self.news.push(News::Rpc {
             since: now,
             ends: open.ends(),
+            names: EndNames::default(),
             rpc: Box::new(rpc),
         });
     }
@@ -290,6 +299,7 @@ impl LiveTracker {
         self.news.push(News::GoAway {
             connection: open.number(),
             ends: open.ends(),
+            names: EndNames::default(),
             goaway: goaway.clone(),
         });
     }

@@ -10,6 +10,7 @@ mod ordered;
 pub(super) mod silent_age;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::connection::record::{ConnectionRecord, Finished};
 use super::peer::confidence::Confidence;
@@ -17,6 +18,7 @@ use super::peer::server::{self as stack, ServerStack, Stack};
 use super::traffic::ping::keepalive::PingWaits;
 use crate::capture::TimeDelta;
 use crate::decode::Direction;
+use crate::names::Name;
 use goaway_cause::{Cause, GoAwayCause};
 
 /// What is known of one server address.
@@ -29,6 +31,8 @@ pub struct Server {
     pub connections: u64,
     /// What its settings must be.
     pub inferred: Inferred,
+    /// Who has had the address, one after the other: known once an analysis has ended.
+    pub names: Vec<Arc<Name>>,
 }
 
 /// A setting, with what it was taken from.

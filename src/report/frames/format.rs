@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use crate::capture::Timestamp;
 use crate::decode::http2::Frame;
+use crate::inspect::EndNames;
 
 /// A way to print frames one by one: [`FrameText`](super::FrameText), [`FrameJson`](crate::report::json::FrameJson) and
 /// [`Http2Debug`](super::Http2Debug).
@@ -24,7 +25,7 @@ pub trait FrameFormat {
 }
 
 /// What a frame does not say itself: the connection that carries it, and when the capture began.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FrameContext {
     /// The connection's number in this analysis.
@@ -35,6 +36,8 @@ pub struct FrameContext {
     pub client: SocketAddr,
     /// The side that accepted it.
     pub server: SocketAddr,
+    /// Who they are, as far as known.
+    pub names: EndNames,
     /// Time of the capture's first packet, from which elapsed time counts.
     pub epoch: Timestamp,
 }

@@ -8,6 +8,7 @@ use super::{FrameContext, FrameFormat};
 use crate::decode::Direction;
 use crate::decode::http2::hpack::HeaderBlock;
 use crate::decode::http2::{ErrorCode, Flags, Frame, Payload, SettingId};
+use crate::report::named_end::named_end;
 use crate::report::redact::SecretDisplay;
 
 /// How much of a DATA frame the log shows, in bytes.
@@ -48,7 +49,9 @@ impl FrameFormat for Http2Debug {
         context: &FrameContext,
         out: &mut Vec<u8>,
     ) -> io::Result<()> {
-        let FrameContext { client, server, .. } = context;
+        let names = &context.names;
+        let client = named_end(names.client.as_deref(), context.client);
+        let server = named_end(names.server.as_deref(), context.server);
         let verb = self.side.verb(frame.direction);
         write!(out, "http2: Framer {client}-{server}: {verb} ")?;
         summary(out, frame, self.secrets)?;

@@ -5,8 +5,9 @@ use std::io::{self, Write};
 use super::selected::Selected;
 use super::{FrameContext, FrameFormat};
 use crate::capture::{Stamp, Timestamp};
-use crate::decode::{Event, Listener, NetworkPath, Recognition};
+use crate::decode::{Event, Listener, NetworkPath, PerSide, Recognition};
 use crate::inspect::{Filter, PassedOver};
+use crate::names::Directory;
 
 /// Prints the frames that a filter picks, as they come.
 pub struct FramePrinter<'a> {
@@ -15,6 +16,7 @@ pub struct FramePrinter<'a> {
     /// The frame that is being printed; kept so that its memory serves again.
     lines: Vec<u8>,
     selected: Selected,
+    names: Directory,
     /// Time of the capture's first packet, from where elapsed time counts.
     epoch: Option<Timestamp>,
     last: Option<Timestamp>,
@@ -33,6 +35,7 @@ impl<'a> FramePrinter<'a> {
             out,
             lines: Vec::new(),
             selected: Selected::new(filter),
+            names: Directory::default(),
             epoch: None,
             last: None,
             printed: 0,
@@ -40,6 +43,12 @@ impl<'a> FramePrinter<'a> {
             readable: false,
             failure: None,
         }
+    }
+
+    /// Prints the ends of connections by these names.
+    #[must_use]
+    pub fn naming(self, names: Directory) -> Self {
+        Self { names, ..self }
     }
 
     /// The packet at `stamp` comes next, or none any more.
@@ -91,11 +100,17 @@ impl Listener for FramePrinter<'_> {
         self.recognised += 1;
         let asked_for = self.selected.wants_connection(recognition.number);
         self.readable |= asked_for && recognition.transport.is_http2();
+        let began = recognition.opened.unwrap_or(recognition.recognised);
+        let names = PerSide {
+            client: self.names.name_of(recognition.client, began.time),
+            server: self.names.name_of(recognition.server, began.time),
+        };
         FrameContext {
             connection: recognition.number,
             tcp_stream: recognition.tcp_stream,
             client: recognition.client,
             server: recognition.server,
+            names,
             epoch: self.epoch.unwrap_or_default(),
         }
     }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
+use super::name::EndNamesJson;
 use super::network::{
     ConcurrencyJson, DurationsJson, FlowControlJson, GapsJson, TcpJson, durations,
 };
@@ -15,7 +16,7 @@ use crate::decode::tls::{CipherSuite, Facts, Version};
 use crate::decode::{Guess, Recognition};
 use crate::inspect::diagnosis::Confidence;
 use crate::inspect::report::Files;
-use crate::inspect::{Close, ConnectionRecord, GoAway, PingCounts};
+use crate::inspect::{Close, ConnectionRecord, EndNames, GoAway, PingCounts};
 
 /// The twin of [`ConnectionRecord`].
 #[derive(Serialize, Debug)]
@@ -24,6 +25,8 @@ pub(super) struct ConnectionJson<'a> {
     tcp_stream: u32,
     client: SocketAddr,
     server: SocketAddr,
+    #[serde(flatten)]
+    names: EndNamesJson<'a>,
     transport: &'static str,
     preface_seen: bool,
     recognition: Option<RecognisedBy>,
@@ -50,6 +53,7 @@ impl<'a> ConnectionJson<'a> {
             tcp_stream: record.tcp_stream,
             client: record.client,
             server: record.server,
+            names: (&*record.names).into(),
             transport: record.transport.name(),
             preface_seen: record.preface_seen,
             recognition: RecognisedBy::new(record.preface_seen, record.guess),
@@ -90,23 +94,26 @@ pub(in crate::report) fn settings(
 
 /// The body of the live event `connection`: what is known of one when it is recognised.
 #[derive(Serialize, Debug)]
-pub(super) struct NewConnectionJson {
+pub(super) struct NewConnectionJson<'a> {
     conn: u32,
     tcp_stream: u32,
     client: SocketAddr,
     server: SocketAddr,
+    #[serde(flatten)]
+    names: EndNamesJson<'a>,
     transport: &'static str,
     preface_seen: bool,
     opened: Option<Displayed<Timestamp>>,
 }
 
-impl NewConnectionJson {
-    pub(super) fn new(number: u32, recognition: &Recognition) -> Self {
+impl<'a> NewConnectionJson<'a> {
+    pub(super) fn new(number: u32, recognition: &Recognition, names: &'a EndNames) -> Self {
         Self {
             conn: number,
             tcp_stream: recognition.tcp_stream,
             client: recognition.client,
             server: recognition.server,
+            names: names.into(),
             transport: recognition.transport.name(),
             preface_seen: recognition.preface_seen,
             opened: time(recognition.opened),

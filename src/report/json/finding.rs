@@ -6,9 +6,10 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
+use super::name::NameJson;
 use super::value::{CallJson, Displayed, Each, PacketNumber, time};
 use crate::capture::Timestamp;
-use crate::inspect::diagnosis::{Evidence, Finding};
+use crate::inspect::diagnosis::{Evidence, Finding, NamedPair};
 use crate::inspect::report::Files;
 use crate::inspect::{CallId, Estimate, Server, Stack};
 
@@ -19,6 +20,7 @@ pub(super) struct FindingJson<'a> {
     severity: &'static str,
     confidence: &'static str,
     title: &'a str,
+    between: Each<'a, NamedPair, (), PairJson<'a>>,
     connections: &'a [u32],
     rpcs: Each<'a, CallId, (), CallJson>,
     evidence: Each<'a, Evidence, Files, EvidenceJson<'a>>,
@@ -34,6 +36,11 @@ impl<'a> FindingJson<'a> {
             severity: finding.severity.name(),
             confidence: finding.confidence.name(),
             title: &finding.title,
+            between: Each::new(&finding.between, (), |pair, ()| PairJson {
+                names: &pair.text,
+                rpcs: pair.calls,
+                connections: pair.connections,
+            }),
             connections: &finding.connections,
             rpcs: Each::new(&finding.rpcs, (), |call, ()| (*call).into()),
             evidence: Each::new(&finding.evidence, files, EvidenceJson::new),
@@ -42,6 +49,14 @@ impl<'a> FindingJson<'a> {
             advice: &finding.advice,
         }
     }
+}
+
+/// The twin of [`NamedPair`].
+#[derive(Serialize, Debug)]
+struct PairJson<'a> {
+    names: &'a str,
+    rpcs: u64,
+    connections: u64,
 }
 
 /// Why, and what it was not: the contract has both in one text.
@@ -78,6 +93,10 @@ impl<'a> EvidenceJson<'a> {
 #[derive(Serialize, Debug)]
 pub(super) struct ServerJson<'a> {
     address: SocketAddr,
+    /// Who has it now; who had it before stands below.
+    server_name: Option<NameJson<'a>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    earlier_server_names: Vec<NameJson<'a>>,
     connections: u64,
     inferred: InferredJson<'a>,
 }
@@ -85,9 +104,12 @@ pub(super) struct ServerJson<'a> {
 impl<'a> ServerJson<'a> {
     pub(super) fn new(server: &'a Server) -> Self {
         let inferred = &server.inferred;
+        let mut names = server.names.iter().map(|name| NameJson::from(&**name));
         let estimate = |estimate: Option<Estimate>| estimate.map(EstimateJson::from);
         Self {
             address: server.address,
+            server_name: names.next_back(),
+            earlier_server_names: names.collect(),
             connections: server.connections,
             inferred: InferredJson {
                 max_connection_age_s: estimate(inferred.max_connection_age),

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::connection::{GoAwayJson, NewConnectionJson};
 use super::finding::FindingJson;
+use super::name::EndNamesJson;
 use super::rpc::RpcJson;
 use super::value::{BothSides, Displayed};
 use super::{Json, ReportJson, visible};
@@ -27,27 +28,36 @@ impl EventFormat for Json {
             News::Connection {
                 number,
                 recognition,
+                names,
             } => {
                 let first = recognition.opened.unwrap_or(recognition.recognised);
-                let body = NewConnectionJson::new(*number, recognition);
+                let body = NewConnectionJson::new(*number, recognition, names);
                 line("connection", first.time, body, out)
             }
             News::GoAway {
                 connection,
                 ends,
+                names,
                 goaway,
             } => {
                 let body = GoAwayEvent {
                     conn: *connection,
                     ends: (*ends).into(),
+                    names: names.into(),
                     goaway: GoAwayJson::new(goaway, Files::One).without_time(),
                 };
                 line("goaway", goaway.stamp.time, body, out)
             }
-            News::Rpc { since, ends, rpc } => {
+            News::Rpc {
+                since,
+                ends,
+                names,
+                rpc,
+            } => {
                 let body = RpcEvent {
                     rpc: RpcJson::new(rpc, (Files::One, self.secrets)),
                     ends: (*ends).into(),
+                    names: names.into(),
                 };
                 line("rpc", *since, body, out)
             }
@@ -134,6 +144,8 @@ struct GoAwayEvent<'a> {
     #[serde(flatten)]
     ends: BothSides<SocketAddr>,
     #[serde(flatten)]
+    names: EndNamesJson<'a>,
+    #[serde(flatten)]
     goaway: GoAwayJson<'a>,
 }
 
@@ -143,6 +155,8 @@ struct RpcEvent<'a> {
     rpc: RpcJson<'a>,
     #[serde(flatten)]
     ends: BothSides<SocketAddr>,
+    #[serde(flatten)]
+    names: EndNamesJson<'a>,
 }
 
 #[derive(Serialize)]

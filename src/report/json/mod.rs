@@ -8,6 +8,7 @@ mod finding;
 mod frame;
 mod hops;
 mod live;
+mod name;
 mod network;
 mod rpc;
 mod value;

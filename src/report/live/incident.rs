@@ -1,9 +1,11 @@
 //! What goes wrong at one server for one reason, as it stands.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::capture::Timestamp;
 use crate::inspect::diagnosis::Finding;
+use crate::names::Name;
 
 /// A finding of a capture that goes on, with what is known of its calls so far.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +29,8 @@ pub struct CommonTraits {
     pub method: Option<(Vec<u8>, u64)>,
     /// The client.
     pub client: Option<(IpAddr, u64)>,
+    /// Who that is, as far as known.
+    pub client_name: Option<Arc<Name>>,
     /// The message that the answers had, `grpc-message` as a rule.
     pub message: Option<(Vec<u8>, u64)>,
 }

@@ -8,6 +8,7 @@ use crate::inspect::News;
 use crate::inspect::report::{LiveStatus, Report};
 use crate::report::display_width::{shortened, width};
 use crate::report::escape;
+use crate::report::named_end::named_end;
 use crate::report::text::{Text, mark};
 use crate::report::view::{label, title};
 use crate::units::{count, counted};
@@ -55,6 +56,7 @@ fn incident(incident: &Incident<'_>, columns: Option<usize>, format: &Text) -> S
         rest.push_str(&format!("; {path}{}", others(*more)));
     }
     if let Some((client, more)) = traits.client {
+        let client = named_end(traits.client_name.as_deref(), client);
         rest.push_str(&format!("; from {client}{}", others(more)));
     }
     if let Some((message, more)) = &traits.message {

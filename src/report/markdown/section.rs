@@ -11,6 +11,9 @@ pub(super) fn write(out: &mut String, section: &Section<'_>, outline: &Outline<'
         out,
         &format!("## {}\n\n{}\n", section.label(), sentence(&section.title())),
     );
+    if let Some(pairs) = section.between() {
+        line(out, &format!("**Who:** {}\n", sentence(&pairs)));
+    }
     if !section.connection_rows.is_empty() {
         let filters = section
             .connection_rows

@@ -15,6 +15,9 @@ use crate::units::{count, counted};
 pub(super) fn write(page: &mut Page, section: &Section<'_>, files: Files) {
     page.blank();
     heading(page, section);
+    if let Some(pairs) = section.between() {
+        aside(page, "who", &pairs);
+    }
     connection_rows(page, section);
     rpc_rows(page, section, files);
     if !matches!(section.subject, Subject::Finding(_)) {

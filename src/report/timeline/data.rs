@@ -4,8 +4,6 @@
 //! whole microseconds since the capture's first packet. Every call that died is in it. Text from the wire has
 //! lost what could move, hide or reorder it, and secrets unless they were asked for.
 
-use std::net::SocketAddr;
-
 use serde::Serialize;
 
 use super::calls::CallsJson;
@@ -16,7 +14,7 @@ use super::window::Spans;
 use crate::capture::{FileSummary, Stamp};
 use crate::decode::Direction;
 use crate::decode::http2::ErrorCode;
-use crate::inspect::diagnosis::{Evidence, Finding};
+use crate::inspect::diagnosis::{Evidence, Finding, NamedPair};
 use crate::inspect::report::Report;
 use crate::inspect::{
     CallId, Close, ConnectionRecord, ControlFrame, ControlFrameKind, GoAway, Verdict, VerdictCounts,
@@ -24,6 +22,7 @@ use crate::inspect::{
 use crate::report::escape;
 use crate::report::hex::Hex;
 use crate::report::json::{BothSides, Displayed, Each, SettingsJson, settings};
+use crate::report::named_end::named_end;
 use crate::report::redact::SecretDisplay;
 
 /// How many verdicts there are: a count for each.
@@ -100,8 +99,8 @@ struct Thinned {
 struct ConnectionOnPage<'a> {
     number: u32,
     tcp_stream: u32,
-    client: SocketAddr,
-    server: SocketAddr,
+    client: String,
+    server: String,
     transport: &'static str,
     opened: Option<Seen>,
     recognised: Seen,
@@ -129,8 +128,8 @@ impl<'a> ConnectionOnPage<'a> {
         Self {
             number: record.number,
             tcp_stream: record.tcp_stream,
-            client: record.client,
-            server: record.server,
+            client: named_end(record.names.client.as_deref(), record.client),
+            server: named_end(record.names.server.as_deref(), record.server),
             transport: record.transport.name(),
             opened: record.opened.map(seen),
             recognised: seen(record.recognised),
@@ -247,6 +246,7 @@ struct FindingOnPage<'a> {
     severity: &'static str,
     confidence: &'static str,
     title: String,
+    between: Each<'a, NamedPair, (), String>,
     connections: &'a [u32],
     calls: Each<'a, CallId, (), (u32, u32)>,
     evidence: Each<'a, Evidence, CaptureClock, EvidenceOnPage>,
@@ -262,6 +262,7 @@ impl<'a> FindingOnPage<'a> {
             severity: finding.severity.name(),
             confidence: finding.confidence.name(),
             title: plain(&finding.title),
+            between: Each::new(&finding.between, (), |pair, ()| plain(&pair.text)),
             connections: &finding.connections,
             calls: Each::new(&finding.rpcs, (), |call, ()| (call.connection, call.stream)),
             evidence: Each::new(&finding.evidence, clock, |proof, clock| EvidenceOnPage {

@@ -53,7 +53,7 @@ const SCRIPT: &[&str] = &[
 const POLICY: &str = concat!(
     "default-src 'none'; base-uri 'none'; form-action 'none'; ",
     "style-src 'sha256-1wMR3yqEhHje/o8yJvMlYaZKg/C5TD/BH3fXOvRq4ek='; ",
-    "script-src 'sha256-/zq/yqaHicbWP2+Zy3ni+rH3k+bDp3jovm5Pu2eeHpw='",
+    "script-src 'sha256-1Alk8xpOoyun45yImOZRKrqo2AsHP/Ftq88Um1xBZ8s='",
 );
 
 /// The page; it opens at the first of `spans`, or at the whole.

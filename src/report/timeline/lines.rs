@@ -14,6 +14,7 @@ use crate::report::colours::{Colours, Style};
 use crate::report::display_width::width;
 use crate::report::escape;
 use crate::report::line_width::LineWidth;
+use crate::report::named_end::named_end;
 use crate::report::redact::SecretDisplay;
 use crate::report::words;
 use crate::units::{count, counted, duration, moment_in_millis, spread};
@@ -257,7 +258,10 @@ impl<'a> LineWriter<'a> {
         match event.what {
             EventKind::Opened => {
                 let text = match record.opened {
-                    Some(_) => format!("opened by {}", record.client),
+                    Some(_) => {
+                        let name = record.names.client.as_deref();
+                        format!("opened by {}", named_end(name, record.client))
+                    }
                     None => "first seen; its beginning was not captured".to_owned(),
                 };
                 self.line(event, "○", &text);

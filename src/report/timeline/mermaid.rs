@@ -16,6 +16,7 @@ use crate::inspect::report::Report;
 use crate::inspect::{CallId, ConnectionRecord, Rpc, Verdict};
 use crate::report::escape;
 use crate::report::format::ReportFormat;
+use crate::report::named_end::named_end;
 use crate::report::redact::SecretDisplay;
 use crate::report::words;
 use crate::units::{count, counted, moment_in_millis, spread};
@@ -132,11 +133,11 @@ impl<'a> Diagram<'a> {
         }
         self.write(&format!(
             "participant C as client {}",
-            label(&record.client.to_string())
+            label(&named_end(record.names.client.as_deref(), record.client))
         ));
         self.write(&format!(
             "participant S as server {}",
-            label(&record.server.to_string())
+            label(&named_end(record.names.server.as_deref(), record.server))
         ));
     }
 

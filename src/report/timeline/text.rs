@@ -17,6 +17,7 @@ use crate::report::colours::{Colours, Style};
 use crate::report::escape;
 use crate::report::format::ReportFormat;
 use crate::report::line_width::LineWidth;
+use crate::report::named_end::named_end;
 use crate::report::redact::SecretDisplay;
 use crate::report::view::Chosen;
 use crate::units::{count, counted, duration};
@@ -195,7 +196,8 @@ fn connection_head(record: &ConnectionRecord, colours: Colours) -> String {
     };
     format!(
         "{name}  {} → {}  {total}{died}\n",
-        record.client, record.server
+        named_end(record.names.client.as_deref(), record.client),
+        named_end(record.names.server.as_deref(), record.server)
     )
 }
 

@@ -87,6 +87,7 @@ mod tests {
             text: String::new(),
         };
         let finding = Finding {
+            between: Vec::new(),
             rule: "goaway-race",
             severity: Severity::Error,
             confidence: Confidence::Certain,

@@ -10,6 +10,8 @@ use crate::decode::http2::StreamId;
 use crate::decode::tls::Facts;
 use crate::inspect::report::Files;
 use crate::inspect::{Outcome, Race, Rpc};
+use crate::names::Name;
+use crate::report::named_end::named_end;
 use crate::units::{count, duration, moment};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub(in crate::report) enum Column {
     /// A connection's number.
     Connection,
     Client,
+    /// Who the server was, where that changed.
+    Server,
     /// The name that TLS asked for.
     ServerName,
     /// The protocol that TLS agreed on.
@@ -74,6 +78,7 @@ impl Column {
         match self {
             Self::Connection => "conn",
             Self::Client => "client",
+            Self::Server => "server",
             Self::ServerName => "server name",
             Self::Alpn => "ALPN",
             Self::Bytes => "bytes out / in",
@@ -101,6 +106,9 @@ impl Section<'_> {
         let all = &self.connection_rows;
         let with_goaway = all.iter().any(|row| row.goaway.is_some());
         let with_affected = all.iter().any(|row| row.affected > 0);
+        let mut servers = all.iter().map(|row| &row.record.names.server);
+        let first = servers.next();
+        let servers_differ = servers.any(|server| Some(server) != first);
         let hidden = all.iter().any(|row| row.record.transport == Transport::Tls);
         let tls = |known: fn(&Facts) -> bool| {
             let facts = all.iter().filter_map(|row| row.record.tls.as_deref());
@@ -109,6 +117,7 @@ impl Section<'_> {
         let columns = [
             (Column::Connection, true),
             (Column::Client, true),
+            (Column::Server, servers_differ),
             (Column::ServerName, tls(|facts| facts.server_name.is_some())),
             (Column::Alpn, tls(|facts| facts.alpn.is_some())),
             (Column::Bytes, hidden),
@@ -178,7 +187,8 @@ fn connection_cell(row: &ConnectionRow<'_>, column: Column) -> String {
     let record = row.record;
     let known = match column {
         Column::Connection => Some(record.number.to_string()),
-        Column::Client => Some(record.client.to_string()),
+        Column::Client => Some(named_end(record.names.client.as_deref(), record.client)),
+        Column::Server => record.names.server.as_deref().map(Name::label),
         Column::Bytes => {
             let sides = &record.network.sides;
             Some(format!(

@@ -25,7 +25,6 @@ mod vantage_lines;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -38,6 +37,7 @@ pub(super) use section::{Section, Subject, label, title};
 pub(super) use totals::{Totals, VerdictCount};
 pub(super) use unreadable_connections::{UnreadableConnections, UnreadableReason};
 
+use super::named_end::named_end;
 use super::prompts::Suggestion;
 use super::redact::SecretDisplay;
 use crate::capture::{Stamp, Timestamp};
@@ -105,7 +105,7 @@ pub(super) struct OmittedFindings {
     pub(super) rule: &'static str,
     pub(super) count: u64,
     /// The first few servers they are about.
-    pub(super) servers: Vec<SocketAddr>,
+    pub(super) servers: Vec<String>,
     /// Whether others of the rule have a section.
     is_shown: bool,
 }
@@ -113,7 +113,7 @@ pub(super) struct OmittedFindings {
 impl OmittedFindings {
     /// `97 GRACE EXPIRED of other servers: 10.0.0.4:80, …`.
     pub(super) fn words(&self) -> String {
-        let servers: Vec<_> = self.servers.iter().map(ToString::to_string).collect();
+        let servers = &self.servers;
         let more = if servers.len() as u64 == self.count {
             ""
         } else {
@@ -307,7 +307,8 @@ impl<'a> SectionBuilder<'a, '_> {
         let first = finding.connections.first();
         let server = first.and_then(|number| self.index.connections.get(number));
         if let Some(record) = server.filter(|_| omitted.servers.len() < self.detail.limit) {
-            omitted.servers.push(record.server);
+            let name = record.names.server.as_deref();
+            omitted.servers.push(named_end(name, record.server));
         }
     }
 

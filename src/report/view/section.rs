@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 
 use super::connection_row::{beginning, goaway_texts};
 use super::{AlreadyShown, ConnectionRow, Detail, Index, MAX_TOLD, RpcRow, beyond};
@@ -12,12 +11,16 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::capture::Stamp;
 use crate::decode::http2::ErrorCode;
 use crate::inspect::diagnosis::{Confidence, Evidence, Finding, Severity};
-use crate::inspect::{CallId, Outcome, Rpc, Verdict};
+use crate::inspect::{CallId, ConnectionRecord, Outcome, Rpc, Verdict};
+use crate::report::named_end::named_end;
 use crate::report::words;
 use crate::units::counted;
 
 /// How many codes are counted in words: as many as have a name (RFC 9113, section 7).
 const MAX_CODES: usize = 14;
+
+/// How many pairs of names a section says it happened between.
+const MAX_PAIRS: usize = 5;
 
 /// What a section is about.
 #[derive(Clone, Copy, Debug)]
@@ -29,8 +32,8 @@ pub(in crate::report) enum Subject<'a> {
         verdict: Verdict,
         /// How many there are.
         count: u64,
-        /// The server of one of them.
-        server: Option<SocketAddr>,
+        /// The connection of one of them.
+        first: Option<&'a ConnectionRecord>,
         /// To how many servers they were sent.
         servers: u64,
     },
@@ -148,20 +151,44 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// Between whom it happened, and how often; nothing where nobody is known by name.
+    pub(in crate::report) fn between(&self) -> Option<String> {
+        let Subject::Finding(finding) = self.subject else {
+            return None;
+        };
+        let pairs = finding.between.iter().take(MAX_PAIRS).map(|pair| {
+            let (calls, connections) = (pair.calls, pair.connections);
+            let how_many = match calls {
+                0 => counted(connections, "connection"),
+                _ => counted(calls, "RPC"),
+            };
+            format!("{} ({how_many})", pair.text)
+        });
+        let mut words = pairs.collect::<Vec<_>>().join("; ");
+        let left = beyond(finding.between.len(), MAX_PAIRS);
+        if left > 0 {
+            words.push_str(&format!("; {left} more"));
+        }
+        (!words.is_empty()).then_some(words)
+    }
+
     /// What happened, in a line.
     pub(in crate::report) fn title(&self) -> Cow<'a, str> {
-        let (verdict, count, server, servers) = match self.subject {
+        let (verdict, count, first, servers) = match self.subject {
             Subject::Unexplained {
                 verdict,
                 count,
-                server,
+                first,
                 servers,
-            } => (verdict, count, server, servers),
+            } => (verdict, count, first, servers),
             Subject::Finding(finding) => return title(finding),
         };
         let connections = (self.connection_rows.len() as u64).saturating_add(self.connections_left);
-        let to = match (server, servers) {
-            (Some(server), 1) => format!(" to {server}"),
+        let to = match (first, servers) {
+            (Some(record), 1) => {
+                let name = record.names.server.as_deref();
+                format!(" to {}", named_end(name, record.server))
+            }
             _ => format!(" to {}", counted(servers, "server")),
         };
         Cow::Owned(format!(
@@ -193,11 +220,12 @@ impl<'a> Section<'a> {
         let records = carried
             .keys()
             .filter_map(|number| index.connections.get(number));
-        let servers: BTreeSet<_> = records.map(|record| record.server).collect();
+        let records: Vec<_> = records.copied().collect();
+        let servers: BTreeSet<_> = records.iter().map(|record| record.server).collect();
         let subject = Subject::Unexplained {
             verdict,
             count,
-            server: servers.first().copied(),
+            first: records.first().copied(),
             servers: u64::try_from(servers.len()).unwrap_or(u64::MAX),
         };
         let mut section = Self::new(subject, &carried, index, detail);

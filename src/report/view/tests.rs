@@ -132,6 +132,7 @@ pub(in crate::report) fn finding(rule: &'static str, severity: Severity, rpcs: &
         confidence: Confidence::Certain,
         title: "server 10.0.0.2:50051 closed a connection on RPCs it had accepted".into(),
         server: None,
+        between: Vec::new(),
         connections,
         rpcs: rpcs.iter().map(|rpc| rpc.id).collect(),
         evidence: vec![

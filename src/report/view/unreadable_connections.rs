@@ -7,6 +7,7 @@ use crate::decode::tcp::Ending;
 use crate::decode::{Direction, Transport, UnexpectedProtocol};
 use crate::inspect::ConnectionRecord;
 use crate::inspect::report::Report;
+use crate::report::named_end::named_end;
 use crate::units::{counted, was};
 
 /// Why no call of a connection could be read.
@@ -31,31 +32,31 @@ pub(in crate::report) struct UnreadableConnections {
     pub(in crate::report) count: u64,
     /// To how many servers.
     pub(in crate::report) servers: u64,
-    /// The server with most of them.
-    pub(in crate::report) server: SocketAddr,
+    /// The server with most of them, by name where it is known by one.
+    pub(in crate::report) server: String,
     /// The first of them.
     pub(in crate::report) connection: u32,
 }
 
 impl UnreadableConnections {
     pub(super) fn all_of(report: &Report) -> Vec<Self> {
-        let mut kinds: BTreeMap<UnreadableReason, BTreeMap<SocketAddr, (u64, u32)>> =
+        let mut kinds: BTreeMap<UnreadableReason, BTreeMap<SocketAddr, (u64, &ConnectionRecord)>> =
             BTreeMap::new();
         for record in &report.analysis.connections {
             let Some(reason) = reason(record) else {
                 continue;
             };
             let servers = kinds.entry(reason).or_default();
-            servers.entry(record.server).or_insert((0, record.number)).0 += 1;
+            servers.entry(record.server).or_insert((0, record)).0 += 1;
         }
         let kinds_found = kinds.into_iter().filter_map(|(reason, servers)| {
-            let (server, (_, connection)) = servers.iter().max_by_key(|(_, (count, _))| *count)?;
+            let (server, (_, first)) = servers.iter().max_by_key(|(_, (count, _))| *count)?;
             Some(Self {
                 reason,
                 count: servers.values().map(|(count, _)| count).sum(),
                 servers: u64::try_from(servers.len()).unwrap_or(u64::MAX),
-                server: *server,
-                connection: *connection,
+                server: named_end(first.names.server.as_deref(), server),
+                connection: first.number,
             })
         });
         kinds_found.collect()

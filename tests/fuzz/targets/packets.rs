@@ -39,6 +39,7 @@ fuzz_target!(|bytes: &[u8]| {
             link_type,
             original_length: data.len() as u32 + missing,
             data,
+            options: h2sniff::capture::PacketOptions::default(),
         };
         if let Ok(segment) = decoder.decode(&packet) {
             assert_eq!(segment.stamp, packet.stamp);

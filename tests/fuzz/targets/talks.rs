@@ -83,6 +83,7 @@ fn packet(number: u64, nanos: i64, data: &[u8]) -> Packet<'_> {
         link_type: LinkType::RAW,
         original_length: data.len() as u32,
         data,
+        options: h2sniff::capture::PacketOptions::default(),
     }
 }
 

@@ -67,6 +67,7 @@ impl Recording {
                 link_type: kept.link_type,
                 original_length: kept.original_length,
                 data: &kept.data,
+                options: h2sniff::capture::PacketOptions::default(),
             });
         }
         pipeline.finish()

@@ -32,7 +32,7 @@ proptest! {
         original_length: u32,
         data in prop::collection::vec(any::<u8>(), 0..200),
     ) {
-        check(&Packet { stamp: STAMP, link_type, original_length, data: &data })?;
+        check(&Packet { stamp: STAMP, link_type, original_length, data: &data, options: crate::capture::PacketOptions::default() })?;
     }
 
     /// Random bytes seldom get past the first header; a damaged packet gets far.
@@ -56,7 +56,7 @@ proptest! {
             data[offset] = value;
         }
         data.truncate(length);
-        check(&Packet { stamp: STAMP, link_type: LinkType(number), original_length, data: &data })?;
+        check(&Packet { stamp: STAMP, link_type: LinkType(number), original_length, data: &data, options: crate::capture::PacketOptions::default() })?;
     }
 }
 
@@ -74,6 +74,6 @@ proptest! {
             data[offset] = value;
         }
         data.truncate(length);
-        check(&Packet { stamp: STAMP, link_type, original_length, data: &data })?;
+        check(&Packet { stamp: STAMP, link_type, original_length, data: &data, options: crate::capture::PacketOptions::default() })?;
     }
 }

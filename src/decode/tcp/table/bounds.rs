@@ -176,6 +176,7 @@ mod tests {
             link_type: LinkType::RAW,
             original_length: u32::try_from(data.len()).unwrap(),
             data: &data,
+            options: crate::capture::PacketOptions::default(),
         };
         let mut links = link::Decoder::default();
         let Ok(segment) = links.decode(&packet) else {

@@ -78,6 +78,7 @@ impl Tape {
             link_type: LinkType::RAW,
             original_length: u32::try_from(packet.len()).unwrap(),
             data: &packet[..captured],
+            options: crate::capture::PacketOptions::default(),
         };
         let mut link = link::Decoder::default();
         let Ok(segment) = link.decode(&packet) else {

@@ -115,6 +115,7 @@ fn reassemble(sent: &Sent, packets: &[Part]) -> [Got; 2] {
             link_type: LinkType::RAW,
             original_length: u32::try_from(data.len()).unwrap(),
             data,
+            options: crate::capture::PacketOptions::default(),
         };
         let mut link = link::Decoder::default();
         let Ok(segment) = link.decode(&packet) else {

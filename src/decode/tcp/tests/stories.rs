@@ -267,6 +267,7 @@ fn stray_packets_of_a_finished_connection_open_no_new_one() {
             link_type: LinkType::RAW,
             original_length: u32::try_from(data.len()).unwrap(),
             data,
+            options: crate::capture::PacketOptions::default(),
         };
         let mut link = link::Decoder::default();
         let Ok(segment) = link.decode(&packet) else {

@@ -30,7 +30,7 @@ function findingItem(finding, index) {
     ...listed('What it was not', texts(finding.ruledOut)),
     ...listed('Where', placesOf(finding), 'places'),
     ...listed('Proof', proofs, 'proofs'));
-  return make('li', { class: `finding ${finding.severity}` }, button, make('p', { class: 'why' }, finding.explanation),
+  return make('li', { class: `finding ${finding.severity}` }, button, finding.between.length > 0 ? make('p', { class: 'why' }, finding.between.join('; ')) : '', make('p', { class: 'why' }, finding.explanation),
     ...listed('What to do', texts(finding.advice)), more);
 }
 
