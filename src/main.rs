@@ -4,6 +4,8 @@
 mod keys;
 #[cfg(feature = "live")]
 mod live;
+#[cfg(all(feature = "otlp", any(feature = "live", feature = "export")))]
+mod otlp;
 
 mod cli;
 mod commands;

@@ -11,7 +11,7 @@ use crate::decode::anomaly::{Anomaly, Layer, LimitKind};
 use crate::decode::{self, Decoder, DividedDecoder, Limits, Listener};
 use crate::inspect::diagnosis::{Finding, drops};
 use crate::inspect::report::{Drops, Progress, Report};
-use crate::inspect::{self, Connections, Finished, Inspector, News, Unlisted};
+use crate::inspect::{self, CallId, Connections, Finished, Inspector, News, Rpc, Unlisted};
 use crate::units;
 use background::Background;
 use embedded::Embedded;
@@ -155,6 +155,19 @@ impl Pipeline {
     /// What became certain since the last time.
     pub fn take_news(&mut self) -> Vec<News> {
         Inspector::take_news(self.decoder.parts())
+    }
+
+    /// A call that did not succeed, with what is known of it by now; `None` unless watching, where it is not one of the
+    /// latest, and where it turned out to have ended well.
+    #[must_use]
+    pub fn lost_call(&mut self, call: &CallId) -> Option<&Rpc> {
+        Inspector::lost_call(self.decoder.parts(), call)
+    }
+
+    /// Whether calls that did not succeed were too many to keep all of them.
+    #[must_use]
+    pub fn has_forgotten_calls(&mut self) -> bool {
+        self.inspector.unlisted(self.decoder.parts()).rpcs > 0
     }
 
     /// How many packets were dropped while capturing, from the beginning until now. As soon as there is

@@ -1,23 +1,34 @@
 //! `export`: all calls of a capture, for engines that query many.
 
+use std::env;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use h2sniff::inspect;
 use h2sniff::report::columnar::Tables;
-use h2sniff::report::otlp::Otlp;
-use h2sniff::report::{ReportFormat as _, SecretDisplay};
+use h2sniff::report::otlp::{self, Otlp, SpansOf};
+use h2sniff::report::{Report, ReportFormat as _, SecretDisplay};
 
 use super::{CommandError, CommandOutcome, analysis, guard_path, lower_case};
 use crate::cli::{Export, ExportFormat};
+use crate::otlp::{Backoff, OtlpClient, OtlpTarget, deliver};
+
+/// How long a collector that is away is asked again.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn export(options: &Export) -> anyhow::Result<CommandOutcome> {
-    guard_path(&options.output, &options.input)?;
+    if let Some(output) = &options.output {
+        guard_path(output, &options.input)?;
+    }
+    let target = OtlpTarget::of(&options.otlp, |name| env::var(name).ok())?;
+    if options.format == ExportFormat::Parquet && (target.is_some() || options.all) {
+        return Err(CommandError::TablesAreNotSent.into());
+    }
     let inspect = inspect::Options {
-        all: options.format == ExportFormat::Parquet,
-        // Names the application's own span.
-        headers: vec![lower_case("traceparent")],
+        all: options.format == ExportFormat::Parquet || options.all,
+        headers: otlp::HEADERS.map(lower_case).to_vec(),
         filter: options.selection.filter(),
         limits: options.limits.inspect(),
         ..inspect::Options::default()
@@ -28,46 +39,22 @@ pub(crate) fn export(options: &Export) -> anyhow::Result<CommandOutcome> {
         inspect,
         options.limits.threads(),
     )?;
-    let secrets = match options.show_secrets {
-        true => SecretDisplay::Shown,
-        false => SecretDisplay::Redacted,
-    };
-    let shard = options.shard.unwrap_or_default();
-    let labels = options.labels.clone();
-    let mut written = Vec::new();
-    match options.format {
-        ExportFormat::Parquet => {
-            let tables = Tables {
-                labels,
-                secrets,
-                shard,
-            };
-            tables.write(&report, &mut |path| {
-                let file = UnfinishedFile::create(options.output.join(path))?;
-                written.push((file.path.clone(), file.unfinished.clone()));
-                Ok(Box::new(BufWriter::with_capacity(1 << 16, file.out)) as Box<dyn Write + Send>)
-            })
-        }
-        ExportFormat::Otlp => {
-            let format = Otlp {
-                labels,
-                secrets,
-                shard,
-            };
-            open_file(&options.output).and_then(|mut out| {
-                format.write(&report, &mut out)?;
-                out.flush()
-            })
+    let output = options.output.as_deref().unwrap_or(Path::new("-"));
+    match (options.format, target) {
+        (ExportFormat::Parquet, _) => write_tables(options, &report, output),
+        (ExportFormat::Otlp, None) => open_file(output).and_then(|mut out| {
+            spans(options).write(&report, &mut out)?;
+            out.flush()
+        }),
+        (ExportFormat::Otlp, Some(target)) => {
+            send(&spans(options), &report, target)?;
+            Ok(())
         }
     }
     .map_err(|source| CommandError::Output {
-        path: options.output.clone(),
+        path: output.to_owned(),
         source,
     })?;
-    // Engines that read meanwhile see a file whole or not at all.
-    for (path, unfinished) in written {
-        fs::rename(&unfinished, &path).map_err(|source| CommandError::Output { path, source })?;
-    }
     let unlisted = report.analysis.unlisted;
     if unlisted.rpcs > 0 || unlisted.connections > 0 {
         writeln!(
@@ -79,6 +66,63 @@ pub(crate) fn export(options: &Export) -> anyhow::Result<CommandOutcome> {
         )?;
     }
     Ok(CommandOutcome::Success)
+}
+
+const fn secrets(options: &Export) -> SecretDisplay {
+    match options.show_secrets {
+        true => SecretDisplay::Shown,
+        false => SecretDisplay::Redacted,
+    }
+}
+
+fn write_tables(options: &Export, report: &Report, output: &Path) -> io::Result<()> {
+    let tables = Tables {
+        labels: options.labels.clone(),
+        secrets: secrets(options),
+        shard: options.shard.unwrap_or_default(),
+    };
+    let mut written = Vec::new();
+    tables.write(report, &mut |path| {
+        let file = UnfinishedFile::create(output.join(path))?;
+        written.push((file.path.clone(), file.unfinished.clone()));
+        Ok(Box::new(BufWriter::with_capacity(1 << 16, file.out)) as Box<dyn Write + Send>)
+    })?;
+    // Engines that read meanwhile see a file whole or not at all.
+    written
+        .into_iter()
+        .try_for_each(|(path, unfinished)| fs::rename(unfinished, path))
+}
+
+fn spans(options: &Export) -> Otlp {
+    Otlp {
+        labels: options.labels.clone(),
+        secrets: secrets(options),
+        shard: options.shard.unwrap_or_default(),
+        spans: match options.all {
+            true => SpansOf::All,
+            false => SpansOf::Died,
+        },
+    }
+}
+
+/// Sends everything to a collector, and says what came of it.
+fn send(spans: &Otlp, report: &Report, target: OtlpTarget) -> anyhow::Result<()> {
+    let client = OtlpClient::new(target);
+    let (mut sent, mut rejected) = (0, 0);
+    let mut why = String::new();
+    spans.requests(report, |request| {
+        let taken = deliver(&client, &request, Backoff::default(), PATIENCE)?;
+        rejected += taken.rejected;
+        sent += request.records.saturating_sub(taken.rejected);
+        why = taken.message;
+        anyhow::Ok(())
+    })?;
+    let to = client.shown();
+    writeln!(io::stderr(), "sent {sent} spans and log records to {to}")?;
+    if rejected > 0 {
+        return Err(CommandError::NotTaken { rejected, why }.into());
+    }
+    Ok(())
 }
 
 fn open_file(path: &Path) -> io::Result<BufWriter<Box<dyn Write>>> {

@@ -23,7 +23,7 @@ use super::peer::app_error;
 use super::report::Analysis;
 use super::retry::Attempts;
 use super::server::{Inferred, Server};
-use super::stream::rpc::TakenBack;
+use super::stream::rpc::{CallId, Rpc, TakenBack};
 use super::usual_times::UsualTimes;
 use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::{ConnectionPart, DividedDecoder, PartSet, TcpStreams};
@@ -216,6 +216,13 @@ impl Inspector {
     pub fn take_news(parts: &mut [FollowedPart]) -> Vec<News> {
         let news = parts.iter_mut().map(|part| part.listener.take_news());
         news.flatten().collect()
+    }
+
+    /// A call that did not succeed, as far as one is kept; none unless watching.
+    #[must_use]
+    pub fn lost_call<'a>(parts: &'a [FollowedPart], call: &CallId) -> Option<&'a Rpc> {
+        let watches = parts.iter().filter_map(|part| part.listener.watch.as_ref());
+        watches.filter_map(|watch| watch.lost_call(call)).next()
     }
 
     /// What follows from all that is certain so far; nothing unless watching.

@@ -2,7 +2,7 @@
 
 /// The stages of the library in the order of the data, each with those it may use. `units` is a leaf:
 /// numbers with their units in words. Whoever is not named here is the program itself (`main`, `cli`,
-/// `commands`, `live`), which sees everything and which nothing sees.
+/// `commands`, `live`, `otlp`), which sees everything and which nothing sees.
 const STAGES: [(&str, &[&str]); 6] = [
     ("capture", &[]),
     ("units", &["capture"]),
@@ -111,12 +111,12 @@ const ROOMS: [(&str, &[Tier]); 3] = [
 ];
 
 /// Crates that only these files may use.
-const FENCES: [(&str, &[&str]); 22] = [
+const FENCES: [(&str, &[&str]); 23] = [
     ("aya", &["keys"]),
     ("pcap", &["capture"]),
     ("parquet", &["report/columnar"]),
     ("pcap_parser", &["capture"]),
-    ("flate2", &["capture"]),
+    ("flate2", &["capture", "otlp"]),
     ("zstd", &["capture"]),
     ("etherparse", &["decode/link"]),
     ("ring", &["decode/tls"]),
@@ -134,6 +134,7 @@ const FENCES: [(&str, &[&str]); 22] = [
     ("nix", &["live"]),
     ("rustix", &["live"]),
     ("tokio", &["live"]),
+    ("ureq", &["otlp"]),
 ];
 
 /// Whether a module belongs to the library, which knows no command line.

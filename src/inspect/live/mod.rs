@@ -16,7 +16,7 @@ use super::connection::Connection;
 use super::connection::goaway::GoAway;
 use super::connection::record::{ConnectionRecord, Finished, VerdictCounts};
 use super::options::filter::Filter;
-use super::stream::rpc::Rpc;
+use super::stream::rpc::{CallId, Rpc};
 use super::stream::verdict::SETTLED;
 use crate::capture::Timestamp;
 use crate::decode::http2::{Frame, FrameType, Payload};
@@ -182,6 +182,11 @@ impl LiveTracker {
     /// Calls of connections that are no longer kept.
     pub(super) const fn evicted_verdicts(&self) -> &VerdictCounts {
         &self.verdicts
+    }
+
+    /// A call that did not succeed, if it is kept.
+    pub(super) fn lost_call(&self, call: &CallId) -> Option<&Rpc> {
+        self.lost.get(call)
     }
 
     /// All that is kept of ended connections, and what is known of the `open` ones.
