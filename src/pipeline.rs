@@ -152,6 +152,11 @@ impl Pipeline {
         self.settle();
     }
 
+    /// Calls that ended since the last time and that the report will not list, where the options ask for them.
+    pub fn take_let_go(&mut self) -> impl Iterator<Item = Rpc> {
+        self.inspector.take_let_go()
+    }
+
     /// What became certain since the last time.
     pub fn take_news(&mut self) -> Vec<News> {
         Inspector::take_news(self.decoder.parts())
@@ -359,10 +364,25 @@ const SHOWN_EVERY: u64 = 4_096;
 pub fn analyze_watched(
     capture: &mut Capture,
     options: Options,
+    each: impl FnMut(&Capture, u64),
+) -> Result<Report, CaptureError> {
+    analyze_telling(capture, options, each, |_| {})
+}
+
+/// The same; calls that end and that the report will not list are told to `call`, where the options ask for that: their
+/// connections have the numbers that they had meanwhile, which records know beside their own.
+///
+/// # Errors
+///
+/// Those of [`Capture::next_packet`].
+pub fn analyze_telling(
+    capture: &mut Capture,
+    options: Options,
     mut each: impl FnMut(&Capture, u64),
+    mut call: impl FnMut(&Rpc),
 ) -> Result<Report, CaptureError> {
     if let Some(vantages) = two_ends::survey(capture)? {
-        return two_ends::analyze(capture, &vantages, options, each);
+        return two_ends::analyze(capture, &vantages, options, each, call);
     }
     let mut pipeline = Pipeline::new(options);
     let mut secrets = Embedded::default();
@@ -374,8 +394,11 @@ pub fn analyze_watched(
         pipeline.push(&packet);
         if pipeline.report.packets.is_multiple_of(SHOWN_EVERY) {
             each(capture, pipeline.report.packets);
+            pipeline.take_let_go().for_each(|rpc| call(&rpc));
         }
     }
+    pipeline.conclude();
+    pipeline.take_let_go().for_each(|rpc| call(&rpc));
     Ok(report_of(pipeline, capture, |_| {}))
 }
 

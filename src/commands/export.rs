@@ -6,8 +6,8 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use h2sniff::inspect;
-use h2sniff::report::columnar::Tables;
+use h2sniff::inspect::{self, UnlistedCalls};
+use h2sniff::report::columnar::{Tables, ToldCalls};
 use h2sniff::report::otlp::{self, Otlp, SpansOf};
 use h2sniff::report::{Report, ReportFormat as _, SecretDisplay};
 
@@ -27,21 +27,38 @@ pub(crate) fn export(options: &Export) -> anyhow::Result<CommandOutcome> {
         return Err(CommandError::TablesAreNotSent.into());
     }
     let inspect = inspect::Options {
-        all: options.format == ExportFormat::Parquet || options.all,
+        all: options.all,
+        unlisted: match options.format {
+            ExportFormat::Parquet => UnlistedCalls::Told,
+            ExportFormat::Otlp => UnlistedCalls::Counted,
+        },
         headers: otlp::HEADERS.map(lower_case).to_vec(),
         filter: options.selection.filter(),
         limits: options.limits.inspect(),
         ..inspect::Options::default()
+    };
+    let output = options.output.as_deref().unwrap_or(Path::new("-"));
+    let cannot_write = |source| CommandError::Output {
+        path: output.to_owned(),
+        source,
+    };
+    let mut told = match options.format {
+        ExportFormat::Parquet => Some(scratch(output).map_err(cannot_write)?),
+        ExportFormat::Otlp => None,
     };
     let report = analysis::report_on(
         &options.input,
         &options.selection,
         inspect,
         options.limits.threads(),
+        |rpc| {
+            if let Some(told) = &mut told {
+                told.push(rpc);
+            }
+        },
     )?;
-    let output = options.output.as_deref().unwrap_or(Path::new("-"));
     match (options.format, target) {
-        (ExportFormat::Parquet, _) => write_tables(options, &report, output),
+        (ExportFormat::Parquet, _) => write_tables(options, &report, told, output),
         (ExportFormat::Otlp, None) => open_file(output).and_then(|mut out| {
             spans(options).write(&report, &mut out)?;
             out.flush()
@@ -51,10 +68,7 @@ pub(crate) fn export(options: &Export) -> anyhow::Result<CommandOutcome> {
             Ok(())
         }
     }
-    .map_err(|source| CommandError::Output {
-        path: output.to_owned(),
-        source,
-    })?;
+    .map_err(cannot_write)?;
     let unlisted = report.analysis.unlisted;
     if unlisted.rpcs > 0 || unlisted.connections > 0 {
         writeln!(
@@ -75,14 +89,19 @@ const fn secrets(options: &Export) -> SecretDisplay {
     }
 }
 
-fn write_tables(options: &Export, report: &Report, output: &Path) -> io::Result<()> {
+fn write_tables(
+    options: &Export,
+    report: &Report,
+    told: Option<ToldCalls<'_>>,
+    output: &Path,
+) -> io::Result<()> {
     let tables = Tables {
         labels: options.labels.clone(),
         secrets: secrets(options),
         shard: options.shard.unwrap_or_default(),
     };
     let mut written = Vec::new();
-    tables.write(report, &mut |path| {
+    tables.write(report, told, &mut |path| {
         let file = UnfinishedFile::create(output.join(path))?;
         written.push((file.path.clone(), file.unfinished.clone()));
         Ok(Box::new(BufWriter::with_capacity(1 << 16, file.out)) as Box<dyn Write + Send>)
@@ -123,6 +142,17 @@ fn send(spans: &Otlp, report: &Report, target: OtlpTarget) -> anyhow::Result<()>
         return Err(CommandError::NotTaken { rejected, why }.into());
     }
     Ok(())
+}
+
+/// Where calls are put aside while captures are read: a file in the folder of the tables that has no name any more, so that
+/// nobody finds it, and it is gone however this ends.
+fn scratch(folder: &Path) -> io::Result<ToldCalls<'static>> {
+    fs::create_dir_all(folder)?;
+    let path = folder.join(format!(".calls-{}.unfinished", std::process::id()));
+    let mut open = File::options();
+    let file = open.read(true).write(true).create_new(true).open(&path)?;
+    fs::remove_file(&path)?;
+    Ok(ToldCalls::new(Box::new(file)))
 }
 
 fn open_file(path: &Path) -> io::Result<BufWriter<Box<dyn Write>>> {

@@ -18,7 +18,7 @@ use super::live::{News, Unlisted};
 use super::options::filter::Filter;
 use super::options::limits::{ListLimits, MAX_FOLLOWED_STREAMS, MAX_LISTED_CONNECTIONS};
 use super::options::passed_over::PassedOver;
-use super::options::{Options, StatusMessages};
+use super::options::{Options, StatusMessages, UnlistedCalls};
 use super::peer::app_error;
 use super::report::Analysis;
 use super::retry::Attempts;
@@ -55,6 +55,8 @@ pub struct Inspector {
     passed_over: PassedOver,
     /// Calls of connections that are not listed.
     unlisted_verdicts: VerdictCounts,
+    /// Calls that are told instead of listed, until they are taken.
+    let_go: Vec<Rpc>,
 }
 
 impl Inspector {
@@ -159,6 +161,7 @@ impl Inspector {
             self.usual_times.add(server, times);
         }
         self.unlisted.rpcs += std::mem::take(&mut gathered.unlisted_rpcs);
+        self.let_go.append(&mut gathered.let_go);
         self.passed_over
             .merge(&std::mem::take(&mut gathered.passed_over));
         for finished in gathered.finished.drain(..) {
@@ -210,6 +213,12 @@ impl Inspector {
                 self.load.change(before, after);
             }
         }
+    }
+
+    /// Calls that ended and are not listed, since the last time; none unless they are to be told. Their connections have the
+    /// numbers that they have meanwhile.
+    pub fn take_let_go(&mut self) -> impl Iterator<Item = Rpc> {
+        self.let_go.drain(..)
     }
 
     /// What became certain since the last time; nothing unless watching.
@@ -289,6 +298,7 @@ impl Inspector {
         let mut numbers = BTreeMap::new();
         for (number, Finished { record, rpcs }) in (0..).zip(&mut self.finished) {
             numbers.insert(record.number, number);
+            record.told_as = record.number;
             record.tcp_stream = tcp_streams.place(record.number, record.tcp_stream);
             record.number = number;
             for rpc in rpcs {
@@ -319,7 +329,9 @@ impl Inspector {
         analysis.usual_times = std::mem::take(&mut self.usual_times);
         self.finished
             .sort_unstable_by_key(|finished| finished.record.number);
-        analysis.unlisted.rpcs += unlist(&mut self.finished, self.options.limits);
+        if self.options.unlisted == UnlistedCalls::Counted {
+            analysis.unlisted.rpcs += unlist(&mut self.finished, self.options.limits);
+        }
         add(&mut self.finished);
         (analysis.findings, analysis.servers) = understand(
             &mut self.finished,

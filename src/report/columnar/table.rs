@@ -14,9 +14,6 @@ use parquet::schema::parser::parse_message_type;
 
 use crate::capture::Timestamp;
 
-/// How many rows are held before they are written: some megabytes of calls.
-const GROUP_ROWS: usize = 1 << 14;
-
 /// The type of a column, which no capture changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ColumnKind {
@@ -96,8 +93,8 @@ impl TableColumn {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum TableCell {
     Null,
-    Text(String),
-    Texts(Vec<String>),
+    Text(ByteArray),
+    Texts(Vec<ByteArray>),
     Small(i32),
     Whole(i64),
     Number(f64),
@@ -106,6 +103,24 @@ pub(super) enum TableCell {
 }
 
 impl TableCell {
+    pub(super) fn text(text: impl Into<String>) -> Self {
+        Self::Text(ByteArray::from(text.into().into_bytes()))
+    }
+
+    /// One of a few words that never change.
+    pub(super) fn word(word: &'static str) -> Self {
+        Self::Text(ByteArray::from(word))
+    }
+
+    pub(super) fn texts(texts: impl IntoIterator<Item = String>) -> Self {
+        let texts = texts.into_iter();
+        Self::Texts(
+            texts
+                .map(|text| ByteArray::from(text.into_bytes()))
+                .collect(),
+        )
+    }
+
     /// What it makes of `value`, and null of nothing.
     pub(super) fn maybe<T>(value: Option<T>, make: impl Fn(T) -> Self) -> Self {
         value.map_or(Self::Null, make)
@@ -142,22 +157,29 @@ impl TableWriter {
     }
 
     /// Takes a row: a value for each column, in their order.
-    pub(super) fn push(&mut self, row: impl Iterator<Item = TableCell>) -> io::Result<()> {
+    pub(super) fn push(&mut self, row: impl Iterator<Item = TableCell>) {
         for ((_, values), value) in self.columns.iter_mut().zip(row) {
             values.push(value);
         }
         self.rows += 1;
-        if self.rows == GROUP_ROWS {
-            self.write_group().map_err(failed)?;
+    }
+
+    /// How many rows are held.
+    pub(super) const fn held(&self) -> usize {
+        self.rows
+    }
+
+    /// Writes the rows that are held.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        match self.rows {
+            0 => Ok(()),
+            _ => self.write_group().map_err(failed),
         }
-        Ok(())
     }
 
     /// Writes what is left, and the file's end.
     pub(super) fn finish(mut self) -> io::Result<()> {
-        if self.rows > 0 {
-            self.write_group().map_err(failed)?;
-        }
+        self.flush()?;
         let mut out = self.writer.into_inner().map_err(failed)?;
         out.flush()
     }
@@ -186,7 +208,7 @@ impl TableWriter {
             }
             match kind {
                 ColumnKind::Text => {
-                    write!(ByteArrayType, TableCell::Text(text) => ByteArray::from(text.into_bytes()));
+                    write!(ByteArrayType, TableCell::Text(text) => text);
                 }
                 ColumnKind::Small => write!(Int32Type, TableCell::Small(value) => value),
                 ColumnKind::Whole => write!(Int64Type, TableCell::Whole(value) => value),
@@ -200,10 +222,7 @@ impl TableWriter {
                         TableCell::Texts(texts) => Some(texts),
                         _ => None,
                     });
-                    let texts = lists
-                        .flatten()
-                        .map(|text| ByteArray::from(text.into_bytes()));
-                    let texts: Vec<_> = texts.collect();
+                    let texts: Vec<_> = lists.flatten().collect();
                     column.typed::<ByteArrayType>().write_batch(
                         &texts,
                         Some(&present.defined),
