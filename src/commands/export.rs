@@ -13,7 +13,7 @@ use h2sniff::report::{Report, ReportFormat as _, SecretDisplay};
 
 use super::{CommandError, CommandOutcome, analysis, guard_path, lower_case};
 use crate::cli::{Export, ExportFormat};
-use crate::otlp::{Backoff, OtlpClient, OtlpTarget, deliver};
+use crate::otlp::{Backoff, OtlpClient, OtlpError, OtlpTarget, deliver};
 
 /// How long a collector that is away is asked again.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -129,15 +129,16 @@ fn send(spans: &Otlp, report: &Report, target: OtlpTarget) -> anyhow::Result<()>
     let client = OtlpClient::new(target);
     let (mut sent, mut rejected) = (0, 0);
     let mut why = String::new();
-    spans.requests(report, |request| {
+    let result = spans.requests(report, |request| {
         let taken = deliver(&client, &request, Backoff::default(), PATIENCE)?;
         rejected += taken.rejected;
         sent += request.records.saturating_sub(taken.rejected);
         why = taken.message;
-        anyhow::Ok(())
-    })?;
+        Ok(())
+    });
     let to = client.shown();
     writeln!(io::stderr(), "sent {sent} spans and log records to {to}")?;
+    result.map_err(|error: OtlpError| anyhow::Error::from(error))?;
     if rejected > 0 {
         return Err(CommandError::NotTaken { rejected, why }.into());
     }

@@ -14,6 +14,7 @@ use h2sniff::inspect::report::{OtlpCounts, Report};
 use h2sniff::pipeline::Pipeline;
 
 use super::clock::wall;
+use super::control::Control;
 use super::file::PacketFile;
 use super::output::EventWriter;
 use super::recorder::Recorder;
@@ -89,11 +90,11 @@ impl Outputs {
     }
 
     /// Has the rest sent, for no longer than `within`, and says what was lost.
-    pub(super) fn close_spans(&mut self, within: Duration) {
+    pub(super) fn close_spans(&mut self, within: Duration, control: &Control) {
         let Some(spans) = self.spans.take() else {
             return;
         };
-        let (counts, notes) = spans.close(within);
+        let (counts, notes) = spans.close(within, || control.is_hurried());
         for note in notes {
             self.events.note(&note);
         }
@@ -131,7 +132,7 @@ impl Outputs {
         None
     }
 
-    pub(super) const fn close_spans(&mut self, _: Duration) {}
+    pub(super) const fn close_spans(&mut self, _: Duration, _: &Control) {}
 }
 
 impl Outputs {

@@ -10,7 +10,7 @@ use h2sniff::capture::{TimeDelta, Timestamp};
 use h2sniff::decode::Recognition;
 use h2sniff::inspect::diagnosis::Finding;
 use h2sniff::inspect::report::OtlpCounts;
-use h2sniff::inspect::{CallId, GoAway, News, Rpc};
+use h2sniff::inspect::{CallId, GoAway, News, Rpc, Verdict};
 use h2sniff::pipeline::Pipeline;
 use h2sniff::report::otlp::{
     BATCH, Otlp, OtlpRecord, OtlpSignal, RetrySpan, SpanConnection, SpansOf,
@@ -97,10 +97,13 @@ impl SpanFeed {
                         known.goaways.push(goaway.clone());
                     }
                 }
-                News::Rpc { rpc, .. } if rpc.died() => self.held.push_back(HeldCall {
-                    due: now + HOLD,
-                    rpc: rpc.clone(),
-                }),
+                // A status may turn out to be how a server cut it.
+                News::Rpc { rpc, .. } if rpc.died() || rpc.verdict == Verdict::Status => {
+                    self.held.push_back(HeldCall {
+                        due: now + HOLD,
+                        rpc: rpc.clone(),
+                    });
+                }
                 News::Rpc { rpc, .. } if self.otlp.spans == SpansOf::All => self.span(rpc),
                 _ => {}
             }
@@ -132,10 +135,10 @@ impl SpanFeed {
                 break;
             };
             match pipeline.lost_call(&rpc.id) {
-                Some(known) if known.died() => self.span(known),
-                // So many died that it is no longer kept.
-                None if has_forgotten => self.span(&rpc),
-                // It ended better than it looked.
+                Some(known) if self.otlp.spans.has(known) => self.span(known),
+                // So many failed that it is no longer kept.
+                None if has_forgotten && self.otlp.spans.has(&rpc) => self.span(&rpc),
+                // It ended better than it looked, or did not die.
                 _ => {}
             }
         }
@@ -167,10 +170,14 @@ impl SpanFeed {
         self.outbox.take_notes()
     }
 
-    /// Sends what waits, for no longer than `within`; gives the counts, and what is to be said.
-    pub(super) fn close(self, within: Duration) -> (OtlpCounts, Vec<String>) {
+    /// Sends what waits, for no longer than `within`, nor than nobody is in a hurry; gives the counts, and what is to be said.
+    pub(super) fn close(
+        self,
+        within: Duration,
+        is_hurried: impl Fn() -> bool,
+    ) -> (OtlpCounts, Vec<String>) {
         let lost = self.lost;
-        let (mut counts, notes) = self.outbox.close(within);
+        let (mut counts, notes) = self.outbox.close(within, is_hurried);
         counts.spans.lost += lost;
         (counts, notes)
     }

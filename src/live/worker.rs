@@ -43,9 +43,8 @@ const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(1);
 /// What part of the time for the end what is in the queue may take; the rest is the report's.
 const DRAIN_SHARE: u32 = 2;
 
-/// What part of it a collector may take for what is not sent yet; and how long where the end was asked for twice.
+/// What part of it a collector may take for what is not sent yet.
 const SEND_SHARE: u32 = 4;
-const HURRIED_SENDING: Duration = Duration::from_millis(100);
 
 pub(super) struct Worker {
     pipeline: Pipeline,
@@ -135,10 +134,7 @@ impl Worker {
         if let Some(file) = &mut outputs.packet_file {
             file.finish(wall(), &queue.lost())?;
         }
-        outputs.close_spans(match control.is_hurried() {
-            true => HURRIED_SENDING,
-            false => send_within,
-        });
+        outputs.close_spans(send_within, &control);
         outputs.events.close();
         report
     }

@@ -6,8 +6,6 @@ use std::io::Write as _;
 #[cfg(feature = "export")]
 use std::thread::sleep;
 use std::time::Duration;
-#[cfg(feature = "export")]
-use std::time::Instant;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -19,6 +17,8 @@ use ureq::{Agent, Error};
 
 #[cfg(feature = "export")]
 use super::backoff::Backoff;
+#[cfg(feature = "export")]
+use super::clock::clock;
 #[cfg(feature = "export")]
 use super::error::OtlpError;
 use super::target::OtlpTarget;
@@ -151,7 +151,7 @@ pub(crate) fn deliver(
     mut backoff: Backoff,
     patience: Duration,
 ) -> Result<PartialSuccess, OtlpError> {
-    let begun = Instant::now();
+    let begun = clock();
     loop {
         let failure = match client.send(request) {
             Ok(taken) => return Ok(taken),
@@ -166,8 +166,6 @@ pub(crate) fn deliver(
             None => {
                 return Err(OtlpError::NotTaken {
                     target: client.shown().to_owned(),
-                    left: request.records,
-                    all: request.records,
                     why: failure.text,
                 });
             }

@@ -26,13 +26,8 @@ pub(crate) enum OtlpError {
     #[error("there is no certificate in {}", path.display())]
     NoCertificate { path: PathBuf },
     #[cfg(feature = "export")]
-    #[error("the collector at {target} did not take {left} of {all} spans and log records: {why}")]
-    NotTaken {
-        target: String,
-        left: u64,
-        all: u64,
-        why: String,
-    },
+    #[error("the collector at {target} did not take all spans and log records: {why}")]
+    NotTaken { target: String, why: String },
 }
 
 impl OtlpError {

@@ -5,6 +5,7 @@
 
 mod backoff;
 mod client;
+mod clock;
 mod error;
 #[cfg(feature = "live")]
 mod outbox;

@@ -14,6 +14,7 @@ use h2sniff::report::otlp::{OtlpRequest, OtlpSignal, PartialSuccess};
 
 use super::backoff::Backoff;
 use super::client::{FailureKind, OtlpClient, SendFailure};
+use super::clock::clock;
 
 /// Bytes that may wait: some ten thousand spans.
 const MAX_WAITING: usize = 32 << 20;
@@ -112,18 +113,24 @@ impl Outbox {
         self.shared.lock().notes.drain(..).collect()
     }
 
-    /// Nothing more will come: sends what waits, for no longer than `within`. What is left then is lost.
-    pub(crate) fn close(self, within: Duration) -> (OtlpCounts, Vec<String>) {
-        let end = Instant::now() + within;
+    /// Nothing more will come: sends what waits, for no longer than `within`, nor once there is a hurry. What is left then
+    /// is lost.
+    pub(crate) fn close(
+        self,
+        within: Duration,
+        is_hurried: impl Fn() -> bool,
+    ) -> (OtlpCounts, Vec<String>) {
+        let end = clock() + within;
         let mut state = self.shared.lock();
         state.ends = Some(end);
         self.shared.changed.notify_all();
         while !state.is_over {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            let left = end.saturating_duration_since(clock());
+            if left.is_zero() || is_hurried() {
                 break;
             }
-            let waited = self.shared.changed.wait_timeout(state, left);
+            let look_again = left.min(AT_THE_END);
+            let waited = self.shared.changed.wait_timeout(state, look_again);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         state.give_up();
@@ -206,7 +213,7 @@ impl OutboxShared {
     fn next(&self) -> Option<OtlpRequest> {
         let mut state = self.lock();
         loop {
-            if state.is_over || state.ends.is_some_and(|end| Instant::now() >= end) {
+            if state.is_over || state.ends.is_some_and(|end| clock() >= end) {
                 state.give_up();
                 return None;
             }
@@ -261,7 +268,7 @@ impl OutboxShared {
 
     /// Waits until it is time to ask again.
     fn pause(&self, mut state: MutexGuard<'_, OutboxState>, wait: Duration) {
-        let begun = Instant::now();
+        let begun = clock();
         loop {
             let wait = match state.ends {
                 Some(_) => wait.min(AT_THE_END),

@@ -180,7 +180,7 @@ mod by_the_outbox {
         let bodies: Vec<_> = got.iter().map(|got| got.body).collect();
         let numbers = [0, 0, 1, 2].map(|number| format!("{{\"number\":{number}}}"));
         assert_eq!(bodies, numbers);
-        let (counts, notes) = outbox.close(LONG);
+        let (counts, notes) = outbox.close(LONG, || false);
         assert_eq!((counts.spans.sent, counts.spans.lost), (30, 0));
         assert!(notes[0].contains("answers again"), "{notes:?}");
     }
@@ -195,7 +195,7 @@ mod by_the_outbox {
         // The one that is on its way makes room for another.
         assert!((30..=40).contains(&counts.spans.lost), "{counts:?}");
         assert_eq!(counts.spans.lost + counts.waiting, 90);
-        let (counts, _) = outbox.close(Duration::from_millis(50));
+        let (counts, _) = outbox.close(Duration::from_millis(50), || false);
         assert_eq!((counts.spans.sent, counts.spans.lost), (0, 90));
     }
 
@@ -206,7 +206,7 @@ mod by_the_outbox {
         outbox.offer(request(0));
         outbox.offer(request(1));
         assert_eq!(got.iter().count(), 2);
-        let (counts, notes) = outbox.close(LONG);
+        let (counts, notes) = outbox.close(LONG, || false);
         assert_eq!((counts.spans.sent, counts.spans.lost), (10, 10));
         assert!(
             notes[0].contains("HTTP 400 Bad: why") || notes[0].contains("400"),
@@ -219,7 +219,15 @@ mod by_the_outbox {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let outbox = outbox(listener.local_addr().unwrap(), 1 << 20);
         outbox.offer(request(0));
-        let (counts, _) = outbox.close(Duration::from_millis(50));
+        let (counts, _) = outbox.close(Duration::from_millis(50), || false);
+        assert_eq!(counts.spans.lost, 10);
+    }
+
+    #[test]
+    fn whoever_is_in_a_hurry_does_not_wait() {
+        let outbox = outbox(nowhere(), 1 << 20);
+        outbox.offer(request(0));
+        let (counts, _) = outbox.close(LONG, || true);
         assert_eq!(counts.spans.lost, 10);
     }
 }

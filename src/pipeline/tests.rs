@@ -5,6 +5,7 @@ use crate::capture::{
     DroppedPackets, Interface, Resolution, WrittenPacket, interface_block, packet_block,
     section_block, statistics_block,
 };
+use crate::decode::anomaly::Anomaly;
 use crate::inspect::diagnosis::Confidence;
 
 /// The report of a recording of which so many packets were dropped while it was captured.

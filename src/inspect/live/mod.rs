@@ -208,7 +208,11 @@ impl LiveTracker {
         for rpc in self.lost.iter() {
             // A call may outlive the record of its connection.
             if let Some(of) = finished.get_mut(&rpc.id.connection) {
-                of.rpcs.push(rpc.clone());
+                // Whether a grace cut it is asked again, knowing more.
+                of.rpcs.push(Rpc {
+                    cut_by_grace: false,
+                    ..rpc.clone()
+                });
             }
         }
         let mut finished: Vec<_> = finished.into_values().collect();
@@ -225,6 +229,7 @@ impl LiveTracker {
                 kept.retried_as.clone_from(&rpc.retried_as);
                 kept.retry_of.clone_from(&rpc.retry_of);
                 kept.outcome = rpc.outcome;
+                kept.cut_by_grace = rpc.cut_by_grace;
             }
         }
     }

@@ -105,7 +105,13 @@ impl<'a> CallRows<'a> {
         }
     }
 
-    pub(super) fn row(&mut self, call: &CallFacts, record: &ConnectionRecord) -> Vec<TableCell> {
+    /// Makes the row of a call in `row`, which is empty.
+    pub(super) fn row(
+        &mut self,
+        call: &CallFacts,
+        record: &ConnectionRecord,
+        row: &mut Vec<TableCell>,
+    ) {
         let cells = kept(&mut self.connections, record.number, || {
             ConnectionCells::of(record)
         });
@@ -119,7 +125,7 @@ impl<'a> CallRows<'a> {
         let packet = |packet: u64| TableCell::Whole(i64::try_from(packet).unwrap_or(i64::MAX));
         let rules = found.iter().map(|(rule, _)| (*rule).to_owned());
         let ids = found.iter().map(|(_, id)| id.clone());
-        vec![
+        row.extend([
             TableCell::Whole(call.id.connection.into()),
             TableCell::Whole(call.id.stream.into()),
             cells.client,
@@ -161,7 +167,7 @@ impl<'a> CallRows<'a> {
             ),
             TableCell::maybe(call.opened.map(|stamp| stamp.packet), packet),
             TableCell::maybe(call.ended.map(|stamp| stamp.packet), packet),
-        ]
+        ]);
     }
 
     fn method(&mut self, call: &CallFacts) -> MethodCells {

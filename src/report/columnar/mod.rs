@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 
 use calls::CallRows;
-use hours::HourlyFiles;
+use hours::{HourlyFiles, TableLayout};
 use rustc_hash::FxHashMap;
 use table::{TableCell, TableColumn};
 use told::CallFacts;
@@ -66,71 +66,75 @@ impl Tables {
         let connections = analysis.connections.iter().filter(mine);
         let connections: BTreeMap<u32, &ConnectionRecord> =
             connections.map(|record| (record.number, record)).collect();
-        self.write_calls(&context, &connections, told, open)?;
-        let mut files = context.files("connections", connections::columns(), open);
-        for record in connections.values() {
-            let began = record.opened.unwrap_or(record.recognised);
-            files.push(began.time, connections::row(record))?;
-        }
-        files.finish()?;
-        let mut files = context.files("findings", findings::columns(), open);
-        for finding in &analysis.findings {
-            let first = finding.rpcs.first().map(|call| call.connection);
-            let first = first.or_else(|| finding.connections.first().copied());
-            let is_mine = match first {
-                // Where the connection is, the finding is.
-                Some(number) if context.flows.contains_key(&number) => {
-                    connections.contains_key(&number)
+        let columns = calls::columns();
+        HourlyFiles::write(context.layout("calls", &columns), open, |files| {
+            Self::write_calls(&context, &connections, told, files)
+        })?;
+        let columns = connections::columns();
+        HourlyFiles::write(context.layout("connections", &columns), open, |files| {
+            connections.values().try_for_each(|record| {
+                let began = record.opened.unwrap_or(record.recognised);
+                files.push(began.time, &mut connections::row(record))
+            })
+        })?;
+        let columns = findings::columns();
+        HourlyFiles::write(context.layout("findings", &columns), open, |files| {
+            let is_mine = |finding: &&Finding| {
+                let first = finding.rpcs.first().map(|call| call.connection);
+                let first = first.or_else(|| finding.connections.first().copied());
+                match first {
+                    // Where the connection is, the finding is.
+                    Some(number) if context.flows.contains_key(&number) => {
+                        connections.contains_key(&number)
+                    }
+                    _ => self.shard.is_first(),
                 }
-                _ => self.shard.is_first(),
             };
-            if is_mine {
+            let mut findings = analysis.findings.iter().filter(is_mine);
+            findings.try_for_each(|finding| {
                 let began = context.begin_of(finding);
-                files.push(began, findings::row(finding, &context))?;
-            }
-        }
-        files.finish()
+                files.push(began, &mut findings::row(finding, &context))
+            })
+        })
     }
 
     fn write_calls(
-        &self,
         context: &TableContext<'_>,
         connections: &BTreeMap<u32, &ConnectionRecord>,
         told: Option<ToldCalls<'_>>,
-        open: &mut OpenFile<'_>,
+        files: &mut HourlyFiles<'_, '_>,
     ) -> io::Result<()> {
-        let mut files = context.files("calls", calls::columns(), open);
         let mut rows = CallRows::new(context);
+        let mut row = Vec::new();
         let mut write = |call: &CallFacts, record: &ConnectionRecord| {
             let stamp = call.opened.or(call.ended).unwrap_or(record.recognised);
-            files.push(stamp.time, rows.row(call, record))
+            rows.row(call, record, &mut row);
+            files.push(stamp.time, &mut row)
         };
         for rpc in context.listed {
             if let Some(record) = connections.get(&rpc.id.connection) {
                 write(&CallFacts::of(rpc), record)?;
             }
         }
-        if let Some(mut told) = told {
-            let by_told: FxHashMap<u32, &ConnectionRecord> = connections
-                .values()
-                .map(|record| (record.told_as, *record))
-                .collect();
-            // A listed call knows its retry, a told one is one.
-            let links = context.listed.iter().filter_map(|rpc| {
-                let link = rpc.retried_as.as_ref()?;
-                Some((link.call, rpc.id))
-            });
-            let first_of: FxHashMap<CallId, CallId> = links.collect();
-            told.take(|mut call| {
-                let Some(record) = by_told.get(&call.id.connection) else {
-                    return Ok(());
-                };
-                call.id.connection = record.number;
-                call.retry_of = first_of.get(&call.id).copied();
-                write(&call, record)
-            })?;
-        }
-        files.finish()
+        let Some(mut told) = told else { return Ok(()) };
+        let by_told: FxHashMap<u32, &ConnectionRecord> = connections
+            .values()
+            .map(|record| (record.told_as, *record))
+            .collect();
+        // A listed call knows its retry, a told one is one.
+        let links = context.listed.iter().filter_map(|rpc| {
+            let link = rpc.retried_as.as_ref()?;
+            Some((link.call, rpc.id))
+        });
+        let first_of: FxHashMap<CallId, CallId> = links.collect();
+        told.take(|mut call| {
+            let Some(record) = by_told.get(&call.id.connection) else {
+                return Ok(());
+            };
+            call.id.connection = record.number;
+            call.retry_of = first_of.get(&call.id).copied();
+            write(&call, record)
+        })
     }
 }
 
@@ -229,16 +233,14 @@ impl<'a> TableContext<'a> {
         key.to_string()
     }
 
-    /// Where the rows of a table go.
-    fn files<'t, 'o>(
-        &'t self,
-        table: &'static str,
-        columns: Vec<TableColumn>,
-        open: &'t mut OpenFile<'o>,
-    ) -> HourlyFiles<'t, 'o> {
-        let common = self.columns.iter().cloned();
-        let columns = common.chain(columns).collect();
-        HourlyFiles::new(table, columns, &self.cells, &self.file, open)
+    /// What a table is, whatever hour.
+    fn layout<'t>(&'t self, name: &'static str, columns: &'t [TableColumn]) -> TableLayout<'t> {
+        TableLayout {
+            name,
+            columns,
+            common: (&self.columns, &self.cells),
+            file: &self.file,
+        }
     }
 }
 

@@ -177,14 +177,20 @@ fn however_many_hours_there_are_few_files_are_open() {
         let file = MemoryFile(Arc::clone(&files), path.to_owned());
         Ok(Box::new(file) as Box<dyn Write + Send>)
     };
-    let mut hours = HourlyFiles::new("numbers", columns, &[], "run", &mut open_file);
-    for number in [0, 1, 2, 3].repeat(50).into_iter().chain(0..70).chain([0]) {
-        let time = Timestamp::from_nanos(i64::from(number) * 3_600_000_000_000);
-        hours
-            .push(time, vec![TableCell::Whole(number.into())])
-            .unwrap();
-    }
-    hours.finish().unwrap();
+    let layout = TableLayout {
+        name: "numbers",
+        columns: &columns,
+        common: (&[], &[]),
+        file: "run",
+    };
+    HourlyFiles::write(layout, &mut open_file, |hours| {
+        let mut numbers = [0, 1, 2, 3].repeat(50).into_iter().chain(0..70).chain([0]);
+        numbers.try_for_each(|number| {
+            let time = Timestamp::from_nanos(i64::from(number) * 3_600_000_000_000);
+            hours.push(time, &mut vec![TableCell::Whole(number.into())])
+        })
+    })
+    .unwrap();
     let written = written.lock().unwrap();
     assert_eq!(*open.lock().unwrap(), written.len());
     let again = "numbers/date=1970-01-01/hour=00/run-2.parquet";
