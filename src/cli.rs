@@ -12,6 +12,8 @@ mod live;
 mod moment;
 mod name_sources;
 mod names;
+#[cfg(all(feature = "otlp", any(feature = "live", feature = "export")))]
+mod otlp;
 mod prompts;
 mod quantity;
 
@@ -41,6 +43,8 @@ pub(crate) use limits::{FileLimitArgs, ReportLimitArgs};
 #[cfg(feature = "live")]
 pub(crate) use live::{LiveArgs, LiveEvents, LiveFormat, RecordArgs};
 pub(crate) use moment::around;
+#[cfg(all(feature = "otlp", any(feature = "live", feature = "export")))]
+pub(crate) use otlp::{OtlpArgs, OtlpHeader};
 pub(crate) use prompts::PROMPTS;
 #[cfg(feature = "live")]
 pub(crate) use prompts::live_prompts;

@@ -85,6 +85,7 @@ pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<CommandOutcome> {
         &options.selection,
         inspect,
         options.limits.threads(),
+        |_| {},
     )?;
     chosen::guard_range(&report.filter, report.first_packet)?;
     chosen::warn_of_nothing(&report, secrets)?;

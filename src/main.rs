@@ -6,6 +6,8 @@ mod keys;
 mod kubernetes;
 #[cfg(feature = "live")]
 mod live;
+#[cfg(all(feature = "otlp", any(feature = "live", feature = "export")))]
+mod otlp;
 
 mod cli;
 mod commands;

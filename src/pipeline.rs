@@ -12,7 +12,7 @@ use crate::decode::{self, Decoder, DividedDecoder, Limits, Listener};
 use crate::inspect::diagnosis::{Finding, drops};
 use crate::inspect::naming::{name_analysis, name_news};
 use crate::inspect::report::{Drops, Progress, Report};
-use crate::inspect::{self, Connections, Finished, Inspector, News};
+use crate::inspect::{self, CallId, Connections, Finished, Inspector, News, Rpc};
 use crate::names::Directory;
 use anomalies::{forgotten, losses, unlisted};
 use background::Background;
@@ -161,6 +161,11 @@ impl Pipeline {
         self.settle();
     }
 
+    /// Calls that ended since the last time and that the report will not list, where the options ask for them.
+    pub fn take_let_go(&mut self) -> impl Iterator<Item = Rpc> {
+        self.inspector.take_let_go()
+    }
+
     /// What became certain since the last time.
     pub fn take_news(&mut self) -> Vec<News> {
         let mut news = Inspector::take_news(self.decoder.parts());
@@ -171,6 +176,19 @@ impl Pipeline {
     /// Who has which address: what is learnt on the way names what is told from then on, and all of the report.
     pub const fn names(&mut self) -> &mut Directory {
         &mut self.names
+    }
+
+    /// A call that did not succeed, with what is known of it by now; `None` unless watching, where it is not one of the
+    /// latest, and where it turned out to have ended well.
+    #[must_use]
+    pub fn lost_call(&mut self, call: &CallId) -> Option<&Rpc> {
+        Inspector::lost_call(self.decoder.parts(), call)
+    }
+
+    /// Whether calls that did not succeed were too many to keep all of them.
+    #[must_use]
+    pub fn has_forgotten_calls(&mut self) -> bool {
+        self.inspector.unlisted(self.decoder.parts()).rpcs > 0
     }
 
     /// How many packets were dropped while capturing, from the beginning until now. As soon as there is
@@ -366,10 +384,25 @@ const SHOWN_EVERY: u64 = 4_096;
 pub fn analyze_watched(
     capture: &mut Capture,
     options: Options,
+    each: impl FnMut(&Capture, u64),
+) -> Result<Report, CaptureError> {
+    analyze_telling(capture, options, each, |_| {})
+}
+
+/// The same; calls that end and that the report will not list are told to `call`, where the options ask for that: their
+/// connections have the numbers that they had meanwhile, which records know beside their own.
+///
+/// # Errors
+///
+/// Those of [`Capture::next_packet`].
+pub fn analyze_telling(
+    capture: &mut Capture,
+    options: Options,
     mut each: impl FnMut(&Capture, u64),
+    mut call: impl FnMut(&Rpc),
 ) -> Result<Report, CaptureError> {
     if let Some(vantages) = two_ends::survey(capture)? {
-        return two_ends::analyze(capture, &vantages, options, each);
+        return two_ends::analyze(capture, &vantages, options, each, call);
     }
     let mut pipeline = Pipeline::new(options);
     let mut embedded = Embedded::default();
@@ -384,8 +417,11 @@ pub fn analyze_watched(
         pipeline.push(&packet);
         if pipeline.report.packets.is_multiple_of(SHOWN_EVERY) {
             each(capture, pipeline.report.packets);
+            pipeline.take_let_go().for_each(|rpc| call(&rpc));
         }
     }
+    pipeline.conclude();
+    pipeline.take_let_go().for_each(|rpc| call(&rpc));
     Ok(report_of(pipeline, capture, |_| {}))
 }
 

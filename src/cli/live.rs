@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum, value_parser};
 
+#[cfg(feature = "otlp")]
+use super::OtlpArgs;
 use super::quantity::{duration, size, small_size};
 use super::{LimitArgs, Names, NamesArgs, OutputArgs};
 
@@ -85,6 +87,17 @@ pub(crate) struct LiveArgs {
     /// Serve Prometheus metrics and /healthz here; on loopback if there is only a port
     #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     pub(crate) metrics: Option<SocketAddr>,
+    #[cfg(feature = "otlp")]
+    #[command(flatten)]
+    pub(crate) otlp: OtlpArgs,
+    /// With --otlp: spans of all calls, not only of those that died
+    #[cfg(feature = "otlp")]
+    #[arg(long, requires = "otlp")]
+    pub(crate) all: bool,
+    /// With --otlp: an attribute of the resource that says where this is, such as `node=node-7` (repeatable)
+    #[cfg(feature = "otlp")]
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = super::otlp::label, requires = "otlp")]
+    pub(crate) labels: Vec<(String, String)>,
     /// Become this user once everything that takes rights is open
     #[arg(long, value_name = "USER")]
     pub(crate) user: Option<String>,

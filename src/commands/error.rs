@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use h2sniff::capture::CaptureError;
 use h2sniff::inspect::Moment;
 use h2sniff::names::NamesFileError;
+#[cfg(feature = "export")]
+use h2sniff::report::printable;
 
 use crate::cli::hints;
 
@@ -50,6 +52,15 @@ pub(super) enum CommandError {
     OutputIsInput { output: PathBuf, input: PathBuf },
     #[error("cannot write {}", path.display())]
     Output { path: PathBuf, source: io::Error },
+    #[cfg(feature = "export")]
+    #[error("--otlp and --all are for --format otlp: tables have all calls, and are not sent")]
+    TablesAreNotSent,
+    #[cfg(feature = "export")]
+    #[error(
+        "the collector did not take {rejected} spans and log records: {}",
+        printable(why)
+    )]
+    NotTaken { rejected: u64, why: String },
 }
 
 impl CommandError {
@@ -90,6 +101,8 @@ impl CommandError {
             }
             Self::OutputIsInput { .. } => Some("-o takes another file".to_owned()),
             Self::Output { .. } => None,
+            #[cfg(feature = "export")]
+            Self::TablesAreNotSent | Self::NotTaken { .. } => None,
         }
     }
 }
@@ -109,6 +122,10 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<String> {
     }
     #[cfg(all(feature = "keys", target_os = "linux"))]
     if let Some(error) = error.downcast_ref::<crate::keys::KeysError>() {
+        return error.hint().map(str::to_owned);
+    }
+    #[cfg(all(feature = "otlp", any(feature = "live", feature = "export")))]
+    if let Some(error) = error.downcast_ref::<crate::otlp::OtlpError>() {
         return error.hint().map(str::to_owned);
     }
     error.downcast_ref::<CommandError>()?.hint()

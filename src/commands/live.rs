@@ -1,5 +1,7 @@
 //! `live`: what its options mean for the live program.
 
+#[cfg(feature = "otlp")]
+use std::env;
 use std::io::{self, Write};
 
 use h2sniff::capture::Timestamp;
@@ -8,7 +10,11 @@ use h2sniff::decode::tls::KeyLog;
 use h2sniff::inspect::diagnosis;
 use h2sniff::inspect::report::{LiveStatus, Report};
 use h2sniff::inspect::{self, Filter, News};
+#[cfg(feature = "otlp")]
+use h2sniff::report::Shard;
 use h2sniff::report::live::{EventFormat, Incident};
+#[cfg(feature = "otlp")]
+use h2sniff::report::otlp::{self, Otlp, SpansOf};
 use h2sniff::report::text::Text;
 use h2sniff::{pipeline, report};
 
@@ -21,6 +27,8 @@ use super::{
 };
 use crate::cli::{LiveArgs, LiveEvents, LiveFormat, live_prompts};
 use crate::live::{self, EventOutput, KEYS_KEPT};
+#[cfg(feature = "otlp")]
+use crate::otlp::{OtlpClient, OtlpTarget};
 
 pub(crate) fn live(options: &LiveArgs) -> anyhow::Result<CommandOutcome> {
     let fail_on = fail_on(&options.fail_on)?;
@@ -67,13 +75,50 @@ pub(crate) fn live(options: &LiveArgs) -> anyhow::Result<CommandOutcome> {
         names: directory::without_servers(&options.names)?,
         ..pipeline::Options::default()
     };
+    #[cfg(feature = "otlp")]
+    let (pipeline, spans) = spans(options, pipeline)?;
     let output = EventOutput {
         format,
         file: create(&options.output)?,
         calls: options.events,
     };
-    let report = live::run(options, pipeline, output)?;
+    let report = live::run(
+        options,
+        pipeline,
+        output,
+        #[cfg(feature = "otlp")]
+        spans,
+    )?;
     Ok(fails(&fail_on, &report))
+}
+
+/// Spans and who takes them, where `--otlp` is given, and what the analysis is to keep for them.
+#[cfg(feature = "otlp")]
+fn spans(
+    options: &LiveArgs,
+    mut pipeline: pipeline::Options,
+) -> anyhow::Result<(pipeline::Options, Option<(Otlp, OtlpClient)>)> {
+    let target = OtlpTarget::of(&options.otlp, |name| env::var(name).ok())?;
+    let Some(target) = target else {
+        return Ok((pipeline, None));
+    };
+    let headers = &mut pipeline.inspect.headers;
+    for name in otlp::HEADERS.map(lower_case) {
+        if !headers.contains(&name) {
+            headers.push(name);
+        }
+    }
+    pipeline.inspect.tell_all |= options.all;
+    let spans = Otlp {
+        secrets: secrets(&options.output),
+        labels: options.labels.clone(),
+        shard: Shard::default(),
+        spans: match options.all {
+            true => SpansOf::All,
+            false => SpansOf::Died,
+        },
+    };
+    Ok((pipeline, Some((spans, OtlpClient::new(target)))))
 }
 
 fn rule(name: &str) -> Result<(), CommandError> {

@@ -36,6 +36,7 @@ pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<CommandOutcome> {
         &options.selection,
         inspect,
         options.limits.threads(),
+        |_| {},
     )?;
     chosen::guard_range(&report.filter, report.first_packet)?;
     chosen::warn_of_nothing(&report, secrets)?;

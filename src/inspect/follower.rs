@@ -11,10 +11,10 @@ use super::connection::Connection;
 use super::connection::load::Load;
 use super::connection::record::Finished;
 use super::live::{LiveTracker, News};
-use super::options::Options;
 use super::options::passed_over::PassedOver;
+use super::options::{Options, UnlistedCalls};
 use super::stream::attempt::AttemptNews;
-use super::stream::rpc::Verdict;
+use super::stream::rpc::{Rpc, Verdict};
 use super::usual_times::UsualTime;
 use crate::capture::Timestamp;
 use crate::decode::{Event, Listener, NetworkPath, Place, Recognition};
@@ -51,6 +51,8 @@ pub(super) struct Gathered {
     pub(super) passed_over: PassedOver,
     /// How many calls were left out of the list.
     pub(super) unlisted_rpcs: u64,
+    /// Calls that are told instead of listed.
+    pub(super) let_go: Vec<Rpc>,
 }
 
 impl Follower {
@@ -133,9 +135,11 @@ impl Follower {
             return;
         }
         let before = open.load();
-        open.unlist(surplus);
+        open.unlist(surplus, self.options.unlisted);
         self.load.change(before, open.load());
-        self.gathered.unlisted_rpcs += (before.listed - open.load().listed) as u64;
+        if self.options.unlisted == UnlistedCalls::Counted {
+            self.gathered.unlisted_rpcs += (before.listed - open.load().listed) as u64;
+        }
     }
 }
 
@@ -164,6 +168,7 @@ impl Listener for Follower {
         open.give_attempts(&mut self.gathered.attempts);
         self.load.change(before, open.load());
         self.unlist(open);
+        self.gathered.let_go.extend(open.take_let_go());
     }
 
     fn finished(&mut self, mut connection: Box<Connection>, network: NetworkPath) {
@@ -195,6 +200,7 @@ impl Listener for Follower {
         }
         self.load.change(before, connection.load());
         self.unlist(&mut connection);
+        self.gathered.let_go.extend(connection.take_let_go());
         let load = connection.load();
         let listed = Load {
             // Its calls keep them.

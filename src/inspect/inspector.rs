@@ -19,13 +19,13 @@ use super::naming::name_findings;
 use super::options::filter::Filter;
 use super::options::limits::{ListLimits, MAX_FOLLOWED_STREAMS, MAX_LISTED_CONNECTIONS};
 use super::options::passed_over::PassedOver;
-use super::options::{Options, StatusMessages};
+use super::options::{Options, StatusMessages, UnlistedCalls};
 use super::peer::app_error;
 use super::proxies::{self, Upstream};
 use super::report::Analysis;
 use super::retry::Attempts;
 use super::server::{Inferred, Server};
-use super::stream::rpc::TakenBack;
+use super::stream::rpc::{CallId, Rpc, TakenBack};
 use super::usual_times::UsualTimes;
 use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::{ConnectionPart, DividedDecoder, PartSet, TcpStreams};
@@ -58,6 +58,8 @@ pub struct Inspector {
     passed_over: PassedOver,
     /// Calls of connections that are not listed.
     unlisted_verdicts: VerdictCounts,
+    /// Calls that are told instead of listed, until they are taken.
+    let_go: Vec<Rpc>,
 }
 
 impl Inspector {
@@ -162,6 +164,7 @@ impl Inspector {
             self.usual_times.add(server, times);
         }
         self.unlisted.rpcs += std::mem::take(&mut gathered.unlisted_rpcs);
+        self.let_go.append(&mut gathered.let_go);
         self.passed_over
             .merge(&std::mem::take(&mut gathered.passed_over));
         for finished in gathered.finished.drain(..) {
@@ -215,10 +218,23 @@ impl Inspector {
         }
     }
 
+    /// Calls that ended and are not listed, since the last time; none unless they are to be told. Their connections have the
+    /// numbers that they have meanwhile.
+    pub fn take_let_go(&mut self) -> impl Iterator<Item = Rpc> {
+        self.let_go.drain(..)
+    }
+
     /// What became certain since the last time; nothing unless watching.
     pub fn take_news(parts: &mut [FollowedPart]) -> Vec<News> {
         let news = parts.iter_mut().map(|part| part.listener.take_news());
         news.flatten().collect()
+    }
+
+    /// A call that did not succeed, as far as one is kept; none unless watching.
+    #[must_use]
+    pub fn lost_call<'a>(parts: &'a [FollowedPart], call: &CallId) -> Option<&'a Rpc> {
+        let watches = parts.iter().filter_map(|part| part.listener.watch.as_ref());
+        watches.filter_map(|watch| watch.lost_call(call)).next()
     }
 
     /// What follows from all that is certain so far; nothing unless watching.
@@ -290,6 +306,7 @@ impl Inspector {
         let mut numbers = BTreeMap::new();
         for (number, Finished { record, rpcs }) in (0..).zip(&mut self.finished) {
             numbers.insert(record.number, number);
+            record.told_as = record.number;
             record.tcp_stream = tcp_streams.place(record.number, record.tcp_stream);
             record.number = number;
             for rpc in rpcs {
@@ -320,7 +337,9 @@ impl Inspector {
         analysis.usual_times = std::mem::take(&mut self.usual_times);
         self.finished
             .sort_unstable_by_key(|finished| finished.record.number);
-        analysis.unlisted.rpcs += unlist(&mut self.finished, self.options.limits);
+        if self.options.unlisted == UnlistedCalls::Counted {
+            analysis.unlisted.rpcs += unlist(&mut self.finished, self.options.limits);
+        }
         add(&mut self.finished);
         let understood = understand(
             &mut self.finished,

@@ -42,7 +42,7 @@ pub use options::limits::{
     ListLimits, MAX_FOLLOWED_STREAMS, MAX_LISTED_CONNECTIONS, MAX_LISTED_RPCS, MAX_OPEN_STREAMS,
 };
 pub use options::passed_over::PassedOver;
-pub use options::{Options, StatusMessages};
+pub use options::{Options, StatusMessages, UnlistedCalls};
 pub use peer::server::{ServerStack, Stack};
 pub use proxies::{HopTime, Upstream};
 pub use report::Analysis;

@@ -23,6 +23,7 @@ mod incidents;
 mod key_logs;
 mod metrics;
 mod output;
+mod outputs;
 mod privileges;
 mod queue;
 mod recorder;
@@ -30,6 +31,8 @@ mod recording_directory;
 mod recording_secrets;
 mod recording_writer;
 mod service_manager;
+#[cfg(feature = "otlp")]
+mod span_feed;
 mod worker;
 
 use std::net::{SocketAddr, TcpListener};
@@ -41,6 +44,8 @@ use h2sniff::capture::{LiveCapture, LiveOptions};
 use h2sniff::inspect::report::LiveStatus;
 use h2sniff::inspect::report::Report;
 use h2sniff::pipeline;
+#[cfg(feature = "otlp")]
+use h2sniff::report::otlp::Otlp;
 use rustix::net::listen as listen_with;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
@@ -48,17 +53,22 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::cli::LiveArgs;
 use cluster_names::ClusterNames;
+#[cfg(feature = "otlp")]
+use crate::otlp::{OtlpClient, Outbox, OutboxLimits};
 use control::Control;
 pub(crate) use error::LiveError;
 use file::PacketFile;
 use key_logs::KeyLogs;
 pub(crate) use output::EventOutput;
 use output::EventWriter;
+use outputs::Outputs;
 use queue::Queue;
 use recorder::Recorder;
 pub(crate) use recording_secrets::KEYS_KEPT;
 use service_manager::ServiceManager;
-use worker::{Outputs, Worker};
+#[cfg(feature = "otlp")]
+use span_feed::SpanFeed;
+use worker::Worker;
 
 /// How often the kernel is asked for its counts, which takes waking the listeners.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
@@ -81,6 +91,7 @@ pub(crate) fn run(
     args: &LiveArgs,
     pipeline: pipeline::Options,
     output: EventOutput,
+    #[cfg(feature = "otlp")] spans: Option<(Otlp, OtlpClient)>,
 ) -> anyhow::Result<Report> {
     // Whatever takes rights is opened first; then they are given up.
     let captures = interfaces(args)
@@ -110,6 +121,16 @@ pub(crate) fn run(
             Some(path) => Some(PacketFile::create(path.clone(), &interfaces)?),
             None => None,
         },
+        #[cfg(feature = "otlp")]
+        spans: match spans {
+            Some((otlp, client)) => {
+                let outbox = Outbox::new(client, OutboxLimits::default())?;
+                Some(SpanFeed::new(otlp, outbox))
+            }
+            None => None,
+        },
+        #[cfg(feature = "otlp")]
+        headers: asked_headers(args),
     };
 
     let queue = Arc::new(Queue::new(captures.len()));
@@ -164,6 +185,14 @@ pub(crate) fn run(
         },
         result,
     ))
+}
+
+/// The request headers that were asked for, in lower case.
+#[cfg(feature = "otlp")]
+fn asked_headers(args: &LiveArgs) -> Vec<Arc<[u8]>> {
+    let names = args.headers.iter();
+    let names = names.map(|name| name.to_ascii_lowercase().into_bytes());
+    names.map(Arc::from).collect()
 }
 
 /// What to capture on each interface.

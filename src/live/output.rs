@@ -239,6 +239,7 @@ impl EventWriter {
 fn tells(calls: LiveEvents, news: &News) -> bool {
     match (news, calls) {
         (News::Rpc { rpc, .. }, LiveEvents::Died) => rpc.died(),
+        (News::Rpc { rpc, .. }, LiveEvents::Failed) => rpc.verdict.is_reported(),
         _ => true,
     }
 }

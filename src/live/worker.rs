@@ -15,10 +15,10 @@ use super::clock::{clock, memory, wall};
 use super::cluster_names::ClusterNames;
 use super::control::Control;
 use super::failed_calls::FailedCalls;
-use super::file::PacketFile;
 use super::incidents::{Change, Incidents};
 use super::key_logs::{HOLD, HeldPackets, KeyLogs};
 use super::output::EventWriter;
+use super::outputs::Outputs;
 use super::queue::{Batch, InterfaceChange, Queue, Taken};
 use super::recorder::Recorder;
 use crate::cli::{LiveArgs, hints};
@@ -44,12 +44,16 @@ const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(1);
 /// What part of the time for the end what is in the queue may take; the rest is the report's.
 const DRAIN_SHARE: u32 = 2;
 
+/// What part of it a collector may take for what is not sent yet.
+const SEND_SHARE: u32 = 4;
+
 pub(super) struct Worker {
     pipeline: Pipeline,
     interfaces: Vec<Interface>,
     count: Option<u64>,
     status_every: Duration,
     drain_within: Duration,
+    send_within: Duration,
     control: Arc<Control>,
     published: Arc<Mutex<LiveStatus>>,
     status: LiveStatus,
@@ -76,13 +80,6 @@ struct Timers {
     housekeeping: Instant,
 }
 
-/// Where the results go.
-pub(super) struct Outputs {
-    pub(super) events: EventWriter,
-    pub(super) recorder: Option<Recorder>,
-    pub(super) packet_file: Option<PacketFile>,
-}
-
 impl Worker {
     pub(super) fn new(
         args: &LiveArgs,
@@ -100,6 +97,7 @@ impl Worker {
             count: args.count,
             status_every: args.interval,
             drain_within: args.end_within / DRAIN_SHARE,
+            send_within: args.end_within / SEND_SHARE,
             control,
             published,
             status: LiveStatus::default(),
@@ -125,6 +123,7 @@ impl Worker {
     /// Works until nobody listens any more, then reports.
     pub(super) fn run(mut self, queue: &Queue, mut outputs: Outputs) -> anyhow::Result<Report> {
         let control = Arc::clone(&self.control);
+        let send_within = self.send_within;
         let result = self.work(queue, &mut outputs);
         // Should the output have failed, what is kept is written all the same.
         control.stop();
@@ -135,10 +134,11 @@ impl Worker {
             }),
             Err(error) => Err(error),
         };
-        write_recordings(&mut outputs)?;
+        outputs.write_recordings()?;
         if let Some(file) = &mut outputs.packet_file {
             file.finish(wall(), &queue.lost())?;
         }
+        outputs.close_spans(send_within, &control);
         outputs.events.close();
         report
     }
@@ -306,16 +306,19 @@ impl Worker {
     }
 
     fn report_changes(&mut self, outputs: &mut Outputs) -> io::Result<()> {
-        let news = self.pipeline.take_news();
+        let mut news = self.pipeline.take_news();
         if !news.is_empty() {
             self.findings_outdated = true;
+            outputs.feed(&mut news, self.now);
             self.count_news(&news, outputs.recorder.as_mut());
             outputs.events.news(&news)?;
         }
         let now = clock();
+        self.findings_outdated |= outputs.want_findings(self.now);
         if self.findings_outdated && now >= self.timers.findings {
             self.findings_outdated = false;
             self.report_findings(outputs)?;
+            outputs.settle_spans(&mut self.pipeline, self.now);
             let took = now.elapsed();
             self.timers.findings = clock() + FINDINGS_EVERY.max(took * FINDINGS_SHARE);
         }
@@ -338,7 +341,7 @@ impl Worker {
             }
         }
         outputs.events.tick(now)?;
-        self.publish_status(&mut outputs.events, now)
+        self.publish_status(outputs, now)
     }
 
     fn count_news(&mut self, news: &[News], mut recorder: Option<&mut Recorder>) {
@@ -395,6 +398,7 @@ impl Worker {
                     common: &self.failed_calls.common(&change.finding.rpcs),
                 };
                 outputs.events.incident(change.key, &incident)?;
+                outputs.feed_finding(change.finding, &mut self.pipeline, self.now);
             }
             self.count_deaths(change);
             if let Some(recorder) = &mut outputs.recorder {
@@ -414,12 +418,14 @@ impl Worker {
         }
     }
 
-    fn publish_status(&mut self, events: &mut EventWriter, now: Instant) -> io::Result<()> {
+    fn publish_status(&mut self, outputs: &mut Outputs, now: Instant) -> io::Result<()> {
         if now < self.timers.publish {
             return Ok(());
         }
         self.timers.publish = now + PUBLISH_EVERY;
         self.refresh();
+        self.status.otlp = outputs.otlp_counts();
+        let events = &mut outputs.events;
         self.status.output_left_out = events.left_out();
         if now >= self.timers.status_line {
             self.timers.status_line = now + STATUS_LINE_EVERY;
@@ -458,15 +464,17 @@ impl Worker {
     /// The end: what is still open is judged and written, then the whole report.
     fn finish(mut self, outputs: &mut Outputs) -> anyhow::Result<Report> {
         self.pipeline.conclude();
-        let news = self.pipeline.take_news();
+        let mut news = self.pipeline.take_news();
+        outputs.feed(&mut news, self.now);
         self.count_news(&news, outputs.recorder.as_mut());
         outputs.events.news(&news)?;
         // Whatever has grown since it was written.
         self.incidents.hurry();
         self.report_findings(outputs)?;
+        outputs.settle_spans(&mut self.pipeline, Timestamp::from_nanos(i64::MAX));
         self.refresh();
         // The report is the last that is written.
-        write_recordings(outputs)?;
+        outputs.write_recordings()?;
         let Self {
             pipeline,
             interfaces,
@@ -476,18 +484,8 @@ impl Worker {
         let mut report = pipeline.finish();
         report.files = vec![summary(interfaces, &report)];
         hints::name_flags(&mut report);
+        outputs.leave_asked_headers(&mut report);
         outputs.events.report(status.time, &report)?;
         Ok(report)
     }
-}
-
-/// Writes what the recorder has left to write; it records no more.
-fn write_recordings(outputs: &mut Outputs) -> io::Result<()> {
-    let Some(recorder) = outputs.recorder.take() else {
-        return Ok(());
-    };
-    for written in recorder.finish(wall()) {
-        outputs.events.recording(&written)?;
-    }
-    Ok(())
 }

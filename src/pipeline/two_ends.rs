@@ -13,7 +13,7 @@ use crate::capture::{Capture, CaptureError, LinkType, Packet, Stamp, Timestamp};
 use crate::decode::link;
 use crate::decode::{Vantage, VantageRole, VantageSurvey, Vantages};
 use crate::inspect::report::Report;
-use crate::inspect::{Filter, ServerEnd};
+use crate::inspect::{Filter, Rpc, ServerEnd, UnlistedCalls};
 use crate::names::Directory;
 
 /// Bytes of packets that wait for their moment to fill a hole; beyond it the earliest goes at once.
@@ -60,6 +60,7 @@ pub(super) fn analyze(
     vantages: &Vantages,
     options: Options,
     mut each: impl FnMut(&Capture, u64),
+    mut call: impl FnMut(&Rpc),
 ) -> Result<Report, CaptureError> {
     let files = capture.files().len();
     capture.read_ahead((0..files).map(|file| vantages.read_ahead(file)).collect());
@@ -105,9 +106,12 @@ pub(super) fn analyze(
         }
         if read.is_multiple_of(SHOWN_EVERY) {
             each(capture, read);
+            pipeline.take_let_go().for_each(|rpc| call(&rpc));
         }
     }
     waiting.until(Timestamp::from_nanos(i64::MAX), &mut pipeline);
+    pipeline.conclude();
+    pipeline.take_let_go().for_each(|rpc| call(&rpc));
     let ends: Vec<_> = ends
         .into_iter()
         .map(|end| end.map(Pipeline::finish))
@@ -135,6 +139,7 @@ pub(super) fn analyze(
 fn of_all_calls(options: &Options) -> Options {
     let mut options = options.clone();
     options.inspect.all = true;
+    options.inspect.unlisted = UnlistedCalls::Counted;
     options.inspect.filter = Filter::default();
     options.inspect.headers = Vec::new();
     options.names = Directory::default();

@@ -10,7 +10,7 @@ mod display_width;
 mod escape;
 mod format;
 mod hex;
-#[cfg(feature = "export")]
+#[cfg(feature = "otlp")]
 mod key;
 mod line_width;
 mod named_end;
@@ -32,7 +32,7 @@ pub mod json;
 
 #[cfg(feature = "export")]
 pub mod columnar;
-#[cfg(feature = "export")]
+#[cfg(feature = "otlp")]
 pub mod otlp;
 
 pub mod timeline;
@@ -41,7 +41,7 @@ pub use crate::inspect::report::Report;
 pub use colours::Colours;
 pub use escape::printable;
 pub use format::ReportFormat;
-#[cfg(feature = "export")]
+#[cfg(feature = "otlp")]
 pub use key::Shard;
 pub use line_width::LineWidth;
 pub use no_http2::instead;

@@ -82,11 +82,16 @@ impl SecretDisplay {
 
     /// A call's method as it may be printed, with a word where it was not read.
     pub(super) fn method(self, rpc: &Rpc) -> Option<Cow<'_, [u8]>> {
-        let mut method = self.path(rpc.method.as_deref()?);
-        if rpc.method_inferred {
+        Some(self.named_method(rpc.method.as_deref()?, rpc.method_inferred))
+    }
+
+    /// The same by its parts.
+    pub(super) fn named_method(self, path: &[u8], inferred: bool) -> Cow<'_, [u8]> {
+        let mut method = self.path(path);
+        if inferred {
             method.to_mut().extend_from_slice(b" (inferred)");
         }
-        Some(method)
+        method
     }
 
     /// A path or URL as it may be printed: without what its query and its fragment say.

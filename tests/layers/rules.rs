@@ -2,7 +2,7 @@
 
 /// The stages of the library in the order of the data, each with those it may use. `units` is a leaf:
 /// numbers with their units in words. Whoever is not named here is the program itself (`main`, `cli`,
-/// `commands`, `live`), which sees everything and which nothing sees.
+/// `commands`, `live`, `kubernetes`, `otlp`), which sees everything and which nothing sees.
 const STAGES: [(&str, &[&str]); 7] = [
     ("capture", &[]),
     ("units", &["capture"]),
@@ -124,7 +124,7 @@ const FENCES: [(&str, &[&str]); 23] = [
     ("pcap", &["capture"]),
     ("parquet", &["report/columnar"]),
     ("pcap_parser", &["capture"]),
-    ("flate2", &["capture"]),
+    ("flate2", &["capture", "otlp"]),
     ("zstd", &["capture"]),
     ("etherparse", &["decode/link"]),
     ("ring", &["decode/tls"]),
@@ -142,7 +142,7 @@ const FENCES: [(&str, &[&str]); 23] = [
     ("nix", &["live"]),
     ("rustix", &["live"]),
     ("tokio", &["live"]),
-    ("ureq", &["kubernetes"]),
+    ("ureq", &["kubernetes", "otlp"]),
 ];
 
 /// Whether a module belongs to the library, which knows no command line.

@@ -9,8 +9,8 @@ use super::{Connection, early_verdict};
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::http2::StreamId;
 use crate::decode::{Direction, PerSide, Place, RecognitionOrder};
-use crate::inspect::options::Options;
 use crate::inspect::options::passed_over::PassedOver;
+use crate::inspect::options::{Options, UnlistedCalls};
 use crate::inspect::stream::Stream;
 use crate::inspect::stream::attempt::AttemptNews;
 use crate::inspect::stream::rpc::Rpc;
@@ -61,8 +61,13 @@ impl Connection {
     }
 
     /// Lists `calls` fewer than it would, the last ones.
-    pub(in crate::inspect) fn unlist(&mut self, calls: usize) {
-        self.settled.unlist(calls);
+    pub(in crate::inspect) fn unlist(&mut self, calls: usize, unlisted: UnlistedCalls) {
+        self.settled.unlist(calls, unlisted);
+    }
+
+    /// Calls that are told instead of listed, since this was last called.
+    pub(in crate::inspect) fn take_let_go(&mut self) -> impl Iterator<Item = Rpc> {
+        self.settled.take_let_go()
     }
 
     /// Those open calls that are lost for certain and were not reported before.

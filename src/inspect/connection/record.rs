@@ -160,6 +160,8 @@ impl VerdictCounts {
 pub struct ConnectionRecord {
     /// Its number in this analysis.
     pub number: u32,
+    /// Its number while the capture was read, by which calls were told that are not listed.
+    pub(crate) told_as: u32,
     /// What that follows from.
     pub(crate) order: RecognitionOrder,
     /// Wireshark's `tcp.stream` index, counted over all TCP connections of the capture.
@@ -251,6 +253,7 @@ impl ConnectionRecord {
     pub(super) fn new(recognition: &Recognition) -> Self {
         Self {
             number: recognition.number,
+            told_as: recognition.number,
             order: recognition.order,
             tcp_stream: recognition.tcp_stream,
             client: recognition.client,
@@ -451,13 +454,18 @@ impl ConnectionRecord {
     /// Why what became of a call on it cannot be known.
     #[must_use]
     pub fn doubt(&self, rpc: &Rpc) -> Doubt {
+        self.doubt_about(rpc.opened, rpc.doubt)
+    }
+
+    /// The same of a call of which only its opening is known, and what made it doubtful in itself.
+    pub(crate) fn doubt_about(&self, opened: Option<Stamp>, own: Option<Doubt>) -> Doubt {
         let missing = &self.missing;
         match () {
             () if missing.evicted > 0 || missing.streams > 0 => Doubt::Evicted,
-            () if rpc.opened.is_none() && self.began_before() => Doubt::BeganBefore,
-            () if rpc.opened.is_none() => Doubt::HeadersMissing,
+            () if opened.is_none() && self.began_before() => Doubt::BeganBefore,
+            () if opened.is_none() => Doubt::HeadersMissing,
             () if self.uncaptured().is_some() => Doubt::OneWay,
-            () if missing.losses > 0 => rpc.doubt.unwrap_or(Doubt::FramesMissing),
+            () if missing.losses > 0 => own.unwrap_or(Doubt::FramesMissing),
             () => Doubt::StatusUnreadable,
         }
     }

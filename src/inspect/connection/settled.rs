@@ -15,9 +15,9 @@ use super::record::{ConnectionRecord, VerdictCounts};
 use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::PerSide;
 use crate::decode::http2::ErrorCode;
-use crate::inspect::options::Options;
 use crate::inspect::options::filter::Filter;
 use crate::inspect::options::passed_over::PassedOver;
+use crate::inspect::options::{Options, UnlistedCalls};
 use crate::inspect::stream::attempt::{Attempt, AttemptNews};
 use crate::inspect::stream::fingerprint::Identity;
 use crate::inspect::stream::inferred_path::{PathsByShape, Shape};
@@ -36,6 +36,8 @@ pub(super) struct SettledCalls {
     connection: u32,
     capture_begin: Timestamp,
     listed: Vec<Rpc>,
+    /// Those that are not listed, where they are to be told.
+    let_go: Vec<Rpc>,
     /// Those of them whose method was not read.
     unnamed: Vec<(u32, Shape)>,
     counted: Vec<CountedCall>,
@@ -62,6 +64,7 @@ impl SettledCalls {
             connection,
             capture_begin,
             listed: Vec::new(),
+            let_go: Vec::new(),
             unnamed: Vec::new(),
             counted: Vec::new(),
             attempts: Vec::new(),
@@ -95,8 +98,10 @@ impl SettledCalls {
         let timeout = stream.request.timeout;
         let shape = stream.request.shape;
         self.note_taken(&stream, details.verdict);
+        let told = options.unlisted == UnlistedCalls::Told;
         // Most calls succeed, and are only counted.
-        if details.verdict == Verdict::Ok && !options.all && !options.tell_all && !reported {
+        let plain = !options.all && !options.tell_all && !reported && !told;
+        if details.verdict == Verdict::Ok && plain {
             self.count_success(id, &stream, &details, identity, options);
             return;
         }
@@ -117,9 +122,13 @@ impl SettledCalls {
         self.without_method += u64::from(rpc.method.is_none());
         self.inferred += u64::from(rpc.grpc_status_inferred);
         // What was reported once is reported to its end.
-        if !silent || options.all || options.tell_all || reported {
+        // One whose method may yet be inferred waits for that.
+        let waits = told && shape.is_some();
+        if !silent || options.all || options.tell_all || reported || waits {
             self.unnamed.extend(shape.map(|shape| (id, shape)));
             self.listed.push(rpc);
+        } else if told {
+            self.let_go.push(rpc);
         }
     }
 
@@ -154,10 +163,18 @@ impl SettledCalls {
         self.listed.len()
     }
 
-    /// Lists `calls` fewer, the last ones.
-    pub(super) fn unlist(&mut self, calls: usize) {
+    /// Lists `calls` fewer, the last ones, and tells them where that is asked for.
+    pub(super) fn unlist(&mut self, calls: usize, unlisted: UnlistedCalls) {
         let left = self.listed.len().saturating_sub(calls);
-        self.listed.truncate(left);
+        match unlisted {
+            UnlistedCalls::Counted => self.listed.truncate(left),
+            UnlistedCalls::Told => self.let_go.extend(self.listed.drain(left..)),
+        }
+    }
+
+    /// Those that are told instead of listed, since this was last called.
+    pub(super) fn take_let_go(&mut self) -> impl Iterator<Item = Rpc> {
+        self.let_go.drain(..)
     }
 
     /// Those listed since this was last called, in the order of their ends.

@@ -16,7 +16,7 @@ use super::connection::Connection;
 use super::connection::goaway::GoAway;
 use super::connection::record::{ConnectionRecord, EndNames, Finished, VerdictCounts};
 use super::options::filter::Filter;
-use super::stream::rpc::Rpc;
+use super::stream::rpc::{CallId, Rpc};
 use super::stream::verdict::SETTLED;
 use crate::capture::Timestamp;
 use crate::decode::http2::{Frame, FrameType, Payload};
@@ -191,6 +191,11 @@ impl LiveTracker {
         &self.verdicts
     }
 
+    /// A call that did not succeed, if it is kept.
+    pub(super) fn lost_call(&self, call: &CallId) -> Option<&Rpc> {
+        self.lost.get(call)
+    }
+
     /// All that is kept of ended connections, and what is known of the `open` ones.
     pub(super) fn finished<'a>(&self, open: impl Iterator<Item = &'a Connection>) -> Vec<Finished> {
         let ended = self.ended.iter().chain(self.ended_with_deaths.iter());
@@ -210,7 +215,11 @@ impl LiveTracker {
         for rpc in self.lost.iter() {
             // A call may outlive the record of its connection.
             if let Some(of) = finished.get_mut(&rpc.id.connection) {
-                of.rpcs.push(rpc.clone());
+                // Whether a grace cut it is asked again, knowing more.
+                of.rpcs.push(Rpc {
+                    cut_by_grace: false,
+                    ..rpc.clone()
+                });
             }
         }
         let mut finished: Vec<_> = finished.into_values().collect();
@@ -227,6 +236,7 @@ impl LiveTracker {
                 kept.retried_as.clone_from(&rpc.retried_as);
                 kept.retry_of.clone_from(&rpc.retry_of);
                 kept.outcome = rpc.outcome;
+                kept.cut_by_grace = rpc.cut_by_grace;
             }
         }
     }

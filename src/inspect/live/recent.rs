@@ -47,6 +47,12 @@ impl<K: Copy + Eq + Hash, T> RecentMap<K, T> {
         Some(oldest)
     }
 
+    pub(in crate::inspect) fn get(&self, key: &K) -> Option<&T> {
+        let arrival = *self.arrivals.get(key)?;
+        let place = usize::try_from(arrival.checked_sub(self.left)?).ok()?;
+        self.all.get(place)?.as_ref().map(|(_, thing)| thing)
+    }
+
     pub(in crate::inspect) fn get_mut(&mut self, key: &K) -> Option<&mut T> {
         let arrival = *self.arrivals.get(key)?;
         let place = usize::try_from(arrival.checked_sub(self.left)?).ok()?;

@@ -25,6 +25,11 @@ impl RecentCalls {
         kind.push(rpc.id, rpc);
     }
 
+    pub(in crate::inspect) fn get(&self, id: &CallId) -> Option<&Rpc> {
+        let mut kinds = [&self.died, &self.unanswered, &self.others].into_iter();
+        kinds.find_map(|kind| kind.get(id))
+    }
+
     pub(in crate::inspect) fn get_mut(&mut self, id: &CallId) -> Option<&mut Rpc> {
         let mut kinds = self.kinds_mut().into_iter();
         kinds.find_map(|kind| kind.get_mut(id))

@@ -19,6 +19,16 @@ pub enum StatusMessages {
     Hidden,
 }
 
+/// What becomes of calls that a report does not list: those that simply succeeded, and those above the limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnlistedCalls {
+    /// They are counted.
+    #[default]
+    Counted,
+    /// They are told one by one as they end, for whoever writes them down.
+    Told,
+}
+
 /// What to keep of calls.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -26,6 +36,8 @@ pub struct Options {
     pub headers: Vec<Arc<[u8]>>,
     /// Whether calls that simply succeeded are reported one by one.
     pub all: bool,
+    /// What becomes of calls that are not reported.
+    pub unlisted: UnlistedCalls,
     /// Request headers, names in lower case, that say nothing about which attempts belong to one
     /// call, whatever they look like.
     pub not_identifying: Vec<Box<[u8]>>,

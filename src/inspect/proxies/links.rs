@@ -34,14 +34,15 @@ pub(in crate::inspect) enum HopLink {
 }
 
 impl HopLink {
-    pub(super) fn to(self, call: CallId) -> Link {
+    pub(super) fn to(self, attempt: &Attempt) -> Link {
         let by = match self {
             Self::RequestId => "request id",
             Self::TraceId => "trace id",
             Self::Content => "method, body and time",
         };
         Link {
-            call,
+            call: attempt.call,
+            opened: Some(attempt.opened),
             by: by.to_owned(),
         }
     }

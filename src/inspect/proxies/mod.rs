@@ -37,7 +37,7 @@ fn forwarded(
     let timed = |times: Option<TimeDelta>| times.filter(|_| share_clock);
     let ends = before.ended.zip(behind.ended);
     ForwardedCall {
-        link: link.to(behind.call),
+        link: link.to(behind),
         held: timed(Some(behind.opened - before.opened)),
         took: behind.ended.map(|ended| ended - behind.opened),
         returned: timed(ends.map(|(before, behind)| before - behind)),
@@ -109,7 +109,7 @@ fn of_call(
     let hops = Hops {
         forwarded_from: passed
             .before(rpc.id)
-            .map(|(before, link)| link.to(before.call)),
+            .map(|(before, link)| link.to(before)),
         forwarded_as: forwarded_as.collect(),
         failed_at: match rpc.verdict {
             Verdict::Ok | Verdict::Unknown | Verdict::Unanswered => None,

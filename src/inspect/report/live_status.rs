@@ -145,6 +145,26 @@ impl FindingCounts {
     }
 }
 
+/// Records of one kind that go to a collector.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SentCount {
+    /// How many it took.
+    pub sent: u64,
+    /// How many it never took: refused, or left out because it was away for too long.
+    pub lost: u64,
+}
+
+/// What went to a collector.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OtlpCounts {
+    /// Spans.
+    pub spans: SentCount,
+    /// Log records.
+    pub logs: SentCount,
+    /// Records of both kinds that wait.
+    pub waiting: u64,
+}
+
 /// The state of a live capture at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct LiveStatus {
@@ -176,4 +196,6 @@ pub struct LiveStatus {
     pub recordings: u64,
     /// Recordings that could not be written.
     pub recordings_failed: u64,
+    /// What went to a collector, where there is one.
+    pub otlp: Option<OtlpCounts>,
 }

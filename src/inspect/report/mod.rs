@@ -20,7 +20,8 @@ use crate::inspect::stream::rpc::Rpc;
 use crate::inspect::usual_times::UsualTimes;
 
 pub use live_status::{
-    DeathCounts, Drops, FindingCounts, GoAwayCounts, LiveStatus, TransportCounts,
+    DeathCounts, Drops, FindingCounts, GoAwayCounts, LiveStatus, OtlpCounts, SentCount,
+    TransportCounts,
 };
 
 /// What a capture shows of its HTTP/2 connections.

@@ -259,6 +259,7 @@ fn apply(connections: &mut [Finished], found: &FoundLinks) {
         if let Some((next, by)) = links.get(&rpc.id) {
             rpc.retried_as = Some(Link {
                 call: next.call,
+                opened: Some(next.opened),
                 by: by.clone(),
             });
             rpc.outcome = outcome(last.get(&rpc.id).unwrap_or(next), abandoned);
@@ -266,6 +267,7 @@ fn apply(connections: &mut [Finished], found: &FoundLinks) {
         if let Some((lost, by)) = before.get(&rpc.id) {
             rpc.retry_of = Some(Link {
                 call: *lost,
+                opened: None,
                 by: (*by).clone(),
             });
         }

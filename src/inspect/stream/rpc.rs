@@ -8,7 +8,7 @@ use super::at_server::AtServer;
 use super::foreign_answer::ForeignAnswer;
 use super::hops::Hops;
 use super::progress::CallProgress;
-use crate::capture::{Stamp, TimeDelta};
+use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::http2::ErrorCode;
 
 /// What became of a stream: the first event that the client's end saw decides.
@@ -284,6 +284,8 @@ pub struct CallId {
 pub struct Link {
     /// The other attempt, which may be on another connection.
     pub call: CallId,
+    /// When it was opened, where that is known.
+    pub opened: Option<Timestamp>,
     /// By what the two were recognised as one call.
     pub by: String,
 }

@@ -2,10 +2,16 @@
 //!
 //! In: a call and its connection. Out: its row.
 
+use std::hash::Hash;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
 use super::TableContext;
 use super::table::{TableCell, TableColumn};
+use super::told::CallFacts;
 use crate::capture::TimeDelta;
-use crate::inspect::{ConnectionRecord, Doubt, Link, Race, Rpc, TakenBack};
+use crate::inspect::{CallId, ConnectionRecord, Doubt, Verdict};
 use crate::report::escape;
 
 pub(super) fn columns() -> Vec<TableColumn> {
@@ -46,70 +52,164 @@ pub(super) fn columns() -> Vec<TableColumn> {
     ]
 }
 
-pub(super) fn row(
-    rpc: &Rpc,
-    record: &ConnectionRecord,
-    context: &TableContext<'_>,
-) -> Vec<TableCell> {
-    let named = |name: &'static str| TableCell::Text(name.to_owned());
-    let method = context
-        .secrets
-        .method(rpc)
-        .map(|path| escape::terminal(&path));
-    let service = method.as_deref().and_then(|method| {
-        let (service, _) = method.strip_prefix('/')?.split_once('/')?;
-        Some(service.to_owned())
-    });
-    let found = context.found.get(&rpc.id).map_or(&[][..], Vec::as_slice);
-    let peer = |bytes: &[u8]| TableCell::Text(escape::terminal(bytes));
-    let packet = |packet: u64| TableCell::Whole(i64::try_from(packet).unwrap_or(i64::MAX));
-    let final_goaway = record.final_goaway();
-    vec![
-        TableCell::Whole(rpc.id.connection.into()),
-        TableCell::Whole(rpc.id.stream.into()),
-        TableCell::Text(record.client.ip().to_string()),
-        TableCell::Small(record.client.port().into()),
-        TableCell::Text(record.server.ip().to_string()),
-        TableCell::Small(record.server.port().into()),
-        TableCell::maybe(rpc.authority.as_deref(), peer),
-        TableCell::maybe(service, TableCell::Text),
-        TableCell::maybe(method, TableCell::Text),
-        TableCell::maybe(rpc.opened, |stamp| TableCell::Time(stamp.time)),
-        TableCell::maybe(rpc.ended, |stamp| TableCell::Time(stamp.time)),
-        TableCell::maybe(
-            rpc.duration().map(TimeDelta::as_millis_f64),
-            TableCell::Number,
-        ),
-        named(rpc.verdict.name()),
-        TableCell::Flag(rpc.died()),
-        TableCell::maybe(rpc.race.map(Race::name), named),
-        named(rpc.processed.name()),
-        named(rpc.outcome.name()),
-        TableCell::maybe(rpc.doubt.map(Doubt::name), named),
-        TableCell::maybe(rpc.taken_back.map(TakenBack::name), named),
-        TableCell::maybe(rpc.grpc_status.as_deref(), peer),
-        TableCell::maybe(rpc.http_status, |status| TableCell::Small(status.into())),
-        TableCell::maybe(found.first(), |(rule, _)| named(rule)),
-        TableCell::Texts(found.iter().map(|(rule, _)| (*rule).to_owned()).collect()),
-        TableCell::Texts(found.iter().map(|(_, id)| id.clone()).collect()),
-        TableCell::maybe(rpc.retried_as.as_ref(), call),
-        TableCell::maybe(rpc.retry_of.as_ref(), call),
-        TableCell::maybe(rpc.previous_attempts, |count| {
-            TableCell::Small(count.into())
-        }),
-        TableCell::maybe(record.user_agent.as_deref(), peer),
-        TableCell::maybe(record.server_header.as_deref(), peer),
-        TableCell::maybe(final_goaway, |goaway| {
-            TableCell::Whole(goaway.last_stream_id.0.into())
-        }),
-        TableCell::maybe(rpc.late_by.map(TimeDelta::as_millis_f64), TableCell::Number),
-        TableCell::maybe(rpc.opened.map(|stamp| stamp.packet), packet),
-        TableCell::maybe(rpc.ended.map(|stamp| stamp.packet), packet),
-    ]
+/// Makes rows; what many of them say is made once.
+pub(super) struct CallRows<'a> {
+    context: &'a TableContext<'a>,
+    /// By the bytes of a path, and whether it was inferred.
+    methods: FxHashMap<(Arc<[u8]>, bool), MethodCells>,
+    peers: FxHashMap<Arc<[u8]>, TableCell>,
+    connections: FxHashMap<u32, ConnectionCells>,
+}
+
+/// How many of each are kept.
+const MAX_KEPT: usize = 1 << 14;
+
+#[derive(Clone)]
+struct MethodCells {
+    service: TableCell,
+    method: TableCell,
+}
+
+/// What all calls of a connection say.
+#[derive(Clone)]
+struct ConnectionCells {
+    client: TableCell,
+    server: TableCell,
+    client_stack: TableCell,
+    server_stack: TableCell,
+    last_stream_id: TableCell,
+}
+
+impl ConnectionCells {
+    fn of(record: &ConnectionRecord) -> Self {
+        let peer = |bytes: &[u8]| TableCell::text(escape::terminal(bytes));
+        Self {
+            client: TableCell::text(record.client.ip().to_string()),
+            server: TableCell::text(record.server.ip().to_string()),
+            client_stack: TableCell::maybe(record.user_agent.as_deref(), peer),
+            server_stack: TableCell::maybe(record.server_header.as_deref(), peer),
+            last_stream_id: TableCell::maybe(record.final_goaway(), |goaway| {
+                TableCell::Whole(goaway.last_stream_id.0.into())
+            }),
+        }
+    }
+}
+
+impl<'a> CallRows<'a> {
+    pub(super) fn new(context: &'a TableContext<'a>) -> Self {
+        Self {
+            context,
+            methods: FxHashMap::default(),
+            peers: FxHashMap::default(),
+            connections: FxHashMap::default(),
+        }
+    }
+
+    /// Makes the row of a call in `row`, which is empty.
+    pub(super) fn row(
+        &mut self,
+        call: &CallFacts,
+        record: &ConnectionRecord,
+        row: &mut Vec<TableCell>,
+    ) {
+        let cells = kept(&mut self.connections, record.number, || {
+            ConnectionCells::of(record)
+        });
+        let MethodCells { service, method } = self.method(call);
+        let authority = self.peer(call.authority.as_ref());
+        let grpc_status = self.peer(call.grpc_status.as_ref());
+        let found = self.context.found.get(&call.id);
+        let found = found.map_or(&[][..], Vec::as_slice);
+        let doubt = (call.verdict == Verdict::Unknown.name())
+            .then(|| record.doubt_about(call.opened, call.doubt));
+        let packet = |packet: u64| TableCell::Whole(i64::try_from(packet).unwrap_or(i64::MAX));
+        let rules = found.iter().map(|(rule, _)| (*rule).to_owned());
+        let ids = found.iter().map(|(_, id)| id.clone());
+        row.extend([
+            TableCell::Whole(call.id.connection.into()),
+            TableCell::Whole(call.id.stream.into()),
+            cells.client,
+            TableCell::Small(record.client.port().into()),
+            cells.server,
+            TableCell::Small(record.server.port().into()),
+            authority,
+            service,
+            method,
+            TableCell::maybe(call.opened, |stamp| TableCell::Time(stamp.time)),
+            TableCell::maybe(call.ended, |stamp| TableCell::Time(stamp.time)),
+            TableCell::maybe(
+                call.duration().map(TimeDelta::as_millis_f64),
+                TableCell::Number,
+            ),
+            TableCell::word(call.verdict),
+            TableCell::Flag(call.died),
+            TableCell::maybe(call.race, TableCell::word),
+            TableCell::word(call.processed),
+            TableCell::word(call.outcome),
+            TableCell::maybe(doubt.map(Doubt::name), TableCell::word),
+            TableCell::maybe(call.taken_back, TableCell::word),
+            grpc_status,
+            TableCell::maybe(call.http_status, |status| TableCell::Small(status.into())),
+            TableCell::maybe(found.first(), |(rule, _)| TableCell::word(rule)),
+            TableCell::texts(rules),
+            TableCell::texts(ids),
+            TableCell::maybe(call.retried_as, attempt),
+            TableCell::maybe(call.retry_of, attempt),
+            TableCell::maybe(call.previous_attempts, |count| {
+                TableCell::Small(count.into())
+            }),
+            cells.client_stack,
+            cells.server_stack,
+            cells.last_stream_id,
+            TableCell::maybe(
+                call.late_by.map(TimeDelta::as_millis_f64),
+                TableCell::Number,
+            ),
+            TableCell::maybe(call.opened.map(|stamp| stamp.packet), packet),
+            TableCell::maybe(call.ended.map(|stamp| stamp.packet), packet),
+        ]);
+    }
+
+    fn method(&mut self, call: &CallFacts) -> MethodCells {
+        let Some(path) = &call.method else {
+            return MethodCells {
+                service: TableCell::Null,
+                method: TableCell::Null,
+            };
+        };
+        let secrets = self.context.secrets;
+        let inferred = call.method_inferred;
+        kept(&mut self.methods, (Arc::clone(path), inferred), || {
+            let method = escape::terminal(&secrets.named_method(path, inferred));
+            let service = method
+                .strip_prefix('/')
+                .and_then(|path| path.split_once('/'));
+            MethodCells {
+                service: TableCell::maybe(service, |(service, _)| TableCell::text(service)),
+                method: TableCell::text(method),
+            }
+        })
+    }
+
+    fn peer(&mut self, bytes: Option<&Arc<[u8]>>) -> TableCell {
+        let Some(bytes) = bytes else {
+            return TableCell::Null;
+        };
+        kept(&mut self.peers, Arc::clone(bytes), || {
+            TableCell::text(escape::terminal(bytes))
+        })
+    }
+}
+
+/// What is known by `key`, or what `make` makes of it. When too many are kept all are forgotten.
+fn kept<K: Eq + Hash, T: Clone>(all: &mut FxHashMap<K, T>, key: K, make: impl FnOnce() -> T) -> T {
+    if all.len() >= MAX_KEPT && !all.contains_key(&key) {
+        all.clear();
+    }
+    all.entry(key).or_insert_with(make).clone()
 }
 
 /// As `--around` takes it: `CONN:STREAM`.
-fn call(link: &Link) -> TableCell {
-    let call = link.call;
-    TableCell::Text(format!("{}:{}", call.connection, call.stream))
+fn attempt(call: CallId) -> TableCell {
+    TableCell::text(format!("{}:{}", call.connection, call.stream))
 }

@@ -33,15 +33,15 @@ pub(super) fn columns() -> Vec<TableColumn> {
 }
 
 pub(super) fn row(record: &ConnectionRecord) -> Vec<TableCell> {
-    let named = |name: &'static str| TableCell::Text(name.to_owned());
-    let peer = |bytes: &[u8]| TableCell::Text(escape::terminal(bytes));
+    let named = |name: &'static str| TableCell::word(name);
+    let peer = |bytes: &[u8]| TableCell::text(escape::terminal(bytes));
     let count = |count: u64| TableCell::Whole(i64::try_from(count).unwrap_or(i64::MAX));
     let grace = record.grace_end.as_deref().map(GraceEnd::duration);
     vec![
         TableCell::Whole(record.number.into()),
-        TableCell::Text(record.client.ip().to_string()),
+        TableCell::text(record.client.ip().to_string()),
         TableCell::Small(record.client.port().into()),
-        TableCell::Text(record.server.ip().to_string()),
+        TableCell::text(record.server.ip().to_string()),
         TableCell::Small(record.server.port().into()),
         named(record.transport.name()),
         TableCell::maybe(record.opened, |stamp| TableCell::Time(stamp.time)),

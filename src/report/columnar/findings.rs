@@ -27,27 +27,26 @@ pub(super) fn columns() -> Vec<TableColumn> {
 }
 
 pub(super) fn row(finding: &Finding, context: &TableContext<'_>) -> Vec<TableCell> {
-    let named = |name: &'static str| TableCell::Text(name.to_owned());
-    let texts =
-        |texts: &[String]| TableCell::Texts(texts.iter().map(|text| printable(text)).collect());
+    let named = |name: &'static str| TableCell::word(name);
+    let texts = |texts: &[String]| TableCell::texts(texts.iter().map(|text| printable(text)));
     let evidence = finding.evidence.iter().map(|proof| printable(&proof.text));
     vec![
-        TableCell::Text(context.finding_id(finding)),
+        TableCell::text(context.finding_id(finding)),
         TableCell::Time(context.begin_of(finding)),
         named(finding.rule),
         named(finding.severity.name()),
         named(finding.confidence.name()),
         TableCell::maybe(finding.server, |server| {
-            TableCell::Text(server.ip().to_string())
+            TableCell::text(server.ip().to_string())
         }),
         TableCell::maybe(finding.server, |server| {
             TableCell::Small(server.port().into())
         }),
         TableCell::Whole(finding.connections.len() as i64),
         TableCell::Whole(finding.rpcs.len() as i64),
-        TableCell::Text(printable(&finding.title)),
-        TableCell::Text(printable(&finding.explanation)),
-        TableCell::Texts(evidence.collect()),
+        TableCell::text(printable(&finding.title)),
+        TableCell::text(printable(&finding.explanation)),
+        TableCell::texts(evidence),
         texts(&finding.ruled_out),
         texts(&finding.advice),
     ]

@@ -1,26 +1,35 @@
 //! A report as tables in Parquet files, for engines that query many captures at once.
 //!
-//! In: a [`Report`] with all calls. Out: the tables `calls`, `connections` and `findings`, in folders by date and
-//! hour (UTC), each file into what the caller opens for its relative path. Every column has one type, whatever a
-//! capture holds: engines that merge files of many nodes infer nothing. A second export of the same captures
-//! with the same labels gives the same paths and rows.
+//! In: a [`Report`], and the calls that it does not list, as they are told while a capture is read: what is known of them
+//! only at the end (numbers, retries, findings) is added then, so that memory does not follow their number. Out: the tables
+//! `calls`, `connections` and `findings`, in folders by date and hour (UTC), each file into what the caller opens for
+//! its relative path. Every column has one type, whatever a capture holds: engines that merge files of many nodes infer
+//! nothing. A second export of the same captures with the same labels gives the same paths and rows.
 
 mod calls;
 mod connections;
 mod findings;
+mod hours;
 mod table;
+mod told;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 
-use table::{TableCell, TableColumn, TableWriter};
+use calls::CallRows;
+use hours::{HourlyFiles, TableLayout};
+use rustc_hash::FxHashMap;
+use table::{TableCell, TableColumn};
+use told::CallFacts;
 
 use crate::capture::Timestamp;
 use crate::inspect::diagnosis::Finding;
 use crate::inspect::report::Report;
-use crate::inspect::{CallId, ConnectionRecord};
+use crate::inspect::{CallId, ConnectionRecord, Rpc};
 use crate::report::key::{DerivedKey, Shard};
 use crate::report::redact::SecretDisplay;
+
+pub use told::{Scratch, ToldCalls};
 
 /// Changes when a column changes its name, type or meaning; a new column changes nothing.
 const SCHEMA_VERSION: i32 = 1;
@@ -40,62 +49,104 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// Writes all tables.
+    /// Writes all tables: of calls, those that the report lists, and those that were told meanwhile.
     ///
     /// # Errors
     ///
-    /// Those of `open`, and of writing to what it opened.
-    pub fn write(&self, report: &Report, open: &mut OpenFile<'_>) -> io::Result<()> {
+    /// Those of `open`, of writing to what it opened, and of what keeps the told calls.
+    pub fn write(
+        &self,
+        report: &Report,
+        told: Option<ToldCalls<'_>>,
+        open: &mut OpenFile<'_>,
+    ) -> io::Result<()> {
         let context = TableContext::new(self, report);
         let analysis = &report.analysis;
         let mine = |record: &&ConnectionRecord| self.shard.has((record.client, record.server));
         let connections = analysis.connections.iter().filter(mine);
         let connections: BTreeMap<u32, &ConnectionRecord> =
             connections.map(|record| (record.number, record)).collect();
-        let calls = analysis.rpcs.iter().filter_map(|rpc| {
-            let record = *connections.get(&rpc.id.connection)?;
-            let began = rpc.opened.or(rpc.ended).unwrap_or(record.recognised);
-            Some((began.time, (rpc, record)))
-        });
-        context.table("calls", &calls::columns(), calls, open, |(rpc, record)| {
-            calls::row(rpc, record, &context)
+        let columns = calls::columns();
+        HourlyFiles::write(context.layout("calls", &columns), open, |files| {
+            Self::write_calls(&context, &connections, told, files)
         })?;
-        let rows = connections.values().map(|record| {
-            let began = record.opened.unwrap_or(record.recognised);
-            (began.time, *record)
-        });
-        context.table(
-            "connections",
-            &connections::columns(),
-            rows,
-            open,
-            |record| connections::row(record),
-        )?;
-        let findings = analysis.findings.iter().filter(|finding| {
-            let first = finding.rpcs.first().map(|call| call.connection);
-            let first = first.or_else(|| finding.connections.first().copied());
-            match first {
-                // Where the connection is, the finding is.
-                Some(number) if context.flows.contains_key(&number) => {
-                    connections.contains_key(&number)
+        let columns = connections::columns();
+        HourlyFiles::write(context.layout("connections", &columns), open, |files| {
+            connections.values().try_for_each(|record| {
+                let began = record.opened.unwrap_or(record.recognised);
+                files.push(began.time, &mut connections::row(record))
+            })
+        })?;
+        let columns = findings::columns();
+        HourlyFiles::write(context.layout("findings", &columns), open, |files| {
+            let is_mine = |finding: &&Finding| {
+                let first = finding.rpcs.first().map(|call| call.connection);
+                let first = first.or_else(|| finding.connections.first().copied());
+                match first {
+                    // Where the connection is, the finding is.
+                    Some(number) if context.flows.contains_key(&number) => {
+                        connections.contains_key(&number)
+                    }
+                    _ => self.shard.is_first(),
                 }
-                _ => self.shard.is_first(),
+            };
+            let mut findings = analysis.findings.iter().filter(is_mine);
+            findings.try_for_each(|finding| {
+                let began = context.begin_of(finding);
+                files.push(began, &mut findings::row(finding, &context))
+            })
+        })
+    }
+
+    fn write_calls(
+        context: &TableContext<'_>,
+        connections: &BTreeMap<u32, &ConnectionRecord>,
+        told: Option<ToldCalls<'_>>,
+        files: &mut HourlyFiles<'_, '_>,
+    ) -> io::Result<()> {
+        let mut rows = CallRows::new(context);
+        let mut row = Vec::new();
+        let mut write = |call: &CallFacts, record: &ConnectionRecord| {
+            let stamp = call.opened.or(call.ended).unwrap_or(record.recognised);
+            rows.row(call, record, &mut row);
+            files.push(stamp.time, &mut row)
+        };
+        for rpc in context.listed {
+            if let Some(record) = connections.get(&rpc.id.connection) {
+                write(&CallFacts::of(rpc), record)?;
             }
+        }
+        let Some(mut told) = told else { return Ok(()) };
+        let by_told: FxHashMap<u32, &ConnectionRecord> = connections
+            .values()
+            .map(|record| (record.told_as, *record))
+            .collect();
+        // A listed call knows its retry, a told one is one.
+        let links = context.listed.iter().filter_map(|rpc| {
+            let link = rpc.retried_as.as_ref()?;
+            Some((link.call, rpc.id))
         });
-        let rows = findings.map(|finding| (context.begin_of(finding), finding));
-        context.table("findings", &findings::columns(), rows, open, |finding| {
-            findings::row(finding, &context)
+        let first_of: FxHashMap<CallId, CallId> = links.collect();
+        told.take(|mut call| {
+            let Some(record) = by_told.get(&call.id.connection) else {
+                return Ok(());
+            };
+            call.id.connection = record.number;
+            call.retry_of = first_of.get(&call.id).copied();
+            write(&call, record)
         })
     }
 }
 
 /// What rows of all tables need of the whole report.
 struct TableContext<'a> {
-    /// The columns that every row begins with.
-    common: Vec<(TableColumn, TableCell)>,
+    /// The columns that every row begins with, and what stands in them.
+    columns: Vec<TableColumn>,
+    cells: Vec<TableCell>,
     secrets: SecretDisplay,
-    /// The name of each file: what was captured where, and which shard.
+    /// The name of each file without its ending: what was captured where, and which shard.
     file: String,
+    listed: &'a [Rpc],
     first: Timestamp,
     flows: HashMap<u32, &'a ConnectionRecord>,
     /// What was found of a call: the rule and the finding's id, the worst first.
@@ -120,17 +171,17 @@ impl<'a> TableContext<'a> {
         let mut common: Vec<_> = tables
             .labels
             .iter()
-            .map(|(name, value)| (TableColumn::text(name), TableCell::Text(value.clone())))
+            .map(|(name, value)| (TableColumn::text(name), TableCell::text(value)))
             .collect();
         common.extend([
-            (TableColumn::text("run"), TableCell::Text(run.clone())),
+            (TableColumn::text("run"), TableCell::text(&run)),
             (
                 TableColumn::text("capture"),
-                TableCell::Text(captures.join(" ")),
+                TableCell::text(captures.join(" ")),
             ),
             (
                 TableColumn::text("tool_version"),
-                TableCell::Text(env!("CARGO_PKG_VERSION").to_owned()),
+                TableCell::word(env!("CARGO_PKG_VERSION")),
             ),
             (
                 TableColumn::small("schema_version"),
@@ -139,10 +190,13 @@ impl<'a> TableContext<'a> {
         ]);
         let flows = report.analysis.connections.iter();
         let flows: HashMap<_, _> = flows.map(|record| (record.number, record)).collect();
+        let (columns, cells) = common.into_iter().unzip();
         let mut context = Self {
-            common,
+            columns,
+            cells,
+            listed: &report.analysis.rpcs,
             secrets: tables.secrets,
-            file: format!("{run}-{}.parquet", tables.shard),
+            file: format!("{run}-{}", tables.shard),
             first,
             flows,
             found: HashMap::new(),
@@ -179,40 +233,15 @@ impl<'a> TableContext<'a> {
         key.to_string()
     }
 
-    /// Writes the rows of a table, a file for each hour that has some.
-    fn table<'r, R: 'r>(
-        &self,
-        name: &str,
-        columns: &[TableColumn],
-        rows: impl Iterator<Item = (Timestamp, R)>,
-        open: &mut OpenFile<'_>,
-        row: impl Fn(&R) -> Vec<TableCell>,
-    ) -> io::Result<()> {
-        let mut hours: BTreeMap<String, Vec<R>> = BTreeMap::new();
-        for (time, each) in rows {
-            hours.entry(folder(time)).or_default().push(each);
+    /// What a table is, whatever hour.
+    fn layout<'t>(&'t self, name: &'static str, columns: &'t [TableColumn]) -> TableLayout<'t> {
+        TableLayout {
+            name,
+            columns,
+            common: (&self.columns, &self.cells),
+            file: &self.file,
         }
-        let common = self.common.iter().map(|(column, _)| column);
-        let all: Vec<_> = common.chain(columns).cloned().collect();
-        for (folder, rows) in hours {
-            let out = open(&format!("{name}/{folder}/{}", self.file))?;
-            let mut writer = TableWriter::new(name, &all, out)?;
-            for each in rows {
-                let common = self.common.iter().map(|(_, value)| value.clone());
-                writer.push(common.chain(row(&each)))?;
-            }
-            writer.finish()?;
-        }
-        Ok(())
     }
-}
-
-/// The folder of an hour, as engines read it: `date=2026-11-22/hour=07`.
-fn folder(time: Timestamp) -> String {
-    let text = time.to_string();
-    let date = text.get(..10).unwrap_or("unknown");
-    let hour = text.get(11..13).unwrap_or("00");
-    format!("date={date}/hour={hour}")
 }
 
 #[cfg(test)]

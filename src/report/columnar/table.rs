@@ -1,21 +1,19 @@
 //! Rows into a Parquet file.
 //!
-//! In: typed values, a row at a time. Out: row groups as they fill, so that memory does not follow a file's length.
+//! In: typed values, a row at a time, gathered by column. Out: row groups, so that memory does not follow a file's length.
 
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DoubleType, Int32Type, Int64Type};
 use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
-use parquet::file::writer::SerializedFileWriter;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::parser::parse_message_type;
+use parquet::schema::types::ColumnPath;
 
 use crate::capture::Timestamp;
-
-/// How many rows are held before they are written: some megabytes of calls.
-const GROUP_ROWS: usize = 1 << 14;
 
 /// The type of a column, which no capture changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,8 +94,8 @@ impl TableColumn {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum TableCell {
     Null,
-    Text(String),
-    Texts(Vec<String>),
+    Text(ByteArray),
+    Texts(Vec<ByteArray>),
     Small(i32),
     Whole(i64),
     Number(f64),
@@ -106,144 +104,227 @@ pub(super) enum TableCell {
 }
 
 impl TableCell {
+    pub(super) fn text(text: impl Into<String>) -> Self {
+        Self::Text(ByteArray::from(text.into().into_bytes()))
+    }
+
+    /// One of a few words that never change.
+    pub(super) fn word(word: &'static str) -> Self {
+        Self::Text(ByteArray::from(word))
+    }
+
+    pub(super) fn texts(texts: impl IntoIterator<Item = String>) -> Self {
+        let texts = texts.into_iter();
+        Self::Texts(
+            texts
+                .map(|text| ByteArray::from(text.into_bytes()))
+                .collect(),
+        )
+    }
+
     /// What it makes of `value`, and null of nothing.
     pub(super) fn maybe<T>(value: Option<T>, make: impl Fn(T) -> Self) -> Self {
         value.map_or(Self::Null, make)
     }
 }
 
-/// Writes the rows of a table.
-pub(super) struct TableWriter {
-    writer: SerializedFileWriter<Box<dyn Write + Send>>,
-    columns: Vec<(ColumnKind, Vec<TableCell>)>,
-    rows: usize,
-}
-
-impl TableWriter {
-    pub(super) fn new(
-        table: &str,
-        columns: &[TableColumn],
-        out: Box<dyn Write + Send>,
-    ) -> io::Result<Self> {
-        let fields: String = columns.iter().map(TableColumn::schema).collect();
-        let schema = parse_message_type(&format!("message {table} {{ {fields} }}"));
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::default()))
-            .build();
-        let schema = Arc::new(schema.map_err(failed)?);
-        Ok(Self {
-            writer: SerializedFileWriter::new(out, schema, Arc::new(properties)).map_err(failed)?,
-            columns: columns
-                .iter()
-                .map(|column| (column.kind, Vec::new()))
-                .collect(),
-            rows: 0,
-        })
-    }
-
-    /// Takes a row: a value for each column, in their order.
-    pub(super) fn push(&mut self, row: impl Iterator<Item = TableCell>) -> io::Result<()> {
-        for ((_, values), value) in self.columns.iter_mut().zip(row) {
-            values.push(value);
-        }
-        self.rows += 1;
-        if self.rows == GROUP_ROWS {
-            self.write_group().map_err(failed)?;
-        }
-        Ok(())
-    }
-
-    /// Writes what is left, and the file's end.
-    pub(super) fn finish(mut self) -> io::Result<()> {
-        if self.rows > 0 {
-            self.write_group().map_err(failed)?;
-        }
-        let mut out = self.writer.into_inner().map_err(failed)?;
-        out.flush()
-    }
-
-    fn write_group(&mut self) -> Result<(), ParquetError> {
-        let mut group = self.writer.next_row_group()?;
-        for (kind, values) in &mut self.columns {
-            let Some(mut column) = group.next_column()? else {
-                break;
-            };
-            let values = std::mem::take(values);
-            let present = Levels::of(&values);
-            macro_rules! write {
-                ($type:ty, $pattern:pat => $value:expr) => {{
-                    let found: Vec<_> = values
-                        .into_iter()
-                        .filter_map(|value| match value {
-                            $pattern => Some($value),
-                            _ => None,
-                        })
-                        .collect();
-                    column
-                        .typed::<$type>()
-                        .write_batch(&found, Some(&present.defined), None)?;
-                }};
-            }
-            match kind {
-                ColumnKind::Text => {
-                    write!(ByteArrayType, TableCell::Text(text) => ByteArray::from(text.into_bytes()));
-                }
-                ColumnKind::Small => write!(Int32Type, TableCell::Small(value) => value),
-                ColumnKind::Whole => write!(Int64Type, TableCell::Whole(value) => value),
-                ColumnKind::Number => write!(DoubleType, TableCell::Number(value) => value),
-                ColumnKind::Flag => write!(BoolType, TableCell::Flag(value) => value),
-                ColumnKind::Time => {
-                    write!(Int64Type, TableCell::Time(time) => time.nanos().div_euclid(1_000));
-                }
-                ColumnKind::Texts => {
-                    let lists = values.into_iter().filter_map(|value| match value {
-                        TableCell::Texts(texts) => Some(texts),
-                        _ => None,
-                    });
-                    let texts = lists
-                        .flatten()
-                        .map(|text| ByteArray::from(text.into_bytes()));
-                    let texts: Vec<_> = texts.collect();
-                    column.typed::<ByteArrayType>().write_batch(
-                        &texts,
-                        Some(&present.defined),
-                        Some(&present.repeated),
-                    )?;
-                }
-            }
-            column.close()?;
-        }
-        group.close()?;
-        self.rows = 0;
-        Ok(())
-    }
-}
-
-/// Which cells hold something, and which elements of a list go on with it: Parquet's levels.
-struct Levels {
+/// Values of a column, and which of them are there: Parquet's levels.
+#[derive(Debug)]
+struct ColumnValues {
+    values: TypedValues,
     defined: Vec<i16>,
+    /// Of a list: which values go on with it.
     repeated: Vec<i16>,
 }
 
-impl Levels {
-    fn of(values: &[TableCell]) -> Self {
-        let mut levels = Self {
-            defined: Vec::with_capacity(values.len()),
-            repeated: Vec::with_capacity(values.len()),
+#[derive(Debug)]
+enum TypedValues {
+    Texts(Vec<ByteArray>),
+    Small(Vec<i32>),
+    Whole(Vec<i64>),
+    Number(Vec<f64>),
+    Flag(Vec<bool>),
+}
+
+impl ColumnValues {
+    const fn of(kind: ColumnKind) -> Self {
+        let values = match kind {
+            ColumnKind::Text | ColumnKind::Texts => TypedValues::Texts(Vec::new()),
+            ColumnKind::Small => TypedValues::Small(Vec::new()),
+            ColumnKind::Whole | ColumnKind::Time => TypedValues::Whole(Vec::new()),
+            ColumnKind::Number => TypedValues::Number(Vec::new()),
+            ColumnKind::Flag => TypedValues::Flag(Vec::new()),
         };
-        for value in values {
-            let (elements, held) = match value {
-                TableCell::Null => (1, 0),
-                TableCell::Texts(texts) if texts.is_empty() => (1, 0),
-                TableCell::Texts(texts) => (texts.len(), 1),
-                _ => (1, 1),
-            };
-            for element in 0..elements {
-                levels.defined.push(held);
-                levels.repeated.push(i16::from(element > 0));
+        Self {
+            values,
+            defined: Vec::new(),
+            repeated: Vec::new(),
+        }
+    }
+
+    /// Takes a cell; one of another type than the column's is null.
+    fn push(&mut self, cell: TableCell) {
+        let is_there = match (&mut self.values, cell) {
+            (TypedValues::Texts(values), TableCell::Text(text)) => {
+                values.push(text);
+                true
+            }
+            (TypedValues::Texts(values), TableCell::Texts(texts)) => {
+                let more = texts.len().saturating_sub(1);
+                let is_there = !texts.is_empty();
+                values.extend(texts);
+                self.repeated.push(0);
+                self.repeated.extend(std::iter::repeat_n(1, more));
+                self.defined.extend(std::iter::repeat_n(1, more));
+                is_there
+            }
+            (TypedValues::Small(values), TableCell::Small(value)) => {
+                values.push(value);
+                true
+            }
+            (TypedValues::Whole(values), TableCell::Whole(value)) => {
+                values.push(value);
+                true
+            }
+            (TypedValues::Whole(values), TableCell::Time(time)) => {
+                values.push(time.nanos().div_euclid(1_000));
+                true
+            }
+            (TypedValues::Number(values), TableCell::Number(value)) => {
+                values.push(value);
+                true
+            }
+            (TypedValues::Flag(values), TableCell::Flag(value)) => {
+                values.push(value);
+                true
+            }
+            _ => false,
+        };
+        self.defined.push(i16::from(is_there));
+    }
+
+    fn write(&self, mut column: SerializedColumnWriter<'_>) -> Result<(), ParquetError> {
+        let defined = Some(&*self.defined);
+        let repeated = Some(&*self.repeated).filter(|repeated| !repeated.is_empty());
+        match &self.values {
+            TypedValues::Texts(values) => {
+                let column = column.typed::<ByteArrayType>();
+                column.write_batch(values, defined, repeated)?;
+            }
+            TypedValues::Small(values) => {
+                let column = column.typed::<Int32Type>();
+                column.write_batch(values, defined, None)?;
+            }
+            TypedValues::Whole(values) => {
+                let column = column.typed::<Int64Type>();
+                column.write_batch(values, defined, None)?;
+            }
+            TypedValues::Number(values) => {
+                let column = column.typed::<DoubleType>();
+                column.write_batch(values, defined, None)?;
+            }
+            TypedValues::Flag(values) => {
+                let column = column.typed::<BoolType>();
+                column.write_batch(values, defined, None)?;
             }
         }
-        levels
+        column.close()
+    }
+}
+
+/// Rows of a table that wait to be written together.
+#[derive(Debug)]
+pub(super) struct TableRows {
+    columns: Vec<ColumnValues>,
+    rows: usize,
+}
+
+impl TableRows {
+    pub(super) fn new(columns: &[TableColumn]) -> Self {
+        Self {
+            columns: columns.iter().map(|of| ColumnValues::of(of.kind)).collect(),
+            rows: 0,
+        }
+    }
+
+    /// Takes a row: a cell for each column, in their order.
+    pub(super) fn push(&mut self, row: impl Iterator<Item = TableCell>) {
+        for (column, cell) in self.columns.iter_mut().zip(row) {
+            column.push(cell);
+        }
+        self.rows += 1;
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.rows
+    }
+}
+
+/// A Parquet file that is written.
+pub(super) struct TableFile {
+    writer: SerializedFileWriter<Box<dyn Write + Send>>,
+}
+
+impl TableFile {
+    /// A file of a table whose rows begin with the same `common` columns.
+    pub(super) fn new(
+        table: &str,
+        (common, columns): (&[TableColumn], &[TableColumn]),
+        out: Box<dyn Write + Send>,
+    ) -> io::Result<Self> {
+        let all = common.iter().chain(columns);
+        let fields: String = all.clone().map(TableColumn::schema).collect();
+        let schema = parse_message_type(&format!("message {table} {{ {fields} }}"));
+        let mut properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .set_statistics_enabled(EnabledStatistics::Chunk);
+        // What is another number in each row has no use for a list of those there are.
+        for column in
+            all.filter(|column| matches!(column.kind, ColumnKind::Whole | ColumnKind::Time))
+        {
+            let path = ColumnPath::new(vec![column.name.clone()]);
+            properties = properties
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
+        }
+        let schema = Arc::new(schema.map_err(failed)?);
+        let properties = Arc::new(properties.build());
+        let writer = SerializedFileWriter::new(out, schema, properties).map_err(failed)?;
+        Ok(Self { writer })
+    }
+
+    /// Writes rows, as a group of their own; before each row stands `common`.
+    pub(super) fn write(&mut self, common: &[TableCell], rows: &TableRows) -> io::Result<()> {
+        self.write_group(common, rows).map_err(failed)
+    }
+
+    fn write_group(&mut self, common: &[TableCell], rows: &TableRows) -> Result<(), ParquetError> {
+        let mut group = self.writer.next_row_group()?;
+        for cell in common {
+            let mut same = ColumnValues::of(match cell {
+                TableCell::Small(_) => ColumnKind::Small,
+                _ => ColumnKind::Text,
+            });
+            for _ in 0..rows.rows {
+                same.push(cell.clone());
+            }
+            if let Some(column) = group.next_column()? {
+                same.write(column)?;
+            }
+        }
+        for values in &rows.columns {
+            if let Some(column) = group.next_column()? {
+                values.write(column)?;
+            }
+        }
+        group.close()?;
+        Ok(())
+    }
+
+    /// Writes the file's end.
+    pub(super) fn finish(self) -> io::Result<()> {
+        let mut out = self.writer.into_inner().map_err(failed)?;
+        out.flush()
     }
 }
 

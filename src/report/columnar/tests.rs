@@ -1,14 +1,14 @@
 //! Tables of the fixtures, read back.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io::{self, Cursor, Write};
 use std::sync::{Arc, Mutex};
 
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 
 use super::*;
 use crate::capture::Capture;
-use crate::inspect;
+use crate::inspect::{self, ListLimits, UnlistedCalls};
 use crate::pipeline;
 
 type Written = Arc<Mutex<BTreeMap<String, Vec<u8>>>>;
@@ -29,7 +29,11 @@ impl Write for MemoryFile {
 }
 
 fn report() -> Report {
-    let mut capture = Capture::open(&["fixtures/grace-cut.pcap".into()]).unwrap();
+    report_of("fixtures/grace-cut.pcap")
+}
+
+fn report_of(capture: &str) -> Report {
+    let mut capture = Capture::open(&[capture.into()]).unwrap();
     let options = pipeline::Options {
         inspect: inspect::Options {
             all: true,
@@ -40,8 +44,36 @@ fn report() -> Report {
     pipeline::analyze(&mut capture, options).unwrap()
 }
 
+/// A report that lists no more than so many calls, and the others as they were told.
+fn told(capture: &str, rpcs: usize) -> (Report, ToldCalls<'static>) {
+    let mut capture = Capture::open(&[capture.into()]).unwrap();
+    let options = pipeline::Options {
+        inspect: inspect::Options {
+            unlisted: UnlistedCalls::Told,
+            limits: ListLimits {
+                rpcs,
+                ..ListLimits::default()
+            },
+            ..inspect::Options::default()
+        },
+        ..pipeline::Options::default()
+    };
+    let mut told = ToldCalls::new(Box::new(Cursor::new(Vec::new())));
+    let report = pipeline::analyze_telling(&mut capture, options, |_, _| {}, |rpc| told.push(rpc));
+    (report.unwrap(), told)
+}
+
 /// The rows of a table as text, in order of their text.
 fn rows(report: &Report, shard: Shard, table: &str) -> Vec<String> {
+    rows_with(report, None, shard, table)
+}
+
+fn rows_with(
+    report: &Report,
+    told: Option<ToldCalls<'_>>,
+    shard: Shard,
+    table: &str,
+) -> Vec<String> {
     let tables = Tables {
         labels: vec![("deployment".into(), "inventory".into())],
         secrets: SecretDisplay::Redacted,
@@ -50,7 +82,7 @@ fn rows(report: &Report, shard: Shard, table: &str) -> Vec<String> {
     let written = Written::default();
     let files = Arc::clone(&written);
     tables
-        .write(report, &mut |path| {
+        .write(report, told, &mut |path| {
             Ok(Box::new(MemoryFile(Arc::clone(&files), path.to_owned())))
         })
         .unwrap();
@@ -101,4 +133,72 @@ fn a_second_export_has_the_same_rows() {
     let report = report();
     let findings = rows(&report, Shard::default(), "findings");
     assert_eq!(findings, rows(&report, Shard::default(), "findings"));
+}
+
+#[test]
+fn calls_that_are_told_meanwhile_have_the_rows_of_those_that_are_listed() {
+    let captures = std::fs::read_dir("fixtures").unwrap();
+    let captures = captures.map(|entry| entry.unwrap().path());
+    let is_capture = |path: &std::path::PathBuf| path.extension().is_some_and(|of| of == "pcap");
+    let mut calls = 0;
+    for capture in captures.filter(is_capture) {
+        let capture = capture.to_str().unwrap();
+        let all = report_of(capture);
+        let (report, told) = told(capture, 200_000);
+        let listed = report.analysis.rpcs.len();
+        let rows_of_all = rows(&all, Shard::default(), "calls");
+        calls += rows_of_all.len() - listed;
+        let rows = rows_with(&report, Some(told), Shard::default(), "calls");
+        assert_eq!(rows, rows_of_all, "{capture}");
+    }
+    assert!(calls > 100, "{calls}");
+}
+
+#[test]
+fn no_call_above_the_limit_is_left_out() {
+    let all = rows(&report(), Shard::default(), "calls");
+    let (report, told) = told("fixtures/grace-cut.pcap", 10);
+    assert_eq!(report.analysis.rpcs.len(), 10);
+    assert_eq!(report.analysis.unlisted.rpcs, 0);
+    let rows = rows_with(&report, Some(told), Shard::default(), "calls");
+    assert_eq!(rows.len(), all.len());
+    let died = |rows: &[String]| rows.iter().filter(|row| row.contains("died: true")).count();
+    assert_eq!(died(&rows), died(&all));
+}
+
+#[test]
+fn however_many_hours_there_are_few_files_are_open() {
+    let columns = vec![TableColumn::whole("number")];
+    let written = Written::default();
+    let (files, open) = (Arc::clone(&written), Arc::new(Mutex::new(0_usize)));
+    let opened = Arc::clone(&open);
+    let mut open_file = |path: &str| {
+        *opened.lock().unwrap() += 1;
+        let file = MemoryFile(Arc::clone(&files), path.to_owned());
+        Ok(Box::new(file) as Box<dyn Write + Send>)
+    };
+    let layout = TableLayout {
+        name: "numbers",
+        columns: &columns,
+        common: (&[], &[]),
+        file: "run",
+    };
+    HourlyFiles::write(layout, &mut open_file, |hours| {
+        let mut numbers = [0, 1, 2, 3].repeat(50).into_iter().chain(0..70).chain([0]);
+        numbers.try_for_each(|number| {
+            let time = Timestamp::from_nanos(i64::from(number) * 3_600_000_000_000);
+            hours.push(time, &mut vec![TableCell::Whole(number.into())])
+        })
+    })
+    .unwrap();
+    let written = written.lock().unwrap();
+    assert_eq!(*open.lock().unwrap(), written.len());
+    let again = "numbers/date=1970-01-01/hour=00/run-2.parquet";
+    assert_eq!(written.len(), 71);
+    assert!(written.contains_key(again), "{:?}", written.keys());
+    let rows = written.values().map(|bytes| {
+        let reader = SerializedFileReader::new(bytes::Bytes::from(bytes.clone())).unwrap();
+        reader.metadata().file_metadata().num_rows()
+    });
+    assert_eq!(rows.sum::<i64>(), 271);
 }

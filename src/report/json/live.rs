@@ -18,7 +18,7 @@ use crate::capture::Timestamp;
 use crate::decode::Transport;
 use crate::inspect::News;
 use crate::inspect::diagnosis::Finding;
-use crate::inspect::report::{Files, LiveStatus, Report};
+use crate::inspect::report::{Files, LiveStatus, OtlpCounts, Report};
 use crate::report::live::{EventFormat, Incident, WrittenRecording};
 use std::net::SocketAddr;
 
@@ -192,7 +192,31 @@ struct StatusEvent {
     given_up: UnlistedCounts,
     interfaces_away: u64,
     output_left_out: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    otlp: Option<OtlpStatusJson>,
     memory_bytes: Option<u64>,
+}
+
+/// What went to a collector, where there is one.
+#[derive(Serialize)]
+struct OtlpStatusJson {
+    spans_sent: u64,
+    spans_lost: u64,
+    logs_sent: u64,
+    logs_lost: u64,
+    waiting: u64,
+}
+
+impl From<OtlpCounts> for OtlpStatusJson {
+    fn from(counts: OtlpCounts) -> Self {
+        Self {
+            spans_sent: counts.spans.sent,
+            spans_lost: counts.spans.lost,
+            logs_sent: counts.logs.sent,
+            logs_lost: counts.logs.lost,
+            waiting: counts.waiting,
+        }
+    }
 }
 
 impl StatusEvent {
@@ -226,6 +250,7 @@ impl StatusEvent {
             },
             interfaces_away: status.interfaces_away,
             output_left_out: status.output_left_out,
+            otlp: status.otlp.map(OtlpStatusJson::from),
             memory_bytes: status.memory,
         }
     }

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use crate::decode::Transport;
-use crate::inspect::report::LiveStatus;
+use crate::inspect::report::{LiveStatus, OtlpCounts};
 use crate::inspect::{Method, Verdict};
 use crate::report::escape;
 
@@ -123,10 +123,29 @@ pub fn render(status: &LiveStatus) -> String {
         "Interfaces that went down or away",
         status.interfaces_away,
     );
+    if let Some(otlp) = &status.otlp {
+        sent(&mut out, otlp);
+    }
     if let Some(memory) = status.memory {
         out.gauge("memory_bytes", "Resident memory", memory);
     }
     out.0
+}
+
+fn sent(out: &mut Exposition, otlp: &OtlpCounts) {
+    let kinds = [("spans", otlp.spans), ("logs", otlp.logs)];
+    let help = "Records that the collector took";
+    out.family("otlp_sent_total", "counter", help);
+    for (kind, count) in kinds {
+        out.sample("otlp_sent_total", &[("kind", kind)], count.sent);
+    }
+    let help = "Records that the collector refused, or that were left out because it was away";
+    out.family("otlp_lost_total", "counter", help);
+    for (kind, count) in kinds {
+        out.sample("otlp_lost_total", &[("kind", kind)], count.lost);
+    }
+    let help = "Records that wait for the collector";
+    out.gauge("otlp_waiting", help, otlp.waiting);
 }
 
 fn methods(out: &mut Exposition, status: &LiveStatus) {

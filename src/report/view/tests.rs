@@ -117,6 +117,7 @@ pub(in crate::report) fn recovered(mut rpc: Rpc) -> Rpc {
     };
     rpc.retried_as = Some(Link {
         call,
+        opened: None,
         by: "x-rpc-id".into(),
     });
     rpc.outcome = Outcome::Recovered;
