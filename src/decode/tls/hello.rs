@@ -1,6 +1,6 @@
 //! The hellos: what a client asks for and what its server chose (RFC 8446, sections 4.1.2 and 4.1.3).
 
-use super::cipher_suite::CipherSuite;
+use super::cipher_suite::{CipherSuite, MacOrder};
 use super::records::{RecordHeader, records};
 use super::version::Version;
 
@@ -25,6 +25,7 @@ pub(in crate::decode) struct ServerHello {
     pub(in crate::decode) random: [u8; 32],
     pub(in crate::decode) version: Version,
     pub(in crate::decode) cipher: CipherSuite,
+    pub(in crate::decode) mac_order: MacOrder,
     /// TLS 1.3 has it in EncryptedExtensions instead.
     pub(in crate::decode) alpn: Option<Box<[u8]>>,
 }
@@ -46,6 +47,7 @@ const ENCRYPTED_EXTENSIONS: u8 = 8;
 /// Types of extensions.
 const SERVER_NAME: u16 = 0;
 const ALPN: u16 = 16;
+const ENCRYPT_THEN_MAC: u16 = 22;
 const EARLY_DATA: u16 = 42;
 const SUPPORTED_VERSIONS: u16 = 43;
 
@@ -142,6 +144,7 @@ impl ServerHello {
             random: *random,
             version: Version(u16::from_be_bytes(*version)),
             cipher: CipherSuite(u16::from_be_bytes(*cipher)),
+            mac_order: MacOrder::default(),
             alpn: None,
         };
         for (kind, body) in Extensions::of(rest).unwrap_or_default() {
@@ -150,6 +153,7 @@ impl ServerHello {
                     hello.version = Version(u16::from_be_bytes(*version));
                 }
                 (ALPN, _) => hello.alpn = first_protocol(body),
+                (ENCRYPT_THEN_MAC, _) => hello.mac_order = MacOrder::EncryptThenMac,
                 _ => {}
             }
         }

@@ -16,9 +16,9 @@ use super::crypto::{self, Key};
 use super::key_log::Secret;
 use super::records::TlsRecord;
 
-/// The least that a record with a byte of text takes: header, text, tag. It bounds how many records
-/// a gap can have held.
-const MIN_RECORD: u64 = 5 + 1 + 16;
+/// The least that a record with a byte of text takes, beside its tag: header and text. It bounds how many records a gap
+/// can have held.
+const MIN_RECORD: u64 = 5 + 1;
 
 /// How often a record may be tried in vain before the rest of a direction is given up. A gap of a
 /// megabyte can hold as many small records; trying them costs a tenth of a second.
@@ -189,7 +189,7 @@ impl Protection {
         // before the gap are counted.
         let possible = match self.uncertain {
             0 => 0,
-            bytes => bytes / MIN_RECORD + 1,
+            bytes => bytes / (MIN_RECORD + self.suite.least_overhead() as u64) + 1,
         };
         let was_data = self.carries_data();
         let (sequence, advanced) = self.find(record, possible, buffer)?;

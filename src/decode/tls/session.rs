@@ -94,6 +94,7 @@ impl Session {
         let ServerHello {
             version,
             cipher,
+            mac_order,
             random,
             ..
         } = *hellos.server;
@@ -103,7 +104,8 @@ impl Session {
             Version::TLS_1_2 => {
                 let master = secrets.master.as_ref();
                 let master = master.ok_or(Undecryptable::SecretsIncomplete)?;
-                let keys = Key::of_master(cipher, master, &hellos.client.random, &random);
+                let keys =
+                    Key::of_master((cipher, mac_order), master, &hellos.client.random, &random);
                 let keys = keys.ok_or(Undecryptable::Cipher(cipher))?;
                 keys.map(|key| Protection::tls12(cipher, Epoch::of_master(key)))
             }
