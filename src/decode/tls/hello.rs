@@ -89,35 +89,36 @@ impl ClientHello {
             }
             message.extend_from_slice(payload);
             if let Some((CLIENT_HELLO, body, _)) = split_message(&message) {
-                return ClientHelloRead::Hello(parse(body).unwrap_or_default());
+                return ClientHelloRead::Hello(Self::parse(body).unwrap_or_default());
             }
         }
         ClientHelloRead::Incomplete
     }
-}
 
-fn parse(body: &[u8]) -> Option<ClientHello> {
-    let (_version, rest) = body.split_first_chunk::<2>()?;
-    let (random, rest) = rest.split_first_chunk()?;
-    let mut hello = ClientHello {
-        random: *random,
-        ..ClientHello::default()
-    };
-    for (kind, body) in extensions_of_client(rest).unwrap_or_default() {
-        match kind {
-            ALPN => {
-                for protocol in Protocols::of(body) {
-                    let is_h2 = protocol == b"h2";
-                    hello.offers_h2 |= is_h2;
-                    hello.offers_others |= !is_h2;
+    /// Reads a message's body.
+    pub(super) fn parse(body: &[u8]) -> Option<Self> {
+        let (_version, rest) = body.split_first_chunk::<2>()?;
+        let (random, rest) = rest.split_first_chunk()?;
+        let mut hello = Self {
+            random: *random,
+            ..Self::default()
+        };
+        for (kind, body) in extensions_of_client(rest).unwrap_or_default() {
+            match kind {
+                ALPN => {
+                    for protocol in Protocols::of(body) {
+                        let is_h2 = protocol == b"h2";
+                        hello.offers_h2 |= is_h2;
+                        hello.offers_others |= !is_h2;
+                    }
                 }
+                EARLY_DATA => hello.early_data = true,
+                SERVER_NAME => hello.server_name = server_name(body),
+                _ => {}
             }
-            EARLY_DATA => hello.early_data = true,
-            SERVER_NAME => hello.server_name = server_name(body),
-            _ => {}
         }
+        Some(hello)
     }
-    Some(hello)
 }
 
 fn extensions_of_client(rest: &[u8]) -> Option<Extensions<'_>> {
