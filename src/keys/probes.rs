@@ -182,7 +182,8 @@ impl KeyProbes {
                 return;
             }
         };
-        let mut found = false;
+        // One that is about to end has none any more.
+        let mut found = files.is_empty();
         for file in &files {
             let watched = match target {
                 Target::Program(_) if file.is_program => Watched::Everybody,
@@ -238,6 +239,7 @@ impl KeyProbes {
         };
         let keys = self.attached.keys().copied();
         let ended: Vec<_> = keys.filter(|(watched, _)| is_ended(watched)).collect();
+        let mut gone = BTreeSet::new();
         for key in ended {
             if let Some(Some((arguments, link))) = self.attached.remove(&key)
                 && let Some(program) = program(&mut self.bpf, program_name(arguments))
@@ -246,7 +248,7 @@ impl KeyProbes {
                 let _ = program.detach(link);
             }
             if let (Watched::Process(number), _) = key
-                && self.told.insert(number)
+                && gone.insert(number)
             {
                 words(&format!("process {number} has ended"));
                 // Its number may be given to another, whom nobody named.

@@ -51,7 +51,7 @@ fn all_calls_decrypt(network: &Network, directory: &Path, served: Served) {
     );
     let seen = connections
         .iter()
-        .map(|of| of["streams_opened"].as_u64().unwrap());
+        .map(|of| of["streams"]["opened"].as_u64().unwrap());
     assert_eq!(seen.sum::<u64>(), calls);
     eprintln!(
         "{calls} calls of {} connections, all decrypted",
