@@ -182,8 +182,15 @@ impl KeyProbes {
                 return;
             }
         };
-        // One that is about to end has none any more.
-        let mut found = files.is_empty();
+        if files.is_empty() {
+            // One that is about to end has none any more: nothing is to be said of that.
+            if processes::is_hidden(process) && self.told.insert(process) {
+                let text = "cannot be looked at: that takes CAP_SYS_PTRACE beside CAP_SYS_ADMIN";
+                words(&format!("process {process} {text}"));
+            }
+            return;
+        }
+        let mut found = false;
         for file in &files {
             let watched = match target {
                 Target::Program(_) if file.is_program => Watched::Everybody,

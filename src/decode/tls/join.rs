@@ -56,7 +56,7 @@ impl Default for Trials {
 }
 
 /// A record to try.
-struct Sample<'a> {
+struct TriedRecord<'a> {
     side: Direction,
     header: RecordHeader,
     payload: &'a [u8],
@@ -65,7 +65,7 @@ struct Sample<'a> {
 }
 
 /// What may have protected a record.
-struct Candidate<'a> {
+struct TriedKey<'a> {
     random: &'a [u8; 32],
     suite: CipherSuite,
     key: Key,
@@ -131,7 +131,7 @@ impl Session {
                     return None;
                 }
                 let key = Key::of_traffic(*suite, secrets[sample.side]);
-                candidates.extend(key.map(|key| Candidate {
+                candidates.extend(key.map(|key| TriedKey {
                     random,
                     suite: *suite,
                     key,
@@ -189,10 +189,10 @@ fn suites_of(secret: &Secret) -> impl Iterator<Item = &'static CipherSuite> {
 }
 
 /// The shortest record of either side, of the first ones.
-fn sample<'a>(sides: &PerSide<&'a [u8]>) -> Option<Sample<'a>> {
+fn sample<'a>(sides: &PerSide<&'a [u8]>) -> Option<TriedRecord<'a>> {
     let of_side = |(side, bytes): (Direction, &&'a [u8])| {
         let numbered = records(bytes).zip(0..).take(LOOKED_AT);
-        let samples = numbered.map(move |((header, payload), before)| Sample {
+        let samples = numbered.map(move |((header, payload), before)| TriedRecord {
             side,
             header,
             payload,
@@ -206,11 +206,11 @@ fn sample<'a>(sides: &PerSide<&'a [u8]>) -> Option<Sample<'a>> {
 
 /// The candidate and the number that open a record.
 fn find<'a, 'c>(
-    sample: &Sample<'_>,
-    candidates: &'a [Candidate<'c>],
+    sample: &TriedRecord<'_>,
+    candidates: &'a [TriedKey<'c>],
     trials: &mut Trials,
     left: &mut u64,
-) -> Option<(&'a Candidate<'c>, u64)> {
+) -> Option<(&'a TriedKey<'c>, u64)> {
     let cost = COST_OF_TRIAL + sample.payload.len() as u64;
     let mut buffer = Vec::new();
     let mut from = 0;
@@ -220,7 +220,7 @@ fn find<'a, 'c>(
                 if !trials.pay(left, cost) {
                     return None;
                 }
-                let Sample {
+                let TriedRecord {
                     header, payload, ..
                 } = *sample;
                 if candidate
