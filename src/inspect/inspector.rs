@@ -20,6 +20,7 @@ use super::options::limits::{ListLimits, MAX_FOLLOWED_STREAMS, MAX_LISTED_CONNEC
 use super::options::passed_over::PassedOver;
 use super::options::{Options, StatusMessages};
 use super::peer::app_error;
+use super::proxies::{self, Upstream};
 use super::report::Analysis;
 use super::retry::Attempts;
 use super::server::{Inferred, Server};
@@ -228,14 +229,12 @@ impl Inspector {
             };
             let open = part.connections().map(|open| &**open);
             let mut finished = watch.finished(open);
-            findings.extend(
-                understand(
-                    &mut finished,
-                    &self.attempts,
-                    (self.last_moment, self.options.messages),
-                )
-                .0,
+            let understood = understand(
+                &mut finished,
+                &self.attempts,
+                (self.last_moment, self.options.messages),
             );
+            findings.extend(understood.findings);
             watch.keep_links(&finished);
             part.listener.watch = Some(watch);
         }
@@ -314,11 +313,14 @@ impl Inspector {
             .sort_unstable_by_key(|finished| finished.record.number);
         analysis.unlisted.rpcs += unlist(&mut self.finished, self.options.limits);
         add(&mut self.finished);
-        (analysis.findings, analysis.servers) = understand(
+        let understood = understand(
             &mut self.finished,
             &self.attempts,
             (self.last_moment, self.options.messages),
         );
+        analysis.findings = understood.findings;
+        analysis.servers = understood.servers;
+        analysis.upstreams = understood.upstreams;
         // Collected where they lie: a second list would double the peak.
         let records = self.finished.into_iter().map(|Finished { record, rpcs }| {
             analysis.verdicts.merge(&record.verdicts);
@@ -344,13 +346,22 @@ fn unlist(finished: &mut [Finished], limits: ListLimits) -> u64 {
     unlisted
 }
 
+/// What follows from all connections together.
+struct Understood {
+    findings: Vec<Finding>,
+    servers: Vec<Server>,
+    upstreams: Vec<Upstream>,
+}
+
 /// What follows from all connections together: links between calls are added to them.
 fn understand(
     finished: &mut [Finished],
     attempts: &Attempts,
     (last_moment, messages): (Option<Timestamp>, StatusMessages),
-) -> (Vec<Finding>, Vec<Server>) {
+) -> Understood {
     finished.iter_mut().for_each(grace_end::mark);
+    let remembered = || attempts.remembered().copied().collect();
+    let upstreams = proxies::tell(finished, remembered, attempts.are_all());
     attempts.link(finished, last_moment);
     for Finished { record, rpcs } in &mut *finished {
         let lost = rpcs
@@ -382,5 +393,9 @@ fn understand(
         .collect();
     let findings = diagnosis::diagnose(&cases);
     drop(cases);
-    (findings, known)
+    Understood {
+        findings,
+        servers: known,
+        upstreams,
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! In: the [`Event`](crate::decode::Event)s of each connection, to its [`Connection`]. Out: an [`Analysis`] of
 //! plain data, in which only findings, and what applications will have been told, are sentences. A module
-//! uses only those before it in this order: options, usual_times, stream, traffic, connection, retry, peer, server,
+//! uses only those before it in this order: options, usual_times, stream, traffic, connection, proxies, retry, peer, server,
 //! diagnosis, live, report, follower, inspector.
 
 mod connection;
@@ -12,6 +12,7 @@ mod inspector;
 mod live;
 mod options;
 mod peer;
+mod proxies;
 pub mod report;
 mod retry;
 mod server;
@@ -40,12 +41,14 @@ pub use options::limits::{
 pub use options::passed_over::PassedOver;
 pub use options::{Options, StatusMessages};
 pub use peer::server::{ServerStack, Stack};
+pub use proxies::{HopTime, Upstream};
 pub use report::Analysis;
 pub use server::goaway_cause::{Cause, GoAwayCause};
 pub use server::{Estimate, Inferred, Server};
 pub(crate) use stream::answer_status::{AnswerStatus, GRPC_STATUSES};
 pub use stream::at_server::{AtServer, LostOnTheWay};
 pub use stream::foreign_answer::{ForeignAnswer, ForeignBody};
+pub use stream::hops::{FailedHop, ForwardedCall, Hops, UpstreamFailure};
 pub use stream::large_message::LargeMessage;
 pub use stream::progress::CallProgress;
 pub use stream::rpc::{

@@ -25,6 +25,7 @@
 //! | `RST id CODE`, `GOAWAY last=N CODE debug="…"`, `PING n [ACK]`, `SETTINGS NAME=N… [ACK]`, `WINDOW_UPDATE id n`, `PUSH_PROMISE id promised=N` | frames |
 //! | `CONTINUATION id [END_HEADERS] name=value…` | a frame that goes on with a block |
 //! | `RAW hex` | bytes as they are |
+//! | `REFUSED` | instead of a connection: a SYN, and the RST that refuses it |
 //! | `ACK`, `FIN`, `TCP_RST`, `PROBE` | segments without data; a keepalive probe stands one before the next byte |
 //!
 //! Any event takes `ack=all` (the default: everything the peer sent so far), `ack=before` (all but the
@@ -33,7 +34,8 @@
 //! was sent, but not captured), `again` (the segment that the same words sent before, once more) and
 //! `cut=N` (only N bytes of its payload were captured).
 //!
-//! Lines without a sender: `mid-connection` (no handshake, no prefaces), `upgrade` (the client asks
+//! Lines without a sender: `mid-connection` (no handshake, no prefaces), `hops` (connections from 10 on lead from the
+//! others' server to one behind it, those from 20 on from there to a third), `upgrade` (the client asks
 //! for stream 1 in HTTP/1.1), `one-way client` or `one-way server` (only what that one sent was captured),
 //! `end T` (when the capture ends; 1.5 s after the last event if not said).
 
@@ -123,6 +125,7 @@ pub(crate) fn packets(text: &str) -> Vec<Captured> {
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         match line.split_once(' ') {
             None if line == "mid-connection" => recording.mid_connection = true,
+            None if line == "hops" => recording.hops = true,
             None if line == "upgrade" => recording.upgrade = true,
             Some(("one-way", "client")) => recording.only = Some(End::Client),
             Some(("one-way", "server")) => recording.only = Some(End::Server),

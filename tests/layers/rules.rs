@@ -73,6 +73,7 @@ const ROOMS: [(&str, &[Tier]); 3] = [
             Apart(&["stream"]),
             Apart(&["traffic"]),
             Apart(&["connection"]),
+            Apart(&["proxies"]),
             Apart(&["retry"]),
             Apart(&["peer"]),
             Apart(&["server"]),

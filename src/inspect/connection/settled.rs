@@ -322,6 +322,7 @@ fn rpc(id: CallId, stream: Stream, details: VerdictDetails) -> Rpc {
         late_by,
         processed,
         at_server: None,
+        hops: None,
         contradiction,
         grpc_status_inferred: answer.status_inferred && answer.grpc_status.value().is_some(),
         grpc_status: answer.grpc_status.value().cloned(),

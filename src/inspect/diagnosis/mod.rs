@@ -36,6 +36,7 @@ mod not_http2;
 mod outage;
 mod ping_flood;
 mod protocol_violation;
+mod proxied;
 mod rapid_reset;
 mod refused_stream;
 mod request_limit;
@@ -155,6 +156,7 @@ fn diagnose_server(view: &ServerView<'_>) -> Vec<Finding> {
             continue;
         };
         finding.server = Some(view.server);
+        proxied::tell(&mut finding, &view);
         if view.rests_on_inference(&finding.rpcs) {
             finding.confidence = finding.confidence.max(Confidence::Likely);
         }

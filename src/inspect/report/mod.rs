@@ -14,6 +14,7 @@ use crate::inspect::live::Unlisted;
 use crate::inspect::live::methods::Methods;
 use crate::inspect::options::filter::Filter;
 use crate::inspect::options::passed_over::PassedOver;
+use crate::inspect::proxies::Upstream;
 use crate::inspect::server::Server;
 use crate::inspect::stream::rpc::Rpc;
 use crate::inspect::usual_times::UsualTimes;
@@ -32,6 +33,8 @@ pub struct Analysis {
     pub rpcs: Vec<Rpc>,
     /// Servers that were connected to, by address.
     pub servers: Vec<Server>,
+    /// Servers behind proxies, and what calls cost at each, where the capture holds both sides of a proxy.
+    pub upstreams: Vec<Upstream>,
     /// What went wrong and why, most severe first.
     pub findings: Vec<Finding>,
     /// How many calls had each verdict, listed or not.

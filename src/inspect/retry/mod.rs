@@ -48,6 +48,8 @@ pub(crate) struct Attempts {
     provisional: BTreeMap<CallId, Attempt>,
     /// What identifies attempts that were lost, or taken back.
     lost: FxHashSet<u64>,
+    /// Whether any was forgotten.
+    forgot: bool,
 }
 
 /// Links between attempts: the next of each, and by what it was recognised.
@@ -77,10 +79,11 @@ impl Attempts {
         self.note_lost(&attempt);
         if self.recent.len() >= MAX_REMEMBERED
             && let Some(oldest) = self.recent.pop_front()
-            && self.is_like_lost(&oldest)
-            && self.kept.len() < MAX_EQUAL_TO_LOST
         {
-            self.kept.push(oldest);
+            self.forgot = true;
+            if self.is_like_lost(&oldest) && self.kept.len() < MAX_EQUAL_TO_LOST {
+                self.kept.push(oldest);
+            }
         }
         self.recent.push_back(attempt);
     }
@@ -97,7 +100,13 @@ impl Attempts {
         self.lost = lost.flat_map(keys).collect();
     }
 
-    fn remembered(&self) -> impl Iterator<Item = &Attempt> {
+    /// Whether no attempt was forgotten.
+    pub(crate) fn are_all(&self) -> bool {
+        !self.forgot
+    }
+
+    /// All that are remembered.
+    pub(crate) fn remembered(&self) -> impl Iterator<Item = &Attempt> {
         let settled = self.kept.iter().chain(&self.recent);
         settled.chain(self.provisional.values())
     }
@@ -125,6 +134,7 @@ impl Attempts {
     /// Forgets attempts that began before a moment. What is linked among them has to be linked before.
     pub(crate) fn forget_before(&mut self, moment: Timestamp) {
         let old = |attempt: &Attempt| attempt.opened < moment;
+        self.forgot |= self.recent.front().is_some_and(old);
         while self.recent.front().is_some_and(old) {
             self.recent.pop_front();
         }

@@ -1,7 +1,7 @@
 //! Attempts of calls, without packets: which are linked.
 
 use super::*;
-use crate::inspect::stream::fingerprint::Identity;
+use crate::inspect::stream::fingerprint::{Identity, PassedOn};
 
 fn at(milliseconds: i64) -> Timestamp {
     Timestamp::from_nanos(milliseconds * 1_000_000)
@@ -19,6 +19,7 @@ fn attempt(stream: u32, opened: i64, lost: Option<i64>) -> Attempt {
             call_id: None,
             body_length: 40,
             is_retry: false,
+            passed_on: PassedOn::default(),
         },
         opened: at(opened),
         lost: lost.map(at),

@@ -6,6 +6,8 @@
 
 use std::hash::{DefaultHasher, Hasher as _};
 
+use rustc_hash::FxHasher;
+
 /// How much of a request's body is compared, in bytes: enough to distinguish calls, little enough
 /// that uploads cost nothing.
 const MAX_COMPARED: u64 = 16 << 10;
@@ -41,6 +43,60 @@ impl IdKind {
 /// the span id behind it.
 const TRACE_ID: std::ops::Range<usize> = 3..35;
 
+/// How many ids of a request are kept each for itself: a caller's, and those that proxies add.
+const MAX_IDS: usize = 3;
+
+/// What of a request a proxy passes on as it is. Authority and other headers it may change, ids it may add.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PassedOn {
+    /// A hash of its `:path`.
+    pub(crate) path: u32,
+    /// A hash of its `:path` and its body.
+    pub(crate) content: u32,
+    /// Hashes of its ids, zero where there are no more, those of its call before those of a trace.
+    ids: [u32; MAX_IDS],
+    /// How many of the ids are its call's own.
+    own: u8,
+}
+
+impl PassedOn {
+    /// Its ids, each with what kind it is.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = (u32, IdKind)> + use<> {
+        let own = usize::from(self.own);
+        let ids = self.ids.into_iter().enumerate();
+        ids.filter(|(_, id)| *id != 0).map(move |(place, id)| {
+            let kind = match place < own {
+                true => IdKind::Request,
+                false => IdKind::Trace,
+            };
+            (id, kind)
+        })
+    }
+
+    /// A call's own ids stand first, and stay where there is no room for more.
+    fn add_id(&mut self, id: u64, kind: IdKind) {
+        let id = upper_half(id).max(1);
+        let own = usize::from(self.own);
+        let place = match kind {
+            IdKind::Request => own,
+            IdKind::Trace => self.ids.iter().position(|id| *id == 0).unwrap_or(MAX_IDS),
+        };
+        let Some(behind) = self.ids.get_mut(place..) else {
+            return;
+        };
+        if let Some(last) = behind.last_mut() {
+            *last = id;
+            behind.rotate_right(1);
+            self.own += u8::from(kind == IdKind::Request);
+        }
+    }
+}
+
+/// The half of a hash that is mixed best.
+const fn upper_half(hash: u64) -> u32 {
+    (hash >> 32) as u32
+}
+
 /// Collects what identifies a call as its request passes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Fingerprint {
@@ -49,6 +105,7 @@ pub(crate) struct Fingerprint {
     body: DefaultHasher,
     body_length: u64,
     call_id: Option<(u64, IdKind)>,
+    passed_on: PassedOn,
     /// How many attempts went before it, as it says.
     pub(crate) previous_attempts: Option<u8>,
     known: bool,
@@ -65,6 +122,8 @@ pub(crate) struct Identity {
     pub(crate) body_length: u64,
     /// Whether it says itself that it is a retry.
     pub(crate) is_retry: bool,
+    /// What a proxy passes on of it.
+    pub(crate) passed_on: PassedOn,
 }
 
 impl Fingerprint {
@@ -87,6 +146,9 @@ impl Fingerprint {
             b":path" => {
                 self.known = true;
                 target.write(value);
+                let mut path = FxHasher::default();
+                path.write(value);
+                self.passed_on.path = upper_half(path.finish());
             }
             b":authority" => target.write(value),
             b"grpc-previous-rpc-attempts" => {
@@ -129,8 +191,13 @@ impl Fingerprint {
         }
         let mut request = DefaultHasher::default();
         request.write_u64(self.target);
-        request.write_u64(self.body.finish());
+        let body = self.body.finish();
+        request.write_u64(body);
         request.write_u64(self.body_length);
+        let mut content = FxHasher::default();
+        content.write_u32(self.passed_on.path);
+        content.write_u64(body);
+        content.write_u64(self.body_length);
         Some(Identity {
             request: request.finish(),
             call_id: self.call_id.map(|(id, kind)| {
@@ -139,10 +206,17 @@ impl Fingerprint {
             }),
             body_length: self.body_length,
             is_retry: self.previous_attempts.is_some(),
+            passed_on: PassedOn {
+                content: upper_half(content.finish()),
+                ..self.passed_on
+            },
         })
     }
 
     fn add_call_id(&mut self, value: &[u8], kind: IdKind) {
+        let mut alone = DefaultHasher::default();
+        alone.write(value);
+        self.passed_on.add_id(alone.finish(), kind);
         let (hash, first) = self.call_id.get_or_insert((0, kind));
         let mut hasher = DefaultHasher::default();
         hasher.write_u64(*hash);

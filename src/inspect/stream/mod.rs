@@ -21,6 +21,7 @@ pub(in crate::inspect) mod connection_context;
 pub(in crate::inspect) mod fingerprint;
 pub(in crate::inspect) mod foreign_answer;
 pub(in crate::inspect) mod frame_gaps;
+pub(in crate::inspect) mod hops;
 pub(in crate::inspect) mod id_set;
 pub(in crate::inspect) mod inferred_path;
 pub(in crate::inspect) mod interned;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::at_server::AtServer;
 use super::foreign_answer::ForeignAnswer;
+use super::hops::Hops;
 use super::progress::CallProgress;
 use crate::capture::{Stamp, TimeDelta};
 use crate::decode::http2::ErrorCode;
@@ -142,6 +143,8 @@ pub enum Contradiction {
     RefusedLate,
     /// It answered above its own last stream id, or raised it.
     WordBroken,
+    /// It is a proxy, and had passed the call on.
+    PassedOn,
 }
 
 impl Contradiction {
@@ -153,6 +156,7 @@ impl Contradiction {
             Self::BodyTaken => "body_taken",
             Self::RefusedLate => "refused_late",
             Self::WordBroken => "last_stream_id_broken",
+            Self::PassedOn => "passed_on",
         }
     }
 
@@ -167,6 +171,7 @@ impl Contradiction {
                  not answered yet"
             }
             Self::WordBroken => "the server answered above its own last stream id, or raised it",
+            Self::PassedOn => "the server is a proxy, and had passed it on",
         }
     }
 }
@@ -340,6 +345,8 @@ pub struct Rpc {
     pub processed: Processed,
     /// What a capture at the server shows of it, where there is one.
     pub at_server: Option<Box<AtServer>>,
+    /// Its way through proxies, as far as the capture shows it.
+    pub hops: Option<Box<Hops>>,
     /// Why it may have been run though the server said that it was not.
     pub contradiction: Option<Contradiction>,
     /// `grpc-status`, as sent.
@@ -418,6 +425,7 @@ impl Rpc {
             late_by: None,
             processed: Processed::Maybe,
             at_server: None,
+            hops: None,
             contradiction: None,
             grpc_status: None,
             grpc_status_inferred: false,

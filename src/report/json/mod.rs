@@ -6,6 +6,7 @@
 mod connection;
 mod finding;
 mod frame;
+mod hops;
 mod live;
 mod network;
 mod rpc;
@@ -30,6 +31,7 @@ use connection::ConnectionJson;
 pub(super) use connection::settings;
 use finding::{FindingJson, ServerJson};
 pub use frame::FrameJson;
+use hops::UpstreamJson;
 use rpc::RpcJson;
 pub(super) use value::{BothSides, Displayed, Each, SettingsJson};
 use value::{CallJson, PacketNumber, PeerText};
@@ -90,6 +92,8 @@ struct ReportJson<'a> {
     capture: CaptureJson<'a>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     vantages: Vec<VantageJson<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    upstreams: Vec<UpstreamJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     filter: Option<FilterJson<'a>>,
     connections: Each<'a, ConnectionRecord, Files, ConnectionJson<'a>>,
@@ -120,6 +124,12 @@ impl<'a> ReportJson<'a> {
                 last_packet: report.last_packet.map(Displayed),
             },
             vantages: VantageJson::all(report),
+            upstreams: report
+                .analysis
+                .upstreams
+                .iter()
+                .map(UpstreamJson::new)
+                .collect(),
             filter: FilterJson::new(report),
             connections: Each::new(&analysis.connections, files, ConnectionJson::new),
             found: None,

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde::ser::Serializer;
 
+use super::hops::HopsJson;
 use super::value::{CallJson, Displayed, PeerText, time};
 use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::http2::ErrorCode;
@@ -34,6 +35,8 @@ pub(super) struct RpcJson<'a> {
     processed: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     at_server: Option<AtServerJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hops: Option<HopsJson<'a>>,
     contradiction: Option<&'static str>,
     grpc_status: Option<PeerText<'a>>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -92,6 +95,7 @@ impl<'a> RpcJson<'a> {
             late_by_ms: rpc.late_by.map(TimeDelta::as_millis_f64),
             processed: rpc.processed.name(),
             at_server: rpc.at_server.as_deref().map(AtServerJson::new),
+            hops: rpc.hops.as_deref().map(HopsJson::new),
             contradiction: rpc.contradiction.map(Contradiction::name),
             grpc_status: rpc.grpc_status.as_deref().map(PeerText::from),
             grpc_status_inferred: rpc.grpc_status_inferred,
@@ -143,14 +147,14 @@ impl CallPackets {
 }
 
 #[derive(Serialize, Debug)]
-struct LinkJson<'a> {
+pub(super) struct LinkJson<'a> {
     #[serde(flatten)]
     call: CallJson,
     linked_by: &'a str,
 }
 
 impl<'a> LinkJson<'a> {
-    fn new(link: &'a Link) -> Self {
+    pub(super) fn new(link: &'a Link) -> Self {
         Self {
             call: link.call.into(),
             linked_by: &link.by,

@@ -100,10 +100,10 @@ fn heading(out: &mut String, outline: &Outline<'_>) {
         out,
         &format!("{name}{} · {figures}\n", outline.capture.others()),
     );
-    for vantage in &outline.vantages {
-        line(out, &format!("- {}", sentence(vantage)));
+    for place in &outline.places {
+        line(out, &format!("- {}", sentence(place)));
     }
-    if !outline.vantages.is_empty() {
+    if !outline.places.is_empty() {
         line(out, "");
     }
     if let Some(chosen) = &outline.chosen {

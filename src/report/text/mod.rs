@@ -97,9 +97,9 @@ fn capture(page: &mut Page, outline: &Outline<'_>) {
     for line in page.wrapped("", "  ", &parts.join(" · ")) {
         page.line(line);
     }
-    for vantage in &outline.vantages {
-        let vantage = escape::terminal(vantage.as_bytes());
-        page.paragraph("  ", "    ", &vantage, Style::DIM);
+    for place in &outline.places {
+        let place = escape::terminal(place.as_bytes());
+        page.paragraph("  ", "    ", &place, Style::DIM);
     }
     if let Some(chosen) = &outline.chosen {
         page.paragraph("", "  ", &chosen.line(), Style::BOLD);

@@ -20,6 +20,7 @@ mod suggestion;
 pub(super) mod tests;
 mod totals;
 mod unreadable_connections;
+mod upstream_lines;
 mod vantage_lines;
 
 use std::cmp::Reverse;
@@ -75,7 +76,7 @@ pub(super) struct Outline<'a> {
     /// What was looked at.
     pub(super) capture: CaptureLine,
     /// Where captures of the same connections were taken.
-    pub(super) vantages: Vec<String>,
+    pub(super) places: Vec<String>,
     /// Which part of it was asked for; `None` for all.
     pub(super) chosen: Option<Chosen>,
     /// What became of the calls.
@@ -173,7 +174,7 @@ impl<'a> Outline<'a> {
         Self {
             files: Files::of(&report.files),
             capture: CaptureLine::of(report),
-            vantages: vantage_lines::of(report),
+            places: places(report),
             chosen: Chosen::of(report),
             totals: Totals::of(report, limit),
             suggestion: suggestion::suggestion(report, &sections, unreadable.first()),
@@ -186,6 +187,13 @@ impl<'a> Outline<'a> {
             anomalies_left: beyond(report.anomalies.len(), limit),
         }
     }
+}
+
+/// Where the captures were taken, and which servers stand behind proxies in them.
+fn places(report: &Report) -> Vec<String> {
+    let mut places = vantage_lines::of(report);
+    places.extend(upstream_lines::of(report));
+    places
 }
 
 impl Outline<'_> {

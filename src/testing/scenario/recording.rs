@@ -17,6 +17,8 @@ const MESSAGE: &[u8] = &[0; 5];
 pub(super) struct Recording {
     pub(super) mid_connection: bool,
     pub(super) upgrade: bool,
+    /// Whether connections lead on by tens: those from 10 on from the first ones' server to another, and so forth.
+    pub(super) hops: bool,
     /// Whose packets alone were captured.
     pub(super) only: Option<End>,
     connections: BTreeMap<u16, Connection>,
@@ -70,6 +72,9 @@ impl Sent {
 impl Recording {
     /// Records the packet of one event, behind those of the handshake if it is a connection's first.
     pub(super) fn add(&mut self, line: &Line) {
+        if line.parts.concat().iter().any(|word| word == "REFUSED") {
+            return self.refuse(line);
+        }
         let mut connection = match self.connections.remove(&line.connection) {
             Some(connection) => connection,
             None => self.open(line),
@@ -111,9 +116,28 @@ impl Recording {
         self.connections.insert(line.connection, connection);
     }
 
+    /// A connect that the server's kernel refuses.
+    fn refuse(&mut self, line: &Line) {
+        let peers = self.peers(line);
+        let syn = peers.packet(End::Client, 0, None, wire::SYN, &[]);
+        let rst = peers.packet(End::Server, 0, Some(1), wire::RST, &[]);
+        self.record(line.nanos, syn, 0);
+        self.record(line.nanos, rst, 0);
+    }
+
+    fn peers(&self, line: &Line) -> Peers {
+        let mut peers = Peers::new(40_000 + line.connection, 50_051);
+        if self.hops {
+            let tier = u8::try_from(line.connection / 10).unwrap();
+            peers.client.set_ip([192, 0, 2, 1 + tier].into());
+            peers.server.set_ip([192, 0, 2, 2 + tier].into());
+        }
+        peers
+    }
+
     /// The handshake and both prefaces, recorded before a connection's first event.
     fn open(&mut self, line: &Line) -> Connection {
-        let peers = Peers::new(40_000 + line.connection, 50_051);
+        let peers = self.peers(line);
         let mut connection = Connection {
             peers,
             client: Sent::default(),

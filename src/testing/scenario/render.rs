@@ -49,6 +49,15 @@ pub(super) fn call(text: &mut String, rpc: &Rpc) {
     if let Some(status) = rpc.http_status.filter(|status| *status != 200) {
         write!(text, " http={status}").unwrap();
     }
+    if let Some(hops) = rpc.hops.as_deref() {
+        for forwarded in &hops.forwarded_as {
+            let call = forwarded.link.call;
+            write!(text, " passed_on={}:{}", call.connection, call.stream).unwrap();
+        }
+        if let Some(failed) = &hops.failed_at {
+            write!(text, " failed_at={}", failed.name()).unwrap();
+        }
+    }
     text.push('\n');
 }
 
