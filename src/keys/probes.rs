@@ -182,6 +182,14 @@ impl KeyProbes {
                 return;
             }
         };
+        if files.is_empty() {
+            // One that is about to end has none any more: nothing is to be said of that.
+            if processes::is_hidden(process) && self.told.insert(process) {
+                let text = "cannot be looked at: that takes CAP_SYS_PTRACE beside CAP_SYS_ADMIN";
+                words(&format!("process {process} {text}"));
+            }
+            return;
+        }
         let mut found = false;
         for file in &files {
             let watched = match target {
@@ -238,6 +246,7 @@ impl KeyProbes {
         };
         let keys = self.attached.keys().copied();
         let ended: Vec<_> = keys.filter(|(watched, _)| is_ended(watched)).collect();
+        let mut gone = BTreeSet::new();
         for key in ended {
             if let Some(Some((arguments, link))) = self.attached.remove(&key)
                 && let Some(program) = program(&mut self.bpf, program_name(arguments))
@@ -246,7 +255,7 @@ impl KeyProbes {
                 let _ = program.detach(link);
             }
             if let (Watched::Process(number), _) = key
-                && self.told.insert(number)
+                && gone.insert(number)
             {
                 words(&format!("process {number} has ended"));
                 // Its number may be given to another, whom nobody named.

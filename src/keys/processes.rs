@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -77,6 +78,12 @@ pub(super) fn name(process: u32) -> String {
 /// The program that a process runs, as it calls it.
 pub(super) fn program(process: u32) -> Option<PathBuf> {
     fs::read_link(format!("/proc/{process}/exe")).ok()
+}
+
+/// Whether this process may not see what another runs (proc(5), ptrace(2)).
+pub(super) fn is_hidden(process: u32) -> bool {
+    let seen = fs::read_link(format!("/proc/{process}/exe"));
+    seen.is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
 }
 
 /// Which file a name means now.

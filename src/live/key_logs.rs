@@ -19,8 +19,11 @@ use super::queue::Batch;
 use crate::keys::{KeyProbes, KeysError};
 
 /// How long packets are held, so that the secrets of a handshake are there before its packets are read: a peer writes
-/// them down within milliseconds.
-pub(super) const HOLD: Duration = Duration::from_millis(250);
+/// them down within milliseconds, but some through a buffer.
+const HOLD_FOR_FILES: Duration = Duration::from_millis(250);
+
+/// The same where secrets come from probes alone: they are taken as they are made, and read at the next turn.
+const HOLD_FOR_PROBES: Duration = Duration::from_millis(25);
 
 /// How many bytes of packets are held at most; more are read though their secrets may not be there yet.
 const MAX_HELD: usize = 32 << 20;
@@ -106,6 +109,15 @@ impl KeyLogs {
             return false;
         }
         self.files.is_empty()
+    }
+
+    /// How long packets wait for secrets.
+    pub(super) const fn hold(&self) -> Duration {
+        match (self.files.is_empty(), self.is_empty()) {
+            (false, _) => HOLD_FOR_FILES,
+            (true, false) => HOLD_FOR_PROBES,
+            (true, true) => Duration::ZERO,
+        }
     }
 
     /// Those that are not there, or may not be read.
@@ -281,16 +293,17 @@ mod tests {
         };
         let (mut held, now) = (HeldPackets::default(), clock());
         let (mut first, mut second) = (batch(b"1"), batch(b"2"));
-        held.exchange(&mut first, now, HOLD);
-        held.exchange(&mut second, now + HOLD / 2, HOLD);
+        let hold = HOLD_FOR_FILES;
+        held.exchange(&mut first, now, hold);
+        held.exchange(&mut second, now + hold / 2, hold);
         assert!(first.is_empty() && second.is_empty());
         let mut third = batch(b"3");
-        held.exchange(&mut third, now + HOLD, HOLD);
+        held.exchange(&mut third, now + hold, hold);
         let data = |batch: &Batch| batch.iter().flat_map(|(_, data)| data.to_vec()).collect();
         let one: Vec<u8> = data(&third);
         assert_eq!(one, b"1");
         third.clear();
-        held.exchange(&mut third, now + HOLD, Duration::ZERO);
+        held.exchange(&mut third, now + hold, Duration::ZERO);
         let rest: Vec<u8> = data(&third);
         assert_eq!(rest, b"23");
     }

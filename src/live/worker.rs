@@ -16,7 +16,7 @@ use super::cluster_names::ClusterNames;
 use super::control::Control;
 use super::failed_calls::FailedCalls;
 use super::incidents::{Change, Incidents};
-use super::key_logs::{HOLD, HeldPackets, KeyLogs};
+use super::key_logs::{HeldPackets, KeyLogs};
 use super::output::EventWriter;
 use super::outputs::Outputs;
 use super::queue::{Batch, InterfaceChange, Queue, Taken};
@@ -207,9 +207,9 @@ impl Worker {
 
     /// How long packets are held before they are analysed.
     fn hold(&self) -> Duration {
-        match self.key_logs.is_empty() || self.control.is_stopped() {
+        match self.control.is_stopped() {
             true => Duration::ZERO,
-            false => HOLD,
+            false => self.key_logs.hold(),
         }
     }
 

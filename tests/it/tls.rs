@@ -281,27 +281,3 @@ fn a_refused_handshake_is_told_by_its_alert() {
     let instead = connection.instead.unwrap().protocol;
     assert_eq!(instead.name(), "the TLS alert handshake_failure");
 }
-
-#[test]
-fn a_suite_that_is_not_supported_is_named() {
-    let Some(shared) = folder("a_suite_that_is_not_supported_is_named") else {
-        return;
-    };
-    let folder = shared.join("corpus/tls/hotplace/tls12");
-    let name = "tls12mte_TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256.pcapng";
-    let decode = Options {
-        ports: vec![9000],
-        keys: key_log(&folder.join("sslkeylog")),
-        ..Options::default()
-    };
-    let options = pipeline::Options {
-        decode,
-        ..pipeline::Options::default()
-    };
-    let report = pipeline::analyze(&mut open(&folder.join(name)), options).unwrap();
-    let named = report
-        .anomalies
-        .iter()
-        .any(|odd| odd.text.contains("TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256"));
-    assert!(named, "{:?}", report.anomalies);
-}

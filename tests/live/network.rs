@@ -96,6 +96,14 @@ impl Network {
         command
     }
 
+    /// A command on the server's host.
+    #[cfg(all(feature = "keys", target_os = "linux"))]
+    pub(crate) fn on_server(&self, program: &str) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.server, program]);
+        command
+    }
+
     /// Pulls the cable for a moment.
     pub(crate) fn pull_cable(&self) {
         for state in ["down", "up"] {

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::network::{INTERFACE, Network};
 use crate::peers::{Ending, ask, serve};
-use crate::watcher::{Event, Watcher, analyze, directory, nanos, wait};
+use crate::watcher::{Event, Watcher, analyze_with, directory, nanos, wait};
 
 /// A verdict is told this long after it became certain at most.
 const PROMPT: Duration = Duration::from_millis(100);
@@ -26,12 +26,6 @@ fn live_names_the_victims_that_analyze_finds_and_names_them_at_once() {
     let Some(network) = Network::new() else {
         return;
     };
-    let directory = directory();
-    let file = directory.path().join("tcpdump.pcap");
-    let mut tcpdump = tcpdump(&network, &file);
-    let watcher = Watcher::start(&network, &[]);
-    let delays = thread::spawn(own_delays);
-
     let endings = vec![
         Ending::GoAwayThenWait(Duration::from_secs(2)),
         Ending::GoAwayAndClose,
@@ -39,7 +33,24 @@ fn live_names_the_victims_that_analyze_finds_and_names_them_at_once() {
         Ending::GoAwayAndClose,
     ];
     let connections = endings.len();
-    race(&network, endings);
+    judge(&network, &[], &[], connections, || race(&network, endings));
+}
+
+/// Watches a race, and holds what is told of it against what `analyze` finds in a recording, and when against when it
+/// was certain. Gives who was told of: a victim at least on each of so many connections.
+pub(crate) fn judge(
+    network: &Network,
+    watching: &[&str],
+    analyzing: &[&str],
+    connections: usize,
+    race: impl FnOnce(),
+) -> BTreeSet<String> {
+    let directory = directory();
+    let file = directory.path().join("tcpdump.pcap");
+    let mut tcpdump = tcpdump(network, INTERFACE, &file);
+    let watcher = Watcher::start(network, watching);
+    let delays = thread::spawn(own_delays);
+    race();
     thread::sleep(Duration::from_millis(300));
 
     let (events, status, errors) = watcher.stop();
@@ -52,7 +63,7 @@ fn live_names_the_victims_that_analyze_finds_and_names_them_at_once() {
     )
     .unwrap();
     wait(&mut tcpdump);
-    let report = analyze(&file);
+    let report = analyze_with(&file, analyzing);
 
     let told: BTreeSet<_> = events
         .iter()
@@ -102,6 +113,7 @@ fn live_names_the_victims_that_analyze_finds_and_names_them_at_once() {
         told.len(),
         latest as f64 / 1e6
     );
+    told
 }
 
 /// Lets a client and a server race, once for each ending.
@@ -173,10 +185,11 @@ fn rules(report: &Value) -> BTreeSet<String> {
         .collect()
 }
 
-fn tcpdump(network: &Network, file: &std::path::Path) -> Child {
+/// A recording of what passes an interface of the client's host.
+pub(crate) fn tcpdump(network: &Network, interface: &str, file: &std::path::Path) -> Child {
     let mut child = network
         .on_client("tcpdump")
-        .args(["-i", INTERFACE, "-U", "-Z", "root", "-w"])
+        .args(["-i", interface, "-U", "-Z", "root", "-w"])
         .arg(file)
         .stderr(Stdio::piped())
         .spawn()

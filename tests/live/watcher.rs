@@ -141,8 +141,14 @@ pub(crate) fn nanos(time: &Value) -> i64 {
 
 /// `analyze` on a file.
 pub(crate) fn analyze(path: &std::path::Path) -> Value {
+    analyze_with(path, &[])
+}
+
+/// The same with options.
+pub(crate) fn analyze_with(path: &std::path::Path, options: &[&str]) -> Value {
     let output = std::process::Command::new(H2SNIFF)
         .args(["analyze", "--format", "json"])
+        .args(options)
         .arg(path)
         .output()
         .unwrap();

@@ -16,11 +16,12 @@ use super::{ConnectionSink, Http2Events, direction};
 use crate::decode::anomaly::Layer;
 use crate::decode::carrier::Carrier;
 use crate::decode::detect::{self, Detection, Http2, Prefix};
-use crate::decode::direction::Direction;
+use crate::decode::direction::{Direction, PerSide};
 use crate::decode::event::{Event, Guess, Transport, UnexpectedProtocol};
 use crate::decode::tcp::{Ended, Ending, Flow, PerEnd, Side};
 use crate::decode::tls::{
-    self, ClientHello, Facts, Hellos, Reached, ServerFlight, TlsOutput, Undecryptable, Version,
+    self, ClientHello, Facts, Hellos, KeyLog, Reached, ServerFlight, TlsOutput, Undecryptable,
+    Version,
 };
 
 impl<C> ConnectionDecoder<C> {
@@ -95,7 +96,8 @@ impl<C> ConnectionDecoder<C> {
         }
         let reason = match tls::Session::new(hellos, context.keys) {
             Ok(session) => {
-                self.negotiate(client, counts, wants_http2, session);
+                let negotiation = Negotiation::new(client, counts, wants_http2, session);
+                self.negotiate(negotiation, context.keys);
                 return Judged::Wait;
             }
             Err(Undecryptable::NoSecrets | Undecryptable::SecretsIncomplete) if counts && !stop => {
@@ -126,10 +128,9 @@ impl<C> ConnectionDecoder<C> {
     }
 
     /// Goes on with what the records protect.
-    fn negotiate(&mut self, client: Side, counts: bool, wants_http2: bool, session: tls::Session) {
-        let mut negotiation = Negotiation::new(client, counts, wants_http2, session);
+    fn negotiate(&mut self, mut negotiation: Negotiation, keys: &KeyLog) {
         self.take_undecided()
-            .replay(PerEnd::default(), |signal| negotiation.take(signal));
+            .replay(PerEnd::default(), |signal| negotiation.take(signal, keys));
         self.state = State::Negotiating(Box::new(negotiation));
     }
 
@@ -156,9 +157,12 @@ impl<C> ConnectionDecoder<C> {
         ]);
         let stop = stop || negotiation.session.has_stopped();
         let chose_h2 = negotiation.session.alpn() == Some(b"h2");
+        // Of one that was not seen from its beginning nobody knows what was chosen: its frames tell.
+        let joined = negotiation.session.is_joined();
+        let expected = chose_h2 || (joined && negotiation.counts);
         let reading = match verdict {
-            Detection::Http2(http2) if http2.preface || chose_h2 => Some(http2),
-            _ if chose_h2 && stop && negotiation.failure.is_none() => {
+            Detection::Http2(http2) if http2.preface || chose_h2 || joined => Some(http2),
+            _ if expected && stop && negotiation.failure.is_none() => {
                 // A server may have begun, with a client that never did.
                 let server = negotiation.client.peer();
                 let of_server = negotiation.undecided.beginning(server, flow);
@@ -233,23 +237,63 @@ impl<C> ConnectionDecoder<C> {
         Judged::Counts(Box::new(candidate))
     }
 
-    /// TLS whose handshake was not captured.
-    pub(super) fn under_way(&mut self, flow: &Flow, context: &DetectContext<'_>) -> Judged {
+    /// TLS whose handshake was not captured: no client random says which secrets are its own, so that they are tried.
+    pub(super) fn under_way(
+        &mut self,
+        flow: &Flow,
+        context: &DetectContext<'_>,
+        trials: &mut tls::Trials,
+    ) -> Judged {
         let opener = flow.opened_by();
-        let mut sides = [Side::First, Side::Second].into_iter();
-        let server = sides.find(|side| {
+        let sides = [Side::First, Side::Second];
+        let speaks_http2 = |side: &Side| {
             let known = context.is_known(flow, *side) || context.is_forced(flow, *side);
             opener != Some(*side) && known
-        });
-        let (Some(server), State::Undecided(undecided)) = (server, &self.state) else {
-            return Judged::Unrelated(Unrelated::TlsUnderWay);
         };
-        let client = server.peer();
-        let text = "its TLS handshake was not captured: without the client random no key log fits, and it \
-                    stays encrypted";
-        let oddity = (text.to_owned(), undecided.last_carrier(client));
-        self.unread(client, Facts::default(), None, Some(oddity), flow)
+        let server = sides.into_iter().find(speaks_http2);
+        let State::Undecided(undecided) = &self.state else {
+            return Judged::Wait;
+        };
+        let client = server.map_or_else(|| super::by_ports(flow), Side::peer);
+        let joined = match trials.is_spent() || context.keys.is_empty() {
+            true => None,
+            false => [client, client.peer()].into_iter().find_map(|client| {
+                let [of_client, of_server] =
+                    [client, client.peer()].map(|side| protected(undecided.beginning(side, flow)));
+                let sides = PerSide {
+                    client: of_client,
+                    server: of_server,
+                };
+                Some((client, tls::Session::join(sides, context.keys, trials)?))
+            }),
+        };
+        let last = undecided.last_carrier(client);
+        if let Some((client, (session, text))) = joined {
+            let mut negotiation = Negotiation::new(client, server.is_some(), false, session);
+            negotiation.oddities.push((text, last));
+            self.negotiate(negotiation, context.keys);
+            return Judged::Wait;
+        }
+        if server.is_none() {
+            return Judged::Unrelated(Unrelated::TlsUnderWay);
+        }
+        let text = match context.keys.connections() {
+            0 => "its TLS handshake was not captured: it stays encrypted".to_owned(),
+            _ => format!(
+                "its TLS handshake was not captured, and {}: it stays encrypted",
+                trials.in_vain(context.keys)
+            ),
+        };
+        self.unread(client, Facts::default(), None, Some((text, last)), flow)
     }
+}
+
+/// What a side sent, from the segment on that begins with whole records.
+fn protected(side: Prefix<'_>) -> &[u8] {
+    let from = |offset: &usize| side.bytes.get(*offset..);
+    let mut parts = side.segments.iter().filter_map(from);
+    let found = parts.find(|bytes| tls::is_protected(bytes));
+    found.unwrap_or_default()
 }
 
 /// Who gave the handshake up in the clear, with what.

@@ -139,18 +139,18 @@ impl<C> ConnectionDecoder<C> {
         let signal: PartSignal<'_> = signal.map(|_, chunk| chunk.into());
         match &mut self.state {
             State::Undecided(undecided) => undecided.keep(signal),
-            State::Negotiating(negotiation) => negotiation.take(signal),
+            State::Negotiating(negotiation) => negotiation.take(signal, out.keys),
             State::Http2 {
                 counted,
                 events,
                 tls,
             } => {
-                let client = counted.client;
+                let (client, keys) = (counted.client, out.keys);
                 let mut emitter = counted.emitter(out);
                 match (tls, signal) {
                     (Some(tls), PartSignal::Chunk { from, chunk }) => {
                         let by = direction(from, client);
-                        tls.push(by, chunk, &mut |by, output| {
+                        tls.push(by, chunk, keys, &mut |by, output| {
                             encrypted::emit(output, by, events, &mut emitter);
                         });
                     }
@@ -254,7 +254,7 @@ impl<C> ConnectionDecoder<C> {
         else {
             return false;
         };
-        let client = counted.client;
+        let (client, keys) = (counted.client, out.keys);
         let mut emitter = counted.emitter(out);
         if let Some(tls) = tls {
             for side in [Side::First, Side::Second] {
@@ -263,7 +263,7 @@ impl<C> ConnectionDecoder<C> {
                     missing: 0,
                     carrier,
                 };
-                tls.push(by, lost, &mut |by, output| {
+                tls.push(by, lost, keys, &mut |by, output| {
                     encrypted::emit(output, by, events, &mut emitter);
                 });
             }
@@ -280,7 +280,7 @@ impl<C> ConnectionDecoder<C> {
         last: bool,
         out: &mut Output<'_, L>,
     ) -> Decision {
-        match self.judge(flow, context, last) {
+        match self.judge(flow, context, last, out.trials) {
             Judged::Wait => Decision::Wait,
             Judged::Unrelated(unrelated) => {
                 self.state = State::Unrelated(unrelated);
@@ -290,7 +290,13 @@ impl<C> ConnectionDecoder<C> {
         }
     }
 
-    fn judge(&mut self, flow: &Flow, context: &DetectContext<'_>, last: bool) -> Judged {
+    fn judge(
+        &mut self,
+        flow: &Flow,
+        context: &DetectContext<'_>,
+        last: bool,
+        trials: &mut tls::Trials,
+    ) -> Judged {
         if matches!(self.state, State::Negotiating(_)) {
             return self.judge_decrypted(flow, context, last);
         }
@@ -316,7 +322,10 @@ impl<C> ConnectionDecoder<C> {
                 Judged::Wait => self.judge_decrypted(flow, context, last),
                 judged => judged,
             },
-            Detection::TlsUnderWay => self.under_way(flow, context),
+            Detection::TlsUnderWay => match self.under_way(flow, context, trials) {
+                Judged::Wait => self.judge_decrypted(flow, context, last),
+                judged => judged,
+            },
             Detection::Http1 => Judged::Unrelated(Unrelated::Http1),
             Detection::Undecided | Detection::Other | Detection::Http2(_) => {
                 self.fall_back(matches!(verdict, Detection::Other) || stop, flow, context)

@@ -8,7 +8,7 @@ use super::{PartSignal, direction};
 use crate::decode::carrier::Carrier;
 use crate::decode::direction::Direction;
 use crate::decode::tcp::{Ended, Ending, Side};
-use crate::decode::tls::{Alert, Session, TlsOutput};
+use crate::decode::tls::{Alert, KeyLog, Session, TlsOutput};
 
 /// How many oddities are kept until the connection has a number; they are few by nature.
 const MAX_ODDITIES: usize = 16;
@@ -45,7 +45,7 @@ impl Negotiation {
         }
     }
 
-    pub(super) fn take(&mut self, signal: PartSignal<'_>) {
+    pub(super) fn take(&mut self, signal: PartSignal<'_>, keys: &KeyLog) {
         self.undecided.fresh = true;
         let PartSignal::Chunk { from, chunk } = signal else {
             self.undecided.keep(signal);
@@ -81,6 +81,6 @@ impl Negotiation {
             }
             TlsOutput::Odd { .. } => {}
         };
-        self.session.push(direction, chunk, take);
+        self.session.push(direction, chunk, keys, take);
     }
 }

@@ -6,12 +6,17 @@ use crate::decode::carrier::Carrier;
 use crate::decode::event::{Event, RecognitionOrder};
 use crate::decode::listener::Listener;
 use crate::decode::tcp::Side;
+use crate::decode::tls::{KeyLog, Trials};
 
 /// Where what is decoded goes.
 pub(in crate::decode) struct Output<'a, L> {
     pub(in crate::decode) listener: &'a mut L,
     pub(in crate::decode) anomalies: &'a mut Anomalies,
     pub(in crate::decode) numbers: &'a mut Numbers,
+    /// The secrets known by now.
+    pub(in crate::decode) keys: &'a KeyLog,
+    /// How much may still be tried to find out which of them a connection has.
+    pub(in crate::decode) trials: &'a mut Trials,
     /// Where a connection stands that is recognised now.
     pub(in crate::decode) order: RecognitionOrder,
 }

@@ -19,6 +19,7 @@ use crate::decode::event::{Place, RecognitionOrder, RecognitionStep};
 use crate::decode::link::Segment;
 use crate::decode::listener::Listener;
 use crate::decode::tcp::{Arrival, Ending, Flow, FlowSlot, Flows, PARTS, Signal};
+use crate::decode::tls::{KeyLog, Trials};
 
 /// What decoding of a connection goes by, beside its packets.
 #[derive(Debug, Default)]
@@ -50,6 +51,7 @@ impl Surroundings {
 pub(super) struct ConnectionTable<C> {
     pub(super) flows: Flows<ConnectionDecoder<C>>,
     numbers: Numbers,
+    trials: Trials,
     pub(super) anomalies: Anomalies,
     pub(super) quality: CaptureQuality,
     /// TCP connections that do not speak HTTP/2, by what they are.
@@ -78,6 +80,7 @@ impl<C> ConnectionTable<C> {
         Self {
             flows,
             numbers,
+            trials: Trials::default(),
             anomalies: Anomalies::default(),
             quality: CaptureQuality::default(),
             unrelated: BTreeMap::new(),
@@ -106,7 +109,13 @@ impl<C> ConnectionTable<C> {
             step: RecognitionStep::Packet,
             within: 0,
         };
-        let out = &mut output(&mut self.anomalies, &mut self.numbers, order, listener);
+        let out = &mut output(
+            &mut self.anomalies,
+            &mut self.numbers,
+            (&around.options.keys, &mut self.trials),
+            order,
+            listener,
+        );
         let slot = self
             .flows
             .push(segment, arrival, &mut |connection, signal: Signal<'_>| {
@@ -142,7 +151,13 @@ impl<C> ConnectionTable<C> {
             step: RecognitionStep::Finished,
             within: 0,
         };
-        let out = &mut output(&mut self.anomalies, &mut self.numbers, order, listener);
+        let out = &mut output(
+            &mut self.anomalies,
+            &mut self.numbers,
+            (&around.options.keys, &mut self.trials),
+            order,
+            listener,
+        );
         self.flows
             .release(now, &mut |connection, signal: Signal<'_>| {
                 connection.push(signal, out);
@@ -247,7 +262,13 @@ impl<C> ConnectionTable<C> {
         around: &Surroundings,
         listener: &mut L,
     ) {
-        let out = &mut output(&mut self.anomalies, &mut self.numbers, order, listener);
+        let out = &mut output(
+            &mut self.anomalies,
+            &mut self.numbers,
+            (&around.options.keys, &mut self.trials),
+            order,
+            listener,
+        );
         flow.finish(&mut |signal| connection.push(signal, out));
         self.quality.add(&flow);
         if connect_failed(&flow) && !connection.counts() {
@@ -281,6 +302,7 @@ impl<C> ConnectionTable<C> {
         &mut self,
         failed: FailedConnect<C>,
         order: RecognitionOrder,
+        around: &Surroundings,
         listener: &mut L,
     ) {
         let FailedConnect {
@@ -288,7 +310,13 @@ impl<C> ConnectionTable<C> {
             mut connection,
             ..
         } = failed;
-        let out = &mut output(&mut self.anomalies, &mut self.numbers, order, listener);
+        let out = &mut output(
+            &mut self.anomalies,
+            &mut self.numbers,
+            (&around.options.keys, &mut self.trials),
+            order,
+            listener,
+        );
         connection.count_connect(&flow, out);
         self.conclude(flow, connection, listener);
     }
@@ -301,9 +329,16 @@ impl<C> ConnectionTable<C> {
     pub(super) fn at_limit<'a, L>(
         &'a mut self,
         order: RecognitionOrder,
+        around: &'a Surroundings,
         listener: &'a mut L,
     ) -> (&'a mut Flows<ConnectionDecoder<C>>, Output<'a, L>) {
-        let out = output(&mut self.anomalies, &mut self.numbers, order, listener);
+        let out = output(
+            &mut self.anomalies,
+            &mut self.numbers,
+            (&around.options.keys, &mut self.trials),
+            order,
+            listener,
+        );
         (&mut self.flows, out)
     }
 }
@@ -312,6 +347,7 @@ impl<C> ConnectionTable<C> {
 const fn output<'a, L>(
     anomalies: &'a mut Anomalies,
     numbers: &'a mut Numbers,
+    (keys, trials): (&'a KeyLog, &'a mut Trials),
     order: RecognitionOrder,
     listener: &'a mut L,
 ) -> Output<'a, L> {
@@ -319,6 +355,8 @@ const fn output<'a, L>(
         listener,
         anomalies,
         numbers,
+        keys,
+        trials,
         order,
     }
 }

@@ -40,7 +40,7 @@ impl<C> SharedState<C> {
             return;
         };
         if !flow.is_over() {
-            let (_, mut out) = table.at_limit(order, *listener);
+            let (_, mut out) = table.at_limit(order, &self.around, *listener);
             // What comes of it now would decide more than is known.
             if connection.shed(seen(&flow), &mut out) {
                 self.given_up.connections += 1;
@@ -64,7 +64,7 @@ impl<C> SharedState<C> {
             return;
         };
         let order = self.at_limit();
-        let (flows, mut out) = table.at_limit(order, *listener);
+        let (flows, mut out) = table.at_limit(order, &self.around, *listener);
         let Some((flow, connection)) = flows.at(slot) else {
             return;
         };

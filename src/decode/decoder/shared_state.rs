@@ -96,7 +96,7 @@ impl<C> SharedState<C> {
         counting.sort_by_key(|(order, ..)| *order);
         for (order, part, failed) in counting {
             if let Some(PartOf { table, listener }) = parts.get_mut(part) {
-                table.count_connect(failed, order, *listener);
+                table.count_connect(failed, order, &self.around, *listener);
             }
         }
         if self.is_beyond_limits() {
@@ -145,6 +145,9 @@ impl<C> SharedState<C> {
                 let text = format!("{lines} lines of the key log {why}: they are left out");
                 anomalies.note(Layer::Tls, text, None, None);
             }
+        }
+        if let Some(note) = keys.encoding_note() {
+            anomalies.note(Layer::Tls, note.to_owned(), None, None);
         }
         std::mem::take(&mut self.intake.quality).note(&mut anomalies);
         anomalies.into_vec()

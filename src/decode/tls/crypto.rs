@@ -1,96 +1,98 @@
 //! All of the cryptography: keys from secrets, and records opened with them.
 //!
-//! In: a secret and a suite, or a protected record. Out: keys, or what the record protected, if its tag
+//! In: a secret and a suite, or a protected record. Out: keys, or what the record protected, if its tag or MAC
 //! proves it.
+//!
+//! ```text
+//! secret --derivation--> key --+-- tagged   AES-GCM, ChaCha20-Poly1305, AES-CCM, ARIA-GCM
+//!                              +-- blocks   CBC or no cipher, and a MAC
+//! ```
+
+mod blocks;
+mod derivation;
+mod tagged;
 
 use std::fmt;
 
-use ring::{aead, hkdf, hmac};
-
-use super::cipher_suite::{Cipher, CipherSuite, Hash};
+use super::cipher_suite::{Cipher, CipherSuite, MacOrder};
 use super::key_log::Secret;
 use super::records::RecordHeader;
 use super::version::Version;
 use crate::decode::direction::PerSide;
+use blocks::MacKey;
+use derivation::{expand_label, pseudorandom, traffic_prk};
+use tagged::{AeadConstruction, AeadKey, NONCE};
 
-/// Length of the tag at the end of a protected record; the same for every cipher here.
-const TAG: usize = 16;
-
-/// Length of a nonce, and of its part that AES-GCM in TLS 1.2 sends with each record (RFC 5288,
-/// section 3).
-const NONCE: usize = 12;
-const SENT_NONCE: usize = 8;
+pub(super) use derivation::updated;
 
 /// What protects one direction until its keys change.
-pub(super) struct Key {
-    key: aead::LessSafeKey,
-    iv: [u8; NONCE],
-    style: AeadConstruction,
+pub(super) enum Key {
+    Tagged(AeadKey),
+    Blocks(MacKey),
 }
 
-/// How nonce and associated data are made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum AeadConstruction {
-    /// RFC 8446, sections 5.2 and 5.3.
-    Tls13,
-    /// RFC 5288, section 3: a part of the nonce stands before the ciphertext.
-    Tls12SentNonce,
-    /// RFC 7905, section 2.
-    Tls12,
+/// How long the parts of one direction's keys are in TLS 1.2.
+struct KeyLengths {
+    mac: usize,
+    key: usize,
+    iv: usize,
 }
 
 impl Key {
     /// The key of a TLS 1.3 traffic secret (RFC 8446, section 7.3); `None` where the secret does not
     /// fit the suite.
     pub(super) fn of_traffic(suite: CipherSuite, secret: &Secret) -> Option<Self> {
-        let (cipher, hash) = suite.protection(Version::TLS_1_3)?;
+        let (Cipher::Aead(cipher), hash) = suite.protection(Version::TLS_1_3)? else {
+            return None;
+        };
         let prk = traffic_prk(hash, secret)?;
-        let algorithm = algorithm(cipher);
-        let mut key = vec![0; algorithm.key_len()];
+        let mut key = vec![0; tagged::key_length(cipher)];
         expand_label(&prk, b"key", &mut key)?;
         let mut iv = [0; NONCE];
         expand_label(&prk, b"iv", &mut iv)?;
-        Self::new(algorithm, &key, iv, AeadConstruction::Tls13)
+        AeadKey::new(cipher, &key, iv, AeadConstruction::Tls13).map(Self::Tagged)
     }
 
     /// The keys of client and server of a TLS 1.2 master secret (RFC 5246, section 6.3).
     ///
     /// ```text
-    /// client key  server key  client IV  server IV     (AEAD suites need no MAC keys)
+    /// client MAC key  server MAC key  client key  server key  client IV  server IV
     /// ```
     pub(super) fn of_master(
-        suite: CipherSuite,
+        (suite, order): (CipherSuite, MacOrder),
         master: &Secret,
         client_random: &[u8; 32],
         server_random: &[u8; 32],
     ) -> Option<PerSide<Self>> {
         let (cipher, hash) = suite.protection(Version::TLS_1_2)?;
-        let algorithm = algorithm(cipher);
-        let (style, iv_length) = match cipher {
-            Cipher::Aes128Gcm | Cipher::Aes256Gcm => {
-                (AeadConstruction::Tls12SentNonce, NONCE - SENT_NONCE)
-            }
-            Cipher::ChaCha20Poly1305 => (AeadConstruction::Tls12, NONCE),
-        };
+        let lengths = KeyLengths::of(cipher);
         let seed = [&b"key expansion"[..], server_random, client_random].concat();
-        let mut block = vec![0; 2 * (algorithm.key_len() + iv_length)];
+        let mut block = vec![0; 2 * (lengths.mac + lengths.key + lengths.iv)];
         pseudorandom(hash, &master.0, &seed, &mut block);
-        let (client_key, rest) = block.split_at_checked(algorithm.key_len())?;
-        let (server_key, ivs) = rest.split_at_checked(algorithm.key_len())?;
-        let (client_iv, server_iv) = ivs.split_at_checked(iv_length)?;
-        let key = |key, iv: &[u8]| {
-            let mut padded = [0; NONCE];
-            padded.iter_mut().zip(iv).for_each(|(to, from)| *to = *from);
-            Self::new(algorithm, key, padded, style)
+        let mut rest = &block[..];
+        let mut next = |length| {
+            let (part, after) = rest.split_at_checked(length)?;
+            rest = after;
+            Some(part)
+        };
+        let macs = (next(lengths.mac)?, next(lengths.mac)?);
+        let keys = (next(lengths.key)?, next(lengths.key)?);
+        let ivs = (next(lengths.iv)?, next(lengths.iv)?);
+        let key = |mac, key, iv| match cipher {
+            Cipher::Aead(cipher) => AeadKey::of_tls12(cipher, key, iv).map(Self::Tagged),
+            Cipher::Cbc(block, hash) => {
+                MacKey::new((hash, mac), Some((block, key)), order).map(Self::Blocks)
+            }
+            Cipher::Null(hash) => MacKey::new((hash, mac), None, order).map(Self::Blocks),
         };
         Some(PerSide {
-            client: key(client_key, client_iv)?,
-            server: key(server_key, server_iv)?,
+            client: key(macs.0, keys.0, ivs.0)?,
+            server: key(macs.1, keys.1, ivs.1)?,
         })
     }
 
     /// Opens the record of this number in `buffer`, which serves as working space; gives what it
-    /// protected if the tag proves it.
+    /// protected if the tag or the MAC proves it.
     pub(super) fn open<'a>(
         &self,
         sequence: u64,
@@ -98,169 +100,72 @@ impl Key {
         payload: &[u8],
         buffer: &'a mut Vec<u8>,
     ) -> Option<&'a [u8]> {
-        let (sent, sealed) = match self.style {
-            AeadConstruction::Tls12SentNonce => payload.split_at_checked(SENT_NONCE)?,
-            AeadConstruction::Tls13 | AeadConstruction::Tls12 => (&[][..], payload),
-        };
-        let length = sealed.len().checked_sub(TAG)?;
-        let nonce = self.nonce(sequence, sent);
-        buffer.clear();
-        buffer.extend_from_slice(sealed);
-        let opened = match self.style {
-            AeadConstruction::Tls13 => {
-                let associated = aead::Aad::from(header.bytes());
-                self.key.open_in_place(nonce, associated, buffer)
-            }
-            AeadConstruction::Tls12SentNonce | AeadConstruction::Tls12 => {
-                let length = u16::try_from(length).ok()?;
-                let [n0, n1, n2, n3, n4, n5, n6, n7] = sequence.to_be_bytes();
-                let [kind, major, minor, ..] = header.bytes();
-                let [high, low] = length.to_be_bytes();
-                let associated = [
-                    n0, n1, n2, n3, n4, n5, n6, n7, kind, major, minor, high, low,
-                ];
-                let associated = aead::Aad::from(associated);
-                self.key.open_in_place(nonce, associated, buffer)
-            }
-        };
-        opened.ok().map(|text| &*text)
-    }
-
-    fn new(
-        algorithm: &'static aead::Algorithm,
-        key: &[u8],
-        iv: [u8; NONCE],
-        style: AeadConstruction,
-    ) -> Option<Self> {
-        let key = aead::UnboundKey::new(algorithm, key).ok()?;
-        Some(Self {
-            key: aead::LessSafeKey::new(key),
-            iv,
-            style,
-        })
-    }
-
-    /// The record's nonce: its number mixed into the IV, or what was sent behind the fixed part.
-    fn nonce(&self, sequence: u64, sent: &[u8]) -> aead::Nonce {
-        let mut nonce = self.iv;
-        let number = sequence.to_be_bytes();
-        let last = nonce.iter_mut().skip(NONCE - SENT_NONCE);
-        match self.style {
-            AeadConstruction::Tls12SentNonce => last.zip(sent).for_each(|(to, from)| *to = *from),
-            AeadConstruction::Tls13 | AeadConstruction::Tls12 => {
-                last.zip(number).for_each(|(to, from)| *to ^= from)
-            }
+        match self {
+            Self::Tagged(key) => key.open(sequence, header, payload, buffer),
+            Self::Blocks(key) => key.open(sequence, header, payload, buffer),
         }
-        aead::Nonce::assume_unique_for_key(nonce)
     }
 }
 
-/// The traffic secret that follows this one after a KeyUpdate (RFC 8446, section 7.2).
-pub(super) fn updated(suite: CipherSuite, secret: &Secret) -> Option<Secret> {
-    let (_, hash) = suite.protection(Version::TLS_1_3)?;
-    let prk = traffic_prk(hash, secret)?;
-    let mut next = vec![0; secret.0.len()];
-    expand_label(&prk, b"traffic upd", &mut next)?;
-    Some(Secret(next.into()))
+impl KeyLengths {
+    fn of(cipher: Cipher) -> Self {
+        match cipher {
+            Cipher::Aead(cipher) => Self {
+                mac: 0,
+                key: tagged::key_length(cipher),
+                iv: tagged::fixed_iv_length(cipher),
+            },
+            // Their IVs stand in the records (RFC 5246, section 6.2.3.2).
+            Cipher::Cbc(block, mac) => Self {
+                mac: blocks::mac_length(mac),
+                key: blocks::key_length(block),
+                iv: 0,
+            },
+            Cipher::Null(mac) => Self {
+                mac: blocks::mac_length(mac),
+                key: 0,
+                iv: 0,
+            },
+        }
+    }
 }
 
 impl fmt::Debug for Key {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Key(<redacted>, {:?})", self.style)
+        let kind = match self {
+            Self::Tagged(_) => "Tagged",
+            Self::Blocks(_) => "Blocks",
+        };
+        write!(formatter, "{kind}(<redacted>)")
     }
 }
 
-fn algorithm(cipher: Cipher) -> &'static aead::Algorithm {
-    match cipher {
-        Cipher::Aes128Gcm => &aead::AES_128_GCM,
-        Cipher::Aes256Gcm => &aead::AES_256_GCM,
-        Cipher::ChaCha20Poly1305 => &aead::CHACHA20_POLY1305,
-    }
-}
-
-fn traffic_prk(hash: Hash, secret: &Secret) -> Option<hkdf::Prk> {
-    let (algorithm, length) = match hash {
-        Hash::Sha256 => (hkdf::HKDF_SHA256, 32),
-        Hash::Sha384 => (hkdf::HKDF_SHA384, 48),
-    };
-    (secret.0.len() == length).then(|| hkdf::Prk::new_less_safe(algorithm, &secret.0))
-}
-
-struct Length(usize);
-
-impl hkdf::KeyType for Length {
-    fn len(&self) -> usize {
-        self.0
-    }
-}
-
-/// HKDF-Expand-Label with an empty context (RFC 8446, section 7.1).
-///
-/// ```text
-/// length (2)  "tls13 " + label <1>  context <1>
-/// ```
-fn expand_label(prk: &hkdf::Prk, label: &[u8], out: &mut [u8]) -> Option<()> {
-    let length = u16::try_from(out.len()).ok()?.to_be_bytes();
-    let label_length = [u8::try_from(b"tls13 ".len() + label.len()).ok()?];
-    let info = [&length[..], &label_length, b"tls13 ", label, &[0]];
-    let expanded = prk.expand(&info, Length(out.len())).ok()?;
-    expanded.fill(out).ok()
-}
-
-/// The PRF of TLS 1.2 (RFC 5246, section 5): `seed` begins with the label.
-fn pseudorandom(hash: Hash, secret: &[u8], seed: &[u8], out: &mut [u8]) {
-    let algorithm = match hash {
-        Hash::Sha256 => hmac::HMAC_SHA256,
-        Hash::Sha384 => hmac::HMAC_SHA384,
-    };
-    let key = hmac::Key::new(algorithm, secret);
-    let mut chain = hmac::sign(&key, seed);
-    let size = chain.as_ref().len();
-    for part in out.chunks_mut(size) {
-        let block = hmac::sign(&key, &[chain.as_ref(), seed].concat());
-        part.iter_mut()
-            .zip(block.as_ref())
-            .for_each(|(to, from)| *to = *from);
-        chain = hmac::sign(&key, chain.as_ref());
-    }
+/// What a MAC of TLS 1.2, or its associated data, begins with (RFC 5246, section 6.2.3.1): the number, the type, the
+/// version and a length.
+fn tls12_header(sequence: u64, header: RecordHeader, length: usize) -> Option<[u8; 13]> {
+    let [n0, n1, n2, n3, n4, n5, n6, n7] = sequence.to_be_bytes();
+    let [kind, major, minor, ..] = header.bytes();
+    let [high, low] = u16::try_from(length).ok()?.to_be_bytes();
+    Some([
+        n0, n1, n2, n3, n4, n5, n6, n7, kind, major, minor, high, low,
+    ])
 }
 
 #[cfg(test)]
 pub(super) mod sealing {
     //! The other way, for tests.
 
-    use super::{AeadConstruction, Key, SENT_NONCE, TAG, aead};
-    use crate::decode::tls::records::RecordHeader;
+    use super::Key;
 
     impl Key {
         /// A protected record of this number.
         pub(in crate::decode::tls) fn seal(&self, sequence: u64, kind: u8, text: &[u8]) -> Vec<u8> {
-            let mut sealed = text.to_vec();
-            let (outer, sent) = match self.style {
-                AeadConstruction::Tls13 => {
-                    sealed.push(kind);
-                    (RecordHeader::APPLICATION_DATA, Vec::new())
-                }
-                AeadConstruction::Tls12SentNonce => (kind, (sequence + 7).to_be_bytes().to_vec()),
-                AeadConstruction::Tls12 => (kind, Vec::new()),
+            let (outer, sealed) = match self {
+                Self::Tagged(key) => key.seal(sequence, kind, text),
+                Self::Blocks(key) => (kind, key.seal(sequence, kind, text)),
             };
-            let text_length = sealed.len() as u16;
-            let length = sent.len() as u16 + text_length + TAG as u16;
             let mut record = vec![outer, 3, 3];
-            record.extend(length.to_be_bytes());
-            let associated = match self.style {
-                AeadConstruction::Tls13 => record.clone(),
-                _ => {
-                    let length = text_length.to_be_bytes();
-                    [&sequence.to_be_bytes()[..], &[kind, 3, 3], &length].concat()
-                }
-            };
-            let nonce = self.nonce(sequence, &sent);
-            debug_assert!(sent.is_empty() || sent.len() == SENT_NONCE);
-            self.key
-                .seal_in_place_append_tag(nonce, aead::Aad::from(associated), &mut sealed)
-                .unwrap();
-            record.extend(sent);
+            record.extend((sealed.len() as u16).to_be_bytes());
             record.extend(sealed);
             record
         }
@@ -269,6 +174,7 @@ pub(super) mod sealing {
 
 #[cfg(test)]
 mod tests {
+    use super::super::cipher_suite::Hash;
     use super::*;
 
     fn bytes(hex: &str) -> Vec<u8> {

@@ -1,7 +1,7 @@
 //! What stands for the cryptography in a build without the feature `tls`: there are no keys, so that
 //! nothing is ever opened, and the compiler knows it.
 
-use super::cipher_suite::CipherSuite;
+use super::cipher_suite::{CipherSuite, MacOrder};
 use super::key_log::Secret;
 use super::records::RecordHeader;
 use crate::decode::direction::PerSide;
@@ -16,7 +16,7 @@ impl Key {
     }
 
     pub(super) fn of_master(
-        _: CipherSuite,
+        _: (CipherSuite, MacOrder),
         _: &Secret,
         _: &[u8; 32],
         _: &[u8; 32],

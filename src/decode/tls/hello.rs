@@ -1,6 +1,6 @@
 //! The hellos: what a client asks for and what its server chose (RFC 8446, sections 4.1.2 and 4.1.3).
 
-use super::cipher_suite::CipherSuite;
+use super::cipher_suite::{CipherSuite, MacOrder};
 use super::records::{RecordHeader, records};
 use super::version::Version;
 
@@ -25,6 +25,7 @@ pub(in crate::decode) struct ServerHello {
     pub(in crate::decode) random: [u8; 32],
     pub(in crate::decode) version: Version,
     pub(in crate::decode) cipher: CipherSuite,
+    pub(in crate::decode) mac_order: MacOrder,
     /// TLS 1.3 has it in EncryptedExtensions instead.
     pub(in crate::decode) alpn: Option<Box<[u8]>>,
 }
@@ -46,6 +47,7 @@ const ENCRYPTED_EXTENSIONS: u8 = 8;
 /// Types of extensions.
 const SERVER_NAME: u16 = 0;
 const ALPN: u16 = 16;
+const ENCRYPT_THEN_MAC: u16 = 22;
 const EARLY_DATA: u16 = 42;
 const SUPPORTED_VERSIONS: u16 = 43;
 
@@ -87,35 +89,36 @@ impl ClientHello {
             }
             message.extend_from_slice(payload);
             if let Some((CLIENT_HELLO, body, _)) = split_message(&message) {
-                return ClientHelloRead::Hello(parse(body).unwrap_or_default());
+                return ClientHelloRead::Hello(Self::parse(body).unwrap_or_default());
             }
         }
         ClientHelloRead::Incomplete
     }
-}
 
-fn parse(body: &[u8]) -> Option<ClientHello> {
-    let (_version, rest) = body.split_first_chunk::<2>()?;
-    let (random, rest) = rest.split_first_chunk()?;
-    let mut hello = ClientHello {
-        random: *random,
-        ..ClientHello::default()
-    };
-    for (kind, body) in extensions_of_client(rest).unwrap_or_default() {
-        match kind {
-            ALPN => {
-                for protocol in Protocols::of(body) {
-                    let is_h2 = protocol == b"h2";
-                    hello.offers_h2 |= is_h2;
-                    hello.offers_others |= !is_h2;
+    /// Reads a message's body.
+    pub(super) fn parse(body: &[u8]) -> Option<Self> {
+        let (_version, rest) = body.split_first_chunk::<2>()?;
+        let (random, rest) = rest.split_first_chunk()?;
+        let mut hello = Self {
+            random: *random,
+            ..Self::default()
+        };
+        for (kind, body) in extensions_of_client(rest).unwrap_or_default() {
+            match kind {
+                ALPN => {
+                    for protocol in Protocols::of(body) {
+                        let is_h2 = protocol == b"h2";
+                        hello.offers_h2 |= is_h2;
+                        hello.offers_others |= !is_h2;
+                    }
                 }
+                EARLY_DATA => hello.early_data = true,
+                SERVER_NAME => hello.server_name = server_name(body),
+                _ => {}
             }
-            EARLY_DATA => hello.early_data = true,
-            SERVER_NAME => hello.server_name = server_name(body),
-            _ => {}
         }
+        Some(hello)
     }
-    Some(hello)
 }
 
 fn extensions_of_client(rest: &[u8]) -> Option<Extensions<'_>> {
@@ -142,6 +145,7 @@ impl ServerHello {
             random: *random,
             version: Version(u16::from_be_bytes(*version)),
             cipher: CipherSuite(u16::from_be_bytes(*cipher)),
+            mac_order: MacOrder::default(),
             alpn: None,
         };
         for (kind, body) in Extensions::of(rest).unwrap_or_default() {
@@ -150,6 +154,7 @@ impl ServerHello {
                     hello.version = Version(u16::from_be_bytes(*version));
                 }
                 (ALPN, _) => hello.alpn = first_protocol(body),
+                (ENCRYPT_THEN_MAC, _) => hello.mac_order = MacOrder::EncryptThenMac,
                 _ => {}
             }
         }

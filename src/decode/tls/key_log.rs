@@ -3,6 +3,7 @@
 //! In: the text of an NSS key log. Out: the secrets of a connection by its client random. No secret is
 //! in an output, but in the text that is asked for: `Debug` says how many there are.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt::{self, Write as _};
 use std::io::{self, BufRead, Read};
@@ -26,6 +27,16 @@ pub struct KeyLog {
     latest: Option<(usize, VecDeque<[u8; 32]>)>,
     bad_lines: u64,
     left_out: u64,
+    encoding: Encoding,
+}
+
+/// How the text of a key log is written, where not as the peers write it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Encoding {
+    /// It begins with a byte order mark.
+    marked: bool,
+    /// UTF-16, as some Windows shells make it of what they redirect.
+    wide: bool,
 }
 
 /// What a key log says of one connection.
@@ -93,13 +104,14 @@ impl KeyLog {
     }
 
     /// Adds the secrets of a key log's text. Comments and labels that are of no use here are passed
-    /// over.
+    /// over; lines may end as on Windows, begin with a byte order mark, and be in UTF-16.
     ///
     /// ```text
     /// LABEL  client random, 64 hexadecimal digits  secret, 64 or 96 hexadecimal digits
     /// ```
     pub fn read(&mut self, text: &[u8]) {
         for line in text.split(|byte| matches!(byte, b'\n' | b'\r')) {
+            let line = self.encoding.unwrap(line);
             let line = line.trim_ascii();
             if line.is_empty() || line.starts_with(b"#") {
                 continue;
@@ -146,6 +158,20 @@ impl KeyLog {
         self.bad_lines
     }
 
+    /// What is to be said of how the text is written, if anything.
+    #[must_use]
+    pub const fn encoding_note(&self) -> Option<&'static str> {
+        match self.encoding {
+            Encoding { wide: true, .. } => Some(
+                "the key log is in UTF-16, as redirection in a Windows shell makes it: it is read all the same",
+            ),
+            Encoding { marked: true, .. } => {
+                Some("the key log begins with a byte order mark: it is read all the same")
+            }
+            Encoding { .. } => None,
+        }
+    }
+
     /// Lines left out because secrets of a million connections are kept already.
     #[must_use]
     pub const fn left_out(&self) -> u64 {
@@ -166,6 +192,27 @@ impl KeyLog {
             );
         }
         Some(text)
+    }
+
+    /// How many connections it has secrets of.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// The connections in TLS 1.3 with the secrets of both sides, in the order of their client randoms.
+    pub(super) fn of_tls13(&self) -> Vec<(&[u8; 32], PerSide<&Secret>)> {
+        let mut all: Vec<_> = self
+            .connections
+            .iter()
+            .filter_map(|(random, secrets)| {
+                let client = secrets.traffic.client.as_ref()?;
+                let server = secrets.traffic.server.as_ref()?;
+                Some((random, PerSide { client, server }))
+            })
+            .collect();
+        all.sort_unstable_by_key(|(random, _)| *random);
+        all
     }
 
     pub(super) fn of(&self, client_random: &[u8; 32]) -> Option<&ConnectionSecrets> {
@@ -215,6 +262,23 @@ impl KeyLog {
         let secrets = self.connections.entry(random).or_default();
         *secrets.of_label(label)? = Some(Secret(secret.into()));
         Some(())
+    }
+}
+
+impl Encoding {
+    /// A line as the peers write it: they use ASCII alone, so that zero bytes are halves of UTF-16.
+    fn unwrap<'a>(&mut self, line: &'a [u8]) -> Cow<'a, [u8]> {
+        const MARKS: [&[u8]; 3] = [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"];
+
+        let marked = MARKS.iter().find_map(|mark| line.strip_prefix(*mark));
+        self.marked |= marked.is_some();
+        let line = marked.unwrap_or(line);
+        if !line.contains(&0) {
+            return Cow::Borrowed(line);
+        }
+        let narrow: Vec<u8> = line.iter().copied().filter(|byte| *byte != 0).collect();
+        self.wide |= narrow.len() > 1;
+        Cow::Owned(narrow)
     }
 }
 
@@ -289,7 +353,7 @@ mod tests {
     #[test]
     fn bad_lines_are_counted_and_the_rest_is_read() {
         let mut log = KeyLog::default();
-        log.read(b"CLIENT_RANDOM 00 11\nnonsense\nCLIENT_RANDOM zz\n\xff\xfe\n");
+        log.read(b"CLIENT_RANDOM 00 11\nnonsense\nCLIENT_RANDOM zz\n\xff\xfd\n");
         log.read(line("CLIENT_RANDOM", 1, 1, 47).as_bytes());
         log.read(line("CLIENT_RANDOM", 1, 1, 48).as_bytes());
         assert_eq!((log.bad_lines(), log.connections.len()), (5, 1));
@@ -310,6 +374,47 @@ mod tests {
         log.read_from(io::BufReader::with_capacity(16, text))
             .unwrap();
         assert_eq!((log.bad_lines(), log.connections.len()), (1, 2));
+    }
+
+    #[test]
+    fn a_log_from_windows_is_read_and_its_encoding_has_a_word() {
+        let text = [
+            line("CLIENT_RANDOM", 1, 1, 48),
+            line("CLIENT_RANDOM", 2, 2, 48),
+        ]
+        .concat();
+        let windows = text.replace('\n', "\r\n");
+        let wide = |order: fn(u16) -> [u8; 2]| -> Vec<u8> {
+            let units = std::iter::once(0xfeff).chain(windows.encode_utf16());
+            units.flat_map(order).collect()
+        };
+        let read = |bytes: &[u8]| {
+            let mut log = KeyLog::default();
+            log.read_from(io::BufReader::new(bytes)).unwrap();
+            let mut cut = KeyLog::default();
+            // As it comes while somebody writes it: cut behind each line feed.
+            bytes
+                .split_inclusive(|byte| *byte == b'\n')
+                .for_each(|part| cut.read(part));
+            for log in [&log, &cut] {
+                assert_eq!((log.bad_lines(), log.connections()), (0, 2), "{bytes:?}");
+                assert_eq!(
+                    log.of(&[2; 32]).unwrap().master.as_ref().unwrap().0[..],
+                    [2; 48]
+                );
+            }
+            log.encoding_note().unwrap_or_default()
+        };
+        assert_eq!(read(text.as_bytes()), "");
+        assert_eq!(
+            read(windows.as_bytes()),
+            "",
+            "line ends alone are nothing to speak of"
+        );
+        let marked = [b"\xef\xbb\xbf", windows.as_bytes()].concat();
+        assert!(read(&marked).contains("byte order mark"));
+        assert!(read(&wide(u16::to_le_bytes)).contains("UTF-16"));
+        assert!(read(&wide(u16::to_be_bytes)).contains("UTF-16"));
     }
 
     #[test]

@@ -15,10 +15,12 @@ mod crypto;
 mod early_data;
 mod first_flight;
 mod hello;
+mod join;
 mod key_log;
 mod protection;
 mod reached;
 mod records;
+mod renegotiation;
 mod session;
 mod side;
 #[cfg(test)]
@@ -35,6 +37,7 @@ pub use version::Version;
 
 pub(super) use first_flight::{ServerFlight, cleartext_alert, is_protected};
 pub(super) use hello::ClientHelloRead;
+pub(super) use join::Trials;
 pub(super) use session::{Hellos, Session, Undecryptable, protected_alert};
 pub(super) use side::TlsOutput;
 

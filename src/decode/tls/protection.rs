@@ -16,13 +16,17 @@ use super::crypto::{self, Key};
 use super::key_log::Secret;
 use super::records::TlsRecord;
 
-/// The least that a record with a byte of text takes: header, text, tag. It bounds how many records
-/// a gap can have held.
-const MIN_RECORD: u64 = 5 + 1 + 16;
+/// The least that a record with a byte of text takes, beside its tag: header and text. It bounds how many records a gap
+/// can have held.
+const MIN_RECORD: u64 = 5 + 1;
 
-/// How often a record may be tried in vain before the rest of a direction is given up. A gap of a
+/// How often a record of less than a kilobyte may be tried in vain, and a longer one less often, before the rest of a direction is given up. A gap of a
 /// megabyte can hold as many small records; trying them costs a tenth of a second.
 const MAX_VAIN_TRIALS: u32 = 1 << 14;
+
+/// The same for the first record of a side in the middle of a connection, once the other side's is known: most sides
+/// send as many records as the other, within a factor.
+const MAX_JOINING_TRIALS: u32 = 1 << 20;
 
 /// One direction's protection.
 #[derive(Debug)]
@@ -38,6 +42,8 @@ pub(super) struct Protection {
     /// Bytes since the last record that opened which may have held others.
     uncertain: u64,
     vain_trials: u32,
+    /// How many of those there may be.
+    patience: u32,
 }
 
 /// From one change of keys to the next.
@@ -132,6 +138,21 @@ impl Protection {
         Self::new(suite, current, next, 0)
     }
 
+    /// TLS 1.3 from the middle on: keys of data, and the number of the first record where that is known. Where it is not,
+    /// it is looked for.
+    pub(super) fn joined(suite: CipherSuite, data: Epoch, first: Option<u64>) -> Self {
+        let next = data.updated(suite).into_iter().collect();
+        let mut joined = Self::new(suite, Some(data), next, 0);
+        match first {
+            Some(first) => joined.sequence = first,
+            None => {
+                joined.patience = MAX_JOINING_TRIALS;
+                joined.uncertain = u64::from(MAX_JOINING_TRIALS) * joined.least_record();
+            }
+        }
+        joined
+    }
+
     const fn new(
         suite: CipherSuite,
         current: Option<Epoch>,
@@ -146,7 +167,12 @@ impl Protection {
             first_data,
             uncertain: 0,
             vain_trials: 0,
+            patience: MAX_VAIN_TRIALS,
         }
+    }
+
+    fn least_record(&self) -> u64 {
+        MIN_RECORD + self.suite.least_overhead() as u64
     }
 
     /// Whether records are protected by the keys of application data.
@@ -162,12 +188,19 @@ impl Protection {
 
     /// Whether trying has gone on in vain for too long.
     pub(super) const fn is_hopeless(&self) -> bool {
-        self.vain_trials >= MAX_VAIN_TRIALS
+        self.vain_trials >= self.patience
     }
 
     /// RecordReader may have been lost in this many bytes.
     pub(super) const fn lose(&mut self, bytes: u64) {
         self.uncertain = self.uncertain.saturating_add(bytes);
+    }
+
+    /// The sender renegotiates: what follows its ChangeCipherSpec is protected by other keys.
+    pub(super) fn renegotiate(&mut self, suite: CipherSuite, data: Epoch) {
+        self.suite = suite;
+        self.next = [data].into();
+        self.uncertain = 0;
     }
 
     /// The sender changed its keys.
@@ -189,7 +222,7 @@ impl Protection {
         // before the gap are counted.
         let possible = match self.uncertain {
             0 => 0,
-            bytes => bytes / MIN_RECORD + 1,
+            bytes => bytes / self.least_record() + 1,
         };
         let was_data = self.carries_data();
         let (sequence, advanced) = self.find(record, possible, buffer)?;
@@ -209,6 +242,7 @@ impl Protection {
         self.sequence = sequence.saturating_add(1);
         self.uncertain = 0;
         self.vain_trials = 0;
+        self.patience = MAX_VAIN_TRIALS;
         Some(OpenedRecord {
             text: buffer,
             carries,
@@ -230,9 +264,11 @@ impl Protection {
             .as_ref()
             .map(|epoch| (epoch, self.sequence, false));
         let next = self.next.front().map(|epoch| (epoch, 0, true));
+        // Long records take longer.
+        let cost = 1 + u32::from(record.header.length) / 1024;
         for (epoch, first, advances) in [current, next].into_iter().flatten() {
             for sequence in first..=first.saturating_add(possible) {
-                if self.vain_trials >= MAX_VAIN_TRIALS {
+                if self.vain_trials >= self.patience {
                     return None;
                 }
                 let length = epoch
@@ -243,7 +279,7 @@ impl Protection {
                     buffer.truncate(length);
                     return Some((sequence, advances));
                 }
-                self.vain_trials += 1;
+                self.vain_trials += cost;
             }
         }
         None

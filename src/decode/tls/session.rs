@@ -12,7 +12,8 @@ use super::hello::{ClientHello, EncryptedExtensions, ServerHello};
 use super::key_log::{ConnectionSecrets, KeyLog};
 use super::protection::{Epoch, Protection};
 use super::reached::Reached;
-use super::side::{RecordContext, TlsDirection, TlsOutput};
+use super::renegotiation::Renegotiation;
+use super::side::{HandshakeContext, RecordContext, TlsDirection, TlsOutput};
 use super::version::Version;
 use crate::capture::Stamp;
 use crate::decode::carrier::Carrier;
@@ -47,6 +48,9 @@ pub(in crate::decode) struct Session {
     version: Version,
     /// Whether what the server chose was seen: TLS 1.3 has it under protection.
     chosen: bool,
+    /// Whether it is read from the middle on.
+    joined: bool,
+    renegotiation: Renegotiation,
 }
 
 impl<'a> Hellos<'a> {
@@ -94,6 +98,7 @@ impl Session {
         let ServerHello {
             version,
             cipher,
+            mac_order,
             random,
             ..
         } = *hellos.server;
@@ -103,7 +108,8 @@ impl Session {
             Version::TLS_1_2 => {
                 let master = secrets.master.as_ref();
                 let master = master.ok_or(Undecryptable::SecretsIncomplete)?;
-                let keys = Key::of_master(cipher, master, &hellos.client.random, &random);
+                let keys =
+                    Key::of_master((cipher, mac_order), master, &hellos.client.random, &random);
                 let keys = keys.ok_or(Undecryptable::Cipher(cipher))?;
                 keys.map(|key| Protection::tls12(cipher, Epoch::of_master(key)))
             }
@@ -118,7 +124,26 @@ impl Session {
             facts: hellos.facts(),
             version,
             chosen: version != Version::TLS_1_3,
+            joined: false,
+            renegotiation: Renegotiation::default(),
         })
+    }
+
+    /// One in TLS 1.3 that is read from the middle on.
+    pub(super) fn joined(directions: PerSide<TlsDirection>, facts: Facts) -> Self {
+        Self {
+            directions,
+            facts,
+            version: Version::TLS_1_3,
+            chosen: false,
+            joined: true,
+            renegotiation: Renegotiation::default(),
+        }
+    }
+
+    /// Whether it is read from the middle on.
+    pub(in crate::decode) const fn is_joined(&self) -> bool {
+        self.joined
     }
 
     /// What is known of it by now.
@@ -170,17 +195,22 @@ impl Session {
         &mut self,
         direction: Direction,
         part: StreamPart<'_>,
+        keys: &KeyLog,
         sink: &mut impl FnMut(Direction, TlsOutput<'_>),
     ) {
         let context = RecordContext {
             version: self.version,
-            sender: direction.sender(),
+            by: direction,
         };
-        let mut extensions = None;
+        let mut handshake = HandshakeContext {
+            keys,
+            extensions: None,
+            renegotiation: &mut self.renegotiation,
+        };
         let mut own = |output: TlsOutput<'_>| sink(direction, output);
-        self.directions[direction].push(context, part, &mut extensions, &mut own);
+        self.directions[direction].push(context, part, &mut handshake, &mut own);
         if direction == Direction::ServerToClient
-            && let Some(EncryptedExtensions { alpn, early_data }) = extensions
+            && let Some(EncryptedExtensions { alpn, early_data }) = handshake.extensions
         {
             self.facts.alpn = alpn;
             self.chosen = true;
@@ -237,7 +267,13 @@ pub(in crate::decode) fn protected_alert(
     let mut direction = TlsDirection::new(Protection::tls13(cipher, [handshake]));
     let context = RecordContext {
         version: Version::TLS_1_3,
-        sender: Direction::ClientToServer.sender(),
+        by: Direction::ClientToServer,
+    };
+    let mut renegotiation = Renegotiation::default();
+    let mut handshake = HandshakeContext {
+        keys,
+        extensions: None,
+        renegotiation: &mut renegotiation,
     };
     let mut gave_up = None;
     let part = StreamPart::Bytes {
@@ -247,7 +283,7 @@ pub(in crate::decode) fn protected_alert(
         whole: Stamp::default(),
         record: None,
     };
-    direction.push(context, part, &mut None, &mut |output| {
+    direction.push(context, part, &mut handshake, &mut |output| {
         if let TlsOutput::Failed { alert, .. } = output {
             gave_up = Some(alert);
         }

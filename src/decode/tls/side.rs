@@ -4,11 +4,14 @@
 
 use super::alert::Alert;
 use super::early_data::EarlyData;
-use super::hello::{CLIENT_HELLO, EncryptedExtensions, FINISHED, SERVER_HELLO, split_message};
+use super::hello::{EncryptedExtensions, FINISHED, split_message};
+use super::key_log::KeyLog;
 use super::protection::{Carries, Protection};
 use super::records::{Part, RecordHeader, RecordReader, TlsRecord};
+use super::renegotiation::Renegotiation;
 use super::version::Version;
 use crate::decode::carrier::Carrier;
+use crate::decode::direction::Direction;
 use crate::decode::stream_part::{StreamPart, TlsRecordSpan};
 
 /// What a session gives.
@@ -51,7 +54,14 @@ pub(super) struct TlsDirection {
 #[derive(Clone, Copy)]
 pub(super) struct RecordContext {
     pub(super) version: Version,
-    pub(super) sender: &'static str,
+    pub(super) by: Direction,
+}
+
+/// What handshakes under protection go by, and what they tell.
+pub(super) struct HandshakeContext<'a> {
+    pub(super) keys: &'a KeyLog,
+    pub(super) extensions: Option<EncryptedExtensions>,
+    pub(super) renegotiation: &'a mut Renegotiation,
 }
 
 impl TlsDirection {
@@ -74,7 +84,7 @@ impl TlsDirection {
         &mut self,
         context: RecordContext,
         part: StreamPart<'_>,
-        extensions: &mut Option<EncryptedExtensions>,
+        handshake: &mut HandshakeContext<'_>,
         sink: &mut impl FnMut(TlsOutput<'_>),
     ) {
         if self.stopped {
@@ -92,7 +102,7 @@ impl TlsDirection {
         let mut buffer = Vec::new();
         records.push(part, &mut |part| match part {
             Part::Record(_) if self.stopped => false,
-            Part::Record(record) => self.read(context, &record, &mut buffer, extensions, sink),
+            Part::Record(record) => self.read(context, &record, &mut buffer, handshake, sink),
             Part::Lost {
                 bytes,
                 missing,
@@ -115,7 +125,7 @@ impl TlsDirection {
         context: RecordContext,
         record: &TlsRecord<'_>,
         buffer: &mut Vec<u8>,
-        extensions: &mut Option<EncryptedExtensions>,
+        handshake: &mut HandshakeContext<'_>,
         sink: &mut impl FnMut(TlsOutput<'_>),
     ) -> bool {
         let kind = record.header.kind;
@@ -124,7 +134,7 @@ impl TlsDirection {
             RecordHeader::APPLICATION_DATA => {}
             RecordHeader::CHANGE_CIPHER_SPEC if !is_tls12 => return false,
             RecordHeader::CHANGE_CIPHER_SPEC if self.protection.has_begun() => {
-                self.stop_renegotiating(context, record.completed, sink);
+                self.renegotiate(context, handshake, record.completed, sink);
                 return false;
             }
             RecordHeader::CHANGE_CIPHER_SPEC => {
@@ -173,16 +183,12 @@ impl TlsDirection {
                 self.alert(context, text, record, sink);
             }
             RecordHeader::HANDSHAKE if is_tls12 && sequence > 0 => {
-                // HelloRequest may go unanswered; a hello begins another handshake.
-                let begins = split_message(text).map(|(kind, ..)| kind);
-                if matches!(begins, Some(CLIENT_HELLO | SERVER_HELLO)) {
-                    self.stop_renegotiating(context, record.completed, sink);
-                }
+                handshake.renegotiation.take(context.by, text);
             }
             RecordHeader::HANDSHAKE if carries == Carries::Handshake => {
                 self.finished |= has_finished(text);
-                if extensions.is_none() {
-                    *extensions = EncryptedExtensions::read(text);
+                if handshake.extensions.is_none() {
+                    handshake.extensions = EncryptedExtensions::read(text);
                 }
             }
             // Whose early data was not taken does not end it.
@@ -253,7 +259,7 @@ impl TlsDirection {
         }
         if hopeless {
             self.stopped = true;
-            let sender = context.sender;
+            let sender = context.by.sender();
             sink(TlsOutput::Odd {
                 text: format!(
                     "records of the {sender} do not open with the keys given: reading them stops here"
@@ -264,21 +270,35 @@ impl TlsDirection {
         }
     }
 
-    fn stop_renegotiating(
+    /// A ChangeCipherSpec under protection: other keys follow.
+    fn renegotiate(
         &mut self,
         context: RecordContext,
+        handshake: &HandshakeContext<'_>,
         carrier: Carrier,
         sink: &mut impl FnMut(TlsOutput<'_>),
     ) {
-        self.stopped = true;
-        let sender = context.sender;
-        sink(TlsOutput::Odd {
-            text: format!(
-                "the {sender} renegotiates, which HTTP/2 prohibits: reading it stops here"
-            ),
-            carrier,
-        });
-        self.tear(carrier, sink);
+        let sender = context.by.sender();
+        let keys = handshake.renegotiation.keys_of(context.by, handshake.keys);
+        let what = match (&keys, self.spoke) {
+            (None, _) => "and the key log has no secrets for that: reading it stops here",
+            (Some(_), true) => "which HTTP/2 prohibits once it has begun",
+            (Some(_), false) => "",
+        };
+        if !what.is_empty() {
+            let text = format!("the {sender} renegotiates TLS, {what}");
+            sink(TlsOutput::Odd { text, carrier });
+        }
+        match keys {
+            Some((suite, epoch)) => {
+                self.protection.renegotiate(suite, epoch);
+                self.protection.advance();
+            }
+            None => {
+                self.stopped = true;
+                self.tear(carrier, sink);
+            }
+        }
     }
 
     fn alert(
@@ -302,7 +322,7 @@ impl TlsDirection {
         sink(match self.spoke {
             false => TlsOutput::Failed { alert, carrier },
             true => TlsOutput::Odd {
-                text: format!("the {} sent the TLS alert {alert}", context.sender),
+                text: format!("the {} sent the TLS alert {alert}", context.by.sender()),
                 carrier,
             },
         });

@@ -1,7 +1,10 @@
 //! Sessions over streams that were sealed here: cut anywhere, with bytes lost, with keys updated.
 
+mod joining;
+
 use proptest::prelude::*;
 
+use super::cipher_suite::MacOrder;
 use super::crypto::{Key, updated};
 use super::hello::{ClientHello, ServerHello};
 use super::key_log::{KeyLog, Secret};
@@ -20,14 +23,23 @@ const DATA: u8 = RecordHeader::APPLICATION_DATA;
 const HANDSHAKE: u8 = RecordHeader::HANDSHAKE;
 const CHANGE_CIPHER_SPEC: [u8; 6] = [20, 3, 3, 0, 1, 1];
 
-/// Every suite that can be read, with the length of its traffic secrets.
-const SUITES: [(Version, u16, usize); 6] = [
+/// A suite of every kind that can be read, with the length of its secrets.
+const SUITES: [(Version, u16, usize); 15] = [
     (Version::TLS_1_3, 0x1301, 32),
     (Version::TLS_1_3, 0x1302, 48),
     (Version::TLS_1_3, 0x1303, 32),
     (Version::TLS_1_2, 0xc02b, 48),
     (Version::TLS_1_2, 0xc030, 48),
     (Version::TLS_1_2, 0xcca8, 48),
+    (Version::TLS_1_3, 0x1304, 32),
+    (Version::TLS_1_3, 0x1305, 32),
+    (Version::TLS_1_2, 0xc0ad, 48),
+    (Version::TLS_1_2, 0xc0ae, 48),
+    (Version::TLS_1_2, 0xc061, 48),
+    (Version::TLS_1_2, 0xc013, 48),
+    (Version::TLS_1_2, 0xc028, 48),
+    (Version::TLS_1_2, 0xc076, 48),
+    (Version::TLS_1_2, 0x003b, 48),
 ];
 
 /// What a server sends: records, and where each begins.
@@ -117,7 +129,12 @@ fn key(version: Version, suite: CipherSuite, secret: &Secret) -> Key {
     match version {
         Version::TLS_1_3 => Key::of_traffic(suite, secret).unwrap(),
         _ => {
-            let keys = Key::of_master(suite, secret, &CLIENT_RANDOM, &SERVER_RANDOM);
+            let keys = Key::of_master(
+                (suite, MacOrder::default()),
+                secret,
+                &CLIENT_RANDOM,
+                &SERVER_RANDOM,
+            );
             keys.unwrap().server
         }
     }
@@ -141,6 +158,7 @@ fn session(version: Version, suite: CipherSuite, length: usize) -> Result<Sessio
         random: SERVER_RANDOM,
         version,
         cipher: suite,
+        mac_order: MacOrder::default(),
         alpn: None,
     };
     let hellos = Hellos {
@@ -187,6 +205,7 @@ impl Heard {
         session.push(
             Direction::ServerToClient,
             chunk,
+            &KeyLog::default(),
             &mut |_, item| match item {
                 TlsOutput::Text(StreamPart::Bytes { data, record, .. }) => {
                     if self.texts.is_empty() {
@@ -224,9 +243,9 @@ fn an_unfit_key_log_is_told_by_what_it_lacks() {
             .unwrap_err()
     };
     let tls12 = Version::TLS_1_2;
-    let cbc = Undecryptable::Cipher(CipherSuite(0xc014));
-    assert_eq!(unfit(tls12, 0xc014, 48), cbc);
-    assert!(cbc.reason().contains("TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA"));
+    let triple = Undecryptable::Cipher(CipherSuite(0x000a));
+    assert_eq!(unfit(tls12, 0x000a, 48), triple);
+    assert!(triple.reason().contains("TLS_RSA_WITH_3DES_EDE_CBC_SHA"));
     let old = Version(0x0301);
     assert_eq!(unfit(old, 0x002f, 48), Undecryptable::Version(old));
     // A secret as long as SHA-384's is none of a suite with SHA-256.
@@ -264,10 +283,10 @@ fn padding_is_taken_off_and_messages_of_the_handshake_are_passed_over() {
 }
 
 #[test]
-fn a_second_handshake_stops_the_reading() {
+fn a_second_handshake_without_secrets_stops_the_reading() {
     let mut stream = Stream::new(SUITES[3]);
     stream.seal(DATA, b"before");
-    stream.seal(HANDSHAKE, &[2, 0, 0, 0]);
+    stream.seal(RecordHeader::CHANGE_CIPHER_SPEC, &[1]);
     stream.seal(DATA, b"after");
     let heard = stream.read(1 << 14, 0..0);
     assert_eq!((heard.text(), heard.odd.len()), (b"before".to_vec(), 1));
