@@ -82,6 +82,8 @@ pub struct Pipeline {
     left_out: (u64, u64),
     /// Whether packets are so large that to copy them for others takes longer than to decode them.
     is_bulk: bool,
+    /// Whether nothing more will come.
+    is_concluded: bool,
     /// What works beside the caller, once there is enough to do.
     background: Option<Background>,
 }
@@ -117,6 +119,7 @@ impl Pipeline {
             unsettled: (0, 0),
             left_out: (0, 0),
             is_bulk: false,
+            is_concluded: false,
             background: None,
         }
     }
@@ -147,6 +150,7 @@ impl Pipeline {
             unsettled: (0, 0),
             left_out: (0, 0),
             is_bulk: false,
+            is_concluded: false,
             background: None,
         }
     }
@@ -225,6 +229,9 @@ impl Pipeline {
 
     /// Nothing more will come: judges what is open. What that makes certain is [news](Self::take_news).
     pub fn conclude(&mut self) {
+        if std::mem::replace(&mut self.is_concluded, true) {
+            return;
+        }
         self.catch_up();
         self.inspector.tell_moment(self.decoder.parts());
         let inspector = &mut self.inspector;

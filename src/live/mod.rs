@@ -52,9 +52,9 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::cli::LiveArgs;
-use cluster_names::ClusterNames;
 #[cfg(feature = "otlp")]
 use crate::otlp::{OtlpClient, Outbox, OutboxLimits};
+use cluster_names::ClusterNames;
 use control::Control;
 pub(crate) use error::LiveError;
 use file::PacketFile;

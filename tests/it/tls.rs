@@ -252,7 +252,7 @@ fn tls_spoken_to_a_cleartext_port_is_no_http2() {
         panic!("{:?}", report.analysis.connections);
     };
     assert_eq!(connection.transport, Transport::NotHttp2);
-    let instead = connection.instead.unwrap();
+    let instead = connection.instead().unwrap();
     // The server sends the page alone: HTTP/0.9.
     assert_eq!(instead.protocol.name(), "something that is not HTTP/2");
     assert!(instead.stamp.packet > 0);
@@ -278,6 +278,6 @@ fn a_refused_handshake_is_told_by_its_alert() {
         panic!("{:?}", report.analysis.connections);
     };
     assert_eq!(connection.transport, Transport::NotHttp2);
-    let instead = connection.instead.unwrap().protocol;
+    let instead = connection.instead().unwrap().protocol;
     assert_eq!(instead.name(), "the TLS alert handshake_failure");
 }

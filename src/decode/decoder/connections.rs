@@ -256,7 +256,7 @@ impl<C> ConnectionTable<C> {
 
     pub(super) fn end<L: Listener<Connection = C>>(
         &mut self,
-        mut flow: Box<Flow>,
+        mut flow: Flow,
         mut connection: ConnectionDecoder<C>,
         order: RecognitionOrder,
         around: &Surroundings,
@@ -288,7 +288,7 @@ impl<C> ConnectionTable<C> {
 
     fn conclude<L: Listener<Connection = C>>(
         &mut self,
-        mut flow: Box<Flow>,
+        mut flow: Flow,
         connection: ConnectionDecoder<C>,
         listener: &mut L,
     ) {

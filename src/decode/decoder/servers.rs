@@ -25,7 +25,7 @@ pub(super) type KnownServers = FxHashMap<SocketAddr, u64>;
 /// A connect that failed.
 #[derive(Debug)]
 pub(super) struct FailedConnect<C> {
-    pub(super) flow: Box<Flow>,
+    pub(super) flow: Flow,
     pub(super) connection: ConnectionDecoder<C>,
     /// How many packets came before the one at which it was given up.
     pub(super) packets_before: u64,

@@ -47,10 +47,6 @@ const NEAR_ELSEWHERE: TimeDelta = TimeDelta::from_millis(50);
 /// a kilobyte then; a short connection takes what it needs.
 const USUAL_MEMORY: usize = 32;
 
-/// For how many there is room from the first on: those of a short connection, so that its memory is not moved as it
-/// grows.
-const SHORT_MEMORY: usize = 16;
-
 /// How many where copies were found, and come so late that fewer do not reach back to the first: what
 /// 40,000 packets a second take over a path of 50 ms, in 80 KB.
 const MOST_MEMORY: usize = 2_048;
@@ -196,9 +192,6 @@ impl Duplicates {
                 break;
             }
             self.recent.pop_front();
-        }
-        if self.recent.is_empty() {
-            self.recent.reserve(SHORT_MEMORY);
         }
         self.recent.push_back(Sighting::of(from, segment));
         let numbering = &mut self.numbering[from];

@@ -62,8 +62,7 @@ struct FlowEntry<T> {
     key: FlowKey,
     /// What else it goes by.
     aliases: Vec<Alias>,
-    /// In a place of its own, so that it is handed on without being moved.
-    flow: Box<Flow>,
+    flow: Flow,
     attachment: T,
     /// That it is over.
     over: Option<EndedAt>,
@@ -244,19 +243,19 @@ impl<T: Default> Flows<T> {
     }
 
     /// Takes out the next connection that ended long enough before `now`.
-    pub fn pop_finished(&mut self, now: Timestamp) -> Option<(Box<Flow>, T)> {
+    pub fn pop_finished(&mut self, now: Timestamp) -> Option<(Flow, T)> {
         let (.., slot) = self.lingering.take_due(now)?;
         self.take(slot)
     }
 
     /// Takes out the next connection that is over and was crowded out by others that are.
-    pub fn pop_crowded_out(&mut self) -> Option<(Box<Flow>, T)> {
+    pub fn pop_crowded_out(&mut self) -> Option<(Flow, T)> {
         let slot = self.crowded_out.pop()?;
         self.take(slot)
     }
 
     /// Takes out a connection whose addresses `segment` uses for a new one.
-    pub fn pop_reopened(&mut self, segment: &Segment<'_>) -> Option<(Box<Flow>, T)> {
+    pub fn pop_reopened(&mut self, segment: &Segment<'_>) -> Option<(Flow, T)> {
         let slot = self.slots.get(&FlowKey::of(segment)).copied().flatten()?;
         let entry = self.entries.get_mut(slot)?;
         let last_seen = entry.flow.last_seen().time;
@@ -281,7 +280,7 @@ impl<T: Default> Flows<T> {
     }
 
     /// Takes out a connection without a memory of it.
-    pub fn forget(&mut self, slot: FlowSlot) -> Option<(Box<Flow>, T)> {
+    pub fn forget(&mut self, slot: FlowSlot) -> Option<(Flow, T)> {
         let entry = self.vacate(slot)?;
         for key in entry.keys() {
             self.slots.remove(&key);
@@ -309,7 +308,7 @@ impl<T: Default> Flows<T> {
         if let Some(slot) = self.locate_alias(key, segment) {
             return Some(slot);
         }
-        let mut flow = Box::new(Flow::new(self.next_index, segment, arrival));
+        let mut flow = Flow::new(self.next_index, segment, arrival);
         if arrival.latest - segment.stamp.time > DISORDER {
             flow.break_off();
         }
@@ -359,7 +358,7 @@ impl<T: Default> Flows<T> {
         Some(slot)
     }
 
-    fn take(&mut self, slot: FlowSlot) -> Option<(Box<Flow>, T)> {
+    fn take(&mut self, slot: FlowSlot) -> Option<(Flow, T)> {
         let entry = self.vacate(slot)?;
         for key in entry.keys() {
             self.slots.insert(key, None);

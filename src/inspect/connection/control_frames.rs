@@ -33,7 +33,7 @@ pub struct ControlFrame {
 }
 
 /// The control frames of a connection, up to the bound; beyond it they are only counted.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ControlFrameLog {
     kept: Vec<ControlFrame>,
     left_out: u64,

@@ -22,6 +22,7 @@ mod settled;
 pub(in crate::inspect) mod shutdown;
 pub(in crate::inspect) mod sparse;
 mod streams;
+mod verdict_counts;
 
 use super::options::Options;
 use super::stream::client_gaps::ServerProgress;
@@ -102,7 +103,7 @@ impl Connection {
                 instead,
                 carrier,
             } => {
-                self.record.instead = Some(Instead {
+                self.record.set_instead(Instead {
                     by: *by,
                     protocol: *instead,
                     stamp: carrier.stamp,
@@ -429,7 +430,9 @@ impl Connection {
             }
             let first_goaway = self.streams.first_goaway(carrier);
             if !goaway.after_end {
-                self.record.first_goaway.get_or_insert(first_goaway);
+                self.record
+                    .first_goaway
+                    .get_or_insert_with(|| Box::new(first_goaway));
             }
         }
         let signs = WarningSigns {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::super::stream::rpc::{Doubt, Rpc, TakenBack, Verdict};
+use super::super::stream::rpc::{Doubt, Rpc};
 use super::super::traffic::Traffic;
 use super::super::traffic::ack_stall::AckStall;
 use super::super::traffic::conformance::Conformance;
@@ -16,6 +16,7 @@ use super::control_frames::ControlFrameLog;
 use super::goaway::GoAway;
 use super::late_opens::LateOpens;
 use super::sparse::Sparse;
+pub use super::verdict_counts::VerdictCounts;
 use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::http2::{ErrorCode, SettingId, Settings};
 use crate::decode::tcp::{Ending, Handshake};
@@ -75,85 +76,6 @@ impl GraceEnd {
 /// Who sends the same as often as this gets no answer.
 const UNANSWERED_RETRANSMISSIONS: u64 = 3;
 
-/// How many calls had each verdict.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct VerdictCounts {
-    counts: [u64; Verdict::ALL.len()],
-    cut_by_status: u64,
-    twins_answered: u64,
-    left_by_browsers: u64,
-}
-
-impl VerdictCounts {
-    /// One of the calls that were answered with a status was cut by it when its server's grace ran out.
-    pub const fn cut_by_status(&mut self) {
-        self.cut_by_status += 1;
-    }
-
-    /// How many calls were answered with a status when their server's grace ran out, which cut them.
-    #[must_use]
-    pub const fn were_cut_by_status(&self) -> u64 {
-        self.cut_by_status
-    }
-
-    /// So many of the calls that would have died were taken back by design.
-    pub const fn take_back(&mut self, why: TakenBack, calls: u64) {
-        match why {
-            TakenBack::TwinAnswered => self.twins_answered += calls,
-            TakenBack::Browser => self.left_by_browsers += calls,
-        }
-    }
-
-    /// How many calls were taken back by design, and why.
-    #[must_use]
-    pub const fn were_taken_back(&self, why: TakenBack) -> u64 {
-        match why {
-            TakenBack::TwinAnswered => self.twins_answered,
-            TakenBack::Browser => self.left_by_browsers,
-        }
-    }
-
-    /// Counts one more call with this verdict.
-    pub fn add(&mut self, verdict: Verdict) {
-        if let Some(count) = self.counts.get_mut(verdict as usize) {
-            *count += 1;
-        }
-    }
-
-    /// Adds the counts of other calls.
-    pub fn merge(&mut self, other: &Self) {
-        for (sum, count) in self.counts.iter_mut().zip(other.counts) {
-            *sum += count;
-        }
-        self.cut_by_status += other.cut_by_status;
-        self.twins_answered += other.twins_answered;
-        self.left_by_browsers += other.left_by_browsers;
-    }
-
-    /// How many had this verdict.
-    #[must_use]
-    pub fn of(&self, verdict: Verdict) -> u64 {
-        self.counts
-            .get(verdict as usize)
-            .copied()
-            .unwrap_or_default()
-    }
-
-    /// How many calls [died](Rpc::died).
-    #[must_use]
-    pub fn deaths(&self) -> u64 {
-        let dead = Verdict::ALL.iter().filter(|verdict| verdict.is_death());
-        let dead: u64 = dead.map(|verdict| self.of(*verdict)).sum();
-        (dead + self.cut_by_status).saturating_sub(self.twins_answered + self.left_by_browsers)
-    }
-
-    /// How many calls there were in all.
-    #[must_use]
-    pub fn total(&self) -> u64 {
-        self.counts.iter().sum()
-    }
-}
-
 /// One connection, from its first packet to its last.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -175,7 +97,7 @@ pub struct ConnectionRecord {
     /// The protocol below HTTP/2, or that it turned out to be none.
     pub transport: Transport,
     /// What came instead of HTTP/2.
-    pub instead: Option<Instead>,
+    instead: Option<Box<Instead>>,
     /// Whether the client's preface was seen.
     pub preface_seen: bool,
     /// Whether the capture holds its beginning: that preface, or all there was of a client that has sent none.
@@ -216,7 +138,7 @@ pub struct ConnectionRecord {
     /// What PINGs say of keepalive.
     pub keepalive: Sparse<KeepaliveRecord>,
     /// The server's first GOAWAY, and how busy it was then.
-    pub first_goaway: Option<FirstGoAway>,
+    pub(super) first_goaway: Option<Box<FirstGoAway>>,
     /// How many streams were open at the same time at most.
     pub most_open: u64,
     /// The latest time in which what each side had sent stayed unacknowledged.
@@ -233,7 +155,7 @@ pub struct ConnectionRecord {
     /// What of it the protocol forbids, or its peers had asked not to be sent.
     pub conformance: Sparse<Conformance>,
     /// Settings and pings one by one; empty unless all calls were asked for.
-    pub control_frames: ControlFrameLog,
+    pub control_frames: Sparse<ControlFrameLog>,
     /// What the capture lacks of it.
     pub missing: Sparse<CaptureGaps>,
     /// How many of its calls had each verdict, listed or not.
@@ -288,7 +210,7 @@ impl ConnectionRecord {
             lost_between: None,
             traffic: Traffic::default(),
             conformance: Sparse::default(),
-            control_frames: ControlFrameLog::default(),
+            control_frames: Sparse::default(),
             missing: Sparse::default(),
             verdicts: VerdictCounts::default(),
             grace_end: None,
@@ -316,6 +238,23 @@ impl ConnectionRecord {
                 known.push((id, value));
             }
         }
+    }
+
+    /// What came instead of HTTP/2.
+    #[must_use]
+    pub fn instead(&self) -> Option<Instead> {
+        self.instead.as_deref().copied()
+    }
+
+    /// Something else than HTTP/2 came.
+    pub(crate) fn set_instead(&mut self, instead: Instead) {
+        self.instead = Some(Box::new(instead));
+    }
+
+    /// The server's first GOAWAY, and how busy it was then.
+    #[must_use]
+    pub fn first_goaway(&self) -> Option<FirstGoAway> {
+        self.first_goaway.as_deref().copied()
     }
 
     /// The addresses of its two ends.
@@ -370,7 +309,7 @@ impl ConnectionRecord {
     /// What came instead of HTTP/2 took its place, unless it is an alert that answers the other side's end: then
     /// that had no use for the connection any more.
     pub(super) fn judge_transport(&mut self) {
-        let Some(instead) = self.instead else {
+        let Some(instead) = self.instead() else {
             return;
         };
         let answers_end = self

@@ -9,6 +9,7 @@ use super::super::traffic::conformance::Conformance;
 use super::super::traffic::ping::PingCounts;
 use super::super::traffic::ping::keepalive::KeepaliveRecord;
 use super::capture_gaps::CaptureGaps;
+use super::control_frames::ControlFrameLog;
 use super::late_opens::LateOpens;
 use super::record::EndNames;
 use crate::decode::PerSide;
@@ -56,6 +57,7 @@ macro_rules! sparse {
 }
 
 sparse!(
+    ControlFrameLog,
     PingCounts,
     KeepaliveRecord,
     LateOpens,

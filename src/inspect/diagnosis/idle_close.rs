@@ -24,7 +24,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
     let mut connections = Vec::new();
     for finished in view.connections() {
         let record = &finished.record;
-        let Some(first_goaway) = record.first_goaway else {
+        let Some(first_goaway) = record.first_goaway() else {
             continue;
         };
         if view.inferred.cause(record.number) != Some(Cause::Idle) {

@@ -92,7 +92,7 @@ fn mismatch(record: &ConnectionRecord) -> Option<Mismatch<'_>> {
         by,
         stamp,
     };
-    match (record.transport, record.instead, record.close) {
+    match (record.transport, record.instead(), record.close) {
         (Transport::NotHttp2, Some(instead), _) => {
             Some(of(Met::Spoken(instead.protocol), instead.by, instead.stamp))
         }

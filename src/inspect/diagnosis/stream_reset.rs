@@ -167,7 +167,7 @@ enum Grace {
 fn of_the_end(by: &str, of: &[(&ConnectionRecord, &Rpc)]) -> Option<Grace> {
     let at_end = by == "server" && of.iter().all(|(record, _)| ends_with(record, of));
     let none = of.iter().all(|(record, rpc)| {
-        let ended = rpc.ended.zip(record.first_goaway);
+        let ended = rpc.ended.zip(record.first_goaway());
         let waited = ended.map(|(ended, goaway)| ended.time - goaway.stamp.time);
         waited.is_some_and(|waited| waited <= record.round_trip().unwrap_or(AT_ONCE))
     });
@@ -191,7 +191,7 @@ fn end_advice(view: &ServerView<'_>, code: ErrorCode, of: &[(&ConnectionRecord, 
 
 /// Whether the resets of a group on a connection came just before its server closed it with GOAWAY.
 fn ends_with(record: &ConnectionRecord, of: &[(&ConnectionRecord, &Rpc)]) -> bool {
-    let (Some(close), Some(first_goaway)) = (record.close, record.first_goaway) else {
+    let (Some(close), Some(first_goaway)) = (record.close, record.first_goaway()) else {
         return false;
     };
     let mut of_this = of.iter().filter(|(other, _)| other.number == record.number);

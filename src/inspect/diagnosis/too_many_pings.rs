@@ -213,7 +213,7 @@ fn advice(record: &ConnectionRecord, view: &ServerView<'_>) -> Vec<String> {
         ),
     ];
     let idle = record
-        .first_goaway
+        .first_goaway()
         .is_some_and(|first_goaway| first_goaway.open == 0);
     if idle {
         advice.push(format!(

@@ -107,9 +107,7 @@ fn of_call(
         .behind(rpc.id)
         .map(|pair| forwarded(pair, passed, places));
     let hops = Hops {
-        forwarded_from: passed
-            .before(rpc.id)
-            .map(|(before, link)| link.to(before)),
+        forwarded_from: passed.before(rpc.id).map(|(before, link)| link.to(before)),
         forwarded_as: forwarded_as.collect(),
         failed_at: match rpc.verdict {
             Verdict::Ok | Verdict::Unknown | Verdict::Unanswered => None,

@@ -72,7 +72,7 @@ pub(super) fn of_equal(attempts: &[Attempt], links: &mut Links) {
     misdirected(attempts, links);
     if attempts
         .iter()
-        .any(|attempt| attempt.identity.call_id.is_none())
+        .any(|attempt| attempt.identity.call_id().is_none())
     {
         link_chain(attempts, links);
     }
@@ -116,7 +116,7 @@ fn same_call(lost: &Attempt, next: &Attempt) -> Option<String> {
         return None;
     }
     let body = format!("equal request of {} bytes", next.identity.body_length);
-    match (lost.identity.call_id, next.identity.call_id) {
+    match (lost.identity.call_id(), next.identity.call_id()) {
         (Some((one, kind)), Some((other, _))) if one == other => {
             return by_id(lost, next, kind, &body);
         }

@@ -58,7 +58,7 @@ pub(super) fn find(attempts: &[Attempt], hedged: &mut FxHashSet<CallId>) {
 /// What twins have in common.
 fn call(attempt: &Attempt) -> (u64, Option<u64>) {
     let identity = attempt.identity;
-    (identity.request, identity.call_id.map(|(id, _)| id))
+    (identity.request, identity.call_id().map(|(id, _)| id))
 }
 
 fn is_twin(loser: &Attempt, winner: &Attempt) -> bool {
@@ -74,7 +74,7 @@ fn is_same_call(one: &Attempt, other: &Attempt, since: TimeDelta) -> bool {
     if one.identity.request != other.identity.request {
         return false;
     }
-    match (one.identity.call_id, other.identity.call_id) {
+    match (one.identity.call_id(), other.identity.call_id()) {
         (Some((one, _)), Some((other, _))) => one == other,
         (None, None) => {
             let marked = one.identity.is_retry || other.identity.is_retry;

@@ -214,7 +214,7 @@ fn keys(attempt: &Attempt) -> impl Iterator<Item = u64> + use<> {
 
 /// The method, the authority and the id, as one number.
 fn id_key(attempt: &Attempt) -> Option<u64> {
-    let (id, _) = attempt.identity.call_id?;
+    let (id, _) = attempt.identity.call_id()?;
     Some(id)
 }
 
@@ -225,7 +225,7 @@ fn is_abandoned(last: &Attempt, capture_end: Option<Timestamp>) -> bool {
         return false;
     };
     let unprocessed = matches!(last.verdict, Verdict::BeyondLastStreamId | Verdict::Refused);
-    let waits = match last.identity.call_id {
+    let waits = match last.identity.call_id() {
         Some((_, IdKind::Request)) if unprocessed => REPEATED_AT_ONCE,
         _ => ABANDONED_AFTER,
     };

@@ -1,7 +1,7 @@
 //! Attempts of calls, without packets: which are linked.
 
 use super::*;
-use crate::inspect::stream::fingerprint::{Identity, PassedOn};
+use crate::inspect::stream::fingerprint::Identity;
 
 fn at(milliseconds: i64) -> Timestamp {
     Timestamp::from_nanos(milliseconds * 1_000_000)
@@ -14,14 +14,7 @@ fn attempt(stream: u32, opened: i64, lost: Option<i64>) -> Attempt {
             connection: 0,
             stream,
         },
-        identity: Identity {
-            request: 7,
-            call_id: None,
-            body_length: 40,
-            is_retry: false,
-            passed_on: PassedOn::default(),
-            content: 0,
-        },
+        identity: Identity::bare(7, 40),
         opened: at(opened),
         deadline: None,
         verdict: if lost.is_some() {
@@ -43,7 +36,7 @@ fn with_deadline(attempt: Attempt, milliseconds: i64) -> Attempt {
 }
 
 fn with_id(mut attempt: Attempt, id: u64) -> Attempt {
-    attempt.identity.call_id = Some((id, IdKind::Request));
+    attempt.identity.give_id(id);
     attempt
 }
 

@@ -133,7 +133,7 @@ const fn has(stack: ServerStack, cause: Cause) -> bool {
 
 impl<'a> Unexplained<'a> {
     fn of(record: &'a ConnectionRecord) -> Option<Self> {
-        let first_goaway = record.first_goaway?;
+        let first_goaway = record.first_goaway()?;
         let mut ending = record.ending_goaways(Direction::ServerToClient);
         let graceful = ending.all(|goaway| record.is_graceful(goaway));
         if !graceful || record.goaway_answers_client() {
@@ -161,7 +161,7 @@ impl<'a> Unexplained<'a> {
 
     /// Whether a stream was open then, as the server knew.
     fn is_busy(&self) -> bool {
-        let first_goaway = self.record.first_goaway;
+        let first_goaway = self.record.first_goaway();
         first_goaway.is_some_and(|first_goaway| first_goaway.open > 0)
     }
 
@@ -185,12 +185,12 @@ pub(crate) fn requests(record: &ConnectionRecord) -> Option<u64> {
         return (last % 2 == 1).then(|| u64::from(last.div_ceil(2)));
     }
     let whole = record.beginning_seen && record.missing.losses == 0;
-    Some(record.first_goaway.filter(|_| whole)?.opened)
+    Some(record.first_goaway().filter(|_| whole)?.opened)
 }
 
 /// Between which ages, in seconds, a connection's first GOAWAY came.
 pub(crate) fn age(record: &ConnectionRecord) -> Option<(f64, f64)> {
-    age_at(record, record.first_goaway?.stamp.time)
+    age_at(record, record.first_goaway()?.stamp.time)
 }
 
 /// Between which ages, in seconds, the server did what was seen at this moment. Its clock begins when its

@@ -174,7 +174,7 @@ fn age(aged: &[(&ConnectionRecord, Confidence)]) -> Option<Estimate> {
 fn idle(idle: &[(&ConnectionRecord, Confidence)], stack: ServerStack) -> Option<Estimate> {
     let times = idle
         .iter()
-        .filter_map(|(record, _)| record.first_goaway?.idle);
+        .filter_map(|(record, _)| record.first_goaway()?.idle);
     let confidence = surest(idle)?;
     let times = times.map(TimeDelta::as_secs_f64);
     if stack == ServerStack::Nginx {

@@ -98,8 +98,10 @@ pub(crate) struct Fingerprint {
 pub(crate) struct Identity {
     /// Method, authority and body.
     pub(crate) request: u64,
-    /// A hash of its ids with method and authority, and what kind of id was among them.
-    pub(crate) call_id: Option<(u64, IdKind)>,
+    /// A hash of its ids with method and authority.
+    ids: u64,
+    /// What kind of id is among them; `None` if it has none. Beside the hash, where it costs a byte.
+    id_kind: Option<IdKind>,
     /// Length of the body in bytes.
     pub(crate) body_length: u64,
     /// Whether it says itself that it is a retry.
@@ -108,6 +110,34 @@ pub(crate) struct Identity {
     pub(crate) passed_on: PassedOn,
     /// A hash of its `:path` and its body, which a proxy passes on too.
     pub(crate) content: u32,
+}
+
+impl Identity {
+    /// A hash of its ids with method and authority, and what kind of id is among them.
+    pub(crate) fn call_id(&self) -> Option<(u64, IdKind)> {
+        self.id_kind.map(|kind| (self.ids, kind))
+    }
+}
+
+#[cfg(test)]
+impl Identity {
+    /// That of a request without an id.
+    pub(crate) fn bare(request: u64, body_length: u64) -> Self {
+        Self {
+            request,
+            ids: 0,
+            id_kind: None,
+            body_length,
+            is_retry: false,
+            passed_on: PassedOn::default(),
+            content: 0,
+        }
+    }
+
+    /// The same with the id of a call.
+    pub(crate) const fn give_id(&mut self, id: u64) {
+        (self.ids, self.id_kind) = (id, Some(IdKind::Request));
+    }
 }
 
 impl Fingerprint {
@@ -180,10 +210,11 @@ impl Fingerprint {
         let content = text_hash::of_numbers(&[path, body, self.body_length]);
         Some(Identity {
             request: text_hash::of_numbers(&[self.target, body, self.body_length]),
-            call_id: self.call_id.map(|(id, kind)| {
-                // Two methods may be called with one id.
-                (id ^ self.target.rotate_left(1), kind)
-            }),
+            // Two methods may be called with one id.
+            ids: self
+                .call_id
+                .map_or(0, |(ids, _)| ids ^ self.target.rotate_left(1)),
+            id_kind: self.call_id.map(|(_, kind)| kind),
             body_length: self.body_length,
             is_retry: self.previous_attempts.is_some(),
             passed_on: PassedOn {

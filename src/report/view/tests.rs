@@ -241,7 +241,7 @@ pub(in crate::report) fn mixed() -> Report {
     .into();
     let mut not_http2 = connection(2);
     not_http2.transport = Transport::NotHttp2;
-    not_http2.instead = Some(Instead {
+    not_http2.set_instead(Instead {
         by: Direction::ServerToClient,
         protocol: UnexpectedProtocol::Http1,
         stamp: at(5, 300),

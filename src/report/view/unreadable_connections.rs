@@ -111,7 +111,7 @@ fn reason(record: &ConnectionRecord) -> Option<UnreadableReason> {
     match record.transport {
         Transport::H2c | Transport::H2 => None,
         Transport::Tls => record.is_hidden().then_some(UnreadableReason::Encrypted),
-        Transport::NotHttp2 => Some(match record.instead {
+        Transport::NotHttp2 => Some(match record.instead() {
             Some(instead) => UnreadableReason::Answered(instead.protocol),
             None => UnreadableReason::ClosedOnPreface,
         }),

@@ -16,7 +16,7 @@ pub(super) enum Representation {
     Literal {
         /// Whether it enters the dynamic table.
         inserts: bool,
-        name: FieldName,
+        name: LiteralName,
         value: Arc<[u8]>,
     },
     /// A new size of the dynamic table (section 6.3).
@@ -25,7 +25,7 @@ pub(super) enum Representation {
 
 /// The name of a literal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum FieldName {
+pub(super) enum LiteralName {
     /// That of an entry.
     Of(usize),
     /// Spelled out.
@@ -55,8 +55,8 @@ pub(super) fn read(block: &[u8]) -> Option<Vec<Representation>> {
 
 fn literal(input: &mut Input<'_>, prefix: u32) -> Option<Representation> {
     let name = match input.integer(prefix).ok()? {
-        0 => FieldName::Text(text(input)?),
-        index => FieldName::Of(index as usize),
+        0 => LiteralName::Text(text(input)?),
+        index => LiteralName::Of(index as usize),
     };
     Some(Representation::Literal {
         inserts: prefix == 6,

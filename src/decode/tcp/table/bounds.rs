@@ -25,11 +25,7 @@ const SHARE: usize = 10;
 impl<T: Default> Flows<T> {
     /// Takes out connections that have been silent for long: two hours where `counts`, else
     /// a minute. Should one of them speak again, it is a new one.
-    pub fn take_idle(
-        &mut self,
-        now: Timestamp,
-        counts: impl Fn(&T) -> bool,
-    ) -> Vec<(Box<Flow>, T)> {
+    pub fn take_idle(&mut self, now: Timestamp, counts: impl Fn(&T) -> bool) -> Vec<(Flow, T)> {
         let since = self.swept.get_or_insert(now);
         if now - *since < SWEEP {
             return Vec::new();
@@ -53,7 +49,7 @@ impl<T: Default> Flows<T> {
 
     /// Takes out a connection before its time. Should it speak again, it is a new one, unless it was over:
     /// a stray packet must not look like one.
-    pub fn evict(&mut self, slot: FlowSlot) -> Option<(Box<Flow>, T)> {
+    pub fn evict(&mut self, slot: FlowSlot) -> Option<(Flow, T)> {
         let entry = self.entries.get(slot)?;
         match entry.over {
             Some(_) => self.take(slot),

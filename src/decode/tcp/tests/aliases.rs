@@ -44,7 +44,7 @@ impl Place {
             .collect()
     }
 
-    fn left(&mut self) -> Vec<(Box<Flow>, Vec<u8>)> {
+    fn left(&mut self) -> Vec<(Flow, Vec<u8>)> {
         let places = self.flows.places().into_iter();
         let left = places.map(|(_, place)| {
             let (mut flow, mut bytes) = self.flows.forget(place).unwrap();

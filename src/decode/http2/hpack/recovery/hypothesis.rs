@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 
 use super::super::habits::Habits;
-use super::super::representation::{FieldName, Representation};
+use super::super::representation::{LiteralName, Representation};
 use super::super::static_table;
 
 /// What each entry counts beside its name and value (RFC 7541, section 4.1).
@@ -166,8 +166,8 @@ impl Hypothesis {
                     value,
                 } => {
                     let name = match name {
-                        FieldName::Text(text) => Some(Arc::clone(text)),
-                        FieldName::Of(index) => {
+                        LiteralName::Text(text) => Some(Arc::clone(text)),
+                        LiteralName::Of(index) => {
                             let entry = self.look_up(*index, max)?;
                             entry.and_then(|known| known.name.clone())
                         }

@@ -25,7 +25,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::habits::Habits;
-use super::representation::{self, FieldName, Representation};
+use super::representation::{self, LiteralName, Representation};
 use super::static_table;
 use hypothesis::{Hypothesis, KnownField};
 use rules::UNKNOWN;
@@ -215,8 +215,8 @@ impl Recovery {
                 continue;
             };
             let name = match name {
-                FieldName::Text(text) => &**text,
-                FieldName::Of(index) => static_table::look_up(*index)
+                LiteralName::Text(text) => &**text,
+                LiteralName::Of(index) => static_table::look_up(*index)
                     .and_then(|entry| entry.name())
                     .unwrap_or_default(),
             };
