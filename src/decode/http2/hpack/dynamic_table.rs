@@ -39,11 +39,6 @@ pub const ASSUMED_SIZE: u32 = 16 * 1024;
 /// What each entry counts beside its name and value (section 4.1).
 const ENTRY_OVERHEAD: usize = 32;
 
-/// For how many entries, and bytes of them, there is room once there is one: those of a client's first request. To grow
-/// there step by step takes a twentieth of what a short connection costs.
-const FIRST_ENTRIES: usize = 8;
-const FIRST_BYTES: usize = 256;
-
 /// Most entries that a table of unknown size is believed to have, those of 32 MiB. An index beyond
 /// them is an error whatever the size.
 const MAX_UNSEEN: usize = 1 << 20;
@@ -217,10 +212,6 @@ impl DynamicTable {
         }
         let name_length = name_length.map(|length| length as u32);
         let value_length = text.len() as u32 - name_length.unwrap_or(0);
-        if self.bytes.capacity() == 0 {
-            self.bytes.reserve(FIRST_BYTES.max(text.len()));
-            self.slots.reserve(FIRST_ENTRIES);
-        }
         self.make_room(text.len());
         let start = self.removed + self.bytes.len() as u64;
         self.bytes.extend_from_slice(text);
