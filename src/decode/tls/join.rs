@@ -15,11 +15,11 @@ use super::side::TlsDirection;
 use super::version::Version;
 use crate::decode::direction::{Direction, PerSide};
 
-/// What one connection may cost, in bytes decrypted: a quarter of a second.
-const MAX_OF_CONNECTION: u64 = 256 << 20;
+/// What one connection may cost, in bytes decrypted: a sixteenth of a second where cores are fast.
+const MAX_OF_CONNECTION: u64 = 64 << 20;
 
-/// What those of one part of a capture may cost together: a second.
-const MAX_OF_PART: u64 = 1 << 30;
+/// What those of one part of a capture may cost together: a quarter of a second.
+const MAX_OF_PART: u64 = 256 << 20;
 
 /// What a trial costs beside the record's bytes, and the making of a key.
 const COST_OF_TRIAL: u64 = 128;

@@ -97,7 +97,7 @@ pub struct ConnectionRecord {
     /// The protocol below HTTP/2, or that it turned out to be none.
     pub transport: Transport,
     /// What came instead of HTTP/2.
-    instead: Option<Box<Instead>>,
+    pub(crate) instead: Option<Box<Instead>>,
     /// Whether the client's preface was seen.
     pub preface_seen: bool,
     /// Whether the capture holds its beginning: that preface, or all there was of a client that has sent none.
@@ -138,7 +138,7 @@ pub struct ConnectionRecord {
     /// What PINGs say of keepalive.
     pub keepalive: Sparse<KeepaliveRecord>,
     /// The server's first GOAWAY, and how busy it was then.
-    pub(super) first_goaway: Option<Box<FirstGoAway>>,
+    pub(crate) first_goaway: Option<Box<FirstGoAway>>,
     /// How many streams were open at the same time at most.
     pub most_open: u64,
     /// The latest time in which what each side had sent stayed unacknowledged.
