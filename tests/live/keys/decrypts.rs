@@ -143,12 +143,9 @@ fn of_grpc_go_stripped_and_position_independent() {
 fn of_nghttpd_with_openssl() {
     let Some(network) = place() else { return };
     let directory = directory();
-    if !has("nghttpd", "--version") {
+    let Some(server) = nghttpd(&network, directory.path(), PORT) else {
         return;
-    }
-    let (certificate, key) = certificate(directory.path());
-    let mut server = network.on_client("nghttpd");
-    server.arg(PORT.to_string()).arg(key).arg(certificate);
+    };
     if let Some(served) = called_by_h2load(&network, server) {
         all_calls_decrypt(&network, directory.path(), served);
     }

@@ -79,6 +79,17 @@ fn certificate(directory: &Path) -> (PathBuf, PathBuf) {
     (certificate, key)
 }
 
+/// nghttpd with OpenSSL, to listen on a port of the client's host; `None` where it is not there.
+fn nghttpd(network: &Network, directory: &Path, port: u16) -> Option<Command> {
+    if !has("nghttpd", "--version") {
+        return None;
+    }
+    let (certificate, key) = certificate(directory);
+    let mut server = network.on_client("nghttpd");
+    server.arg(port.to_string()).arg(key).arg(certificate);
+    Some(server)
+}
+
 /// A process that runs beside a test, what it says on a stream, and its end with the test's.
 struct Beside {
     child: Child,

@@ -40,12 +40,9 @@ fn a_wrong_process_and_one_that_is_not_there_have_clear_words_and_leave_nothing(
 fn a_process_that_ends_is_let_go_and_keys_ends_with_the_last() {
     let Some(network) = place() else { return };
     let directory = directory();
-    if !has("nghttpd", "--version") {
+    let Some(server) = nghttpd(&network, directory.path(), 9444) else {
         return;
-    }
-    let (certificate, key) = certificate(directory.path());
-    let mut server = network.on_client("nghttpd");
-    server.arg("9444").arg(key).arg(certificate);
+    };
     let server = Beside::start(server);
     listening(&network, 9444);
     let mut keys = take_keys(server.id(), &directory.path().join("secrets"));
@@ -66,12 +63,9 @@ fn a_process_that_ends_is_let_go_and_keys_ends_with_the_last() {
 fn keys_that_is_killed_leaves_nothing_attached() {
     let Some(network) = place() else { return };
     let directory = directory();
-    if !has("nghttpd", "--version") {
+    let Some(server) = nghttpd(&network, directory.path(), 9445) else {
         return;
-    }
-    let (certificate, key) = certificate(directory.path());
-    let mut server = network.on_client("nghttpd");
-    server.arg("9445").arg(key).arg(certificate);
+    };
     let server = Beside::start(server);
     listening(&network, 9445);
     let keys = take_keys(server.id(), &directory.path().join("secrets"));
@@ -128,12 +122,9 @@ fn without_the_right_it_is_named_and_how_to_give_it() {
 fn what_the_kernel_does_not_let_be_probed_is_said_and_the_rest_goes_on() {
     let Some(network) = place() else { return };
     let directory = directory();
-    if !has("nghttpd", "--version") {
+    let Some(server) = nghttpd(&network, directory.path(), 9446) else {
         return;
-    }
-    let (certificate, key) = certificate(directory.path());
-    let mut server = network.on_client("nghttpd");
-    server.arg("9446").arg(key).arg(certificate);
+    };
     let server = Beside::start(server);
     listening(&network, 9446);
     // Nobody may have so much as one more file open: no probe can be opened.
