@@ -50,9 +50,7 @@ impl Surroundings {
 #[derive(Debug)]
 pub(super) struct ConnectionTable<C> {
     pub(super) flows: Flows<ConnectionDecoder<C>>,
-    numbers: Numbers,
-    trials: Trials,
-    pub(super) anomalies: Anomalies,
+    pub(super) written: WrittenBeside,
     pub(super) quality: CaptureQuality,
     /// TCP connections that do not speak HTTP/2, by what they are.
     pub(super) unrelated: BTreeMap<Unrelated, u32>,
@@ -79,9 +77,11 @@ impl<C> ConnectionTable<C> {
     fn with(flows: Flows<ConnectionDecoder<C>>, numbers: Numbers) -> Self {
         Self {
             flows,
-            numbers,
-            trials: Trials::default(),
-            anomalies: Anomalies::default(),
+            written: WrittenBeside {
+                numbers,
+                trials: Trials::default(),
+                anomalies: Anomalies::default(),
+            },
             quality: CaptureQuality::default(),
             unrelated: BTreeMap::new(),
             silent: 0,
@@ -109,13 +109,7 @@ impl<C> ConnectionTable<C> {
             step: RecognitionStep::Packet,
             within: 0,
         };
-        let out = &mut output(
-            &mut self.anomalies,
-            &mut self.numbers,
-            (&around.options.keys, &mut self.trials),
-            order,
-            listener,
-        );
+        let out = &mut self.written.output(&around.options.keys, order, listener);
         let slot = self
             .flows
             .push(segment, arrival, &mut |connection, signal: Signal<'_>| {
@@ -151,13 +145,7 @@ impl<C> ConnectionTable<C> {
             step: RecognitionStep::Finished,
             within: 0,
         };
-        let out = &mut output(
-            &mut self.anomalies,
-            &mut self.numbers,
-            (&around.options.keys, &mut self.trials),
-            order,
-            listener,
-        );
+        let out = &mut self.written.output(&around.options.keys, order, listener);
         self.flows
             .release(now, &mut |connection, signal: Signal<'_>| {
                 connection.push(signal, out);
@@ -262,13 +250,7 @@ impl<C> ConnectionTable<C> {
         around: &Surroundings,
         listener: &mut L,
     ) {
-        let out = &mut output(
-            &mut self.anomalies,
-            &mut self.numbers,
-            (&around.options.keys, &mut self.trials),
-            order,
-            listener,
-        );
+        let out = &mut self.written.output(&around.options.keys, order, listener);
         flow.finish(&mut |signal| connection.push(signal, out));
         self.quality.add(&flow);
         if connect_failed(&flow) && !connection.counts() {
@@ -310,13 +292,7 @@ impl<C> ConnectionTable<C> {
             mut connection,
             ..
         } = failed;
-        let out = &mut output(
-            &mut self.anomalies,
-            &mut self.numbers,
-            (&around.options.keys, &mut self.trials),
-            order,
-            listener,
-        );
+        let out = &mut self.written.output(&around.options.keys, order, listener);
         connection.count_connect(&flow, out);
         self.conclude(flow, connection, listener);
     }
@@ -332,32 +308,35 @@ impl<C> ConnectionTable<C> {
         around: &'a Surroundings,
         listener: &'a mut L,
     ) -> (&'a mut Flows<ConnectionDecoder<C>>, Output<'a, L>) {
-        let out = output(
-            &mut self.anomalies,
-            &mut self.numbers,
-            (&around.options.keys, &mut self.trials),
-            order,
-            listener,
-        );
+        let out = self.written.output(&around.options.keys, order, listener);
         (&mut self.flows, out)
     }
 }
 
-/// Where what is decoded goes, as parts of a decoder that its flow table is not.
-const fn output<'a, L>(
-    anomalies: &'a mut Anomalies,
-    numbers: &'a mut Numbers,
-    (keys, trials): (&'a KeyLog, &'a mut Trials),
-    order: RecognitionOrder,
-    listener: &'a mut L,
-) -> Output<'a, L> {
-    Output {
-        listener,
-        anomalies,
-        numbers,
-        keys,
-        trials,
-        order,
+/// What is written down beside events, and so lent out while the flow table is used.
+#[derive(Debug)]
+pub(super) struct WrittenBeside {
+    pub(super) anomalies: Anomalies,
+    numbers: Numbers,
+    trials: Trials,
+}
+
+impl WrittenBeside {
+    /// Where what is decoded goes.
+    const fn output<'a, L>(
+        &'a mut self,
+        keys: &'a KeyLog,
+        order: RecognitionOrder,
+        listener: &'a mut L,
+    ) -> Output<'a, L> {
+        Output {
+            listener,
+            anomalies: &mut self.anomalies,
+            numbers: &mut self.numbers,
+            keys,
+            trials: &mut self.trials,
+            order,
+        }
     }
 }
 

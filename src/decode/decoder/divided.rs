@@ -281,7 +281,7 @@ impl<L: Listener<Connection = C>, C> DividedDecoder<L, C> {
     /// [`Self::finish`].
     pub fn take_anomalies(&mut self, number: impl Fn(u32) -> Option<u32>) -> Vec<Anomaly> {
         let anomalies = self.parts.iter_mut().map(|part| {
-            let mut anomalies = std::mem::take(&mut part.table.anomalies);
+            let mut anomalies = std::mem::take(&mut part.table.written.anomalies);
             anomalies.renumber(&number);
             anomalies
         });

@@ -155,7 +155,7 @@ impl<C> Decoder<C> {
 
     /// What was odd, in order of first sight. To be called once, after [`Self::finish`].
     pub fn take_anomalies(&mut self) -> Vec<Anomaly> {
-        let connections = std::mem::take(&mut self.connections.anomalies);
+        let connections = std::mem::take(&mut self.connections.written.anomalies);
         self.shared.take_anomalies(vec![connections])
     }
 

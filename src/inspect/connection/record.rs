@@ -257,6 +257,14 @@ impl ConnectionRecord {
         self.first_goaway.as_deref().copied()
     }
 
+    /// The RST with which the server's kernel refused a connect; `None` if it did not.
+    #[must_use]
+    pub fn refused(&self) -> Option<Stamp> {
+        let close = self.close.filter(|_| self.transport == Transport::None)?;
+        let refused = close.by == Direction::ServerToClient && close.ending == Ending::Rst;
+        refused.then_some(close.stamp)
+    }
+
     /// The addresses of its two ends.
     #[must_use]
     pub const fn ends(&self) -> PerSide<SocketAddr> {

@@ -4,7 +4,6 @@ use super::outage;
 use super::server_view::{EvidenceList, ServerView};
 use super::{Check, Finding, Rule, Says};
 use crate::capture::{Stamp, TimeDelta, Timestamp};
-use crate::decode::tcp::Ending;
 use crate::decode::{Direction, Transport};
 use crate::inspect::connection::record::ConnectionRecord;
 use crate::units::{count, counted, duration};
@@ -91,11 +90,8 @@ fn failure(record: &ConnectionRecord, capture_end: Option<Timestamp>) -> Option<
     if record.transport != Transport::None {
         return None;
     }
-    if let Some(close) = record.close
-        && close.by == Direction::ServerToClient
-        && close.ending == Ending::Rst
-    {
-        return Some(Failure::Refused(close.stamp));
+    if let Some(stamp) = record.refused() {
+        return Some(Failure::Refused(stamp));
     }
     let end = record.close.map(|close| close.stamp.time).or(capture_end)?;
     let waited = end - record.opened?.time;

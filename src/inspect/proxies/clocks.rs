@@ -6,8 +6,8 @@
 use rustc_hash::FxHashMap;
 
 use super::super::stream::attempt::Attempt;
-use super::super::stream::fingerprint::IdKind;
 use super::super::stream::rpc::Verdict;
+use super::links::SharedIds;
 use super::places::{Places, may_lead_on};
 use crate::capture::TimeDelta;
 
@@ -32,17 +32,12 @@ struct ClockPair {
 pub(super) struct Clocks(FxHashMap<(u32, u32), ClockPair>);
 
 impl Clocks {
-    pub(super) fn of(attempts: &[Attempt], places: &Places) -> Self {
-        let mut groups: FxHashMap<u32, Vec<&Attempt>> = FxHashMap::default();
-        for attempt in attempts {
-            let passed_on = attempt.identity.passed_on;
-            for (id, _) in passed_on.ids().filter(|(_, kind)| *kind == IdKind::Request) {
-                groups.entry(id).or_default().push(attempt);
-            }
-        }
+    pub(super) fn of(attempts: &[Attempt], of_calls: &SharedIds, places: &Places) -> Self {
         let mut clocks = Self::default();
-        for group in groups.values() {
-            if let [one, other] = group.as_slice() {
+        for group in of_calls.values() {
+            if let [one, other] = group.as_slice()
+                && let (Some(one), Some(other)) = (attempts.get(*one), attempts.get(*other))
+            {
                 clocks.learn(one, other, places);
             }
         }

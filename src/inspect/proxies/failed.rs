@@ -15,7 +15,6 @@ use super::super::stream::rpc::{CallId, Rpc, Verdict};
 use super::links::{HopLink, PassedCalls};
 use super::places::{Ends, Places, may_lead_on};
 use crate::capture::{Stamp, TimeDelta, Timestamp};
-use crate::decode::tcp::Ending;
 use crate::decode::{Direction, Transport};
 
 /// How many proxies in a row are looked behind.
@@ -105,7 +104,7 @@ impl<'a> Failures<'a> {
         let mut refused: Vec<_> = records()
             .filter_map(|record| {
                 let place = places.of_connection(record.number)?;
-                refused_at(record).map(|stamp| Refused {
+                record.refused().map(|stamp| Refused {
                     stamp,
                     place,
                     connection: record.number,
@@ -277,15 +276,6 @@ impl ProxySide {
         *first = moment.min(*first);
         *last = moment.max(*last);
     }
-}
-
-/// When the server's kernel refused a connect.
-fn refused_at(record: &ConnectionRecord) -> Option<Stamp> {
-    let close = record.close?;
-    let refused = record.transport == Transport::None
-        && close.by == Direction::ServerToClient
-        && close.ending == Ending::Rst;
-    refused.then_some(close.stamp)
 }
 
 /// Whether the capture shows all of a connection's calls.

@@ -60,19 +60,30 @@ pub(in crate::inspect) struct PassedCalls<'a> {
     behind: FxHashMap<usize, Vec<usize>>,
 }
 
+/// A call before a proxy, one that the proxy made for it, and by what they were linked.
+pub(super) type PassedCall<'a> = (&'a Attempt, &'a Attempt, HopLink);
+
 /// What was found of a call behind a proxy: that before it, or that it may be several.
 type BehindAndBefore = FxHashMap<usize, Option<(usize, HopLink)>>;
 
 impl<'a> PassedCalls<'a> {
     pub(super) fn find(attempts: &'a [Attempt], places: &Places) -> Self {
-        let clocks = Clocks::of(attempts, places);
+        let [of_calls, of_traces] = by_ids(attempts);
+        let clocks = Clocks::of(attempts, &of_calls, places);
         let known = Compared {
             places,
             clocks: &clocks,
         };
         let mut found = BehindAndBefore::default();
-        for kind in [IdKind::Request, IdKind::Trace] {
-            by_ids(attempts, &known, kind, &mut found);
+        for (groups, link) in [
+            (of_calls, HopLink::RequestId),
+            (of_traces, HopLink::TraceId),
+        ] {
+            for group in groups.values() {
+                if (2..=MAX_OF_ONE_ID).contains(&group.len()) {
+                    of_one_id(attempts, &known, group, link, &mut found);
+                }
+            }
         }
         by_content(attempts, &known, &mut found);
         let certain = found
@@ -107,37 +118,32 @@ impl<'a> PassedCalls<'a> {
     }
 
     /// The call before the proxy, of one behind it.
-    pub(super) fn before(&self, call: CallId) -> Option<(&'a Attempt, &HopLink)> {
-        let (before, link) = self.before.get(self.by_call.get(&call)?)?;
-        Some((self.attempts.get(*before)?, link))
+    pub(super) fn before(&self, call: CallId) -> Option<(&'a Attempt, HopLink)> {
+        let (before, _, link) = self.pair(*self.by_call.get(&call)?)?;
+        Some((before, link))
+    }
+
+    /// A pair, by the place of the call behind: before, behind, and by what they were linked.
+    fn pair(&self, behind: usize) -> Option<PassedCall<'a>> {
+        let (before, link) = self.before.get(&behind)?;
+        Some((
+            self.attempts.get(*before)?,
+            self.attempts.get(behind)?,
+            *link,
+        ))
     }
 
     /// Calls behind a proxy, of one before it: that one, each of them, and by what it was recognised.
-    pub(super) fn behind(
-        &self,
-        call: CallId,
-    ) -> impl Iterator<Item = (&'a Attempt, &'a Attempt, &HopLink)> {
+    pub(super) fn behind(&self, call: CallId) -> impl Iterator<Item = PassedCall<'a>> {
         let place = self.by_call.get(&call);
         let behind = place.and_then(|place| self.behind.get(place));
-        behind.into_iter().flatten().filter_map(|behind| {
-            let (before, link) = self.before.get(behind)?;
-            Some((
-                self.attempts.get(*before)?,
-                self.attempts.get(*behind)?,
-                link,
-            ))
-        })
+        let behind = behind.into_iter().flatten();
+        behind.filter_map(|behind| self.pair(*behind))
     }
 
     /// All pairs: before, behind, and by what they were linked.
-    pub(super) fn pairs(&self) -> impl Iterator<Item = (&'a Attempt, &'a Attempt, HopLink)> {
-        self.before.iter().filter_map(|(behind, (before, link))| {
-            Some((
-                self.attempts.get(*before)?,
-                self.attempts.get(*behind)?,
-                *link,
-            ))
-        })
+    pub(super) fn pairs(&self) -> impl Iterator<Item = PassedCall<'a>> {
+        self.before.keys().filter_map(|behind| self.pair(*behind))
     }
 
     /// Calls that are not known to be behind a proxy.
@@ -222,26 +228,25 @@ impl Compared<'_> {
     }
 }
 
-/// Links calls that have an id of a kind in common.
-fn by_ids(attempts: &[Attempt], known: &Compared<'_>, kind: IdKind, found: &mut BehindAndBefore) {
-    let mut groups: FxHashMap<u32, Vec<usize>> = FxHashMap::default();
+/// The places of attempts, by ids that they have in common.
+pub(super) type SharedIds = FxHashMap<u32, Vec<usize>>;
+
+/// The attempts that have ids, by ids of calls and by those of traces.
+fn by_ids(attempts: &[Attempt]) -> [SharedIds; 2] {
+    let [mut of_calls, mut of_traces] = [SharedIds::default(), SharedIds::default()];
     for (place, attempt) in attempts.iter().enumerate() {
-        let passed_on = attempt.identity.passed_on;
-        for (id, _) in passed_on.ids().filter(|(_, of)| *of == kind) {
+        for (id, kind) in attempt.identity.passed_on.ids() {
+            let groups = match kind {
+                IdKind::Request => &mut of_calls,
+                IdKind::Trace => &mut of_traces,
+            };
             groups.entry(id).or_default().push(place);
         }
     }
-    let link = match kind {
-        IdKind::Request => HopLink::RequestId,
-        IdKind::Trace => HopLink::TraceId,
-    };
-    for group in groups.into_values() {
-        if (2..=MAX_OF_ONE_ID).contains(&group.len()) {
-            of_one_id(attempts, known, &group, link, found);
-        }
-    }
+    [of_calls, of_traces]
 }
 
+/// Links calls that have an id in common.
 fn of_one_id(
     attempts: &[Attempt],
     known: &Compared<'_>,

@@ -21,12 +21,12 @@ use crate::capture::TimeDelta;
 pub use upstreams::{HopTime, Upstream};
 
 use failed::Failures;
-use links::{HopLink, PassedCalls};
+use links::{HopLink, PassedCall, PassedCalls};
 use places::Places;
 
 /// A call behind a proxy, with the times that a clock for both shows.
 fn forwarded(
-    (before, behind, link): (&Attempt, &Attempt, &HopLink),
+    (before, behind, link): PassedCall<'_>,
     passed: &PassedCalls<'_>,
     places: &Places,
 ) -> ForwardedCall {
@@ -60,7 +60,7 @@ pub(super) fn tell(
     if passed.is_empty() {
         return Vec::new();
     }
-    let found = {
+    let mut found = {
         let failures = Failures::new(finished, &passed, &places, are_all);
         let rpcs = finished.iter().flat_map(|finished| &finished.rpcs);
         let found =
@@ -68,9 +68,9 @@ pub(super) fn tell(
         found.collect::<FxHashMap<CallId, Hops>>()
     };
     for rpc in finished.iter_mut().flat_map(|finished| &mut finished.rpcs) {
-        if let Some(hops) = found.get(&rpc.id) {
-            judge_again(rpc, hops, &passed);
-            rpc.hops = Some(Box::new(hops.clone()));
+        if let Some(hops) = found.remove(&rpc.id) {
+            judge_again(rpc, &hops, &passed);
+            rpc.hops = Some(Box::new(hops));
         }
     }
     upstreams::of(&passed, &places)
@@ -87,7 +87,7 @@ fn judge_again(rpc: &mut Rpc, hops: &Hops, passed: &PassedCalls<'_>) {
     }
     let by_own_id = passed
         .behind(rpc.id)
-        .all(|(_, _, link)| *link == HopLink::RequestId);
+        .all(|(_, _, link)| link == HopLink::RequestId);
     // Downstream of a call behind the proxy: that was answered.
     if rpc.processed == Processed::Maybe
         && by_own_id

@@ -75,7 +75,7 @@ pub(super) struct Outline<'a> {
     pub(super) files: Files,
     /// What was looked at.
     pub(super) capture: CaptureLine,
-    /// Where captures of the same connections were taken.
+    /// Where captures of the same connections were taken, and which servers stand behind proxies in them.
     pub(super) places: Vec<String>,
     /// Which part of it was asked for; `None` for all.
     pub(super) chosen: Option<Chosen>,
