@@ -78,6 +78,7 @@ impl SpanFeed {
                 News::Connection {
                     number,
                     recognition,
+                    ..
                 } => {
                     let known = KnownConnection {
                         recognition: Box::new(recognition.clone()),

@@ -92,7 +92,7 @@ impl Trials {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, feature = "tls"))]
     pub(in crate::decode) const fn of_bytes(left: u64) -> Self {
         Self { left, reached: 0 }
     }

@@ -66,7 +66,7 @@ impl VerdictCounts {
             .unwrap_or_default()
     }
 
-    /// How many calls [died](Rpc::died).
+    /// How many calls [died](super::super::stream::rpc::Rpc::died).
     #[must_use]
     pub fn deaths(&self) -> u64 {
         let dead = Verdict::ALL.iter().filter(|verdict| verdict.is_death());

@@ -183,6 +183,7 @@ impl Watch {
             method: Some((HARMFUL.into(), 1)),
             message: Some((HARMFUL.into(), 0)),
             client: None,
+            client_name: None,
         };
         for finding in self.pipeline.findings_so_far() {
             let incident = Incident {
