@@ -1,5 +1,10 @@
 //! The command line: parse, run, exit status.
 
+#[cfg(any(
+    feature = "names",
+    all(feature = "otlp", any(feature = "live", feature = "export"))
+))]
+mod backoff;
 #[cfg(all(feature = "keys", target_os = "linux"))]
 mod keys;
 #[cfg(feature = "names")]

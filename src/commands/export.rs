@@ -12,8 +12,9 @@ use h2sniff::report::otlp::{self, Otlp, SpansOf};
 use h2sniff::report::{Report, ReportFormat as _, SecretDisplay};
 
 use super::{CommandError, CommandOutcome, analysis, guard_path, lower_case};
+use crate::backoff::Backoff;
 use crate::cli::{Export, ExportFormat};
-use crate::otlp::{Backoff, OtlpClient, OtlpError, OtlpTarget, deliver};
+use crate::otlp::{OtlpClient, OtlpError, OtlpTarget, deliver};
 
 /// How long a collector that is away is asked again.
 const PATIENCE: Duration = Duration::from_secs(60);

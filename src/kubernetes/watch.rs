@@ -8,6 +8,7 @@ use h2sniff::names::{ClusterChange, ObjectKind};
 
 use super::KubernetesError;
 use super::api::{ApiServer, KINDS, Told, called};
+use crate::backoff::Backoff;
 
 /// How many changes wait to be taken; beyond that the server waits.
 const MAX_WAITING: usize = 1_024;
@@ -59,7 +60,7 @@ impl ClusterWatch {
 /// Lists and watches a kind.
 fn follow(server: &ApiServer, kind: ObjectKind, sender: &SyncSender<WatchedChange>) {
     let mut version: Option<String> = None;
-    let mut wait = FIRST_WAIT;
+    let mut backoff = Backoff::between(FIRST_WAIT, LONGEST_WAIT);
     let mut is_lost = false;
     let mut sink = |change| sender.send(WatchedChange::Change(Box::new(change))).is_ok();
     loop {
@@ -72,7 +73,7 @@ fn follow(server: &ApiServer, kind: ObjectKind, sender: &SyncSender<WatchedChang
             Ok(Told::Enough) => return,
             Ok(Told::UntilEnd(last)) => {
                 version = Some(last);
-                wait = FIRST_WAIT;
+                backoff.reset();
                 if std::mem::take(&mut is_lost)
                     && sender.send(WatchedChange::Back(called(kind))).is_err()
                 {
@@ -88,8 +89,7 @@ fn follow(server: &ApiServer, kind: ObjectKind, sender: &SyncSender<WatchedChang
                 if first && sender.send(WatchedChange::Lost(words(&error))).is_err() {
                     return;
                 }
-                thread::sleep(wait);
-                wait = (wait * 2).min(LONGEST_WAIT);
+                thread::sleep(backoff.wait(None));
                 continue;
             }
         }

@@ -16,12 +16,12 @@ use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Error};
 
 #[cfg(feature = "export")]
-use super::backoff::Backoff;
-#[cfg(feature = "export")]
 use super::clock::clock;
 #[cfg(feature = "export")]
 use super::error::OtlpError;
 use super::target::OtlpTarget;
+#[cfg(feature = "export")]
+use crate::backoff::Backoff;
 
 /// How much of an answer is read, in bytes.
 const MAX_ANSWER: u64 = 64 << 10;

@@ -3,7 +3,6 @@
 //! In: requests of spans and log records. Out: they are sent over HTTP, again where the collector was away, and what it never
 //! took is counted. Whoever has an end waits for each ([`deliver`]); whoever goes on puts them into an [`Outbox`].
 
-mod backoff;
 mod client;
 mod clock;
 mod error;
@@ -13,8 +12,6 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-#[cfg(feature = "export")]
-pub(crate) use backoff::Backoff;
 pub(crate) use client::OtlpClient;
 #[cfg(feature = "export")]
 pub(crate) use client::deliver;

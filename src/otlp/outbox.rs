@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use h2sniff::inspect::report::{OtlpCounts, SentCount};
 use h2sniff::report::otlp::{OtlpRequest, OtlpSignal, PartialSuccess};
 
-use super::backoff::Backoff;
 use super::client::{FailureKind, OtlpClient, SendFailure};
 use super::clock::clock;
+use crate::backoff::Backoff;
 
 /// Bytes that may wait: some ten thousand spans.
 const MAX_WAITING: usize = 32 << 20;

@@ -9,9 +9,9 @@ use std::time::Duration;
 use flate2::read::GzDecoder;
 use h2sniff::report::otlp::{OtlpRequest, OtlpSignal};
 
-use super::backoff::Backoff;
 use super::client::OtlpClient;
 use super::target::OtlpTarget;
+use crate::backoff::Backoff;
 use crate::cli::{OtlpArgs, OtlpHeader};
 
 /// A request as it came: its first line and headers in lower case, and its body unpacked.

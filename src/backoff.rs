@@ -1,4 +1,4 @@
-//! How long to wait before a collector is asked again.
+//! How long to wait before a server is asked again that was asked in vain: a collector, an API server.
 //!
 //! In: how often it was asked in vain, and what it said. Out: times that double up to a bound, each shortened by chance, so
 //! that many nodes do not come back at once.
@@ -10,7 +10,7 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// What a collector asks for is taken up to this.
+/// What a server asks for is taken up to this.
 const ASKED_AT_MOST: Duration = Duration::from_secs(300);
 
 /// What is waited next.
@@ -37,12 +37,12 @@ impl Backoff {
     }
 
     /// It has answered.
-    pub(super) const fn reset(&mut self) {
+    pub(crate) const fn reset(&mut self) {
         self.next = self.first;
     }
 
     /// It was asked in vain, and may have said when to come back.
-    pub(super) fn wait(&mut self, asked: Option<Duration>) -> Duration {
+    pub(crate) fn wait(&mut self, asked: Option<Duration>) -> Duration {
         let wait = self.next;
         self.next = (self.next * 2).min(self.longest);
         match asked {
