@@ -315,7 +315,7 @@ impl Flow {
         peer.heard_other(bare, segment.stamp);
         let path_stats = &mut self.halves[from].path_stats;
         if !segment.flags.contains(TcpFlags::RST) {
-            path_stats.saw_segment(segment.hop_limit, segment.window, segment.stamp);
+            path_stats.saw_segment(segment.hop_limit, segment.window);
             return;
         }
         path_stats.sent_reset(segment.hop_limit, segment.stamp);

@@ -106,14 +106,12 @@ pub struct PathStats {
     /// Those of them that carried nothing new.
     pub retransmissions: u64,
     /// The first of those.
-    pub first_retransmission: Option<Stamp>,
+    pub first_retransmission: Option<Box<Stamp>>,
     /// Times from data to the acknowledgement that covers it, at the point of capture; data that was
     /// sent twice is left out (RFC 6298, section 3).
     pub round_trips: Durations,
     /// How often this side's receive window closed.
     pub zero_windows: u64,
-    /// The segment that closed it first.
-    pub first_zero_window: Option<Stamp>,
     /// The longest times in which this side's data went unacknowledged, in order of time.
     pub silences: Vec<AckSilence>,
     /// The first RST in this side's name.
@@ -233,7 +231,8 @@ impl PathStats {
         self.segments += 1;
         if sent_before {
             self.retransmissions += 1;
-            self.first_retransmission.get_or_insert(stamp);
+            self.first_retransmission
+                .get_or_insert_with(|| Box::new(stamp));
         }
     }
 
@@ -276,13 +275,12 @@ impl PathStats {
     }
 
     /// Every segment that this side sent and the capture shows.
-    pub(super) fn saw_segment(&mut self, hop_limit: u8, window: u16, stamp: Stamp) {
+    pub(super) fn saw_segment(&mut self, hop_limit: u8, window: u16) {
         let (least, most) = self.hop_limits.unwrap_or((hop_limit, hop_limit));
         self.hop_limits = Some((least.min(hop_limit), most.max(hop_limit)));
         let closed = window == 0;
         if closed && !self.window_closed {
             self.zero_windows += 1;
-            self.first_zero_window.get_or_insert(stamp);
         }
         self.window_closed = closed;
     }
@@ -413,11 +411,11 @@ mod tests {
     #[test]
     fn a_reset_with_another_hop_limit_is_foreign() {
         let mut path_stats = PathStats::default();
-        path_stats.saw_segment(64, 100, at(0));
+        path_stats.saw_segment(64, 100);
         path_stats.sent_reset(61, at(1));
         assert!(path_stats.reset.unwrap().is_foreign());
         let mut own = PathStats::default();
-        own.saw_segment(64, 100, at(0));
+        own.saw_segment(64, 100);
         own.sent_reset(64, at(1));
         assert!(!own.reset.unwrap().is_foreign());
     }
@@ -426,7 +424,7 @@ mod tests {
     fn a_window_that_stays_closed_closed_once() {
         let mut path_stats = PathStats::default();
         for window in [10, 0, 0, 5, 0] {
-            path_stats.saw_segment(64, window, at(0));
+            path_stats.saw_segment(64, window);
         }
         assert_eq!(path_stats.zero_windows, 2);
     }

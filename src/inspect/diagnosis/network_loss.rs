@@ -206,13 +206,13 @@ fn evidence(view: &ServerView<'_>, ill: &[Ill<'_>]) -> Vec<super::Evidence> {
             ("client", &network.sides.client),
             ("server", &network.sides.server),
         ] {
-            if let Some(first) = vitals.first_retransmission {
+            if let Some(first) = vitals.first_retransmission.as_deref() {
                 let count = counted(vitals.retransmissions, "retransmission");
                 let text = format!(
                     "conn {number}: the first of {count} of the {of}, in {} with data",
                     counted(vitals.segments, "segment"),
                 );
-                evidence.cite(Some(first), text);
+                evidence.cite(Some(*first), text);
             }
         }
         let longest = outage.or_else(|| outage::all(record, None).max_by_key(|one| one.lasted));
