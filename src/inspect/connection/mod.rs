@@ -24,7 +24,7 @@ pub(in crate::inspect) mod sparse;
 mod streams;
 
 use super::options::Options;
-use super::stream::client_gaps::ServerProgress;
+use super::stream::client_gaps::{ClientStanding, ServerProgress};
 use super::stream::connection_context::ConnectionContext;
 use super::stream::frame_gaps::FrameGaps;
 use super::stream::verdict::REJECTED_WITHIN;
@@ -68,6 +68,8 @@ pub struct Connection {
     gaps: FrameGaps,
     /// How far the server was seen to have come with what the client sent.
     server_progress: ServerProgress,
+    /// Where the client stood when nothing of what it had sent was missing.
+    client_standing: ClientStanding,
     /// The capture's last moment, once it is known.
     capture_end: Option<Timestamp>,
 }
@@ -90,6 +92,7 @@ impl Connection {
             recent_frames: RecentFrames::default(),
             gaps: FrameGaps::default(),
             server_progress: ServerProgress::default(),
+            client_standing: ClientStanding::default(),
             capture_end: None,
         }
     }
@@ -167,7 +170,7 @@ impl Connection {
         if self.record.transport.is_http2()
             && let Some(uncaptured) = self.record.uncaptured()
         {
-            self.gaps.begin(uncaptured, self.server_bytes.sent());
+            self.gaps.begin(uncaptured, self.server_bytes.sent(), None);
         }
         let context = self.context();
         let received = self.ack_stalls.known_received_of(Direction::ClientToServer);
@@ -240,7 +243,7 @@ impl Connection {
             by,
             upto,
             stamp,
-            whole,
+            whole_to,
         } = *acknowledged;
         let sender = by.reverse();
         self.ack_stalls.acknowledged(sender, upto, stamp);
@@ -256,9 +259,10 @@ impl Connection {
         self.server_bytes.acknowledge(upto);
         self.streams.received(upto, stamp);
         // A RST_STREAM may stand where the client's own bytes are missing so far.
-        if !whole {
+        let Some(place) = whole_to else {
             return;
-        }
+        };
+        self.client_standing.acknowledged(place, upto, stamp);
         self.streams.table.delivered(upto, stamp.time);
         self.settle_accepted(Some(stamp.time - REJECTED_WITHIN), options);
     }
@@ -289,7 +293,12 @@ impl Connection {
         }
         self.streams.lose_frames(stamp);
         self.record.missing.lose(cause);
-        self.gaps.begin(from, self.server_bytes.sent());
+        let behind = match cause {
+            Loss::Gap => self.client_standing.last(),
+            // What is missing may have begun before.
+            Loss::TornFrame | Loss::Nonsense | Loss::GivenUp => None,
+        };
+        self.gaps.begin(from, self.server_bytes.sent(), behind);
         if from == Direction::ServerToClient {
             self.shutdown.lose_server();
         }
@@ -313,8 +322,11 @@ impl Connection {
             self.server_bytes.seen(frame.span.end);
             self.gaps.server_frame(frame.span.start);
             self.record.server_last_frame = Some(frame.completed.stamp.time);
-        } else if let Some(gaps) = self.gaps.of_client_mut() {
-            gaps.frame(frame.span.start, &self.server_progress);
+        } else {
+            self.client_standing.frame(frame.span.end, frame.completed);
+            if let Some(gaps) = self.gaps.of_client_mut() {
+                gaps.frame(frame.span.start, &self.server_progress);
+            }
         }
         let stamp = frame.completed.stamp;
         let message = matches!(kind, FrameType::HEADERS | FrameType::DATA);

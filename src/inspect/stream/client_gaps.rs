@@ -17,7 +17,10 @@
 
 use std::collections::VecDeque;
 
+use super::FromClient;
+use super::verdict::REJECTED_WITHIN;
 use crate::capture::{Stamp, TimeDelta, Timestamp};
+use crate::decode::Carrier;
 
 /// A server that goes on running reads what its kernel has acknowledged within this time. Of 2,218 calls of recordings
 /// that a client reset and that were answered all the same, 14 answers were captured behind the acknowledgement of the
@@ -37,6 +40,8 @@ pub(crate) struct ClientGaps {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct ClientGap {
+    /// What the client had received, and when, before it sent anything of what is missing.
+    behind: Option<FromClient>,
     /// The packet in which frames go on; `None` while that is not known.
     found: Option<Stamp>,
     /// Where they go on in the client's byte stream.
@@ -52,6 +57,8 @@ struct ClientGap {
 /// An answer, for the question whether a reset came before it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AnswerSent {
+    /// Where it ends in the server's byte stream.
+    pub(crate) end: u64,
     /// The packet that carried its end.
     pub(crate) stamp: Stamp,
     /// Whether that can have been the first packet with it.
@@ -62,7 +69,7 @@ pub(crate) struct AnswerSent {
 
 impl ClientGaps {
     /// Frames are missing from here on.
-    pub(super) fn begin(&mut self) {
+    pub(super) fn begin(&mut self, behind: Option<FromClient>) {
         if self.gaps.back().is_some_and(|gap| gap.found.is_none()) {
             return;
         }
@@ -71,7 +78,10 @@ impl ClientGaps {
         {
             self.dropped = gap.found;
         }
-        self.gaps.push_back(ClientGap::default());
+        self.gaps.push_back(ClientGap {
+            behind,
+            ..ClientGap::default()
+        });
     }
 
     /// They go on here.
@@ -128,11 +138,19 @@ impl ClientGaps {
             .gaps
             .iter()
             .filter(|gap| gap.found.is_none_or(|found| found > opened));
-        dropped || since.any(|gap| !gap.was_read_before(answer))
+        dropped || since.any(|gap| !gap.was_read_before(answer) && !gap.is_behind(answer))
     }
 }
 
 impl ClientGap {
+    /// Whether all that is missing was sent when the client had received an answer, and could not throw it away any
+    /// more.
+    fn is_behind(&self, answer: AnswerSent) -> bool {
+        self.behind.is_some_and(|behind| {
+            behind.received >= answer.end && behind.stamp.time - answer.stamp.time > REJECTED_WITHIN
+        })
+    }
+
     /// Whether the server had read what is missing before it sent an answer.
     fn was_read_before(&self, answer: AnswerSent) -> bool {
         let read = self.read.is_some_and(|read| read < answer.stamp);
@@ -172,6 +190,47 @@ impl ServerProgress {
     pub(crate) fn highest_answered(&self) -> u32 {
         let highest = self.answered.latest();
         highest.map_or(0, |highest| u32::try_from(highest).unwrap_or(u32::MAX))
+    }
+}
+
+/// Where the client stood the last time that nothing of what it had sent was missing: what is missing came later.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ClientStanding {
+    /// Where its last frame ends in its byte stream.
+    frames_end: u64,
+    last: Option<FromClient>,
+}
+
+impl ClientStanding {
+    /// A frame of the client ends here in its byte stream.
+    pub(crate) fn frame(&mut self, end: u64, carrier: Carrier) {
+        self.frames_end = end;
+        if let Some(received) = carrier.acknowledged
+            && carrier.original
+        {
+            self.stand(received, carrier.stamp);
+        }
+    }
+
+    /// The client acknowledged the server's bytes up to `received`, when all that it had sent was captured, up to here
+    /// in its byte stream. A frame that has begun by then stands before it.
+    pub(crate) fn acknowledged(&mut self, place: u64, received: u64, stamp: Stamp) {
+        if place == self.frames_end {
+            self.stand(received, stamp);
+        }
+    }
+
+    fn stand(&mut self, received: u64, stamp: Stamp) {
+        let before = self.last.unwrap_or(FromClient { received, stamp });
+        self.last = Some(FromClient {
+            received: received.max(before.received),
+            stamp: stamp.max(before.stamp),
+        });
+    }
+
+    /// What it had received then, and when.
+    pub(crate) const fn last(&self) -> Option<FromClient> {
+        self.last
     }
 }
 
@@ -231,6 +290,7 @@ mod tests {
 
     fn answer(milliseconds: i64) -> AnswerSent {
         AnswerSent {
+            end: 1_000,
             stamp: at(milliseconds),
             original: true,
             overdue: false,
@@ -240,7 +300,7 @@ mod tests {
     /// A gap that is found at 100 ms, behind which stream 7 begins at byte 500.
     fn gap(server: &ServerProgress) -> ClientGaps {
         let mut gaps = ClientGaps::default();
-        gaps.begin();
+        gaps.begin(None);
         gaps.end(at(100));
         gaps.frame(500, server);
         gaps.opened(7, server);
@@ -308,7 +368,7 @@ mod tests {
         let server = ServerProgress::default();
         let mut gaps = ClientGaps::default();
         for gap in 0..=MAX_GAPS as i64 {
-            gaps.begin();
+            gaps.begin(None);
             gaps.end(at(gap));
             gaps.frame(500 + gap as u64, &server);
         }

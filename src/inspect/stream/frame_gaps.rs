@@ -1,6 +1,7 @@
 //! Which parts of a connection's frames are missing from the capture: marks where gaps begin and end come
 //! in; whether a gap can hide something that was sent at a certain time or place goes out.
 
+use super::FromClient;
 use super::client_gaps::{AnswerSent, ClientGaps, ServerProgress};
 use crate::capture::Stamp;
 use crate::decode::{Direction, PerSide};
@@ -31,14 +32,20 @@ enum FrameGap {
 }
 
 impl FrameGaps {
-    /// Frames are missing from here on; the server's were seen up to `server_upto`.
-    pub(crate) fn begin(&mut self, direction: Direction, server_upto: u64) {
+    /// Frames are missing from here on; the server's were seen up to `server_upto`, and the client had sent none of
+    /// those that are missing when it stood at `behind`.
+    pub(crate) fn begin(
+        &mut self,
+        direction: Direction,
+        server_upto: u64,
+        behind: Option<FromClient>,
+    ) {
         self.latest[direction] = FrameGap::Open;
         if direction == Direction::ServerToClient {
             self.server_whole_to.get_or_insert(server_upto);
             self.server_resumes = None;
         } else {
-            self.of_client.get_or_insert_default().begin();
+            self.of_client.get_or_insert_default().begin(behind);
         }
     }
 
