@@ -51,7 +51,7 @@ impl Connection {
         for direction in [Direction::ClientToServer, Direction::ServerToClient] {
             context
                 .gaps
-                .begin(direction, self.server_bytes.sent(), None);
+                .begin(direction, self.server_bytes.sent(), (None, None));
         }
         if !evicted.is_empty() {
             self.record.missing.streams += evicted.len() as u64;

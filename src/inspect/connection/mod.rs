@@ -24,9 +24,10 @@ pub(in crate::inspect) mod sparse;
 mod streams;
 
 use super::options::Options;
-use super::stream::client_gaps::{ClientStanding, ServerProgress};
+use super::stream::client_standing::ClientStanding;
 use super::stream::connection_context::ConnectionContext;
 use super::stream::frame_gaps::FrameGaps;
+use super::stream::server_progress::ServerProgress;
 use super::stream::verdict::REJECTED_WITHIN;
 use super::traffic::ack_stall::AckStalls;
 use super::traffic::ping::PingLog;
@@ -170,7 +171,8 @@ impl Connection {
         if self.record.transport.is_http2()
             && let Some(uncaptured) = self.record.uncaptured()
         {
-            self.gaps.begin(uncaptured, self.server_bytes.sent(), None);
+            self.gaps
+                .begin(uncaptured, self.server_bytes.sent(), (None, None));
         }
         let context = self.context();
         let received = self.ack_stalls.known_received_of(Direction::ClientToServer);
@@ -263,6 +265,7 @@ impl Connection {
             return;
         };
         self.client_standing.acknowledged(place, upto, stamp);
+        self.server_progress.is_caught_up();
         self.streams.table.delivered(upto, stamp.time);
         self.settle_accepted(Some(stamp.time - REJECTED_WITHIN), options);
     }
@@ -293,12 +296,16 @@ impl Connection {
         }
         self.streams.lose_frames(stamp);
         self.record.missing.lose(cause);
-        let behind = match cause {
-            Loss::Gap => self.client_standing.last(),
+        let client = match cause {
+            Loss::Gap => {
+                let upto = self.client_standing.frames_end();
+                let in_cleartext = self.record.transport == Transport::H2c;
+                (self.client_standing.last(), in_cleartext.then_some(upto))
+            }
             // What is missing may have begun before.
-            Loss::TornFrame | Loss::Nonsense | Loss::GivenUp => None,
+            Loss::TornFrame | Loss::Nonsense | Loss::GivenUp => (None, None),
         };
-        self.gaps.begin(from, self.server_bytes.sent(), behind);
+        self.gaps.begin(from, self.server_bytes.sent(), client);
         if from == Direction::ServerToClient {
             self.shutdown.lose_server();
         }
@@ -323,10 +330,7 @@ impl Connection {
             self.gaps.server_frame(frame.span.start);
             self.record.server_last_frame = Some(frame.completed.stamp.time);
         } else {
-            self.client_standing.frame(frame.span.end, frame.completed);
-            if let Some(gaps) = self.gaps.of_client_mut() {
-                gaps.frame(frame.span.start, &self.server_progress);
-            }
+            self.client_frame(frame);
         }
         let stamp = frame.completed.stamp;
         let message = matches!(kind, FrameType::HEADERS | FrameType::DATA);
@@ -405,6 +409,12 @@ impl Connection {
             Payload::Malformed(why) => self.malformed(frame, *why, options),
             Payload::Priority(_) | Payload::Unknown => {}
         }
+    }
+
+    /// A frame of the client: where it stands.
+    fn client_frame(&mut self, frame: &Frame<'_>) {
+        self.client_standing.frame(frame.span.end, frame.completed);
+        self.gaps.client_frame(frame, &self.server_progress);
     }
 
     /// The server answers on a stream.
