@@ -29,7 +29,7 @@ pub(super) struct Lingering {
 }
 
 impl Lingering {
-    /// A connection of `part` has ended; the first to do so of those that are one too many by now.
+    /// A connection of `part` has ended; the first to do so of those that are one too many by now, which lingers no longer.
     pub(super) fn push(&mut self, ended: EndedAt, part: usize) -> Option<EndedAt> {
         self.ended.insert(ended, part);
         let count = self.in_part.get_mut(part)?;
@@ -38,7 +38,9 @@ impl Lingering {
             return None;
         }
         let of_part = self.ended.iter().find(|(_, other)| **other == part);
-        of_part.map(|(ended, _)| *ended)
+        let crowded_out = of_part.map(|(ended, _)| *ended);
+        // It could be chosen again by the next one that ends before it is taken out.
+        crowded_out.inspect(|ended| self.remove(ended))
     }
 
     /// From when on there is one to [take](Self::take_due).
@@ -59,5 +61,26 @@ impl Lingering {
         if let Some(count) = part.and_then(|part| self.in_part.get_mut(part)) {
             *count = count.saturating_sub(1);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_that_end_at_once_each_crowds_out_another() {
+        let mut slots = super::super::slots::Slots::default();
+        let mut lingering = Lingering::default();
+        let places: Vec<_> = (0..MAX_LINGERING + 2).map(|_| slots.insert(())).collect();
+        let ended = places.iter().zip(0..);
+        let crowded_out: Vec<_> = ended
+            .filter_map(|(slot, second)| {
+                let ended = (Timestamp::from_nanos(second * 1_000_000_000), 0, *slot);
+                lingering.push(ended, 0)
+            })
+            .map(|(.., slot)| slot)
+            .collect();
+        assert_eq!(crowded_out, places[..2]);
     }
 }
