@@ -1,7 +1,7 @@
 //! Gaps in what a client sent, and by when its server had read what is missing there.
 //!
-//! In: where gaps begin and end, what the server acknowledges, and the streams on which it answers. Out: whether a
-//! gap can hide a RST_STREAM that came before an answer. Who has received RST_STREAM sends no more frames on that
+//! In: where gaps begin and end, what the server acknowledges, the streams on which it answers, and how long requests
+//! are. Out: whether a gap can hide a RST_STREAM that came before an answer, or threw it away. Who has received RST_STREAM sends no more frames on that
 //! stream (RFC 9113, section 6.4), so that none was read of a stream that is answered later.
 //!
 //! ```text
@@ -14,6 +14,10 @@
 //!
 //! Frames are read in the order of the byte stream: who answers on a stream that was opened behind the gap has read
 //! the gap. An acknowledgement is the kernel's, and shows only that its program can read.
+//!
+//! What was sent after the client had had an answer for longer than it takes to throw it away comes too late. And a gap
+//! of whole frames in which no RST_STREAM fits holds none: by its length, or because the requests whose HEADERS are
+//! missing in it fill it. The latter rests on [what requests of that client take](RequestSizes).
 
 use std::collections::VecDeque;
 
