@@ -9,8 +9,11 @@ use std::ops::Range;
 use rustc_hash::FxHashMap;
 
 use super::clock::ClockBounds;
+use super::coverage::Coverage;
 use super::file_survey::{FileSurvey, FlowId, Mark};
+use super::transits::{Transit, TransitFate};
 use crate::capture::{TimeDelta, Timestamp};
+use crate::decode::Direction;
 
 /// What has not come this long after it was sent is not under way any more: retransmissions come within it on any path
 /// that still works (RFC 6298, section 2.4).
@@ -20,11 +23,23 @@ pub const UNDER_WAY: TimeDelta = TimeDelta::from_secs(1);
 const LONGEST_SEGMENT: u64 = 1 << 16;
 
 /// Bytes that were sent again, in segments of whatever length.
-struct SentCopy {
+pub(super) struct SentCopy {
     bytes: Range<u64>,
     time: Timestamp,
     /// Whether they came, and were the first that did.
     needed: bool,
+}
+
+/// All bytes that were sent again, by flow and in order.
+pub(super) type SentCopies = FxHashMap<FlowId, Vec<SentCopy>>;
+
+/// What became of segments of one direction, by the sender's flows.
+#[derive(Debug, Default)]
+pub(super) struct Losses {
+    /// How many were lost.
+    pub(super) counts: FxHashMap<FlowId, u64>,
+    /// Those that were sent again, or that only their sender's capture has, in no order.
+    pub(super) transits: Vec<(FlowId, Transit)>,
 }
 
 /// Where a flow of the sender's capture is in the receiver's, and which way round.
@@ -43,13 +58,34 @@ pub(super) struct Path<'a> {
 }
 
 impl Path<'_> {
-    /// How many segments of one direction were lost, by the sender's flows; `None` where there are too many segments to
-    /// remember each.
-    pub(super) fn lost(&self) -> Option<FxHashMap<FlowId, u64>> {
+    /// What became of the segments of one direction; `None` where there are too many segments to remember each.
+    pub(super) fn losses(&self) -> Option<Losses> {
+        let copies = self.copies()?;
+        let mut losses = Losses::default();
+        for (key, mark) in self.sent() {
+            let came = self.receiver.mark(key);
+            let fate = match came {
+                Some(_) if !mark.again => continue,
+                Some(_) => TransitFate::Came,
+                None => self.fate(&mark, &copies),
+            };
+            if let TransitFate::Lost(_) = fate {
+                *losses.counts.entry(mark.flow).or_default() += 1;
+            }
+            if came.is_some() || matches!(fate, TransitFate::Lost(_) | TransitFate::Uncaptured) {
+                let transit = self.transit(&mark, came.map(|came| came.time), fate);
+                losses.transits.push((mark.flow, transit));
+            }
+        }
+        Some(losses)
+    }
+
+    /// What was sent again; `None` where there are too many segments to remember each.
+    pub(super) fn copies(&self) -> Option<SentCopies> {
         if !(self.sender.remembers_all() && self.receiver.remembers_all()) {
             return None;
         }
-        let mut copies: FxHashMap<FlowId, Vec<SentCopy>> = FxHashMap::default();
+        let mut copies = SentCopies::default();
         for (key, mark) in self.sent().filter(|(_, mark)| mark.again) {
             let needed = self.receiver.mark(key).is_some_and(|came| came.needed);
             copies
@@ -60,25 +96,84 @@ impl Path<'_> {
         for copies in copies.values_mut() {
             copies.sort_unstable_by_key(|copy| copy.bytes.start);
         }
-        let missing = self
-            .sent()
-            .filter(|(key, _)| self.receiver.mark(*key).is_none());
-        let mut lost = FxHashMap::default();
-        for (_, mark) in missing {
-            let copies = copies.get(&mark.flow).map_or(&[][..], Vec::as_slice);
-            if self.was_needed_again(&mark, copies) || self.never_came(&mark) {
-                *lost.entry(mark.flow).or_default() += 1;
-            }
+        Some(copies)
+    }
+
+    /// A segment on its way.
+    pub(super) fn transit(
+        &self,
+        mark: &Mark,
+        came: Option<Timestamp>,
+        fate: TransitFate,
+    ) -> Transit {
+        Transit {
+            from: match self.from_client {
+                true => Direction::ClientToServer,
+                false => Direction::ServerToClient,
+            },
+            sent: Some(mark.time),
+            came,
+            bytes: mark.length,
+            again: mark.again,
+            fate,
         }
-        Some(lost)
+    }
+
+    /// What became of a segment that the receiver's capture does not have as it was sent.
+    pub(super) fn fate(&self, mark: &Mark, copies: &SentCopies) -> TransitFate {
+        let copies = copies.get(&mark.flow).map_or(&[][..], Vec::as_slice);
+        if let Some(copy) = self.needed_again(mark, copies) {
+            return TransitFate::Lost(Some(copy));
+        }
+        if self.never_came(mark) {
+            return TransitFate::Lost(None);
+        }
+        let came = self.came(mark).map(|came| {
+            let range = came.range(mark.sequence, mark.length);
+            (came.has(&range), came.lacks(&range, true))
+        });
+        match came {
+            Some((true, _)) => TransitFate::Came,
+            Some((_, true)) => TransitFate::Uncaptured,
+            _ => TransitFate::Unknown,
+        }
+    }
+
+    /// What the receiver's capture has of the direction in which a segment was sent.
+    fn came(&self, mark: &Mark) -> Option<&Coverage> {
+        let (flow, turned) = self.twins.get(&mark.flow)?;
+        self.receiver.coverage(*flow, mark.from_lower != *turned)
     }
 
     /// The segments of this direction.
-    fn sent(&self) -> impl Iterator<Item = (u64, Mark)> + '_ {
+    pub(super) fn sent(&self) -> impl Iterator<Item = (u64, Mark)> + '_ {
         let marks = self.sender.marks();
         marks.filter(|(_, mark)| {
             self.sender.is_from_client(mark.flow, mark.from_lower) == self.from_client
         })
+    }
+
+    /// The same as the receiver's capture has them.
+    pub(super) fn received(&self) -> impl Iterator<Item = (u64, Mark)> + '_ {
+        let marks = self.receiver.marks();
+        marks.filter(|(_, mark)| {
+            self.receiver.is_from_client(mark.flow, mark.from_lower) == self.from_client
+        })
+    }
+
+    /// The sender's flows by the receiver's, and which way round.
+    pub(super) fn twins_of_receiver(&self) -> FlowTwins {
+        let twins = self.twins.iter();
+        twins
+            .map(|(here, (there, turned))| (*there, (*here, *turned)))
+            .collect()
+    }
+
+    /// Whether the sender's capture, with its twin of the flow, lacks bytes of a segment that came in the midst of what it
+    /// has.
+    pub(super) fn sender_lacks(&self, came: &Mark, (flow, turned): (FlowId, bool)) -> bool {
+        let sent = self.sender.coverage(flow, came.from_lower != turned);
+        sent.is_some_and(|sent| sent.lacks(&sent.range(came.sequence, came.length), false))
     }
 
     fn copy(&self, mark: &Mark, needed: bool) -> Option<SentCopy> {
@@ -90,27 +185,25 @@ impl Path<'_> {
         })
     }
 
-    /// Whether a later copy of a segment's bytes came, and was the first that did.
-    fn was_needed_again(&self, mark: &Mark, copies: &[SentCopy]) -> bool {
-        let Some(lost) = self.copy(mark, false) else {
-            return false;
-        };
+    /// When the later copy of a segment's bytes left that came, and was the first that did.
+    fn needed_again(&self, mark: &Mark, copies: &[SentCopy]) -> Option<Timestamp> {
+        let lost = self.copy(mark, false)?;
         let from =
             copies.partition_point(|copy| copy.bytes.start + LONGEST_SEGMENT < lost.bytes.start);
         let near = copies.get(from..).unwrap_or_default().iter();
-        let mut near = near.take_while(|copy| copy.bytes.start < lost.bytes.end);
-        near.any(|copy| copy.needed && copy.time > lost.time && copy.bytes.end > lost.bytes.start)
+        let near = near.take_while(|copy| copy.bytes.start < lost.bytes.end);
+        let needed = near.filter(|copy| {
+            copy.needed && copy.time > lost.time && copy.bytes.end > lost.bytes.start
+        });
+        needed.map(|copy| copy.time).min()
     }
 
     /// Whether no byte of a segment came, nobody acknowledged it, and none can be under way.
     fn never_came(&self, mark: &Mark) -> bool {
-        let Some((flow, turned)) = self.twins.get(&mark.flow) else {
-            return false;
-        };
         let Some(sent) = self.sender.coverage(mark.flow, mark.from_lower) else {
             return false;
         };
-        let Some(came) = self.receiver.coverage(*flow, mark.from_lower != *turned) else {
+        let Some(came) = self.came(mark) else {
             return false;
         };
         let (here, there) = (
