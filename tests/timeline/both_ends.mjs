@@ -51,11 +51,12 @@ finish({ slants });
 
 /** A slant's words under the pointer, and its call with a click. */
 async function tells(page) {
-  await page.evaluate(() => (location.hash = '#time=50000..160000'));
+  const at7 = await place(page, '#time=190000..300000', 7);
+  await page.mouse.move(...at7);
   await drawn(page);
-  const way = (await ways(page)).find(({ kind, number }) => kind === 'HEADERS' && number === 3);
-  const box = await page.locator('#canvas').boundingBox();
-  const at = [box.x + way.x0 + (way.x1 - way.x0) * 0.8, box.y + way.y0 + (way.y1 - way.y0) * 0.8];
+  const proof = await page.textContent('#tip');
+  expect(/HEADERS 7, sent by the client/.test(proof) && /acknowledged \+[\d.]+ s ± [\d.]+ ms, packet \d+ of server\.pcap/.test(proof), `the tip of what a capture lacks is ${proof}`);
+  const at = await place(page, '#time=50000..160000', 3);
   await page.mouse.move(...at);
   await drawn(page);
   const tip = await page.textContent('#tip');
@@ -63,6 +64,15 @@ async function tells(page) {
   await page.mouse.click(...at);
   await drawn(page);
   expect((await page.evaluate(() => timeline.selected())) === '0:3', 'a click on a slant does not choose its call');
+}
+
+/** Where the slant of a request is to be pointed at, once a part is shown. */
+async function place(page, hash, stream) {
+  await page.evaluate((next) => (location.hash = next), hash);
+  await drawn(page);
+  const way = (await ways(page)).find(({ kind, number }) => kind === 'HEADERS' && number === stream);
+  const box = await page.locator('#canvas').boundingBox();
+  return [box.x + way.x0 + (way.x1 - way.x0) * 0.8, box.y + way.y0 + (way.y1 - way.y0) * 0.8];
 }
 
 /** From the details of a call to its way, large enough to be read. */

@@ -2,7 +2,8 @@
 //!
 //! A segment that the other capture lacks may be one that its network card joined to another, or one that the capture
 //! lost. What proves a loss is a later copy: it came, its bytes were new, and nobody had acknowledged them, all in the
-//! receiver's own order. Or no copy came, and the bytes were never acknowledged.
+//! receiver's own order. Or no copy came, and the receiver's later acknowledgements do not hold the bytes; or nothing came
+//! any more.
 
 use std::ops::Range;
 
@@ -30,8 +31,16 @@ pub(super) struct SentCopy {
     needed: bool,
 }
 
-/// All bytes that were sent again, by flow and in order.
-pub(super) type SentCopies = FxHashMap<FlowId, Vec<SentCopy>>;
+/// What a direction shows that proves losses, by the sender's flows.
+pub(super) struct LossProofs {
+    /// All bytes that were sent again, in order.
+    copies: FxHashMap<FlowId, Vec<SentCopy>>,
+    /// After which moment nothing came any more, of flows whose senders went on.
+    cut_off: FxHashMap<FlowId, Timestamp>,
+}
+
+/// With so many segments sent over [`UNDER_WAY`] of which none came, the path was cut: no capture lacks just those.
+const CUT_OFF: u32 = 3;
 
 /// What became of segments of one direction, by the sender's flows.
 #[derive(Debug, Default)]
@@ -53,21 +62,19 @@ pub(super) struct Path<'a> {
     /// Whether the client is who sent.
     pub(super) from_client: bool,
     pub(super) clock: &'a ClockBounds,
-    /// The last moment of the receiver's capture, by its clock.
-    pub(super) last_moment: Timestamp,
 }
 
 impl Path<'_> {
     /// What became of the segments of one direction; `None` where there are too many segments to remember each.
     pub(super) fn losses(&self) -> Option<Losses> {
-        let copies = self.copies()?;
+        let proofs = self.proofs()?;
         let mut losses = Losses::default();
         for (key, mark) in self.sent() {
             let came = self.receiver.mark(key);
             let fate = match came {
                 Some(_) if !mark.again => continue,
                 Some(_) => TransitFate::Came,
-                None => self.fate(&mark, &copies),
+                None => self.fate(&mark, &proofs),
             };
             if let TransitFate::Lost(_) = fate {
                 *losses.counts.entry(mark.flow).or_default() += 1;
@@ -80,12 +87,12 @@ impl Path<'_> {
         Some(losses)
     }
 
-    /// What was sent again; `None` where there are too many segments to remember each.
-    pub(super) fn copies(&self) -> Option<SentCopies> {
+    /// What proves losses; `None` where there are too many segments to remember each.
+    pub(super) fn proofs(&self) -> Option<LossProofs> {
         if !(self.sender.remembers_all() && self.receiver.remembers_all()) {
             return None;
         }
-        let mut copies = SentCopies::default();
+        let mut copies: FxHashMap<FlowId, Vec<SentCopy>> = FxHashMap::default();
         for (key, mark) in self.sent().filter(|(_, mark)| mark.again) {
             let needed = self.receiver.mark(key).is_some_and(|came| came.needed);
             copies
@@ -96,7 +103,40 @@ impl Path<'_> {
         for copies in copies.values_mut() {
             copies.sort_unstable_by_key(|copy| copy.bytes.start);
         }
-        Some(copies)
+        Some(LossProofs {
+            copies,
+            cut_off: self.cut_off(),
+        })
+    }
+
+    /// Flows of which nothing came any more though their senders went on, and since when.
+    fn cut_off(&self) -> FxHashMap<FlowId, Timestamp> {
+        let mut last: FxHashMap<FlowId, Timestamp> = FxHashMap::default();
+        let came = |key: &u64, mark: &Mark| {
+            let joined = self
+                .came(mark)
+                .is_some_and(|came| came.has(&came.range(mark.sequence, mark.length)));
+            self.receiver.mark(*key).is_some() || joined
+        };
+        for (_, mark) in self.sent().filter(|(key, mark)| came(key, mark)) {
+            let last = last.entry(mark.flow).or_insert(mark.time);
+            *last = (*last).max(mark.time);
+        }
+        let mut silent: FxHashMap<FlowId, (u32, Timestamp, Timestamp)> = FxHashMap::default();
+        let after = |mark: &Mark| last.get(&mark.flow).is_some_and(|last| mark.time > *last);
+        for (_, mark) in self.sent().filter(|(_, mark)| after(mark)) {
+            let (count, first, latest) =
+                silent.entry(mark.flow).or_insert((0, mark.time, mark.time));
+            *count += 1;
+            *first = (*first).min(mark.time);
+            *latest = (*latest).max(mark.time);
+        }
+        last.retain(|flow, _| {
+            silent.get(flow).is_some_and(|(count, first, latest)| {
+                *count >= CUT_OFF && *latest - *first >= UNDER_WAY
+            })
+        });
+        last
     }
 
     /// A segment on its way.
@@ -114,18 +154,22 @@ impl Path<'_> {
             sent: Some(mark.time),
             came,
             bytes: mark.length,
+            end: mark.sequence.wrapping_add(mark.length),
             again: mark.again,
             fate,
         }
     }
 
     /// What became of a segment that the receiver's capture does not have as it was sent.
-    pub(super) fn fate(&self, mark: &Mark, copies: &SentCopies) -> TransitFate {
-        let copies = copies.get(&mark.flow).map_or(&[][..], Vec::as_slice);
-        if let Some(copy) = self.needed_again(mark, copies) {
+    pub(super) fn fate(&self, mark: &Mark, proofs: &LossProofs) -> TransitFate {
+        let copies = proofs.copies.get(&mark.flow).map_or(&[][..], Vec::as_slice);
+        let mut later = self.later_copies(mark, copies).peekable();
+        let sent_once = !mark.again && later.peek().is_none();
+        if let Some(copy) = later.filter(|copy| copy.needed).map(|copy| copy.time).min() {
             return TransitFate::Lost(Some(copy));
         }
-        if self.never_came(mark) {
+        let cut_off = proofs.cut_off.get(&mark.flow);
+        if self.never_came(mark, cut_off.is_some_and(|last| mark.time > *last)) {
             return TransitFate::Lost(None);
         }
         let came = self.came(mark).map(|came| {
@@ -134,7 +178,8 @@ impl Path<'_> {
         });
         match came {
             Some((true, _)) => TransitFate::Came,
-            Some((_, true)) => TransitFate::Uncaptured,
+            // Of bytes that were sent more than once it is not known which of them came.
+            Some((_, true)) if sent_once => TransitFate::Uncaptured,
             _ => TransitFate::Unknown,
         }
     }
@@ -185,21 +230,25 @@ impl Path<'_> {
         })
     }
 
-    /// When the later copy of a segment's bytes left that came, and was the first that did.
-    fn needed_again(&self, mark: &Mark, copies: &[SentCopy]) -> Option<Timestamp> {
-        let lost = self.copy(mark, false)?;
-        let from =
-            copies.partition_point(|copy| copy.bytes.start + LONGEST_SEGMENT < lost.bytes.start);
+    /// Later segments that had some of a segment's bytes.
+    fn later_copies<'c>(
+        &self,
+        mark: &Mark,
+        copies: &'c [SentCopy],
+    ) -> impl Iterator<Item = &'c SentCopy> {
+        let first = self.copy(mark, false);
+        let bytes = first.map_or(0..0, |first| first.bytes);
+        let from = copies.partition_point(|copy| copy.bytes.start + LONGEST_SEGMENT < bytes.start);
         let near = copies.get(from..).unwrap_or_default().iter();
-        let near = near.take_while(|copy| copy.bytes.start < lost.bytes.end);
-        let needed = near.filter(|copy| {
-            copy.needed && copy.time > lost.time && copy.bytes.end > lost.bytes.start
-        });
-        needed.map(|copy| copy.time).min()
+        let (end, time) = (bytes.end, mark.time);
+        let near = near.take_while(move |copy| copy.bytes.start < end);
+        near.filter(move |copy| copy.time > time && copy.bytes.end > bytes.start)
     }
 
-    /// Whether no byte of a segment came, nobody acknowledged it, and none can be under way.
-    fn never_came(&self, mark: &Mark) -> bool {
+    /// Whether no byte of a segment came and nobody acknowledged it, though its receiver went on to say what it had when
+    /// none could be under way, or nothing came any more. Without either nothing is proved: who closes a connection
+    /// acknowledges nothing any more.
+    fn never_came(&self, mark: &Mark, is_cut_off: bool) -> bool {
         let Some(sent) = self.sender.coverage(mark.flow, mark.from_lower) else {
             return false;
         };
@@ -210,14 +259,24 @@ impl Path<'_> {
             sent.range(mark.sequence, mark.length),
             came.range(mark.sequence, mark.length),
         );
-        let last = self.clock.at_client(self.last_moment, true);
-        let over = match self.from_client {
-            true => last - mark.time >= UNDER_WAY,
-            false => self.last_moment - self.clock.at_client(mark.time, false) >= UNDER_WAY,
-        };
-        over && came.has_begun_before(&there)
+        let told = self.last_acknowledgement(mark).is_some_and(|last| {
+            let over = match self.from_client {
+                true => self.clock.at_client(last, true) - mark.time,
+                false => last - self.clock.at_client(mark.time, false),
+            };
+            over >= UNDER_WAY
+        });
+        (told || is_cut_off)
+            && came.has_begun_before(&there)
             && !came.has(&there)
             && sent.acknowledged() < here.end
             && came.acknowledged() < there.end
+    }
+
+    /// When the receiver last said what it had, by the clock of the capture beside it.
+    fn last_acknowledgement(&self, mark: &Mark) -> Option<Timestamp> {
+        let (flow, turned) = self.twins.get(&mark.flow)?;
+        self.receiver
+            .last_acknowledgement(*flow, mark.from_lower != *turned)
     }
 }

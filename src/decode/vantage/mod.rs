@@ -10,6 +10,7 @@
 //! the other, a segment from one to the other arrives after `theta` and its delay, and one the other way after its
 //! delay less `theta`: each gives a bound, and nothing has to be symmetric.
 
+mod acknowledgements;
 mod clock;
 mod coverage;
 mod file_survey;
@@ -28,6 +29,7 @@ use clock::ClockBounds;
 use file_survey::{FileSurvey, FlowId};
 use rustc_hash::FxHashMap;
 
+pub use acknowledgements::AckWatch;
 pub use clock::{ClockStep, QueueingDelay, VantageClock};
 pub use losses::UNDER_WAY;
 pub use places::VantagePlace;
@@ -179,6 +181,8 @@ pub struct OtherEndBytes {
     pub request_lost: bool,
     /// Whether the capture there lacks bytes that the client sent and that were acknowledged.
     pub request_uncaptured: bool,
+    /// When its server last said what it had of the client's bytes, by the clock of the capture there.
+    pub last_acknowledgement: Option<Timestamp>,
     /// Whether bytes of the server never came to the client: not in its capture, and never acknowledged.
     pub answer_lost: bool,
     /// Segments with data that each side sent and that were lost between the two captures; `None` where there were too
@@ -307,6 +311,7 @@ impl Vantages {
         let lost = pair.lost.as_ref();
         Some(OtherEndBytes {
             lost_segments: lost.map(|lost| lost.get(&there).copied().unwrap_or_default()),
+            last_acknowledgement: one.survey.last_acknowledgement(there, client_is_lower),
             request_lost: missing.iter().any(|part| part.end > acknowledged),
             request_uncaptured: missing.iter().any(|part| part.start < acknowledged),
             answer_lost: answered.lacking_in(arrived).iter().any(|part| {

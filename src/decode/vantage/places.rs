@@ -172,7 +172,6 @@ pub(super) fn paths<'a>(
             .collect(),
         from_client: true,
         clock: &pair.clock,
-        last_moment: other.last_moment(),
     };
     let answered = Path {
         sender: other,
@@ -183,7 +182,6 @@ pub(super) fn paths<'a>(
             .collect(),
         from_client: false,
         clock: &pair.clock,
-        last_moment: client.last_moment(),
     };
     [sent, answered]
 }

@@ -28,6 +28,8 @@ pub struct Transit {
     pub came: Option<Timestamp>,
     /// How many sequence numbers it takes: its bytes of data, and one for SYN and FIN (RFC 9293, section 3.4).
     pub bytes: u32,
+    /// The sequence number after it.
+    pub end: u32,
     /// Whether all of its bytes had been sent before.
     pub again: bool,
     /// What became of it.
@@ -148,15 +150,15 @@ type AskedPlaces = FxHashMap<(FlowId, SeenAt), Vec<usize>>;
 
 /// Finds segments by their flows and moments, and puts what became of them at their places.
 fn fill(path: &Path<'_>, places: &AskedPlaces, found: &mut [Option<Transit>]) {
-    let copies = path.copies();
+    let proofs = path.proofs();
     for (key, mark) in path.sent() {
         let Some(places) = places.get(&(mark.flow, SeenAt::Sender(mark.time))) else {
             continue;
         };
         let came = path.receiver.mark(key).map(|came| came.time);
-        let fate = match (&copies, came) {
+        let fate = match (&proofs, came) {
             (_, Some(_)) => TransitFate::Came,
-            (Some(copies), None) => path.fate(&mark, copies),
+            (Some(proofs), None) => path.fate(&mark, proofs),
             (None, None) => TransitFate::Unknown,
         };
         put(path.transit(&mark, came, fate), places, found);

@@ -31,6 +31,8 @@ pub struct Crossing {
     pub came: Option<CrossingEnd>,
     /// What became of it.
     pub fate: TransitFate,
+    /// Of what came though its receiver's capture lacks it: the packet of the server's capture that acknowledged it.
+    pub acknowledged: Option<CrossingEnd>,
 }
 
 /// One end of a way between two captures.

@@ -16,7 +16,8 @@ use super::{answered, is_answered};
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::tcp::Ending;
 use crate::decode::{
-    AskedSegment, Direction, FlowEnds, FlowTransits, OtherEndBytes, SeenAt, Transit, TransitFate,
+    AckWatch, AskedSegment, Direction, FlowEnds, FlowTransits, OtherEndBytes, SeenAt, Transit,
+    TransitFate,
 };
 
 use Direction::{ClientToServer, ServerToClient};
@@ -32,6 +33,8 @@ pub(super) struct Twins<'a> {
     pub(super) there: &'a [Rpc],
     /// Which capture is at the server, from 0 in the order given.
     pub(super) file: u32,
+    /// What that capture acknowledges.
+    pub(super) acks: &'a AckWatch,
 }
 
 impl Twins<'_> {
@@ -52,10 +55,9 @@ impl Twins<'_> {
         }
         self.add_goaways(&mut crossings);
         self.add_closes(&mut crossings);
-        add_segments(
-            transits.map_or(&[][..], |transits| &transits.kept),
-            &mut crossings,
-        );
+        let kept = transits.map_or(&[][..], |transits| &transits.kept);
+        let ends = (self.twin.client, self.twin.server);
+        add_segments(kept, |transit| self.acks.of(ends, transit), &mut crossings);
         BothEnds {
             file: self.file,
             lost_segments: bytes.lost_segments,
@@ -134,6 +136,7 @@ impl Twins<'_> {
             sent,
             came,
             fate,
+            acknowledged: None,
         })
     }
 
@@ -193,7 +196,11 @@ fn reset_by(rpc: &Rpc) -> Option<Direction> {
 }
 
 /// Adds segments; one that a frame was seen in says what became of that frame.
-fn add_segments(transits: &[Transit], crossings: &mut Vec<Crossing>) {
+fn add_segments(
+    transits: &[Transit],
+    acknowledged: impl Fn(&Transit) -> Option<Stamp>,
+    crossings: &mut Vec<Crossing>,
+) {
     let moment = |from: Direction, sent: Timestamp| (from == ClientToServer, sent);
     let mut carried: FxHashMap<(bool, Timestamp), Vec<usize>> = FxHashMap::default();
     if !transits.is_empty() {
@@ -206,6 +213,10 @@ fn add_segments(transits: &[Transit], crossings: &mut Vec<Crossing>) {
     }
     for transit in transits {
         let sent = transit.sent.map(|sent| moment(transit.from, sent));
+        let acknowledged = acknowledged(transit).map(|stamp| CrossingEnd {
+            time: stamp.time,
+            packet: Some(stamp.packet),
+        });
         let frames = sent.and_then(|sent| carried.get(&sent));
         for frame in frames.into_iter().flatten() {
             if let Some(frame) = crossings.get_mut(*frame)
@@ -214,15 +225,16 @@ fn add_segments(transits: &[Transit], crossings: &mut Vec<Crossing>) {
                 // What came is the copy, which has its own way.
                 frame.came = None;
                 frame.fate = transit.fate;
+                frame.acknowledged = acknowledged;
             }
         }
         if frames.is_none() {
-            crossings.push(segment(transit));
+            crossings.push(segment(transit, acknowledged));
         }
     }
 }
 
-fn segment(transit: &Transit) -> Crossing {
+fn segment(transit: &Transit, acknowledged: Option<CrossingEnd>) -> Crossing {
     let end = |time| CrossingEnd { time, packet: None };
     Crossing {
         from: transit.from,
@@ -233,6 +245,7 @@ fn segment(transit: &Transit) -> Crossing {
         sent: transit.sent.map(end),
         came: transit.came.map(end),
         fate: transit.fate,
+        acknowledged,
     }
 }
 

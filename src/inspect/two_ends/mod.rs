@@ -14,7 +14,7 @@ use super::report::Analysis;
 use super::stream::at_server::{AtServer, LostOnTheWay};
 use super::stream::rpc::{Processed, Rpc, Verdict};
 use crate::capture::Timestamp;
-use crate::decode::{OtherEndBytes, UNDER_WAY, Vantages};
+use crate::decode::{AckWatch, OtherEndBytes, UNDER_WAY, Vantages};
 use crossings::{Asked, Twins};
 
 /// A capture at the server, analysed by itself.
@@ -26,8 +26,8 @@ pub struct ServerEnd<'a> {
     pub file: usize,
     /// What it shows.
     pub analysis: &'a Analysis,
-    /// Its last moment, by its own clock.
-    pub last_moment: Option<Timestamp>,
+    /// What it shows to be acknowledged of what only the other capture has.
+    pub acks: &'a AckWatch,
 }
 
 /// The connections of a capture at the server, by the addresses of client and server as the client's capture has them.
@@ -70,6 +70,7 @@ impl ServerEnd<'_> {
                     twin,
                     there,
                     file: u32::try_from(self.file).unwrap_or(u32::MAX),
+                    acks: self.acks,
                 };
                 let transits = self.vantages.transits(self.file, ends);
                 let both = twins.both_ends(bytes, transits.filter(|_| only));
@@ -133,13 +134,14 @@ impl ServerEnd<'_> {
     }
 
     /// Whether a call that the capture at the server does not have never came there: bytes of its client are missing there
-    /// that nobody acknowledged, that capture lacks none that were, and nothing of them can come any more.
+    /// that nobody acknowledged, that capture lacks none that were, and the server went on to say so when nothing of them
+    /// could come any more.
     fn never_came(&self, record: &ConnectionRecord, rpc: &Rpc, bytes: OtherEndBytes) -> bool {
         let all_listed =
             self.analysis.unlisted.rpcs == 0 && self.analysis.unlisted.connections == 0;
         let waited = rpc
             .opened
-            .zip(self.last_moment)
+            .zip(bytes.last_acknowledgement)
             .is_some_and(|(opened, last)| {
                 let last = self.vantages.at_client(self.file, last);
                 last - opened.time >= UNDER_WAY

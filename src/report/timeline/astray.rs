@@ -39,7 +39,7 @@ impl<'a> AstrayGroup<'a> {
         if self.events.len() <= limit.max(1) {
             let events = self.events.iter();
             return events
-                .map(|(event, crossing)| (*event, self.one(crossing)))
+                .map(|(event, crossing)| (*event, self.one(event, crossing)))
                 .collect();
         }
         let Some((first, _)) = self.events.first() else {
@@ -71,11 +71,12 @@ impl<'a> AstrayGroup<'a> {
         apart.count() as u64
     }
 
-    fn one(&self, crossing: &Crossing) -> String {
+    fn one(&self, event: &TimelineEvent<'_>, crossing: &Crossing) -> String {
         let later = match (crossing.fate, crossing.sent) {
             (TransitFate::Lost(Some(copy)), Some(sent)) => {
                 format!(", {} later", duration(copy - sent.time))
             }
+            (TransitFate::Uncaptured, _) => acknowledged(event, crossing).unwrap_or_default(),
             _ => String::new(),
         };
         format!(
@@ -85,4 +86,11 @@ impl<'a> AstrayGroup<'a> {
             self.fate.words()
         )
     }
+}
+
+/// The packet that acknowledges it.
+fn acknowledged(event: &TimelineEvent<'_>, crossing: &Crossing) -> Option<String> {
+    let file = event.record.both_ends.as_deref()?.file;
+    let packet = crossing.acknowledged?.packet?;
+    Some(format!(" (acknowledged by packet {packet} of file {file})"))
 }

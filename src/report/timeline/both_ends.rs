@@ -37,8 +37,8 @@ pub(super) struct BothEndsOnPage {
 }
 
 /// Who sent it (1 for the server), its kind, and its stream, last stream id or bytes; when the client's end has it, when the
-/// server's, by the client's clock; what became of it, and when the copy left that came; how long it took as bounds; and
-/// the packets of the client's capture and of the server's. Moments and times are in microseconds.
+/// server's, by the client's clock; what became of it, and when the copy left that came; how long it took as bounds; the
+/// packets of the client's capture and of the server's; and when it was acknowledged, and by which packet of the latter. Moments and times are in microseconds.
 type WayOnPage = (
     u8,
     &'static str,
@@ -50,6 +50,7 @@ type WayOnPage = (
     Option<[i64; 2]>,
     Option<u64>,
     Option<u64>,
+    Option<(i64, Option<u64>)>,
 );
 
 /// What there is to draw of all connections.
@@ -150,5 +151,7 @@ fn on_page(way: &Way<'_>, clock: CaptureClock) -> WayOnPage {
             .map(|(least, most)| [least.as_micros(), most.as_micros()]),
         client,
         server,
+        way.acknowledged
+            .map(|(time, packet)| (clock.micros(time), packet)),
     )
 }

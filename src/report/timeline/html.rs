@@ -55,7 +55,7 @@ const SCRIPT: &[&str] = &[
 const POLICY: &str = concat!(
     "default-src 'none'; base-uri 'none'; form-action 'none'; ",
     "style-src 'sha256-N5F7VSJEIH0JezDKkBbrcK9ICE9eZ1W0w3UNqMFThPY='; ",
-    "script-src 'sha256-XdpG1ebZZbabxZFwZ88xUpiW46TdYWmhGbXL3g9Kbj8='",
+    "script-src 'sha256-oWmFGx60sZ30mwg5ZHgR5cP6Lum1pVOZ6nRiVcH+sZo='",
 );
 
 /// The page; it opens at the first of `spans`, or at the whole.

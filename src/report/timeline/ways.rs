@@ -20,6 +20,8 @@ pub(super) struct Way<'a> {
     pub(super) server: Option<Timestamp>,
     /// How long it took, at least and at most.
     pub(super) took: Option<(TimeDelta, TimeDelta)>,
+    /// When that at the server shows that it was acknowledged, and in which packet.
+    pub(super) acknowledged: Option<(Timestamp, Option<u64>)>,
 }
 
 impl Way<'_> {
@@ -151,6 +153,7 @@ fn way<'a>(crossing: &'a Crossing, vantage: &Vantage) -> Option<Way<'a>> {
         Direction::ClientToServer => (crossing.sent, crossing.came),
         Direction::ServerToClient => (crossing.came, crossing.sent),
     };
+    let middle = |(early, late): (Timestamp, Timestamp)| early + (late - early) / 2;
     let client = client.map(|end| end.time);
     let bounds = server.map(|end| clock.at_client(end.time));
     let took = client.zip(bounds).map(|(client, (early, late))| {
@@ -163,8 +166,10 @@ fn way<'a>(crossing: &'a Crossing, vantage: &Vantage) -> Option<Way<'a>> {
     Some(Way {
         crossing,
         client,
-        server: bounds
-            .map(|(early, late)| early + TimeDelta::from_nanos((late - early).as_nanos() / 2)),
+        server: bounds.map(middle),
+        acknowledged: crossing
+            .acknowledged
+            .map(|end| (middle(clock.at_client(end.time)), end.packet)),
         took,
     })
 }

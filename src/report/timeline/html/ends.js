@@ -26,12 +26,12 @@ function readEnds(connection, source) {
   const roundTrip = Math.min(...[source.toServer, source.toClient].filter(Boolean).map(([, most]) => most));
   const known = Number.isFinite(roundTrip);
   const ends = { ...source, roundTrip: known ? roundTrip : null, oneWay: known ? Math.max(roundTrip / 2, 1) : 1 };
-  ends.ways = source.ways.map(([server, kind, number, atClient, atServer, fate, copy, took, clientPacket, serverPacket]) => {
+  ends.ways = source.ways.map(([server, kind, number, atClient, atServer, fate, copy, took, clientPacket, serverPacket, acknowledged]) => {
     const fromServer = server === 1;
     const [left, came] = fromServer ? [atServer, atClient] : [atClient, atServer];
     const ofCall = ['HEADERS', 'END_STREAM', 'RST_STREAM'].includes(kind);
     return {
-      fromServer, kind, number, left, came, fate, copy, took, odd: fate !== 'came',
+      fromServer, kind, number, left, came, fate, copy, took, acknowledged, odd: fate !== 'came',
       leftPacket: fromServer ? serverPacket : clientPacket,
       camePacket: fromServer ? clientPacket : serverPacket,
       // Where it is drawn, though one end may not have it.
@@ -164,9 +164,10 @@ function nameWay(context, way, client, server, taken) {
   context.font = `${mine || way.odd ? '600 ' : ''}10px ${fonts.sans}`;
   context.textBaseline = 'middle';
   context.fillStyle = colour(mine ? 'accent' : way.odd ? wayColour(way) : 'muted');
-  const put = (text, x, y, row) => {
+  const put = (text, x, y, row, away = 2) => {
     const width = context.measureText(text).width;
-    const from = Math.min(Math.max(x, 2), view.width - width - 2);
+    // At the right edge words stand on the other side of what they name.
+    const from = x + width < view.width - 2 ? Math.max(x, 2) : x - 2 * away - width;
     if (x < -4 || x > view.width || row.some(([one, other]) => from < other + 6 && from + width > one - 6)) return;
     row.push([from, from + width]);
     context.fillText(text, from, y);
@@ -175,7 +176,7 @@ function nameWay(context, way, client, server, taken) {
   if (way.left !== null) put(wayName(way), x0 + 2, y, row);
   if (!way.odd) return;
   const [markX, markY] = way.fate === 'unsent' ? [x0, y0] : [x1, y1];
-  put(data.words.ways[way.fate][0], markX + 8, markY, taken.marks);
+  put(data.words.ways[way.fate][0], markX + 8, markY, taken.marks, 8);
 }
 
 function wayName(way) {
@@ -217,7 +218,8 @@ function wayTip(lane, way) {
   else if (way.came === null) lines.push('it came, joined to other segments');
   else if (way.left === null) lines.push('it came; when it left is not known');
   if (way.copy !== null) lines.push(`the copy left ${elapsed(way.copy, 1)}`);
-  lines.push(...endWords(ends, way, sender, 'left', way.left, way.leftPacket), ...endWords(ends, way, receiver, 'came', way.came, way.camePacket));
+  if (way.acknowledged) lines.push(...endWords(ends, 'server', 'acknowledged', ...way.acknowledged));
+  lines.push(...endWords(ends, sender, 'left', way.left, way.leftPacket), ...endWords(ends, receiver, 'came', way.came, way.camePacket));
   const took = tookWords(ends, way);
   if (took) lines.push(took);
   if (way.call !== undefined) lines.push(`${callName(way.call)}: ${verdicts[calls.verdict[way.call]].words}`);
@@ -225,7 +227,7 @@ function wayTip(lane, way) {
 }
 
 /** When and where one end has it; what the server's end saw is as exact as the clocks are. */
-function endWords(ends, way, end, verb, time, packet) {
+function endWords(ends, end, verb, time, packet) {
   if (time === null) return [];
   const exact = end === 'client' || ends.roundTrip === null ? '' : ` ± ${duration(ends.roundTrip / 2)}`;
   const file = data.capture.files[end === 'server' ? ends.file : 0];

@@ -35,7 +35,7 @@ function buildLegend() {
     ['▬', 'the grace: from a GOAWAY to the close; a bar across is a FIN, a cross a RST'],
     ['╷', 'pings, the client’s above the line, the server’s below; squares are SETTINGS'],
     ['⤳', 'from a lost attempt to its retry'],
-    ...(endsOfLane.some(Boolean) ? [['⤡', 'both ends: what left one and came to the other; a cross is what the network lost, a ring what a capture lacks; dashed is sent again']] : []),
+    ...(endsOfLane.some(Boolean) ? [['⤡', 'both ends, in lanes that are open: what left one and came to the other; a cross is what the network lost, a ring what a capture lacks; dashed is sent again']] : []),
     ...(hopLinks.length > 0 ? [['┆', 'from a call before a proxy to the one that the proxy made for it; a red ring where it failed']] : []),
   ];
   for (const [mark, words] of marks) byId('legend').append(make('dt', { 'aria-hidden': 'true' }, mark), make('dd', {}, words));
