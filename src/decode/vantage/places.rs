@@ -102,11 +102,11 @@ pub(super) fn of(files: Vec<FileSurvey>) -> Option<Vantages> {
         return None;
     }
     for (file, pair) in &mut pairs {
-        if let Some((client, other)) = files.get(pair.client).zip(files.get(*file)) {
-            if let Some(found) = losses(client, other, pair) {
-                pair.lost = Some(found.lost);
-                pair.transits = found.transits;
-            }
+        if let Some((client, other)) = files.get(pair.client).zip(files.get(*file))
+            && let Some(found) = losses(client, other, pair)
+        {
+            pair.lost = Some(found.lost);
+            pair.transits = found.transits;
         }
     }
     let places: Vec<_> = (0..files.len())

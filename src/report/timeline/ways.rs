@@ -144,6 +144,14 @@ pub(super) fn of<'a>(report: &Report, record: &'a ConnectionRecord) -> Vec<Way<'
         .filter_map(|crossing| way(crossing, vantage?))
         .collect();
     ways.sort_by_key(|way| (way.time(), way.crossing.what.stream()));
+    // Before both captures had begun one of them could not have anything.
+    let mut whole = ways.iter().filter(|way| way.crossing.is_whole());
+    let begun = whole.next().and_then(Way::time);
+    ways.retain(|way| {
+        let is_open =
+            !way.crossing.is_whole() && matches!(way.fate(), WayFate::Came | WayFate::Unknown);
+        !is_open || begun.is_none_or(|begun| way.time() >= Some(begun))
+    });
     ways
 }
 
