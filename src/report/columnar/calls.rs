@@ -7,21 +7,18 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::TableContext;
+use super::pool::TextPool;
 use super::table::{TableCell, TableColumn};
 use super::told::CallFacts;
+use super::{TableContext, ends};
 use crate::capture::TimeDelta;
 use crate::inspect::{CallId, ConnectionRecord, Doubt, Verdict};
 use crate::report::escape;
 
 pub(super) fn columns() -> Vec<TableColumn> {
-    vec![
-        TableColumn::whole("conn"),
-        TableColumn::whole("stream"),
-        TableColumn::text("client_ip"),
-        TableColumn::small("client_port"),
-        TableColumn::text("server_ip"),
-        TableColumn::small("server_port"),
+    let mut columns = vec![TableColumn::whole("conn"), TableColumn::whole("stream")];
+    columns.extend(ends::columns());
+    columns.extend([
         TableColumn::text("authority"),
         TableColumn::text("service"),
         TableColumn::text("method"),
@@ -49,7 +46,8 @@ pub(super) fn columns() -> Vec<TableColumn> {
         TableColumn::number("late_by_ms"),
         TableColumn::whole("packet_opened"),
         TableColumn::whole("packet_ended"),
-    ]
+    ]);
+    columns
 }
 
 /// Makes rows; what many of them say is made once.
@@ -59,6 +57,7 @@ pub(super) struct CallRows<'a> {
     methods: FxHashMap<(Arc<[u8]>, bool), MethodCells>,
     peers: FxHashMap<Arc<[u8]>, TableCell>,
     connections: FxHashMap<u32, ConnectionCells>,
+    texts: TextPool,
 }
 
 /// How many of each are kept.
@@ -71,26 +70,25 @@ struct MethodCells {
 }
 
 /// What all calls of a connection say.
-#[derive(Clone)]
 struct ConnectionCells {
-    client: TableCell,
-    server: TableCell,
+    ends: Vec<TableCell>,
     client_stack: TableCell,
     server_stack: TableCell,
     last_stream_id: TableCell,
 }
 
 impl ConnectionCells {
-    fn of(record: &ConnectionRecord) -> Self {
-        let peer = |bytes: &[u8]| TableCell::text(escape::terminal(bytes));
+    fn of(record: &ConnectionRecord, texts: &mut TextPool) -> Self {
+        let mut peer = |bytes: Option<&[u8]>| {
+            TableCell::maybe(bytes, |bytes| texts.cell(&escape::terminal(bytes)))
+        };
         Self {
-            client: TableCell::text(record.client.ip().to_string()),
-            server: TableCell::text(record.server.ip().to_string()),
-            client_stack: TableCell::maybe(record.user_agent.as_deref(), peer),
-            server_stack: TableCell::maybe(record.server_header.as_deref(), peer),
+            client_stack: peer(record.user_agent.as_deref()),
+            server_stack: peer(record.server_header.as_deref()),
             last_stream_id: TableCell::maybe(record.final_goaway(), |goaway| {
                 TableCell::Whole(goaway.last_stream_id.0.into())
             }),
+            ends: ends::cells(record, texts),
         }
     }
 }
@@ -102,6 +100,7 @@ impl<'a> CallRows<'a> {
             methods: FxHashMap::default(),
             peers: FxHashMap::default(),
             connections: FxHashMap::default(),
+            texts: TextPool::default(),
         }
     }
 
@@ -112,9 +111,6 @@ impl<'a> CallRows<'a> {
         record: &ConnectionRecord,
         row: &mut Vec<TableCell>,
     ) {
-        let cells = kept(&mut self.connections, record.number, || {
-            ConnectionCells::of(record)
-        });
         let MethodCells { service, method } = self.method(call);
         let authority = self.peer(call.authority.as_ref());
         let grpc_status = self.peer(call.grpc_status.as_ref());
@@ -125,13 +121,18 @@ impl<'a> CallRows<'a> {
         let packet = |packet: u64| TableCell::Whole(i64::try_from(packet).unwrap_or(i64::MAX));
         let rules = found.iter().map(|(rule, _)| (*rule).to_owned());
         let ids = found.iter().map(|(_, id)| id.clone());
+        let Self {
+            connections, texts, ..
+        } = self;
+        let cells = kept(connections, record.number, || {
+            ConnectionCells::of(record, texts)
+        });
         row.extend([
             TableCell::Whole(call.id.connection.into()),
             TableCell::Whole(call.id.stream.into()),
-            cells.client,
-            TableCell::Small(record.client.port().into()),
-            cells.server,
-            TableCell::Small(record.server.port().into()),
+        ]);
+        row.extend_from_slice(&cells.ends);
+        row.extend([
             authority,
             service,
             method,
@@ -158,9 +159,9 @@ impl<'a> CallRows<'a> {
             TableCell::maybe(call.previous_attempts, |count| {
                 TableCell::Small(count.into())
             }),
-            cells.client_stack,
-            cells.server_stack,
-            cells.last_stream_id,
+            cells.client_stack.clone(),
+            cells.server_stack.clone(),
+            cells.last_stream_id.clone(),
             TableCell::maybe(
                 call.late_by.map(TimeDelta::as_millis_f64),
                 TableCell::Number,
@@ -179,7 +180,8 @@ impl<'a> CallRows<'a> {
         };
         let secrets = self.context.secrets;
         let inferred = call.method_inferred;
-        kept(&mut self.methods, (Arc::clone(path), inferred), || {
+        let key = (Arc::clone(path), inferred);
+        kept(&mut self.methods, key, || {
             let method = escape::terminal(&secrets.named_method(path, inferred));
             let service = method
                 .strip_prefix('/')
@@ -189,6 +191,7 @@ impl<'a> CallRows<'a> {
                 method: TableCell::text(method),
             }
         })
+        .clone()
     }
 
     fn peer(&mut self, bytes: Option<&Arc<[u8]>>) -> TableCell {
@@ -198,15 +201,16 @@ impl<'a> CallRows<'a> {
         kept(&mut self.peers, Arc::clone(bytes), || {
             TableCell::text(escape::terminal(bytes))
         })
+        .clone()
     }
 }
 
 /// What is known by `key`, or what `make` makes of it. When too many are kept all are forgotten.
-fn kept<K: Eq + Hash, T: Clone>(all: &mut FxHashMap<K, T>, key: K, make: impl FnOnce() -> T) -> T {
+fn kept<K: Eq + Hash, T>(all: &mut FxHashMap<K, T>, key: K, make: impl FnOnce() -> T) -> &T {
     if all.len() >= MAX_KEPT && !all.contains_key(&key) {
         all.clear();
     }
-    all.entry(key).or_insert_with(make).clone()
+    all.entry(key).or_insert_with(make)
 }
 
 /// As `--around` takes it: `CONN:STREAM`.

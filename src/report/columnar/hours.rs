@@ -11,11 +11,12 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use super::OpenFile;
+use super::chunk::ZstdPages;
 use super::table::{TableCell, TableColumn, TableFile, TableRows};
 use crate::capture::Timestamp;
 
 /// How many rows are held before they are written, all files together: some 15 megabytes of calls.
-const GROUP_ROWS: usize = 1 << 14;
+const GROUP_ROWS: usize = 1 << 16;
 
 /// How many groups wait to be encoded.
 const WAITING_GROUPS: usize = 1;
@@ -172,6 +173,7 @@ impl<'a, 'o> HourlyFiles<'a, 'o> {
 /// Does what it is asked for until nobody asks any more, or it cannot.
 fn encode(layout: TableLayout<'_>, jobs: &Receiver<EncoderJob>) -> io::Result<()> {
     let (common, cells) = layout.common;
+    let mut pages = ZstdPages::new()?;
     let mut files: HashMap<i64, TableFile> = HashMap::new();
     for job in jobs {
         match job {
@@ -181,7 +183,7 @@ fn encode(layout: TableLayout<'_>, jobs: &Receiver<EncoderJob>) -> io::Result<()
             }
             EncoderJob::Write(hour, rows) => {
                 if let Some(file) = files.get_mut(&hour) {
-                    file.write(cells, &rows)?;
+                    file.write(cells, &rows, &mut pages)?;
                 }
             }
             EncoderJob::Close(hour) => files.remove(&hour).map_or(Ok(()), TableFile::finish)?,

@@ -7,9 +7,14 @@
 //! nothing. A second export of the same captures with the same labels gives the same paths and rows.
 
 mod calls;
+mod chunk;
+mod coded;
 mod connections;
+mod ends;
 mod findings;
 mod hours;
+mod pool;
+mod runs;
 mod table;
 mod told;
 
@@ -18,6 +23,7 @@ use std::io::{self, Write};
 
 use calls::CallRows;
 use hours::{HourlyFiles, TableLayout};
+use pool::TextPool;
 use rustc_hash::FxHashMap;
 use table::{TableCell, TableColumn};
 use told::CallFacts;
@@ -72,9 +78,10 @@ impl Tables {
         })?;
         let columns = connections::columns();
         HourlyFiles::write(context.layout("connections", &columns), open, |files| {
+            let mut texts = TextPool::default();
             connections.values().try_for_each(|record| {
                 let began = record.opened.unwrap_or(record.recognised);
-                files.push(began.time, &mut connections::row(record))
+                files.push(began.time, &mut connections::row(record, &mut texts))
             })
         })?;
         let columns = findings::columns();
@@ -171,10 +178,10 @@ impl<'a> TableContext<'a> {
         let mut common: Vec<_> = tables
             .labels
             .iter()
-            .map(|(name, value)| (TableColumn::text(name), TableCell::text(value)))
+            .map(|(name, value)| (TableColumn::text(name), TableCell::text(value.as_str())))
             .collect();
         common.extend([
-            (TableColumn::text("run"), TableCell::text(&run)),
+            (TableColumn::text("run"), TableCell::text(&*run)),
             (
                 TableColumn::text("capture"),
                 TableCell::text(captures.join(" ")),
