@@ -45,7 +45,8 @@ pub(super) struct CodedTexts {
 }
 
 impl CodedTexts {
-    pub(super) fn push(&mut self, text: CellText) {
+    #[inline]
+    pub(super) fn push(&mut self, text: &CellText) {
         let place = text.place();
         let number = match self.latest {
             Some((latest, number)) if latest == place => number,
@@ -61,7 +62,7 @@ impl CodedTexts {
     }
 
     /// Takes a text for several cells.
-    pub(super) fn push_many(&mut self, text: CellText, times: usize) {
+    pub(super) fn push_many(&mut self, text: &CellText, times: usize) {
         self.push(text);
         let last = self.numbers.last().copied().unwrap_or_default();
         self.numbers
@@ -69,14 +70,14 @@ impl CodedTexts {
     }
 
     /// The number of a text at a place where none was before. Only one that is kept here keeps its place.
-    fn new_place(&mut self, place: (usize, usize), text: CellText) -> u32 {
+    fn new_place(&mut self, place: (usize, usize), text: &CellText) -> u32 {
         if let Some(number) = self.by_text.get(text.as_str()) {
             return *number;
         }
         let number = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
         self.by_text.insert(text.as_str().into(), number);
         self.by_place.insert(place, number);
-        self.texts.push(text);
+        self.texts.push(text.clone());
         number
     }
 
@@ -119,9 +120,9 @@ mod tests {
     fn a_text_has_one_number_wherever_it_is() {
         let mut texts = CodedTexts::default();
         for _ in 0..3 {
-            texts.push(CellText::Kept("checkout".into()));
-            texts.push(CellText::Word("checkout"));
-            texts.push(CellText::Word(""));
+            texts.push(&CellText::Kept("checkout".into()));
+            texts.push(&CellText::Word("checkout"));
+            texts.push(&CellText::Word(""));
         }
         assert_eq!(texts.numbers, [0, 0, 1].repeat(3));
         assert_eq!(texts.dictionary(), b"\x08\0\0\0checkout\0\0\0\0");

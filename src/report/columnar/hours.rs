@@ -12,7 +12,7 @@ use std::thread;
 
 use super::OpenFile;
 use super::chunk::ZstdPages;
-use super::table::{TableCell, TableColumn, TableFile, TableRows};
+use super::table::{RowCells, TableCell, TableColumn, TableFile, TableRows};
 use crate::capture::Timestamp;
 
 /// How many rows are held before they are written, all files together: some 15 megabytes of calls.
@@ -93,20 +93,24 @@ impl<'a, 'o> HourlyFiles<'a, 'o> {
         })
     }
 
-    /// Takes a row, and leaves nothing in it.
-    pub(super) fn push(&mut self, time: Timestamp, row: &mut Vec<TableCell>) -> io::Result<()> {
+    /// Takes a row of that time, which `make` makes.
+    pub(super) fn push(
+        &mut self,
+        time: Timestamp,
+        make: impl FnOnce(&mut RowCells<'_>),
+    ) -> io::Result<()> {
         let hour = time.nanos().div_euclid(HOUR_NANOS);
         self.rows += 1;
         let latest = self.rows;
         match self.files.get_mut(&hour) {
             Some(of_hour) => {
                 of_hour.latest = latest;
-                of_hour.rows.push(row.drain(..));
+                of_hour.rows.push(make);
             }
             None => {
                 self.open(hour, time)?;
                 let mut rows = TableRows::new(self.layout.columns);
-                rows.push(row.drain(..));
+                rows.push(make);
                 self.files.insert(hour, HourFile { rows, latest });
             }
         }

@@ -81,7 +81,8 @@ impl Tables {
             let mut texts = TextPool::default();
             connections.values().try_for_each(|record| {
                 let began = record.opened.unwrap_or(record.recognised);
-                files.push(began.time, &mut connections::row(record, &mut texts))
+                let cells = connections::row(record, &mut texts);
+                files.push(began.time, |row| row.extend(&cells))
             })
         })?;
         let columns = findings::columns();
@@ -100,7 +101,8 @@ impl Tables {
             let mut findings = analysis.findings.iter().filter(is_mine);
             findings.try_for_each(|finding| {
                 let began = context.begin_of(finding);
-                files.push(began, &mut findings::row(finding, &context))
+                let cells = findings::row(finding, &context);
+                files.push(began, |row| row.extend(&cells))
             })
         })
     }
@@ -112,11 +114,9 @@ impl Tables {
         files: &mut HourlyFiles<'_, '_>,
     ) -> io::Result<()> {
         let mut rows = CallRows::new(context);
-        let mut row = Vec::new();
         let mut write = |call: &CallFacts, record: &ConnectionRecord| {
             let stamp = call.opened.or(call.ended).unwrap_or(record.recognised);
-            rows.row(call, record, &mut row);
-            files.push(stamp.time, &mut row)
+            files.push(stamp.time, |row| rows.row(call, record, row))
         };
         for rpc in context.listed {
             if let Some(record) = connections.get(&rpc.id.connection) {

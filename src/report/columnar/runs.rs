@@ -3,6 +3,31 @@
 //! In: numbers, and how many bits each has. Out: Parquet's hybrid of both (Parquet format, "Run Length Encoding /
 //! Bit-Packing Hybrid").
 
+/// Of each cell a yes or a no: mostly the same as of the cell before.
+#[derive(Debug, Default)]
+pub(super) struct Levels {
+    runs: Vec<(bool, u32)>,
+}
+
+impl Levels {
+    #[inline]
+    pub(super) fn push_many(&mut self, level: bool, times: usize) {
+        let times = u32::try_from(times).unwrap_or(u32::MAX);
+        match self.runs.last_mut() {
+            Some((last, count)) if *last == level => *count += times,
+            _ if times == 0 => {}
+            _ => self.runs.push((level, times)),
+        }
+    }
+
+    /// Of each cell, as numbers.
+    pub(super) fn all(&self) -> Vec<i16> {
+        let runs = self.runs.iter();
+        runs.flat_map(|(level, count)| std::iter::repeat_n(i16::from(*level), *count as usize))
+            .collect()
+    }
+}
+
 /// How many numbers are packed together.
 const GROUP: usize = 8;
 

@@ -15,6 +15,7 @@ use parquet::schema::types::{ColumnDescPtr, ColumnPath};
 
 use super::chunk::{TextChunk, ZstdPages};
 use super::coded::{CellText, CodedTexts};
+use super::runs::Levels;
 use crate::capture::Timestamp;
 
 /// The type of a column, which no capture changes.
@@ -130,9 +131,9 @@ impl TableCell {
 #[derive(Debug)]
 struct ColumnValues {
     values: TypedValues,
-    defined: Vec<i16>,
+    defined: Levels,
     /// Of a list: which values go on with it.
-    repeated: Vec<i16>,
+    repeated: Levels,
 }
 
 #[derive(Debug)]
@@ -155,8 +156,8 @@ impl ColumnValues {
         };
         Self {
             values,
-            defined: Vec::new(),
-            repeated: Vec::new(),
+            defined: Levels::default(),
+            repeated: Levels::default(),
         }
     }
 
@@ -168,18 +169,18 @@ impl ColumnValues {
         });
         match (&mut values.values, cell) {
             (TypedValues::Texts(texts), TableCell::Text(text)) => {
-                texts.push_many(text.clone(), rows)
+                texts.push_many(text, rows);
             }
             (TypedValues::Small(all), TableCell::Small(value)) => all.resize(rows, *value),
             _ => {}
         }
-        let is_there = i16::from(*cell != TableCell::Null);
-        values.defined.resize(rows, is_there);
+        values.defined.push_many(*cell != TableCell::Null, rows);
         values
     }
 
     /// Takes a cell; one of another type than the column's is null.
-    fn push(&mut self, cell: TableCell) {
+    #[inline]
+    fn push(&mut self, cell: &TableCell) {
         let is_there = match (&mut self.values, cell) {
             (TypedValues::Texts(values), TableCell::Text(text)) => {
                 values.push(text);
@@ -187,19 +188,18 @@ impl ColumnValues {
             }
             (TypedValues::Texts(values), TableCell::Texts(texts)) => {
                 let more = texts.len().saturating_sub(1);
-                let is_there = !texts.is_empty();
-                texts.into_iter().for_each(|text| values.push(text));
-                self.repeated.push(0);
-                self.repeated.extend(std::iter::repeat_n(1, more));
-                self.defined.extend(std::iter::repeat_n(1, more));
-                is_there
+                texts.iter().for_each(|text| values.push(text));
+                self.repeated.push_many(false, 1);
+                self.repeated.push_many(true, more);
+                self.defined.push_many(true, more);
+                !texts.is_empty()
             }
             (TypedValues::Small(values), TableCell::Small(value)) => {
-                values.push(value);
+                values.push(*value);
                 true
             }
             (TypedValues::Whole(values), TableCell::Whole(value)) => {
-                values.push(value);
+                values.push(*value);
                 true
             }
             (TypedValues::Whole(values), TableCell::Time(time)) => {
@@ -207,16 +207,16 @@ impl ColumnValues {
                 true
             }
             (TypedValues::Number(values), TableCell::Number(value)) => {
-                values.push(value);
+                values.push(*value);
                 true
             }
             (TypedValues::Flag(values), TableCell::Flag(value)) => {
-                values.push(value);
+                values.push(*value);
                 true
             }
             _ => false,
         };
-        self.defined.push(i16::from(is_there));
+        self.defined.push_many(is_there, 1);
     }
 
     fn write(
@@ -226,12 +226,12 @@ impl ColumnValues {
         pages: &mut ZstdPages,
         rows: usize,
     ) -> Result<(), ParquetError> {
-        let defined = &*self.defined;
+        let (defined, repeated) = (self.defined.all(), self.repeated.all());
         if let TypedValues::Texts(texts) = &self.values {
             let chunk = TextChunk {
                 texts,
-                defined,
-                repeated: &self.repeated,
+                defined: &defined,
+                repeated: &repeated,
                 rows,
             };
             return chunk.write(column, group, pages);
@@ -239,7 +239,7 @@ impl ColumnValues {
         let Some(mut column) = group.next_column()? else {
             return Ok(());
         };
-        let defined = Some(defined);
+        let defined = Some(&*defined);
         match &self.values {
             TypedValues::Texts(_) => {}
             TypedValues::Small(values) => {
@@ -278,16 +278,32 @@ impl TableRows {
         }
     }
 
-    /// Takes a row: a cell for each column, in their order.
-    pub(super) fn push(&mut self, row: impl Iterator<Item = TableCell>) {
-        for (column, cell) in self.columns.iter_mut().zip(row) {
-            column.push(cell);
-        }
+    /// Takes a row, which `make` makes.
+    pub(super) fn push(&mut self, make: impl FnOnce(&mut RowCells<'_>)) {
+        make(&mut RowCells(self.columns.iter_mut()));
         self.rows += 1;
     }
 
     pub(super) const fn len(&self) -> usize {
         self.rows
+    }
+}
+
+/// The columns of a row that have no cell yet, in their order.
+pub(super) struct RowCells<'a>(std::slice::IterMut<'a, ColumnValues>);
+
+impl RowCells<'_> {
+    /// The next cell.
+    #[inline]
+    pub(super) fn push(&mut self, cell: &TableCell) {
+        if let Some(column) = self.0.next() {
+            column.push(cell);
+        }
+    }
+
+    /// The next cells.
+    pub(super) fn extend<'c>(&mut self, cells: impl IntoIterator<Item = &'c TableCell>) {
+        cells.into_iter().for_each(|cell| self.push(cell));
     }
 }
 

@@ -187,7 +187,7 @@ fn however_many_hours_there_are_few_files_are_open() {
         let mut numbers = [0, 1, 2, 3].repeat(50).into_iter().chain(0..70).chain([0]);
         numbers.try_for_each(|number| {
             let time = Timestamp::from_nanos(i64::from(number) * 3_600_000_000_000);
-            hours.push(time, &mut vec![TableCell::Whole(number.into())])
+            hours.push(time, |row| row.push(&TableCell::Whole(number.into())))
         })
     })
     .unwrap();
