@@ -8,7 +8,9 @@ use parquet::file::reader::{FileReader as _, SerializedFileReader};
 
 use super::*;
 use crate::capture::Capture;
+use crate::decode::PerSide;
 use crate::inspect::{self, ListLimits, UnlistedCalls};
+use crate::names::{Name, NameSource};
 use crate::pipeline;
 
 type Written = Arc<Mutex<BTreeMap<String, Vec<u8>>>>;
@@ -109,6 +111,35 @@ fn every_call_is_a_row_with_its_verdict_and_labels() {
             && row.contains("deployment: \"inventory\"")
     });
     assert_eq!(cut.count(), 116);
+}
+
+#[test]
+fn ends_are_named_where_names_are_known() {
+    let mut report = report();
+    let client = Name {
+        namespace: Some("shop".into()),
+        pod: Some("checkout-7d9f8-x".into()),
+        workload: Some("checkout".into()),
+        ..Name::of(NameSource::Kubernetes)
+    };
+    let client = Arc::new(client);
+    for record in &mut report.analysis.connections {
+        let names = PerSide {
+            client: Some(Arc::clone(&client)),
+            server: None,
+        };
+        record.names = names.into();
+    }
+    for table in ["calls", "connections"] {
+        let rows = rows(&report, Shard::default(), table);
+        let is_named = |row: &String| {
+            row.contains("client_group: \"shop/checkout\"")
+                && row.contains("client_pod: \"checkout-7d9f8-x\"")
+                && row.contains("client_service: null")
+                && row.contains("server_group: null")
+        };
+        assert!(rows.iter().all(is_named), "{table}: {rows:?}");
+    }
 }
 
 #[test]
