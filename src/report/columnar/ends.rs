@@ -5,7 +5,6 @@
 //! the host; null where no name is known.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use super::pool::TextPool;
 use super::table::{TableCell, TableColumn};
@@ -59,15 +58,12 @@ fn end(
         TableCell::Small(address.port().into()),
         TableCell::maybe(group.as_deref(), |group| pool.cell(group)),
     ];
-    let parts: [fn(&Name) -> &Option<Arc<str>>; 4] = [
-        |name| &name.namespace,
-        |name| &name.pod,
-        |name| &name.workload,
-        |name| &name.service,
-    ];
+    let parts = match name {
+        Some(name) => [&name.namespace, &name.pod, &name.workload, &name.service],
+        None => [&None; 4],
+    };
     for part in parts {
-        let text = name.and_then(|name| part(name).as_deref());
-        cells.push(TableCell::maybe(text, |text| pool.cell(text)));
+        cells.push(TableCell::maybe(part.as_deref(), |text| pool.cell(text)));
     }
     cells
 }
