@@ -38,6 +38,7 @@ const DOUBTS: [Doubt; 7] = [
     Doubt::OneWay,
     Doubt::FramesMissing,
     Doubt::ResetMissing,
+    Doubt::AnswerUnacknowledged,
     Doubt::Evicted,
     Doubt::StatusUnreadable,
 ];
