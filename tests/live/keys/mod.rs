@@ -4,6 +4,7 @@
 //! there is said, and is an error with `H2SNIFF_REQUIRE_BPF=1`.
 
 mod decrypts;
+mod envoy;
 mod load;
 mod race;
 mod refusals;
