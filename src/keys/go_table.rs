@@ -19,9 +19,35 @@ const MAX_FUNCTIONS: u64 = 10_000_000;
 /// Without sections: where the linker puts a program's code after its first page of headers.
 const HEADER_PAGE: u64 = 0x1000;
 
+/// What a program's build information begins with (Go's debug/buildinfo), and how it is aligned: after it stand the size
+/// of a pointer and flags, of which there are two.
+const BUILD_INFO: &[u8] = b"\xff Go buildinf:";
+const BUILD_INFO_ALIGNMENT: usize = 16;
+
+/// How the messages of crypto/tls begin, which no obfuscator changes.
+const MESSAGES_OF_TLS: &[u8] = b"crypto/tls: ";
+
+/// What the names of its functions begin with.
+const FUNCTIONS_OF_TLS: &[u8] = b"crypto/tls.";
+
+/// What is known of a program that the Go linker made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum GoProgram {
+    /// Its functions have their names.
+    Named,
+    /// Others are in their place, or the table has another form, as `garble` makes it.
+    Obfuscated,
+}
+
 /// Whether the Go linker made it.
-pub(super) fn is_go(elf: &Elf<'_>) -> bool {
-    table(elf).is_some()
+pub(super) fn program(elf: &Elf<'_>) -> Option<GoProgram> {
+    match table(elf) {
+        Some(table) if !holds(table, FUNCTIONS_OF_TLS) && holds(elf.data(), MESSAGES_OF_TLS) => {
+            Some(GoProgram::Obfuscated)
+        }
+        Some(_) => Some(GoProgram::Named),
+        None => has_build_info(elf).then_some(GoProgram::Obfuscated),
+    }
 }
 
 /// The address of a function by its full name.
@@ -52,6 +78,14 @@ pub(super) fn function(elf: &Elf<'_>, name: &[u8]) -> Option<u64> {
     elf.is_code(address).then_some(address)
 }
 
+fn has_build_info(elf: &Elf<'_>) -> bool {
+    let (blocks, _) = elf.data().as_chunks::<BUILD_INFO_ALIGNMENT>();
+    let begins = |block: &[u8; BUILD_INFO_ALIGNMENT]| {
+        block.starts_with(BUILD_INFO) && matches!(block.last(), Some(0..=3))
+    };
+    blocks.iter().any(begins)
+}
+
 fn table<'a>(elf: &Elf<'a>) -> Option<&'a [u8]> {
     let data = elf.data();
     let named = [&b".gopclntab"[..], b".data.rel.ro.gopclntab"];
@@ -73,6 +107,11 @@ fn table<'a>(elf: &Elf<'a>) -> Option<&'a [u8]> {
 fn is_header(bytes: &[u8]) -> bool {
     let known = MAGICS.iter().any(|magic| bytes.starts_with(magic));
     known && matches!(bytes.get(6), Some(1 | 4)) && bytes.get(7) == Some(&8)
+}
+
+/// Whether some bytes are anywhere in others.
+pub(super) fn holds(data: &[u8], text: &[u8]) -> bool {
+    data.windows(text.len()).any(|window| window == text)
 }
 
 fn code_start(elf: &Elf<'_>) -> Option<u64> {

@@ -34,6 +34,9 @@ const MAX_FILE: u64 = 2 << 30;
 /// How many secrets are taken at once before others have their turn.
 const MAX_LINES: usize = 4096;
 
+/// Libraries that need no probe, by how their files' names begin.
+const OTHERS: [(&str, &str); 2] = [("libgnutls.so", "GnuTLS"), ("libssl3.so", "NSS")];
+
 /// All probes.
 pub(crate) struct KeyProbes {
     bpf: Ebpf,
@@ -278,8 +281,13 @@ pub(super) fn why_not(
     files: &[MappedFile],
     unknown: impl Fn(&MappedFile) -> Option<Unknown>,
 ) -> String {
-    let is_java = |file: &MappedFile| file.name.ends_with("libjvm.so");
-    if files.iter().any(is_java) {
+    let has = |library: &str| {
+        let names = files
+            .iter()
+            .filter_map(|file| file.name.file_name()?.to_str());
+        names.into_iter().any(|name| name.starts_with(library))
+    };
+    if has("libjvm.so") {
         return format!(
             "Java: the agent name.neykov:extract-tls-secrets writes a key log (java -jar \
              extract-tls-secrets-4.0.0.jar {process} FILE)"
@@ -289,7 +297,14 @@ pub(super) fn why_not(
         .iter()
         .filter_map(unknown)
         .filter(|why| *why != Unknown::NoTls);
-    let reasons: BTreeSet<_> = reasons.map(|why| why.to_string()).collect();
+    let mut reasons: BTreeSet<_> = reasons.map(|why| why.to_string()).collect();
+    for (library, name) in OTHERS {
+        if has(library) {
+            reasons.insert(format!(
+                "{name} writes a key log itself where SSLKEYLOGFILE is set when its program starts"
+            ));
+        }
+    }
     match reasons.is_empty() {
         true => Unknown::NoTls.to_string(),
         false => reasons.into_iter().collect::<Vec<_>>().join("; "),

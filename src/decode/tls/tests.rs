@@ -1,5 +1,6 @@
 //! Sessions over streams that were sealed here: cut anywhere, with bytes lost, with keys updated.
 
+mod corpus;
 mod joining;
 
 use proptest::prelude::*;
