@@ -28,6 +28,10 @@ const PROGRAM: &[u8] = aya::include_bytes_aligned!("bpf/keys.arm64.o");
 /// How often it is looked for new processes, and libraries that were loaded since.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
+/// How much longer the pause before the next look is than the look took: of a host with thousands of processes it takes
+/// this part of a core at most, and sees new ones later.
+const PAUSE_PER_LOOK: u32 = 20;
+
 /// Larger files are not read to look for the function, in bytes: the largest proxies have a tenth.
 const MAX_FILE: u64 = 2 << 30;
 
@@ -141,8 +145,9 @@ impl KeyProbes {
         if self.next_look.is_some_and(|due| now < due) {
             return;
         }
+        let begun = super::now();
         self.look(&mut words);
-        self.next_look = Some(now + LOOK_EVERY);
+        self.next_look = Some(now + pause_after(begun.elapsed()));
         let lost = self.lost.get(&0, 0).unwrap_or_default();
         let more = lost.saturating_sub(self.lost_before);
         if more > 0 {
@@ -273,6 +278,10 @@ impl KeyProbes {
         let unknown = |file: &MappedFile| self.files.get(&file.id).and_then(|found| found.err());
         why_not(process, files, unknown)
     }
+}
+
+fn pause_after(look: Duration) -> Duration {
+    LOOK_EVERY.max(look * PAUSE_PER_LOOK)
 }
 
 /// Why a process has nothing to probe, from what is known of its files.

@@ -164,35 +164,56 @@ fn a_server_in_a_container_is_probed_from_the_host() {
     assert_eq!(handshakes_in(&secrets), CONNECTIONS);
 }
 
+/// Waits until a file holds some words so many times.
+fn wait_for(file: &Path, words: &str, times: usize) {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        if text.matches(words).count() >= times {
+            return;
+        }
+        assert!(Instant::now() < end, "{words}: {text}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
 #[test]
-fn a_server_in_a_container_is_probed_from_another_with_two_rights_and_the_nodes_processes() {
+fn a_server_in_a_container_is_probed_from_another_on_its_node() {
     let Some(network) = place() else { return };
     if !has("runc", "--version") || !has("nghttpd", "--version") || !has("h2load", "--version") {
         return;
     }
-    let (directory, probing) = (directory(), directory());
+    let directory = directory();
     let (_container, process) = server(&network, directory.path());
     let number = process.to_string();
-    let arguments = ["keys", &number, "-o", "/data/secrets"];
-    let agent = Container::start(
-        &network,
-        probing.path(),
-        "h2sniff-agent",
-        (Path::new(H2SNIFF), &arguments),
-        // No PIDs of its own: a pod with hostPID.
-        &["mount", "ipc", "uts"],
+    // No PIDs of its own: a pod with hostPID, and with hostNetwork as the server has it.
+    let agent = |name: &str, arguments: &[&str], rights: &[&str]| {
+        let folder = crate::watcher::directory();
+        let agent = Container::start(
+            &network,
+            folder.path(),
+            name,
+            (Path::new(H2SNIFF), arguments),
+            &["mount", "ipc", "uts"],
+            rights,
+        );
+        wait_for(&folder.path().join("said"), "takes secrets of", 1);
+        (folder, agent)
+    };
+    let (_folder, keys) = agent(
+        "h2sniff-keys",
+        &["keys", &number, "-o", "/data/secrets"],
         &["CAP_SYS_ADMIN", "CAP_SYS_PTRACE"],
     );
-    let secrets = agent.root.join("data/secrets");
-    let said = probing.path().join("said");
-    let end = Instant::now() + PATIENCE;
-    while !fs::read_to_string(&said)
-        .unwrap()
-        .contains("takes secrets of")
-    {
-        assert!(Instant::now() < end, "{:?}", fs::read_to_string(&said));
-        thread::sleep(Duration::from_millis(20));
-    }
+    let options = ["live", "-i", "lo", "--events", "all", "--format", "json"];
+    let output = ["-o", "/data/events", "--tls-keys", &number];
+    let (_folder, live) = agent(
+        "h2sniff-live",
+        &[&options[..], &output].concat(),
+        &["CAP_SYS_ADMIN", "CAP_SYS_PTRACE", "CAP_NET_RAW"],
+    );
     call(&network);
-    assert_eq!(handshakes_in(&secrets), CONNECTIONS);
+    assert_eq!(handshakes_in(&keys.root.join("data/secrets")), CONNECTIONS);
+    let events = live.root.join("data/events");
+    wait_for(&events, "\"transport\":\"h2\"", CONNECTIONS);
 }
