@@ -16,7 +16,6 @@ const ASKED_AT_MOST: Duration = Duration::from_secs(300);
 /// What is waited next.
 #[derive(Clone, Debug)]
 pub(crate) struct Backoff {
-    first: Duration,
     longest: Duration,
     next: Duration,
 }
@@ -30,15 +29,9 @@ impl Default for Backoff {
 impl Backoff {
     pub(crate) const fn between(first: Duration, longest: Duration) -> Self {
         Self {
-            first,
             longest,
             next: first,
         }
-    }
-
-    /// It has answered.
-    pub(crate) const fn reset(&mut self) {
-        self.next = self.first;
     }
 
     /// It was asked in vain, and may have said when to come back.
@@ -63,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_double_up_to_the_longest_and_begin_anew_after_an_answer() {
+    fn waits_double_up_to_the_longest() {
         let mut backoff = Backoff::default();
         let near = |wait: Duration, seconds: f64| {
             let wait = wait.as_secs_f64();
@@ -72,8 +65,6 @@ mod tests {
         for seconds in [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0] {
             near(backoff.wait(None), seconds);
         }
-        backoff.reset();
-        near(backoff.wait(None), 0.5);
     }
 
     #[test]

@@ -60,7 +60,8 @@ impl ClusterWatch {
 /// Lists and watches a kind.
 fn follow(server: &ApiServer, kind: ObjectKind, sender: &SyncSender<WatchedChange>) {
     let mut version: Option<String> = None;
-    let mut backoff = Backoff::between(FIRST_WAIT, LONGEST_WAIT);
+    let afresh = Backoff::between(FIRST_WAIT, LONGEST_WAIT);
+    let mut backoff = afresh.clone();
     let mut is_lost = false;
     let mut sink = |change| sender.send(WatchedChange::Change(Box::new(change))).is_ok();
     loop {
@@ -73,7 +74,7 @@ fn follow(server: &ApiServer, kind: ObjectKind, sender: &SyncSender<WatchedChang
             Ok(Told::Enough) => return,
             Ok(Told::UntilEnd(last)) => {
                 version = Some(last);
-                backoff.reset();
+                backoff = afresh.clone();
                 if std::mem::take(&mut is_lost)
                     && sender.send(WatchedChange::Back(called(kind))).is_err()
                 {

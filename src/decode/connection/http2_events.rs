@@ -131,7 +131,7 @@ impl Http2Events {
             }
             ReaderItem::Lost { cause, carrier } => {
                 let text = match cause {
-                    Loss::Gap => format!(
+                    Loss::Gap | Loss::TornFrame => format!(
                         "frames of the {} are lost from a gap to the next boundary found",
                         direction.sender()
                     ),

@@ -56,6 +56,8 @@ pub enum ReaderItem<'a> {
 pub enum Loss {
     /// Bytes are missing from the capture.
     Gap,
+    /// The same, and a frame had begun in a TLS record before them.
+    TornFrame,
     /// The bytes are no HTTP/2.
     Nonsense,
     /// What was held of them was given up, to stay within bounds.

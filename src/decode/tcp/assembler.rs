@@ -147,6 +147,8 @@ struct Hole {
 #[derive(Clone, Copy, Debug)]
 struct Patience {
     since: Timestamp,
+    /// Up to where the receiver had acknowledged then.
+    upto: u64,
     pieces: u32,
 }
 
@@ -265,10 +267,17 @@ impl Assembler {
         let Some(hole) = &mut self.hole else { return };
         let patience = hole.acknowledged.get_or_insert(Patience {
             since: now,
+            upto: position,
             pieces: 0,
         });
         patience.pieces += 1;
-        if patience.pieces > PATIENCE_PIECES || now - patience.since > PATIENCE {
+        if patience.pieces <= PATIENCE_PIECES && now - patience.since <= PATIENCE {
+            return;
+        }
+        // Those behind it that were acknowledged with it have waited for as long.
+        let upto = patience.upto;
+        self.skip_hole(sink);
+        while self.held.keys().next().is_some_and(|first| *first <= upto) {
             self.skip_hole(sink);
         }
     }

@@ -199,8 +199,8 @@ impl Flow {
             .acknowledgement
             .map(|number| self.learn(from, number));
         if let Some(upto) = acknowledged {
-            let whole = self.is_whole_before(from, segment);
-            self.acknowledge(from, upto, (segment.stamp, whole), sink);
+            let whole_to = self.whole_before(from, segment);
+            self.acknowledge(from, upto, (segment.stamp, whole_to), sink);
         } else if let Some(upto) = self.acknowledged_by_reset(from, segment) {
             // The segment that the reset answers may be missing; when it came is not known.
             let by = from.peer();
@@ -211,7 +211,7 @@ impl Flow {
                     by,
                     upto,
                     stamp: segment.stamp,
-                    whole: false,
+                    whole_to: None,
                 }));
             }
         }
@@ -356,13 +356,16 @@ impl Flow {
         space.position(number, peer.assembler.highest())
     }
 
-    /// Whether nothing that a side sent before a segment is missing.
-    fn is_whole_before(&self, from: Side, segment: &Segment<'_>) -> bool {
+    /// Where a segment stands in its sender's stream, if nothing that was sent before it is missing. What is sent again
+    /// may come behind more than was seen.
+    fn whole_before(&self, from: Side, segment: &Segment<'_>) -> Option<u64> {
         let half = &self.halves[from];
-        let before = half.sequence_space.map_or(0, |space| {
-            space.position(segment.sequence, half.assembler.highest())
-        });
-        half.assembler.is_whole_to(before)
+        let highest = half.assembler.highest();
+        let before = half
+            .sequence_space
+            .map_or(0, |space| space.position(segment.sequence, highest));
+        let all = before >= highest && half.assembler.is_whole_to(before);
+        all.then_some(before)
     }
 
     /// What a side's reset shows its peer to have acknowledged: one that carries no acknowledgement answers a
@@ -385,7 +388,7 @@ impl Flow {
         &mut self,
         by: Side,
         upto: u64,
-        (stamp, whole): (Stamp, bool),
+        (stamp, whole_to): (Stamp, Option<u64>),
         sink: &mut impl FnMut(Signal<'_>),
     ) {
         let half = &mut self.halves[by];
@@ -398,7 +401,7 @@ impl Flow {
                 by,
                 upto,
                 stamp,
-                whole,
+                whole_to,
             }));
         }
         let from = by.peer();

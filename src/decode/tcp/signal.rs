@@ -64,8 +64,8 @@ pub struct Acknowledged<S> {
     pub upto: u64,
     /// The segment that said so.
     pub stamp: Stamp,
-    /// Whether all that `by` sent before that segment was captured.
-    pub whole: bool,
+    /// Position in its own stream at which `by` sent that segment, if all that it had sent by then was captured.
+    pub whole_to: Option<u64>,
 }
 
 /// `by` ended its half; once for each way of ending it.
@@ -89,13 +89,13 @@ impl<S> Acknowledged<S> {
             by,
             upto,
             stamp,
-            whole,
+            whole_to,
         } = self;
         Acknowledged {
             by: name(by),
             upto,
             stamp,
-            whole,
+            whole_to,
         }
     }
 }

@@ -49,7 +49,9 @@ impl Connection {
         let mut context = self.context();
         // What decides them will not be seen, just as if it were lost.
         for direction in [Direction::ClientToServer, Direction::ServerToClient] {
-            context.gaps.begin(direction, self.server_bytes.sent());
+            context
+                .gaps
+                .begin(direction, self.server_bytes.sent(), (None, None));
         }
         if !evicted.is_empty() {
             self.record.missing.streams += evicted.len() as u64;

@@ -25,9 +25,10 @@ mod streams;
 mod verdict_counts;
 
 use super::options::Options;
-use super::stream::client_gaps::ServerProgress;
+use super::stream::client_standing::ClientStanding;
 use super::stream::connection_context::ConnectionContext;
 use super::stream::frame_gaps::FrameGaps;
+use super::stream::server_progress::ServerProgress;
 use super::stream::verdict::REJECTED_WITHIN;
 use super::traffic::ack_stall::AckStalls;
 use super::traffic::ping::PingLog;
@@ -69,6 +70,8 @@ pub struct Connection {
     gaps: FrameGaps,
     /// How far the server was seen to have come with what the client sent.
     server_progress: ServerProgress,
+    /// Where the client stood when nothing of what it had sent was missing.
+    client_standing: ClientStanding,
     /// The capture's last moment, once it is known.
     capture_end: Option<Timestamp>,
 }
@@ -91,6 +94,7 @@ impl Connection {
             recent_frames: RecentFrames::default(),
             gaps: FrameGaps::default(),
             server_progress: ServerProgress::default(),
+            client_standing: ClientStanding::default(),
             capture_end: None,
         }
     }
@@ -168,7 +172,8 @@ impl Connection {
         if self.record.transport.is_http2()
             && let Some(uncaptured) = self.record.uncaptured()
         {
-            self.gaps.begin(uncaptured, self.server_bytes.sent());
+            self.gaps
+                .begin(uncaptured, self.server_bytes.sent(), (None, None));
         }
         let context = self.context();
         let received = self.ack_stalls.known_received_of(Direction::ClientToServer);
@@ -241,7 +246,7 @@ impl Connection {
             by,
             upto,
             stamp,
-            whole,
+            whole_to,
         } = *acknowledged;
         let sender = by.reverse();
         self.ack_stalls.acknowledged(sender, upto, stamp);
@@ -257,9 +262,11 @@ impl Connection {
         self.server_bytes.acknowledge(upto);
         self.streams.received(upto, stamp);
         // A RST_STREAM may stand where the client's own bytes are missing so far.
-        if !whole {
+        let Some(place) = whole_to else {
             return;
-        }
+        };
+        self.client_standing.acknowledged(place, upto, stamp);
+        self.server_progress.is_caught_up();
         self.streams.table.delivered(upto, stamp.time);
         self.settle_accepted(Some(stamp.time - REJECTED_WITHIN), options);
     }
@@ -290,7 +297,16 @@ impl Connection {
         }
         self.streams.lose_frames(stamp);
         self.record.missing.lose(cause);
-        self.gaps.begin(from, self.server_bytes.sent());
+        let client = match cause {
+            Loss::Gap => {
+                let upto = self.client_standing.frames_end();
+                let in_cleartext = self.record.transport == Transport::H2c;
+                (self.client_standing.last(), in_cleartext.then_some(upto))
+            }
+            // What is missing may have begun before.
+            Loss::TornFrame | Loss::Nonsense | Loss::GivenUp => (None, None),
+        };
+        self.gaps.begin(from, self.server_bytes.sent(), client);
         if from == Direction::ServerToClient {
             self.shutdown.lose_server();
         }
@@ -314,8 +330,8 @@ impl Connection {
             self.server_bytes.seen(frame.span.end);
             self.gaps.server_frame(frame.span.start);
             self.record.server_last_frame = Some(frame.completed.stamp.time);
-        } else if let Some(gaps) = self.gaps.of_client_mut() {
-            gaps.frame(frame.span.start, &self.server_progress);
+        } else {
+            self.client_frame(frame);
         }
         let stamp = frame.completed.stamp;
         let message = matches!(kind, FrameType::HEADERS | FrameType::DATA);
@@ -394,6 +410,12 @@ impl Connection {
             Payload::Malformed(why) => self.malformed(frame, *why, options),
             Payload::Priority(_) | Payload::Unknown => {}
         }
+    }
+
+    /// A frame of the client: where it stands.
+    fn client_frame(&mut self, frame: &Frame<'_>) {
+        self.client_standing.frame(frame.span.end, frame.completed);
+        self.gaps.client_frame(frame, &self.server_progress);
     }
 
     /// The server answers on a stream.

@@ -296,7 +296,7 @@ fn capture_incomplete_fires_on_a_gap() {
     let reported = outcome(
         r#"
         C 0.000 HEADERS 1 + DATA 1
-        C 0.001 DATA 1 END_STREAM bytes=9 lost
+        C 0.001 DATA 1 END_STREAM bytes=90 lost
         S 0.010 ANSWER 1
         C 0.020 HEADERS 3
         S 0.030 ANSWER 3

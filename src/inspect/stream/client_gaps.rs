@@ -1,7 +1,7 @@
 //! Gaps in what a client sent, and by when its server had read what is missing there.
 //!
-//! In: where gaps begin and end, what the server acknowledges, and the streams on which it answers. Out: whether a
-//! gap can hide a RST_STREAM that came before an answer. Who has received RST_STREAM sends no more frames on that
+//! In: where gaps begin and end, what the server acknowledges, the streams on which it answers, and how long requests
+//! are. Out: whether a gap can hide a RST_STREAM that came before an answer, or threw it away. Who has received RST_STREAM sends no more frames on that
 //! stream (RFC 9113, section 6.4), so that none was read of a stream that is answered later.
 //!
 //! ```text
@@ -14,10 +14,19 @@
 //!
 //! Frames are read in the order of the byte stream: who answers on a stream that was opened behind the gap has read
 //! the gap. An acknowledgement is the kernel's, and shows only that its program can read.
+//!
+//! What was sent after the client had had an answer for longer than it takes to throw it away comes too late. And a gap
+//! of whole frames in which no RST_STREAM fits holds none: by its length, or because the requests whose HEADERS are
+//! missing in it fill it. The latter rests on [what requests of that client take](RequestSizes).
 
 use std::collections::VecDeque;
 
-use crate::capture::{Stamp, TimeDelta, Timestamp};
+use super::FromClient;
+use super::request_sizes::{self, RequestSizes};
+use super::server_progress::ServerProgress;
+use super::verdict::REJECTED_WITHIN;
+use crate::capture::{Stamp, TimeDelta};
+use crate::decode::http2::{Flags, Frame, FrameType};
 
 /// A server that goes on running reads what its kernel has acknowledged within this time. Of 2,218 calls of recordings
 /// that a client reset and that were answered all the same, 14 answers were captured behind the acknowledgement of the
@@ -33,25 +42,49 @@ pub(crate) struct ClientGaps {
     gaps: VecDeque<ClientGap>,
     /// Where frames went on behind the latest gap that is not kept.
     dropped: Option<Stamp>,
+    /// How long this client's requests are.
+    requests: RequestSizes,
+    /// Bytes seen of requests whose HEADERS are missing, since the last that were seen.
+    headless: u64,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct ClientGap {
+    /// What the client had received, and when, before it sent anything of what is missing.
+    behind: Option<FromClient>,
+    /// Where the frame ends that came before it, in the client's byte stream, if that is in cleartext.
+    begins: Option<u64>,
     /// The packet in which frames go on; `None` while that is not known.
     found: Option<Stamp>,
     /// Where they go on in the client's byte stream.
     resumes: Option<u64>,
     /// The first stream opened behind it.
     next_stream: Option<u32>,
+    /// The requests that are missing in it, and in other gaps before the same stream.
+    requests: Option<MissingRequests>,
+    /// Those that had begun before it and not ended: their streams, and how many bytes of each were seen.
+    begun: Vec<(u32, u64)>,
     /// When the server acknowledged all of it.
     acknowledged: Option<Stamp>,
     /// When the server answered on a stream that was opened behind it.
     read: Option<Stamp>,
 }
 
+/// Requests whose HEADERS are missing, and all bytes of the gaps in which they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct MissingRequests {
+    /// The first stream of them.
+    first: u32,
+    count: u64,
+    /// With what of those requests was seen behind the gaps.
+    bytes: u64,
+}
+
 /// An answer, for the question whether a reset came before it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AnswerSent {
+    /// Where it ends in the server's byte stream.
+    pub(crate) end: u64,
     /// The packet that carried its end.
     pub(crate) stamp: Stamp,
     /// Whether that can have been the first packet with it.
@@ -61,17 +94,23 @@ pub(crate) struct AnswerSent {
 }
 
 impl ClientGaps {
-    /// Frames are missing from here on.
-    pub(super) fn begin(&mut self) {
+    /// Frames are missing from here on, behind a frame that ended at `begins`.
+    pub(super) fn begin(&mut self, behind: Option<FromClient>, begins: Option<u64>) {
         if self.gaps.back().is_some_and(|gap| gap.found.is_none()) {
             return;
         }
+        let begun = self.requests.lose();
         if self.gaps.len() >= MAX_GAPS
             && let Some(gap) = self.gaps.pop_front()
         {
             self.dropped = gap.found;
         }
-        self.gaps.push_back(ClientGap::default());
+        self.gaps.push_back(ClientGap {
+            behind,
+            begins,
+            begun,
+            ..ClientGap::default()
+        });
     }
 
     /// They go on here.
@@ -81,24 +120,77 @@ impl ClientGaps {
         }
     }
 
+    /// A frame of the client, before which it had opened streams up to `highest`.
+    pub(crate) fn frame(&mut self, frame: &Frame<'_>, highest: u32, server: &ServerProgress) {
+        self.goes_on_at(frame.span.start, server);
+        let (stream, kind) = (frame.header.stream, frame.header.kind);
+        let bytes = frame.span.end - frame.span.start;
+        let new = stream.is_client_initiated() && stream.0 > highest;
+        match kind {
+            FrameType::HEADERS if new => self.requests.open(stream.0, bytes),
+            FrameType::RST_STREAM => self.requests.reset(),
+            _ => {
+                self.requests.go_on(stream.0, bytes);
+                self.goes_on(stream.0, bytes, highest);
+            }
+        }
+        let may_end = matches!(kind, FrameType::HEADERS | FrameType::DATA);
+        if may_end && frame.header.flags.contains(Flags::END_STREAM) {
+            self.requests.end(stream.0);
+        }
+    }
+
     /// A frame begins here in the client's byte stream.
-    pub(crate) fn frame(&mut self, begins: u64, server: &ServerProgress) {
+    fn goes_on_at(&mut self, begins: u64, server: &ServerProgress) {
         if let Some(gap) = self.gaps.back_mut()
             && gap.found.is_some()
             && gap.resumes.is_none()
         {
             gap.resumes = Some(begins);
-            gap.acknowledged = server.acknowledged.first(begins);
+            gap.acknowledged = server.acknowledged_at(begins);
         }
     }
 
-    /// The client opened a stream.
-    pub(super) fn opened(&mut self, id: u32, server: &ServerProgress) {
-        let behind = self.gaps.iter_mut().rev();
-        for gap in behind.take_while(|gap| gap.next_stream.is_none()) {
+    /// So many more bytes of a stream; the highest opened so far is `highest`. They may be the rest of a request of which
+    /// a gap holds the other part.
+    fn goes_on(&mut self, id: u32, bytes: u64, highest: u32) {
+        if id > highest {
+            self.headless = self.headless.saturating_add(bytes);
+        }
+        for gap in &mut self.gaps {
+            if let Some((_, seen)) = gap.begun.iter_mut().find(|(begun, _)| *begun == id) {
+                *seen += bytes;
+            }
+            let missing = gap.next_stream.zip(gap.requests.as_mut());
+            if let Some((next, requests)) = missing
+                && (requests.first..next).contains(&id)
+            {
+                requests.bytes = requests.bytes.saturating_add(bytes);
+            }
+        }
+    }
+
+    /// The client opened a stream; the highest before was `highest`.
+    pub(super) fn opened(&mut self, id: u32, highest: u32, server: &ServerProgress) {
+        let first = match highest {
+            0 => 1,
+            highest => highest.saturating_add(2),
+        };
+        let from = self.gaps.iter().rposition(|gap| gap.next_stream.is_some());
+        let from = from.map_or(0, |last| last + 1);
+        let bytes = self.gaps.range(from..).map(ClientGap::bytes);
+        let headless = std::mem::take(&mut self.headless);
+        let bytes = bytes.sum::<Option<u64>>();
+        let requests = bytes.map(|bytes| MissingRequests {
+            first,
+            count: u64::from(id.saturating_sub(first) / 2),
+            bytes: bytes.saturating_add(headless),
+        });
+        for gap in self.gaps.range_mut(from..) {
             if gap.found.is_some() {
                 gap.next_stream = Some(id);
-                gap.read = server.answered.first(id.into());
+                gap.requests = requests;
+                gap.read = server.answered_at(id);
             }
         }
     }
@@ -124,15 +216,52 @@ impl ClientGaps {
     /// Whether one of them may hide a RST_STREAM of a call that was opened here, which came before its answer.
     pub(super) fn may_hide_reset(&self, opened: Stamp, answer: AnswerSent) -> bool {
         let dropped = self.dropped.is_some_and(|found| found > opened);
+        let least = self.requests.least();
         let mut since = self
             .gaps
             .iter()
             .filter(|gap| gap.found.is_none_or(|found| found > opened));
-        dropped || since.any(|gap| !gap.was_read_before(answer))
+        dropped
+            || since.any(|gap| {
+                let harmless =
+                    gap.was_read_before(answer) || gap.is_behind(answer) || gap.has_no_room(least);
+                !harmless
+            })
     }
 }
 
 impl ClientGap {
+    /// How many bytes of whole frames are missing in it; `None` where that is not known.
+    fn bytes(&self) -> Option<u64> {
+        self.resumes?.checked_sub(self.begins?)
+    }
+
+    /// Whether what is missing can be no RST_STREAM, or requests of `least` bytes each fill it: those whose HEADERS are
+    /// missing, perhaps with the rest of those that had begun.
+    fn has_no_room(&self, least: Option<u64>) -> bool {
+        let too_short = self
+            .bytes()
+            .is_some_and(|bytes| !request_sizes::can_hold_reset(bytes));
+        let filled = |requests: MissingRequests, least: u64| {
+            let MissingRequests { count, bytes, .. } = requests;
+            let begun = self.begun.len() as u64;
+            let seen: u64 = self.begun.iter().map(|(_, seen)| seen).sum();
+            let alone = count > 0 && request_sizes::fill(count, least, bytes);
+            let with_begun = request_sizes::fill(count + begun, least, bytes + seen);
+            alone || (begun > 0 && with_begun)
+        };
+        let requests = self.requests.zip(least);
+        too_short || requests.is_some_and(|(requests, least)| filled(requests, least))
+    }
+
+    /// Whether all that is missing was sent when the client had received an answer, and could not throw it away any
+    /// more.
+    fn is_behind(&self, answer: AnswerSent) -> bool {
+        self.behind.is_some_and(|behind| {
+            behind.received >= answer.end && behind.stamp.time - answer.stamp.time > REJECTED_WITHIN
+        })
+    }
+
     /// Whether the server had read what is missing before it sent an answer.
     fn was_read_before(&self, answer: AnswerSent) -> bool {
         let read = self.read.is_some_and(|read| read < answer.stamp);
@@ -143,83 +272,10 @@ impl ClientGap {
     }
 }
 
-/// How far the server was seen to have come with what the client sent, of late. A gap is known only when the capture
-/// shows no more of what fills it; by then the server may have gone on.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct ServerProgress {
-    /// How much it had acknowledged.
-    acknowledged: Milestones,
-    /// The highest stream on which it had answered.
-    answered: Milestones,
-}
-
-impl ServerProgress {
-    /// It acknowledged the client's bytes up to here.
-    pub(crate) fn acknowledge(&mut self, upto: u64, stamp: Stamp) {
-        self.acknowledged.reach(upto, stamp);
-    }
-
-    /// It answered on a stream; whether on one above all before.
-    pub(crate) fn answer(&mut self, id: u32, stamp: Stamp) -> bool {
-        let above = self.highest_answered() < id;
-        if above {
-            self.answered.reach(id.into(), stamp);
-        }
-        above
-    }
-
-    /// The highest stream on which it was seen to answer.
-    pub(crate) fn highest_answered(&self) -> u32 {
-        let highest = self.answered.latest();
-        highest.map_or(0, |highest| u32::try_from(highest).unwrap_or(u32::MAX))
-    }
-}
-
-/// Values that only grow, and when they were reached: the latest, and never too early.
-#[derive(Clone, Debug, Default)]
-struct Milestones {
-    reached: VecDeque<(u64, Stamp)>,
-    /// When the last of them was begun.
-    begun: Timestamp,
-}
-
-/// Milestones within this time are one, reached by its end.
-const STEP: TimeDelta = TimeDelta::from_millis(1);
-
-/// How many milestones are kept.
-const MAX_MILESTONES: usize = 32;
-
-impl Milestones {
-    fn reach(&mut self, value: u64, stamp: Stamp) {
-        if let Some(last) = self.reached.back_mut()
-            && stamp.time - self.begun < STEP
-        {
-            *last = (value.max(last.0), stamp.max(last.1));
-            return;
-        }
-        if self.reached.len() >= MAX_MILESTONES {
-            self.reached.pop_front();
-        }
-        self.begun = stamp.time;
-        self.reached.push_back((value, stamp));
-    }
-
-    fn latest(&self) -> Option<u64> {
-        self.reached.back().map(|(value, _)| *value)
-    }
-
-    /// When this much, or more, had been reached.
-    fn first(&self, value: u64) -> Option<Stamp> {
-        let at = self
-            .reached
-            .partition_point(|(reached, _)| *reached < value);
-        self.reached.get(at).map(|(_, stamp)| *stamp)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::capture::Timestamp;
 
     fn at(milliseconds: i64) -> Stamp {
         Stamp {
@@ -231,6 +287,7 @@ mod tests {
 
     fn answer(milliseconds: i64) -> AnswerSent {
         AnswerSent {
+            end: 1_000,
             stamp: at(milliseconds),
             original: true,
             overdue: false,
@@ -240,10 +297,10 @@ mod tests {
     /// A gap that is found at 100 ms, behind which stream 7 begins at byte 500.
     fn gap(server: &ServerProgress) -> ClientGaps {
         let mut gaps = ClientGaps::default();
-        gaps.begin();
+        gaps.begin(None, None);
         gaps.end(at(100));
-        gaps.frame(500, server);
-        gaps.opened(7, server);
+        gaps.goes_on_at(500, server);
+        gaps.opened(7, 5, server);
         gaps
     }
 
@@ -308,24 +365,12 @@ mod tests {
         let server = ServerProgress::default();
         let mut gaps = ClientGaps::default();
         for gap in 0..=MAX_GAPS as i64 {
-            gaps.begin();
+            gaps.begin(None, None);
             gaps.end(at(gap));
-            gaps.frame(500 + gap as u64, &server);
+            gaps.goes_on_at(500 + gap as u64, &server);
         }
         gaps.acknowledged(1_000, at(100));
         assert!(gaps.may_hide_reset(at(-1), answer(200)));
         assert!(!gaps.may_hide_reset(at(0), answer(200)));
-    }
-
-    #[test]
-    fn milestones_are_never_too_early() {
-        let mut milestones = Milestones::default();
-        for step in 0..200_u64 {
-            milestones.reach(step * 10, at(step as i64));
-        }
-        assert_eq!(milestones.first(1_990), Some(at(199)));
-        assert_eq!(milestones.first(1_981), Some(at(199)));
-        assert_eq!(milestones.first(10), Some(at(200 - MAX_MILESTONES as i64)));
-        assert_eq!(milestones.first(2_000), None);
     }
 }

@@ -1,8 +1,11 @@
 //! Which parts of a connection's frames are missing from the capture: marks where gaps begin and end come
 //! in; whether a gap can hide something that was sent at a certain time or place goes out.
 
-use super::client_gaps::{AnswerSent, ClientGaps, ServerProgress};
+use super::FromClient;
+use super::client_gaps::{AnswerSent, ClientGaps};
+use super::server_progress::ServerProgress;
 use crate::capture::Stamp;
+use crate::decode::http2::Frame;
 use crate::decode::{Direction, PerSide};
 
 /// Up to where frames of each side may be missing.
@@ -31,14 +34,23 @@ enum FrameGap {
 }
 
 impl FrameGaps {
-    /// Frames are missing from here on; the server's were seen up to `server_upto`.
-    pub(crate) fn begin(&mut self, direction: Direction, server_upto: u64) {
+    /// Frames are missing from here on; the server's were seen up to `server_upto`, and the client had sent none of
+    /// those that are missing when it stood at `behind`, and its frames ended at `client_upto`, if they are read in
+    /// cleartext.
+    pub(crate) fn begin(
+        &mut self,
+        direction: Direction,
+        server_upto: u64,
+        (behind, client_upto): (Option<FromClient>, Option<u64>),
+    ) {
         self.latest[direction] = FrameGap::Open;
         if direction == Direction::ServerToClient {
             self.server_whole_to.get_or_insert(server_upto);
             self.server_resumes = None;
         } else {
-            self.of_client.get_or_insert_default().begin();
+            self.of_client
+                .get_or_insert_default()
+                .begin(behind, client_upto);
         }
     }
 
@@ -53,10 +65,17 @@ impl FrameGaps {
     /// The client's HEADERS of a stream.
     pub(crate) fn client_opened(&mut self, id: u32, server: &ServerProgress) {
         if id > self.highest_opened {
-            self.highest_opened = id;
             if let Some(gaps) = &mut self.of_client {
-                gaps.opened(id, server);
+                gaps.opened(id, self.highest_opened, server);
             }
+            self.highest_opened = id;
+        }
+    }
+
+    /// A frame of the client, whose stream is not opened yet.
+    pub(crate) fn client_frame(&mut self, frame: &Frame<'_>, server: &ServerProgress) {
+        if let Some(gaps) = &mut self.of_client {
+            gaps.frame(frame, self.highest_opened, server);
         }
     }
 

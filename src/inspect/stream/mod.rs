@@ -17,6 +17,7 @@ pub(crate) mod answer_status;
 pub(in crate::inspect) mod at_server;
 pub(in crate::inspect) mod attempt;
 pub(in crate::inspect) mod client_gaps;
+pub(in crate::inspect) mod client_standing;
 pub(in crate::inspect) mod connection_context;
 pub(in crate::inspect) mod fingerprint;
 pub(in crate::inspect) mod foreign_answer;
@@ -29,7 +30,9 @@ pub(in crate::inspect) mod large_message;
 mod processed;
 pub(in crate::inspect) mod progress;
 pub(in crate::inspect) mod request;
+mod request_sizes;
 pub(in crate::inspect) mod rpc;
+pub(in crate::inspect) mod server_progress;
 mod success;
 #[cfg(test)]
 pub(in crate::inspect) mod tests;

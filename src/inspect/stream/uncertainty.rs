@@ -94,6 +94,7 @@ pub(super) fn may_be_reset_unseen(
     };
     let passed = |deadline: Deadline| deadline.passes <= answer.stamp.time + DEADLINE_TOLERANCE;
     let answer = AnswerSent {
+        end: answer.end(),
         stamp: answer.stamp,
         original: !stream.answer.sent_again,
         overdue: deadline.map_or(stream.request.hidden, passed),

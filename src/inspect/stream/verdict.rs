@@ -59,6 +59,13 @@ impl VerdictDetails {
     }
 }
 
+impl EndingEvent {
+    /// Its place in the server's byte stream.
+    pub(super) const fn end(&self) -> u64 {
+        self.place.0
+    }
+}
+
 impl EndedBy {
     /// Whether the client took the call back.
     const fn is_cancel(self) -> bool {

@@ -60,16 +60,26 @@ impl FrameReader {
             return;
         }
         self.lost_at = Some(position.saturating_sub(self.gathered.len() as u64));
-        self.tear(carrier, sink);
+        self.tear(Loss::Gap, carrier, sink);
+    }
+
+    /// Whether a frame has begun and is not complete.
+    pub(super) const fn is_within_frame(&self) -> bool {
+        !matches!(self.state, ReaderState::Gather) || !self.gathered.is_empty()
     }
 
     /// Goes on behind a gap of which nothing is known.
-    pub(super) fn tear(&mut self, carrier: Carrier, sink: &mut impl FnMut(ReaderItem<'_>)) {
+    pub(super) fn tear(
+        &mut self,
+        cause: Loss,
+        carrier: Carrier,
+        sink: &mut impl FnMut(ReaderItem<'_>),
+    ) {
         if matches!(self.state, ReaderState::Lost) {
             return;
         }
         self.gathered.clear();
-        self.lose(Loss::Gap, carrier, sink);
+        self.lose(cause, carrier, sink);
     }
 
     /// The frame whose payload the position lies in, if its header was read.
@@ -142,7 +152,7 @@ impl FrameReader {
         sink: &mut impl FnMut(ReaderItem<'_>),
     ) {
         self.state = ReaderState::Lost;
-        if cause != Loss::Gap {
+        if cause == Loss::Nonsense {
             self.blocks.lose();
         }
         self.miss(cause, carrier, sink);

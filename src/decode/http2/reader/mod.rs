@@ -156,7 +156,12 @@ impl FrameReader {
             }
             StreamPart::Break { carrier, .. } => {
                 self.blocks.lose();
-                self.tear(carrier, sink);
+                let torn = self.is_within_frame();
+                self.tear(
+                    if torn { Loss::TornFrame } else { Loss::Gap },
+                    carrier,
+                    sink,
+                );
             }
         }
     }

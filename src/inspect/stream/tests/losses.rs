@@ -16,7 +16,7 @@ fn doubt(scenario: &str) -> Option<Doubt> {
 fn an_answer_long_after_the_server_had_what_is_missing_was_not_reset_before() {
     assert_snapshot!(calls("
         C 0.000 HEADERS 1 END_STREAM :path=/a
-        C 0.010 PING 1 lost
+        C 0.010 WINDOW_UPDATE 0 +1 lost
         C 0.012 PING 2
         S 0.014 ACK
         S 0.100 ANSWER 1
@@ -27,7 +27,7 @@ fn an_answer_long_after_the_server_had_what_is_missing_was_not_reset_before() {
 fn an_answer_that_crosses_what_is_missing_is_in_doubt() {
     let scenario = "
         C 0.000 HEADERS 1 END_STREAM :path=/a
-        C 0.010 PING 1 lost
+        C 0.010 WINDOW_UPDATE 0 +1 lost
         C 0.012 PING 2
         S 0.014 ANSWER 1
     ";
@@ -36,10 +36,82 @@ fn an_answer_that_crosses_what_is_missing_is_in_doubt() {
 }
 
 #[test]
-fn who_answers_on_a_later_stream_has_read_what_is_missing() {
+fn what_is_too_short_or_too_long_for_a_reset_alone_is_none() {
     assert_snapshot!(calls("
         C 0.000 HEADERS 1 END_STREAM :path=/a
         C 0.010 PING 1 lost
+        C 0.012 PING 2
+        S 0.014 ANSWER 1
+    "), @"0:1 ok at 0.014 processed=yes grpc=0");
+}
+
+/// A call that crosses what is missing, after so many requests of one size; `lost` is what is missing.
+fn crossing(requests: u32, lost: &str) -> Option<Doubt> {
+    let mut scenario = String::from(
+        "C 0.000 HEADERS 1 END_STREAM :path=/a\nC 0.001 WINDOW_UPDATE 0 +1 lost\nC 0.002 PING 2\nS 0.003 ANSWER 1\n",
+    );
+    let ids = (3..).step_by(2).take(requests as usize);
+    for id in ids.clone() {
+        let time = f64::from(id);
+        scenario.push_str(&format!(
+            "C {time:.3} HEADERS {id} END_STREAM :path=/a\nS {:.3} ANSWER {id}\n",
+            time + 0.1
+        ));
+    }
+    let last = ids.last().unwrap_or(1);
+    let (open, missing, next) = (last + 2, last + 4, last + 6);
+    let lost = lost.replace("OPEN", &open.to_string());
+    let lost = lost.replace("MISSING", &missing.to_string());
+    scenario.push_str(&format!(
+        "C 500.000 HEADERS {open} END_STREAM :path=/a\nC 500.010 {lost} lost\nC 500.020 HEADERS {next} END_STREAM :path=/a\n\
+         S 500.021 ANSWER {open}\nS 500.100 ANSWER {next}\nC 500.900 PING 7\n"
+    ));
+    let analysis = analysis(&scenario);
+    let call = analysis.rpcs.iter().find(|rpc| rpc.id.stream == open);
+    call.unwrap().doubt
+}
+
+#[test]
+fn a_request_that_is_missing_leaves_no_room_for_a_reset_if_it_is_as_long_as_the_others() {
+    let request = "HEADERS MISSING END_STREAM :path=/a";
+    assert_eq!(crossing(20, request), None);
+    assert_eq!(
+        crossing(10, request),
+        Some(Doubt::ResetMissing),
+        "too few were seen"
+    );
+    let with_reset = format!("{request} + RST OPEN CANCEL");
+    assert_eq!(crossing(20, &with_reset), Some(Doubt::ResetMissing));
+    assert_eq!(crossing(20, "RST OPEN CANCEL"), Some(Doubt::ResetMissing));
+}
+
+#[test]
+fn what_a_client_sent_after_it_had_an_answer_came_too_late_to_take_the_call_back() {
+    let scenario = |lost: &str| {
+        format!(
+            "
+        C 0.000 HEADERS 1 END_STREAM :path=/a
+        S 0.010 ANSWER 1
+        C 0.020 ACK
+        C {lost} WINDOW_UPDATE 0 +1 lost
+        C 0.500 PING 2
+        "
+        )
+    };
+    assert_eq!(
+        doubt(&scenario("0.490")),
+        Some(Doubt::ResetMissing),
+        "not known when it was sent"
+    );
+    let known = scenario("0.490").replace("C 0.490", "C 0.300 PING 1\n        C 0.490");
+    assert_eq!(doubt(&known), None);
+}
+
+#[test]
+fn who_answers_on_a_later_stream_has_read_what_is_missing() {
+    assert_snapshot!(calls("
+        C 0.000 HEADERS 1 END_STREAM :path=/a
+        C 0.010 WINDOW_UPDATE 0 +1 lost
         C 0.012 HEADERS 3 END_STREAM :path=/b
         S 0.014 ANSWER 3
         S 0.015 ANSWER 1
@@ -73,7 +145,7 @@ fn a_request_that_cannot_be_read_may_have_had_a_timeout() {
         C 0.021 RAW 000001010500000005be
         C 0.500 RST 5 CANCEL
     "), @r"
-    0:1 unknown at 0.010 processed=yes grpc=0
+    0:1 ok at 0.010 processed=yes grpc=0
     0:5 unknown at 0.500 processed=maybe error=CANCEL
     ");
 }
