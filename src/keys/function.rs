@@ -31,6 +31,7 @@ pub(super) enum Unknown {
     NoTls,
     GoWithoutTls,
     GoObfuscated,
+    GoOld,
     Rustls,
     NotFound,
     Architecture,
@@ -55,6 +56,7 @@ impl fmt::Display for Unknown {
                 "Go whose functions have other names (obfuscated, as garble does it): the program itself must set \
                  KeyLogWriter in its tls.Config"
             }
+            Self::GoOld => "Go before 1.18, whose functions are not looked for",
             Self::Rustls => {
                 "rustls calls nothing with its secrets unless the program wants them: it must set KeyLogFile as key_log \
                  in its configuration, and be started with SSLKEYLOGFILE"
@@ -84,6 +86,7 @@ pub(super) fn search(elf: &Elf<'_>) -> Result<LogFunction, Unknown> {
     let place = |address| elf.offset_of(address).ok_or(Unknown::NotFound);
     match go_table::program(elf) {
         Some(GoProgram::Obfuscated) => return Err(Unknown::GoObfuscated),
+        Some(GoProgram::Old) => return Err(Unknown::GoOld),
         Some(GoProgram::Named) => {
             let address = go_table::function(elf, b"crypto/tls.(*Config).writeKeyLog");
             return Ok(LogFunction {

@@ -13,6 +13,9 @@ const MAGICS: [[u8; 6]; 2] = [
     [0xf0, 0xff, 0xff, 0xff, 0, 0],
 ];
 
+/// Those of Go 1.16 and 1.17, and of 1.2 to 1.15.
+const OLD_MAGICS: [[u8; 4]; 2] = [[0xfa, 0xff, 0xff, 0xff], [0xfb, 0xff, 0xff, 0xff]];
+
 /// How many functions a table may have: large programs have a tenth.
 const MAX_FUNCTIONS: u64 = 10_000_000;
 
@@ -37,6 +40,8 @@ pub(super) enum GoProgram {
     Named,
     /// Others are in their place, or the table has another form, as `garble` makes it.
     Obfuscated,
+    /// Go before 1.18, whose tables have another form.
+    Old,
 }
 
 /// Whether the Go linker made it.
@@ -46,8 +51,22 @@ pub(super) fn program(elf: &Elf<'_>) -> Option<GoProgram> {
             Some(GoProgram::Obfuscated)
         }
         Some(_) => Some(GoProgram::Named),
+        None if is_old(elf) => Some(GoProgram::Old),
         None => has_build_info(elf).then_some(GoProgram::Obfuscated),
     }
+}
+
+fn is_old(elf: &Elf<'_>) -> bool {
+    let place = section(elf).and_then(|offset| usize::try_from(offset).ok());
+    let table = place.and_then(|place| elf.data().get(place..));
+    table.is_some_and(|table| OLD_MAGICS.iter().any(|magic| table.starts_with(magic)))
+}
+
+/// Where in the file the section of the table begins.
+fn section(elf: &Elf<'_>) -> Option<u64> {
+    let named = [&b".gopclntab"[..], b".data.rel.ro.gopclntab"];
+    let section = named.iter().find_map(|name| elf.section(name));
+    section.map(|(_, offset)| offset)
 }
 
 /// The address of a function by its full name.
@@ -88,9 +107,7 @@ fn has_build_info(elf: &Elf<'_>) -> bool {
 
 fn table<'a>(elf: &Elf<'a>) -> Option<&'a [u8]> {
     let data = elf.data();
-    let named = [&b".gopclntab"[..], b".data.rel.ro.gopclntab"];
-    let section = named.iter().find_map(|name| elf.section(name));
-    if let Some((_, offset)) = section {
+    if let Some(offset) = section(elf) {
         return data
             .get(usize::try_from(offset).ok()?..)
             .filter(|table| is_header(table));

@@ -107,6 +107,28 @@ fn file_of(bytes: &[u8]) -> Vec<u8> {
     file
 }
 
+/// The same with its bytes in a section of a name.
+fn file_with_section(name: &str, bytes: &[u8]) -> Vec<u8> {
+    const HEADER: usize = 0x40;
+
+    let mut file = file_of(bytes);
+    let names_at = file.len() as u64;
+    file.extend_from_slice(format!("\0{name}\0").as_bytes());
+    let headers_at = file.len() as u64;
+    // What the section is called stands in the second one.
+    for (called, offset) in [(1u32, HEADER as u64), (0, names_at)] {
+        let mut header = [0; HEADER];
+        header[..4].copy_from_slice(&called.to_le_bytes());
+        header[0x18..0x20].copy_from_slice(&offset.to_le_bytes());
+        file.extend_from_slice(&header);
+    }
+    file[0x28..0x30].copy_from_slice(&headers_at.to_le_bytes());
+    for (at, field) in [(0x3a, HEADER as u8), (0x3c, 2), (0x3e, 1)] {
+        file[at] = field;
+    }
+    file
+}
+
 #[test]
 fn what_cannot_be_probed_has_a_reason_each() {
     // An obfuscated program keeps the header of its build information, at a multiple of 16, and what its
@@ -129,7 +151,12 @@ fn what_cannot_be_probed_has_a_reason_each() {
     assert_eq!(function::find(&without), Err(Unknown::GoObfuscated));
     let word_alone = file_of(b"rustls: CLIENT_HANDSHAKE_TRAFFIC_SECRET");
     assert_eq!(function::find(&word_alone), Err(Unknown::NotFound));
+    let old = file_with_section(".gopclntab", b"\xfa\xff\xff\xff\0\0\x01\x08");
+    assert_eq!(function::find(&old), Err(Unknown::GoOld));
+    let now = file_with_section(".gopclntab", b"\xf1\xff\xff\xff\0\0\x01\x08");
+    assert_eq!(function::find(&now), Err(Unknown::GoWithoutTls));
     for (why, told) in [
+        (Unknown::GoOld, "before 1.18"),
         (Unknown::GoObfuscated, "KeyLogWriter"),
         (Unknown::Rustls, "KeyLogFile"),
         (Unknown::GoWithoutTls, "without crypto/tls"),

@@ -147,9 +147,9 @@ fn pointed_at(words: &[Word]) -> Option<RandomPlace> {
             .map(|add| add.value)
             .filter(|offset| (1..0x80).contains(offset));
         let offset = offsets.next()?;
-        let counted = rest.iter().take(LOOP_WITHIN);
-        let takes_32 = near.iter().any(|word| word.is_length())
-            || counted.clone().any(|word| word.counts_to_32());
+        let mut counted = rest.iter().take(LOOP_WITHIN);
+        let takes_32 =
+            near.iter().any(|word| word.is_length()) || counted.any(|word| word.counts_to_32());
         takes_32.then_some(RandomPlace {
             pointer: Some(pointer),
             offset,
