@@ -35,6 +35,7 @@ const DOUBTS: [Doubt; 7] = [
     Doubt::OneWay,
     Doubt::FramesMissing,
     Doubt::ResetMissing,
+    Doubt::AnswerUnacknowledged,
     Doubt::Evicted,
     Doubt::StatusUnreadable,
 ];
