@@ -330,7 +330,8 @@ fn is_pending(stream: &Stream, connection: &ConnectionContext) -> bool {
 }
 
 /// Whether the client may have received an answer, acknowledged it and closed, none of which was captured: its end was
-/// gone when it answered something that the server sent later, and did not answer this.
+/// gone when it answered something that the server sent later, and did not answer this. What has not been acknowledged
+/// for long was not received.
 fn is_perhaps_delivered(
     stream: &Stream,
     event: &EndingEvent,
@@ -341,7 +342,9 @@ fn is_perhaps_delivered(
         .is_some_and(|closed| closed.stamp == event.stamp);
     let answered_before = |gone: Stamp| {
         let answer = stream.answer.ended;
-        answer.is_some_and(|answer| answer.stamp < gone)
+        answer.is_some_and(|answer| {
+            answer.stamp < gone && event.stamp.time - answer.stamp.time < SETTLED
+        })
     };
     matches!(event.by, EndedBy::Closed)
         && by_client
