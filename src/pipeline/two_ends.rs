@@ -144,7 +144,8 @@ pub(super) fn analyze(
 /// The capture at the server is asked about any call.
 fn of_all_calls(options: &Options) -> Options {
     let mut options = options.clone();
-    options.inspect.all = true;
+    options.inspect.all = false;
+    options.inspect.seen_calls = true;
     options.inspect.unlisted = UnlistedCalls::Counted;
     options.inspect.filter = Filter::default();
     options.inspect.headers = Vec::new();

@@ -11,8 +11,8 @@ use super::super::connection::crossing::{BothEnds, Crossing, CrossingEnd, Crossi
 use super::super::connection::goaway::GoAway;
 use super::super::connection::record::{Close, ConnectionRecord};
 use super::super::stream::at_server::LostOnTheWay;
-use super::super::stream::rpc::{Rpc, Verdict};
-use super::{answered, is_answered};
+use super::super::stream::rpc::Rpc;
+use super::super::stream::seen_call::SeenCall;
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::tcp::Ending;
 use crate::decode::{
@@ -30,7 +30,7 @@ pub(super) struct Twins<'a> {
     /// As the capture at the server has it.
     pub(super) twin: &'a ConnectionRecord,
     /// Its calls there, by their streams.
-    pub(super) there: &'a [Rpc],
+    pub(super) there: &'a [SeenCall],
     /// Which capture is at the server, from 0 in the order given.
     pub(super) file: u32,
     /// What that capture acknowledges.
@@ -48,7 +48,7 @@ impl Twins<'_> {
         for rpc in self.rpcs {
             let place = self
                 .there
-                .binary_search_by_key(&rpc.id.stream, |call| call.id.stream);
+                .binary_search_by_key(&rpc.id.stream, |seen| seen.call.stream);
             let seen = place.ok().and_then(|place| self.there.get(place));
             crossings.extend(self.request(rpc, seen));
             crossings.extend(self.end(rpc, seen));
@@ -66,7 +66,7 @@ impl Twins<'_> {
         }
     }
 
-    fn request(&self, rpc: &Rpc, seen: Option<&Rpc>) -> Option<Crossing> {
+    fn request(&self, rpc: &Rpc, seen: Option<&SeenCall>) -> Option<Crossing> {
         let there = seen.and_then(|call| call.opened);
         let what = CrossingKind::Request(rpc.id.stream);
         let mut request = self.crossing(ClientToServer, what, rpc.opened, there)?;
@@ -78,13 +78,11 @@ impl Twins<'_> {
     }
 
     /// What ended a call: what its server sent, though its client may have heard of it too late, and what its client did.
-    fn end(&self, rpc: &Rpc, seen: Option<&Rpc>) -> Vec<Crossing> {
+    fn end(&self, rpc: &Rpc, seen: Option<&SeenCall>) -> Vec<Crossing> {
         let stream = rpc.id.stream;
         let answer = CrossingKind::Answer(stream);
-        let came = rpc.ended.filter(|_| is_answered(rpc));
-        let left = seen
-            .filter(|call| answered(call).is_some())
-            .and_then(|call| call.ended);
+        let came = rpc.ended.filter(|_| rpc.is_answered());
+        let left = seen.and_then(SeenCall::answered);
         let mut answer = self.crossing(ServerToClient, answer, came, left);
         let lost = rpc.at_server.as_deref().and_then(|there| there.lost);
         if let Some(answer) = answer.as_mut()
@@ -94,8 +92,8 @@ impl Twins<'_> {
         }
         let reset = CrossingKind::Reset(stream);
         let resets = [ClientToServer, ServerToClient].map(|from| {
-            let there = seen.filter(|call| reset_by(call) == Some(from));
-            let here = rpc.ended.filter(|_| reset_by(rpc) == Some(from));
+            let there = seen.filter(|call| call.reset_by == Some(from));
+            let here = rpc.ended.filter(|_| rpc.reset_by() == Some(from));
             self.crossing(from, reset, here, there.and_then(|call| call.ended))
         });
         answer
@@ -179,19 +177,6 @@ impl Twins<'_> {
         if let Some(there) = there.filter(|_| !same) {
             crossings.extend(self.crossing(there.by, kind(&there), None, Some(there.stamp)));
         }
-    }
-}
-
-/// Who sent the RST_STREAM that ended a call.
-fn reset_by(rpc: &Rpc) -> Option<Direction> {
-    match rpc.verdict {
-        Verdict::Refused | Verdict::ResetByServer => Some(ServerToClient),
-        Verdict::ResetByClient => Some(ClientToServer),
-        // At its deadline a call is taken back by whose clock says so first.
-        Verdict::DeadlineExceeded if rpc.error.is_some() && rpc.server_reset.is_none() => {
-            Some(ClientToServer)
-        }
-        _ => None,
     }
 }
 

@@ -13,7 +13,7 @@ use super::connection::record::{ConnectionRecord, Finished};
 use super::report::Analysis;
 use super::stream::at_server::{AtServer, LostOnTheWay};
 use super::stream::rpc::{Processed, Rpc, Verdict};
-use crate::capture::Timestamp;
+use super::stream::seen_call::SeenCall;
 use crate::decode::{AckWatch, OtherEndBytes, UNDER_WAY, Vantages};
 use crossings::{Asked, Twins};
 
@@ -91,10 +91,10 @@ impl ServerEnd<'_> {
     }
 
     /// The calls of a connection of the capture at the server.
-    fn calls_of(&self, twin: &ConnectionRecord) -> &[Rpc] {
-        let calls = &self.analysis.rpcs;
-        let begin = calls.partition_point(|call| call.id.connection < twin.number);
-        let end = calls.partition_point(|call| call.id.connection <= twin.number);
+    fn calls_of(&self, twin: &ConnectionRecord) -> &[SeenCall] {
+        let calls = &self.analysis.seen.calls;
+        let begin = calls.partition_point(|seen| seen.call.connection < twin.number);
+        let end = calls.partition_point(|seen| seen.call.connection <= twin.number);
         calls.get(begin..end).unwrap_or_default()
     }
 
@@ -102,17 +102,17 @@ impl ServerEnd<'_> {
         &self,
         record: &ConnectionRecord,
         rpcs: &mut [Rpc],
-        there: &[Rpc],
+        there: &[SeenCall],
         bytes: OtherEndBytes,
     ) {
         for rpc in rpcs {
-            let place = there.binary_search_by_key(&rpc.id.stream, |call| call.id.stream);
+            let place = there.binary_search_by_key(&rpc.id.stream, |seen| seen.call.stream);
             let seen = place.ok().and_then(|place| there.get(place));
             let at_server = match seen {
                 Some(call) => AtServer {
                     arrived: call.opened.map(|stamp| stamp.time),
-                    answered: answered(call),
-                    lost: (bytes.answer_lost && answered(call).is_some() && !is_answered(rpc))
+                    answered: call.answered().map(|stamp| stamp.time),
+                    lost: (bytes.answer_lost && call.answered().is_some() && !rpc.is_answered())
                         .then_some(LostOnTheWay::Answer),
                 },
                 None => AtServer {
@@ -137,8 +137,7 @@ impl ServerEnd<'_> {
     /// that nobody acknowledged, that capture lacks none that were, and the server went on to say so when nothing of them
     /// could come any more.
     fn never_came(&self, record: &ConnectionRecord, rpc: &Rpc, bytes: OtherEndBytes) -> bool {
-        let all_listed =
-            self.analysis.unlisted.rpcs == 0 && self.analysis.unlisted.connections == 0;
+        let all_seen = self.analysis.seen.left_out == 0 && self.analysis.unlisted.connections == 0;
         let waited = rpc
             .opened
             .zip(bytes.last_acknowledgement)
@@ -148,17 +147,8 @@ impl ServerEnd<'_> {
             });
         bytes.request_lost
             && !bytes.request_uncaptured
-            && all_listed
+            && all_seen
             && record.close.is_some()
             && waited
     }
-}
-
-/// When a call was answered to its end, as the server's end saw it.
-fn answered(call: &Rpc) -> Option<Timestamp> {
-    is_answered(call).then_some(call.ended?.time)
-}
-
-fn is_answered(call: &Rpc) -> bool {
-    matches!(call.verdict, Verdict::Ok | Verdict::Status)
 }
