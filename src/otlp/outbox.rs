@@ -82,7 +82,7 @@ impl Outbox {
         let theirs = Arc::clone(&shared);
         thread::Builder::new()
             .name("otlp".to_owned())
-            .spawn(move || theirs.send_all(&client, limits.backoff))?;
+            .spawn(move || theirs.send_all(&client, &limits.backoff))?;
         Ok(Self {
             shared,
             max_bytes: limits.bytes,
@@ -230,7 +230,8 @@ impl OutboxShared {
         }
     }
 
-    fn send_all(&self, client: &OtlpClient, mut backoff: Backoff) {
+    fn send_all(&self, client: &OtlpClient, afresh: &Backoff) {
+        let mut backoff = afresh.clone();
         while let Some(request) = self.next() {
             let result = client.send(&request);
             let mut state = self.lock();
@@ -240,7 +241,7 @@ impl OutboxShared {
             }
             match result {
                 Ok(taken) => {
-                    backoff.reset();
+                    backoff = afresh.clone();
                     state.taken(&request, &taken, client.shown());
                 }
                 Err(SendFailure {

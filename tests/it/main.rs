@@ -47,6 +47,7 @@ mod retries;
 mod surroundings;
 mod threads;
 mod tls;
+mod tls_corpus;
 mod tls_suites;
 mod two_ends;
 mod words;

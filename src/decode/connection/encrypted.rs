@@ -366,6 +366,7 @@ pub(super) fn emit(
             ending: Ending::CloseNotify,
             position,
             carrier,
+            answers: None,
         })),
         TlsOutput::Odd { text, carrier } => sink.anomaly(Layer::Tls, text, carrier),
     }

@@ -72,6 +72,7 @@ impl Negotiation {
                 ending: Ending::CloseNotify,
                 position,
                 carrier,
+                answers: None,
             })),
             TlsOutput::Failed { alert, carrier } => {
                 failure.get_or_insert((by, alert, carrier));

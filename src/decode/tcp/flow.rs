@@ -201,7 +201,12 @@ impl Flow {
         if let Some(upto) = acknowledged {
             let whole_to = self.whole_before(from, segment);
             self.acknowledge(from, upto, (segment.stamp, whole_to), sink);
-        } else if let Some(upto) = self.acknowledged_by_reset(from, segment) {
+        }
+        let answers = match acknowledged {
+            None => self.acknowledged_by_reset(from, segment),
+            Some(_) => None,
+        };
+        if let Some(upto) = answers {
             // The segment that the reset answers may be missing; when it came is not known.
             let by = from.peer();
             let before = &mut self.halves[by].acknowledged;
@@ -230,17 +235,24 @@ impl Flow {
                 ending: Ending::Fin,
                 position: end,
                 carrier,
+                answers: None,
             }));
         }
-        if segment.flags.contains(TcpFlags::RST) && !self.halves[from].reset {
-            self.halves[from].reset = true;
+        let half = &mut self.halves[from];
+        let highest = half.assembler.highest();
+        if segment.flags.contains(TcpFlags::RST) && end > highest.saturating_add(1) {
+            half.reset_at = half.reset_at.max(acknowledged.and(Some(end)));
+        }
+        if segment.flags.contains(TcpFlags::RST) && !half.reset {
+            half.reset = true;
             // It may answer something old with an old number; its sender's bytes went before it.
-            let end = end.max(self.halves[from].assembler.highest());
+            let end = end.max(highest);
             sink(Signal::Ended(Ended {
                 by: from,
                 ending: Ending::Rst,
                 position: end,
                 carrier,
+                answers,
             }));
         }
     }
@@ -265,8 +277,8 @@ impl Flow {
         }
     }
 
-    /// How far a side's bytes are known to have reached, captured or not: to its FIN, or to what its
-    /// peer acknowledged. One number beyond its last byte is most likely a FIN, and as surely missing.
+    /// How far a side's bytes are known to have reached, captured or not: to its FIN, to what its peer acknowledged, or
+    /// to its reset. One number beyond its last byte is most likely a FIN, and as surely missing.
     fn shown_end(&self, side: Side) -> Option<u64> {
         let half = &self.halves[side];
         let acknowledged = self.halves[side.peer()].acknowledged;
@@ -277,7 +289,7 @@ impl Flow {
         }
         half.fin.or(match self.broken_off && !half.reset {
             true => more,
-            false => acknowledged,
+            false => acknowledged.max(half.reset_at),
         })
     }
 

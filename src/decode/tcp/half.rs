@@ -18,6 +18,9 @@ pub(super) struct Half {
     pub(super) acknowledged: Option<u64>,
     pub(super) fin: Option<u64>,
     pub(super) reset: bool,
+    /// Where its reset stands, if bytes before it were not seen: one that acknowledges is sent at its sender's next
+    /// number (RFC 9293, section 3.10.4).
+    pub(super) reset_at: Option<u64>,
     pub(super) spoke: bool,
 }
 

@@ -79,6 +79,9 @@ pub struct Ended<S> {
     pub position: u64,
     /// The segment that said so.
     pub carrier: Carrier,
+    /// Position in its own stream that the segment acknowledged to which a reset without an acknowledgement is the
+    /// answer: its sender had no such connection any more (RFC 9293, section 3.5.2).
+    pub answers: Option<u64>,
 }
 
 impl<S> Acknowledged<S> {
@@ -109,12 +112,14 @@ impl<S> Ended<S> {
             ending,
             position,
             carrier,
+            answers,
         } = self;
         Ended {
             by: name(by),
             ending,
             position,
             carrier,
+            answers,
         }
     }
 }

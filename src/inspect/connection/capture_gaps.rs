@@ -23,6 +23,8 @@ pub struct CaptureGaps {
     pub methods: u64,
     /// Calls whose status was inferred, where it could not be read.
     pub inferred: u64,
+    /// Calls of which it was inferred that they were not reset, where frames of the client are missing.
+    pub inferred_verdicts: u64,
 }
 
 /// What is missing of what one side sent.

@@ -229,10 +229,12 @@ impl Connection {
             closed_by_server: self.shutdown.closed_by_server,
             closed_by_client: self.shutdown.closed_by_client,
             reset_by_client: self.shutdown.reset_by_client,
+            found_gone: self.shutdown.found_gone,
             client_fin_acknowledged: self.shutdown.client_fin_acknowledged,
             client_error: self.shutdown.client_error,
             broke_its_word: self.shutdown.broke_its_word,
             acknowledged: self.server_bytes.acknowledged(),
+            resent_in_vain: self.record.server_resent_in_vain(),
             round_trip: self.record.round_trip(),
             highest_answered: self.server_progress.highest_answered(),
             gaps: self.gaps.clone(),
@@ -242,12 +244,7 @@ impl Connection {
     }
 
     fn acknowledged(&mut self, acknowledged: &Acknowledged<Direction>, options: &Options) {
-        let Acknowledged {
-            by,
-            upto,
-            stamp,
-            whole_to,
-        } = *acknowledged;
+        let (by, upto, stamp) = (acknowledged.by, acknowledged.upto, acknowledged.stamp);
         let sender = by.reverse();
         self.ack_stalls.acknowledged(sender, upto, stamp);
         self.shutdown.acknowledge(sender, upto, stamp);
@@ -262,7 +259,7 @@ impl Connection {
         self.server_bytes.acknowledge(upto);
         self.streams.received(upto, stamp);
         // A RST_STREAM may stand where the client's own bytes are missing so far.
-        let Some(place) = whole_to else {
+        let Some(place) = acknowledged.whole_to else {
             return;
         };
         self.client_standing.acknowledged(place, upto, stamp);
@@ -316,6 +313,7 @@ impl Connection {
         let (by, stamp) = (ended.by, ended.carrier.stamp);
         let silence = self.last_frames.silence(by, ended.carrier);
         let quiet = silence.map(|silence| self.streams.quiet_close(by, ended.carrier, silence));
+        self.shutdown.find_gone(&ended, &self.server_progress);
         if self.shutdown.close(ended, self.server_bytes) {
             self.record.quiet_close = quiet;
             self.ack_stalls.closed(stamp);

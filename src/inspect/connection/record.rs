@@ -398,6 +398,12 @@ impl ConnectionRecord {
         !self.beginning_seen && self.opened.is_none()
     }
 
+    /// Whether the server sent again what the client has not acknowledged since, as far as is known by now.
+    pub(crate) fn server_resent_in_vain(&self) -> bool {
+        let unacknowledged = self.network.sides.server.unacknowledged.as_ref();
+        unacknowledged.is_some_and(|silence| silence.resent.is_some())
+    }
+
     /// Why what became of a call on it cannot be known.
     #[must_use]
     pub fn doubt(&self, rpc: &Rpc) -> Doubt {
@@ -413,7 +419,7 @@ impl ConnectionRecord {
             () if opened.is_none() => Doubt::HeadersMissing,
             () if self.uncaptured().is_some() => Doubt::OneWay,
             () if missing.losses > 0 => own.unwrap_or(Doubt::FramesMissing),
-            () => Doubt::StatusUnreadable,
+            () => own.unwrap_or(Doubt::StatusUnreadable),
         }
     }
 

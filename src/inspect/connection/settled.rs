@@ -47,6 +47,8 @@ pub(super) struct SettledCalls {
     without_method: u64,
     /// How many have a status that was inferred.
     inferred: u64,
+    /// How many have a verdict that was.
+    inferred_verdicts: u64,
     usual: Vec<UsualTime>,
     /// Boxed, for it is empty unless a filter is set, and there are many connections.
     passed_over: Option<Box<PassedOver>>,
@@ -71,6 +73,7 @@ impl SettledCalls {
             verdicts: VerdictCounts::default(),
             without_method: 0,
             inferred: 0,
+            inferred_verdicts: 0,
             usual: Vec::new(),
             passed_over: None,
             taken: PerSide::default(),
@@ -121,6 +124,7 @@ impl SettledCalls {
         }
         self.without_method += u64::from(rpc.method.is_none());
         self.inferred += u64::from(rpc.grpc_status_inferred);
+        self.inferred_verdicts += u64::from(rpc.verdict_inferred);
         // What was reported once is reported to its end.
         // One whose method may yet be inferred waits for that.
         let waits = told && shape.is_some();
@@ -223,6 +227,7 @@ impl SettledCalls {
             self.verdicts.add(Verdict::Ok);
             self.without_method += u64::from(method.is_none());
             self.inferred += u64::from(stream.answer.status_inferred);
+            self.inferred_verdicts += u64::from(details.inferred);
         } else {
             self.passed_over.get_or_insert_default().add(id, method);
         }
@@ -270,6 +275,9 @@ impl SettledCalls {
         if self.inferred > 0 {
             record.missing.inferred = self.inferred;
         }
+        if self.inferred_verdicts > 0 {
+            record.missing.inferred_verdicts = self.inferred_verdicts;
+        }
         record.taken = self.taken;
     }
 
@@ -306,6 +314,7 @@ fn rpc(id: CallId, stream: Stream, details: VerdictDetails) -> Rpc {
         contradiction,
         rejected,
         doubt,
+        inferred,
     } = details;
     let owes_request = stream.owes_request();
     let server_reset = stream.reset_by_server.map(|(_, code)| code);
@@ -338,6 +347,7 @@ fn rpc(id: CallId, stream: Stream, details: VerdictDetails) -> Rpc {
         progress,
         ended,
         verdict,
+        verdict_inferred: inferred && verdict != Verdict::Unknown,
         race,
         late_by,
         processed,

@@ -14,6 +14,7 @@ use crate::decode::tcp::{Ended, Ending};
 use crate::decode::{Carrier, Direction};
 use crate::inspect::stream::connection_context::{ClientError, FinalGoAway};
 use crate::inspect::stream::id_set::StreamIdSet;
+use crate::inspect::stream::server_progress::ServerProgress;
 use crate::inspect::stream::verdict::SETTLED;
 use crate::inspect::stream::{FromClient, FromServer};
 
@@ -33,6 +34,9 @@ pub(in crate::inspect) struct Shutdown {
     pub(super) closed_by_client: Option<FromClient>,
     /// The client's first RST.
     pub(super) reset_by_client: Option<FromClient>,
+    /// From when on the server sent what that RST can be the answer to, if nothing was seen before of how the client's
+    /// end went.
+    pub(super) found_gone: Option<Stamp>,
     /// Where the client's bytes end, by its FIN.
     client_fin: Option<u64>,
     /// Whether the server has acknowledged that FIN.
@@ -65,6 +69,7 @@ impl Shutdown {
             closed_by_server: None,
             closed_by_client: None,
             reset_by_client: None,
+            found_gone: None,
             client_fin: None,
             client_fin_acknowledged: false,
             client_error: None,
@@ -159,6 +164,17 @@ impl Shutdown {
         self.client_fin_acknowledged |= client && self.client_fin.is_some_and(|fin| upto > fin);
     }
 
+    /// What the client's RST shows, if it comes first: that its end was gone.
+    pub(super) fn find_gone(&mut self, ended: &Ended<Direction>, server: &ServerProgress) {
+        if ended.by == Direction::ClientToServer
+            && self.closed_by_client.is_none()
+            && let Some(number) = ended.answers
+        {
+            let sent = server.acknowledged_at(number);
+            self.found_gone = Some(sent.unwrap_or(ended.carrier.stamp));
+        }
+    }
+
     /// A FIN, a RST or a close_notify; whether it is the connection's first.
     pub(super) fn close(&mut self, ended: Ended<Direction>, bytes: ServerBytes) -> bool {
         let Ended {
@@ -166,6 +182,7 @@ impl Shutdown {
             ending,
             position,
             carrier,
+            answers: _,
         } = ended;
         let stamp = carrier.stamp;
         match by {

@@ -154,6 +154,7 @@ struct Costs {
     unjudged: u64,
     methods: u64,
     inferred: u64,
+    inferred_verdicts: u64,
 }
 
 impl Costs {
@@ -169,6 +170,7 @@ impl Costs {
         self.unjudged += record.verdicts.of(Verdict::Unknown);
         self.methods += record.missing.methods;
         self.inferred += record.missing.inferred;
+        self.inferred_verdicts += record.missing.inferred_verdicts;
     }
 
     /// What it comes to, in a few words.
@@ -237,6 +239,14 @@ impl Costs {
                  inferred: it is the only one that the connection's other answers allow, if its server went on \
                  sending headers as it had.",
                 rpcs(self.inferred)
+            ));
+        }
+        if self.inferred_verdicts > 0 {
+            text.push_str(&format!(
+                " That {} {} not reset where frames of the client are missing is inferred: its requests fill the gaps, \
+                 if none is shorter than all that were seen.",
+                rpcs(self.inferred_verdicts),
+                was(self.inferred_verdicts)
             ));
         }
         if self.methods > 0 {

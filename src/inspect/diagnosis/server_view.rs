@@ -79,15 +79,15 @@ impl<'a> ServerView<'a> {
         self.connections.iter().copied()
     }
 
-    /// Whether what is said of these calls rests on a status that was inferred: one of them has it, or the attempt
+    /// Whether what is said of these calls rests on a status or a verdict that was inferred: one of them has it, or the attempt
     /// that followed.
     pub(super) fn rests_on_inference(&self, calls: &[CallId]) -> bool {
         let inferring = self
             .connections()
-            .filter(|one| one.record.missing.inferred > 0);
+            .filter(|one| one.record.missing.inferred + one.record.missing.inferred_verdicts > 0);
         let rpcs = inferring.flat_map(|one| &one.rpcs);
         let inferred: FxHashSet<_> = rpcs
-            .filter(|rpc| rpc.grpc_status_inferred)
+            .filter(|rpc| rpc.grpc_status_inferred || rpc.verdict_inferred)
             .flat_map(|rpc| [Some(rpc.id), rpc.retry_of.as_ref().map(|link| link.call)])
             .flatten()
             .collect();

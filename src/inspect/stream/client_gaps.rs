@@ -80,6 +80,17 @@ struct MissingRequests {
     bytes: u64,
 }
 
+/// Whether a RST_STREAM may be missing that came before an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum HiddenReset {
+    /// None can be.
+    No,
+    /// By what the client's requests take otherwise, none is.
+    Unlikely,
+    /// One may be.
+    Possible,
+}
+
 /// An answer, for the question whether a reset came before it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AnswerSent {
@@ -128,7 +139,6 @@ impl ClientGaps {
         let new = stream.is_client_initiated() && stream.0 > highest;
         match kind {
             FrameType::HEADERS if new => self.requests.open(stream.0, bytes),
-            FrameType::RST_STREAM => self.requests.reset(),
             _ => {
                 self.requests.go_on(stream.0, bytes);
                 self.goes_on(stream.0, bytes, highest);
@@ -195,6 +205,12 @@ impl ClientGaps {
         }
     }
 
+    /// Whether no stream was opened yet behind the latest.
+    pub(super) fn await_stream(&self) -> bool {
+        let latest = self.gaps.back();
+        latest.is_some_and(|gap| gap.next_stream.is_none())
+    }
+
     /// The server acknowledged the client's bytes up to here.
     pub(crate) fn acknowledged(&mut self, upto: u64, stamp: Stamp) {
         for gap in &mut self.gaps {
@@ -213,20 +229,31 @@ impl ClientGaps {
         }
     }
 
-    /// Whether one of them may hide a RST_STREAM of a call that was opened here, which came before its answer.
-    pub(super) fn may_hide_reset(&self, opened: Stamp, answer: AnswerSent) -> bool {
-        let dropped = self.dropped.is_some_and(|found| found > opened);
-        let least = self.requests.least();
-        let mut since = self
+    /// Whether one of them may hide a RST_STREAM of a call that was opened here, which came before its answer; the habits
+    /// of a client that takes calls back tell nothing.
+    pub(super) fn may_hide_reset(
+        &self,
+        opened: Stamp,
+        answer: AnswerSent,
+        takes_back: bool,
+    ) -> HiddenReset {
+        if self.dropped.is_some_and(|found| found > opened) {
+            return HiddenReset::Possible;
+        }
+        let least = self.requests.least().filter(|_| !takes_back);
+        let since = self
             .gaps
             .iter()
             .filter(|gap| gap.found.is_none_or(|found| found > opened));
-        dropped
-            || since.any(|gap| {
-                let harmless =
-                    gap.was_read_before(answer) || gap.is_behind(answer) || gap.has_no_room(least);
-                !harmless
-            })
+        let hidden = since.map(|gap| {
+            let cannot = gap.was_read_before(answer) || gap.is_behind(answer) || gap.is_too_short();
+            match cannot {
+                true => HiddenReset::No,
+                false if gap.is_full(least) => HiddenReset::Unlikely,
+                false => HiddenReset::Possible,
+            }
+        });
+        hidden.max().unwrap_or(HiddenReset::No)
     }
 }
 
@@ -236,12 +263,15 @@ impl ClientGap {
         self.resumes?.checked_sub(self.begins?)
     }
 
-    /// Whether what is missing can be no RST_STREAM, or requests of `least` bytes each fill it: those whose HEADERS are
-    /// missing, perhaps with the rest of those that had begun.
-    fn has_no_room(&self, least: Option<u64>) -> bool {
-        let too_short = self
-            .bytes()
-            .is_some_and(|bytes| !request_sizes::can_hold_reset(bytes));
+    /// Whether what is missing can be no RST_STREAM, by its length.
+    fn is_too_short(&self) -> bool {
+        self.bytes()
+            .is_some_and(|bytes| !request_sizes::can_hold_reset(bytes))
+    }
+
+    /// Whether requests of `least` bytes each fill it: those whose HEADERS are missing, perhaps with the rest of those
+    /// that had begun.
+    fn is_full(&self, least: Option<u64>) -> bool {
         let filled = |requests: MissingRequests, least: u64| {
             let MissingRequests { count, bytes, .. } = requests;
             let begun = self.begun.len() as u64;
@@ -251,7 +281,7 @@ impl ClientGap {
             alone || (begun > 0 && with_begun)
         };
         let requests = self.requests.zip(least);
-        too_short || requests.is_some_and(|(requests, least)| filled(requests, least))
+        requests.is_some_and(|(requests, least)| filled(requests, least))
     }
 
     /// Whether all that is missing was sent when the client had received an answer, and could not throw it away any
@@ -307,24 +337,52 @@ mod tests {
     #[test]
     fn what_the_server_acknowledged_well_before_it_answered_held_no_reset() {
         let mut gaps = gap(&ServerProgress::default());
-        assert!(gaps.may_hide_reset(at(50), answer(200)));
+        assert_eq!(
+            gaps.may_hide_reset(at(50), answer(200), false),
+            HiddenReset::Possible
+        );
         gaps.acknowledged(499, at(110));
-        assert!(gaps.may_hide_reset(at(50), answer(200)));
+        assert_eq!(
+            gaps.may_hide_reset(at(50), answer(200), false),
+            HiddenReset::Possible
+        );
         gaps.acknowledged(500, at(120));
-        assert!(!gaps.may_hide_reset(at(50), answer(200)));
-        assert!(!gaps.may_hide_reset(at(50), answer(125)));
-        assert!(gaps.may_hide_reset(at(50), answer(124)));
-        assert!(!gaps.may_hide_reset(at(101), answer(110)), "opened later");
+        assert_eq!(
+            gaps.may_hide_reset(at(50), answer(200), false),
+            HiddenReset::No
+        );
+        assert_eq!(
+            gaps.may_hide_reset(at(50), answer(125), false),
+            HiddenReset::No
+        );
+        assert_eq!(
+            gaps.may_hide_reset(at(50), answer(124), false),
+            HiddenReset::Possible
+        );
+        assert_eq!(
+            gaps.may_hide_reset(at(101), answer(110), false),
+            HiddenReset::No,
+            "opened later"
+        );
     }
 
     #[test]
     fn whoever_answers_on_a_later_stream_has_read_what_came_before() {
         let mut gaps = gap(&ServerProgress::default());
         gaps.answered(5, at(110));
-        assert!(gaps.may_hide_reset(at(50), answer(112)));
+        assert_eq!(
+            gaps.may_hide_reset(at(50), answer(112), false),
+            HiddenReset::Possible
+        );
         gaps.answered(9, at(111));
-        assert!(!gaps.may_hide_reset(at(50), answer(112)));
-        assert!(gaps.may_hide_reset(at(50), answer(111)));
+        assert_eq!(
+            gaps.may_hide_reset(at(50), answer(112), false),
+            HiddenReset::No
+        );
+        assert_eq!(
+            gaps.may_hide_reset(at(50), answer(111), false),
+            HiddenReset::Possible
+        );
     }
 
     #[test]
@@ -333,12 +391,21 @@ mod tests {
         server.acknowledge(400, at(90));
         server.acknowledge(600, at(95));
         let acknowledged = gap(&server);
-        assert!(!acknowledged.may_hide_reset(at(50), answer(100)));
-        assert!(acknowledged.may_hide_reset(at(50), answer(99)));
+        assert_eq!(
+            acknowledged.may_hide_reset(at(50), answer(100), false),
+            HiddenReset::No
+        );
+        assert_eq!(
+            acknowledged.may_hide_reset(at(50), answer(99), false),
+            HiddenReset::Possible
+        );
         let mut server = ServerProgress::default();
         assert!(server.answer(7, at(95)));
         assert!(!server.answer(5, at(96)));
-        assert!(!gap(&server).may_hide_reset(at(50), answer(96)));
+        assert_eq!(
+            gap(&server).may_hide_reset(at(50), answer(96), false),
+            HiddenReset::No
+        );
     }
 
     #[test]
@@ -353,11 +420,20 @@ mod tests {
             original: false,
             ..answer(200)
         };
-        assert!(gaps.may_hide_reset(at(50), overdue));
-        assert!(gaps.may_hide_reset(at(50), again));
+        assert_eq!(
+            gaps.may_hide_reset(at(50), overdue, false),
+            HiddenReset::Possible
+        );
+        assert_eq!(
+            gaps.may_hide_reset(at(50), again, false),
+            HiddenReset::Possible
+        );
         gaps.answered(7, at(130));
-        assert!(!gaps.may_hide_reset(at(50), overdue));
-        assert!(gaps.may_hide_reset(at(50), again));
+        assert_eq!(gaps.may_hide_reset(at(50), overdue, false), HiddenReset::No);
+        assert_eq!(
+            gaps.may_hide_reset(at(50), again, false),
+            HiddenReset::Possible
+        );
     }
 
     #[test]
@@ -370,7 +446,13 @@ mod tests {
             gaps.goes_on_at(500 + gap as u64, &server);
         }
         gaps.acknowledged(1_000, at(100));
-        assert!(gaps.may_hide_reset(at(-1), answer(200)));
-        assert!(!gaps.may_hide_reset(at(0), answer(200)));
+        assert_eq!(
+            gaps.may_hide_reset(at(-1), answer(200), false),
+            HiddenReset::Possible
+        );
+        assert_eq!(
+            gaps.may_hide_reset(at(0), answer(200), false),
+            HiddenReset::No
+        );
     }
 }

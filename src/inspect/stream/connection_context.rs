@@ -41,6 +41,9 @@ pub(crate) struct ConnectionContext {
     pub(crate) closed_by_client: Option<FromClient>,
     /// The client's first RST.
     pub(crate) reset_by_client: Option<FromClient>,
+    /// From when on the server sent what that RST can be the answer to, if nothing was seen before of how the client's
+    /// end went: whoever has no connection answers each segment with RST (RFC 9293, section 3.5.2).
+    pub(crate) found_gone: Option<Stamp>,
     /// Whether the server has acknowledged the client's FIN.
     pub(crate) client_fin_acknowledged: bool,
     /// The client's first GOAWAY with an error.
@@ -49,6 +52,8 @@ pub(crate) struct ConnectionContext {
     pub(crate) broke_its_word: bool,
     /// How much of the server's byte stream the client has acknowledged.
     pub(crate) acknowledged: Option<u64>,
+    /// Whether the server sent again what the client has not acknowledged since.
+    pub(crate) resent_in_vain: bool,
     /// How long the handshake took.
     pub(crate) round_trip: Option<TimeDelta>,
     /// The highest stream on which the server was seen to answer.

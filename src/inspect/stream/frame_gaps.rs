@@ -2,10 +2,10 @@
 //! in; whether a gap can hide something that was sent at a certain time or place goes out.
 
 use super::FromClient;
-use super::client_gaps::{AnswerSent, ClientGaps};
+use super::client_gaps::{AnswerSent, ClientGaps, HiddenReset};
 use super::server_progress::ServerProgress;
 use crate::capture::Stamp;
-use crate::decode::http2::Frame;
+use crate::decode::http2::{Frame, FrameType};
 use crate::decode::{Direction, PerSide};
 
 /// Up to where frames of each side may be missing.
@@ -20,6 +20,8 @@ pub(crate) struct FrameGaps {
     of_client: Option<Box<ClientGaps>>,
     /// The highest stream that the client was seen to open.
     highest_opened: u32,
+    /// Whether the client was seen to take a call back: by RST_STREAM, or by leaving its stream id out.
+    takes_back: bool,
 }
 
 /// The latest gap in what one side sent.
@@ -65,6 +67,10 @@ impl FrameGaps {
     /// The client's HEADERS of a stream.
     pub(crate) fn client_opened(&mut self, id: u32, server: &ServerProgress) {
         if id > self.highest_opened {
+            let next = self.highest_opened == 0 || id == self.highest_opened.saturating_add(2);
+            let missing = self.of_client.as_ref();
+            let missing = missing.is_some_and(|gaps| gaps.await_stream());
+            self.takes_back |= !next && !missing;
             if let Some(gaps) = &mut self.of_client {
                 gaps.opened(id, self.highest_opened, server);
             }
@@ -74,6 +80,7 @@ impl FrameGaps {
 
     /// A frame of the client, whose stream is not opened yet.
     pub(crate) fn client_frame(&mut self, frame: &Frame<'_>, server: &ServerProgress) {
+        self.takes_back |= frame.header.kind == FrameType::RST_STREAM;
         if let Some(gaps) = &mut self.of_client {
             gaps.frame(frame, self.highest_opened, server);
         }
@@ -85,9 +92,11 @@ impl FrameGaps {
     }
 
     /// Whether frames may be missing by which the client reset a call that was opened here, before this answer.
-    pub(crate) fn may_hide_reset(&self, opened: Stamp, answer: AnswerSent) -> bool {
-        let mut gaps = self.of_client.iter();
-        gaps.any(|gaps| gaps.may_hide_reset(opened, answer))
+    pub(crate) fn may_hide_reset(&self, opened: Stamp, answer: AnswerSent) -> HiddenReset {
+        let gaps = self.of_client.as_ref();
+        gaps.map_or(HiddenReset::No, |gaps| {
+            gaps.may_hide_reset(opened, answer, self.takes_back)
+        })
     }
 
     /// A frame of the server begins here in its byte stream.

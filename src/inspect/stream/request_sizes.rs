@@ -10,8 +10,8 @@
 //! ```
 //!
 //! That is evidence and no proof: a request that is missing may be shorter than those that were seen, by just what a
-//! RST_STREAM takes. Of a client that was seen to reset a call the shortest of all counts; of others it counts only if it
-//! is no exception.
+//! RST_STREAM takes, or its stream id was left out. So nothing is told by it of a client that was seen to take a call
+//! back, and a request that is much shorter than the others counts unless it is an exception.
 
 use std::collections::VecDeque;
 
@@ -47,8 +47,6 @@ pub(super) struct RequestSizes {
     /// The smallest sizes, ascending, and how many requests had each.
     smallest: Vec<(u64, u32)>,
     seen: u32,
-    /// Whether the client was seen to reset a call.
-    resets: bool,
 }
 
 impl RequestSizes {
@@ -76,11 +74,6 @@ impl RequestSizes {
         if let Some((_, bytes)) = at.and_then(|at| self.open.remove(at)) {
             self.add(bytes);
         }
-    }
-
-    /// The client reset a call.
-    pub(super) fn reset(&mut self) {
-        self.resets = true;
     }
 
     /// Frames are missing: of what was under way it is not known how long it is. Gives those requests.
@@ -114,10 +107,7 @@ impl RequestSizes {
         if self.seen < ENOUGH_REQUESTS {
             return None;
         }
-        let exceptions = match self.resets {
-            true => 0,
-            false => self.seen / EXCEPTION,
-        };
+        let exceptions = self.seen / EXCEPTION;
         let mut below = 0;
         let mut sizes = self.smallest.iter();
         let least = sizes.find(|(_, count)| {
@@ -164,11 +154,8 @@ mod tests {
     }
 
     #[test]
-    fn an_exception_is_the_least_only_of_a_client_that_resets_calls() {
-        let mut sizes = requests(&[(89, 63), (76, 1)]);
-        assert_eq!(sizes.least(), Some(89));
-        sizes.reset();
-        assert_eq!(sizes.least(), Some(76));
+    fn an_exception_is_not_the_least() {
+        assert_eq!(requests(&[(89, 63), (76, 1)]).least(), Some(89));
         assert_eq!(requests(&[(89, 62), (76, 2)]).least(), Some(76));
     }
 

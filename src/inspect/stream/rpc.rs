@@ -248,6 +248,8 @@ pub enum Doubt {
     FramesMissing,
     /// It was answered, but frames of its client are missing that may have reset it before.
     ResetMissing,
+    /// It was answered, and nothing shows that the client received the answer.
+    AnswerUnacknowledged,
     /// It was followed no longer, to stay within bounds.
     Evicted,
     /// Its status cannot be read: it refers to headers that were not captured.
@@ -264,6 +266,7 @@ impl Doubt {
             Self::OneWay => "one_way",
             Self::FramesMissing => "frames_missing",
             Self::ResetMissing => "reset_missing",
+            Self::AnswerUnacknowledged => "answer_unacknowledged",
             Self::Evicted => "given_up",
             Self::StatusUnreadable => "status_unreadable",
         }
@@ -338,6 +341,9 @@ pub struct Rpc {
     pub ended: Option<Stamp>,
     /// What became of it: the first event that the client's end saw decides.
     pub verdict: Verdict,
+    /// Whether that rests on what the client's requests take where frames of it are missing: that no RST_STREAM is among
+    /// them.
+    pub verdict_inferred: bool,
     /// For [`Verdict::BeyondLastStreamId`]: how it got there.
     pub race: Option<Race>,
     /// For [`Race::AfterReceipt`]: the time from the first client segment that acknowledges the whole
@@ -423,6 +429,7 @@ impl Rpc {
             large_message: None,
             ended: None,
             verdict,
+            verdict_inferred: false,
             race: None,
             late_by: None,
             processed: Processed::Maybe,

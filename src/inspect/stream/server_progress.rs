@@ -38,7 +38,7 @@ impl ServerProgress {
     }
 
     /// When it had acknowledged the client's bytes up to here.
-    pub(super) fn acknowledged_at(&self, upto: u64) -> Option<Stamp> {
+    pub(crate) fn acknowledged_at(&self, upto: u64) -> Option<Stamp> {
         self.acknowledged.first(upto)
     }
 

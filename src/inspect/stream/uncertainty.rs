@@ -4,7 +4,7 @@
 //! event may have come before.
 
 use super::Stream;
-use super::client_gaps::AnswerSent;
+use super::client_gaps::{AnswerSent, HiddenReset};
 use super::connection_context::ConnectionContext;
 use super::verdict::{DEADLINE_TOLERANCE, Deadline, EndedBy, EndingEvent};
 use crate::decode::Direction;
@@ -88,9 +88,9 @@ pub(super) fn may_be_reset_unseen(
     answer: &EndingEvent,
     deadline: Option<Deadline>,
     connection: &ConnectionContext,
-) -> bool {
+) -> HiddenReset {
     let Some(opened) = stream.opened else {
-        return true;
+        return HiddenReset::Possible;
     };
     let passed = |deadline: Deadline| deadline.passes <= answer.stamp.time + DEADLINE_TOLERANCE;
     let answer = AnswerSent {

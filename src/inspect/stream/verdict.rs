@@ -15,6 +15,7 @@
 //!     up to here: before answer 3           5 is condemned here         1 would be cut here
 //! ```
 
+use super::client_gaps::HiddenReset;
 use super::connection_context::{ConnectionContext, FinalGoAway};
 use super::frame_gaps::FrameGaps;
 use super::rpc::{Contradiction, Doubt, Processed, Race, Verdict};
@@ -48,6 +49,8 @@ pub(crate) struct VerdictDetails {
     pub(crate) rejected: bool,
     /// Of a call that cannot be judged: what about its answer is in doubt.
     pub(crate) doubt: Option<Doubt>,
+    /// Whether it rests on what the client's requests take: that none of them was reset unseen.
+    pub(crate) inferred: bool,
 }
 
 impl VerdictDetails {
@@ -135,6 +138,7 @@ pub(crate) fn of(id: u32, stream: &Stream, connection: &ConnectionContext) -> Ve
         contradiction,
         rejected: false,
         doubt: None,
+        inferred: false,
     };
     let Some(event) = first else {
         let passed = deadline
@@ -156,8 +160,10 @@ pub(crate) fn of(id: u32, stream: &Stream, connection: &ConnectionContext) -> Ve
         // What the server sent later cannot have come before.
         uncertainty.of_server &= !connection.gaps.is_whole_to(event.place.0);
     }
-    if matches!(event.by, EndedBy::Answered | EndedBy::ToldFailure) {
-        uncertainty.of_client &= may_be_reset_unseen(stream, &event, deadline, connection);
+    if uncertainty.of_client && matches!(event.by, EndedBy::Answered | EndedBy::ToldFailure) {
+        let hidden = may_be_reset_unseen(stream, &event, deadline, connection);
+        uncertainty.of_client = hidden == HiddenReset::Possible;
+        details.inferred = hidden == HiddenReset::Unlikely;
     }
     details.ended = Some(event.stamp);
     details.verdict = match event.by {
@@ -188,7 +194,12 @@ pub(crate) fn of(id: u32, stream: &Stream, connection: &ConnectionContext) -> Ve
         }
     }
     let answered = matches!(event.by, EndedBy::Answered | EndedBy::ToldFailure);
-    if uncertainty.shakes(event.by, stream) {
+    if !answered && is_perhaps_delivered(stream, &event, connection)
+        || answered && is_perhaps_undelivered(stream, &event, deadline, connection)
+    {
+        details.verdict = Verdict::Unknown;
+        details.doubt = Some(Doubt::AnswerUnacknowledged);
+    } else if uncertainty.shakes(event.by, stream) {
         details.verdict = Verdict::Unknown;
         details.doubt = answered.then_some(Doubt::ResetMissing);
     } else if answered && details.verdict == Verdict::Unknown {
@@ -316,6 +327,45 @@ fn is_pending(stream: &Stream, connection: &ConnectionContext) -> bool {
     closed.received < answer.end
         && !is_acknowledged(stream, connection)
         && !is_settled(closed, stream, connection)
+}
+
+/// Whether the client may have received an answer, acknowledged it and closed, none of which was captured: its end was
+/// gone when it answered something that the server sent later, and did not answer this. What has not been acknowledged
+/// for long was not received.
+fn is_perhaps_delivered(
+    stream: &Stream,
+    event: &EndingEvent,
+    connection: &ConnectionContext,
+) -> bool {
+    let by_client = connection
+        .closed_by_client
+        .is_some_and(|closed| closed.stamp == event.stamp);
+    let answered_before = |gone: Stamp| {
+        let answer = stream.answer.ended;
+        answer.is_some_and(|answer| {
+            answer.stamp < gone && event.stamp.time - answer.stamp.time < SETTLED
+        })
+    };
+    matches!(event.by, EndedBy::Closed)
+        && by_client
+        && connection.found_gone.is_some_and(answered_before)
+}
+
+/// Whether a capture ends before the client has acknowledged an answer that its server sends again, or that came when
+/// the client's time had passed: whoever does not wait any more does not take it.
+fn is_perhaps_undelivered(
+    stream: &Stream,
+    event: &EndingEvent,
+    deadline: Option<Deadline>,
+    connection: &ConnectionContext,
+) -> bool {
+    let open = connection.closed_by_client.is_none() && connection.closed_by_server.is_none();
+    let acknowledged = connection.acknowledged;
+    let overdue = deadline.map_or(stream.request.hidden, |deadline| {
+        deadline.passes < event.stamp.time
+    });
+    open && (overdue || connection.resent_in_vain)
+        && acknowledged.is_some_and(|upto| upto < event.end())
 }
 
 /// How the client threw away an answer that it had received whole: by RST_STREAM, or by ending the connection

@@ -41,6 +41,7 @@ pub(super) struct RpcJson<'a> {
     grpc_status: Option<PeerText<'a>>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     grpc_status_inferred: bool,
+    verdict_inferred: bool,
     grpc_message: Option<PeerText<'a>>,
     http_status: Option<u16>,
     error: Option<Displayed<ErrorCode>>,
@@ -99,6 +100,7 @@ impl<'a> RpcJson<'a> {
             contradiction: rpc.contradiction.map(Contradiction::name),
             grpc_status: rpc.grpc_status.as_deref().map(PeerText::from),
             grpc_status_inferred: rpc.grpc_status_inferred,
+            verdict_inferred: rpc.verdict_inferred,
             grpc_message: rpc
                 .grpc_message
                 .as_deref()

@@ -159,6 +159,7 @@ fn tell(told: &mut String, signal: Signal<'_>) {
             ending,
             position,
             carrier,
+            ..
         }) => {
             let how = ending.name();
             let packet = carrier.stamp.packet;

@@ -45,12 +45,27 @@ fn what_is_too_short_or_too_long_for_a_reset_alone_is_none() {
     "), @"0:1 ok at 0.014 processed=yes grpc=0");
 }
 
-/// A call that crosses what is missing, after so many requests of one size; `lost` is what is missing.
-fn crossing(requests: u32, lost: &str) -> Option<Doubt> {
+/// A call that crosses what is missing, after so many requests of one size; `lost` is what is missing. Gives why it is in
+/// doubt, and whether its verdict is inferred.
+fn crossing(requests: usize, lost: &str) -> (Option<Doubt>, bool) {
+    told_of_crossing("", (3, requests), lost)
+}
+
+/// The same, where this came before, and the requests begin with this stream.
+fn crossing_after(before: &str, first: u32, lost: &str) -> (Option<Doubt>, bool) {
+    told_of_crossing(before, (first, 20), lost)
+}
+
+fn told_of_crossing(
+    before: &str,
+    (first, requests): (u32, usize),
+    lost: &str,
+) -> (Option<Doubt>, bool) {
     let mut scenario = String::from(
         "C 0.000 HEADERS 1 END_STREAM :path=/a\nC 0.001 WINDOW_UPDATE 0 +1 lost\nC 0.002 PING 2\nS 0.003 ANSWER 1\n",
     );
-    let ids = (3..).step_by(2).take(requests as usize);
+    scenario.push_str(before);
+    let ids = (first..).step_by(2).take(requests);
     for id in ids.clone() {
         let time = f64::from(id);
         scenario.push_str(&format!(
@@ -68,21 +83,29 @@ fn crossing(requests: u32, lost: &str) -> Option<Doubt> {
     ));
     let analysis = analysis(&scenario);
     let call = analysis.rpcs.iter().find(|rpc| rpc.id.stream == open);
-    call.unwrap().doubt
+    call.map(|rpc| (rpc.doubt, rpc.verdict_inferred)).unwrap()
 }
 
 #[test]
 fn a_request_that_is_missing_leaves_no_room_for_a_reset_if_it_is_as_long_as_the_others() {
+    let in_doubt = (Some(Doubt::ResetMissing), false);
     let request = "HEADERS MISSING END_STREAM :path=/a";
-    assert_eq!(crossing(20, request), None);
-    assert_eq!(
-        crossing(10, request),
-        Some(Doubt::ResetMissing),
-        "too few were seen"
-    );
+    assert_eq!(crossing(20, request), (None, true));
+    assert_eq!(crossing(10, request), in_doubt, "too few were seen");
     let with_reset = format!("{request} + RST OPEN CANCEL");
-    assert_eq!(crossing(20, &with_reset), Some(Doubt::ResetMissing));
-    assert_eq!(crossing(20, "RST OPEN CANCEL"), Some(Doubt::ResetMissing));
+    assert_eq!(crossing(20, &with_reset), in_doubt);
+    assert_eq!(crossing(20, "RST OPEN CANCEL"), in_doubt);
+}
+
+#[test]
+fn the_length_of_requests_tells_nothing_of_a_client_that_takes_calls_back() {
+    let in_doubt = (Some(Doubt::ResetMissing), false);
+    let request = "HEADERS MISSING END_STREAM :path=/a";
+    let before = "C 0.004 HEADERS 3 END_STREAM :path=/a\nC 0.005 RST 3 CANCEL\n";
+    assert_eq!(crossing_after(before, 5, request), in_doubt);
+    let leaves_out = "C 0.004 HEADERS 3 END_STREAM :path=/a\nS 0.005 ANSWER 3\n\
+                      C 0.006 HEADERS 7 END_STREAM :path=/a\nS 0.007 ANSWER 7\n";
+    assert_eq!(crossing_after(leaves_out, 9, request), in_doubt);
 }
 
 #[test]
@@ -174,4 +197,61 @@ fn a_reset_that_answers_a_segment_shows_what_that_acknowledged() {
         S 0.021 TCP_RST ack=none
         C 0.030 TCP_RST ack=none
     "), @"0:1 ok at 0.010 processed=yes grpc=0");
+}
+
+#[test]
+fn a_reset_beyond_all_that_was_seen_shows_that_frames_before_it_are_missing() {
+    let scenario = |lost: &str| {
+        format!(
+            "
+        C 0.000 HEADERS 1 END_STREAM :path=/a
+        S 0.010 RST 1 CANCEL{lost}
+        S 0.011 TCP_RST
+        "
+        )
+    };
+    assert_snapshot!(calls(&scenario("")), @"0:1 reset_by_server at 0.010 processed=maybe error=CANCEL");
+    assert_snapshot!(calls(&scenario(" lost")), @"0:1 unknown at 0.011 processed=maybe");
+}
+
+#[test]
+fn an_answer_before_the_segment_by_which_a_client_is_found_gone_may_have_been_received() {
+    let scenario = "
+        C 0.000 HEADERS 1 END_STREAM :path=/a
+        S 0.010 ANSWER 1
+        C 0.011 PING 1 ack=before
+        C 0.012 ACK lost
+        S 0.020 PING 1 ACK
+        C 0.030 TCP_RST ack=none
+    ";
+    assert_snapshot!(calls(scenario), @"0:1 unknown at 0.030 processed=yes grpc=0");
+}
+
+#[test]
+fn an_answer_to_which_a_client_that_is_gone_answers_was_not_received() {
+    let scenario = "
+        C 0.000 HEADERS 1 END_STREAM :path=/a
+        S 0.001 ACK
+        S 0.010 ANSWER 1
+        C 0.011 TCP_RST ack=none
+    ";
+    assert_snapshot!(calls(scenario), @"0:1 cut_by_close at 0.011 processed=yes grpc=0");
+}
+
+#[test]
+fn an_answer_that_is_sent_again_until_the_capture_ends_may_not_have_been_received() {
+    let scenario = |again: &str| {
+        format!(
+            "
+        C 0.000 HEADERS 1 END_STREAM :path=/a
+        C 0.001 PING 1
+        S 0.005 PING 1 ACK
+        C 0.006 ACK
+        S 0.010 ANSWER 1
+        {again}
+        "
+        )
+    };
+    assert_snapshot!(calls(&scenario("")), @"0:1 ok at 0.010 processed=yes grpc=0");
+    assert_snapshot!(calls(&scenario("S 0.300 ANSWER 1 again\n        S 0.900 ANSWER 1 again")), @"0:1 unknown at 0.010 processed=yes grpc=0");
 }
