@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::super::stream::crossing::BothEnds;
 use super::super::stream::rpc::{Doubt, Rpc};
 use super::super::traffic::Traffic;
 use super::super::traffic::ack_stall::AckStall;
@@ -13,7 +14,6 @@ use super::super::traffic::ping::keepalive::KeepaliveRecord;
 use super::super::traffic::quiet::QuietClose;
 use super::capture_gaps::CaptureGaps;
 use super::control_frames::ControlFrameLog;
-use super::crossing::BothEnds;
 use super::goaway::GoAway;
 use super::late_opens::LateOpens;
 use super::sparse::Sparse;

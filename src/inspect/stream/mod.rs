@@ -19,6 +19,7 @@ pub(in crate::inspect) mod attempt;
 pub(in crate::inspect) mod client_gaps;
 pub(in crate::inspect) mod client_standing;
 pub(in crate::inspect) mod connection_context;
+pub(in crate::inspect) mod crossing;
 pub(in crate::inspect) mod fingerprint;
 pub(in crate::inspect) mod foreign_answer;
 pub(in crate::inspect) mod frame_gaps;

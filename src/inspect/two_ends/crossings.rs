@@ -7,10 +7,10 @@
 
 use rustc_hash::FxHashMap;
 
-use super::super::connection::crossing::{BothEnds, Crossing, CrossingEnd, CrossingKind};
 use super::super::connection::goaway::GoAway;
 use super::super::connection::record::{Close, ConnectionRecord};
 use super::super::stream::at_server::LostOnTheWay;
+use super::super::stream::crossing::{BothEnds, Crossing, CrossingEnd, CrossingKind};
 use super::super::stream::rpc::Rpc;
 use super::super::stream::seen_call::SeenCall;
 use crate::capture::{Stamp, Timestamp};
