@@ -1,11 +1,11 @@
--- Servers that cut calls when a grace ran out that is shorter than their slowest calls that went well.
-select grace.deployment, grace.server_ip, grace.server_port, grace.shortest_grace_ms, grace.closes, slow.slowest_ms
-from (select deployment, server_ip, server_port, min(grace_ms) as shortest_grace_ms, count(*) as closes
+-- Services that cut calls when a grace ran out that is shorter than their slowest calls that went well.
+select grace.server, grace.server_port, grace.shortest_grace_ms, grace.closes, slow.slowest_ms
+from (select coalesce(server_group, server_ip) as server, server_port, min(grace_ms) as shortest_grace_ms, count(*) as closes
       from connections where grace_ms is not null
-      group by deployment, server_ip, server_port) as grace
-join (select deployment, server_ip, server_port, max(duration_ms) as slowest_ms
+      group by coalesce(server_group, server_ip), server_port) as grace
+join (select coalesce(server_group, server_ip) as server, server_port, max(duration_ms) as slowest_ms
       from calls where verdict = 'ok'
-      group by deployment, server_ip, server_port) as slow
-  on slow.deployment = grace.deployment and slow.server_ip = grace.server_ip and slow.server_port = grace.server_port
+      group by coalesce(server_group, server_ip), server_port) as slow
+  on slow.server = grace.server and slow.server_port = grace.server_port
 where grace.shortest_grace_ms < slow.slowest_ms
-order by grace.deployment, grace.server_ip, grace.server_port;
+order by grace.server, grace.server_port;

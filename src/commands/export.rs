@@ -33,7 +33,11 @@ pub(crate) fn export(options: &Export) -> anyhow::Result<CommandOutcome> {
             ExportFormat::Parquet => UnlistedCalls::Told,
             ExportFormat::Otlp => UnlistedCalls::Counted,
         },
-        headers: otlp::HEADERS.map(lower_case).to_vec(),
+        headers: match options.format {
+            // Nothing in the tables is made of them.
+            ExportFormat::Parquet => Vec::new(),
+            ExportFormat::Otlp => otlp::HEADERS.map(lower_case).to_vec(),
+        },
         filter: options.selection.filter(),
         limits: options.limits.inspect(),
         ..inspect::Options::default()

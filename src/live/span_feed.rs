@@ -10,7 +10,7 @@ use h2sniff::capture::{TimeDelta, Timestamp};
 use h2sniff::decode::Recognition;
 use h2sniff::inspect::diagnosis::Finding;
 use h2sniff::inspect::report::OtlpCounts;
-use h2sniff::inspect::{CallId, GoAway, News, Rpc, Verdict};
+use h2sniff::inspect::{CallId, EndNames, GoAway, News, Rpc, Verdict};
 use h2sniff::pipeline::Pipeline;
 use h2sniff::report::otlp::{
     BATCH, Otlp, OtlpRecord, OtlpSignal, RetrySpan, SpanConnection, SpansOf,
@@ -45,6 +45,7 @@ pub(super) struct SpanFeed {
 
 struct KnownConnection {
     recognition: Box<Recognition>,
+    names: EndNames,
     goaways: Vec<GoAway>,
 }
 
@@ -55,7 +56,7 @@ struct HeldCall {
 
 impl KnownConnection {
     fn as_span_connection(&self) -> SpanConnection<'_> {
-        SpanConnection::of(&self.recognition, &self.goaways)
+        SpanConnection::of(&self.recognition, &self.names, &self.goaways)
     }
 }
 
@@ -78,10 +79,11 @@ impl SpanFeed {
                 News::Connection {
                     number,
                     recognition,
-                    ..
+                    names,
                 } => {
                     let known = KnownConnection {
                         recognition: Box::new(recognition.clone()),
+                        names: names.clone(),
                         goaways: Vec::new(),
                     };
                     self.connections.insert(*number, known);

@@ -19,6 +19,7 @@ mod capture_files;
 mod cli;
 mod copies;
 mod corpus_frames;
+mod crossings;
 mod cut;
 mod diagnosis_causes;
 mod diagnosis_wire;

@@ -2,17 +2,16 @@
 //!
 //! In: a connection's record. Out: its row.
 
+use super::ends;
+use super::pool::TextPool;
 use super::table::{TableCell, TableColumn};
 use crate::inspect::{ConnectionRecord, GraceEnd};
 use crate::report::escape;
 
 pub(super) fn columns() -> Vec<TableColumn> {
-    vec![
-        TableColumn::whole("conn"),
-        TableColumn::text("client_ip"),
-        TableColumn::small("client_port"),
-        TableColumn::text("server_ip"),
-        TableColumn::small("server_port"),
+    let mut columns = vec![TableColumn::whole("conn")];
+    columns.extend(ends::columns());
+    columns.extend([
         TableColumn::text("transport"),
         TableColumn::time("opened"),
         TableColumn::time("closed"),
@@ -29,20 +28,18 @@ pub(super) fn columns() -> Vec<TableColumn> {
         TableColumn::whole("missing_bytes"),
         TableColumn::text("client_stack"),
         TableColumn::text("server_stack"),
-    ]
+    ]);
+    columns
 }
 
-pub(super) fn row(record: &ConnectionRecord) -> Vec<TableCell> {
+pub(super) fn row(record: &ConnectionRecord, texts: &mut TextPool) -> Vec<TableCell> {
     let named = |name: &'static str| TableCell::word(name);
     let peer = |bytes: &[u8]| TableCell::text(escape::terminal(bytes));
     let count = |count: u64| TableCell::Whole(i64::try_from(count).unwrap_or(i64::MAX));
     let grace = record.grace_end.as_deref().map(GraceEnd::duration);
-    vec![
-        TableCell::Whole(record.number.into()),
-        TableCell::text(record.client.ip().to_string()),
-        TableCell::Small(record.client.port().into()),
-        TableCell::text(record.server.ip().to_string()),
-        TableCell::Small(record.server.port().into()),
+    let mut cells = vec![TableCell::Whole(record.number.into())];
+    cells.extend(ends::cells(record, texts));
+    cells.extend([
         named(record.transport.name()),
         TableCell::maybe(record.opened, |stamp| TableCell::Time(stamp.time)),
         TableCell::maybe(record.close, |close| TableCell::Time(close.stamp.time)),
@@ -63,5 +60,6 @@ pub(super) fn row(record: &ConnectionRecord) -> Vec<TableCell> {
         count(record.missing.bytes),
         TableCell::maybe(record.user_agent.as_deref(), peer),
         TableCell::maybe(record.server_header.as_deref(), peer),
-    ]
+    ]);
+    cells
 }

@@ -23,6 +23,7 @@ pub(super) fn columns() -> Vec<TableColumn> {
         TableColumn::texts("evidence"),
         TableColumn::texts("ruled_out"),
         TableColumn::texts("advice"),
+        TableColumn::texts("between"),
     ]
 }
 
@@ -49,5 +50,6 @@ pub(super) fn row(finding: &Finding, context: &TableContext<'_>) -> Vec<TableCel
         TableCell::texts(evidence),
         texts(&finding.ruled_out),
         texts(&finding.advice),
+        TableCell::texts(finding.between.iter().map(|pair| printable(&pair.text))),
     ]
 }

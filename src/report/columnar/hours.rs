@@ -11,11 +11,12 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use super::OpenFile;
-use super::table::{TableCell, TableColumn, TableFile, TableRows};
+use super::chunk::ZstdPages;
+use super::table::{RowCells, TableCell, TableColumn, TableFile, TableRows};
 use crate::capture::Timestamp;
 
 /// How many rows are held before they are written, all files together: some 15 megabytes of calls.
-const GROUP_ROWS: usize = 1 << 14;
+const GROUP_ROWS: usize = 1 << 16;
 
 /// How many groups wait to be encoded.
 const WAITING_GROUPS: usize = 1;
@@ -92,20 +93,24 @@ impl<'a, 'o> HourlyFiles<'a, 'o> {
         })
     }
 
-    /// Takes a row, and leaves nothing in it.
-    pub(super) fn push(&mut self, time: Timestamp, row: &mut Vec<TableCell>) -> io::Result<()> {
+    /// Takes a row of that time, which `make` makes.
+    pub(super) fn push(
+        &mut self,
+        time: Timestamp,
+        make: impl FnOnce(&mut RowCells<'_>),
+    ) -> io::Result<()> {
         let hour = time.nanos().div_euclid(HOUR_NANOS);
         self.rows += 1;
         let latest = self.rows;
         match self.files.get_mut(&hour) {
             Some(of_hour) => {
                 of_hour.latest = latest;
-                of_hour.rows.push(row.drain(..));
+                of_hour.rows.push(make);
             }
             None => {
                 self.open(hour, time)?;
                 let mut rows = TableRows::new(self.layout.columns);
-                rows.push(row.drain(..));
+                rows.push(make);
                 self.files.insert(hour, HourFile { rows, latest });
             }
         }
@@ -172,6 +177,7 @@ impl<'a, 'o> HourlyFiles<'a, 'o> {
 /// Does what it is asked for until nobody asks any more, or it cannot.
 fn encode(layout: TableLayout<'_>, jobs: &Receiver<EncoderJob>) -> io::Result<()> {
     let (common, cells) = layout.common;
+    let mut pages = ZstdPages::new()?;
     let mut files: HashMap<i64, TableFile> = HashMap::new();
     for job in jobs {
         match job {
@@ -181,7 +187,7 @@ fn encode(layout: TableLayout<'_>, jobs: &Receiver<EncoderJob>) -> io::Result<()
             }
             EncoderJob::Write(hour, rows) => {
                 if let Some(file) = files.get_mut(&hour) {
-                    file.write(cells, &rows)?;
+                    file.write(cells, &rows, &mut pages)?;
                 }
             }
             EncoderJob::Close(hour) => files.remove(&hour).map_or(Ok(()), TableFile::finish)?,

@@ -7,9 +7,14 @@
 //! nothing. A second export of the same captures with the same labels gives the same paths and rows.
 
 mod calls;
+mod chunk;
+mod coded;
 mod connections;
+mod ends;
 mod findings;
 mod hours;
+mod pool;
+mod runs;
 mod table;
 mod told;
 
@@ -18,6 +23,7 @@ use std::io::{self, Write};
 
 use calls::CallRows;
 use hours::{HourlyFiles, TableLayout};
+use pool::TextPool;
 use rustc_hash::FxHashMap;
 use table::{TableCell, TableColumn};
 use told::CallFacts;
@@ -72,9 +78,11 @@ impl Tables {
         })?;
         let columns = connections::columns();
         HourlyFiles::write(context.layout("connections", &columns), open, |files| {
+            let mut texts = TextPool::default();
             connections.values().try_for_each(|record| {
                 let began = record.opened.unwrap_or(record.recognised);
-                files.push(began.time, &mut connections::row(record))
+                let cells = connections::row(record, &mut texts);
+                files.push(began.time, |row| row.extend(&cells))
             })
         })?;
         let columns = findings::columns();
@@ -93,7 +101,8 @@ impl Tables {
             let mut findings = analysis.findings.iter().filter(is_mine);
             findings.try_for_each(|finding| {
                 let began = context.begin_of(finding);
-                files.push(began, &mut findings::row(finding, &context))
+                let cells = findings::row(finding, &context);
+                files.push(began, |row| row.extend(&cells))
             })
         })
     }
@@ -105,11 +114,9 @@ impl Tables {
         files: &mut HourlyFiles<'_, '_>,
     ) -> io::Result<()> {
         let mut rows = CallRows::new(context);
-        let mut row = Vec::new();
         let mut write = |call: &CallFacts, record: &ConnectionRecord| {
             let stamp = call.opened.or(call.ended).unwrap_or(record.recognised);
-            rows.row(call, record, &mut row);
-            files.push(stamp.time, &mut row)
+            files.push(stamp.time, |row| rows.row(call, record, row))
         };
         for rpc in context.listed {
             if let Some(record) = connections.get(&rpc.id.connection) {
@@ -171,10 +178,10 @@ impl<'a> TableContext<'a> {
         let mut common: Vec<_> = tables
             .labels
             .iter()
-            .map(|(name, value)| (TableColumn::text(name), TableCell::text(value)))
+            .map(|(name, value)| (TableColumn::text(name), TableCell::text(value.as_str())))
             .collect();
         common.extend([
-            (TableColumn::text("run"), TableCell::text(&run)),
+            (TableColumn::text("run"), TableCell::text(&*run)),
             (
                 TableColumn::text("capture"),
                 TableCell::text(captures.join(" ")),

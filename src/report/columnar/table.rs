@@ -6,13 +6,16 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use parquet::basic::{Compression, Encoding, ZstdLevel};
-use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DoubleType, Int32Type, Int64Type};
+use parquet::data_type::{BoolType, DoubleType, Int32Type, Int64Type};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
+use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
-use parquet::schema::types::ColumnPath;
+use parquet::schema::types::{ColumnDescPtr, ColumnPath};
 
+use super::chunk::{TextChunk, ZstdPages};
+use super::coded::{CellText, CodedTexts};
+use super::runs::Levels;
 use crate::capture::Timestamp;
 
 /// The type of a column, which no capture changes.
@@ -94,8 +97,8 @@ impl TableColumn {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum TableCell {
     Null,
-    Text(ByteArray),
-    Texts(Vec<ByteArray>),
+    Text(CellText),
+    Texts(Vec<CellText>),
     Small(i32),
     Whole(i64),
     Number(f64),
@@ -104,26 +107,22 @@ pub(super) enum TableCell {
 }
 
 impl TableCell {
-    pub(super) fn text(text: impl Into<String>) -> Self {
-        Self::Text(ByteArray::from(text.into().into_bytes()))
+    pub(super) fn text(text: impl Into<Arc<str>>) -> Self {
+        Self::Text(CellText::Kept(text.into()))
     }
 
     /// One of a few words that never change.
-    pub(super) fn word(word: &'static str) -> Self {
-        Self::Text(ByteArray::from(word))
+    pub(super) const fn word(word: &'static str) -> Self {
+        Self::Text(CellText::Word(word))
     }
 
     pub(super) fn texts(texts: impl IntoIterator<Item = String>) -> Self {
         let texts = texts.into_iter();
-        Self::Texts(
-            texts
-                .map(|text| ByteArray::from(text.into_bytes()))
-                .collect(),
-        )
+        Self::Texts(texts.map(|text| CellText::Kept(text.into())).collect())
     }
 
     /// What it makes of `value`, and null of nothing.
-    pub(super) fn maybe<T>(value: Option<T>, make: impl Fn(T) -> Self) -> Self {
+    pub(super) fn maybe<T>(value: Option<T>, make: impl FnOnce(T) -> Self) -> Self {
         value.map_or(Self::Null, make)
     }
 }
@@ -132,14 +131,14 @@ impl TableCell {
 #[derive(Debug)]
 struct ColumnValues {
     values: TypedValues,
-    defined: Vec<i16>,
+    defined: Levels,
     /// Of a list: which values go on with it.
-    repeated: Vec<i16>,
+    repeated: Levels,
 }
 
 #[derive(Debug)]
 enum TypedValues {
-    Texts(Vec<ByteArray>),
+    Texts(CodedTexts),
     Small(Vec<i32>),
     Whole(Vec<i64>),
     Number(Vec<f64>),
@@ -147,9 +146,9 @@ enum TypedValues {
 }
 
 impl ColumnValues {
-    const fn of(kind: ColumnKind) -> Self {
+    fn of(kind: ColumnKind) -> Self {
         let values = match kind {
-            ColumnKind::Text | ColumnKind::Texts => TypedValues::Texts(Vec::new()),
+            ColumnKind::Text | ColumnKind::Texts => TypedValues::Texts(CodedTexts::default()),
             ColumnKind::Small => TypedValues::Small(Vec::new()),
             ColumnKind::Whole | ColumnKind::Time => TypedValues::Whole(Vec::new()),
             ColumnKind::Number => TypedValues::Number(Vec::new()),
@@ -157,13 +156,31 @@ impl ColumnValues {
         };
         Self {
             values,
-            defined: Vec::new(),
-            repeated: Vec::new(),
+            defined: Levels::default(),
+            repeated: Levels::default(),
         }
     }
 
+    /// The same cell in each of so many rows.
+    fn repeating(cell: &TableCell, rows: usize) -> Self {
+        let mut values = Self::of(match cell {
+            TableCell::Small(_) => ColumnKind::Small,
+            _ => ColumnKind::Text,
+        });
+        match (&mut values.values, cell) {
+            (TypedValues::Texts(texts), TableCell::Text(text)) => {
+                texts.push_many(text, rows);
+            }
+            (TypedValues::Small(all), TableCell::Small(value)) => all.resize(rows, *value),
+            _ => {}
+        }
+        values.defined.push_many(*cell != TableCell::Null, rows);
+        values
+    }
+
     /// Takes a cell; one of another type than the column's is null.
-    fn push(&mut self, cell: TableCell) {
+    #[inline]
+    fn push(&mut self, cell: &TableCell) {
         let is_there = match (&mut self.values, cell) {
             (TypedValues::Texts(values), TableCell::Text(text)) => {
                 values.push(text);
@@ -171,19 +188,18 @@ impl ColumnValues {
             }
             (TypedValues::Texts(values), TableCell::Texts(texts)) => {
                 let more = texts.len().saturating_sub(1);
-                let is_there = !texts.is_empty();
-                values.extend(texts);
-                self.repeated.push(0);
-                self.repeated.extend(std::iter::repeat_n(1, more));
-                self.defined.extend(std::iter::repeat_n(1, more));
-                is_there
+                texts.iter().for_each(|text| values.push(text));
+                self.repeated.push_many(false, 1);
+                self.repeated.push_many(true, more);
+                self.defined.push_many(true, more);
+                !texts.is_empty()
             }
             (TypedValues::Small(values), TableCell::Small(value)) => {
-                values.push(value);
+                values.push(*value);
                 true
             }
             (TypedValues::Whole(values), TableCell::Whole(value)) => {
-                values.push(value);
+                values.push(*value);
                 true
             }
             (TypedValues::Whole(values), TableCell::Time(time)) => {
@@ -191,26 +207,41 @@ impl ColumnValues {
                 true
             }
             (TypedValues::Number(values), TableCell::Number(value)) => {
-                values.push(value);
+                values.push(*value);
                 true
             }
             (TypedValues::Flag(values), TableCell::Flag(value)) => {
-                values.push(value);
+                values.push(*value);
                 true
             }
             _ => false,
         };
-        self.defined.push(i16::from(is_there));
+        self.defined.push_many(is_there, 1);
     }
 
-    fn write(&self, mut column: SerializedColumnWriter<'_>) -> Result<(), ParquetError> {
-        let defined = Some(&*self.defined);
-        let repeated = Some(&*self.repeated).filter(|repeated| !repeated.is_empty());
+    fn write(
+        &self,
+        column: &ColumnDescPtr,
+        group: &mut SerializedRowGroupWriter<'_, Box<dyn Write + Send>>,
+        pages: &mut ZstdPages,
+        rows: usize,
+    ) -> Result<(), ParquetError> {
+        let (defined, repeated) = (self.defined.all(), self.repeated.all());
+        if let TypedValues::Texts(texts) = &self.values {
+            let chunk = TextChunk {
+                texts,
+                defined: &defined,
+                repeated: &repeated,
+                rows,
+            };
+            return chunk.write(column, group, pages);
+        }
+        let Some(mut column) = group.next_column()? else {
+            return Ok(());
+        };
+        let defined = Some(&*defined);
         match &self.values {
-            TypedValues::Texts(values) => {
-                let column = column.typed::<ByteArrayType>();
-                column.write_batch(values, defined, repeated)?;
-            }
+            TypedValues::Texts(_) => {}
             TypedValues::Small(values) => {
                 let column = column.typed::<Int32Type>();
                 column.write_batch(values, defined, None)?;
@@ -247,11 +278,9 @@ impl TableRows {
         }
     }
 
-    /// Takes a row: a cell for each column, in their order.
-    pub(super) fn push(&mut self, row: impl Iterator<Item = TableCell>) {
-        for (column, cell) in self.columns.iter_mut().zip(row) {
-            column.push(cell);
-        }
+    /// Takes a row, which `make` makes.
+    pub(super) fn push(&mut self, make: impl FnOnce(&mut RowCells<'_>)) {
+        make(&mut RowCells(self.columns.iter_mut()));
         self.rows += 1;
     }
 
@@ -260,9 +289,28 @@ impl TableRows {
     }
 }
 
+/// The columns of a row that have no cell yet, in their order.
+pub(super) struct RowCells<'a>(std::slice::IterMut<'a, ColumnValues>);
+
+impl RowCells<'_> {
+    /// The next cell.
+    #[inline]
+    pub(super) fn push(&mut self, cell: &TableCell) {
+        if let Some(column) = self.0.next() {
+            column.push(cell);
+        }
+    }
+
+    /// The next cells.
+    pub(super) fn extend<'c>(&mut self, cells: impl IntoIterator<Item = &'c TableCell>) {
+        cells.into_iter().for_each(|cell| self.push(cell));
+    }
+}
+
 /// A Parquet file that is written.
 pub(super) struct TableFile {
     writer: SerializedFileWriter<Box<dyn Write + Send>>,
+    columns: Vec<ColumnDescPtr>,
 }
 
 impl TableFile {
@@ -290,32 +338,33 @@ impl TableFile {
         let schema = Arc::new(schema.map_err(failed)?);
         let properties = Arc::new(properties.build());
         let writer = SerializedFileWriter::new(out, schema, properties).map_err(failed)?;
-        Ok(Self { writer })
+        let columns = writer.schema_descr().columns().to_vec();
+        Ok(Self { writer, columns })
     }
 
     /// Writes rows, as a group of their own; before each row stands `common`.
-    pub(super) fn write(&mut self, common: &[TableCell], rows: &TableRows) -> io::Result<()> {
-        self.write_group(common, rows).map_err(failed)
+    pub(super) fn write(
+        &mut self,
+        common: &[TableCell],
+        rows: &TableRows,
+        pages: &mut ZstdPages,
+    ) -> io::Result<()> {
+        self.write_group(common, rows, pages).map_err(failed)
     }
 
-    fn write_group(&mut self, common: &[TableCell], rows: &TableRows) -> Result<(), ParquetError> {
+    fn write_group(
+        &mut self,
+        common: &[TableCell],
+        rows: &TableRows,
+        pages: &mut ZstdPages,
+    ) -> Result<(), ParquetError> {
         let mut group = self.writer.next_row_group()?;
-        for cell in common {
-            let mut same = ColumnValues::of(match cell {
-                TableCell::Small(_) => ColumnKind::Small,
-                _ => ColumnKind::Text,
-            });
-            for _ in 0..rows.rows {
-                same.push(cell.clone());
-            }
-            if let Some(column) = group.next_column()? {
-                same.write(column)?;
-            }
-        }
-        for values in &rows.columns {
-            if let Some(column) = group.next_column()? {
-                values.write(column)?;
-            }
+        let common: Vec<_> = common
+            .iter()
+            .map(|cell| ColumnValues::repeating(cell, rows.rows))
+            .collect();
+        for (values, column) in common.iter().chain(&rows.columns).zip(&self.columns) {
+            values.write(column, &mut group, pages, rows.rows)?;
         }
         group.close()?;
         Ok(())

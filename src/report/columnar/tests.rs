@@ -8,7 +8,9 @@ use parquet::file::reader::{FileReader as _, SerializedFileReader};
 
 use super::*;
 use crate::capture::Capture;
+use crate::decode::PerSide;
 use crate::inspect::{self, ListLimits, UnlistedCalls};
+use crate::names::{Name, NameSource};
 use crate::pipeline;
 
 type Written = Arc<Mutex<BTreeMap<String, Vec<u8>>>>;
@@ -112,6 +114,35 @@ fn every_call_is_a_row_with_its_verdict_and_labels() {
 }
 
 #[test]
+fn ends_are_named_where_names_are_known() {
+    let mut report = report();
+    let client = Name {
+        namespace: Some("shop".into()),
+        pod: Some("checkout-7d9f8-x".into()),
+        workload: Some("checkout".into()),
+        ..Name::of(NameSource::Kubernetes)
+    };
+    let client = Arc::new(client);
+    for record in &mut report.analysis.connections {
+        let names = PerSide {
+            client: Some(Arc::clone(&client)),
+            server: None,
+        };
+        record.names = names.into();
+    }
+    for table in ["calls", "connections"] {
+        let rows = rows(&report, Shard::default(), table);
+        let is_named = |row: &String| {
+            row.contains("client_group: \"shop/checkout\"")
+                && row.contains("client_pod: \"checkout-7d9f8-x\"")
+                && row.contains("client_service: null")
+                && row.contains("server_group: null")
+        };
+        assert!(rows.iter().all(is_named), "{table}: {rows:?}");
+    }
+}
+
+#[test]
 fn shards_together_are_the_whole() {
     let report = report();
     for table in ["calls", "connections", "findings"] {
@@ -187,7 +218,7 @@ fn however_many_hours_there_are_few_files_are_open() {
         let mut numbers = [0, 1, 2, 3].repeat(50).into_iter().chain(0..70).chain([0]);
         numbers.try_for_each(|number| {
             let time = Timestamp::from_nanos(i64::from(number) * 3_600_000_000_000);
-            hours.push(time, &mut vec![TableCell::Whole(number.into())])
+            hours.push(time, |row| row.push(&TableCell::Whole(number.into())))
         })
     })
     .unwrap();

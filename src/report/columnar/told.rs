@@ -18,6 +18,9 @@ const PIECE: usize = 1 << 18;
 const MAX_TEXTS: usize = 1 << 15;
 const MAX_KEPT: usize = 512;
 
+/// Bytes of what is put aside of a call, before texts that follow.
+const RECORD: usize = 71;
+
 /// Instead of the number of a text: there is none, or it follows.
 const NO_TEXT: u32 = u32::MAX;
 const FOLLOWS: u32 = u32::MAX - 1;
@@ -155,8 +158,11 @@ impl<'f> ToldCalls<'f> {
         ] {
             out.push(word.map_or(NO_WORD, |word| number(&mut self.words, word)));
         }
-        for text in [method, authority, grpc_status] {
-            self.texts.put(text.as_ref(), out);
+        let texts = [method, authority, grpc_status].map(Option::as_ref);
+        let new = texts.map(|text| self.texts.put(text, out));
+        for text in new.into_iter().flatten() {
+            out.extend(u32::try_from(text.len()).unwrap_or_default().to_le_bytes());
+            out.extend_from_slice(text);
         }
     }
 }
@@ -185,29 +191,29 @@ fn decode(
     texts: &[Arc<[u8]>],
     words: &[&'static str],
 ) -> io::Result<CallFacts> {
+    let record: [u8; RECORD] = bytes(from)?;
+    let mut fields = RecordFields(&record);
     let id = CallId {
-        connection: u32::from_le_bytes(bytes(from)?),
-        stream: u32::from_le_bytes(bytes(from)?),
+        connection: u32::from_le_bytes(fields.take()),
+        stream: u32::from_le_bytes(fields.take()),
     };
-    let mut stamps = [None; 2];
-    for stamp in &mut stamps {
-        let time = i64::from_le_bytes(bytes(from)?);
-        let packet = u64::from_le_bytes(bytes(from)?);
-        *stamp = (time != NO_TIME).then(|| Stamp {
+    let [opened, ended] = [(); 2].map(|()| {
+        let time = i64::from_le_bytes(fields.take());
+        let packet = u64::from_le_bytes(fields.take());
+        (time != NO_TIME).then(|| Stamp {
             time: Timestamp::from_nanos(time),
             packet,
             ..Stamp::default()
-        });
-    }
-    let [opened, ended] = stamps;
-    let late_by = i64::from_le_bytes(bytes(from)?);
-    let http_status = u16::from_le_bytes(bytes(from)?);
-    let previous_attempts = u16::from_le_bytes(bytes(from)?);
-    let [flags, doubt, words_of @ ..] = bytes::<7>(from)?;
+        })
+    });
+    let late_by = i64::from_le_bytes(fields.take());
+    let http_status = u16::from_le_bytes(fields.take());
+    let previous_attempts = u16::from_le_bytes(fields.take());
+    let [flags, doubt, words_of @ ..] = fields.take::<7>();
     let [verdict, race, processed, outcome, taken_back] =
         words_of.map(|number| words.get(usize::from(number)).copied());
     let mut text = || -> io::Result<Option<Arc<[u8]>>> {
-        match u32::from_le_bytes(bytes(from)?) {
+        match u32::from_le_bytes(fields.take()) {
             NO_TEXT => Ok(None),
             FOLLOWS => {
                 let length = u32::from_le_bytes(bytes(from)?);
@@ -244,6 +250,22 @@ fn decode(
     })
 }
 
+/// What is left of a record.
+struct RecordFields<'a>(&'a [u8]);
+
+impl RecordFields<'_> {
+    /// The next field; zeros where a record ends early, which none does.
+    fn take<const N: usize>(&mut self) -> [u8; N] {
+        match self.0.split_first_chunk() {
+            Some((field, rest)) => {
+                self.0 = rest;
+                *field
+            }
+            None => [0; N],
+        }
+    }
+}
+
 fn bytes<const N: usize>(from: &mut impl Read) -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
     from.read_exact(&mut bytes)?;
@@ -258,25 +280,24 @@ struct KeptTexts {
 }
 
 impl KeptTexts {
-    fn put(&mut self, text: Option<&Arc<[u8]>>, out: &mut Vec<u8>) {
-        let Some(text) = text else {
-            out.extend(NO_TEXT.to_le_bytes());
-            return;
-        };
+    /// Puts the number of a text; gives a text that has none and is to follow.
+    fn put<'t>(&mut self, text: Option<&'t Arc<[u8]>>, out: &mut Vec<u8>) -> Option<&'t [u8]> {
+        let number = text.map_or(Some(NO_TEXT), |text| self.number(text));
+        out.extend(number.unwrap_or(FOLLOWS).to_le_bytes());
+        text.filter(|_| number.is_none()).map(|text| &**text)
+    }
+
+    fn number(&mut self, text: &Arc<[u8]>) -> Option<u32> {
         if let Some(number) = self.numbers.get(text) {
-            out.extend(number.to_le_bytes());
-            return;
+            return Some(*number);
         }
-        let number = u32::try_from(self.all.len()).unwrap_or(FOLLOWS);
-        if self.all.len() < MAX_TEXTS && text.len() <= MAX_KEPT {
-            self.all.push(Arc::clone(text));
-            self.numbers.insert(Arc::clone(text), number);
-            out.extend(number.to_le_bytes());
-            return;
+        if self.all.len() >= MAX_TEXTS || text.len() > MAX_KEPT {
+            return None;
         }
-        out.extend(FOLLOWS.to_le_bytes());
-        out.extend(u32::try_from(text.len()).unwrap_or_default().to_le_bytes());
-        out.extend_from_slice(text);
+        let number = u32::try_from(self.all.len()).ok()?;
+        self.all.push(Arc::clone(text));
+        self.numbers.insert(Arc::clone(text), number);
+        Some(number)
     }
 }
 

@@ -52,6 +52,11 @@ pub(super) fn log(finding: &Finding, first: Option<SpanPlace>, otherwise: Timest
     ];
     let advice = finding.advice.iter().map(|advice| text(&printable(advice)));
     attributes.push(attribute("h2sniff.advice", list(advice.collect())));
+    if !finding.between.is_empty() {
+        let between = finding.between.iter();
+        let between = between.map(|pair| text(&printable(&pair.text)));
+        attributes.push(attribute("h2sniff.between", list(between.collect())));
+    }
     if let Some(server) = finding.server {
         attributes.push(attribute("server.address", text(&server.ip().to_string())));
         attributes.push(attribute("server.port", whole(server.port())));

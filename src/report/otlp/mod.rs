@@ -291,6 +291,7 @@ impl<'a> ListedCalls<'a> {
                 client: record.client,
                 server: record.server,
             },
+            names: span::of_names(&record.names),
             recognised: record.recognised.time,
             handshake: record.handshake,
             goaways: &record.goaways,

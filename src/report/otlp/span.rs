@@ -12,7 +12,8 @@ use super::value::{attribute, nanos, text, whole};
 use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::tcp::Handshake;
 use crate::decode::{PerSide, Recognition};
-use crate::inspect::{GRPC_STATUSES, GoAway, Rpc, Verdict};
+use crate::inspect::{EndNames, GRPC_STATUSES, GoAway, Rpc, Verdict};
+use crate::names::{IsServer, Name};
 use crate::report::escape::terminal;
 use crate::report::redact::SecretDisplay;
 use crate::report::words;
@@ -38,6 +39,8 @@ const SHORT: TimeDelta = TimeDelta::from_micros(200);
 pub struct SpanConnection<'a> {
     /// Its ends.
     pub ends: PerSide<SocketAddr>,
+    /// Who is at them, as far as known.
+    pub names: PerSide<Option<&'a Name>>,
     /// When it was recognised.
     pub recognised: Timestamp,
     /// How far the capture was from both ends.
@@ -47,14 +50,15 @@ pub struct SpanConnection<'a> {
 }
 
 impl<'a> SpanConnection<'a> {
-    /// Of one that was recognised, with its GOAWAYs so far.
+    /// Of one that was recognised, with its names and its GOAWAYs so far.
     #[must_use]
-    pub const fn of(recognition: &Recognition, goaways: &'a [GoAway]) -> Self {
+    pub fn of(recognition: &Recognition, names: &'a EndNames, goaways: &'a [GoAway]) -> Self {
         Self {
             ends: PerSide {
                 client: recognition.client,
                 server: recognition.server,
             },
+            names: of_names(names),
             recognised: recognition.recognised.time,
             handshake: recognition.handshake,
             goaways,
@@ -86,6 +90,14 @@ impl<'a> SpanConnection<'a> {
         } else {
             SpanKind::Client
         }
+    }
+}
+
+/// The names of both ends, as a span takes them.
+pub(super) fn of_names(names: &EndNames) -> PerSide<Option<&Name>> {
+    PerSide {
+        client: names.client.as_deref(),
+        server: names.server.as_deref(),
     }
 }
 
@@ -199,7 +211,49 @@ fn attributes(
     );
     let attempts = rpc.previous_attempts.map(whole);
     add("h2sniff.previous_attempts", attempts);
+    let peer = match kind {
+        SpanKind::Server => (connection.names.client, IsServer::No),
+        SpanKind::Client => (connection.names.server, IsServer::Yes),
+    };
+    attributes.extend(peer_names(peer));
+    attributes.extend(end_names("client", connection.names.client));
+    attributes.extend(end_names("server", connection.names.server));
     attributes
+}
+
+/// What the other end is one of, as the conventions name it (1.45, "Service").
+fn peer_names((name, is_server): (Option<&Name>, IsServer)) -> Vec<Value> {
+    let Some(name) = name else {
+        return Vec::new();
+    };
+    let (namespace, group) = name.group(is_server);
+    let mut attributes = vec![attribute("service.peer.name", text(&group))];
+    let namespace = namespace.map(|namespace| attribute("service.peer.namespace", text(namespace)));
+    attributes.extend(namespace);
+    attributes
+}
+
+/// Who is at one end. The names after `h2sniff.client.` and `h2sniff.server.` are those of the conventions for resources
+/// (1.45, "Kubernetes"), which speak only of whoever sends a span, and that is neither.
+fn end_names(end: &str, name: Option<&Name>) -> Vec<Value> {
+    let Some(name) = name else {
+        return Vec::new();
+    };
+    let parts = [
+        ("k8s.namespace.name", &name.namespace),
+        ("k8s.pod.name", &name.pod),
+        ("k8s.service.name", &name.service),
+        ("k8s.workload.name", &name.workload),
+        ("k8s.node.name", &name.node),
+        ("k8s.container.name", &name.container),
+        ("process.command", &name.process),
+        ("host.name", &name.host),
+    ];
+    let known = parts.into_iter().filter_map(|(key, part)| {
+        let part = part.as_deref()?;
+        Some(attribute(&format!("h2sniff.{end}.{key}"), text(part)))
+    });
+    known.collect()
 }
 
 fn event(goaway: &GoAway) -> Value {

@@ -7,6 +7,7 @@ use super::*;
 use crate::capture::{Capture, Stamp, TimeDelta};
 use crate::decode::tcp::Handshake;
 use crate::inspect::{Link, Outcome, RequestedHeader, Verdict};
+use crate::names::{Name, NameSource};
 use crate::pipeline;
 
 fn otlp(shard: Shard) -> Otlp {
@@ -107,6 +108,7 @@ fn connection() -> SpanConnection<'static> {
             client: ([10, 0, 0, 1], 40_000).into(),
             server: ([10, 0, 0, 2], 50_051).into(),
         },
+        names: PerSide::default(),
         recognised: Timestamp::from_nanos(1_000_000_000),
         handshake: None,
         goaways: &[],
@@ -199,6 +201,38 @@ fn a_status_is_a_name_and_an_error_only_of_those_whom_it_concerns() {
         ..connection()
     };
     assert_eq!(span_of(&rpc, at_client)["kind"], 3);
+}
+
+#[test]
+fn ends_are_named_where_names_are_known() {
+    let name = |pod: &str, workload: &str| Name {
+        namespace: Some("shop".into()),
+        pod: Some(pod.into()),
+        workload: Some(workload.into()),
+        ..Name::of(NameSource::Kubernetes)
+    };
+    let client = name("checkout-7d9f8-x", "checkout");
+    let server = Name {
+        service: Some("inventory".into()),
+        ..name("stock-7d9f8-a", "stock")
+    };
+    let mut named = connection();
+    named.names.client = Some(&client);
+    named.names.server = Some(&server);
+    let span = span_of(&call(1, Verdict::Refused), named);
+    for (key, expected) in [
+        ("service.peer.name", "inventory"),
+        ("service.peer.namespace", "shop"),
+        ("h2sniff.client.k8s.pod.name", "checkout-7d9f8-x"),
+        ("h2sniff.client.k8s.workload.name", "checkout"),
+        ("h2sniff.server.k8s.service.name", "inventory"),
+        ("h2sniff.server.k8s.pod.name", "stock-7d9f8-a"),
+    ] {
+        assert_eq!(value(&span, key).unwrap(), expected, "{key}");
+    }
+    let unnamed = span_of(&call(1, Verdict::Refused), connection());
+    assert_eq!(value(&unnamed, "service.peer.name"), None);
+    assert_eq!(value(&unnamed, "h2sniff.server.k8s.pod.name"), None);
 }
 
 #[test]
