@@ -32,7 +32,7 @@ const NO_TIME: i64 = i64::MIN;
 const NO_WORD: u8 = u8::MAX;
 
 /// What may make a call doubtful, by numbers.
-const DOUBTS: [Doubt; 7] = [
+const DOUBTS: [Doubt; 8] = [
     Doubt::BeganBefore,
     Doubt::HeadersMissing,
     Doubt::OneWay,
