@@ -6,7 +6,7 @@
 use std::io::{self, Write};
 
 /// Our marks, and what stands for each: one letter wherever it stands in a table.
-const MARKS: [(char, &str); 24] = [
+const MARKS: [(char, &str); 26] = [
     ('✗', "x"),
     ('✓', "+"),
     ('⚠', "!"),
@@ -17,6 +17,8 @@ const MARKS: [(char, &str); 24] = [
     ('▹', ">"),
     ('○', "o"),
     ('⚑', "!"),
+    ('↛', "/"),
+    ('↳', ">"),
     ('■', "#"),
     ('×', "x"),
     ('−', "-"),

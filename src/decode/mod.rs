@@ -45,6 +45,7 @@ pub use listener::{EachEvent, Listener};
 pub use network::{NetworkPath, RoundTrip};
 pub use stream_part::{StreamPart, StreamPartOf, TlsRecordSpan};
 pub use vantage::{
-    ClockStep, FlowEnds, OtherEndBytes, QueueingDelay, UNDER_WAY, Vantage, VantagePlace,
-    VantageRole, VantageSurvey, Vantages,
+    AckWatch, AskedSegment, ClockStep, FlowEnds, FlowTransits, OtherEndBytes, QueueingDelay,
+    SeenAt, Transit, TransitFate, UNDER_WAY, Vantage, VantageClock, VantagePlace, VantageRole,
+    VantageSurvey, Vantages,
 };

@@ -15,6 +15,7 @@ use super::options::passed_over::PassedOver;
 use super::options::{Options, UnlistedCalls};
 use super::stream::attempt::AttemptNews;
 use super::stream::rpc::{Rpc, Verdict};
+use super::stream::seen_call::SeenCall;
 use super::usual_times::UsualTime;
 use crate::capture::Timestamp;
 use crate::decode::{Event, Listener, NetworkPath, Place, Recognition};
@@ -53,6 +54,8 @@ pub(super) struct Gathered {
     pub(super) unlisted_rpcs: u64,
     /// Calls that are told instead of listed.
     pub(super) let_go: Vec<Rpc>,
+    /// Calls that another capture is compared with.
+    pub(super) seen: Vec<SeenCall>,
 }
 
 impl Follower {
@@ -169,6 +172,7 @@ impl Listener for Follower {
         self.load.change(before, open.load());
         self.unlist(open);
         self.gathered.let_go.extend(open.take_let_go());
+        self.gathered.seen.append(open.seen_mut());
     }
 
     fn finished(&mut self, mut connection: Box<Connection>, network: NetworkPath) {
@@ -201,6 +205,7 @@ impl Listener for Follower {
         self.load.change(before, connection.load());
         self.unlist(&mut connection);
         self.gathered.let_go.extend(connection.take_let_go());
+        self.gathered.seen.append(connection.seen_mut());
         let load = connection.load();
         let listed = Load {
             // Its calls keep them.

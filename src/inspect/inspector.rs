@@ -26,6 +26,7 @@ use super::report::Analysis;
 use super::retry::Attempts;
 use super::server::{Inferred, Server};
 use super::stream::rpc::{CallId, Rpc, TakenBack};
+use super::stream::seen_call::SeenCalls;
 use super::usual_times::UsualTimes;
 use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::{ConnectionPart, DividedDecoder, PartSet, TcpStreams};
@@ -60,6 +61,8 @@ pub struct Inspector {
     unlisted_verdicts: VerdictCounts,
     /// Calls that are told instead of listed, until they are taken.
     let_go: Vec<Rpc>,
+    /// Calls that another capture is compared with.
+    seen: SeenCalls,
 }
 
 impl Inspector {
@@ -165,6 +168,7 @@ impl Inspector {
         }
         self.unlisted.rpcs += std::mem::take(&mut gathered.unlisted_rpcs);
         self.let_go.append(&mut gathered.let_go);
+        self.seen.add(&mut gathered.seen);
         self.passed_over
             .merge(&std::mem::take(&mut gathered.passed_over));
         for finished in gathered.finished.drain(..) {
@@ -313,6 +317,10 @@ impl Inspector {
                 rpc.id.connection = number;
             }
         }
+        for seen in &mut self.seen.calls {
+            let number = &mut seen.call.connection;
+            *number = numbers.get(number).copied().unwrap_or(u32::MAX);
+        }
         self.attempts.renumber(&numbers);
         numbers
     }
@@ -334,6 +342,8 @@ impl Inspector {
             analysis.verdicts.merge(watch.evicted_verdicts());
         }
         analysis.verdicts.merge(&self.unlisted_verdicts);
+        self.seen.calls.sort_unstable_by_key(|seen| seen.call);
+        analysis.seen = std::mem::take(&mut self.seen);
         analysis.usual_times = std::mem::take(&mut self.usual_times);
         self.finished
             .sort_unstable_by_key(|finished| finished.record.number);

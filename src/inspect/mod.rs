@@ -25,6 +25,7 @@ mod usual_times;
 pub use connection::Connection;
 pub use connection::capture_gaps::{CaptureGaps, GapCount};
 pub use connection::control_frames::{ControlFrame, ControlFrameKind, ControlFrameLog};
+pub use connection::crossing::{BothEnds, Crossing, CrossingEnd, CrossingKind};
 pub use connection::goaway::GoAway;
 pub use connection::late_opens::{LateOpen, LateOpens};
 pub use connection::recent_frames::SentFrame;

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use super::elf::{AMD64, ARM64, Elf};
-use super::go_table;
+use super::go_table::{self, GoProgram, holds};
 use super::label_calls::{self, RandomPlace};
 
 /// A function that every handshake calls with its secrets.
@@ -30,6 +30,8 @@ pub(super) enum Arguments {
 pub(super) enum Unknown {
     NoTls,
     GoWithoutTls,
+    GoObfuscated,
+    GoOld,
     Rustls,
     NotFound,
     Architecture,
@@ -49,11 +51,15 @@ impl fmt::Display for Unknown {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::NoTls => "no TLS library that is known",
-            Self::GoWithoutTls => {
-                "Go without crypto/tls, or obfuscated so that its functions have other names"
+            Self::GoWithoutTls => "Go without crypto/tls",
+            Self::GoObfuscated => {
+                "Go whose functions have other names (obfuscated, as garble does it): the program itself must set \
+                 KeyLogWriter in its tls.Config"
             }
+            Self::GoOld => "Go before 1.18, whose functions are not looked for",
             Self::Rustls => {
-                "rustls: hands out secrets only where the program sets KeyLogFile as its key_log"
+                "rustls calls nothing with its secrets unless the program wants them: it must set KeyLogFile as key_log \
+                 in its configuration, and be started with SSLKEYLOGFILE"
             }
             Self::NotFound => "has labels of a key log, but the call that takes them was not found",
             Self::Architecture => "is for another processor",
@@ -71,29 +77,47 @@ pub(super) fn find(data: &[u8]) -> Result<LogFunction, Unknown> {
     if elf.machine != own {
         return Err(Unknown::Architecture);
     }
+    search(&elf)
+}
+
+/// Looks for the function in a file of any architecture that is known.
+pub(super) fn search(elf: &Elf<'_>) -> Result<LogFunction, Unknown> {
+    let data = elf.data();
     let place = |address| elf.offset_of(address).ok_or(Unknown::NotFound);
-    if go_table::is_go(&elf) {
-        let address = go_table::function(&elf, b"crypto/tls.(*Config).writeKeyLog");
-        return Ok(LogFunction {
-            offset: place(address.ok_or(Unknown::GoWithoutTls)?)?,
-            arguments: Arguments::Go,
-        });
+    match go_table::program(elf) {
+        Some(GoProgram::Obfuscated) => return Err(Unknown::GoObfuscated),
+        Some(GoProgram::Old) => return Err(Unknown::GoOld),
+        Some(GoProgram::Named) => {
+            let address = go_table::function(elf, b"crypto/tls.(*Config).writeKeyLog");
+            return Ok(LogFunction {
+                offset: place(address.ok_or(Unknown::GoWithoutTls)?)?,
+                arguments: Arguments::Go,
+            });
+        }
+        None => {}
     }
-    if let Some((address, random)) = label_calls::find(&elf) {
+    if let Some((address, random)) = label_calls::find(elf) {
         return Ok(LogFunction {
             offset: place(address)?,
             arguments: Arguments::C(random),
         });
     }
-    if !label_calls::has_labels(&elf) && !holds(data, b"CLIENT_HANDSHAKE_TRAFFIC_SECRET") {
+    if !label_calls::has_labels(elf) && !holds(data, b"CLIENT_HANDSHAKE_TRAFFIC_SECRET") {
         return Err(Unknown::NoTls);
     }
-    match holds(data, b"rustls") {
+    match is_rustls(data) {
         true => Err(Unknown::Rustls),
         false => Err(Unknown::NotFound),
     }
 }
 
-fn holds(data: &[u8], text: &[u8]) -> bool {
-    data.windows(text.len()).any(|window| window == text)
+/// Whether paths or names of rustls are in a program; one that only has a word for it, as this one, is not meant.
+fn is_rustls(data: &[u8]) -> bool {
+    let mut places = data.windows(b"rustls".len() + 3);
+    places.any(|place| {
+        matches!(
+            place.strip_prefix(b"rustls"),
+            Some([b'-', b'0'..=b'9', b'.'] | [b':', b':', b'a'..=b'z'] | b"/sr")
+        )
+    })
 }

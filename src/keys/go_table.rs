@@ -13,15 +13,60 @@ const MAGICS: [[u8; 6]; 2] = [
     [0xf0, 0xff, 0xff, 0xff, 0, 0],
 ];
 
+/// Those of Go 1.16 and 1.17, and of 1.2 to 1.15.
+const OLD_MAGICS: [[u8; 4]; 2] = [[0xfa, 0xff, 0xff, 0xff], [0xfb, 0xff, 0xff, 0xff]];
+
 /// How many functions a table may have: large programs have a tenth.
 const MAX_FUNCTIONS: u64 = 10_000_000;
 
 /// Without sections: where the linker puts a program's code after its first page of headers.
 const HEADER_PAGE: u64 = 0x1000;
 
+/// What a program's build information begins with (Go's debug/buildinfo), and how it is aligned: after it stand the size
+/// of a pointer and flags, of which there are two.
+const BUILD_INFO: &[u8] = b"\xff Go buildinf:";
+const BUILD_INFO_ALIGNMENT: usize = 16;
+
+/// How the messages of crypto/tls begin, which no obfuscator changes.
+const MESSAGES_OF_TLS: &[u8] = b"crypto/tls: ";
+
+/// What the names of its functions begin with.
+const FUNCTIONS_OF_TLS: &[u8] = b"crypto/tls.";
+
+/// What is known of a program that the Go linker made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum GoProgram {
+    /// Its functions have their names.
+    Named,
+    /// Others are in their place, or the table has another form, as `garble` makes it.
+    Obfuscated,
+    /// Go before 1.18, whose tables have another form.
+    Old,
+}
+
 /// Whether the Go linker made it.
-pub(super) fn is_go(elf: &Elf<'_>) -> bool {
-    table(elf).is_some()
+pub(super) fn program(elf: &Elf<'_>) -> Option<GoProgram> {
+    match table(elf) {
+        Some(table) if !holds(table, FUNCTIONS_OF_TLS) && holds(elf.data(), MESSAGES_OF_TLS) => {
+            Some(GoProgram::Obfuscated)
+        }
+        Some(_) => Some(GoProgram::Named),
+        None if is_old(elf) => Some(GoProgram::Old),
+        None => has_build_info(elf).then_some(GoProgram::Obfuscated),
+    }
+}
+
+fn is_old(elf: &Elf<'_>) -> bool {
+    let place = section(elf).and_then(|offset| usize::try_from(offset).ok());
+    let table = place.and_then(|place| elf.data().get(place..));
+    table.is_some_and(|table| OLD_MAGICS.iter().any(|magic| table.starts_with(magic)))
+}
+
+/// Where in the file the section of the table begins.
+fn section(elf: &Elf<'_>) -> Option<u64> {
+    let named = [&b".gopclntab"[..], b".data.rel.ro.gopclntab"];
+    let section = named.iter().find_map(|name| elf.section(name));
+    section.map(|(_, offset)| offset)
 }
 
 /// The address of a function by its full name.
@@ -52,11 +97,17 @@ pub(super) fn function(elf: &Elf<'_>, name: &[u8]) -> Option<u64> {
     elf.is_code(address).then_some(address)
 }
 
+fn has_build_info(elf: &Elf<'_>) -> bool {
+    let (blocks, _) = elf.data().as_chunks::<BUILD_INFO_ALIGNMENT>();
+    let begins = |block: &[u8; BUILD_INFO_ALIGNMENT]| {
+        block.starts_with(BUILD_INFO) && matches!(block.last(), Some(0..=3))
+    };
+    blocks.iter().any(begins)
+}
+
 fn table<'a>(elf: &Elf<'a>) -> Option<&'a [u8]> {
     let data = elf.data();
-    let named = [&b".gopclntab"[..], b".data.rel.ro.gopclntab"];
-    let section = named.iter().find_map(|name| elf.section(name));
-    if let Some((_, offset)) = section {
+    if let Some(offset) = section(elf) {
         return data
             .get(usize::try_from(offset).ok()?..)
             .filter(|table| is_header(table));
@@ -73,6 +124,11 @@ fn table<'a>(elf: &Elf<'a>) -> Option<&'a [u8]> {
 fn is_header(bytes: &[u8]) -> bool {
     let known = MAGICS.iter().any(|magic| bytes.starts_with(magic));
     known && matches!(bytes.get(6), Some(1 | 4)) && bytes.get(7) == Some(&8)
+}
+
+/// Whether some bytes are anywhere in others.
+pub(super) fn holds(data: &[u8], text: &[u8]) -> bool {
+    data.windows(text.len()).any(|window| window == text)
 }
 
 fn code_start(elf: &Elf<'_>) -> Option<u64> {

@@ -28,11 +28,18 @@ const PROGRAM: &[u8] = aya::include_bytes_aligned!("bpf/keys.arm64.o");
 /// How often it is looked for new processes, and libraries that were loaded since.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
+/// How much longer the pause before the next look is than the look took: of a host with thousands of processes it takes
+/// this part of a core at most, and sees new ones later.
+const PAUSE_PER_LOOK: u32 = 20;
+
 /// Larger files are not read to look for the function, in bytes: the largest proxies have a tenth.
 const MAX_FILE: u64 = 2 << 30;
 
 /// How many secrets are taken at once before others have their turn.
 const MAX_LINES: usize = 4096;
+
+/// Libraries that need no probe, by how their files' names begin.
+const OTHERS: [(&str, &str); 2] = [("libgnutls.so", "GnuTLS"), ("libssl3.so", "NSS")];
 
 /// All probes.
 pub(crate) struct KeyProbes {
@@ -138,8 +145,9 @@ impl KeyProbes {
         if self.next_look.is_some_and(|due| now < due) {
             return;
         }
+        let begun = super::now();
         self.look(&mut words);
-        self.next_look = Some(now + LOOK_EVERY);
+        self.next_look = Some(now + pause_after(begun.elapsed()));
         let lost = self.lost.get(&0, 0).unwrap_or_default();
         let more = lost.saturating_sub(self.lost_before);
         if more > 0 {
@@ -272,14 +280,23 @@ impl KeyProbes {
     }
 }
 
+fn pause_after(look: Duration) -> Duration {
+    LOOK_EVERY.max(look * PAUSE_PER_LOOK)
+}
+
 /// Why a process has nothing to probe, from what is known of its files.
 pub(super) fn why_not(
     process: u32,
     files: &[MappedFile],
     unknown: impl Fn(&MappedFile) -> Option<Unknown>,
 ) -> String {
-    let is_java = |file: &MappedFile| file.name.ends_with("libjvm.so");
-    if files.iter().any(is_java) {
+    let has = |library: &str| {
+        let names = files
+            .iter()
+            .filter_map(|file| file.name.file_name()?.to_str());
+        names.into_iter().any(|name| name.starts_with(library))
+    };
+    if has("libjvm.so") {
         return format!(
             "Java: the agent name.neykov:extract-tls-secrets writes a key log (java -jar \
              extract-tls-secrets-4.0.0.jar {process} FILE)"
@@ -289,7 +306,14 @@ pub(super) fn why_not(
         .iter()
         .filter_map(unknown)
         .filter(|why| *why != Unknown::NoTls);
-    let reasons: BTreeSet<_> = reasons.map(|why| why.to_string()).collect();
+    let mut reasons: BTreeSet<_> = reasons.map(|why| why.to_string()).collect();
+    for (library, name) in OTHERS {
+        if has(library) {
+            reasons.insert(format!(
+                "{name} writes a key log itself where SSLKEYLOGFILE is set when its program starts"
+            ));
+        }
+    }
     match reasons.is_empty() {
         true => Unknown::NoTls.to_string(),
         false => reasons.into_iter().collect::<Vec<_>>().join("; "),

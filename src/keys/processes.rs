@@ -63,10 +63,19 @@ pub(super) fn all() -> Vec<u32> {
 
 /// Whether there is such a process, and it runs: a zombie does not.
 pub(super) fn is_there(process: u32) -> bool {
-    let status = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    // The name before it may hold anything.
-    let after_name = status.rsplit_once(") ").map(|(_, rest)| rest);
-    after_name.is_some_and(|state| !state.starts_with(['Z', 'X']))
+    /// `ESRCH`: it ended between opening and reading.
+    const ENDED: i32 = 3;
+
+    match fs::read(format!("/proc/{process}/stat")) {
+        Ok(status) => {
+            // The name before it may hold anything.
+            let status = String::from_utf8_lossy(&status);
+            let after_name = status.rsplit_once(") ").map(|(_, rest)| rest);
+            after_name.is_some_and(|state| !state.starts_with(['Z', 'X']))
+        }
+        // One that cannot be looked at is there all the same.
+        Err(error) => error.kind() != ErrorKind::NotFound && error.raw_os_error() != Some(ENDED),
+    }
 }
 
 /// What a process calls itself.

@@ -230,8 +230,8 @@ impl OutboxShared {
         }
     }
 
-    fn send_all(&self, client: &OtlpClient, first: &Backoff) {
-        let mut backoff = first.clone();
+    fn send_all(&self, client: &OtlpClient, afresh: &Backoff) {
+        let mut backoff = afresh.clone();
         while let Some(request) = self.next() {
             let result = client.send(&request);
             let mut state = self.lock();
@@ -241,7 +241,7 @@ impl OutboxShared {
             }
             match result {
                 Ok(taken) => {
-                    backoff = first.clone();
+                    backoff = afresh.clone();
                     state.taken(&request, &taken, client.shown());
                 }
                 Err(SendFailure {

@@ -72,6 +72,9 @@ pub(super) fn analyze(
         })
         .collect();
     let mut pipeline = Pipeline::new(options);
+    let mut watches: Vec<_> = (0..files)
+        .map(|file| vantages.watch_acknowledgements(file))
+        .collect();
     let mut links: Vec<_> = (0..files).map(|_| link::Decoder::default()).collect();
     let mut waiting = WaitingPackets::default();
     let mut embedded = Embedded::default();
@@ -96,6 +99,9 @@ pub(super) fn analyze(
         }
         let links = links.get_mut(file).filter(|_| vantages.is_beside(file));
         let segment = links.and_then(|links| links.decode(&packet).ok());
+        if let Some((watch, segment)) = watches.get_mut(file).zip(segment.as_ref()) {
+            watch.push(segment);
+        }
         match segment.map_or(VantageRole::Story, |segment| vantages.role(file, &segment)) {
             VantageRole::Story => {
                 waiting.until(packet.stamp.time, &mut pipeline);
@@ -118,13 +124,13 @@ pub(super) fn analyze(
         .collect();
     let filled = waiting.filled;
     let mut report = report_of(pipeline, capture, |finished| {
-        for (file, end) in ends.iter().enumerate() {
+        for (file, (end, acks)) in ends.iter().zip(&watches).enumerate() {
             if let Some(end) = end {
                 ServerEnd {
+                    acks,
                     vantages,
                     file,
                     analysis: &end.analysis,
-                    last_moment: end.last_packet,
                 }
                 .add_to(finished);
             }
@@ -138,7 +144,8 @@ pub(super) fn analyze(
 /// The capture at the server is asked about any call.
 fn of_all_calls(options: &Options) -> Options {
     let mut options = options.clone();
-    options.inspect.all = true;
+    options.inspect.all = false;
+    options.inspect.seen_calls = true;
     options.inspect.unlisted = UnlistedCalls::Counted;
     options.inspect.filter = Filter::default();
     options.inspect.headers = Vec::new();

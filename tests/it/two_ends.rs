@@ -22,14 +22,14 @@ use crate::shared_material;
 type Calls = BTreeMap<(SocketAddr, u32), Rpc>;
 
 /// Both captures of a scenario.
-struct Pair {
-    name: String,
-    client: PathBuf,
-    server: PathBuf,
+pub(crate) struct Pair {
+    pub(crate) name: String,
+    pub(crate) client: PathBuf,
+    pub(crate) server: PathBuf,
 }
 
 /// The scenarios that were recorded at both ends.
-fn pairs(test: &str) -> Vec<Pair> {
+pub(crate) fn pairs(test: &str) -> Vec<Pair> {
     let Some(shared) = shared_material::folder(test) else {
         return Vec::new();
     };
@@ -59,7 +59,7 @@ fn pairs(test: &str) -> Vec<Pair> {
     pairs
 }
 
-fn analyze(paths: &[PathBuf], key_log: &Path) -> Report {
+pub(crate) fn analyze(paths: &[PathBuf], key_log: &Path) -> Report {
     let mut options: Options = recordings::options();
     if let Ok(secrets) = fs::read(key_log.with_file_name("keylog.txt")) {
         options.decode.keys.read(&secrets);
@@ -80,7 +80,7 @@ fn calls(report: &Report) -> Calls {
 }
 
 /// A capture made of packets, at `times` that are theirs unless said otherwise.
-fn write(name: &str, packets: &[(i64, &Kept)]) -> PathBuf {
+pub(crate) fn write(name: &str, packets: &[(i64, &Kept)]) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let link_type = packets
         .first()
@@ -109,7 +109,7 @@ fn write(name: &str, packets: &[(i64, &Kept)]) -> PathBuf {
     path
 }
 
-fn as_they_are(recording: &Recording) -> Vec<(i64, &Kept)> {
+pub(crate) fn as_they_are(recording: &Recording) -> Vec<(i64, &Kept)> {
     recording
         .packets
         .iter()
@@ -118,10 +118,10 @@ fn as_they_are(recording: &Recording) -> Vec<(i64, &Kept)> {
 }
 
 /// Numbers that look random and are the same in every run (Marsaglia's xorshift).
-struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    fn of(seed: u64) -> Self {
+    pub(crate) fn of(seed: u64) -> Self {
         let mut dice = Self(0x9e37_79b9_7f4a_7c15 ^ (seed + 1));
         for _ in 0..8 {
             dice.below(2);
@@ -129,7 +129,7 @@ impl Dice {
         dice
     }
 
-    fn below(&mut self, limit: i64) -> i64 {
+    pub(crate) fn below(&mut self, limit: i64) -> i64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

@@ -93,7 +93,7 @@ fn the_alert_rules_and_the_dashboard_pass_their_check() {
     }
 }
 
-fn scrape(network: &Network, request: &'static str) -> String {
+pub(crate) fn scrape(network: &Network, request: &'static str) -> String {
     let asked = network.client(move || {
         let mut stream = TcpStream::connect("127.0.0.1:9464").unwrap();
         stream.write_all(request.as_bytes()).unwrap();

@@ -104,6 +104,12 @@ impl Network {
         command
     }
 
+    /// Where the client's host may be entered.
+    #[cfg(all(feature = "keys", target_os = "linux"))]
+    pub(crate) fn client_path(&self) -> String {
+        format!("/run/netns/{}", self.client)
+    }
+
     /// Pulls the cable for a moment.
     pub(crate) fn pull_cable(&self) {
         for state in ["down", "up"] {

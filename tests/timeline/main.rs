@@ -8,6 +8,7 @@
 // Failing is what a test is for, and these helpers are the test.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stderr)]
 
+mod both_ends;
 mod captures;
 #[path = "../it/shared_material.rs"]
 mod shared_material;
@@ -128,11 +129,14 @@ fn mermaid_itself_draws_the_diagrams() {
     fs::write(&hostile, captures::hostile()).unwrap();
     let hostile = hostile.to_str().unwrap().to_owned();
     let mut diagrams = Vec::new();
-    let fixtures = FIXTURES.map(fixture);
-    for (place, capture) in fixtures.iter().chain([&hostile]).enumerate() {
+    let both = both_captures(&folder).to_vec();
+    let fixtures = FIXTURES.map(|name| vec![fixture(name)]);
+    let captures = fixtures.into_iter().chain([vec![hostile], both]);
+    for (place, captures) in captures.enumerate() {
         for around in ["", "+0s"] {
             let path = folder.join(format!("{place}{around}.mmd"));
-            let mut arguments = vec![capture.as_str(), "--format", "mermaid", "--window", "1m"];
+            let mut arguments: Vec<_> = captures.iter().map(String::as_str).collect();
+            arguments.extend(["--format", "mermaid", "--window", "1m"]);
             if !around.is_empty() {
                 arguments.extend(["--around", around]);
             }
@@ -216,6 +220,68 @@ fn is_halfway(micros: i64) -> bool {
     [unit / 100, unit / 10, unit]
         .into_iter()
         .any(|figure| figure > 1 && size % figure == figure / 2)
+}
+
+/// Writes the captures of a connection at both of its ends: the client's and the server's.
+fn both_captures(folder: &Path) -> [String; 2] {
+    let [client, server] = both_ends::both_ends();
+    [("client.pcap", client), ("server.pcap", server)].map(|(name, bytes)| {
+        let path = folder.join(name);
+        fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    })
+}
+
+/// What a format says, with the folder's path left out.
+fn without_folder(text: &str, folder: &Path) -> String {
+    text.replace(&format!("{}/", folder.display()), "")
+}
+
+#[test]
+fn the_story_of_both_ends() {
+    let folder = folder("both-ends-story");
+    let [client, server] = both_captures(&folder);
+    let story = timeline(&[&client, &server]);
+    insta::assert_snapshot!("text_both_ends", without_folder(&story, &folder));
+    let one = timeline(&[&client]);
+    assert!(!one.contains("both ends"), "{one}");
+    // One line for many.
+    let short = timeline(&[&client, &server, "--limit", "1"]);
+    let words: Vec<_> = short.split_whitespace().collect();
+    let line = "2 packets sent by the client: the network lost them, and copies came";
+    assert!(words.join(" ").contains(line), "{short}");
+}
+
+#[test]
+fn the_diagram_of_both_ends() {
+    let folder = folder("both-ends-diagram");
+    let [client, server] = both_captures(&folder);
+    let diagram = timeline(&[&client, &server, "--format", "mermaid"]);
+    insta::assert_snapshot!("mermaid_both_ends", without_folder(&diagram, &folder));
+}
+
+#[test]
+fn the_story_of_a_call_through_a_proxy() {
+    let folder = folder("proxied-story");
+    let capture = folder.join("proxied.pcap");
+    fs::write(&capture, both_ends::proxied()).unwrap();
+    let story = timeline(&[capture.to_str().unwrap()]);
+    insta::assert_snapshot!("text_proxied", without_folder(&story, &folder));
+}
+
+#[test]
+fn the_page_draws_both_ends_and_hops() {
+    let Some(browser) = Browser::found("both ends") else {
+        return;
+    };
+    let folder = folder("both-ends");
+    let [client, server] = both_captures(&folder);
+    let (page, proxied) = (folder.join("both.html"), folder.join("proxied.html"));
+    html(Path::new(&client), &page, &[&server]);
+    let capture = folder.join("proxied.pcap");
+    fs::write(&capture, both_ends::proxied()).unwrap();
+    html(&capture, &proxied, &[]);
+    browser.run("both_ends.mjs", &[page, proxied, folder.join("shot")]);
 }
 
 #[test]

@@ -57,6 +57,7 @@ pub(in crate::decode) enum MacOrder {
 /// A hash: the one that keys are derived with, or that of a MAC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hash {
+    Md5,
     Sha1,
     Sha256,
     Sha384,
@@ -77,7 +78,7 @@ use AeadCipher::{
     ChaCha20Poly1305,
 };
 use BlockCipher::{Aes128, Aes256, Camellia128, Camellia256};
-use Hash::{Sha1, Sha256, Sha384};
+use Hash::{Md5, Sha1, Sha256, Sha384};
 
 type RegisteredSuite = (u16, &'static str, Option<(Version, Cipher, Hash)>);
 
@@ -116,7 +117,7 @@ const fn null(n: u16, name: &'static str, mac: Hash) -> RegisteredSuite {
 /// In TLS 1.2 keys are derived with SHA-256 where the suite's hash is an older one (RFC 5246, section 5).
 const fn deriving(mac: Hash) -> Hash {
     match mac {
-        Sha1 | Sha256 => Sha256,
+        Md5 | Sha1 | Sha256 => Sha256,
         Sha384 => Sha384,
     }
 }
@@ -129,7 +130,7 @@ const fn named(number: u16, name: &'static str) -> RegisteredSuite {
 /// prohibits most of them for HTTP/2, but not every server heeds it.
 #[rustfmt::skip]
 const SUITES: &[RegisteredSuite] = &[
-    named(0x0001, "TLS_RSA_WITH_NULL_MD5"),
+    null(0x0001, "TLS_RSA_WITH_NULL_MD5", Md5),
     null(0x0002, "TLS_RSA_WITH_NULL_SHA", Sha1),
     named(0x000a, "TLS_RSA_WITH_3DES_EDE_CBC_SHA"),
     null(0x002c, "TLS_PSK_WITH_NULL_SHA", Sha1),

@@ -10,6 +10,7 @@
 
 mod blocks;
 mod derivation;
+mod md5;
 mod tagged;
 
 use std::fmt;
@@ -68,7 +69,7 @@ impl Key {
         let lengths = KeyLengths::of(cipher);
         let seed = [&b"key expansion"[..], server_random, client_random].concat();
         let mut block = vec![0; 2 * (lengths.mac + lengths.key + lengths.iv)];
-        pseudorandom(hash, &master.0, &seed, &mut block);
+        pseudorandom(hash, &master.0, &seed, &mut block)?;
         let mut rest = &block[..];
         let mut next = |length| {
             let (part, after) = rest.split_at_checked(length)?;
@@ -228,7 +229,7 @@ mod tests {
         let seed = bytes("a0 ba 9f 93 6c da 31 18 27 a6 f7 96 ff d5 19 8c");
         let seed = [b"test label", &seed[..]].concat();
         let mut out = [0; 100];
-        pseudorandom(Hash::Sha256, &secret, &seed, &mut out);
+        pseudorandom(Hash::Sha256, &secret, &seed, &mut out).unwrap();
         let expected = bytes(
             "e3 f2 29 ba 72 7b e1 7b 8d 12 26 20 55 7c d4 53 c2 aa b2 1d 07 c3 d4 95 32 9b 52 d4 e6 1e db 5a \
              6b 30 17 91 e9 0d 35 c9 c9 a4 6b 4e 14 ba f9 af 0f a0 22 f7 07 7d ef 17 ab fd 37 97 c0 56 4b ab \

@@ -1,5 +1,6 @@
 //! Sessions over streams that were sealed here: cut anywhere, with bytes lost, with keys updated.
 
+mod corpus;
 mod joining;
 
 use proptest::prelude::*;
@@ -24,7 +25,7 @@ const HANDSHAKE: u8 = RecordHeader::HANDSHAKE;
 const CHANGE_CIPHER_SPEC: [u8; 6] = [20, 3, 3, 0, 1, 1];
 
 /// A suite of every kind that can be read, with the length of its secrets.
-const SUITES: [(Version, u16, usize); 15] = [
+const SUITES: [(Version, u16, usize); 16] = [
     (Version::TLS_1_3, 0x1301, 32),
     (Version::TLS_1_3, 0x1302, 48),
     (Version::TLS_1_3, 0x1303, 32),
@@ -40,6 +41,7 @@ const SUITES: [(Version, u16, usize); 15] = [
     (Version::TLS_1_2, 0xc028, 48),
     (Version::TLS_1_2, 0xc076, 48),
     (Version::TLS_1_2, 0x003b, 48),
+    (Version::TLS_1_2, 0x0001, 48),
 ];
 
 /// What a server sends: records, and where each begins.

@@ -3,6 +3,8 @@
 //! In: segments that both captures have, each with both stamps and its way. Out: for each stretch of time what one clock
 //! shows more than the other, at least and at most; where one of them was set.
 
+use std::sync::Arc;
+
 use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::PerSide;
 
@@ -79,7 +81,7 @@ impl QueueingDelay {
 }
 
 /// Bounds for a stretch of time.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Bounds {
     from: SharedSegment,
     until: SharedSegment,
@@ -89,8 +91,24 @@ struct Bounds {
     drift: TimeDelta,
 }
 
+/// The clock of a capture, as that of the capture at the client shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VantageClock(Arc<ClockBounds>);
+
+impl VantageClock {
+    pub(super) const fn new(bounds: Arc<ClockBounds>) -> Self {
+        Self(bounds)
+    }
+
+    /// What the clock at the client showed at a moment of this one, at the earliest and at the latest.
+    #[must_use]
+    pub fn at_client(&self, moment: Timestamp) -> (Timestamp, Timestamp) {
+        self.0.bounds_at_client(moment)
+    }
+}
+
 /// What one clock shows more than another one, over a capture.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct ClockBounds {
     /// In order of time.
     stretches: Vec<Bounds>,
@@ -167,10 +185,7 @@ impl ClockBounds {
     /// When the capture at the client had, or would have had, what the other one has at a moment: at the latest what the
     /// client sent, and at the earliest what it received, so that it stands before what follows from it.
     pub(super) fn at_client(&self, at_other: Timestamp, from_client: bool) -> Timestamp {
-        let place = self
-            .stretches
-            .partition_point(|bounds| bounds.from.at_other <= at_other);
-        let Some(bounds) = self.stretches.get(place.saturating_sub(1)) else {
+        let Some(bounds) = self.stretch_of(at_other) else {
             return at_other;
         };
         if from_client {
@@ -179,6 +194,22 @@ impl ClockBounds {
         // Acknowledgements follow at once: a stamp that is a little early harms nothing.
         let early = TimeDelta::from_nanos((bounds.high - bounds.low).as_nanos() / 4);
         at_other - (bounds.low + bounds.drift) - early
+    }
+
+    /// What the clock at the client showed at a moment of the other one, at the earliest and at the latest.
+    fn bounds_at_client(&self, at_other: Timestamp) -> (Timestamp, Timestamp) {
+        match self.stretch_of(at_other) {
+            Some(bounds) => (at_other - bounds.high, at_other - bounds.low),
+            None => (at_other, at_other),
+        }
+    }
+
+    /// The stretch that holds a moment of the other clock, or the nearest before it.
+    fn stretch_of(&self, at_other: Timestamp) -> Option<&Bounds> {
+        let place = self
+            .stretches
+            .partition_point(|bounds| bounds.from.at_other <= at_other);
+        self.stretches.get(place.saturating_sub(1))
     }
 }
 

@@ -43,7 +43,6 @@ pub(super) struct FileSurvey {
     /// Who was connected to.
     servers: FxHashSet<SocketAddr>,
     marks: HashMap<u64, Mark, BuildHasherDefault<Itself>>,
-    last_moment: Timestamp,
     /// Bits of which a mark must have none to be remembered.
     left_out: u64,
 }
@@ -97,6 +96,8 @@ struct FlowSide {
     unacknowledged: Option<(u64, Timestamp)>,
     /// The shortest time until an acknowledgement of what it sent was seen.
     turnaround: Option<TimeDelta>,
+    /// When the other end last said what it had of it.
+    last_acknowledgement: Option<Timestamp>,
 }
 
 impl FileSurvey {
@@ -115,7 +116,6 @@ impl FileSurvey {
         if is_syn && self.servers.len() < MAX_FLOWS {
             self.servers.insert(segment.destination);
         }
-        self.last_moment = self.last_moment.max(segment.stamp.time);
         if length(segment) > 0 {
             let mark = Mark {
                 time: segment.stamp.time,
@@ -177,11 +177,6 @@ impl FileSurvey {
         self.marks.get(&key)
     }
 
-    /// The last moment of the capture.
-    pub(super) const fn last_moment(&self) -> Timestamp {
-        self.last_moment
-    }
-
     /// Segments that both captures have, and that were sent once.
     pub(super) fn shared<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (Mark, Mark)> + 'a {
         self.marks.iter().filter_map(|(mark, here)| {
@@ -237,6 +232,11 @@ impl FileSurvey {
     /// The shortest time from what one end sent to its acknowledgement.
     pub(super) fn turnaround(&self, flow: FlowId, from_lower: bool) -> Option<TimeDelta> {
         self.side(flow, from_lower)?.turnaround
+    }
+
+    /// When the other end last said what it had of what one end sent.
+    pub(super) fn last_acknowledgement(&self, flow: FlowId, from_lower: bool) -> Option<Timestamp> {
+        self.side(flow, from_lower)?.last_acknowledgement
     }
 
     fn side(&self, flow: FlowId, from_lower: bool) -> Option<&FlowSide> {
@@ -301,6 +301,7 @@ impl FlowSide {
     }
 
     fn acknowledge(&mut self, acknowledgement: u32, time: Timestamp) {
+        self.last_acknowledgement = Some(time);
         let Some(coverage) = &mut self.coverage else {
             return;
         };

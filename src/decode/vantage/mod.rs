@@ -10,14 +10,17 @@
 //! the other, a segment from one to the other arrives after `theta` and its delay, and one the other way after its
 //! delay less `theta`: each gives a bound, and nothing has to be symmetric.
 
+mod acknowledgements;
 mod clock;
 mod coverage;
 mod file_survey;
 mod losses;
 mod places;
 mod speaker;
+mod transits;
 
 use std::hash::RandomState;
+use std::sync::Arc;
 
 use crate::capture::{Packet, TimeDelta, Timestamp};
 use crate::decode::PerSide;
@@ -26,9 +29,11 @@ use clock::ClockBounds;
 use file_survey::{FileSurvey, FlowId};
 use rustc_hash::FxHashMap;
 
-pub use clock::{ClockStep, QueueingDelay};
+pub use acknowledgements::AckWatch;
+pub use clock::{ClockStep, QueueingDelay, VantageClock};
 pub use losses::UNDER_WAY;
 pub use places::VantagePlace;
+pub use transits::{AskedSegment, FlowTransits, SeenAt, Transit, TransitFate};
 
 /// Looks at the packets of several captures before they are analysed.
 #[derive(Debug)]
@@ -91,18 +96,26 @@ struct VantageFile {
 #[derive(Debug)]
 struct Pair {
     client: usize,
-    clock: ClockBounds,
+    clock: Arc<ClockBounds>,
     /// The flow of the client's capture that each of this one's is.
     flows: Vec<Option<FlowMatch>>,
     /// Segments of each side that were lost between the two, by the flows of this one; `None` where there were too many to
     /// remember each.
     lost: Option<FxHashMap<FlowId, PerSide<u64>>>,
+    /// Segments that were sent again, or that only their sender's capture has, by the flows of this one.
+    transits: FxHashMap<FlowId, FlowTransits>,
 }
 
 impl Pair {
     /// The flow of the client's capture that one of this is.
     fn of_client(&self, flow: FlowId) -> Option<FlowMatch> {
         *self.flows.get(flow.index())?
+    }
+
+    /// Its flows that the client's capture has too, each with that one.
+    fn matched(&self) -> impl Iterator<Item = (FlowId, FlowMatch)> + '_ {
+        let flows = self.flows.iter().enumerate();
+        flows.filter_map(|(there, matched)| Some((FlowId::at(there)?, (*matched)?)))
     }
 
     /// Segments of each side that were lost between the two places.
@@ -135,6 +148,8 @@ pub struct Vantage {
     pub place: VantagePlace,
     /// What its clock shows more than that of the capture at the client, at least and at most.
     pub clock_offset: Option<(TimeDelta, TimeDelta)>,
+    /// What the clock of the capture at the client shows at its moments, where that is another capture.
+    pub clock: Option<VantageClock>,
     /// By how many millionths its clock goes faster, at least and at most; only where the bounds exclude that both go
     /// alike.
     pub clock_drift_ppm: Option<(f64, f64)>,
@@ -166,6 +181,8 @@ pub struct OtherEndBytes {
     pub request_lost: bool,
     /// Whether the capture there lacks bytes that the client sent and that were acknowledged.
     pub request_uncaptured: bool,
+    /// When its server last said what it had of the client's bytes, by the clock of the capture there.
+    pub last_acknowledgement: Option<Timestamp>,
     /// Whether bytes of the server never came to the client: not in its capture, and never acknowledged.
     pub answer_lost: bool,
     /// Segments with data that each side sent and that were lost between the two captures; `None` where there were too
@@ -179,11 +196,13 @@ impl Vantages {
     pub fn list(&self) -> Vec<Vantage> {
         let files = (0..).zip(&self.files);
         let vantages = files.filter_map(|(file, one)| {
-            let clock = one.nearer_client.as_ref().map(|pair| &pair.clock);
+            let shared = one.nearer_client.as_ref().map(|pair| &pair.clock);
+            let clock = shared.map(Arc::as_ref);
             Some(Vantage {
                 file,
                 place: one.place?,
                 clock_offset: clock.map(ClockBounds::range),
+                clock: shared.cloned().map(VantageClock::new),
                 clock_drift_ppm: clock.and_then(ClockBounds::drift_ppm),
                 clock_steps: clock.map_or_else(Vec::new, |clock| clock.steps().to_vec()),
                 lost: one.nearer_client.as_ref().and_then(Pair::lost),
@@ -292,6 +311,7 @@ impl Vantages {
         let lost = pair.lost.as_ref();
         Some(OtherEndBytes {
             lost_segments: lost.map(|lost| lost.get(&there).copied().unwrap_or_default()),
+            last_acknowledgement: one.survey.last_acknowledgement(there, client_is_lower),
             request_lost: missing.iter().any(|part| part.end > acknowledged),
             request_uncaptured: missing.iter().any(|part| part.start < acknowledged),
             answer_lost: answered.lacking_in(arrived).iter().any(|part| {

@@ -3,11 +3,14 @@
 //! What a client sends is at a capture near it first, and what it receives last: of a segment each way, both seen at both
 //! places, the two differences between the stamps differ by the round trip between the places, whatever the clocks show.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 
 use super::clock::{ClockBounds, SharedSegment};
 use super::file_survey::{FileSurvey, FlowId};
 use super::losses::Path;
+use super::transits::{self, FlowTransits};
 use super::{FlowMatch, Pair, VantageFile, Vantages};
 use crate::capture::TimeDelta;
 use crate::decode::PerSide;
@@ -88,9 +91,10 @@ pub(super) fn of(files: Vec<FileSurvey>) -> Option<Vantages> {
         if let Some(clock) = ClockBounds::of(&relation.segments) {
             pairs.entry(key.1).or_insert_with(|| Pair {
                 client: key.0,
-                clock,
+                clock: Arc::new(clock),
                 flows: relation.flows,
                 lost: None,
+                transits: FxHashMap::default(),
             });
         }
     }
@@ -98,8 +102,11 @@ pub(super) fn of(files: Vec<FileSurvey>) -> Option<Vantages> {
         return None;
     }
     for (file, pair) in &mut pairs {
-        if let Some((client, other)) = files.get(pair.client).zip(files.get(*file)) {
-            pair.lost = lost(client, other, pair);
+        if let Some((client, other)) = files.get(pair.client).zip(files.get(*file))
+            && let Some(found) = losses(client, other, pair)
+        {
+            pair.lost = Some(found.lost);
+            pair.transits = found.transits;
         }
     }
     let places: Vec<_> = (0..files.len())
@@ -119,47 +126,64 @@ pub(super) fn of(files: Vec<FileSurvey>) -> Option<Vantages> {
     })
 }
 
-/// Segments that were lost between two captures, by the flows of the second.
-fn lost(
-    client: &FileSurvey,
-    other: &FileSurvey,
-    pair: &Pair,
-) -> Option<FxHashMap<FlowId, PerSide<u64>>> {
-    let matched = pair.flows.iter().enumerate();
-    let matched: Vec<_> = matched
-        .filter_map(|(there, matched)| Some((FlowId::at(there)?, (*matched)?)))
-        .collect();
+/// What became of segments between two captures, by the flows of the second.
+struct LossesBetween {
+    lost: FxHashMap<FlowId, PerSide<u64>>,
+    transits: FxHashMap<FlowId, FlowTransits>,
+}
+
+/// What became of segments between two captures; `None` where there are too many to remember each.
+fn losses(client: &FileSurvey, other: &FileSurvey, pair: &Pair) -> Option<LossesBetween> {
+    let [sent, answered] = paths(client, other, pair);
+    let (of_client, of_server) = (sent.losses()?, answered.losses()?);
+    let lost = pair.matched().map(|(there, here)| {
+        let counted = |counts: &FxHashMap<FlowId, u64>, flow| counts.get(&flow).copied();
+        let lost = PerSide {
+            client: counted(&of_client.counts, here.flow).unwrap_or_default(),
+            server: counted(&of_server.counts, there).unwrap_or_default(),
+        };
+        (there, lost)
+    });
+    let of_client = of_client
+        .transits
+        .into_iter()
+        .filter_map(|(here, transit)| {
+            let (there, _) = sent.twins.get(&here)?;
+            Some((*there, transit))
+        });
+    Some(LossesBetween {
+        lost: lost.collect(),
+        transits: transits::by_flow(of_client.chain(of_server.transits).collect()),
+    })
+}
+
+/// Both directions between two captures, that of what clients send first.
+pub(super) fn paths<'a>(
+    client: &'a FileSurvey,
+    other: &'a FileSurvey,
+    pair: &'a Pair,
+) -> [Path<'a>; 2] {
     let sent = Path {
         sender: client,
         receiver: other,
-        twins: matched
-            .iter()
-            .map(|(there, here)| (here.flow, (*there, here.turned)))
+        twins: pair
+            .matched()
+            .map(|(there, here)| (here.flow, (there, here.turned)))
             .collect(),
         from_client: true,
         clock: &pair.clock,
-        last_moment: other.last_moment(),
     };
     let answered = Path {
         sender: other,
         receiver: client,
-        twins: matched
-            .iter()
-            .map(|(there, here)| (*there, (here.flow, here.turned)))
+        twins: pair
+            .matched()
+            .map(|(there, here)| (there, (here.flow, here.turned)))
             .collect(),
         from_client: false,
         clock: &pair.clock,
-        last_moment: client.last_moment(),
     };
-    let (of_client, of_server) = (sent.lost()?, answered.lost()?);
-    let lost = matched.iter().map(|(there, here)| {
-        let lost = PerSide {
-            client: of_client.get(&here.flow).copied().unwrap_or_default(),
-            server: of_server.get(there).copied().unwrap_or_default(),
-        };
-        (*there, lost)
-    });
-    Some(lost.collect())
+    [sent, answered]
 }
 
 /// What two captures have in common; `apart` is negative if the second is nearer to the client.
@@ -252,17 +276,9 @@ fn place(
 
 /// The flows of a pair: as one capture counts them, and as the other does.
 fn matches_of(pair: &Pair, client_first: bool) -> Vec<(FlowId, FlowId)> {
-    let flows = pair
-        .flows
-        .iter()
-        .enumerate()
-        .filter_map(|(there, matched)| {
-            let matched = (*matched)?;
-            let there = FlowId::at(there)?;
-            Some(match client_first {
-                true => (matched.flow, there),
-                false => (there, matched.flow),
-            })
-        });
+    let flows = pair.matched().map(|(there, here)| match client_first {
+        true => (here.flow, there),
+        false => (there, here.flow),
+    });
     flows.collect()
 }

@@ -14,6 +14,7 @@ use crate::inspect::options::{Options, UnlistedCalls};
 use crate::inspect::stream::Stream;
 use crate::inspect::stream::attempt::AttemptNews;
 use crate::inspect::stream::rpc::Rpc;
+use crate::inspect::stream::seen_call::SeenCall;
 use crate::inspect::stream::verdict;
 use crate::inspect::usual_times::UsualTime;
 
@@ -70,6 +71,11 @@ impl Connection {
     /// Calls that are told instead of listed, since this was last called.
     pub(in crate::inspect) fn take_let_go(&mut self) -> impl Iterator<Item = Rpc> {
         self.settled.take_let_go()
+    }
+
+    /// Calls that another capture is compared with, since they were last taken.
+    pub(in crate::inspect) const fn seen_mut(&mut self) -> &mut Vec<SeenCall> {
+        self.settled.seen_mut()
     }
 
     /// Those open calls that are lost for certain and were not reported before.

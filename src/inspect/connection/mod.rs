@@ -8,6 +8,7 @@ mod awaiting;
 mod block;
 pub(in crate::inspect) mod capture_gaps;
 pub(in crate::inspect) mod control_frames;
+pub(in crate::inspect) mod crossing;
 mod early_verdict;
 pub(in crate::inspect) mod goaway;
 pub(in crate::inspect) mod grace_end;

@@ -13,6 +13,7 @@ use super::super::traffic::ping::keepalive::KeepaliveRecord;
 use super::super::traffic::quiet::QuietClose;
 use super::capture_gaps::CaptureGaps;
 use super::control_frames::ControlFrameLog;
+use super::crossing::BothEnds;
 use super::goaway::GoAway;
 use super::late_opens::LateOpens;
 use super::sparse::Sparse;
@@ -147,9 +148,8 @@ pub struct ConnectionRecord {
     pub nonsense: Option<Box<(Direction, Stamp)>>,
     /// What it shows of the network below it.
     pub network: NetworkPath,
-    /// Segments with data of each side that were lost between a capture at the client and one at the server, where there
-    /// are both.
-    pub lost_between: Option<Box<PerSide<u64>>>,
+    /// What a capture at the server adds, where there is one beside that at the client.
+    pub both_ends: Option<Box<BothEnds>>,
     /// What its frames say of windows, limits and floods.
     pub traffic: Traffic,
     /// What of it the protocol forbids, or its peers had asked not to be sent.
@@ -207,7 +207,7 @@ impl ConnectionRecord {
             ack_stalls: Sparse::default(),
             nonsense: None,
             network: NetworkPath::default(),
-            lost_between: None,
+            both_ends: None,
             traffic: Traffic::default(),
             conformance: Sparse::default(),
             control_frames: Sparse::default(),

@@ -22,6 +22,7 @@ use crate::inspect::stream::attempt::{Attempt, AttemptNews};
 use crate::inspect::stream::fingerprint::Identity;
 use crate::inspect::stream::inferred_path::{PathsByShape, Shape};
 use crate::inspect::stream::rpc::{CallId, Outcome, Rpc, TakenBack, Verdict};
+use crate::inspect::stream::seen_call::SeenCall;
 use crate::inspect::stream::verdict::VerdictDetails;
 use crate::inspect::stream::{Known, Stream};
 use crate::inspect::usual_times::UsualTime;
@@ -38,6 +39,8 @@ pub(super) struct SettledCalls {
     listed: Vec<Rpc>,
     /// Those that are not listed, where they are to be told.
     let_go: Vec<Rpc>,
+    /// What another capture is compared with.
+    seen: Vec<SeenCall>,
     /// Those of them whose method was not read.
     unnamed: Vec<(u32, Shape)>,
     counted: Vec<CountedCall>,
@@ -67,6 +70,7 @@ impl SettledCalls {
             capture_begin,
             listed: Vec::new(),
             let_go: Vec::new(),
+            seen: Vec::new(),
             unnamed: Vec::new(),
             counted: Vec::new(),
             attempts: Vec::new(),
@@ -88,6 +92,10 @@ impl SettledCalls {
         details: VerdictDetails,
         options: &Options,
     ) {
+        if options.seen_calls {
+            self.seen
+                .push(SeenCall::of(self.call_id(id), &stream, &details));
+        }
         let silent = matches!(details.verdict, Verdict::Ok | Verdict::Unknown);
         let reported = stream.reported;
         let asked_for = options
@@ -179,6 +187,11 @@ impl SettledCalls {
     /// Those that are told instead of listed, since this was last called.
     pub(super) fn take_let_go(&mut self) -> impl Iterator<Item = Rpc> {
         self.let_go.drain(..)
+    }
+
+    /// Those that another capture is compared with, since they were last taken.
+    pub(super) const fn seen_mut(&mut self) -> &mut Vec<SeenCall> {
+        &mut self.seen
     }
 
     /// Those listed since this was last called, in the order of their ends.

@@ -243,9 +243,10 @@ impl Costs {
         }
         if self.inferred_verdicts > 0 {
             text.push_str(&format!(
-                " That {} not reset where frames of the client are missing is inferred: its requests fill the gaps, \
+                " That {} {} not reset where frames of the client are missing is inferred: its requests fill the gaps, \
                  if none is shorter than all that were seen.",
-                format!("{} {}", rpcs(self.inferred_verdicts), was(self.inferred_verdicts))
+                rpcs(self.inferred_verdicts),
+                was(self.inferred_verdicts)
             ));
         }
         if self.methods > 0 {

@@ -49,7 +49,7 @@ pub(super) fn lost_between<'a>(
 ) -> Option<PerSide<u64>> {
     let mut sum = None;
     for record in records.filter(|record| record.network.segments() > 0) {
-        let lost = record.lost_between.as_deref()?;
+        let lost = record.both_ends.as_deref()?.lost_segments?;
         let before = sum.unwrap_or(PerSide::<u64>::default());
         sum = Some(PerSide {
             client: before.client + lost.client,

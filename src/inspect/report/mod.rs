@@ -17,6 +17,7 @@ use crate::inspect::options::passed_over::PassedOver;
 use crate::inspect::proxies::Upstream;
 use crate::inspect::server::Server;
 use crate::inspect::stream::rpc::Rpc;
+use crate::inspect::stream::seen_call::SeenCalls;
 use crate::inspect::usual_times::UsualTimes;
 
 pub use live_status::{
@@ -42,6 +43,8 @@ pub struct Analysis {
     pub verdicts: VerdictCounts,
     /// How long calls take that are answered well.
     pub usual_times: UsualTimes,
+    /// What another capture of the same connections is compared with, where there is one.
+    pub(crate) seen: SeenCalls,
     /// What is not listed, to stay within bounds.
     pub unlisted: Unlisted,
     /// What the filter left out.

@@ -32,6 +32,7 @@ pub(in crate::inspect) mod progress;
 pub(in crate::inspect) mod request;
 mod request_sizes;
 pub(in crate::inspect) mod rpc;
+pub(in crate::inspect) mod seen_call;
 pub(in crate::inspect) mod server_progress;
 mod success;
 #[cfg(test)]

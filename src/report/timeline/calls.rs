@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 
 use super::clock::CaptureClock;
+use super::hop_links::HopsOnPage;
 use crate::capture::Stamp;
 use crate::decode::http2::ErrorCode;
 use crate::inspect::{Outcome, Processed, Race, RequestedHeader, Rpc};
@@ -26,6 +27,7 @@ pub(super) struct CallsJson<'a> {
     columns: Columns<'a>,
     headers: Vec<HeaderColumn<'a>>,
     retries: Vec<RetryOnPage>,
+    hops: Vec<HopsOnPage>,
 }
 
 /// A call's place in the columns; the connection and the stream of its retry, and by what the two were
@@ -56,6 +58,7 @@ impl<'a> CallsJson<'a> {
         Self {
             count: calls.len(),
             retries: retries.collect(),
+            hops: HopsOnPage::all(&calls),
             headers: HeaderColumn::all(&calls, secrets),
             columns: Columns {
                 calls,

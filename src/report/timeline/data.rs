@@ -6,6 +6,7 @@
 
 use serde::Serialize;
 
+use super::both_ends;
 use super::calls::CallsJson;
 use super::clock::CaptureClock;
 use super::labels;
@@ -42,6 +43,9 @@ pub(super) struct PageJson<'a> {
     deaths: [bool; VERDICTS],
     thinned: Thinned,
     connections: Each<'a, ConnectionRecord, CaptureClock, ConnectionOnPage<'a>>,
+    /// Of connections that were captured at both ends, by their numbers.
+    #[serde(rename = "bothEnds")]
+    both_ends: both_ends::ByConnection,
     calls: CallsJson<'a>,
     findings: Each<'a, Finding, CaptureClock, FindingOnPage<'a>>,
 }
@@ -72,6 +76,7 @@ impl<'a> PageJson<'a> {
                 drawn: drawn.healthy_drawn,
             },
             connections: Each::new(&analysis.connections, clock, ConnectionOnPage::new),
+            both_ends: both_ends::all(report, clock),
             calls: CallsJson::new(drawn.calls, clock, secrets),
             findings: Each::new(&analysis.findings, clock, FindingOnPage::new),
         }

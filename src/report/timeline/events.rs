@@ -1,10 +1,14 @@
 //! What happened in order of time: events that lines and diagrams are made from.
 
 use super::clock::CaptureClock;
+use super::ways::{self, WayFate};
 use crate::capture::{Stamp, TimeDelta};
 use crate::decode::Direction;
 use crate::inspect::report::Report;
-use crate::inspect::{Close, ConnectionRecord, ControlFrameKind, GoAway, Rpc, Verdict};
+use crate::inspect::{Close, ConnectionRecord, ControlFrameKind, Crossing, GoAway, Rpc, Verdict};
+
+/// The number of a packet that is not known: they count from 1.
+pub(super) const NO_PACKET: u64 = 0;
 
 /// One thing that happened.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +42,8 @@ pub(super) enum EventKind<'a> {
     Closed(Close),
     /// A call came to its end that did not go well.
     Ended(&'a Rpc),
+    /// Something that one of two captures has, and the other has not.
+    Astray(&'a Crossing),
 }
 
 impl TimelineEvent<'_> {
@@ -61,6 +67,7 @@ impl EventKind<'_> {
             Self::Acknowledged(_) => 6,
             Self::Closed(_) => 7,
             Self::Ended(_) => 8,
+            Self::Astray(_) => 9,
         }
     }
 }
@@ -107,6 +114,7 @@ pub(super) fn in_order(report: &Report) -> Vec<TimelineEvent<'_>> {
         if let Some(close) = record.close {
             add(close.stamp, EventKind::Closed(close));
         }
+        add_astray(report, record, &mut add);
     }
     events.sort_by_key(TimelineEvent::place);
     events
@@ -133,5 +141,28 @@ fn add_call<'a>(rpc: &'a Rpc, add: &mut impl FnMut(Stamp, EventKind<'a>)) {
         .map(|ended| rpc.opened.map_or(ended, |opened| opened.max(ended)));
     if let Some(over) = over {
         add(over, EventKind::Ended(rpc));
+    }
+}
+
+/// What only one of two captures has: at the moment at which it left or came, by the client's clock.
+fn add_astray<'a>(
+    report: &Report,
+    record: &'a ConnectionRecord,
+    add: &mut impl FnMut(Stamp, EventKind<'a>),
+) {
+    for way in ways::of(report, record) {
+        let known = way.time().zip(way.crossing.known());
+        if let Some((time, end)) = known.filter(|_| way.fate() != WayFate::Came) {
+            let at_client = way.client.is_some();
+            let stamp = Stamp {
+                time,
+                packet: end.packet.unwrap_or(NO_PACKET),
+                file: match record.both_ends.as_deref() {
+                    Some(both) if !at_client => both.file,
+                    _ => record.recognised.file,
+                },
+            };
+            add(stamp, EventKind::Astray(way.crossing));
+        }
     }
 }

@@ -28,10 +28,12 @@ const SCRIPT: &[&str] = &[
     include_str!("html/verdicts.js"),
     include_str!("html/theme.js"),
     include_str!("html/view.js"),
+    include_str!("html/ends.js"),
     include_str!("html/layout.js"),
     include_str!("html/bars.js"),
     include_str!("html/life.js"),
     include_str!("html/arrows.js"),
+    include_str!("html/hops.js"),
     include_str!("html/axis.js"),
     include_str!("html/stage.js"),
     include_str!("html/minimap.js"),
@@ -52,8 +54,8 @@ const SCRIPT: &[&str] = &[
 /// headers.
 const POLICY: &str = concat!(
     "default-src 'none'; base-uri 'none'; form-action 'none'; ",
-    "style-src 'sha256-1wMR3yqEhHje/o8yJvMlYaZKg/C5TD/BH3fXOvRq4ek='; ",
-    "script-src 'sha256-1Alk8xpOoyun45yImOZRKrqo2AsHP/Ftq88Um1xBZ8s='",
+    "style-src 'sha256-N5F7VSJEIH0JezDKkBbrcK9ICE9eZ1W0w3UNqMFThPY='; ",
+    "script-src 'sha256-oWmFGx60sZ30mwg5ZHgR5cP6Lum1pVOZ6nRiVcH+sZo='",
 );
 
 /// The page; it opens at the first of `spans`, or at the whole.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::ways::WayFate;
 use crate::capture::TimeDelta;
 use crate::decode::http2::StreamId;
 use crate::inspect::{GoAway, Processed, Race, Rpc, Verdict};
@@ -63,6 +64,8 @@ pub(super) struct PageWords {
     meanings: [&'static str; VERDICTS],
     retry: BTreeMap<&'static str, &'static str>,
     race: BTreeMap<&'static str, &'static str>,
+    /// What became of what one end sent: in a word, and in full.
+    ways: BTreeMap<&'static str, [&'static str; 2]>,
 }
 
 const VERDICTS: usize = Verdict::ALL.len();
@@ -78,6 +81,9 @@ impl PageWords {
                 retry.map(|processed| (processed.name(), words::retry(processed))),
             ),
             race: BTreeMap::from(race.map(|race| (race.name(), words::race(race)))),
+            ways: BTreeMap::from(
+                WayFate::ALL.map(|fate| (fate.name(), [fate.brief(), fate.words()])),
+            ),
         }
     }
 }

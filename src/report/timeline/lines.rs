@@ -3,9 +3,10 @@
 //! A GOAWAY or a close has a line of its own; what lies between is gathered and summed up. Events come
 //! in order.
 
-use super::events::{EventKind, TimelineEvent};
-use super::labels;
+use super::astray::{self, AstrayGroup};
+use super::events::{EventKind, NO_PACKET, TimelineEvent};
 use super::window::Spans;
+use super::{hop_links, labels};
 use crate::capture::TimeDelta;
 use crate::decode::Direction;
 use crate::inspect::report::{Files, Report};
@@ -47,6 +48,7 @@ pub(super) struct LineWriter<'a> {
     out: String,
     quiet: Quiet,
     groups: Vec<Group<'a>>,
+    astray: Vec<AstrayGroup<'a>>,
     skipped: u64,
     /// When the server's first GOAWAY was seen, of the connection that was written last.
     goaway: Option<(u32, TimeDelta)>,
@@ -76,6 +78,7 @@ impl<'a> LineWriter<'a> {
             out: String::new(),
             quiet: Quiet::default(),
             groups: Vec::new(),
+            astray: Vec::new(),
             skipped: 0,
             goaway: None,
         }
@@ -102,6 +105,7 @@ impl<'a> LineWriter<'a> {
             EventKind::Ping => self.quiet.pings += 1,
             EventKind::Began(rpc) => self.gather(event, rpc, false),
             EventKind::Ended(rpc) => self.gather(event, rpc, true),
+            EventKind::Astray(crossing) => astray::gather(&mut self.astray, event, crossing),
             EventKind::Opened
             | EventKind::Settings(_)
             | EventKind::GoAway(_)
@@ -161,18 +165,32 @@ impl<'a> LineWriter<'a> {
         let mut lines = Vec::new();
         for group in std::mem::take(&mut self.groups) {
             if group.events.len() <= self.style.limit.max(1) {
-                let calls = group
-                    .events
-                    .iter()
-                    .map(|(event, rpc)| (*event, group.ended, self.one_call(rpc, group.ended)));
-                lines.extend(calls);
+                lines.extend(group.events.iter().map(|(event, rpc)| {
+                    let text = self.one_call(rpc, group.ended);
+                    let hops = match group.ended {
+                        true => hop_links::lines(rpc),
+                        false => Vec::new(),
+                    };
+                    (*event, mark(group.ended), text, hops)
+                }));
             } else if let Some((first, _)) = group.events.first() {
-                lines.push((*first, group.ended, self.many_calls(&group)));
+                let text = self.many_calls(&group);
+                lines.push((*first, mark(group.ended), text, Vec::new()));
             }
         }
+        for group in std::mem::take(&mut self.astray) {
+            let astray = group.lines(self.style.limit).into_iter();
+            lines.extend(astray.map(|(event, text)| (event, ASTRAY, text, Vec::new())));
+        }
         lines.sort_by_key(|(event, ..)| event.place());
-        for (event, ended, text) in lines {
-            self.line(&event, mark(ended), &text);
+        for (event, mark, text, hops) in lines {
+            self.line(&event, mark, &text);
+            for hop in hops {
+                let first = format!("{:16}↳ ", "");
+                let rest = " ".repeat(width(&first));
+                self.out
+                    .push_str(&wrapped(self.style.columns, &first, &rest, &hop));
+            }
         }
     }
 
@@ -226,6 +244,9 @@ impl<'a> LineWriter<'a> {
             }
             if calls().all(|other| other.processed == rpc.processed) {
                 text.push_str(&format!(", {}", words::retry(rpc.processed)));
+            }
+            if let Some(failure) = hop_links::failure_of_all(calls()) {
+                text.push_str(&format!(", failed {failure}"));
             }
             let retried = calls().filter(|rpc| rpc.retried_as.is_some()).count();
             if retried > 0 {
@@ -302,7 +323,8 @@ impl<'a> LineWriter<'a> {
             | EventKind::Unknown
             | EventKind::Ping
             | EventKind::Began(_)
-            | EventKind::Ended(_) => {}
+            | EventKind::Ended(_)
+            | EventKind::Astray(_) => {}
         }
     }
 
@@ -317,7 +339,10 @@ impl<'a> LineWriter<'a> {
         } else {
             String::new()
         };
-        let place = format!("packet {}{file}", event.stamp.packet);
+        let place = match event.stamp.packet {
+            NO_PACKET => String::new(),
+            packet => format!("packet {packet}{file}"),
+        };
         let elapsed = moment_in_millis(event.elapsed);
         let first = format!("{elapsed:>12}  {connection}{mark} ");
         let rest = " ".repeat(width(&first));
@@ -327,7 +352,7 @@ impl<'a> LineWriter<'a> {
             self.style.columns,
             &first,
             &rest,
-            &format!("{text}  {place}"),
+            format!("{text}  {place}").trim_end(),
         );
         self.out.push_str(&lines.replace('\u{a0}', " "));
     }
@@ -349,6 +374,9 @@ pub(super) fn wrapped(columns: LineWidth, first: &str, rest: &str, text: &str) -
 fn with_verdict(calls: u64, verdict: Verdict) -> String {
     format!("{} {}", counted(calls, "RPC"), words::verdict(verdict))
 }
+
+/// The mark of what did not come.
+const ASTRAY: &str = "↛";
 
 const fn mark(ended: bool) -> &'static str {
     if ended { "✗" } else { "▹" }

@@ -3,17 +3,21 @@
 //! In: a finding and the events of its first connection. Out: the source of a Mermaid sequence diagram, in
 //! which characters from the wire that the diagram's language would take for its own are entity codes.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use rustc_hash::FxHashSet;
 
 use super::events::{self, EventKind, TimelineEvent};
 use super::labels;
+use super::ways::{self, WayFate};
 use super::window::{Around, Spans};
 use crate::decode::Direction;
 use crate::inspect::diagnosis::Finding;
 use crate::inspect::report::Report;
-use crate::inspect::{CallId, ConnectionRecord, Rpc, Verdict};
+use crate::inspect::{
+    BothEnds, CallId, ConnectionRecord, Crossing, CrossingEnd, CrossingKind, Rpc, Verdict,
+};
 use crate::report::escape;
 use crate::report::format::ReportFormat;
 use crate::report::named_end::named_end;
@@ -89,6 +93,10 @@ impl Mermaid {
             named: 0,
             unnamed: 0,
             ended: Vec::new(),
+            both: record.both_ends.as_deref(),
+            astray: AstrayCounts::default(),
+            drawn_astray: 0,
+            number: record.number,
         };
         diagram.head(record);
         for event in shown {
@@ -119,6 +127,14 @@ struct Diagram<'a> {
     unnamed: u64,
     /// Calls that have come to their end.
     ended: Vec<&'a Rpc>,
+    /// What passed between both ends, where both were captured.
+    both: Option<&'a BothEnds>,
+    /// What did not come and has no arrow of its own.
+    astray: AstrayCounts,
+    /// How many of calls have one.
+    drawn_astray: usize,
+    /// The connection's number.
+    number: u32,
 }
 
 impl<'a> Diagram<'a> {
@@ -135,6 +151,9 @@ impl<'a> Diagram<'a> {
             "participant C as client {}",
             label(&named_end(record.names.client.as_deref(), record.client))
         ));
+        if self.both.is_some() {
+            self.write("participant N as network");
+        }
         self.write(&format!(
             "participant S as server {}",
             label(&named_end(record.names.server.as_deref(), record.server))
@@ -167,14 +186,17 @@ impl<'a> Diagram<'a> {
                 self.named += 1;
                 let method = labels::method(rpc, self.secrets);
                 let text = label(&format!("{time} HEADERS {} {method}", rpc.id.stream));
-                self.write(&format!("C->>S: {text}"));
+                self.arrow(Direction::ClientToServer, "->>", &text, |what| {
+                    what == CrossingKind::Request(rpc.id.stream)
+                });
             }
             EventKind::Ended(rpc) if self.is_about(rpc) => self.ended.push(rpc),
             EventKind::GoAway(goaway) => {
                 self.sum_up();
-                let (from, to) = ends(goaway.from);
                 let text = label(&format!("{time} GOAWAY {}", labels::goaway(goaway)));
-                self.write(&format!("{from}->>{to}: {text}"));
+                self.arrow(goaway.from, "->>", &text, |what| {
+                    what == CrossingKind::GoAway(goaway.last_stream_id)
+                });
                 if goaway.streams_beyond > 0 {
                     let beyond = counted(goaway.streams_beyond, "stream");
                     self.write(&format!("Note over C,S: {beyond} beyond it"));
@@ -187,14 +209,80 @@ impl<'a> Diagram<'a> {
             EventKind::Closed(close) => {
                 self.sum_up();
                 let how = close.ending.name();
-                let (from, to) = ends(close.by);
-                self.write(&format!("{from}-x{to}: {time} {how}"));
+                self.arrow(close.by, "-x", &format!("{time} {how}"), |what| {
+                    matches!(
+                        what,
+                        CrossingKind::Fin | CrossingKind::Rst | CrossingKind::CloseNotify
+                    )
+                });
             }
+            EventKind::Astray(crossing) => self.astray(crossing, &time),
             EventKind::Began(_)
             | EventKind::Ended(_)
             | EventKind::Unknown
             | EventKind::Ping
             | EventKind::Settings(_) => {}
+        }
+    }
+
+    /// An arrow to the other side; it ends in the network where that lost what it stands for, or nobody knows that it did
+    /// not.
+    fn arrow(
+        &mut self,
+        from: Direction,
+        arrow: &str,
+        text: &str,
+        is_it: impl Fn(CrossingKind) -> bool,
+    ) {
+        let mut own = self
+            .both
+            .into_iter()
+            .flat_map(|both| &both.crossings)
+            .filter(|crossing| crossing.from == from && is_it(crossing.what));
+        match own.next().map(WayFate::of) {
+            Some(fate @ (WayFate::Lost | WayFate::LostOnce | WayFate::Unknown)) => {
+                let (from, _) = ends(from);
+                self.write(&format!("{from}-xN: {text}, {}", fate.brief()));
+            }
+            _ => {
+                let (from, to) = ends(from);
+                self.write(&format!("{from}{arrow}{to}: {text}"));
+            }
+        }
+    }
+
+    /// What only one end has: an arrow if it is of a call of the finding, or has no other, else a number at the end.
+    fn astray(&mut self, crossing: &Crossing, time: &str) {
+        let fate = WayFate::of(crossing);
+        let seen_at_client = match crossing.from {
+            Direction::ClientToServer => crossing.sent.is_some(),
+            Direction::ServerToClient => crossing.came.is_some(),
+        };
+        let of_call = crossing.what.stream();
+        let is_about = of_call.is_some_and(|stream| {
+            let connection = self.number;
+            self.about.contains(&CallId { connection, stream })
+        });
+        match crossing.what {
+            CrossingKind::Segment(_) | CrossingKind::Retransmission(_) => {
+                self.astray.add(crossing);
+            }
+            // Drawn where the client's end has it.
+            _ if seen_at_client && (is_about || of_call.is_none()) => {}
+            _ if is_about && self.drawn_astray < MAX_NAMED || of_call.is_none() => {
+                self.drawn_astray += 1;
+                self.sum_up();
+                let text = label(&format!("{time} {}", ways::name(crossing.what)));
+                let (from, to) = ends(crossing.from);
+                let line = match fate {
+                    WayFate::Came | WayFate::Unsent | WayFate::Uncaptured => {
+                        format!("{from}-->>{to}: {text}, {}", fate.brief())
+                    }
+                    _ => format!("{from}-xN: {text}, {}", fate.brief()),
+                };
+                self.write(&line);
+            }
+            _ => self.astray.add(crossing),
         }
     }
 
@@ -225,6 +313,9 @@ impl<'a> Diagram<'a> {
     /// What became of the calls.
     fn tail(&mut self) {
         self.sum_up();
+        for line in std::mem::take(&mut self.astray).lines() {
+            self.write(&format!("Note over N: {}", label(&line)));
+        }
         let mut ended = std::mem::take(&mut self.ended);
         ended.sort_by_key(|rpc| rpc.verdict);
         for group in ended.chunk_by(|one, other| one.verdict == other.verdict) {
@@ -246,6 +337,35 @@ impl<'a> Diagram<'a> {
             }
             self.write(&format!("Note over C,S: {}", label(&text)));
         }
+    }
+}
+
+/// How many packets of each side did not come, by what became of them.
+#[derive(Default)]
+struct AstrayCounts {
+    /// Each with the moment of the last one: what left at one moment is one packet.
+    counts: BTreeMap<(Direction, WayFate), (u64, Option<CrossingEnd>)>,
+}
+
+impl AstrayCounts {
+    fn add(&mut self, crossing: &Crossing) {
+        let key = (crossing.from, WayFate::of(crossing));
+        let (count, last) = self.counts.entry(key).or_default();
+        if *count == 0 || *last != crossing.known() {
+            *count += 1;
+        }
+        *last = crossing.known();
+    }
+
+    fn lines(self) -> impl Iterator<Item = String> {
+        self.counts.into_iter().map(|((from, fate), (number, _))| {
+            let words = match number {
+                1 => fate.words(),
+                _ => fate.words_of_several(),
+            };
+            let packets = counted(number, "packet");
+            format!("{packets} of the {}: {words}", from.sender())
+        })
     }
 }
 

@@ -4,12 +4,16 @@
 //! a diagram of one finding, in the [`ReportFormat`](super::ReportFormat)s of this module. A call is drawn
 //! as it was judged.
 
+mod astray;
 mod events;
+mod hop_links;
 mod labels;
 mod lines;
 mod sample;
+mod ways;
 mod window;
 
+mod both_ends;
 mod calls;
 mod clock;
 mod data;

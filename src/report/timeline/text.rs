@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use super::clock::CaptureClock;
 use super::events::{self, EventKind, TimelineEvent};
 use super::lines::{LineStyle, LineWriter, wrapped};
+use super::ways;
 use super::window::Spans;
 use crate::decode::Direction;
 use crate::decode::tcp::Ending;
@@ -91,6 +92,10 @@ impl TimelineText {
             }
             out.push('\n');
             out.push_str(&connection_head(record, self.colours));
+            if let Some(both) = record.both_ends.as_deref() {
+                let summary = ways::summary(both, &ways::of(report, record));
+                out.push_str(&wrapped(self.columns, "        ", "        ", &summary));
+            }
             let mut writer = LineWriter::new(style, report, false);
             for event in own_events {
                 writer.push(event);
@@ -213,6 +218,7 @@ fn is_eventful(event: &TimelineEvent<'_>) -> bool {
         | EventKind::Ping
         | EventKind::Ok
         | EventKind::Unknown
-        | EventKind::Acknowledged(_) => false,
+        | EventKind::Acknowledged(_)
+        | EventKind::Astray(_) => false,
     }
 }

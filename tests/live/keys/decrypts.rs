@@ -4,17 +4,18 @@ use super::*;
 use crate::race::tcpdump;
 use crate::watcher::analyze_with;
 
-const PORT: u16 = 9443;
+/// Where clients call.
+pub(super) const PORT: u16 = 9443;
 
 /// A server, and who calls it.
-struct Served {
-    server: Command,
-    client: Command,
-    calls: u64,
+pub(super) struct Served {
+    pub(super) server: Command,
+    pub(super) client: Command,
+    pub(super) calls: u64,
 }
 
 /// Records what a client and a server say while the server's secrets are taken; all calls must be there.
-fn all_calls_decrypt(network: &Network, directory: &Path, served: Served) {
+pub(super) fn all_calls_decrypt(network: &Network, directory: &Path, served: Served) {
     let Served {
         server,
         mut client,
@@ -59,8 +60,14 @@ fn all_calls_decrypt(network: &Network, directory: &Path, served: Served) {
     );
 }
 
-/// The lab's grpc-go peers, built as servers are shipped.
-fn go(network: &Network, directory: &Path, building: &[&str]) -> Option<Served> {
+/// The lab's grpc-go peers, built as servers are shipped; the server listens on a port of its own where something
+/// stands between them.
+pub(super) fn go(
+    network: &Network,
+    directory: &Path,
+    building: &[&str],
+    port: u16,
+) -> Option<Served> {
     if !has("go", "version") {
         return None;
     }
@@ -80,7 +87,7 @@ fn go(network: &Network, directory: &Path, building: &[&str]) -> Option<Served> 
     };
     let (certificate, key) = certificate(directory);
     let mut server = network.on_client(&build("server", building));
-    server.args(["-listen", &format!("127.0.0.1:{PORT}"), "-log"]);
+    server.args(["-listen", &format!("127.0.0.1:{port}"), "-log"]);
     server.arg(directory.join("server.log"));
     server.arg("-cert").arg(&certificate).arg("-key").arg(key);
     let mut client = network.on_client(&build("client", &[]));
@@ -124,7 +131,7 @@ fn of_grpc_go_stripped() {
     let Some(network) = place() else { return };
     let directory = directory();
     let stripped = ["-trimpath", "-ldflags", "-s -w"];
-    if let Some(served) = go(&network, directory.path(), &stripped) {
+    if let Some(served) = go(&network, directory.path(), &stripped, PORT) {
         all_calls_decrypt(&network, directory.path(), served);
     }
 }
@@ -134,7 +141,7 @@ fn of_grpc_go_stripped_and_position_independent() {
     let Some(network) = place() else { return };
     let directory = directory();
     let pie = ["-trimpath", "-buildmode=pie", "-ldflags", "-s -w"];
-    if let Some(served) = go(&network, directory.path(), &pie) {
+    if let Some(served) = go(&network, directory.path(), &pie, PORT) {
         all_calls_decrypt(&network, directory.path(), served);
     }
 }
@@ -184,7 +191,7 @@ fn of_grpcio() {
     ) {
         return;
     }
-    let Some(Served { client, calls, .. }) = go(&network, directory.path(), &[]) else {
+    let Some(Served { client, calls, .. }) = go(&network, directory.path(), &[], PORT) else {
         return;
     };
     let (certificate, key) = (

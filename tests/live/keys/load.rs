@@ -1,4 +1,4 @@
-//! Ten thousand handshakes: none is missed, and the server is none the slower for being watched.
+//! Ten thousand handshakes: none is missed.
 
 use std::collections::BTreeSet;
 
@@ -9,27 +9,20 @@ const HANDSHAKES: usize = 10_000;
 /// New connections each tenth of a second: all of them in less than a minute.
 const RATE: usize = 25;
 
-/// Opens so many connections with a call each; gives how long a handshake took, mean and worst, as h2load says.
-fn open(network: &Network, handshakes: usize) -> String {
+/// Opens so many connections with a call each.
+fn open(network: &Network) {
     let mut client = network.on_client("h2load");
-    client.args(["-n", &handshakes.to_string(), "-c", &handshakes.to_string()]);
+    client.args(["-n", &HANDSHAKES.to_string(), "-c", &HANDSHAKES.to_string()]);
     client.args(["-r", &RATE.to_string(), "--rate-period=100ms"]);
     client.arg("https://localhost:9447/");
     let done = client.output().unwrap();
     let text = String::from_utf8_lossy(&done.stdout).into_owned();
     // There is no such page, which is an answer like any other.
-    let told = format!("{handshakes} done, ");
+    let told = format!("{HANDSHAKES} done, ");
     assert!(
         text.contains(&told) && text.contains(" 0 errored, 0 timeout"),
         "{text}"
     );
-    let line = text
-        .lines()
-        .find(|line| line.starts_with("time for connect"));
-    line.unwrap()
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
 }
 
 #[test]
@@ -44,15 +37,13 @@ fn ten_thousand_handshakes_within_a_minute_are_all_taken() {
     };
     let server = Beside::start(server);
     listening(&network, 9447);
-    let before = open(&network, 1_000);
     let secrets = directory.path().join("secrets");
     let keys = take_keys(server.id(), &secrets);
     let begun = Instant::now();
-    let during = open(&network, HANDSHAKES);
+    open(&network);
     let took = begun.elapsed();
     thread::sleep(Duration::from_millis(500));
     let (words, _) = keys.end();
-    let after = open(&network, 1_000);
     assert!(took < Duration::from_secs(60), "{took:?}");
     let text = fs::read_to_string(&secrets).unwrap();
     let server_secrets = text
@@ -63,7 +54,5 @@ fn ten_thousand_handshakes_within_a_minute_are_all_taken() {
         .collect();
     assert_eq!(randoms.len(), HANDSHAKES, "{:?}", words.last());
     assert!(loaded().is_none_or(|count| count == 0));
-    // min, max, mean, deviation, and the part within it.
     eprintln!("{HANDSHAKES} handshakes in {took:.1?}, all taken");
-    eprintln!("before: {before}\nduring: {during}\nafter:  {after}");
 }

@@ -3,7 +3,10 @@
 //! It takes root and BPF, and the servers that are probed: Go, nghttpd and h2load, Node, Python with grpcio. What is not
 //! there is said, and is an error with `H2SNIFF_REQUIRE_BPF=1`.
 
+mod container;
 mod decrypts;
+mod envoy;
+mod latency;
 mod load;
 mod race;
 mod refusals;

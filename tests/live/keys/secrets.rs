@@ -1,6 +1,8 @@
 //! The secrets are where they were asked for and nowhere else: every output, page and recording is searched.
 
 use super::*;
+use crate::metrics::scrape;
+use crate::network::INTERFACE;
 use crate::watcher::Watcher;
 
 /// In which forms a secret could be somewhere: digits, in capitals too, bytes, and base64 of bytes.
@@ -46,6 +48,49 @@ fn holds(file: &Path, wanted: &[Vec<u8>]) -> bool {
     wanted.iter().any(found)
 }
 
+/// Exports a capture into a folder; what tables hold is written down as it is, since they are compressed.
+#[cfg(feature = "export")]
+fn export(log: &str, capture: &str, into: &Path) {
+    use parquet::file::reader::{FileReader as _, SerializedFileReader};
+    use parquet::record::Field;
+
+    let export = |options: &[&str]| {
+        let done = Command::new(H2SNIFF)
+            .args(["export", "--show-secrets", "--keylog", log, capture])
+            .args(options)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(done.status.success(), "{said}");
+    };
+    let spans = into.join("spans");
+    export(&["--format", "otlp", "--all", "-o", spans.to_str().unwrap()]);
+    let tables = into.join("tables");
+    export(&["-o", tables.to_str().unwrap()]);
+    let mut rows = Vec::new();
+    for table in files(&tables) {
+        let reader = SerializedFileReader::try_from(table.as_path()).unwrap();
+        for row in reader.get_row_iter(None).unwrap() {
+            for (name, field) in row.unwrap().get_column_iter() {
+                rows.extend_from_slice(format!("\n{name}: ").as_bytes());
+                match field {
+                    Field::Bytes(bytes) => rows.extend_from_slice(bytes.data()),
+                    field => rows.extend_from_slice(field.to_string().as_bytes()),
+                }
+            }
+        }
+    }
+    assert!(rows.len() > 1_000, "{}", rows.len());
+    fs::write(into.join("rows of tables"), rows).unwrap();
+}
+
+/// How many outputs are searched at least: three of live, its metrics, a recording of several files, a capture, words on
+/// standard error, a file each of what is made of the capture, and where it is built three of the export and more.
+const OUTPUTS: usize = match cfg!(feature = "export") {
+    true => 23,
+    false => 18,
+};
+
 #[test]
 fn no_output_log_page_or_recording_holds_a_secret_that_was_not_asked_for() {
     let Some(network) = place() else { return };
@@ -71,10 +116,25 @@ fn no_output_log_page_or_recording_holds_a_secret_that_was_not_asked_for() {
         "all",
         "--record",
         &closed,
+        "--metrics",
+        "9464",
         "-w",
         &all,
     ];
     let mut without = Watcher::start(&network, &closed_options);
+    let mut text = network.on_client(H2SNIFF);
+    text.args([
+        "live",
+        "-i",
+        INTERFACE,
+        "--tls-keys",
+        &id,
+        "--events",
+        "all",
+    ]);
+    text.args(["-o", &searched("live text")]);
+    let mut text = Beside::start(text);
+    text.wait_for("takes secrets of");
     let open_options = ["--tls-keys", &id, "--record", &with, "--record-secrets"];
     let mut open = Watcher::start(&network, &open_options);
     let log = inside("secrets");
@@ -91,7 +151,11 @@ fn no_output_log_page_or_recording_holds_a_secret_that_was_not_asked_for() {
         watcher.signal(Signal::SIGUSR1);
         watcher.wait_for(|event| event.kind() == "recording");
     }
+    let page = scrape(&network, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+    fs::write(searched("metrics"), page).unwrap();
     let (words, _) = keys.end();
+    let (words_of_text, _) = text.end();
+    fs::write(searched("words of live text"), words_of_text.join("\n")).unwrap();
     let (events, status, errors) = without.stop();
     assert!(status.success(), "{errors}");
     open.stop();
@@ -106,10 +170,26 @@ fn no_output_log_page_or_recording_holds_a_secret_that_was_not_asked_for() {
     let page = searched("page.html");
     for (name, options) in [
         ("text", &["analyze"][..]),
-        ("json", &["analyze", "--format", "json"]),
+        (
+            "json",
+            &["analyze", "--format", "json", "--all", "--show-secrets"],
+        ),
         ("markdown", &["analyze", "--format", "markdown"]),
         ("timeline", &["timeline", "--format", "html", "-o", &page]),
-        ("frames", &["frames", "--format", "json", "--show-secrets"]),
+        (
+            "sequence",
+            &["timeline", "--format", "mermaid", "--around", "0:1"],
+        ),
+        ("story", &["timeline", "--show-secrets"]),
+        ("frames", &["frames", "--show-secrets"]),
+        (
+            "frames json",
+            &["frames", "--format", "json", "--show-secrets"],
+        ),
+        (
+            "debug log",
+            &["frames", "--format", "http2debug", "--side", "server"],
+        ),
         ("list", &["keys", "--list"]),
     ] {
         let mut command = Command::new(H2SNIFF);
@@ -122,6 +202,8 @@ fn no_output_log_page_or_recording_holds_a_secret_that_was_not_asked_for() {
         assert!(output.status.success(), "{name}: {text}");
         fs::write(searched(name), [output.stdout, output.stderr].concat()).unwrap();
     }
+    #[cfg(feature = "export")]
+    export(&log, &all, Path::new(&inside("searched")));
 
     let text = fs::read_to_string(&log).unwrap();
     let secrets: Vec<_> = text
@@ -136,7 +218,7 @@ fn no_output_log_page_or_recording_holds_a_secret_that_was_not_asked_for() {
         .any(|file| secrets.iter().any(|forms| holds(file, forms)));
     assert!(asked_for, "--record-secrets writes them");
     let searched = files(Path::new(&inside("searched")));
-    assert!(searched.len() >= 11, "{searched:?}");
+    assert!(searched.len() >= OUTPUTS, "{searched:?}");
     for file in &searched {
         for forms in &secrets {
             assert!(!holds(file, forms), "{} holds a secret", file.display());

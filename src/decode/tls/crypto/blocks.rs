@@ -18,6 +18,7 @@ use ring::hmac;
 use super::super::cipher_suite::{BlockCipher, Hash, MacOrder};
 use super::super::records::RecordHeader;
 use super::derivation::mac_algorithm;
+use super::md5::{self, Md5Key};
 use super::tls12_header;
 
 /// Length of a block of every cipher here, and so of an IV.
@@ -25,9 +26,46 @@ const BLOCK: usize = 16;
 
 /// The keys of a direction.
 pub(in crate::decode::tls) struct MacKey {
-    mac: hmac::Key,
+    mac: MacFunction,
     cipher: Option<Box<dyn CbcCipher>>,
     order: MacOrder,
+}
+
+/// What proves that a record is whole.
+enum MacFunction {
+    Md5(Md5Key),
+    Sha(hmac::Key),
+}
+
+impl MacFunction {
+    fn new(hash: Hash, key: &[u8]) -> Self {
+        match mac_algorithm(hash) {
+            None => Self::Md5(Md5Key::new(key)),
+            Some(algorithm) => Self::Sha(hmac::Key::new(algorithm, key)),
+        }
+    }
+
+    fn length(&self) -> usize {
+        match self {
+            Self::Md5(_) => md5::LENGTH,
+            Self::Sha(key) => key.algorithm().digest_algorithm().output_len(),
+        }
+    }
+
+    /// Whether this is the MAC of both parts together. Nobody learns here how much of it is right: a capture answers no
+    /// questions.
+    fn proves(&self, parts: [&[u8]; 2], mac: &[u8]) -> bool {
+        match self {
+            Self::Md5(key) => key.sign(parts) == mac,
+            Self::Sha(key) => {
+                let mut context = hmac::Context::with_key(key);
+                for part in parts {
+                    context.update(part);
+                }
+                context.sign().as_ref() == mac
+            }
+        }
+    }
 }
 
 /// What decrypts blocks in place.
@@ -79,7 +117,10 @@ pub(super) const fn key_length(cipher: BlockCipher) -> usize {
 
 /// How long a MAC and its key are.
 pub(super) fn mac_length(hash: Hash) -> usize {
-    mac_algorithm(hash).digest_algorithm().output_len()
+    let algorithm = mac_algorithm(hash);
+    algorithm.map_or(md5::LENGTH, |algorithm| {
+        algorithm.digest_algorithm().output_len()
+    })
 }
 
 impl MacKey {
@@ -96,7 +137,7 @@ impl MacKey {
             Some((BlockCipher::Camellia256, key)) => Some(boxed::<camellia::Camellia256>(key)?),
         };
         Some(Self {
-            mac: hmac::Key::new(mac_algorithm(hash), mac),
+            mac: MacFunction::new(hash, mac),
             cipher,
             order,
         })
@@ -110,7 +151,7 @@ impl MacKey {
         payload: &[u8],
         buffer: &'a mut Vec<u8>,
     ) -> Option<&'a [u8]> {
-        let mac_length = self.mac.algorithm().digest_algorithm().output_len();
+        let mac_length = self.mac.length();
         let Some(cipher) = &self.cipher else {
             let (text, mac) = payload.split_at_checked(payload.len().checked_sub(mac_length)?)?;
             self.verify(sequence, header, text, mac)?;
@@ -149,11 +190,8 @@ impl MacKey {
         covered: &[u8],
         mac: &[u8],
     ) -> Option<()> {
-        let mut context = hmac::Context::with_key(&self.mac);
-        context.update(&tls12_header(sequence, header, covered.len())?);
-        context.update(covered);
-        // Nobody learns here how much of it is right: a capture answers no questions.
-        (context.sign().as_ref() == mac).then_some(())
+        let header = tls12_header(sequence, header, covered.len())?;
+        self.mac.proves([&header, covered], mac).then_some(())
     }
 }
 
@@ -172,7 +210,7 @@ fn boxed<C: CbcCipher + KeyInit + 'static>(key: &[u8]) -> Option<Box<dyn CbcCiph
 mod sealing {
     //! The other way, for tests.
 
-    use super::{BLOCK, MacKey, MacOrder, hmac};
+    use super::{BLOCK, MacFunction, MacKey, MacOrder, hmac};
 
     impl MacKey {
         /// The payload of a protected record of this number.
@@ -185,9 +223,13 @@ mod sealing {
             let mac = |covered: &[u8]| {
                 let length = (covered.len() as u16).to_be_bytes();
                 let header = [&sequence.to_be_bytes()[..], &[kind, 3, 3], &length].concat();
-                hmac::sign(&self.mac, &[&header, covered].concat())
-                    .as_ref()
-                    .to_vec()
+                match &self.mac {
+                    MacFunction::Md5(key) => key.sign([&header, covered]).to_vec(),
+                    MacFunction::Sha(key) => {
+                        let tag = hmac::sign(key, &[&header, covered].concat());
+                        tag.as_ref().to_vec()
+                    }
+                }
             };
             let Some(cipher) = &self.cipher else {
                 return [text, &mac(text)].concat();

@@ -21,7 +21,7 @@ pub(super) fn traffic_prk(hash: Hash, secret: &Secret) -> Option<hkdf::Prk> {
     let (algorithm, length) = match hash {
         Hash::Sha256 => (hkdf::HKDF_SHA256, 32),
         Hash::Sha384 => (hkdf::HKDF_SHA384, 48),
-        Hash::Sha1 => return None,
+        Hash::Md5 | Hash::Sha1 => return None,
     };
     (secret.0.len() == length).then(|| hkdf::Prk::new_less_safe(algorithm, &secret.0))
 }
@@ -47,9 +47,9 @@ pub(super) fn expand_label(prk: &hkdf::Prk, label: &[u8], out: &mut [u8]) -> Opt
     expanded.fill(out).ok()
 }
 
-/// The PRF of TLS 1.2 (RFC 5246, section 5): `seed` begins with the label.
-pub(super) fn pseudorandom(hash: Hash, secret: &[u8], seed: &[u8], out: &mut [u8]) {
-    let key = hmac::Key::new(mac_algorithm(hash), secret);
+/// The PRF of TLS 1.2 (RFC 5246, section 5): `seed` begins with the label. `None` for a hash that no suite derives with.
+pub(super) fn pseudorandom(hash: Hash, secret: &[u8], seed: &[u8], out: &mut [u8]) -> Option<()> {
+    let key = hmac::Key::new(mac_algorithm(hash)?, secret);
     let mut chain = hmac::sign(&key, seed);
     let size = chain.as_ref().len();
     for part in out.chunks_mut(size) {
@@ -59,13 +59,15 @@ pub(super) fn pseudorandom(hash: Hash, secret: &[u8], seed: &[u8], out: &mut [u8
             .for_each(|(to, from)| *to = *from);
         chain = hmac::sign(&key, chain.as_ref());
     }
+    Some(())
 }
 
-/// The MAC that is made with a hash (RFC 5246, section 6.2.3.1).
-pub(super) fn mac_algorithm(hash: Hash) -> hmac::Algorithm {
+/// The MAC that is made with a hash (RFC 5246, section 6.2.3.1); `None` for MD5, whose stands in `md5`.
+pub(super) fn mac_algorithm(hash: Hash) -> Option<hmac::Algorithm> {
     match hash {
-        Hash::Sha1 => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
-        Hash::Sha256 => hmac::HMAC_SHA256,
-        Hash::Sha384 => hmac::HMAC_SHA384,
+        Hash::Md5 => None,
+        Hash::Sha1 => Some(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY),
+        Hash::Sha256 => Some(hmac::HMAC_SHA256),
+        Hash::Sha384 => Some(hmac::HMAC_SHA384),
     }
 }

@@ -17,6 +17,7 @@ const momentWords = (micros, packet, file) =>
   [elapsed(micros, 1), timeOfDay(micros), packetWords(packet, file)].filter(Boolean).join(' · ');
 
 function showDetails(heading, ...content) {
+  pointedWay = null;
   const close = make('button', { type: 'button', class: 'quiet', 'aria-label': 'Close the details', onclick: () => { selectNothing(); stage.focus(); } }, '×');
   details.replaceChildren(make('div', { class: 'details-head' }, make('h2', {}, heading), close), ...content.filter(Boolean));
   details.hidden = false;
@@ -85,7 +86,9 @@ function showCall(call) {
       ['Answer', bytes(at('responses'), at('responseBytes'))],
       ['Retried as', linkTo(retryFrom.get(call), 'to')],
       ['Retry of', linkTo(retryTo.get(call), 'from')],
+      ...hopFacts(call),
     ]),
+    waysBlock(lanes[calls.lane[call]], 'Between both ends', waysOfCall(call)),
     make('h3', {}, 'In Wireshark'),
     filterLine(`tcp.stream == ${connection.tcpStream} && http2.streamid == ${calls.stream[call]}`),
   );
@@ -120,6 +123,7 @@ function showConnection(connection) {
       ['Network', `${plural(connection.retransmissions, 'retransmission')}, ${plural(connection.missingBytes, 'byte')} missing`],
     ]),
     ...connection.goaways.map((goaway) => goawayBlock(goaway)),
+    endsBlock(connection),
     make('h3', {}, 'In Wireshark'),
     filterLine(`tcp.stream == ${connection.tcpStream}`),
   );
@@ -135,4 +139,32 @@ function goawayBlock(goaway) {
   return make('div', {},
     make('h3', {}, make('button', { type: 'button', class: 'link', onclick: go }, head)),
     ...lines.map((text) => make('p', {}, wire(text))));
+}
+
+/** How many of what did not simply come are listed; the others are drawn. */
+const MOST_LISTED_WAYS = 12;
+
+/** A list of what passed between both ends: each leads to where it is drawn. */
+function waysBlock(lane, heading, ways, ...more) {
+  if (ways.length === 0 && more.length === 0) return null;
+  const list = make('ul', { class: 'ways' });
+  for (const way of ways.slice(0, MOST_LISTED_WAYS)) {
+    const [head, ...lines] = wayTip(lane.index, way).filter((text) => way.call === undefined || !text.startsWith(callName(way.call)));
+    list.append(make('li', {}, make('button', { type: 'button', class: 'link way', onclick: () => goToWay(lane, way) }, head), make('span', {}, lines.join('; '))));
+  }
+  const rest = ways.length - MOST_LISTED_WAYS;
+  if (rest > 0) list.append(make('li', {}, `… ${grouped(rest)} more`));
+  return make('div', {}, make('h3', {}, heading), ...more, list);
+}
+
+/** What a connection's two captures show of the path between them. */
+function endsBlock(connection) {
+  const lane = lanes[laneOfNumber.get(connection.number)];
+  const ends = endsOfLane[lane.index];
+  if (!ends) return null;
+  const [first] = ends.odd.length > 0 ? ends.odd : ends.ways;
+  const look = first && make('button', { type: 'button', class: 'link', onclick: () => goToWay(lane, first) }, 'Show one on its way');
+  const left = ends.leftOut > 0 ? ` · ${grouped(ends.leftOut)} more are not drawn` : '';
+  const words = make('p', {}, `${endsFacts(ends).join(' · ')}${left}`, ...(ends.odd.length === 0 && look ? [' · ', look] : []));
+  return waysBlock(lane, ends.odd.length > 0 ? 'Did not come, or not at once' : 'Between both ends', ends.odd, words);
 }

@@ -81,7 +81,7 @@ function placeLanes() {
   for (const lane of lanes) {
     [lane.loudHeight, lane.quietHeight] = rowHeights(lane);
     lane.top = top;
-    lane.height = HEAD_HEIGHT + rowTop(lane, lane.rows) + LANE_GAP;
+    lane.height = HEAD_HEIGHT + endsHeight(lane) + rowTop(lane, lane.rows) + LANE_GAP;
     top += lane.height;
   }
   lanesHeight = top;
@@ -111,7 +111,7 @@ function quietRowAt(lane, offset) {
 }
 
 /** Where the rows of a lane begin. */
-const bodyTop = (lane) => lane.top + HEAD_HEIGHT;
+const bodyTop = (lane) => lane.top + HEAD_HEIGHT + endsHeight(lane);
 
 /** Where a lane's head stands on the canvas: it stays in sight as long as its rows do. */
 const headTop = (lane, scroll) => Math.max(lane.top - scroll, Math.min(AXIS_HEIGHT, lane.top + lane.height - LANE_GAP - HEAD_HEIGHT - scroll));

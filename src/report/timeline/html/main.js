@@ -35,6 +35,8 @@ function buildLegend() {
     ['▬', 'the grace: from a GOAWAY to the close; a bar across is a FIN, a cross a RST'],
     ['╷', 'pings, the client’s above the line, the server’s below; squares are SETTINGS'],
     ['⤳', 'from a lost attempt to its retry'],
+    ...(endsOfLane.some(Boolean) ? [['⤡', 'both ends, in lanes that are open: what left one and came to the other; a cross is what the network lost, a ring what a capture lacks; dashed is sent again']] : []),
+    ...(hopLinks.length > 0 ? [['┆', 'from a call before a proxy to the one that the proxy made for it; a red ring where it failed']] : []),
   ];
   for (const [mark, words] of marks) byId('legend').append(make('dt', { 'aria-hidden': 'true' }, mark), make('dd', {}, words));
 }
@@ -75,6 +77,16 @@ window.timeline = {
   count: calls.count,
   selected: () => (selection.call === null ? null : callId(selection.call)),
   find: (query) => findCalls(query).map(callId),
+  hops: () => hopLinks.map(({ from, to, died }) => ({ from: callId(from), to: callId(to), died })),
+  ways: (number) => {
+    const lane = lanes[laneOfNumber.get(number)];
+    const top = bodyTop(lane) - ENDS_HEIGHT - stage.scrollTop;
+    if (!endsOfLane[lane.index] || endsHeight(lane) === 0) return null;
+    return chosenWays(endsOfLane[lane.index]).shown.map((way) => ({
+      kind: way.kind, number: way.number, fate: way.fate, fromServer: way.fromServer,
+      ...wayPlace(way, top + CLIENT_LINE, top + SERVER_LINE),
+    }));
+  },
   place: (id) => {
     const call = callNamed(id);
     return call === undefined ? null : { from: toX(calls.from[call]), to: toX(calls.to[call]), y: callY(call) - stage.scrollTop };

@@ -7,7 +7,7 @@ const tip = byId('tip');
 
 /** What is at a place: marks before bars, what lies behind last. */
 function hitAt(x, y) {
-  const inside = (hit) => x >= hit.x0 && x <= hit.x1 && y >= hit.y0 && y <= hit.y1;
+  const inside = (hit) => x >= hit.x0 && x <= hit.x1 && y >= hit.y0 && y <= hit.y1 && (!hit.near || hit.near(x, y));
   const call = callAt(x, y);
   const mark = hits.findLast((hit) => !hit.behind && inside(hit));
   if (mark) return mark;

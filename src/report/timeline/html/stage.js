@@ -44,8 +44,10 @@ function draw() {
   const past = lowerBound(first, lanes.length, (index) => lanes[index].top - scroll >= view.height);
   const seen = lanes.slice(first, past);
   for (const lane of seen) drawBars(context, lane, bodyTop(lane) - scroll);
-  // Arrows run over bars, and below words.
+  // Lines between calls run over bars, and below words.
   drawArrows(context, scroll);
+  drawHops(context, scroll);
+  for (const lane of seen) drawEnds(context, lane, bodyTop(lane) - ENDS_HEIGHT - scroll);
   for (const lane of seen) {
     const top = headTop(lane, scroll);
     if (top !== lane.top - scroll) coverRows(context, top);

@@ -4,6 +4,8 @@
 //! captures are to each other. Out: the same connections, each call with what became of it [there](AtServer). The
 //! client's end decides verdicts as ever; what the server's end proves is whether a call can have run.
 
+mod crossings;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 
@@ -11,8 +13,9 @@ use super::connection::record::{ConnectionRecord, Finished};
 use super::report::Analysis;
 use super::stream::at_server::{AtServer, LostOnTheWay};
 use super::stream::rpc::{Processed, Rpc, Verdict};
-use crate::capture::Timestamp;
-use crate::decode::{OtherEndBytes, UNDER_WAY, Vantages};
+use super::stream::seen_call::SeenCall;
+use crate::decode::{AckWatch, OtherEndBytes, UNDER_WAY, Vantages};
+use crossings::{Asked, Twins};
 
 /// A capture at the server, analysed by itself.
 #[derive(Debug)]
@@ -23,8 +26,8 @@ pub struct ServerEnd<'a> {
     pub file: usize,
     /// What it shows.
     pub analysis: &'a Analysis,
-    /// Its last moment, by its own clock.
-    pub last_moment: Option<Timestamp>,
+    /// What it shows to be acknowledged of what only the other capture has.
+    pub acks: &'a AckWatch,
 }
 
 /// The connections of a capture at the server, by the addresses of client and server as the client's capture has them.
@@ -42,7 +45,8 @@ impl ServerEnd<'_> {
         }
         // An address and port used again is another connection: those of both captures stand in the same order.
         let mut used: HashMap<(SocketAddr, SocketAddr), usize> = HashMap::new();
-        for Finished { record, rpcs } in finished {
+        let mut asked = Asked::default();
+        for (number, Finished { record, rpcs }) in finished.iter_mut().enumerate() {
             let ends = (record.client, record.server);
             let Some(records) = there.get(&ends) else {
                 continue;
@@ -51,38 +55,64 @@ impl ServerEnd<'_> {
             let twin = records.get(*place);
             *place += 1;
             if let Some(twin) = twin {
-                let bytes = match records.len() > 1 {
-                    // Their sequence numbers are two connections'.
-                    true => OtherEndBytes::default(),
-                    false => self
-                        .vantages
-                        .other_end_bytes(self.file, (twin.client, twin.server)),
+                let ends = (twin.client, twin.server);
+                // Their sequence numbers are two connections'.
+                let only = records.len() == 1;
+                let bytes = match only {
+                    true => self.vantages.other_end_bytes(self.file, ends),
+                    false => OtherEndBytes::default(),
                 };
-                record.lost_between = bytes.lost_segments.map(Box::new);
-                self.add(record, rpcs, twin, bytes);
+                let there = self.calls_of(twin);
+                self.add(record, rpcs, there, bytes);
+                let twins = Twins {
+                    record,
+                    rpcs,
+                    twin,
+                    there,
+                    file: u32::try_from(self.file).unwrap_or(u32::MAX),
+                    acks: self.acks,
+                };
+                let transits = self.vantages.transits(self.file, ends);
+                let both = twins.both_ends(bytes, transits.filter(|_| only));
+                if only {
+                    asked.add(number, ends, &both);
+                }
+                record.both_ends = Some(Box::new(both));
             }
         }
+        let fates = self.vantages.fates(self.file, asked.segments());
+        for ((number, place), transit) in asked.answers(fates) {
+            let record = finished.get_mut(number).map(|one| &mut one.record);
+            let both = record.and_then(|record| record.both_ends.as_deref_mut());
+            if let Some(crossing) = both.and_then(|both| both.crossings.get_mut(place)) {
+                crossings::answer(crossing, &transit);
+            }
+        }
+    }
+
+    /// The calls of a connection of the capture at the server.
+    fn calls_of(&self, twin: &ConnectionRecord) -> &[SeenCall] {
+        let calls = &self.analysis.seen.calls;
+        let begin = calls.partition_point(|seen| seen.call.connection < twin.number);
+        let end = calls.partition_point(|seen| seen.call.connection <= twin.number);
+        calls.get(begin..end).unwrap_or_default()
     }
 
     fn add(
         &self,
         record: &ConnectionRecord,
         rpcs: &mut [Rpc],
-        twin: &ConnectionRecord,
+        there: &[SeenCall],
         bytes: OtherEndBytes,
     ) {
-        let calls = &self.analysis.rpcs;
-        let begin = calls.partition_point(|call| call.id.connection < twin.number);
-        let end = calls.partition_point(|call| call.id.connection <= twin.number);
-        let there = calls.get(begin..end).unwrap_or_default();
         for rpc in rpcs {
-            let place = there.binary_search_by_key(&rpc.id.stream, |call| call.id.stream);
+            let place = there.binary_search_by_key(&rpc.id.stream, |seen| seen.call.stream);
             let seen = place.ok().and_then(|place| there.get(place));
             let at_server = match seen {
                 Some(call) => AtServer {
                     arrived: call.opened.map(|stamp| stamp.time),
-                    answered: answered(call),
-                    lost: (bytes.answer_lost && answered(call).is_some() && !is_answered(rpc))
+                    answered: call.answered().map(|stamp| stamp.time),
+                    lost: (bytes.answer_lost && call.answered().is_some() && !rpc.is_answered())
                         .then_some(LostOnTheWay::Answer),
                 },
                 None => AtServer {
@@ -104,30 +134,21 @@ impl ServerEnd<'_> {
     }
 
     /// Whether a call that the capture at the server does not have never came there: bytes of its client are missing there
-    /// that nobody acknowledged, that capture lacks none that were, and nothing of them can come any more.
+    /// that nobody acknowledged, that capture lacks none that were, and the server went on to say so when nothing of them
+    /// could come any more.
     fn never_came(&self, record: &ConnectionRecord, rpc: &Rpc, bytes: OtherEndBytes) -> bool {
-        let all_listed =
-            self.analysis.unlisted.rpcs == 0 && self.analysis.unlisted.connections == 0;
+        let all_seen = self.analysis.seen.left_out == 0 && self.analysis.unlisted.connections == 0;
         let waited = rpc
             .opened
-            .zip(self.last_moment)
+            .zip(bytes.last_acknowledgement)
             .is_some_and(|(opened, last)| {
                 let last = self.vantages.at_client(self.file, last);
                 last - opened.time >= UNDER_WAY
             });
         bytes.request_lost
             && !bytes.request_uncaptured
-            && all_listed
+            && all_seen
             && record.close.is_some()
             && waited
     }
-}
-
-/// When a call was answered to its end, as the server's end saw it.
-fn answered(call: &Rpc) -> Option<Timestamp> {
-    is_answered(call).then_some(call.ended?.time)
-}
-
-fn is_answered(call: &Rpc) -> bool {
-    matches!(call.verdict, Verdict::Ok | Verdict::Status)
 }
