@@ -125,7 +125,7 @@ const FENCES: [(&str, &[&str]); 23] = [
     ("parquet", &["report/columnar"]),
     ("pcap_parser", &["capture"]),
     ("flate2", &["capture", "otlp"]),
-    ("zstd", &["capture"]),
+    ("zstd", &["capture", "report/columnar"]),
     ("etherparse", &["decode/link"]),
     ("ring", &["decode/tls"]),
     ("serde", &["report", "names/kubernetes"]),
