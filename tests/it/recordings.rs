@@ -18,6 +18,7 @@ pub(crate) struct Recording {
 }
 
 /// A packet that outlives its file.
+#[derive(Clone)]
 pub(crate) struct Kept {
     pub(crate) stamp: Stamp,
     pub(crate) link_type: LinkType,

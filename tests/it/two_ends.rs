@@ -612,3 +612,112 @@ fn every_segment_that_a_path_dropped_is_found() {
     }
     assert_eq!(found, if pairs.is_empty() { 0 } else { 2 });
 }
+
+/// A RST in the name of a segment's sender, right behind it.
+fn reset_behind(kept: &Kept) -> Kept {
+    let tcp = IP + 4 * usize::from(kept.data[IP] & 0xf);
+    let mut data = kept.data[..tcp + 20].to_vec();
+    let length = u16::try_from(data.len() - IP).unwrap();
+    data[IP + 2..IP + 4].copy_from_slice(&length.to_be_bytes());
+    let sent = Parts::of(kept).unwrap().payload.len();
+    let sequence = u32::from_be_bytes(data[tcp + 4..tcp + 8].try_into().unwrap());
+    let next = sequence.wrapping_add(u32::try_from(sent).unwrap());
+    data[tcp + 4..tcp + 8].copy_from_slice(&next.to_be_bytes());
+    data[tcp + 12] = 5 << 4;
+    data[tcp + 13] = 0x14;
+    Kept {
+        stamp: kept.stamp,
+        link_type: kept.link_type,
+        original_length: u32::try_from(data.len()).unwrap(),
+        data,
+    }
+}
+
+/// What a capture has of a connection that is reset in the name of `by`, when it is: the first segment with data of
+/// that end behind `time`, and nothing after it.
+fn reset_at(recording: &Recording, time: i64, by: [u8; 4], port: u16) -> (Vec<Kept>, Kept) {
+    let of_connection = |kept: &&Kept| {
+        let port = port.to_be_bytes();
+        Parts::of(kept).is_some_and(|parts| {
+            let tcp = IP + 20;
+            parts.headers[tcp..tcp + 2] == port || parts.headers[tcp + 2..tcp + 4] == port
+        })
+    };
+    let from = |kept: &&Kept| {
+        let parts = Parts::of(kept).unwrap();
+        parts.headers[IP + 12..IP + 16] == by && !parts.payload.is_empty()
+    };
+    let mut packets = recording.packets.iter().filter(of_connection);
+    let last = packets
+        .find(|kept| kept.stamp.time.nanos() >= time && from(kept))
+        .unwrap();
+    let until = last.stamp;
+    let before = recording.packets.iter().filter(of_connection);
+    let before = before.filter(|kept| kept.stamp <= until);
+    (before.cloned().collect(), reset_behind(last))
+}
+
+#[test]
+fn a_reset_that_neither_end_sent_is_of_something_between_them() {
+    let pairs = pairs("two ends");
+    if pairs.is_empty() {
+        return;
+    }
+    let mut pairs = pairs.iter();
+    let pair = pairs.find(|pair| pair.name == "15-streams-grace").unwrap();
+    let (client, server) = (Recording::read(&pair.client), Recording::read(&pair.server));
+    let (of_client, of_server) = ([10, 77, 0, 1], [10, 77, 0, 2]);
+    let opens = client
+        .packets
+        .iter()
+        .find_map(|kept| Parts::of(kept).filter(|parts| parts.headers[IP + 33] & 2 != 0))
+        .unwrap();
+    let port = u16::from_be_bytes([opens.headers[IP + 20], opens.headers[IP + 21]]);
+    let time = client.packets[0].stamp.time.nanos() + 500_000_000;
+    let written = |name: &str, recording: &Recording, by| {
+        let (before, reset) = reset_at(recording, time, by, port);
+        let mut packets: Vec<_> = before
+            .iter()
+            .map(|kept| (kept.stamp.time.nanos(), kept))
+            .collect();
+        packets.push((reset.stamp.time.nanos() + 1_000, &reset));
+        write(name, &packets)
+    };
+    let told_both = [
+        written("two-ends-reset-client.pcap", &client, of_server),
+        written("two-ends-reset-server.pcap", &server, of_client),
+    ];
+    let sent_by_server = [
+        told_both[0].clone(),
+        written("two-ends-reset-sent.pcap", &server, of_server),
+    ];
+    let told = |paths: &[PathBuf]| -> Vec<String> {
+        let findings = analyze(paths, &pair.client).analysis.findings;
+        let findings = findings
+            .into_iter()
+            .filter(|finding| !finding.rpcs.is_empty());
+        findings
+            .map(|finding| format!("{}: {}", finding.rule, finding.explanation))
+            .collect()
+    };
+    let of_middlebox = told(&told_both);
+    let blamed = "Something between the two closed in the server's name";
+    assert!(of_middlebox.iter().any(|text| text.contains(blamed)));
+    assert!(
+        of_middlebox
+            .iter()
+            .any(|text| text.starts_with("network-loss: ")
+                && text.contains("was sent by neither end, as the captures of both show")),
+        "{of_middlebox:?}"
+    );
+    for paths in [&sent_by_server[..], &told_both[..1]] {
+        let of_server = told(paths);
+        assert!(
+            of_server
+                .iter()
+                .any(|text| text.starts_with("abrupt-close: "))
+                && !of_server.iter().any(|text| text.contains("neither end")),
+            "{of_server:?}"
+        );
+    }
+}

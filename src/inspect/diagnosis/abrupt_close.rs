@@ -1,5 +1,6 @@
 //! `abrupt-close`: a connection that ended under its calls, and no other rule says why.
 
+use super::network::{self, ForeignReset};
 use super::server_view::{self, Affected, EvidenceList, ServerView};
 use super::{Check, Confidence, Finding, Rule, Says, flow_control_stall};
 use crate::capture::TimeDelta;
@@ -129,6 +130,11 @@ fn explanation(view: &ServerView<'_>, affected: &Affected<'_>) -> String {
     let age = equal_age(affected);
     match (by_server, by_client) {
         (0, 0) => {}
+        (_, 0) if is_unsent(affected) => sentences.push(
+            "Something between the two closed in the server's name: neither end sent the RST, as the captures of both \
+             show."
+                .to_owned(),
+        ),
         (_, 0) if age.is_some() => {}
         (_, 0) => sentences.push(
             "The server's end closed without a word of HTTP/2: it was stopped, killed or crashed, or \
@@ -223,6 +229,14 @@ fn announced(affected: &Affected<'_>) -> Vec<String> {
     told.collect()
 }
 
+/// Whether each of them was reset by something on the way, as the captures of both ends show.
+fn is_unsent(affected: &Affected<'_>) -> bool {
+    let mut records = affected.iter().map(|(record, _)| *record);
+    records.all(|record| {
+        network::foreign_reset(record).is_some_and(|(_, _, shown)| shown == ForeignReset::Unsent)
+    })
+}
+
 /// Whether the server's software may be tonic, as far as known.
 fn may_be_tonic(view: &ServerView<'_>) -> bool {
     matches!(
@@ -309,7 +323,9 @@ fn advice(view: &ServerView<'_>, affected: &Affected<'_>) -> Vec<String> {
              and terminationGracePeriodSeconds time for the slowest call"
         ));
     }
-    if !at_an_age && by_server(|ending| ending == Ending::Rst) {
+    if is_unsent(affected) {
+        advice.push(network::FIND_DEVICE.into());
+    } else if !at_an_age && by_server(|ending| ending == Ending::Rst) {
         advice.push(
             "Server: RST without FIN is how a process goes that crashes or is killed, or a middlebox \
              that forgot the connection: look for crashes, kills (out of memory, SIGKILL after the \

@@ -1,6 +1,7 @@
 //! Whether the network is to blame: what `network-loss` judges by, and the words that rule it out.
 
-use crate::decode::{NetworkPath, PerSide, RoundTrip};
+use crate::decode::tcp::Reset;
+use crate::decode::{Direction, NetworkPath, PerSide, RoundTrip};
 use crate::inspect::connection::record::ConnectionRecord;
 use crate::units::{count, counted, duration};
 
@@ -59,6 +60,30 @@ pub(super) fn lost_between<'a>(
     sum
 }
 
+/// What to do about a RST that came from something on the way.
+pub(super) const FIND_DEVICE: &str = "Network: find the device on the path that resets connections: idle limits, state tables, policies";
+
+/// What shows that a connection's RST came from something on the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ForeignReset {
+    /// It has another hop limit than its supposed sender's segments.
+    HopLimit,
+    /// Neither end sent it, as the captures of both show.
+    Unsent,
+}
+
+/// The RST that something on the way sent in an end's name.
+pub(super) fn foreign_reset(record: &ConnectionRecord) -> Option<(Direction, Reset, ForeignReset)> {
+    let (by, reset) = record.network.reset()?;
+    let unsent = record.both_ends.as_ref().and_then(|both| both.unsent_reset);
+    if unsent == Some(by) {
+        return Some((by, reset, ForeignReset::Unsent));
+    }
+    reset
+        .is_foreign()
+        .then_some((by, reset, ForeignReset::HopLimit))
+}
+
 /// The network as a cause that these connections rule out, with the figures that show it; `None` where
 /// the capture does not show that.
 pub(super) fn cleared(records: &[&ConnectionRecord]) -> Option<String> {
@@ -72,9 +97,12 @@ pub(super) fn cleared(records: &[&ConnectionRecord]) -> Option<String> {
             let mut sides = network.sides.iter();
             sides.all(|(_, stats)| stats.unanswered_probes.is_none())
         })
-        && networks().all(|network| network.reset().is_none_or(|(_, reset)| !reset.is_foreign()))
+        && records.iter().all(|record| foreign_reset(record).is_none())
         && records.iter().all(|record| record.missing.bytes == 0);
     let lost = lost_between(records.iter().copied());
+    if records.iter().any(|record| foreign_reset(record).is_some()) {
+        return None;
+    }
     if let Some(PerSide {
         client: 0,
         server: 0,

@@ -1,11 +1,11 @@
 //! `network-loss`: a path that loses packets, goes silent, or resets connections by itself.
 
-use super::network::{self, Sum};
+use super::network::{self, ForeignReset, Sum};
 use super::outage::{self, OUTAGE, Outage};
 use super::server_view::{self, Affected, EvidenceList, ServerView};
 use super::{Check, Confidence, Finding, Rule, Says, Severity};
 use crate::capture::Timestamp;
-use crate::decode::{NetworkPath, PerSide};
+use crate::decode::PerSide;
 use crate::inspect::connection::record::ConnectionRecord;
 use crate::inspect::stream::rpc::{Rpc, Verdict};
 use crate::units::{count, counted, duration, share, was};
@@ -59,7 +59,7 @@ fn check(view: &ServerView<'_>) -> Option<Finding> {
     }
     // Both ends were captured, and nothing was lost between them: whatever went wrong did so at an end.
     let nothing_lost = proved.is_some_and(|lost| lost.client + lost.server == 0);
-    if nothing_lost && !records().any(|record| is_cut(&record.network)) {
+    if nothing_lost && !records().any(is_cut) {
         return None;
     }
     let connections = view.connections().map(|connection| &connection.record);
@@ -96,7 +96,7 @@ struct Ill<'a> {
 impl Ill<'_> {
     fn is_ill(&self, lossy: bool) -> bool {
         let network = &self.record.network;
-        (lossy && network.retransmissions() > 0) || self.outage.is_some() || is_cut(network)
+        (lossy && network.retransmissions() > 0) || self.outage.is_some() || is_cut(self.record)
     }
 
     /// Whether its end gave up without a word: it did not try again for long, and did not close.
@@ -112,8 +112,8 @@ impl Ill<'_> {
 }
 
 /// Whether something on the path reset the connection in an end's name.
-fn is_cut(network: &NetworkPath) -> bool {
-    network.reset().is_some_and(|(_, reset)| reset.is_foreign())
+fn is_cut(record: &ConnectionRecord) -> bool {
+    network::foreign_reset(record).is_some()
 }
 
 /// Whether what the network did explains what became of a call: it ended in a silence for
@@ -127,7 +127,7 @@ fn is_explained(
     let network = &record.network;
     let ended = rpc.ended.map(|ended| ended.time);
     let ended = match rpc.verdict {
-        Verdict::CutByClose if is_cut(network) => return true,
+        Verdict::CutByClose if is_cut(record) => return true,
         Verdict::CutByClose | Verdict::ResetByClient => ended,
         Verdict::DeadlineExceeded => {
             let deadline = rpc.opened.zip(rpc.timeout);
@@ -238,12 +238,18 @@ fn evidence(view: &ServerView<'_>, ill: &[Ill<'_>]) -> Vec<super::Evidence> {
             let text = format!("conn {other}: a SYN of the same client, not answered either");
             evidence.cite(Some(opened), text);
         }
-        if let Some((by, reset)) = network.reset().filter(|_| is_cut(network)) {
+        if let Some((by, reset, shown)) = network::foreign_reset(record) {
             let usual = reset.usual_hop_limits.map_or(0, |(_, most)| most);
             let (by, hop_limit) = (by.sender(), reset.hop_limit);
-            let text = format!(
-                "conn {number}: RST in the {by}'s name with hop limit {hop_limit}; its own segments have {usual}"
-            );
+            let text = match shown {
+                ForeignReset::HopLimit => format!(
+                    "conn {number}: RST in the {by}'s name with hop limit {hop_limit}; its own segments have {usual}"
+                ),
+                ForeignReset::Unsent => format!(
+                    "conn {number}: RST in the {by}'s name, which the capture at its end does not have: there one came \
+                     in the other's name"
+                ),
+            };
             evidence.cite(Some(reset.stamp), text);
         }
     }
@@ -301,13 +307,26 @@ fn explanation(
     }
     let told = ill.iter().filter_map(|ill| given_up(view, ill));
     sentences.extend(told.take(TOLD));
-    let cut = ill.iter().filter(|ill| is_cut(&ill.record.network)).count();
-    if cut > 0 {
-        sentences.push(format!(
-            "The RST of {} has another hop limit than its supposed sender's segments: something \
-             between the ends sent it, such as a firewall or a load balancer.",
-            counted(cut, "connection"),
-        ));
+    for (shown, how) in [
+        (
+            ForeignReset::HopLimit,
+            "has another hop limit than its supposed sender's segments",
+        ),
+        (
+            ForeignReset::Unsent,
+            "was sent by neither end, as the captures of both show",
+        ),
+    ] {
+        let resets = ill
+            .iter()
+            .filter_map(|ill| network::foreign_reset(ill.record));
+        let cut = resets.filter(|(_, _, by)| *by == shown).count();
+        if cut > 0 {
+            sentences.push(format!(
+                "The RST of {} {how}: something between the ends sent it, such as a firewall or a load balancer.",
+                counted(cut, "connection"),
+            ));
+        }
     }
     let open = server_view::rpcs(affected).filter(|rpc| rpc.verdict == Verdict::Unanswered);
     let open = open.count();
@@ -424,12 +443,8 @@ fn advice(
                 .into(),
         );
     }
-    if ill.iter().any(|ill| is_cut(&ill.record.network)) {
-        advice.push(
-            "Network: find the device on the path that resets connections: idle limits, state tables, \
-             policies"
-                .into(),
-        );
+    if ill.iter().any(|ill| is_cut(ill.record)) {
+        advice.push(network::FIND_DEVICE.into());
     }
     let timed_out = |rpc: &&&Rpc| {
         matches!(

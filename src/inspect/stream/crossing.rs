@@ -16,6 +16,8 @@ pub struct BothEnds {
     pub crossings: Vec<Crossing>,
     /// Segments sent again or lost that are not among them, for there are too many.
     pub left_out: u64,
+    /// In whose name the client's end got a RST that neither end sent, as both captures show.
+    pub unsent_reset: Option<Direction>,
 }
 
 /// What one end sent, as both captures have it.

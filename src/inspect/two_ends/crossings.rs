@@ -63,7 +63,16 @@ impl Twins<'_> {
             lost_segments: bytes.lost_segments,
             crossings,
             left_out: transits.map_or(0, |transits| transits.left_out),
+            unsent_reset: self.unsent_reset(),
         }
+    }
+
+    /// Whether each end was told first that the other had reset the connection: something between them told both.
+    fn unsent_reset(&self) -> Option<Direction> {
+        let whole = self.record.missing.bytes == 0 && self.twin.missing.bytes == 0;
+        let (here, _) = self.record.network.reset().filter(|_| whole)?;
+        let (there, _) = self.twin.network.reset()?;
+        (here == ServerToClient && there == ClientToServer).then_some(here)
     }
 
     fn request(&self, rpc: &Rpc, seen: Option<&SeenCall>) -> Option<Crossing> {
