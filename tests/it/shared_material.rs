@@ -63,10 +63,15 @@ impl Run {
     /// Runs the program under test: the one that cargo built, or the one `H2SNIFF_BIN` names (a
     /// release build, say).
     pub(crate) fn of<A: AsRef<OsStr>>(arguments: &[A]) -> Self {
+        Self::within(Path::new("."), arguments)
+    }
+
+    /// The same, from a folder.
+    pub(crate) fn within<A: AsRef<OsStr>>(folder: &Path, arguments: &[A]) -> Self {
         let program =
             env::var_os("H2SNIFF_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_h2sniff").into());
         let mut command = Command::new(program);
-        command.args(arguments);
+        command.current_dir(folder).args(arguments);
         let output = command.output().expect("the program can be started");
         Self {
             command: format!("{command:?}"),

@@ -223,7 +223,8 @@ impl Flow {
         let carrier = Carrier {
             stamp: segment.stamp,
             acknowledged,
-            original: overtaken == Overtaken::No,
+            // A copy that was not captured may have come before, if what was seen stands behind it.
+            original: overtaken == Overtaken::No && !self.halves[from].stood_behind(segment),
         };
         let sent_again = overtaken == Overtaken::SentAgain;
         let whole = filler.unwrap_or(segment.stamp).max(segment.stamp);
@@ -240,9 +241,6 @@ impl Flow {
         }
         let half = &mut self.halves[from];
         let highest = half.assembler.highest();
-        if segment.flags.contains(TcpFlags::RST) && end > highest.saturating_add(1) {
-            half.reset_at = half.reset_at.max(acknowledged.and(Some(end)));
-        }
         if segment.flags.contains(TcpFlags::RST) && !half.reset {
             half.reset = true;
             // It may answer something old with an old number; its sender's bytes went before it.
@@ -289,7 +287,10 @@ impl Flow {
         }
         half.fin.or(match self.broken_off && !half.reset {
             true => more,
-            false => acknowledged.max(half.reset_at),
+            false if half.reset && half.stands_at > half.assembler.highest().saturating_add(1) => {
+                acknowledged.max(Some(half.stands_at))
+            }
+            false => acknowledged,
         })
     }
 

@@ -18,9 +18,9 @@ pub(super) struct Half {
     pub(super) acknowledged: Option<u64>,
     pub(super) fin: Option<u64>,
     pub(super) reset: bool,
-    /// Where its reset stands, if bytes before it were not seen: one that acknowledges is sent at its sender's next
-    /// number (RFC 9293, section 3.10.4).
-    pub(super) reset_at: Option<u64>,
+    /// Where its segments stand at the furthest, with data or without: each is sent at its sender's next number, if it
+    /// is not sent again (RFC 9293, section 3.10.4). A reset that acknowledges nothing is not.
+    pub(super) stands_at: u64,
     pub(super) spoke: bool,
 }
 
@@ -48,6 +48,18 @@ impl Half {
                 .is_none_or(|space| self.acknowledged < Some(upto(space)))
         };
         bytes || ends || segment.acknowledgement.is_some_and(acknowledges)
+    }
+
+    /// Whether segments of this side were seen to stand behind this one, which has data; remembers where it stands.
+    pub(super) fn stood_behind(&mut self, segment: &Segment<'_>) -> bool {
+        let space = self.sequence_space;
+        let Some(space) = space.filter(|_| segment.acknowledgement.is_some()) else {
+            return false;
+        };
+        let stands_at = space.position(segment.sequence, self.assembler.highest());
+        let before = self.stands_at;
+        self.stands_at = before.max(stands_at);
+        segment.payload_length > 0 && stands_at < before
     }
 
     /// The position after a segment of this side, if that of any byte is known.

@@ -225,6 +225,11 @@ impl Answer {
             && (self.http_status == Known::Hidden || self.content == Known::Hidden)
     }
 
+    /// Whether no head of it was seen that has a status.
+    pub(crate) fn lacks_head(&self) -> bool {
+        self.tells_failure.is_none() && self.http_status == Known::Absent
+    }
+
     /// Whether what it carries is gRPC, as it says itself, or as the request does where its own word was
     /// not seen.
     pub(crate) fn is_grpc(&self, request: Option<WireFormat>) -> bool {

@@ -58,6 +58,7 @@ impl Uncertainty {
             // read, or the request that would have been gRPC's.
             EndedBy::Rejected(_) => {
                 stream.answer.head_is_hidden()
+                    || self.of_server && stream.answer.lacks_head()
                     || stream.opened.is_none()
                     || stream.request.may_be_grpc_unseen()
             }

@@ -255,3 +255,19 @@ fn an_answer_that_is_sent_again_until_the_capture_ends_may_not_have_been_receive
     assert_snapshot!(calls(&scenario("")), @"0:1 ok at 0.010 processed=yes grpc=0");
     assert_snapshot!(calls(&scenario("S 0.300 ANSWER 1 again\n        S 0.900 ANSWER 1 again")), @"0:1 unknown at 0.010 processed=yes grpc=0");
 }
+
+#[test]
+fn an_answer_that_a_client_rejects_may_have_told_a_failure_in_a_head_that_is_missing() {
+    let scenario = |head: &str| {
+        format!(
+            "
+        C 0.000 HEADERS 1 END_STREAM :path=/a
+        S 0.010 HEADERS 1 :status=502 content-type=text/html{head}
+        S 0.011 DATA 1 END_STREAM bytes=20
+        C 0.012 RST 1 PROTOCOL_ERROR
+        "
+        )
+    };
+    assert_snapshot!(calls(&scenario("")), @"0:1 status at 0.011 processed=maybe http=502");
+    assert_snapshot!(calls(&scenario(" lost")), @"0:1 unknown at 0.012 processed=maybe error=PROTOCOL_ERROR");
+}
