@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use aya::Ebpf;
@@ -259,8 +260,12 @@ impl KeyProbes {
             if let Some(Some((arguments, link))) = self.attached.remove(&key)
                 && let Some(program) = program(&mut self.bpf, program_name(arguments))
             {
-                // Should it be gone already, so much the better.
-                let _ = program.detach(link);
+                // Should it be gone already, so much the better. The kernel takes its time to detach, which
+                // others do not wait for.
+                if let Ok(link) = program.take_link(link) {
+                    let detach = thread::Builder::new().name("detach".to_owned());
+                    let _ = detach.spawn(move || drop(link));
+                }
             }
             if let (Watched::Process(number), _) = key
                 && gone.insert(number)

@@ -35,8 +35,11 @@ impl Container {
         let paths = libraries
             .split_whitespace()
             .filter(|word| word.starts_with('/'));
-        for path in paths.map(Path::new).chain([program]) {
-            let inside = root.join(path.strip_prefix("/").unwrap());
+        // Not where it is outside, which may be below what is mounted.
+        let started = Path::new("/bin").join(program.file_name().unwrap());
+        let copies = paths.map(|path| (Path::new(path), Path::new(path)));
+        for (path, inside) in copies.chain([(program, &*started)]) {
+            let inside = root.join(inside.strip_prefix("/").unwrap());
             fs::create_dir_all(inside.parent().unwrap()).unwrap();
             fs::copy(path, inside).unwrap();
         }
@@ -45,7 +48,7 @@ impl Container {
             .map(|kind| json!({"type": kind}))
             .collect();
         namespaces.push(json!({"type": "network", "path": network.client_path()}));
-        let mut words = vec![program.to_str().unwrap()];
+        let mut words = vec![started.to_str().unwrap()];
         words.extend(arguments);
         let configuration = json!({
             "ociVersion": "1.0.2",
