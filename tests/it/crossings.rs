@@ -102,6 +102,20 @@ impl Account {
             }
         }
     }
+
+    /// Tells the counts of some captures; none may be wrong.
+    fn settle(&self, captures: &str) {
+        eprintln!(
+            "{captures}: {} came, {} lost, {} uncaptured, {} unsent, {} unknown",
+            self.came, self.lost, self.uncaptured, self.unsent, self.unknown
+        );
+        assert!(
+            self.wrong.is_empty(),
+            "{}: {:#?}",
+            self.wrong.len(),
+            &self.wrong[..self.wrong.len().min(20)]
+        );
+    }
 }
 
 #[test]
@@ -118,16 +132,7 @@ fn crossings_say_what_the_packets_say() {
             &Packets::of(&server),
         );
     }
-    eprintln!(
-        "whole captures: {} came, {} lost, {} uncaptured, {} unsent, {} unknown",
-        account.came, account.lost, account.uncaptured, account.unsent, account.unknown
-    );
-    assert!(
-        account.wrong.is_empty(),
-        "{}: {:#?}",
-        account.wrong.len(),
-        &account.wrong[..account.wrong.len().min(20)]
-    );
+    account.settle("whole captures");
 }
 
 #[test]
@@ -153,15 +158,6 @@ fn what_a_capture_lacks_is_never_said_to_be_lost() {
                 &Packets::of(&server),
             );
         }
-        eprintln!(
-            "1 % of the {end}'s packets missing: {} came, {} lost, {} uncaptured, {} unsent, {} unknown",
-            account.came, account.lost, account.uncaptured, account.unsent, account.unknown
-        );
-        assert!(
-            account.wrong.is_empty(),
-            "{}: {:#?}",
-            account.wrong.len(),
-            &account.wrong[..account.wrong.len().min(20)]
-        );
+        account.settle(&format!("1 % of the {end}'s packets missing"));
     }
 }

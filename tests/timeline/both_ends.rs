@@ -135,6 +135,10 @@ fn number(packet: &mut [u8], identification: u16) {
 }
 
 fn request(stream: u32) -> Vec<u8> {
+    request_with(stream, ("te", "trailers"))
+}
+
+fn request_with(stream: u32, field: (&str, &str)) -> Vec<u8> {
     wire::headers(
         END_STREAM,
         stream,
@@ -144,7 +148,7 @@ fn request(stream: u32) -> Vec<u8> {
             (":path", "/shop.Orders/Create"),
             (":authority", "shop"),
             ("content-type", "application/grpc"),
-            ("te", "trailers"),
+            field,
         ],
     )
 }
@@ -211,20 +215,7 @@ pub(crate) fn proxied() -> Vec<u8> {
         talk.say(End::Client, &hello);
         talk.say(End::Server, &wire::settings(&[]));
     }
-    let passed_on = |stream, id| {
-        wire::headers(
-            END_STREAM,
-            stream,
-            &[
-                (":method", "POST"),
-                (":scheme", "http"),
-                (":path", "/shop.Orders/Create"),
-                (":authority", "shop"),
-                ("content-type", "application/grpc"),
-                ("x-request-id", id),
-            ],
-        )
-    };
+    let passed_on = |stream, id| request_with(stream, ("x-request-id", id));
     for (stream, id) in [(1, "7d2f0c61-well"), (3, "7d2f0c61-dies")] {
         outer.now = wire::BEGINNING + i64::from(stream) * 50_000_000;
         outer.say(End::Client, &passed_on(stream, id));

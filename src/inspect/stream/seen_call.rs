@@ -43,6 +43,12 @@ impl SeenCall {
         }
     }
 
+    /// That of a stream, among those of one connection in order.
+    pub(in crate::inspect) fn of_stream(calls: &[Self], stream: u32) -> Option<&Self> {
+        let place = calls.binary_search_by_key(&stream, |seen| seen.call.stream);
+        calls.get(place.ok()?)
+    }
+
     /// Where it was answered to its end.
     pub(in crate::inspect) fn answered(&self) -> Option<Stamp> {
         self.ended.filter(|_| is_answer(self.verdict))

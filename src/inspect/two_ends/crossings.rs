@@ -46,10 +46,7 @@ impl Twins<'_> {
     ) -> BothEnds {
         let mut crossings = Vec::new();
         for rpc in self.rpcs {
-            let place = self
-                .there
-                .binary_search_by_key(&rpc.id.stream, |seen| seen.call.stream);
-            let seen = place.ok().and_then(|place| self.there.get(place));
+            let seen = SeenCall::of_stream(self.there, rpc.id.stream);
             crossings.extend(self.request(rpc, seen));
             crossings.extend(self.end(rpc, seen));
         }

@@ -106,8 +106,7 @@ impl ServerEnd<'_> {
         bytes: OtherEndBytes,
     ) {
         for rpc in rpcs {
-            let place = there.binary_search_by_key(&rpc.id.stream, |seen| seen.call.stream);
-            let seen = place.ok().and_then(|place| there.get(place));
+            let seen = SeenCall::of_stream(there, rpc.id.stream);
             let at_server = match seen {
                 Some(call) => AtServer {
                     arrived: call.opened.map(|stamp| stamp.time),
