@@ -131,12 +131,22 @@ impl Follower {
     }
 
     /// Lists fewer calls of a connection, should there be too many.
-    fn unlist(&mut self, open: &mut Connection) {
+    #[inline]
+    fn keep_in_room(&mut self, open: &mut Connection) {
         let listed = self.load.listed.saturating_sub(self.known_load.listed);
-        let surplus = listed.saturating_sub(self.room);
-        if surplus == 0 || self.watch.is_some() {
-            return;
+        if listed > self.room && self.watch.is_none() {
+            self.unlist(open, listed - self.room);
         }
+    }
+
+    /// What calls that are over left for all parts together.
+    fn gather_settled(&mut self, connection: &mut Connection) {
+        connection.give_attempts(&mut self.gathered.attempts);
+        self.gathered.let_go.extend(connection.take_let_go());
+        self.gathered.seen.append(connection.seen_mut());
+    }
+
+    fn unlist(&mut self, open: &mut Connection, surplus: usize) {
         let before = open.load();
         open.unlist(surplus, self.options.unlisted);
         self.load.change(before, open.load());
@@ -168,11 +178,15 @@ impl Listener for Follower {
         if let Some(watch) = &mut self.watch {
             watch.after(open, event, self.last_moment.unwrap_or_default());
         }
-        open.give_attempts(&mut self.gathered.attempts);
-        self.load.change(before, open.load());
-        self.unlist(open);
-        self.gathered.let_go.extend(open.take_let_go());
-        self.gathered.seen.append(open.seen_mut());
+        // Most events change nothing of this.
+        let after = open.load();
+        if after != before {
+            self.load.change(before, after);
+        }
+        self.keep_in_room(open);
+        if open.has_settled() {
+            self.gather_settled(open);
+        }
     }
 
     fn finished(&mut self, mut connection: Box<Connection>, network: NetworkPath) {
@@ -203,9 +217,8 @@ impl Listener for Follower {
             return;
         }
         self.load.change(before, connection.load());
-        self.unlist(&mut connection);
-        self.gathered.let_go.extend(connection.take_let_go());
-        self.gathered.seen.append(connection.seen_mut());
+        self.keep_in_room(&mut connection);
+        self.gather_settled(&mut connection);
         let load = connection.load();
         let listed = Load {
             // Its calls keep them.

@@ -68,6 +68,12 @@ impl Connection {
         self.settled.unlist(calls, unlisted);
     }
 
+    /// Whether calls that are over left attempts, calls to tell, or calls to compare.
+    #[inline]
+    pub(in crate::inspect) const fn has_settled(&self) -> bool {
+        self.settled.has_news()
+    }
+
     /// Calls that are told instead of listed, since this was last called.
     pub(in crate::inspect) fn take_let_go(&mut self) -> impl Iterator<Item = Rpc> {
         self.settled.take_let_go()

@@ -184,6 +184,12 @@ impl SettledCalls {
         }
     }
 
+    /// Whether any of them left attempts, a call to tell, or a call to compare.
+    #[inline]
+    pub(super) const fn has_news(&self) -> bool {
+        !self.attempts.is_empty() || !self.let_go.is_empty() || !self.seen.is_empty()
+    }
+
     /// Those that are told instead of listed, since this was last called.
     pub(super) fn take_let_go(&mut self) -> impl Iterator<Item = Rpc> {
         self.let_go.drain(..)
@@ -206,10 +212,7 @@ impl SettledCalls {
 
     /// What became known of attempts since this was last called goes into `all`.
     pub(super) fn give_attempts(&mut self, all: &mut Vec<AttemptNews>) {
-        // Asked after every event: most bring nothing.
-        if !self.attempts.is_empty() {
-            all.append(&mut self.attempts);
-        }
+        all.append(&mut self.attempts);
     }
 
     /// A call succeeded of which no report will tell.
