@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use crate::capture::Timestamp;
 use crate::decode::link::Segment;
-use crate::decode::tcp::{Arrival, PARTS, part_of};
+use crate::decode::tcp::{Arrival, FlowKey, PARTS, part_of};
 
 /// Segments collected to be decoded later, and when packets came among them.
 #[derive(Debug, Default)]
@@ -67,7 +67,8 @@ impl PacketBatch {
         self.of_part.resize_with(PARTS, Vec::new);
         let begin = self.payloads.len();
         self.payloads.extend_from_slice(segment.payload);
-        if let Some(of_part) = self.of_part.get_mut(part_of(segment)) {
+        let part = part_of(segment, &FlowKey::of(segment));
+        if let Some(of_part) = self.of_part.get_mut(part) {
             of_part.push(self.segments.len());
         }
         self.segments.push(KeptSegment {

@@ -18,7 +18,7 @@ use crate::decode::connection::{
 use crate::decode::event::{Place, RecognitionOrder, RecognitionStep};
 use crate::decode::link::Segment;
 use crate::decode::listener::Listener;
-use crate::decode::tcp::{Arrival, Ending, Flow, FlowSlot, Flows, PARTS, Signal};
+use crate::decode::tcp::{Arrival, Ending, Flow, FlowKey, FlowSlot, Flows, PARTS, Signal};
 use crate::decode::tls::{KeyLog, Trials};
 
 /// What decoding of a connection goes by, beside its packets.
@@ -90,9 +90,10 @@ impl<C> ConnectionTable<C> {
         }
     }
 
-    /// Takes the next segment.
+    /// Takes the next segment, of the connection with that key.
     pub(super) fn push<L: Listener<Connection = C>>(
         &mut self,
+        key: FlowKey,
         segment: &Segment<'_>,
         arrival: Arrival,
         around: &Surroundings,
@@ -100,7 +101,8 @@ impl<C> ConnectionTable<C> {
     ) {
         let before = arrival.packets_before;
         self.pass(segment.stamp.time, before, around, listener);
-        if let Some((flow, connection)) = self.flows.pop_reopened(segment) {
+        let mut located = self.flows.locate(key);
+        if let Some((flow, connection)) = self.flows.pop_reopened(&mut located, segment) {
             let order = finished(before, &flow);
             self.end(flow, connection, order, around, listener);
         }
@@ -110,11 +112,10 @@ impl<C> ConnectionTable<C> {
             within: 0,
         };
         let out = &mut self.written.output(&around.options.keys, order, listener);
-        let slot = self
-            .flows
-            .push(segment, arrival, &mut |connection, signal: Signal<'_>| {
-                connection.push(signal, out);
-            });
+        let sink = &mut |connection: &mut ConnectionDecoder<C>, signal: Signal<'_>| {
+            connection.push(signal, out);
+        };
+        let slot = self.flows.push(located, segment, arrival, sink);
         if let Some(slot) = slot
             && let Some((flow, connection)) = self.flows.at(slot)
         {

@@ -24,7 +24,7 @@ use crate::decode::anomaly::Anomaly;
 use crate::decode::event::Place;
 use crate::decode::link::Segment;
 use crate::decode::listener::Listener;
-use crate::decode::tcp::{Arrival, PARTS, part_of};
+use crate::decode::tcp::{Arrival, FlowKey, PARTS, part_of};
 
 /// Decodes packets in parts.
 #[derive(Debug)]
@@ -74,7 +74,7 @@ impl<L: Listener<Connection = C>, C> ConnectionPart<L, C> {
             let packet = usize::try_from(packet).unwrap_or(usize::MAX);
             self.pass_others(batch, passed..packet, around);
             passed = packet + 1;
-            self.push(&segment, arrival, around);
+            self.push(FlowKey::of(&segment), &segment, arrival, around);
         }
         self.pass_others(batch, passed..batch.packets(), around);
     }
@@ -90,10 +90,16 @@ impl<L: Listener<Connection = C>, C> ConnectionPart<L, C> {
         }
     }
 
-    fn push(&mut self, segment: &Segment<'_>, arrival: Arrival, around: &Surroundings) {
+    fn push(
+        &mut self,
+        key: FlowKey,
+        segment: &Segment<'_>,
+        arrival: Arrival,
+        around: &Surroundings,
+    ) {
         let listener = &mut self.listener;
         listener.moment(segment.stamp.time);
-        self.table.push(segment, arrival, around, listener);
+        self.table.push(key, segment, arrival, around, listener);
     }
 
     fn pass(&mut self, now: Timestamp, before: u64, around: &Surroundings) {
@@ -169,12 +175,13 @@ impl<L: Listener<Connection = C>, C> DividedDecoder<L, C> {
         let Some((segment, arrival)) = intake.segment(packet) else {
             return;
         };
+        let key = FlowKey::of(&segment);
         let number = match self.parts.len() {
             1 => 0,
-            _ => part_of(&segment),
+            _ => part_of(&segment, &key),
         };
         if let Some(part) = self.parts.get_mut(number) {
-            part.push(&segment, arrival, around);
+            part.push(key, &segment, arrival, around);
             self.touched.insert(number);
             self.due = earlier(self.due, part.table.flows.next_due());
         }

@@ -21,6 +21,7 @@ use super::event::Place;
 use super::limits::{GivenUp, Limits};
 use super::link;
 use super::listener::Listener;
+use super::tcp::FlowKey;
 use super::tls::KeyLog;
 use connections::ConnectionTable;
 use shared_state::{PartOf, SharedState};
@@ -98,7 +99,8 @@ impl<C> Decoder<C> {
         let Some((segment, arrival)) = shared.intake.segment(packet) else {
             return;
         };
-        connections.push(&segment, arrival, &shared.around, listener);
+        let key = FlowKey::of(&segment);
+        connections.push(key, &segment, arrival, &shared.around, listener);
         self.settle(listener);
     }
 

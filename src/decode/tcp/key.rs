@@ -18,10 +18,41 @@ pub struct FlowSlot(pub(super) usize);
 
 /// Addresses and network of a connection, the same for both directions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct FlowKey {
-    lower: SocketAddr,
-    upper: SocketAddr,
+pub struct FlowKey {
+    lower: Endpoint,
+    upper: Endpoint,
     pub(super) scope: u64,
+}
+
+/// An address and port as numbers, which are compared and hashed in a few steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Endpoint {
+    /// The upper and the lower half.
+    address: [u64; 2],
+    /// The port, and [`IPV6`](Self::IPV6) above it.
+    port: u32,
+}
+
+impl Endpoint {
+    /// That the address is one of IPv6: `::10.0.0.1` is not `10.0.0.1`.
+    const IPV6: u32 = 1 << 16;
+
+    #[inline]
+    fn of(address: SocketAddr) -> Self {
+        match address {
+            SocketAddr::V4(v4) => Self {
+                address: [0, u32::from(*v4.ip()).into()],
+                port: v4.port().into(),
+            },
+            SocketAddr::V6(v6) => {
+                let bits = v6.ip().to_bits();
+                Self {
+                    address: [(bits >> 64) as u64, bits as u64],
+                    port: Self::IPV6 | u32::from(v6.port()),
+                }
+            }
+        }
+    }
 }
 
 impl FlowKey {
@@ -45,11 +76,13 @@ impl FlowKey {
     }
 
     /// That of the connection that a segment belongs to.
-    pub(super) fn of(segment: &Segment<'_>) -> Self {
-        let (lower, upper) = if segment.source <= segment.destination {
-            (segment.source, segment.destination)
-        } else {
-            (segment.destination, segment.source)
+    #[must_use]
+    pub fn of(segment: &Segment<'_>) -> Self {
+        let source = Endpoint::of(segment.source);
+        let destination = Endpoint::of(segment.destination);
+        let (lower, upper) = match source <= destination {
+            true => (source, destination),
+            false => (destination, source),
         };
         Self {
             lower,
@@ -62,9 +95,9 @@ impl FlowKey {
 /// The part of a capture's connections that a segment's belongs to, below [`PARTS`]. Those that may show up
 /// under several addresses stay together.
 #[must_use]
-pub fn part_of(segment: &Segment<'_>) -> usize {
+pub fn part_of(segment: &Segment<'_>, key: &FlowKey) -> usize {
     match segment.of_any_interface {
         true => 0,
-        false => FlowKey::of(segment).part(),
+        false => key.part(),
     }
 }

@@ -57,6 +57,14 @@ pub struct Flows<T> {
     held: usize,
 }
 
+/// Where a table has the connection of a pair of addresses, found once for all that is done with a segment.
+#[derive(Clone, Copy, Debug)]
+pub struct Located {
+    key: FlowKey,
+    /// `None` where it has none, and none within where that is finished and gone.
+    slot: Option<Option<FlowSlot>>,
+}
+
 #[derive(Debug)]
 struct FlowEntry<T> {
     key: FlowKey,
@@ -149,17 +157,25 @@ impl<T: Default> Flows<T> {
         self.len() == 0
     }
 
-    /// Gives a segment to its flow; `sink` gets what it brought, with the flow's attachment. Says where the
-    /// flow lives, unless the segment is left out or belongs to one that is finished.
+    /// Where the connection of a pair of addresses is.
+    #[must_use]
+    pub fn locate(&self, key: FlowKey) -> Located {
+        let slot = self.slots.get(&key).copied();
+        Located { key, slot }
+    }
+
+    /// Gives a segment to its flow, which was just located; `sink` gets what it brought, with the flow's attachment.
+    /// Says where the flow lives, unless the segment is left out or belongs to one that is finished.
     pub fn push(
         &mut self,
+        located: Located,
         segment: &Segment<'_>,
         arrival: Arrival,
         sink: &mut impl FnMut(&mut T, Signal<'_>),
     ) -> Option<FlowSlot> {
         let now = segment.stamp.time;
         self.release(now, sink);
-        let slot = self.locate(segment, arrival)?;
+        let slot = self.slot_of(located, segment, arrival)?;
         let entry = self.entries.get_mut(slot)?;
         let waited = entry.flow.waits_since().is_some();
         let FlowEntry {
@@ -254,9 +270,13 @@ impl<T: Default> Flows<T> {
         self.take(slot)
     }
 
-    /// Takes out a connection whose addresses `segment` uses for a new one.
-    pub fn pop_reopened(&mut self, segment: &Segment<'_>) -> Option<(Flow, T)> {
-        let slot = self.slots.get(&FlowKey::of(segment)).copied().flatten()?;
+    /// Takes out a connection whose addresses `segment` uses for a new one: then there is none any more.
+    pub fn pop_reopened(
+        &mut self,
+        located: &mut Located,
+        segment: &Segment<'_>,
+    ) -> Option<(Flow, T)> {
+        let slot = located.slot.flatten()?;
         let entry = self.entries.get_mut(slot)?;
         let last_seen = entry.flow.last_seen().time;
         if last_seen - segment.stamp.time > DISORDER {
@@ -265,7 +285,8 @@ impl<T: Default> Flows<T> {
             return None;
         }
         let taken = self.take(slot);
-        self.slots.remove(&FlowKey::of(segment));
+        self.slots.remove(&located.key);
+        located.slot = None;
         taken
     }
 
@@ -297,10 +318,15 @@ impl<T: Default> Flows<T> {
         Some(entry)
     }
 
-    fn locate(&mut self, segment: &Segment<'_>, arrival: Arrival) -> Option<FlowSlot> {
-        let key = FlowKey::of(segment);
-        match self.slots.get(&key) {
-            Some(Some(slot)) => return Some(*slot),
+    fn slot_of(
+        &mut self,
+        located: Located,
+        segment: &Segment<'_>,
+        arrival: Arrival,
+    ) -> Option<FlowSlot> {
+        let Located { key, slot } = located;
+        match slot {
+            Some(Some(slot)) => return Some(slot),
             // A stray packet of a connection that is finished and gone.
             Some(None) if !opens(segment) => return None,
             _ => {}

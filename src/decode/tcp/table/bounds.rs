@@ -142,7 +142,7 @@ mod tests {
     use super::*;
     use crate::capture::{LinkType, Packet, Stamp};
     use crate::decode::link;
-    use crate::decode::tcp::Arrival;
+    use crate::decode::tcp::{Arrival, FlowKey};
     use crate::testing::wire::{End, Peers, SYN};
 
     /// A table of connections from ports 1, 2, 3 …; those on an even one count.
@@ -182,7 +182,10 @@ mod tests {
             packets_before,
             latest: time,
         };
-        let place = flows.push(&segment, arrival, &mut |_, _| ()).unwrap();
+        let located = flows.locate(FlowKey::of(&segment));
+        let place = flows
+            .push(located, &segment, arrival, &mut |_, _| ())
+            .unwrap();
         *flows.at(place).unwrap().1 = port;
         place
     }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use crate::capture::{Stamp, Timestamp};
 use crate::decode::link::{Segment, TcpFlags};
-use crate::decode::tcp::{Arrivals, Chunk, Flow, Flows, Side, Signal};
+use crate::decode::tcp::{Arrivals, Chunk, Flow, FlowKey, Flows, Side, Signal};
 
 const POD: &str = "10.244.1.2:40000";
 const SERVICE: &str = "10.96.0.10:80";
@@ -31,9 +31,10 @@ impl Place {
             file: 0,
         };
         let segment = Segment { stamp, ..segment };
-        assert!(self.flows.pop_reopened(&segment).is_none());
+        let mut located = self.flows.locate(FlowKey::of(&segment));
+        assert!(self.flows.pop_reopened(&mut located, &segment).is_none());
         let arrival = self.arrivals.next(&segment);
-        self.flows.push(&segment, arrival, &mut hear);
+        self.flows.push(located, &segment, arrival, &mut hear);
         self
     }
 

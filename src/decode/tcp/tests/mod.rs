@@ -8,7 +8,7 @@ mod stories;
 
 use std::fmt::Write as _;
 
-use super::{Arrivals, Chunk, Ended, Flows, ORIGIN, Side, Signal};
+use super::{Arrivals, Chunk, Ended, FlowKey, Flows, ORIGIN, Side, Signal};
 use crate::capture::{LinkType, Packet, Stamp, Timestamp};
 use crate::decode::link;
 use crate::testing::wire::{End, FIN, Peers, RST, SYN};
@@ -84,13 +84,16 @@ impl Tape {
         let Ok(segment) = link.decode(&packet) else {
             panic!("no segment");
         };
-        if let Some((mut flow, mut told)) = self.flows.pop_reopened(&segment) {
+        let mut located = self.flows.locate(FlowKey::of(&segment));
+        if let Some((mut flow, mut told)) = self.flows.pop_reopened(&mut located, &segment) {
             flow.finish(&mut |signal| tell(&mut told, signal));
             writeln!(self.told, "{}-- connection {} over", told, flow.index()).unwrap();
         }
         let arrival = self.arrivals.next(&segment);
         self.flows
-            .push(&segment, arrival, &mut |told, signal| tell(told, signal));
+            .push(located, &segment, arrival, &mut |told, signal| {
+                tell(told, signal)
+            });
     }
 
     /// All that was told, the end of each connection included.

@@ -122,7 +122,10 @@ fn reassemble(sent: &Sent, packets: &[Part]) -> [Got; 2] {
             panic!("no segment");
         };
         let arrival = arrivals.next(&segment);
-        flows.push(&segment, arrival, &mut |got, signal| take(got, signal));
+        let located = flows.locate(FlowKey::of(&segment));
+        flows.push(located, &segment, arrival, &mut |got, signal| {
+            take(got, signal)
+        });
     };
     push(
         &mut flows,

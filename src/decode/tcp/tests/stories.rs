@@ -275,9 +275,12 @@ fn stray_packets_of_a_finished_connection_open_no_new_one() {
         };
         let over = flows.pop_finished(segment.stamp.time).is_some();
         let arrival = Arrivals::default().next(&segment);
+        let located = flows.locate(FlowKey::of(&segment));
         (
             over,
-            flows.push(&segment, arrival, &mut |(), _| {}).is_some(),
+            flows
+                .push(located, &segment, arrival, &mut |(), _| {})
+                .is_some(),
         )
     };
     let syn = peers.packet(End::Client, 0, None, SYN, b"");

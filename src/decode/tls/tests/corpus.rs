@@ -13,7 +13,7 @@ use super::*;
 use crate::capture::Capture;
 use crate::decode::direction::PerSide;
 use crate::decode::link;
-use crate::decode::tcp::{Arrivals, Flows, PerEnd, Side, Signal};
+use crate::decode::tcp::{Arrivals, FlowKey, Flows, PerEnd, Side, Signal};
 use crate::decode::tls::ServerFlight;
 use crate::decode::tls::hello::ClientHelloRead;
 
@@ -85,10 +85,13 @@ fn connections(path: &Path, keys: &mut KeyLog) -> BTreeMap<u32, Sent> {
             // TShark joins what both sides send, though the two directions pass through different VLANs.
             segment.scope = 0;
             let arrival = arrivals.next(&segment);
-            if let Some((flow, sent)) = flows.pop_reopened(&segment) {
+            let mut located = flows.locate(FlowKey::of(&segment));
+            if let Some((flow, sent)) = flows.pop_reopened(&mut located, &segment) {
                 all.insert(flow.index(), sent);
             }
-            flows.push(&segment, arrival, &mut |sent, signal| keep(sent, signal));
+            flows.push(located, &segment, arrival, &mut |sent, signal| {
+                keep(sent, signal)
+            });
         }
         for secrets in capture.secrets().iter().skip(read) {
             keys.read(&secrets.bytes);

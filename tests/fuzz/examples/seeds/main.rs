@@ -20,7 +20,7 @@ use h2sniff::capture::{
     section_block,
 };
 use h2sniff::decode::link::Decoder;
-use h2sniff::decode::tcp::{Arrivals, Flows, Side};
+use h2sniff::decode::tcp::{Arrivals, FlowKey, Flows, Side};
 use h2sniff_fuzz::LINK_TYPES;
 
 use heard::{Heard, add_block, header_blocks, part};
@@ -128,7 +128,8 @@ impl Seeds {
             add_packet(&mut copy, &packet);
             streams.record(&segment);
             let arrival = arrivals.next(&segment);
-            let _ = flows.push(&segment, arrival, &mut |heard, signal| heard.hear(signal));
+            let located = flows.locate(FlowKey::of(&segment));
+            let _ = flows.push(located, &segment, arrival, &mut |heard, signal| heard.hear(signal));
         }
         if bytes.len() > MAX_CAPTURE {
             self.write("whole", path, 1, &copy)?;
