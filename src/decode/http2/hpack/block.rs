@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::entry::Entry;
+use super::entry::{Entry, TextLength};
 use super::fault::Fault;
 use super::field_name::FieldName;
 
@@ -29,6 +29,8 @@ pub struct HeaderBlock {
     /// finished part lies behind them.
     bytes: Vec<u8>,
     fields: Vec<Span>,
+    /// Where the last finished field ends.
+    end: usize,
     fault: Option<Fault>,
 }
 
@@ -72,6 +74,7 @@ impl HeaderBlock {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.fields.clear();
+        self.end = 0;
         self.fault = None;
     }
 
@@ -149,8 +152,8 @@ impl HeaderBlock {
             self.bytes.extend_from_slice(text);
         }
         self.finish(FieldParts {
-            name_length: name.map(<[u8]>::len),
-            value_length: value.map(<[u8]>::len),
+            name_length: name.map_or(TextLength::UNKNOWN, |name| TextLength::of(name.len())),
+            value_length: value.map_or(TextLength::UNKNOWN, |value| TextLength::of(value.len())),
             known_name: name.map_or(FieldName::Other, FieldName::of),
             sensitive: false,
             indexed: false,
@@ -192,26 +195,15 @@ impl HeaderBlock {
             self.abandon();
             return false;
         }
-        let start = self.end();
+        let start = self.end as u32;
         self.fields.push(Span { start, field });
+        self.end = self.bytes.len();
         true
     }
 
     /// Removes what was written of an unfinished field.
     pub(super) fn abandon(&mut self) {
-        self.bytes.truncate(self.end());
-    }
-
-    /// Where the last finished field ends.
-    fn end(&self) -> usize {
-        self.fields.last().map_or(0, |span| {
-            let FieldParts {
-                name_length,
-                value_length,
-                ..
-            } = span.field;
-            span.start + name_length.unwrap_or(0) + value_length.unwrap_or(0)
-        })
+        self.bytes.truncate(self.end);
     }
 }
 
@@ -243,8 +235,8 @@ impl fmt::Debug for Field<'_> {
 /// A field whose name and value lie somewhere: how long they are, and what is known of them.
 #[derive(Clone, Copy)]
 pub(super) struct FieldParts {
-    pub(super) name_length: Option<usize>,
-    pub(super) value_length: Option<usize>,
+    pub(super) name_length: TextLength,
+    pub(super) value_length: TextLength,
     pub(super) known_name: FieldName,
     pub(super) sensitive: bool,
     pub(super) indexed: bool,
@@ -255,11 +247,12 @@ pub(super) struct FieldParts {
 /// has no length and takes no room.
 #[derive(Clone, Copy)]
 struct Span {
-    start: usize,
+    start: u32,
     field: FieldParts,
 }
 
 impl Span {
+    #[inline]
     fn field<'a>(&self, bytes: &'a [u8]) -> Field<'a> {
         let FieldParts {
             name_length,
@@ -269,12 +262,15 @@ impl Span {
             indexed,
             entry,
         } = self.field;
-        let value_start = self.start + name_length.unwrap_or(0);
-        let text = |start: usize, length: Option<usize>| bytes.get(start..start + length?);
+        let start = self.start as usize;
+        let (name, value) = (name_length.bytes(), value_length.bytes());
+        let text = bytes.get(start..start + name + value);
+        let parts = text.and_then(|text| text.split_at_checked(name));
+        let (name, value) = parts.unwrap_or_default();
         Field {
-            name: text(self.start, name_length),
+            name: name_length.known().map(|_| name),
             known_name,
-            value: text(value_start, value_length),
+            value: value_length.known().map(|_| value),
             sensitive,
             indexed,
             entry,

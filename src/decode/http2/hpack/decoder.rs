@@ -2,7 +2,7 @@
 
 use super::block::{FieldParts, HeaderBlock};
 use super::dynamic_table::{DEFAULT_SIZE, DynamicTable};
-use super::entry::Entry;
+use super::entry::{Entry, TextLength};
 use super::fault::{Fault, FaultKind};
 use super::field_name::FieldName;
 use super::habits::Habits;
@@ -155,7 +155,7 @@ impl Decoder {
         let (name_length, known_name, number) = if index == 0 {
             let length = input.string(text)?;
             let known = FieldName::of(text.get(start..).unwrap_or_default());
-            (Some(length), known, None)
+            (TextLength::of(length), known, None)
         } else {
             let entry = self.look_up(index, at)?;
             // Copied out of the table first: the insertion may evict it (section 4.4).
@@ -173,7 +173,7 @@ impl Decoder {
         }
         let kept = into.finish(FieldParts {
             name_length,
-            value_length: Some(value_length),
+            value_length: TextLength::of(value_length),
             known_name,
             sensitive: kind == Literal::NeverIndexed,
             indexed: false,
@@ -183,7 +183,8 @@ impl Decoder {
     }
 
     /// What a literal shows of its encoder's habits; the table is as it was before it.
-    fn learn(&mut self, text: &[u8], name_length: Option<usize>, kind: Literal) {
+    fn learn(&mut self, text: &[u8], name_length: TextLength, kind: Literal) {
+        let name_length = name_length.known();
         let Some((name, value)) = name_length.and_then(|length| text.split_at_checked(length))
         else {
             return;

@@ -20,7 +20,7 @@
 
 use std::collections::VecDeque;
 
-use super::entry::Entry;
+use super::entry::{Entry, TextLength};
 use super::field_name::FieldName;
 
 /// The size in bytes that a dynamic table has before any other is agreed on: the initial value of
@@ -70,14 +70,14 @@ pub(super) struct DynamicTable {
 #[derive(Clone, Debug)]
 struct Slot {
     start: u64,
-    name_length: Option<u32>,
-    value_length: u32,
+    name_length: TextLength,
+    value_length: TextLength,
     known_name: FieldName,
 }
 
 impl Slot {
     fn text_length(&self) -> usize {
-        self.name_length.unwrap_or(0) as usize + self.value_length as usize
+        self.name_length.bytes() + self.value_length.bytes()
     }
 
     fn size(&self) -> usize {
@@ -152,9 +152,9 @@ impl DynamicTable {
             let start = usize::try_from(slot.start - self.removed).ok()?;
             return Some(Entry {
                 text: self.bytes.get(start..start + slot.text_length())?,
-                name_length: slot.name_length.map(|length| length as usize),
+                name_length: slot.name_length,
                 known_name: slot.known_name,
-                value_length: Some(slot.value_length as usize),
+                value_length: slot.value_length,
                 number: Some(number),
             });
         }
@@ -178,10 +178,8 @@ impl DynamicTable {
     /// Whether it has an entry with this name and value.
     pub(super) fn contains(&self, name: &[u8], value: &[u8]) -> bool {
         let alike = self.slots.iter().filter(|slot| {
-            slot.value_length as usize == value.len()
-                && slot
-                    .name_length
-                    .is_some_and(|length| length as usize == name.len())
+            slot.value_length == TextLength::of(value.len())
+                && slot.name_length == TextLength::of(name.len())
         });
         let mut pairs = alike.filter_map(|slot| self.pair(slot));
         pairs.any(|pair| pair == (name, value))
@@ -190,16 +188,11 @@ impl DynamicTable {
     fn pair(&self, slot: &Slot) -> Option<(&[u8], &[u8])> {
         let start = usize::try_from(slot.start - self.removed).ok()?;
         let text = self.bytes.get(start..start + slot.text_length())?;
-        text.split_at_checked(slot.name_length? as usize)
+        text.split_at_checked(slot.name_length.known()?)
     }
 
-    /// Inserts an entry whose name of `name_length` bytes, if known, and value are `text`; the name is `known_name`.
-    pub(super) fn insert(
-        &mut self,
-        text: &[u8],
-        name_length: Option<usize>,
-        known_name: FieldName,
-    ) {
+    /// Inserts an entry whose name of `name_length` and value are `text`; the name is `known_name`.
+    pub(super) fn insert(&mut self, text: &[u8], name_length: TextLength, known_name: FieldName) {
         // Also an entry that turns out too large is counted: in a table that is larger than we
         // believe it lies there, unseen.
         self.next = self.next.saturating_add(1);
@@ -210,8 +203,7 @@ impl DynamicTable {
             self.is_complete = self.is_sized;
             return;
         }
-        let name_length = name_length.map(|length| length as u32);
-        let value_length = text.len() as u32 - name_length.unwrap_or(0);
+        let value_length = TextLength::of(text.len() - name_length.bytes());
         self.make_room(text.len());
         let start = self.removed + self.bytes.len() as u64;
         self.bytes.extend_from_slice(text);

@@ -1,6 +1,6 @@
 //! The static table (RFC 7541, appendix A): an index in, the entry that it always means out.
 
-use super::entry::Entry;
+use super::entry::{Entry, TextLength};
 use super::field_name::FieldName;
 
 /// How many entries the static table has. The dynamic table's indexes follow on (section 2.3.3).
@@ -15,9 +15,9 @@ macro_rules! entry {
     ($name:literal, $value:literal) => {
         Entry {
             text: concat!($name, $value).as_bytes(),
-            name_length: Some($name.len()),
+            name_length: TextLength::of($name.len()),
             known_name: FieldName::of($name.as_bytes()),
-            value_length: Some($value.len()),
+            value_length: TextLength::of($value.len()),
             number: None,
         }
     };

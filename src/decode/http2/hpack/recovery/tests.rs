@@ -52,7 +52,7 @@ impl Encoder {
         let in_static = (1..=static_table::LENGTH).find(|at| {
             let entry = static_table::look_up(*at).unwrap();
             entry.text == [field.0.as_bytes(), field.1.as_bytes()].concat().as_slice()
-                && entry.name_length == Some(field.0.len())
+                && entry.name_length.known() == Some(field.0.len())
         });
         let found = self.table.iter().position(|entry| entry == field);
         let index = in_static.or(found
