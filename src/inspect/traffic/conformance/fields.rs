@@ -28,32 +28,38 @@ const fn is_of_connection(name: &[u8]) -> bool {
     )
 }
 
-/// The pseudo-header fields of requests, those of RFC 8441 included.
-const OF_REQUEST: [&[u8]; 5] = [
-    b":method",
-    b":scheme",
-    b":path",
-    b":authority",
-    b":protocol",
-];
+/// The pseudo-header fields, those of RFC 8441 included: a bit each.
+const METHOD: u8 = 1;
+const SCHEME: u8 = 1 << 1;
+const PATH: u8 = 1 << 2;
+const AUTHORITY: u8 = 1 << 3;
+const PROTOCOL: u8 = 1 << 4;
+const STATUS: u8 = 1 << 5;
 
-/// What a pseudo-header field's place among [`OF_REQUEST`] is.
-const METHOD: usize = 0;
-const SCHEME: usize = 1;
-const PATH: usize = 2;
-const AUTHORITY: usize = 3;
-const PROTOCOL: usize = 4;
+/// Those of requests.
+const OF_REQUEST: u8 = METHOD | SCHEME | PATH | AUTHORITY | PROTOCOL;
 
-/// Where a name stands in [`OF_REQUEST`].
-const fn place_in_request(name: FieldName) -> Option<usize> {
-    Some(match name {
+/// Which pseudo-header field a name is; none of them without a bit.
+const fn pseudo_field(name: FieldName) -> u8 {
+    match name {
         FieldName::Method => METHOD,
         FieldName::Scheme => SCHEME,
         FieldName::Path => PATH,
         FieldName::Authority => AUTHORITY,
         FieldName::Protocol => PROTOCOL,
-        _ => return None,
-    })
+        FieldName::Status => STATUS,
+        _ => 0,
+    }
+}
+
+/// The pseudo-header fields that a block may have.
+const fn defined(section: FieldSection) -> u8 {
+    match section {
+        FieldSection::Request => OF_REQUEST,
+        FieldSection::Response => STATUS,
+        FieldSection::Trailers => 0,
+        FieldSection::Unknown => OF_REQUEST | STATUS,
+    }
 }
 
 /// The first forbidden thing in a block. What comes by an index was looked at when it was spelled out, and is
@@ -63,19 +69,30 @@ pub(super) fn violation(
     section: FieldSection,
     thorough: bool,
 ) -> Option<(ViolationKind, ViolationDetail)> {
-    let mut pseudo = PseudoSeen::default();
+    let mut pseudo = PseudoSeen {
+        allowed: defined(section),
+        ..PseudoSeen::default()
+    };
     let mut regular = false;
     for field in block.fields() {
+        let known = field.known_name;
+        let bit = pseudo_field(known);
+        // What is usual comes first: no byte of it is looked at.
+        let usual = field.indexed && !thorough;
+        if bit == 0 && known != FieldName::Other && usual {
+            regular = true;
+            continue;
+        }
         let Some(name) = field.name else {
             pseudo.hidden = true;
             continue;
         };
         let found = match name {
             [b':', ..] if regular => Some((ViolationKind::PseudoLate, ViolationDetail::text(name))),
-            [b':', ..] => pseudo.add(name, field, section, thorough),
+            [b':', ..] => pseudo.add((bit, name), field, usual),
             _ => {
                 regular = true;
-                if field.indexed && !thorough {
+                if usual {
                     continue;
                 }
                 regular_field(name, field)
@@ -93,49 +110,40 @@ pub(super) fn violation(
     Some((ViolationKind::PseudoMissing, ViolationDetail::text(missing)))
 }
 
-/// PseudoSeen-header fields that were seen.
+/// Pseudo-header fields that were seen.
 #[derive(Debug, Default)]
 struct PseudoSeen {
-    of_request: [bool; OF_REQUEST.len()],
-    status: bool,
+    /// Those that may be there.
+    allowed: u8,
+    seen: u8,
+    /// Whether the method is CONNECT.
     connect: bool,
     /// A field has a name that cannot be known.
     hidden: bool,
 }
 
 impl PseudoSeen {
+    /// Adds the field that `bit` stands for; a `usual` one was looked at before.
     fn add(
         &mut self,
-        name: &[u8],
+        (bit, name): (u8, &[u8]),
         field: Field<'_>,
-        section: FieldSection,
-        thorough: bool,
+        usual: bool,
     ) -> Option<(ViolationKind, ViolationDetail)> {
-        let place = place_in_request(field.known_name);
-        let is_status = field.known_name == FieldName::Status;
-        let defined = match section {
-            FieldSection::Request => place.is_some(),
-            FieldSection::Response => is_status,
-            FieldSection::Trailers => false,
-            FieldSection::Unknown => place.is_some() || is_status,
-        };
-        if !defined {
+        if self.allowed & bit == 0 {
             return Some((ViolationKind::PseudoUnknown, ViolationDetail::text(name)));
         }
-        let seen = match place.and_then(|place| self.of_request.get_mut(place)) {
-            Some(seen) => seen,
-            None => &mut self.status,
-        };
-        if std::mem::replace(seen, true) {
+        if self.seen & bit != 0 {
             return Some((ViolationKind::PseudoRepeated, ViolationDetail::text(name)));
         }
-        match (field.known_name, field.value?) {
-            (FieldName::Method, b"CONNECT") => self.connect = true,
-            (FieldName::Path, b"") => {
+        self.seen |= bit;
+        match (bit, field.value?) {
+            (METHOD, b"CONNECT") => self.connect = true,
+            (PATH, b"") => {
                 return Some((ViolationKind::EmptyPath, ViolationDetail::None));
             }
-            (_, [_, ..]) if field.indexed && !thorough => {}
-            (FieldName::Authority, authority) => return authority_fault(authority),
+            (_, [_, ..]) if usual => {}
+            (AUTHORITY, authority) => return authority_fault(authority),
             _ => {}
         }
         None
@@ -143,15 +151,24 @@ impl PseudoSeen {
 
     /// The first one that is missing.
     fn missing(&self, section: FieldSection) -> Option<&'static [u8]> {
-        let seen = |place: usize| self.of_request.get(place).is_some_and(|seen| *seen);
-        let needed: &[usize] = match section {
-            FieldSection::Request if self.connect && !seen(PROTOCOL) => &[METHOD],
-            FieldSection::Request => &[METHOD, SCHEME, PATH],
-            FieldSection::Response => return (!self.status).then_some(b":status".as_slice()),
-            FieldSection::Trailers | FieldSection::Unknown => &[],
+        let needed = match section {
+            FieldSection::Request if self.connect && self.seen & PROTOCOL == 0 => METHOD,
+            FieldSection::Request => METHOD | SCHEME | PATH,
+            FieldSection::Response => STATUS,
+            FieldSection::Trailers | FieldSection::Unknown => 0,
         };
-        let place = needed.iter().find(|place| !seen(**place))?;
-        OF_REQUEST.get(*place).copied()
+        let missing = needed & !self.seen;
+        if missing == 0 {
+            return None;
+        }
+        let names: [(u8, &[u8]); 4] = [
+            (METHOD, b":method"),
+            (SCHEME, b":scheme"),
+            (PATH, b":path"),
+            (STATUS, b":status"),
+        ];
+        let first = names.iter().find(|(bit, _)| missing & bit != 0);
+        first.map(|(_, name)| *name)
     }
 }
 
