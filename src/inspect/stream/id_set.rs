@@ -13,8 +13,20 @@ pub(crate) struct StreamIdSet {
 }
 
 impl StreamIdSet {
-    /// Adds an id; whether it was new. New ids are nearly always above all others.
+    /// Adds an id; whether it was new. New ids nearly always follow on the highest.
+    #[inline]
     pub(crate) fn insert(&mut self, id: u32) -> bool {
+        if let Some((_, last)) = self.runs.last_mut()
+            && id.checked_sub(*last) == Some(2)
+        {
+            *last = id;
+            self.count += 1;
+            return true;
+        }
+        self.insert_anywhere(id)
+    }
+
+    fn insert_anywhere(&mut self, id: u32) -> bool {
         let place = self.runs.partition_point(|(first, _)| *first <= id);
         let before = place.checked_sub(1);
         if let Some((_, last)) = before.and_then(|before| self.runs.get_mut(before)) {
@@ -57,7 +69,16 @@ impl StreamIdSet {
         }
     }
 
+    #[inline]
     pub(crate) fn contains(&self, id: u32) -> bool {
+        match self.runs.as_slice() {
+            [] => false,
+            [(first, last)] => (*first..=*last).contains(&id),
+            _ => self.is_in_a_run(id),
+        }
+    }
+
+    fn is_in_a_run(&self, id: u32) -> bool {
         let place = self.runs.partition_point(|(first, _)| *first <= id);
         let before = place
             .checked_sub(1)
