@@ -25,6 +25,10 @@ impl WireFormat {
     /// What a `content-type` says, alone or with a subtype; `None` where it is not gRPC's.
     #[must_use]
     pub fn of(content_type: &[u8]) -> Option<Self> {
+        // Nearly all say no more.
+        if content_type == b"application/grpc" {
+            return Some(Self::Http2);
+        }
         const FORMATS: [(&[u8], WireFormat); 3] = [
             (b"application/grpc-web-text", WireFormat::WebText),
             (b"application/grpc-web", WireFormat::Web),

@@ -50,8 +50,30 @@ impl Request {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RequestReader {
     interned: Interned,
+    /// The `:path` and the `:authority` of the latest request: most repeat them.
+    latest: Latest,
     paths: InferredPaths,
     user_agent: Option<Arc<[u8]>>,
+}
+
+/// Texts of the latest request, as they are shared.
+#[derive(Clone, Debug, Default)]
+struct Latest {
+    path: Option<Arc<[u8]>>,
+    authority: Option<Arc<[u8]>>,
+}
+
+/// A text as all requests share it, which is not looked up where it is the `latest`.
+fn shared(
+    latest: &mut Option<Arc<[u8]>>,
+    interned: &mut Interned,
+    text: &[u8],
+    short: bool,
+) -> Arc<[u8]> {
+    match latest {
+        Some(latest) if **latest == *text => Arc::clone(latest),
+        _ => Arc::clone(latest.insert(interned.share(text, short))),
+    }
 }
 
 impl RequestReader {
@@ -73,22 +95,33 @@ impl RequestReader {
                 request.hidden |= field.value.is_none();
                 continue;
             };
-            request.keep_asked_for(name, field.value);
-            match field.known_name {
-                FieldName::UserAgent => {
-                    user_agent.get_or_insert(field.value);
-                    request.from_browser = field.value.is_some_and(is_browser);
-                }
-                FieldName::Other => forwarded |= is_of_proxy(name),
-                _ => {}
+            if !request.headers.is_empty() {
+                request.keep_asked_for(name, field.value);
             }
-            let Some(value) = field.value else { continue };
+            if field.known_name == FieldName::Other {
+                forwarded |= is_of_proxy(name);
+            }
+            let Some(value) = field.value else {
+                if field.known_name == FieldName::UserAgent {
+                    user_agent.get_or_insert(None);
+                    request.from_browser = false;
+                }
+                continue;
+            };
             match field.known_name {
+                // They say nothing of the call.
+                FieldName::Method | FieldName::Scheme => continue,
+                FieldName::UserAgent => {
+                    user_agent.get_or_insert(Some(value));
+                    request.from_browser = is_browser(value);
+                }
                 FieldName::Path => {
-                    request.method = Some(self.interned.share(value, options.short_texts))
+                    let (latest, interned) = (&mut self.latest.path, &mut self.interned);
+                    request.method = Some(shared(latest, interned, value, options.short_texts));
                 }
                 FieldName::Authority => {
-                    request.authority = Some(self.interned.share(value, options.short_texts))
+                    let (latest, interned) = (&mut self.latest.authority, &mut self.interned);
+                    request.authority = Some(shared(latest, interned, value, options.short_texts));
                 }
                 FieldName::ContentType => {
                     request.format = WireFormat::of(value);
