@@ -58,6 +58,19 @@ pub(super) struct Gathered {
     pub(super) seen: Vec<SeenCall>,
 }
 
+impl Gathered {
+    /// Whether there is nothing of it, as after most packets.
+    pub(super) fn is_empty(&self) -> bool {
+        self.attempts.is_empty()
+            && self.finished.is_empty()
+            && self.usual.is_empty()
+            && self.passed_over.is_empty()
+            && self.unlisted_rpcs == 0
+            && self.let_go.is_empty()
+            && self.seen.is_empty()
+    }
+}
+
 impl Follower {
     /// A follower that has seen nothing yet.
     pub(super) fn new(options: Options) -> Self {

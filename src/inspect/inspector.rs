@@ -134,7 +134,10 @@ impl Inspector {
                 break;
             };
             let before = listener.known_load;
-            let kept = Load::of_listed(self.take(&mut listener.gathered));
+            let kept = match listener.gathered.is_empty() {
+                true => Load::default(),
+                false => Load::of_listed(self.take(&mut listener.gathered)),
+            };
             listener.change_load(kept, Load::default());
             listener.known_load = listener.load();
             self.load.change(before, listener.load());

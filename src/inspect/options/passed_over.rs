@@ -38,6 +38,11 @@ impl PassedOver {
         self.calls += calls;
     }
 
+    /// Whether nothing was left out.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.calls == 0 && self.connections == 0
+    }
+
     /// The same of another part of the capture.
     pub(crate) fn merge(&mut self, other: &Self) {
         self.calls += other.calls;
