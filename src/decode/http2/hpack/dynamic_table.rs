@@ -36,6 +36,11 @@ pub const MAX_SIZE: u32 = 64 * 1024;
 /// connections that began before the capture stay small.
 pub const ASSUMED_SIZE: u32 = 16 * 1024;
 
+/// For how many bytes of text, and entries, there is room in the first allocations: what a client of gRPC inserts with its
+/// first request.
+const FIRST_BYTES: usize = 256;
+const FIRST_ENTRIES: usize = 16;
+
 /// What each entry counts beside its name and value (section 4.1).
 const ENTRY_OVERHEAD: usize = 32;
 
@@ -235,6 +240,10 @@ impl DynamicTable {
         let first = self.slots.front().map_or(self.bytes.len(), |slot| {
             usize::try_from(slot.start - self.removed).unwrap_or(self.bytes.len())
         });
+        if self.bytes.capacity() == 0 {
+            self.bytes.reserve(FIRST_BYTES);
+            self.slots.reserve(FIRST_ENTRIES);
+        }
         let is_full = self.bytes.len() + incoming > self.bytes.capacity();
         if is_full && first >= self.bytes.len() / 4 && first > 0 {
             self.bytes.drain(..first);
