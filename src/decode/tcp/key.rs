@@ -1,7 +1,7 @@
 //! What tells connections apart, and where each lives.
 
 use std::hash::BuildHasher;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use rustc_hash::FxBuildHasher;
 
@@ -53,6 +53,19 @@ impl Endpoint {
             }
         }
     }
+
+    /// The address and port again.
+    #[inline]
+    fn socket_address(self) -> SocketAddr {
+        let [upper, lower] = self.address;
+        let ip = match self.port & Self::IPV6 {
+            0 => IpAddr::from(Ipv4Addr::from_bits(lower as u32)),
+            _ => IpAddr::from(Ipv6Addr::from_bits(
+                u128::from(upper) << 64 | u128::from(lower),
+            )),
+        };
+        SocketAddr::new(ip, self.port as u16)
+    }
 }
 
 impl FlowKey {
@@ -64,7 +77,8 @@ impl FlowKey {
     /// The part of the connections that it belongs to, below [`PARTS`].
     pub(super) fn part(&self) -> usize {
         // The high bits are the mixed ones.
-        let mixed = FxBuildHasher.hash_one(self) >> 32;
+        let (lower, upper) = (self.lower.socket_address(), self.upper.socket_address());
+        let mixed = FxBuildHasher.hash_one((lower, upper, self.scope)) >> 32;
         usize::try_from(mixed).unwrap_or(0) % PARTS
     }
 
