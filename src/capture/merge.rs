@@ -158,6 +158,14 @@ impl Capture {
     #[inline]
     pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
         let several = self.files.len() > 1;
+        if !several {
+            // There is no other to wait for.
+            let Some(file) = self.files.first_mut() else {
+                return Ok(None);
+            };
+            file.advance(&mut self.aside)?;
+            return Ok(file.packet());
+        }
         while let Some(index) = self.behind.pop() {
             let Some(file) = self.files.get_mut(index) else {
                 continue;
