@@ -7,6 +7,7 @@
 use super::frame::{Flags, FrameHeader, FrameType, StreamId};
 use super::hpack::{Decoder, Fault, HeaderBlock, Recovery, Value};
 use super::opened_streams::OpenedStreams;
+use super::repeated_blocks::RepeatedBlocks;
 
 /// Longest header block put together from CONTINUATION frames, in bytes. Stacks refuse blocks far
 /// smaller; a flood of CONTINUATION frames must not grow memory.
@@ -18,6 +19,10 @@ pub(super) struct HeaderBlocks {
     decoder: Decoder,
     /// The latest block that was decoded.
     block: HeaderBlock,
+    /// Blocks that come again.
+    repeated: RepeatedBlocks,
+    /// Where among them the latest block is, if it is one of them.
+    recalled: Option<usize>,
     unfinished: Option<Unfinished>,
     /// Of a client that was seen from its first frame on.
     opened: Option<OpenedStreams>,
@@ -51,6 +56,8 @@ impl HeaderBlocks {
         Self {
             decoder,
             block: HeaderBlock::default(),
+            repeated: RepeatedBlocks::default(),
+            recalled: None,
             unfinished: None,
             opened: None,
             recovery: None,
@@ -78,8 +85,9 @@ impl HeaderBlocks {
     }
 
     /// The block that ended last.
-    pub(super) const fn latest(&self) -> &HeaderBlock {
-        &self.block
+    pub(super) fn latest(&self) -> &HeaderBlock {
+        let recalled = self.recalled.and_then(|place| self.repeated.get(place));
+        recalled.unwrap_or(&self.block)
     }
 
     /// A block, or a part of one, was lost: it may have changed the header table in any way.
@@ -204,18 +212,37 @@ impl HeaderBlocks {
         (stream, kind, flags): (StreamId, FrameType, Flags),
         bytes: &[u8],
     ) -> CompletedHeaders {
-        self.block.clear();
-        let fault = self.decoder.decode(bytes, &mut self.block);
-        self.block.note_fault(fault);
-        if let Some(recovery) = &mut self.recovery {
+        let changes = self.decoder.changes();
+        self.recalled = self.repeated.recall(bytes, changes);
+        let fault = match self.recalled {
+            Some(_) => {
+                self.decoder.pass_repeated(bytes.len());
+                None
+            }
+            None => self.decode_anew(bytes),
+        };
+        if self.recovery.is_some() {
             let ends = flags.contains(Flags::END_STREAM);
-            let asks = ends && self.block.value(b"grpc-status") == Value::Unknown;
+            let asks = ends && self.latest().value(b"grpc-status") == Value::Unknown;
             let regular = kind == FrameType::HEADERS && fault.is_none();
-            if !regular || recovery.block(stream.0, bytes, ends, asks).is_err() {
+            if let Some(recovery) = &mut self.recovery
+                && (!regular || recovery.block(stream.0, bytes, ends, asks).is_err())
+            {
                 self.give_up();
             }
         }
         CompletedHeaders { kind, flags, fault }
+    }
+
+    fn decode_anew(&mut self, bytes: &[u8]) -> Option<Fault> {
+        self.block.clear();
+        let fault = self.decoder.decode(bytes, &mut self.block);
+        self.block.note_fault(fault);
+        if fault.is_none() {
+            let changes = self.decoder.changes();
+            self.repeated.learn(bytes, changes, &self.block);
+        }
+        fault
     }
 
     /// How many bytes of memory it holds: the header table, the latest block, and the unfinished one.
@@ -225,6 +252,7 @@ impl HeaderBlocks {
         self.decoder.held()
             + recovery
             + self.block.held()
+            + self.repeated.held()
             + unfinished.map_or(0, |block| block.fragments.capacity())
     }
 

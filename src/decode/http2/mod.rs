@@ -10,6 +10,7 @@ mod item;
 mod opened_streams;
 mod payload;
 mod reader;
+mod repeated_blocks;
 mod setting;
 #[cfg(test)]
 mod tests;

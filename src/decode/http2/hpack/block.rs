@@ -78,6 +78,15 @@ impl HeaderBlock {
         self.fault = None;
     }
 
+    /// Becomes the same as another block, and keeps the memory.
+    pub(in crate::decode::http2) fn copy(&mut self, other: &Self) {
+        self.bytes.clear();
+        self.bytes.extend_from_slice(&other.bytes);
+        self.fields.clear();
+        self.fields.extend_from_slice(&other.fields);
+        (self.end, self.fault) = (other.end, other.fault);
+    }
+
     /// What was wrong with it as a compressed block, if anything was; where that
     /// [stopped it](Fault::stops_block) the fields behind are missing.
     #[must_use]

@@ -89,6 +89,18 @@ impl Decoder {
         self.table.expect(limit);
     }
 
+    /// How often its table was changed: as long as that stays, a block that only has indexes comes to the same.
+    pub(in crate::decode::http2) const fn changes(&self) -> u64 {
+        self.table.changes()
+    }
+
+    /// A block of so many bytes came that was decoded before.
+    pub(in crate::decode::http2) fn pass_repeated(&mut self, length: usize) {
+        if let Some(habits) = &mut self.habits {
+            habits.block(length);
+        }
+    }
+
     /// Decodes one block, all of its fragments joined, and appends its fields to `into`.
     ///
     /// Returns the fault that [stopped the block](Fault::stops_block), if one did: the fields

@@ -69,6 +69,8 @@ pub(super) struct DynamicTable {
     is_complete: bool,
     /// The number that the next entry gets.
     next: i64,
+    /// How often it was changed.
+    changes: u64,
 }
 
 /// Where an entry's text lies: name, then value, counted from the first byte ever stored.
@@ -102,7 +104,13 @@ impl DynamicTable {
             is_sized: true,
             is_complete: true,
             next: 0,
+            changes: 0,
         }
+    }
+
+    /// How often it was changed: as long as that stays, an index means the same.
+    pub(super) const fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// A table of unknown size and content.
@@ -116,6 +124,7 @@ impl DynamicTable {
 
     /// Every entry may have moved or gone, and the size may have changed.
     pub(super) fn forget(&mut self) {
+        self.changes += 1;
         self.clear();
         self.max_size = self.max_size.max(ASSUMED_SIZE as usize);
         self.is_sized = false;
@@ -127,12 +136,14 @@ impl DynamicTable {
     /// The decoding side allows tables of `limit` bytes: a table of unknown size may be as large.
     pub(super) fn expect(&mut self, limit: u32) {
         if !self.is_sized {
+            self.changes += 1;
             self.max_size = self.max_size.max(limit.min(MAX_SIZE) as usize);
         }
     }
 
     /// The encoder set the table's size (section 6.3).
     pub(super) fn resize(&mut self, size: u32) {
+        self.changes += 1;
         self.max_size = size.min(MAX_SIZE) as usize;
         self.is_sized = size <= MAX_SIZE;
         self.evict(0);
@@ -201,6 +212,7 @@ impl DynamicTable {
         // Also an entry that turns out too large is counted: in a table that is larger than we
         // believe it lies there, unseen.
         self.next = self.next.saturating_add(1);
+        self.changes += 1;
         let size = text.len() + ENTRY_OVERHEAD;
         self.evict(size);
         if size > self.max_size {
