@@ -153,34 +153,57 @@ impl Attempts {
             .map(|finished| (finished.record.number, finished.record.client.ip()))
             .collect();
         let client = |attempt: &Attempt| clients.get(&attempt.call.connection).copied();
-        let mut by_id: BTreeMap<_, Vec<Attempt>> = BTreeMap::new();
-        let mut by_request: BTreeMap<_, Vec<Attempt>> = BTreeMap::new();
+        let mut by_id = Vec::new();
+        let mut by_request = Vec::new();
         let mut found = FoundLinks::default();
-        let remembered = self.remembered().copied();
+        let remembered = self.remembered();
         for attempt in remembered.filter(|attempt| self.is_like_lost(attempt)) {
             found.compared.insert(attempt.call);
-            let client = client(&attempt);
-            if let Some(id) = id_key(&attempt) {
-                by_id.entry((client, id)).or_default().push(attempt);
-            }
-            let request = (client, attempt.identity.request);
-            by_request.entry(request).or_default().push(attempt);
+            by_id.extend(id_key(attempt).map(|id| (id, attempt)));
+            by_request.push((attempt.identity.request, attempt));
         }
-        for mut attempts in by_id.into_values() {
-            attempts.sort_by_key(|attempt| (attempt.opened, attempt.call));
-            hedge::find(&attempts, &mut found.hedged);
-            chain::of_one_id(&attempts, &mut found.links);
-            let last = attempts.last();
-            found.abandon(last.filter(|last| is_abandoned(last, capture_end)));
-        }
-        for mut attempts in by_request.into_values() {
-            attempts.sort_by_key(|attempt| (attempt.opened, attempt.call));
-            hedge::find(&attempts, &mut found.hedged);
-            chain::of_equal(&attempts, &mut found.links);
-            let last = attempts.last();
-            found.abandon(last.filter(|last| is_abandoned(last, capture_end)));
+        let linked_by: [(_, LinkChain); 2] =
+            [(by_id, chain::of_one_id), (by_request, chain::of_equal)];
+        for (keyed, link_chain) in linked_by {
+            each_alike(keyed, client, |attempts| {
+                if attempts.len() > 1 {
+                    hedge::find(attempts, &mut found.hedged);
+                    link_chain(attempts, &mut found.links);
+                }
+                let last = attempts.last();
+                found.abandon(last.filter(|last| is_abandoned(last, capture_end)));
+            });
         }
         apply(connections, &found);
+    }
+}
+
+/// What links attempts that are alike, in order of time.
+type LinkChain = fn(&[Attempt], &mut Links);
+
+/// Gives those attempts that share a key and a client, in order of time. Keys are sorted and not hashed: peers can
+/// choose them.
+fn each_alike(
+    mut keyed: Vec<(u64, &Attempt)>,
+    client: impl Fn(&Attempt) -> Option<IpAddr>,
+    mut each: impl FnMut(&[Attempt]),
+) {
+    keyed.sort_unstable_by_key(|(key, _)| *key);
+    for alike in keyed.chunk_by(|(one, _), (other, _)| one == other) {
+        // Most are like no other.
+        if let [(_, alone)] = alike {
+            each(std::slice::from_ref(alone));
+            continue;
+        }
+        let alike = alike
+            .iter()
+            .map(|(_, attempt)| (client(attempt), **attempt));
+        let mut alike: Vec<(Option<IpAddr>, Attempt)> = alike.collect();
+        alike.sort_by_key(|(client, attempt)| (*client, attempt.opened, attempt.call));
+        for of_client in alike.chunk_by(|(one, _), (other, _)| one == other) {
+            let attempts: Vec<_> = of_client.iter().map(|(_, attempt)| *attempt).collect();
+            each(&attempts);
+        }
     }
 }
 
