@@ -272,6 +272,11 @@ impl<C> ConnectionDecoder<C> {
         true
     }
 
+    /// Whether it is still to be decided what it is, or as what to read it.
+    pub(super) const fn is_in_doubt(&self) -> bool {
+        matches!(self.state, State::Undecided(_) | State::Negotiating(_))
+    }
+
     /// Judges an undecided connection anew; `last` says that no more bytes will come.
     pub(super) fn decide<L: Listener<Connection = C>>(
         &mut self,

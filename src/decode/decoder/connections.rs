@@ -119,8 +119,13 @@ impl<C> ConnectionTable<C> {
         if let Some(slot) = slot
             && let Some((flow, connection)) = self.flows.at(slot)
         {
-            let context = around.detect_context(Some((slot, &*flow)));
-            let decision = connection.decide(flow, &context, false, out);
+            let decision = match connection.is_in_doubt() {
+                true => {
+                    let context = around.detect_context(Some((slot, &*flow)));
+                    connection.decide(flow, &context, false, out)
+                }
+                false => Decision::Wait,
+            };
             let held = flow.held() + connection.held();
             self.flows.charge(slot, held);
             self.learn(decision, before, around);
