@@ -159,6 +159,8 @@ impl Follower {
         self.gathered.seen.append(connection.seen_mut());
     }
 
+    #[cold]
+    #[inline(never)]
     fn unlist(&mut self, open: &mut Connection, surplus: usize) {
         let before = open.load();
         open.unlist(surplus, self.options.unlisted);

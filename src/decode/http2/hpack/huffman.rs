@@ -107,10 +107,11 @@ impl Bits<'_> {
     /// step meets a long code or would pass the string's end.
     #[inline]
     fn take_steps(&mut self, text: &mut TextWriter<'_>) -> bool {
+        if self.left() >= STEPS_PER_LOAD * STEP_BITS {
+            return self.take_all_steps(text);
+        }
         let mut ahead = self.ahead();
-        // No more than a load holds, so that a single comparison finds a step that passes the
-        // string's end and one that meets a long code.
-        let allowed = self.left().min(64);
+        let allowed = self.left();
         let mut left = allowed;
         let mut symbols = 0;
         let mut count = 0;
@@ -118,7 +119,7 @@ impl Bits<'_> {
         for _ in 0..STEPS_PER_LOAD {
             let step = Step::next(ahead);
             let bits = usize::from(step.bits);
-            if bits > left {
+            if step.is_long() || bits > left {
                 is_through = false;
                 break;
             }
@@ -130,6 +131,25 @@ impl Bits<'_> {
         self.taken += allowed - left;
         text.write(symbols, count);
         is_through
+    }
+
+    /// The same where no step can pass the string's end. Nothing is asked on the way: behind a long code every step is
+    /// one that takes no bits.
+    #[inline]
+    fn take_all_steps(&mut self, text: &mut TextWriter<'_>) -> bool {
+        let mut ahead = self.ahead();
+        let mut symbols = 0;
+        let mut count = 0;
+        let mut latest = Step::LONG;
+        for _ in 0..STEPS_PER_LOAD {
+            latest = Step::next(ahead);
+            symbols |= u64::from(latest.symbols) << (8 * count);
+            count += usize::from(latest.count);
+            ahead <<= latest.bits;
+            self.taken += usize::from(latest.bits);
+        }
+        text.write(symbols, count);
+        !latest.is_long()
     }
 
     /// Whether nothing is left but padding: fewer than eight bits, all ones as the end-of-string
@@ -161,17 +181,21 @@ struct Step {
     symbols: u16,
     /// How many symbols.
     count: u8,
-    /// The bits that they take, [`Step::LONG`] where not even the first code fits.
+    /// The bits that they take.
     bits: u8,
 }
 
 impl Step {
-    /// The first code is longer than a step. More bits than a load holds, so this is never taken.
+    /// The first code is longer than a step: it takes nothing.
     const LONG: Self = Self {
         symbols: 0,
         count: 0,
-        bits: u8::MAX,
+        bits: 0,
     };
+
+    const fn is_long(self) -> bool {
+        self.bits == 0
+    }
 
     /// The step that `ahead` begins with.
     #[inline]

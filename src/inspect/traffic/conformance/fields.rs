@@ -207,6 +207,24 @@ fn has(text: &[u8], kind: impl Fn(u8) -> bool) -> bool {
     text.iter().fold(false, |found, byte| found | kind(*byte))
 }
 
+/// Whether a byte of a text is a control character. Eight are looked at at once, for nearly no text has one.
+fn has_control(text: &[u8]) -> bool {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    // A byte below 0x20 borrows when that is taken off, and its highest bit was not set before.
+    let is_among = |eight: &[u8; 8]| {
+        let eight = u64::from_ne_bytes(*eight);
+        eight.wrapping_sub(ONES * 0x20) & !eight & (ONES * 0x80) != 0
+    };
+    let (whole, rest) = text.as_chunks();
+    let found = whole
+        .iter()
+        .fold(false, |found, eight| found | is_among(eight));
+    match text.last_chunk() {
+        Some(last) => found || is_among(last),
+        None => rest.iter().any(|byte| *byte < 0x20),
+    }
+}
+
 fn regular_field(name: &[u8], field: Field<'_>) -> Option<(ViolationKind, ViolationDetail)> {
     let illegal = |byte: u8| matches!(byte, 0..=0x20 | b'A'..=b'Z' | b':' | 0x7f..);
     if field.known_name == FieldName::Other {
@@ -221,7 +239,8 @@ fn regular_field(name: &[u8], field: Field<'_>) -> Option<(ViolationKind, Violat
     if field.known_name == FieldName::Te && !value.trim_ascii().eq_ignore_ascii_case(b"trailers") {
         return Some((ViolationKind::Te, ViolationDetail::text(value)));
     }
-    let breaks = has(value, |byte| byte == 0 || byte == b'\r' || byte == b'\n');
+    let breaks =
+        has_control(value) && has(value, |byte| byte == 0 || byte == b'\r' || byte == b'\n');
     breaks.then(|| (ViolationKind::FieldValue, ViolationDetail::text(name)))
 }
 
@@ -278,6 +297,22 @@ mod tests {
         assert_eq!(missing, Some(Kind::PseudoMissing));
         let response = found(FieldSection::Response, &[("server", "x")]);
         assert_eq!(response, Some(Kind::PseudoMissing));
+    }
+
+    #[test]
+    fn control_characters_are_found_wherever_they_stand() {
+        for length in 0..40 {
+            let plain = vec![b'a'; length];
+            assert!(!has_control(&plain));
+            assert!(!has_control(&vec![0xff; length]));
+            for place in 0..length {
+                for control in [0, b'\n', b'\r', 0x1f] {
+                    let mut text = plain.clone();
+                    text[place] = control;
+                    assert!(has_control(&text), "{length} {place}");
+                }
+            }
+        }
     }
 
     #[test]
