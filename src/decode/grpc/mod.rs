@@ -100,6 +100,15 @@ impl Messages {
                 web.body(body);
             }
             bytes = rest;
+            // Most prefixes lie together.
+            if self.prefix_read == 0
+                && let Some((prefix, rest)) = bytes.split_first_chunk()
+            {
+                self.prefix = *prefix;
+                bytes = rest;
+                self.begin_message();
+                continue;
+            }
             let Some((byte, rest)) = bytes.split_first() else {
                 return;
             };
