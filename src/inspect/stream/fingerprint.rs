@@ -243,14 +243,12 @@ impl Fingerprint {
     }
 
     fn add_call_id(&mut self, value: &[u8], kind: IdKind) {
-        let mut alone = TextHash::default();
-        alone.write(value);
-        self.keep_id(alone.finish(), kind);
+        let mut id = TextHash::default();
+        id.write(value);
+        let id = id.finish();
+        self.keep_id(id, kind);
         let (hash, first) = self.call_id.get_or_insert((0, kind));
-        let mut hasher = TextHash::default();
-        hasher.write(&hash.to_le_bytes());
-        hasher.write(value);
-        *hash = hasher.finish();
+        *hash = text_hash::of_numbers(&[*hash, id]);
         if kind == IdKind::Request {
             *first = kind;
         }
