@@ -157,15 +157,18 @@ impl Capture {
     /// note. The other files can be read on.
     #[inline]
     pub fn next_packet(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
-        let several = self.files.len() > 1;
-        if !several {
-            // There is no other to wait for.
-            let Some(file) = self.files.first_mut() else {
-                return Ok(None);
-            };
-            file.advance(&mut self.aside)?;
-            return Ok(file.packet());
+        if self.files.len() > 1 {
+            return self.next_of_several();
         }
+        // There is no other to wait for.
+        let Some(file) = self.files.first_mut() else {
+            return Ok(None);
+        };
+        file.advance(&mut self.aside)?;
+        Ok(file.packet())
+    }
+
+    fn next_of_several(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
         while let Some(index) = self.behind.pop() {
             let Some(file) = self.files.get_mut(index) else {
                 continue;
@@ -176,7 +179,7 @@ impl Capture {
                     self.waiting.push(Reverse((time - ahead, index)));
                 }
                 Ok(None) => {}
-                Err(error) if several && error.concerns_one_file() => {
+                Err(error) if error.concerns_one_file() => {
                     let number = u32::try_from(index).unwrap_or(u32::MAX);
                     self.aside.note(number, 0, passed_over(&error));
                 }
