@@ -5,6 +5,9 @@
 
 use super::hpack::HeaderBlock;
 
+/// How many blocks in a row leave a table as it is before one is kept: short connections end before it is of use.
+const STABLE: u32 = 8;
+
 /// How many blocks are kept: an answer has two, its head and its trailers.
 const KEPT: usize = 2;
 
@@ -14,8 +17,11 @@ pub(super) struct RepeatedBlocks {
     kept: [Option<Repeated>; KEPT],
     /// Which of them is given up next.
     oldest: usize,
-    /// How often the table had been changed when the latest block began.
+    /// How often the table had been changed when the latest block was decoded, and how many blocks left it so.
     changes: u64,
+    stable: u32,
+    /// How many bytes of memory they take.
+    held: usize,
 }
 
 /// A block, and what it came to.
@@ -63,22 +69,28 @@ impl RepeatedBlocks {
 
     /// A block was decoded: keeps it if it may be repeated, and the table stays as it is.
     pub(super) fn learn(&mut self, block: &[u8], changes: u64, fields: &HeaderBlock) {
-        let is_stable = std::mem::replace(&mut self.changes, changes) == changes;
-        if is_stable
+        let is_same = std::mem::replace(&mut self.changes, changes) == changes;
+        self.stable = if is_same {
+            self.stable.saturating_add(1)
+        } else {
+            0
+        };
+        if self.stable >= STABLE
             && let Some(indexes) = Indexes::of(block)
             && let Some(place) = self.kept.get_mut(self.oldest)
         {
             let kept = place.get_or_insert_default();
             (kept.indexes, kept.changes) = (indexes, changes);
+            self.held -= kept.fields.held();
             kept.fields.copy(fields);
+            self.held += kept.fields.held();
             self.oldest = (self.oldest + 1) % KEPT;
         }
     }
 
     /// How many bytes of memory they take.
-    pub(super) fn held(&self) -> usize {
-        let kept = self.kept.iter().flatten();
-        kept.map(|kept| kept.fields.held()).sum()
+    pub(super) const fn held(&self) -> usize {
+        self.held
     }
 }
 
@@ -107,6 +119,10 @@ mod tests {
         };
         let (kept, _) = decode(&mut decoder, b"\x40\x01a\x01b");
         assert_eq!(kept, None, "it is no index");
+        for _ in 1..STABLE {
+            let (kept, _) = decode(&mut decoder, &answer);
+            assert_eq!(kept, None, "the table may still change");
+        }
         let (kept, block) = decode(&mut decoder, &answer);
         assert_eq!(kept.as_ref(), Some(&block));
         let (kept, again) = decode(&mut decoder, &answer);
@@ -114,7 +130,7 @@ mod tests {
         decode(&mut decoder, b"\x40\x01a\x01c");
         let (kept, other) = decode(&mut decoder, &answer);
         assert_ne!(other, block);
-        assert_eq!(kept, Some(other));
+        assert_eq!(kept, None, "the index means something else");
     }
 
     #[test]
