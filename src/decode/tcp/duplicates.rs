@@ -47,6 +47,9 @@ const NEAR_ELSEWHERE: TimeDelta = TimeDelta::from_millis(50);
 /// a kilobyte then; a short connection takes what it needs.
 const USUAL_MEMORY: usize = 32;
 
+/// For how many there is room in the beginning.
+const FEW: usize = 8;
+
 /// How many where copies were found, and come so late that fewer do not reach back to the first: what
 /// 40,000 packets a second take over a path of 50 ms, in 80 KB.
 const MOST_MEMORY: usize = 2_048;
@@ -192,6 +195,12 @@ impl Duplicates {
                 break;
             }
             self.recent.pop_front();
+        }
+        // Room for a handshake and a call, then for all at once: to double it each time takes longer than the rest.
+        match self.recent.len() {
+            0 => self.recent.reserve(FEW),
+            FEW => self.recent.reserve(USUAL_MEMORY - FEW),
+            _ => {}
         }
         self.recent.push_back(Sighting::of(from, segment));
         let numbering = &mut self.numbering[from];
