@@ -17,49 +17,49 @@ const WORD: usize = 8;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct TextHash {
     state: u64,
-    /// The last bytes, which are no whole word so far.
-    tail: [u8; WORD],
+    /// The last bytes, which are no whole word so far: the first is the lowest, and zeros are above.
+    tail: u64,
     /// How many bytes came.
     length: u64,
 }
 
 impl TextHash {
     /// Takes the next bytes.
-    pub(super) fn write(&mut self, mut bytes: &[u8]) {
+    pub(super) fn write(&mut self, bytes: &[u8]) {
         let begun = self.begun();
         self.length += bytes.len() as u64;
-        if begun > 0 {
-            let room = self.tail.get_mut(begun..).unwrap_or_default();
-            let taken = room.len().min(bytes.len());
-            let (now, later) = bytes.split_at(taken);
-            if let Some(room) = room.get_mut(..taken) {
-                room.copy_from_slice(now);
-            }
-            if begun + taken < WORD {
-                return;
-            }
-            self.mix(u64::from_le_bytes(self.tail));
-            bytes = later;
-        }
         let (words, rest) = bytes.as_chunks();
         for word in words {
-            self.mix(u64::from_le_bytes(*word));
+            self.add(u64::from_le_bytes(*word), begun, WORD);
         }
-        if let Some(tail) = self.tail.get_mut(..rest.len()) {
-            tail.copy_from_slice(rest);
+        if !rest.is_empty() {
+            let word = match bytes.last_chunk() {
+                Some(last) => u64::from_le_bytes(*last) >> (8 * (WORD - rest.len())),
+                None => {
+                    let from_last = rest.iter().rev();
+                    from_last.fold(0, |word, byte| word << 8 | u64::from(*byte))
+                }
+            };
+            self.add(word, begun, rest.len());
+        }
+    }
+
+    /// Adds the lowest `count` bytes of a word behind the `begun` ones of the tail.
+    #[inline]
+    const fn add(&mut self, word: u64, begun: usize, count: usize) {
+        self.tail |= word << (8 * begun);
+        if begun + count >= WORD {
+            self.mix(self.tail);
+            // What did not fit: nothing, where nothing was begun.
+            self.tail = (word >> 1) >> (63 - 8 * begun);
         }
     }
 
     /// The hash of all bytes so far.
-    pub(super) fn finish(self) -> u64 {
-        let mut whole = self;
-        let begun = self.begun();
-        if let Some(unused) = whole.tail.get_mut(begun..) {
-            unused.fill(0);
-        }
-        whole.mix(u64::from_le_bytes(whole.tail));
-        whole.mix(self.length);
-        whole.state
+    pub(super) const fn finish(mut self) -> u64 {
+        self.mix(self.tail);
+        self.mix(self.length);
+        self.state
     }
 
     /// How many bytes of the last word came.
