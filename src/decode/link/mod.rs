@@ -169,7 +169,7 @@ impl<'a> Peeler<'a> {
 
     /// Peels down to TCP or to a fragment. Contradictions within what a UDP port announced show that
     /// it was no tunnel.
-    #[inline(always)]
+    #[inline]
     fn descend(&mut self, stamp: Stamp) -> Result<Innermost<'a>, Stop> {
         self.peel(stamp).map_err(|stop| match stop {
             Stop::Damaged(fault) if self.around.is_over_udp && !fault.is_cut() => Other::Udp.into(),
@@ -177,7 +177,7 @@ impl<'a> Peeler<'a> {
         })
     }
 
-    #[inline(always)]
+    #[inline]
     fn peel(&mut self, stamp: Stamp) -> Result<Innermost<'a>, Stop> {
         while self.around.layers < MAXIMUM_LAYERS {
             self.around.layers += 1;
