@@ -18,7 +18,7 @@
 
 use std::sync::Arc;
 
-use crate::decode::http2::hpack::{Field, FieldName};
+use crate::decode::http2::hpack::{Field, FieldName, UnreadField};
 
 /// How many pseudo-header fields a request has (RFC 9113, section 8.3.1).
 const PSEUDO_FIELDS: usize = 4;
@@ -63,17 +63,22 @@ pub(crate) struct PseudoFields {
 
 impl PseudoFields {
     /// Takes the request's field in a place, counted from 0; those after the first ones are passed over.
-    pub(crate) fn add(&mut self, place: usize, field: Field<'_>) {
+    #[inline]
+    pub(crate) fn add(&mut self, place: usize, field: UnreadField<'_>) {
         let Some(place) = self.places.get_mut(place) else {
             return;
         };
-        *place = match field.known_name {
+        *place = match field.known_name() {
             FieldName::Method => Some(PseudoField::Known(Pseudo::Method)),
             FieldName::Scheme => Some(PseudoField::Known(Pseudo::Scheme)),
             FieldName::Authority => Some(PseudoField::Known(Pseudo::Authority)),
             FieldName::Path => Some(PseudoField::Known(Pseudo::Path)),
-            _ if field.name.is_none() && field.value.is_none() => {
-                field.entry.map(PseudoField::Unseen)
+            FieldName::Other => {
+                let Field {
+                    name, value, entry, ..
+                } = field.read();
+                let is_unseen = name.is_none() && value.is_none();
+                entry.filter(|_| is_unseen).map(PseudoField::Unseen)
             }
             _ => None,
         };
@@ -295,7 +300,7 @@ mod tests {
             let path = block.fields().find(|field| field.name == Some(b":path"));
             let path = path.and_then(|field| field.value).map(Arc::from);
             let mut fields = PseudoFields::default();
-            for (place, field) in block.fields().enumerate() {
+            for (place, field) in block.unread_fields().enumerate() {
                 fields.add(place, field);
             }
             self.paths.add(&fields, path.as_ref())

@@ -88,8 +88,17 @@ impl RequestReader {
         let mut forwarded = false;
         let mut pseudo = PseudoFields::default();
         let mut target = request.fingerprint.begin();
-        for (place, field) in block.fields().enumerate() {
+        for (place, field) in block.unread_fields().enumerate() {
             pseudo.add(place, field);
+            // These say nothing of the call.
+            if matches!(
+                field.known_name(),
+                FieldName::Method | FieldName::Scheme | FieldName::Te
+            ) && request.headers.is_empty()
+            {
+                continue;
+            }
+            let field = field.read();
             let Some(name) = field.name else {
                 request.guess_timeout(field.value);
                 request.hidden |= field.value.is_none();
@@ -109,8 +118,6 @@ impl RequestReader {
                 continue;
             };
             match field.known_name {
-                // They say nothing of the call.
-                FieldName::Method | FieldName::Scheme => continue,
                 FieldName::UserAgent => {
                     user_agent.get_or_insert(Some(value));
                     request.from_browser = is_browser(value);

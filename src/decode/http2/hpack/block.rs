@@ -57,6 +57,43 @@ pub struct Field<'a> {
     pub entry: Option<i64>,
 }
 
+/// A field of which it is known what it is, before its name and value are looked for.
+#[derive(Clone, Copy)]
+pub struct UnreadField<'a> {
+    span: &'a Span,
+    bytes: &'a [u8],
+}
+
+impl<'a> UnreadField<'a> {
+    /// As [`Field::known_name`] has it.
+    #[must_use]
+    #[inline]
+    pub const fn known_name(self) -> FieldName {
+        self.span.field.known_name
+    }
+
+    /// As [`Field::indexed`] has it.
+    #[must_use]
+    #[inline]
+    pub const fn indexed(self) -> bool {
+        self.span.field.indexed
+    }
+
+    /// Whether its value is known, and not empty.
+    #[must_use]
+    #[inline]
+    pub const fn has_value(self) -> bool {
+        self.span.field.value_length.bytes() > 0
+    }
+
+    /// The whole field.
+    #[must_use]
+    #[inline]
+    pub fn read(self) -> Field<'a> {
+        self.span.field(self.bytes)
+    }
+}
+
 /// What a block says of the field with a certain name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value<'a> {
@@ -126,7 +163,17 @@ impl HeaderBlock {
 
     /// The fields, in the order in which they were sent.
     pub fn fields(&self) -> impl ExactSizeIterator<Item = Field<'_>> + DoubleEndedIterator + Clone {
-        self.fields.iter().map(|span| span.field(&self.bytes))
+        self.unread_fields().map(UnreadField::read)
+    }
+
+    /// The same, for whoever passes over most of them.
+    pub fn unread_fields(
+        &self,
+    ) -> impl ExactSizeIterator<Item = UnreadField<'_>> + DoubleEndedIterator + Clone {
+        let bytes = self.bytes.as_slice();
+        self.fields
+            .iter()
+            .map(move |span| UnreadField { span, bytes })
     }
 
     /// What the block says of the first field named `name`.

@@ -39,7 +39,7 @@ mod static_table;
 #[cfg(test)]
 mod tests;
 
-pub use block::{Field, HeaderBlock, MAX_BYTES, MAX_FIELDS, Value};
+pub use block::{Field, HeaderBlock, MAX_BYTES, MAX_FIELDS, UnreadField, Value};
 pub use decoder::Decoder;
 pub use dynamic_table::{ASSUMED_SIZE, DEFAULT_SIZE, MAX_SIZE};
 pub use fault::{Fault, FaultKind};

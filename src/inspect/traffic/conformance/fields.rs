@@ -74,15 +74,18 @@ pub(super) fn violation(
         ..PseudoSeen::default()
     };
     let mut regular = false;
-    for field in block.fields() {
-        let known = field.known_name;
-        let bit = pseudo_field(known);
+    for field in block.unread_fields() {
+        let bit = pseudo_field(field.known_name());
         // What is usual comes first: no byte of it is looked at.
-        let usual = field.indexed && !thorough;
-        if bit == 0 && known != FieldName::Other && usual {
+        let usual = field.indexed() && !thorough;
+        if usual && bit == 0 && field.known_name() != FieldName::Other {
             regular = true;
             continue;
         }
+        if usual && !regular && field.has_value() && pseudo.add_usual(bit) {
+            continue;
+        }
+        let field = field.read();
         let Some(name) = field.name else {
             pseudo.hidden = true;
             continue;
@@ -123,6 +126,17 @@ struct PseudoSeen {
 }
 
 impl PseudoSeen {
+    /// Adds the field that `bit` stands for, whose value was looked at before, if nothing else can be wrong with it;
+    /// whether it did. A method says what is needed beside it.
+    #[inline]
+    const fn add_usual(&mut self, bit: u8) -> bool {
+        let is_first = self.allowed & bit & !self.seen & !METHOD != 0;
+        if is_first {
+            self.seen |= bit;
+        }
+        is_first
+    }
+
     /// Adds the field that `bit` stands for; a `usual` one was looked at before.
     fn add(
         &mut self,
