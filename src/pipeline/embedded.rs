@@ -15,8 +15,15 @@ pub(super) struct Embedded {
 }
 
 impl Embedded {
-    /// Gives what is new among them.
-    pub(super) fn take(&mut self, capture: &Capture, mut sink: impl FnMut(&[u8])) {
+    /// Gives what is new among them: before most packets nothing is.
+    #[inline]
+    pub(super) fn take(&mut self, capture: &Capture, sink: impl FnMut(&[u8])) {
+        if capture.secrets().len() > self.taken {
+            self.take_new(capture, sink);
+        }
+    }
+
+    fn take_new(&mut self, capture: &Capture, mut sink: impl FnMut(&[u8])) {
         let secrets = capture.secrets();
         for new in secrets.get(self.taken..).unwrap_or_default() {
             if new.kind == SecretsKind::TLS_KEY_LOG {
@@ -27,7 +34,14 @@ impl Embedded {
     }
 
     /// Tells what is new among the names that blocks of the files have.
+    #[inline]
     pub(super) fn take_names(&mut self, capture: &Capture, names: &mut Directory) {
+        if capture.resolved_names().len() > self.named {
+            self.take_new_names(capture, names);
+        }
+    }
+
+    fn take_new_names(&mut self, capture: &Capture, names: &mut Directory) {
         let resolved = capture.resolved_names();
         for (address, name) in resolved.get(self.named..).unwrap_or_default() {
             names.resolve(*address, name);

@@ -75,6 +75,7 @@ impl FlowKey {
     }
 
     /// The part of the connections that it belongs to, below [`PARTS`].
+    #[inline]
     pub(super) fn part(&self) -> usize {
         // The high bits are the mixed ones.
         let (lower, upper) = (self.lower.socket_address(), self.upper.socket_address());
@@ -91,6 +92,7 @@ impl FlowKey {
 
     /// That of the connection that a segment belongs to.
     #[must_use]
+    #[inline]
     pub fn of(segment: &Segment<'_>) -> Self {
         let source = Endpoint::of(segment.source);
         let destination = Endpoint::of(segment.destination);
@@ -109,6 +111,7 @@ impl FlowKey {
 /// The part of a capture's connections that a segment's belongs to, below [`PARTS`]. Those that may show up
 /// under several addresses stay together.
 #[must_use]
+#[inline]
 pub fn part_of(segment: &Segment<'_>, key: &FlowKey) -> usize {
     match segment.of_any_interface {
         true => 0,
