@@ -134,10 +134,11 @@ impl Inspector {
                 break;
             };
             let before = listener.known_load;
-            let kept = match listener.gathered.is_empty() {
-                true => Load::default(),
-                false => Load::of_listed(self.take(&mut listener.gathered)),
-            };
+            // As after most packets.
+            if listener.gathered.is_empty() && before == listener.load() {
+                continue;
+            }
+            let kept = Load::of_listed(self.take(&mut listener.gathered));
             listener.change_load(kept, Load::default());
             listener.known_load = listener.load();
             self.load.change(before, listener.load());
@@ -172,8 +173,10 @@ impl Inspector {
         self.unlisted.rpcs += std::mem::take(&mut gathered.unlisted_rpcs);
         self.let_go.append(&mut gathered.let_go);
         self.seen.add(&mut gathered.seen);
-        self.passed_over
-            .merge(&std::mem::take(&mut gathered.passed_over));
+        if !gathered.passed_over.is_empty() {
+            self.passed_over
+                .merge(&std::mem::take(&mut gathered.passed_over));
+        }
         for finished in gathered.finished.drain(..) {
             if self.finished.len() < MAX_LISTED_CONNECTIONS {
                 kept += finished.rpcs.len();

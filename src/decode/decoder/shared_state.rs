@@ -55,17 +55,9 @@ impl<C> SharedState<C> {
 
     /// Takes what a part has for the others. Whether there is something to [settle](Self::settle).
     pub(super) fn take_from(&mut self, part: usize, table: &mut ConnectionTable<C>) -> bool {
-        let mut learned = false;
-        for (server, packets_before) in table.learned.drain(..) {
-            learned |= servers::learn(&mut self.around.known, server, packets_before);
-        }
-        for failed in table.failed.drain(..) {
-            if let Some(unrelated) = self.failed.push(part, failed, &self.around.known) {
-                self.intake.tally.count_unrelated(unrelated, 1);
-            }
-        }
-        if learned {
-            self.failed.learn(&self.around.known);
+        // As after nearly every packet.
+        if !table.learned.is_empty() || !table.failed.is_empty() {
+            self.hear_of_servers(part, table);
         }
         if let Some(before) = self.loads.get_mut(part) {
             let now = TableLoad {
@@ -78,6 +70,22 @@ impl<C> SharedState<C> {
             *before = now;
         }
         self.failed.has_counting() || self.is_beyond_limits()
+    }
+
+    /// Servers that a part has seen to speak HTTP/2, and connects that failed there.
+    fn hear_of_servers(&mut self, part: usize, table: &mut ConnectionTable<C>) {
+        let mut learned = false;
+        for (server, packets_before) in table.learned.drain(..) {
+            learned |= servers::learn(&mut self.around.known, server, packets_before);
+        }
+        for failed in table.failed.drain(..) {
+            if let Some(unrelated) = self.failed.push(part, failed, &self.around.known) {
+                self.intake.tally.count_unrelated(unrelated, 1);
+            }
+        }
+        if learned {
+            self.failed.learn(&self.around.known);
+        }
     }
 
     /// Has connects that count after all count, and comes back within the limits.
