@@ -8,6 +8,7 @@ mod two_ends;
 use std::collections::BTreeMap;
 
 use crate::capture::{Capture, CaptureError, Packet, Stamp, Timestamp};
+use crate::decode::link::Segment;
 use crate::decode::{self, Decoder, DividedDecoder, Limits, Listener};
 use crate::inspect::diagnosis::{Finding, drops};
 use crate::inspect::naming::{name_analysis, name_news};
@@ -241,6 +242,11 @@ impl Pipeline {
 
     /// Takes the next packet.
     pub fn push(&mut self, packet: &Packet<'_>) {
+        self.push_showing(packet, &mut |_| {});
+    }
+
+    /// The same; `seen` is shown the segment in it, if it has one.
+    fn push_showing(&mut self, packet: &Packet<'_>, seen: &mut dyn FnMut(&Segment<'_>)) {
         let time = packet.stamp.time;
         let report = &mut self.report;
         report.packets += 1;
@@ -255,19 +261,19 @@ impl Pipeline {
             self.inspector.look(self.decoder.parts());
         }
         if self.report.packets <= self.lockstep_packets {
-            self.decoder.push(packet);
+            self.decoder.push(packet, seen);
             self.settle();
             return;
         }
         self.unsettled.0 += 1;
         self.unsettled.1 += packet.data.len();
         if self.threads < 2 || self.is_bulk {
-            self.decoder.push(packet);
+            self.decoder.push(packet, seen);
         } else {
             let background = self
                 .background
                 .get_or_insert_with(|| Background::new(self.threads));
-            self.decoder.collect(packet, background.batch());
+            self.decoder.collect(packet, background.batch(), seen);
         }
         if self.unsettled.0 >= MAX_BATCH.min(self.limits.connections / BATCHES_PER_LIMIT + 1)
             || self.unsettled.1

@@ -155,11 +155,7 @@ impl Follower {
     /// What calls that are over left for all parts together.
     fn gather_settled(&mut self, connection: &mut Connection) {
         connection.give_attempts(&mut self.gathered.attempts);
-        // Most are only compared.
-        if connection.has_settled() {
-            self.gathered.let_go.extend(connection.take_let_go());
-            self.gathered.seen.append(connection.seen_mut());
-        }
+        connection.give_unlisted(&mut self.gathered.let_go, &mut self.gathered.seen);
     }
 
     #[cold]

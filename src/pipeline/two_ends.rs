@@ -10,7 +10,7 @@ use std::collections::BinaryHeap;
 use super::embedded::{CommentReader, Embedded};
 use super::{Options, Pipeline, SHOWN_EVERY, report_of};
 use crate::capture::{Capture, CaptureError, LinkType, Packet, Stamp, Timestamp};
-use crate::decode::link;
+use crate::decode::link::{self, Segment};
 use crate::decode::{Vantage, VantageRole, VantageSurvey, Vantages};
 use crate::inspect::report::Report;
 use crate::inspect::{Filter, Rpc, ServerEnd, UnlistedCalls};
@@ -94,15 +94,22 @@ pub(super) fn analyze(
         read += 1;
         comments.read(&packet, pipeline.names());
         let file = usize::try_from(packet.stamp.file).unwrap_or(usize::MAX);
+        let mut role = VantageRole::Story;
+        let mut seen = |segment: &Segment<'_>| {
+            if let Some(watch) = watches.get_mut(file) {
+                watch.push(segment);
+            }
+            role = vantages.role(file, segment);
+        };
         if let Some(Some(end)) = ends.get_mut(file) {
-            end.push(&packet);
+            end.push_showing(&packet, &mut seen);
+        } else if vantages.is_beside(file)
+            && let Some(links) = links.get_mut(file)
+            && let Ok(segment) = links.decode(&packet)
+        {
+            seen(&segment);
         }
-        let links = links.get_mut(file).filter(|_| vantages.is_beside(file));
-        let segment = links.and_then(|links| links.decode(&packet).ok());
-        if let Some((watch, segment)) = watches.get_mut(file).zip(segment.as_ref()) {
-            watch.push(segment);
-        }
-        match segment.map_or(VantageRole::Story, |segment| vantages.role(file, &segment)) {
+        match role {
             VantageRole::Story => {
                 waiting.until(packet.stamp.time, &mut pipeline);
                 pipeline.push(&packet);

@@ -165,8 +165,9 @@ impl<L: Listener<Connection = C>, C> DividedDecoder<L, C> {
         self.shared.around.options.keys.read(key_log);
     }
 
-    /// Takes the next packet at once. What it brings is not [settled](Self::settle) yet.
-    pub fn push(&mut self, packet: &Packet<'_>) {
+    /// Takes the next packet at once, and shows `seen` the segment in it. What it brings is not
+    /// [settled](Self::settle) yet.
+    pub fn push(&mut self, packet: &Packet<'_>, seen: &mut dyn FnMut(&Segment<'_>)) {
         let now = packet.stamp.time;
         if self.due.is_some_and(|due| due <= now) {
             self.pass(now);
@@ -175,6 +176,7 @@ impl<L: Listener<Connection = C>, C> DividedDecoder<L, C> {
         let Some((segment, arrival)) = intake.segment(packet) else {
             return;
         };
+        seen(&segment);
         let key = FlowKey::of(&segment);
         let number = match self.parts.len() {
             1 => 0,
@@ -209,10 +211,16 @@ impl<L: Listener<Connection = C>, C> DividedDecoder<L, C> {
         }
     }
 
-    /// Adds the next packet to a batch.
-    pub fn collect(&mut self, packet: &Packet<'_>, batch: &mut PacketBatch) {
+    /// Adds the next packet to a batch, and shows `seen` the segment in it.
+    pub fn collect(
+        &mut self,
+        packet: &Packet<'_>,
+        batch: &mut PacketBatch,
+        seen: &mut dyn FnMut(&Segment<'_>),
+    ) {
         batch.count_packet(packet.stamp.time, self.shared.intake.packets());
         if let Some((segment, arrival)) = self.shared.intake.segment(packet) {
+            seen(&segment);
             batch.keep(&segment, arrival);
         }
     }

@@ -1,9 +1,10 @@
 //! What one capture shows of its flows, as far as it takes to compare it with another one.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 use std::net::SocketAddr;
 
+use foldhash::quality::RandomState;
+use indexmap::IndexMap;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::coverage::Coverage;
@@ -42,7 +43,8 @@ pub(super) struct FileSurvey {
     surveyed: Vec<FlowSurvey>,
     /// Who was connected to.
     servers: FxHashSet<SocketAddr>,
-    marks: HashMap<u64, Mark, BuildHasherDefault<Itself>>,
+    /// In order of first sight.
+    marks: IndexMap<u64, Mark, BuildHasherDefault<Itself>>,
     /// Bits of which a mark must have none to be remembered.
     left_out: u64,
 }
@@ -288,14 +290,15 @@ impl FlowSide {
             .coverage
             .get_or_insert_with(|| Coverage::beginning_at(sequence));
         let range = coverage.range(sequence, length);
+        let end = range.end;
         let news = match coverage.has(&range) {
             true => SegmentNews::Seen,
-            false if coverage.acknowledged() < range.end => SegmentNews::Needed,
+            false if coverage.acknowledged() < end => SegmentNews::Needed,
             false => SegmentNews::Uncaptured,
         };
-        coverage.add(sequence, length);
+        coverage.add(range);
         if length > 0 && self.unacknowledged.is_none() {
-            self.unacknowledged = Some((range.end, time));
+            self.unacknowledged = Some((end, time));
         }
         news
     }

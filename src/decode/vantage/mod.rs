@@ -19,7 +19,6 @@ mod places;
 mod speaker;
 mod transits;
 
-use std::hash::RandomState;
 use std::sync::Arc;
 
 use crate::capture::{Packet, TimeDelta, Timestamp};
@@ -27,6 +26,7 @@ use crate::decode::PerSide;
 use crate::decode::link::{self, Segment};
 use clock::ClockBounds;
 use file_survey::{FileSurvey, FlowId};
+use foldhash::quality::RandomState;
 use rustc_hash::FxHashMap;
 
 pub use acknowledgements::AckWatch;
@@ -50,7 +50,7 @@ impl VantageSurvey {
         Self {
             links: (0..files).map(|_| link::Decoder::default()).collect(),
             files: (0..files).map(|_| FileSurvey::default()).collect(),
-            marks: RandomState::new(),
+            marks: RandomState::default(),
         }
     }
 

@@ -206,7 +206,8 @@ fn relate(first: &FileSurvey, second: &FileSurvey) -> Option<Relation> {
             from_client: first.is_from_client(here.flow, here.from_lower),
         });
     }
-    segments.sort_unstable();
+    // They are nearly in order.
+    segments.sort();
     let mut round_trips = Vec::new();
     for (one, next) in segments.iter().zip(segments.iter().skip(1)) {
         if one.from_client != next.from_client && next.at_client - one.at_client <= NEARBY {
@@ -218,8 +219,12 @@ fn relate(first: &FileSurvey, second: &FileSurvey) -> Option<Relation> {
             round_trips.push(request.difference() - answer.difference());
         }
     }
-    round_trips.sort_unstable();
-    let apart = *round_trips.get(round_trips.len() / 2)?;
+    if round_trips.is_empty() {
+        return None;
+    }
+    let middle = round_trips.len() / 2;
+    let (_, apart, _) = round_trips.select_nth_unstable(middle);
+    let apart = *apart;
     Some(Relation {
         apart,
         segments,
