@@ -12,6 +12,7 @@ mod hedge;
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::net::IpAddr;
 
+use foldhash::quality::RandomState;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::connection::record::Finished;
@@ -47,7 +48,7 @@ pub(crate) struct Attempts {
     /// Those that are lost for certain while their streams are still followed: no more than those.
     provisional: BTreeMap<CallId, Attempt>,
     /// What identifies attempts that were lost, or taken back. Keyed: peers can choose hashes that collide.
-    lost: HashSet<u64>,
+    lost: HashSet<u64, RandomState>,
     /// Whether any was forgotten.
     forgot: bool,
 }
