@@ -31,6 +31,9 @@ const SAME_DEADLINE: TimeDelta = TimeDelta::from_millis(300);
 
 /// Finds those that lost to a twin.
 pub(super) fn find(attempts: &[Attempt], hedged: &mut FxHashSet<CallId>) {
+    if !attempts.iter().any(|attempt| attempt.cancelled) {
+        return;
+    }
     let cancelled = attempts.iter().filter(|attempt| attempt.cancelled);
     let mut winners: BTreeMap<_, Vec<(Timestamp, &Attempt)>> = BTreeMap::new();
     for attempt in attempts {
