@@ -19,21 +19,21 @@ pub struct FlowSlot(pub(super) usize);
 /// Addresses and network of a connection, the same for both directions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FlowKey {
-    lower: Endpoint,
-    upper: Endpoint,
+    lower: SocketKey,
+    upper: SocketKey,
     pub(super) scope: u64,
 }
 
 /// An address and port as numbers, which are compared and hashed in a few steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Endpoint {
+struct SocketKey {
     /// The upper and the lower half.
     address: [u64; 2],
     /// The port, and [`IPV6`](Self::IPV6) above it.
     port: u32,
 }
 
-impl Endpoint {
+impl SocketKey {
     /// That the address is one of IPv6: `::10.0.0.1` is not `10.0.0.1`.
     const IPV6: u32 = 1 << 16;
 
@@ -94,8 +94,8 @@ impl FlowKey {
     #[must_use]
     #[inline]
     pub fn of(segment: &Segment<'_>) -> Self {
-        let source = Endpoint::of(segment.source);
-        let destination = Endpoint::of(segment.destination);
+        let source = SocketKey::of(segment.source);
+        let destination = SocketKey::of(segment.destination);
         let (lower, upper) = match source <= destination {
             true => (source, destination),
             false => (destination, source),
