@@ -197,7 +197,6 @@ fn relate(first: &FileSurvey, second: &FileSurvey) -> Option<Relation> {
             *known = Some(FlowMatch {
                 flow: here.flow,
                 turned,
-                same_addresses: first.ends(here.flow) == second.ends(there.flow),
             });
         }
         segments.push(SharedSegment {
