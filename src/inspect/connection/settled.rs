@@ -144,6 +144,13 @@ impl SettledCalls {
         }
     }
 
+    /// So many calls more will be settled at once, and none after them.
+    pub(super) fn expect(&mut self, calls: usize) {
+        // Connections that end with open calls were cut, as a rule: all of them are listed.
+        self.listed.reserve_exact(calls);
+        self.attempts.reserve_exact(calls);
+    }
+
     /// A call that is lost for certain, while its stream is still followed: as it stands.
     pub(super) fn report_early(&mut self, id: u32, stream: Stream, details: VerdictDetails) -> Rpc {
         let identity = stream.request.fingerprint.identity();
