@@ -2,13 +2,15 @@
 
 mod anomalies;
 mod background;
+mod decoding;
 mod embedded;
+mod ending;
 mod two_ends;
 
 use std::collections::BTreeMap;
 
-use crate::capture::{Capture, CaptureError, Packet, Stamp, Timestamp};
-use crate::decode::{self, Decoder, DividedDecoder, Limits, Listener};
+use crate::capture::{Capture, CaptureError, Packet, Timestamp};
+use crate::decode::{self, DividedDecoder, Limits};
 use crate::inspect::diagnosis::{Finding, drops};
 use crate::inspect::naming::{name_analysis, name_news};
 use crate::inspect::report::{Drops, Progress, Report};
@@ -19,14 +21,15 @@ use background::Background;
 use embedded::{CommentReader, Embedded};
 
 pub use anomalies::notes;
+pub use decoding::{decode, decode_watched};
 pub use two_ends::vantages;
 
 /// How many packets are decoded until the parts of a capture hear of each other, at most: some milliseconds
 /// of work.
-const MAX_BATCH: usize = 1_024;
+const MAX_BATCH: usize = 2_048;
 
 /// How many bytes of payload, at most.
-const MAX_BATCH_BYTES: usize = 1 << 18;
+const MAX_BATCH_BYTES: usize = 1 << 19;
 
 /// Packets that are longer than this on average carry bulk data.
 const BULK: usize = 1_000;
@@ -58,7 +61,7 @@ impl Default for Options {
             inspect: inspect::Options::default(),
             names: Directory::default(),
             threads: 1,
-            lockstep_packets: 50_000,
+            lockstep_packets: 10_000,
         }
     }
 }
@@ -234,9 +237,7 @@ impl Pipeline {
         }
         self.catch_up();
         self.inspector.tell_moment(self.decoder.parts());
-        let inspector = &mut self.inspector;
-        self.decoder
-            .finish(|parts, touched| inspector.gather(parts, touched));
+        self.finish_connections();
     }
 
     /// Takes the next packet.
@@ -449,33 +450,6 @@ fn report_of(
     report.anomalies.extend(unlisted(&report));
     report.anomalies.splice(0..0, notes(capture));
     report
-}
-
-/// Reads captures to their end for a `listener`, which is shown to `each` before every packet, with the
-/// packet's stamp, and once more at the end.
-///
-/// # Errors
-///
-/// Those of [`Capture::next_packet`], and whatever `each` returns.
-pub fn decode<L: Listener, E: From<CaptureError>>(
-    capture: &mut Capture,
-    options: decode::Options,
-    listener: &mut L,
-    mut each: impl FnMut(&mut L, Option<Stamp>) -> Result<(), E>,
-) -> Result<Decoder<L::Connection>, E> {
-    let mut decoder = Decoder::new(options);
-    let mut secrets = Embedded::default();
-    loop {
-        secrets.take(capture, |key_log| decoder.read_keys(key_log));
-        let Some(packet) = capture.next_packet()? else {
-            break;
-        };
-        each(listener, Some(packet.stamp))?;
-        decoder.push(&packet, listener);
-    }
-    decoder.finish(listener);
-    each(listener, None)?;
-    Ok(decoder)
 }
 
 // A pipeline may run on any thread: the state of a flow, of its connection, and what spans them.
