@@ -26,10 +26,10 @@ pub use two_ends::vantages;
 
 /// How many packets are decoded until the parts of a capture hear of each other, at most: some milliseconds
 /// of work.
-const MAX_BATCH: usize = 2_048;
+const MAX_BATCH: usize = 1_024;
 
 /// How many bytes of payload, at most.
-const MAX_BATCH_BYTES: usize = 1 << 19;
+const MAX_BATCH_BYTES: usize = 1 << 18;
 
 /// Packets that are longer than this on average carry bulk data.
 const BULK: usize = 1_000;

@@ -35,9 +35,7 @@ impl Connection {
         context: &ConnectionContext,
         options: &Options,
     ) {
-        let open = self.streams.table.take_calls(0);
-        self.settled.expect(open.len());
-        for (id, mut call) in open {
+        for (id, mut call) in self.streams.table.take_calls(0) {
             call.progress.ended(received);
             self.settle(id, call, context, options);
         }

@@ -144,13 +144,6 @@ impl SettledCalls {
         }
     }
 
-    /// So many calls more will be settled at once, and none after them.
-    pub(super) fn expect(&mut self, calls: usize) {
-        // Connections that end with open calls were cut, as a rule: all of them are listed.
-        self.listed.reserve_exact(calls);
-        self.attempts.reserve_exact(calls);
-    }
-
     /// A call that is lost for certain, while its stream is still followed: as it stands.
     pub(super) fn report_early(&mut self, id: u32, stream: Stream, details: VerdictDetails) -> Rpc {
         let identity = stream.request.fingerprint.identity();
@@ -203,7 +196,9 @@ impl SettledCalls {
 
     /// Those listed since this was last called, in the order of their ends.
     pub(super) fn take_listed(&mut self) -> Vec<Rpc> {
-        std::mem::take(&mut self.listed)
+        let mut listed = std::mem::take(&mut self.listed);
+        listed.shrink_to_fit();
+        listed
     }
 
     /// Methods and verdicts of all that were settled since this was last called.
