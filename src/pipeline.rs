@@ -2,26 +2,26 @@
 
 mod anomalies;
 mod background;
-mod decoding;
 mod embedded;
 mod ending;
+mod reading;
 mod two_ends;
 
 use std::collections::BTreeMap;
 
-use crate::capture::{Capture, CaptureError, Packet, Timestamp};
-use crate::decode::{self, DividedDecoder, Limits};
+use crate::capture::{Packet, Timestamp};
+use crate::decode::link::Segment;
+use crate::decode::{self, DividedDecoder, Incoming, Limits};
 use crate::inspect::diagnosis::{Finding, drops};
 use crate::inspect::naming::{name_analysis, name_news};
 use crate::inspect::report::{Drops, Progress, Report};
 use crate::inspect::{self, CallId, Connections, Finished, Inspector, News, Rpc};
 use crate::names::Directory;
-use anomalies::{forgotten, losses, unlisted};
+use anomalies::{forgotten, losses};
 use background::Background;
-use embedded::{CommentReader, Embedded};
 
 pub use anomalies::notes;
-pub use decoding::{decode, decode_watched};
+pub use reading::{analyze, analyze_telling, analyze_watched, decode, decode_watched};
 pub use two_ends::vantages;
 
 /// How many packets are decoded until the parts of a capture hear of each other, at most: some milliseconds
@@ -242,10 +242,29 @@ impl Pipeline {
 
     /// Takes the next packet.
     pub fn push(&mut self, packet: &Packet<'_>) {
-        let time = packet.stamp.time;
+        self.push_showing(packet, &mut |_| {});
+    }
+
+    /// The same; `seen` is shown the segment in it, if it has one.
+    fn push_showing(&mut self, packet: &Packet<'_>, seen: &mut dyn FnMut(&Segment<'_>)) {
+        self.take(Incoming::Packet(packet), packet.data.len(), seen);
+    }
+
+    /// Takes the segment of a packet of so many bytes that was read elsewhere.
+    fn push_segment(&mut self, segment: Segment<'_>, bytes: usize) {
+        self.take(Incoming::Segment(segment), bytes, &mut |_| {});
+    }
+
+    fn take(
+        &mut self,
+        incoming: Incoming<'_, '_>,
+        bytes: usize,
+        seen: &mut dyn FnMut(&Segment<'_>),
+    ) {
+        let time = incoming.stamp().time;
         let report = &mut self.report;
         report.packets += 1;
-        report.bytes += packet.data.len() as u64;
+        report.bytes += bytes as u64;
         report.first_packet.get_or_insert(time);
         report.last_packet = report.last_packet.max(Some(time));
         self.inspector.tick(time);
@@ -256,19 +275,19 @@ impl Pipeline {
             self.inspector.look(self.decoder.parts());
         }
         if self.report.packets <= self.lockstep_packets {
-            self.decoder.push(packet);
+            self.decoder.push(incoming, seen);
             self.settle();
             return;
         }
         self.unsettled.0 += 1;
-        self.unsettled.1 += packet.data.len();
+        self.unsettled.1 += bytes;
         if self.threads < 2 || self.is_bulk {
-            self.decoder.push(packet);
+            self.decoder.push(incoming, seen);
         } else {
             let background = self
                 .background
                 .get_or_insert_with(|| Background::new(self.threads));
-            self.decoder.collect(packet, background.batch());
+            self.decoder.collect(incoming, background.batch(), seen);
         }
         if self.unsettled.0 >= MAX_BATCH.min(self.limits.connections / BATCHES_PER_LIMIT + 1)
             || self.unsettled.1
@@ -370,86 +389,6 @@ impl Pipeline {
         let divided = self.decoder.parts().len() > 1;
         divided.then(|| self.inspector.number(&self.decoder.tcp_streams()))
     }
-}
-
-/// Reads captures to their end.
-///
-/// # Errors
-///
-/// Those of [`Capture::next_packet`].
-pub fn analyze(capture: &mut Capture, options: Options) -> Result<Report, CaptureError> {
-    analyze_watched(capture, options, |_, _| {})
-}
-
-/// How many packets are read before who watches is shown how far it has come.
-const SHOWN_EVERY: u64 = 4_096;
-
-/// The same; `each` is shown now and then how far it has come: the capture, and how many packets of it.
-///
-/// # Errors
-///
-/// Those of [`Capture::next_packet`].
-pub fn analyze_watched(
-    capture: &mut Capture,
-    options: Options,
-    each: impl FnMut(&Capture, u64),
-) -> Result<Report, CaptureError> {
-    analyze_telling(capture, options, each, |_| {})
-}
-
-/// The same; calls that end and that the report will not list are told to `call`, where the options ask for that: their
-/// connections have the numbers that they had meanwhile, which records know beside their own.
-///
-/// # Errors
-///
-/// Those of [`Capture::next_packet`].
-pub fn analyze_telling(
-    capture: &mut Capture,
-    options: Options,
-    mut each: impl FnMut(&Capture, u64),
-    mut call: impl FnMut(&Rpc),
-) -> Result<Report, CaptureError> {
-    if let Some(vantages) = two_ends::survey(capture)? {
-        return two_ends::analyze(capture, &vantages, options, each, call);
-    }
-    let mut pipeline = Pipeline::new(options);
-    let mut embedded = Embedded::default();
-    let mut comments = CommentReader::default();
-    loop {
-        embedded.take_names(capture, pipeline.names());
-        embedded.take(capture, |key_log| pipeline.read_keys(key_log));
-        let Some(packet) = capture.next_packet()? else {
-            break;
-        };
-        comments.read(&packet, pipeline.names());
-        pipeline.push(&packet);
-        if pipeline.report.packets.is_multiple_of(SHOWN_EVERY) {
-            each(capture, pipeline.report.packets);
-            pipeline.take_let_go().for_each(|rpc| call(&rpc));
-        }
-    }
-    pipeline.conclude();
-    pipeline.take_let_go().for_each(|rpc| call(&rpc));
-    Ok(report_of(pipeline, capture, |_| {}))
-}
-
-/// The report on captures that were read to their ends; `add` adds what else is known of the connections.
-fn report_of(
-    mut pipeline: Pipeline,
-    capture: &mut Capture,
-    add: impl FnOnce(&mut [Finished]),
-) -> Report {
-    let dropped = capture.dropped();
-    pipeline.note_drops(Drops {
-        kernel: dropped.by_system,
-        interface: dropped.by_interface,
-        queue: 0,
-    });
-    let mut report = pipeline.finish_with(add);
-    report.files = capture.files().cloned().collect();
-    report.anomalies.extend(unlisted(&report));
-    report.anomalies.splice(0..0, notes(capture));
-    report
 }
 
 // A pipeline may run on any thread: the state of a flow, of its connection, and what spans them.

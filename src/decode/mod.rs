@@ -33,7 +33,8 @@ mod vantage;
 pub use carrier::Carrier;
 pub use connection::{ConnectionSink, Http2Events, Keep, MAX_UNDECIDED_BYTES, Unrelated};
 pub use decoder::{
-    ConnectionPart, Decoder, DividedDecoder, Lent, Options, PacketBatch, PartSet, Tally, TcpStreams,
+    ConnectionPart, Decoder, DividedDecoder, Incoming, Lent, Options, PacketBatch, PartSet, Tally,
+    TcpStreams,
 };
 pub use direction::{Direction, PerSide};
 pub use durations::Durations;
@@ -46,6 +47,6 @@ pub use network::{NetworkPath, RoundTrip};
 pub use stream_part::{StreamPart, StreamPartOf, TlsRecordSpan};
 pub use vantage::{
     AckWatch, AskedSegment, ClockStep, FlowEnds, FlowTransits, OtherEndBytes, QueueingDelay,
-    SeenAt, Transit, TransitFate, UNDER_WAY, Vantage, VantageClock, VantagePlace, VantageRole,
-    VantageSurvey, Vantages,
+    SeenAt, SeenByClient, Transit, TransitFate, UNDER_WAY, Vantage, VantageClock, VantagePlace,
+    VantageRole, VantageSurvey, Vantages,
 };

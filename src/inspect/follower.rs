@@ -172,8 +172,7 @@ impl Listener for Follower {
         open.give_attempts(&mut self.gathered.attempts);
         self.load.change(before, open.load());
         self.unlist(open);
-        self.gathered.let_go.extend(open.take_let_go());
-        self.gathered.seen.append(open.seen_mut());
+        open.give_unlisted(&mut self.gathered.let_go, &mut self.gathered.seen);
     }
 
     fn finished(&mut self, mut connection: Box<Connection>, network: NetworkPath) {
@@ -205,8 +204,7 @@ impl Listener for Follower {
         }
         self.load.change(before, connection.load());
         self.unlist(&mut connection);
-        self.gathered.let_go.extend(connection.take_let_go());
-        self.gathered.seen.append(connection.seen_mut());
+        connection.give_unlisted(&mut self.gathered.let_go, &mut self.gathered.seen);
         let load = connection.load();
         let listed = Load {
             // Its calls keep them.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::capture::{
-    DroppedPackets, Interface, Resolution, WrittenPacket, interface_block, packet_block,
+    Capture, DroppedPackets, Interface, Resolution, WrittenPacket, interface_block, packet_block,
     section_block, statistics_block,
 };
 use crate::decode::anomaly::Anomaly;

@@ -8,15 +8,16 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
 use super::embedded::{CommentReader, Embedded};
-use super::{Options, Pipeline, SHOWN_EVERY, report_of};
-use crate::capture::{Capture, CaptureError, LinkType, Packet, Stamp, Timestamp};
-use crate::decode::link;
+use super::reading::{SHOWN_EVERY, report_of};
+use super::{Options, Pipeline};
+use crate::capture::{Capture, CaptureError, Timestamp};
+use crate::decode::link::{self, Segment};
 use crate::decode::{Vantage, VantageRole, VantageSurvey, Vantages};
 use crate::inspect::report::Report;
 use crate::inspect::{Filter, Rpc, ServerEnd, UnlistedCalls};
 use crate::names::Directory;
 
-/// Bytes of packets that wait for their moment to fill a hole; beyond it the earliest goes at once.
+/// Bytes of segments that wait for their moment to fill a hole; beyond it the earliest goes at once.
 const MAX_WAITING: usize = 16 << 20;
 
 /// What captures are to each other, if two of them are two ends of one connection.
@@ -76,7 +77,7 @@ pub(super) fn analyze(
         .map(|file| vantages.watch_acknowledgements(file))
         .collect();
     let mut links: Vec<_> = (0..files).map(|_| link::Decoder::default()).collect();
-    let mut waiting = WaitingPackets::default();
+    let mut filling = FillingSegments::default();
     let mut embedded = Embedded::default();
     let mut comments = CommentReader::default();
     let mut read = 0_u64;
@@ -94,20 +95,30 @@ pub(super) fn analyze(
         read += 1;
         comments.read(&packet, pipeline.names());
         let file = usize::try_from(packet.stamp.file).unwrap_or(usize::MAX);
+        let mut role = VantageRole::Story;
+        let mut seen = |segment: &Segment<'_>| {
+            if let Some(watch) = watches.get_mut(file) {
+                watch.push(segment);
+            }
+            role = vantages.role(file, segment);
+            if let VantageRole::Fills(seen) = role {
+                filling.hold(seen.show(segment), packet.data.len());
+            }
+        };
         if let Some(Some(end)) = ends.get_mut(file) {
-            end.push(&packet);
+            end.push_showing(&packet, &mut seen);
+        } else if vantages.is_beside(file)
+            && let Some(links) = links.get_mut(file)
+            && let Ok(segment) = links.decode(&packet)
+        {
+            seen(&segment);
         }
-        let links = links.get_mut(file).filter(|_| vantages.is_beside(file));
-        let segment = links.and_then(|links| links.decode(&packet).ok());
-        if let Some((watch, segment)) = watches.get_mut(file).zip(segment.as_ref()) {
-            watch.push(segment);
-        }
-        match segment.map_or(VantageRole::Story, |segment| vantages.role(file, &segment)) {
+        match role {
             VantageRole::Story => {
-                waiting.until(packet.stamp.time, &mut pipeline);
+                filling.until(packet.stamp.time, &mut pipeline);
                 pipeline.push(&packet);
             }
-            VantageRole::Fills(time) => waiting.hold(&packet, time, &mut pipeline),
+            VantageRole::Fills(_) => filling.make_room(&mut pipeline),
             VantageRole::OtherEnd => pipeline.leave_out(&packet),
         }
         if read.is_multiple_of(SHOWN_EVERY) {
@@ -115,14 +126,14 @@ pub(super) fn analyze(
             pipeline.take_let_go().for_each(|rpc| call(&rpc));
         }
     }
-    waiting.until(Timestamp::from_nanos(i64::MAX), &mut pipeline);
+    filling.until(Timestamp::from_nanos(i64::MAX), &mut pipeline);
     pipeline.conclude();
     pipeline.take_let_go().for_each(|rpc| call(&rpc));
     let ends: Vec<_> = ends
         .into_iter()
         .map(|end| end.map(Pipeline::finish))
         .collect();
-    let filled = waiting.filled;
+    let filled = filling.filled;
     let mut report = report_of(pipeline, capture, |finished| {
         for (file, (end, acks)) in ends.iter().zip(&watches).enumerate() {
             if let Some(end) = end {
@@ -153,82 +164,88 @@ fn of_all_calls(options: &Options) -> Options {
     options
 }
 
-/// Packets of other captures until the analysis has come to their moment.
+/// Segments of other captures until the analysis has come to their moment.
 #[derive(Default)]
-struct WaitingPackets {
-    packets: BinaryHeap<Reverse<WaitingPacket>>,
+struct FillingSegments {
+    segments: BinaryHeap<Reverse<FillingSegment>>,
     bytes: usize,
     /// How many have gone into the analysis.
     filled: u64,
 }
 
-struct WaitingPacket {
-    /// When it belongs into the analysis, and which packet it is.
-    stamp: Stamp,
-    link_type: LinkType,
-    original_length: u32,
-    data: Vec<u8>,
+struct FillingSegment {
+    /// As the capture at the client would have shown it.
+    segment: Segment<'static>,
+    payload: Vec<u8>,
+    /// How many bytes its packet has.
+    packet_bytes: usize,
 }
 
-impl WaitingPackets {
-    /// Keeps a packet until `time`.
-    fn hold(&mut self, packet: &Packet<'_>, time: Timestamp, pipeline: &mut Pipeline) {
-        self.bytes += packet.data.len();
-        self.packets.push(Reverse(WaitingPacket {
-            stamp: Stamp {
-                time,
-                ..packet.stamp
-            },
-            link_type: packet.link_type,
-            original_length: packet.original_length,
-            data: packet.data.to_vec(),
-        }));
+impl FillingSegments {
+    /// Keeps the segment of a packet of so many bytes until its time.
+    fn hold(&mut self, segment: Segment<'_>, packet_bytes: usize) {
+        let waiting = FillingSegment {
+            segment: segment.without_payload(),
+            payload: segment.payload.to_vec(),
+            packet_bytes,
+        };
+        self.bytes += waiting.bytes();
+        self.segments.push(Reverse(waiting));
+    }
+
+    /// Keeps no more than there is room for.
+    fn make_room(&mut self, pipeline: &mut Pipeline) {
         while self.bytes > MAX_WAITING && self.next(pipeline) {}
     }
 
     /// Gives the analysis all that belongs before a moment.
     fn until(&mut self, time: Timestamp, pipeline: &mut Pipeline) {
         while self
-            .packets
+            .segments
             .peek()
-            .is_some_and(|Reverse(packet)| packet.stamp.time <= time)
+            .is_some_and(|Reverse(waiting)| waiting.segment.stamp.time <= time)
             && self.next(pipeline)
         {}
     }
 
     fn next(&mut self, pipeline: &mut Pipeline) -> bool {
-        let Some(Reverse(packet)) = self.packets.pop() else {
+        let Some(Reverse(waiting)) = self.segments.pop() else {
             return false;
         };
-        self.bytes -= packet.data.len();
+        self.bytes -= waiting.bytes();
         self.filled += 1;
-        pipeline.push(&Packet {
-            stamp: packet.stamp,
-            link_type: packet.link_type,
-            original_length: packet.original_length,
-            data: &packet.data,
-            options: crate::capture::PacketOptions::default(),
-        });
+        let segment = Segment {
+            payload: &waiting.payload,
+            ..waiting.segment
+        };
+        pipeline.push_segment(segment, waiting.packet_bytes);
         true
     }
 }
 
-impl PartialEq for WaitingPacket {
-    fn eq(&self, other: &Self) -> bool {
-        self.stamp == other.stamp
+impl FillingSegment {
+    /// What it takes.
+    const fn bytes(&self) -> usize {
+        size_of::<Self>() + self.payload.len()
     }
 }
 
-impl Eq for WaitingPacket {}
+impl PartialEq for FillingSegment {
+    fn eq(&self, other: &Self) -> bool {
+        self.segment.stamp == other.segment.stamp
+    }
+}
 
-impl PartialOrd for WaitingPacket {
+impl Eq for FillingSegment {}
+
+impl PartialOrd for FillingSegment {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for WaitingPacket {
+impl Ord for FillingSegment {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.stamp.cmp(&other.stamp)
+        self.segment.stamp.cmp(&other.segment.stamp)
     }
 }

@@ -15,11 +15,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::batch::{PacketBatch, PlaceInPart};
 use super::connections::{ConnectionTable, Surroundings};
+use super::incoming::Incoming;
 use super::part_set::PartSet;
 use super::shared_state::{PartOf, SharedState};
 use super::tcp_streams::TcpStreams;
 use super::{GivenUp, Options, Tally};
-use crate::capture::{Packet, Timestamp};
+use crate::capture::Timestamp;
 use crate::decode::anomaly::Anomaly;
 use crate::decode::event::Place;
 use crate::decode::link::Segment;
@@ -173,16 +174,18 @@ impl<L: Listener<Connection = C>, C> DividedDecoder<L, C> {
         self.shared.around.options.keys.read(key_log);
     }
 
-    /// Takes the next packet at once. What it brings is not [settled](Self::settle) yet.
-    pub fn push(&mut self, packet: &Packet<'_>) {
-        let now = packet.stamp.time;
+    /// Takes the next packet at once, and shows `seen` the segment in it. What it brings is not
+    /// [settled](Self::settle) yet.
+    pub fn push(&mut self, incoming: Incoming<'_, '_>, seen: &mut dyn FnMut(&Segment<'_>)) {
+        let now = incoming.stamp().time;
         if self.due.is_some_and(|due| due <= now) {
             self.pass(now);
         }
         let SharedState { intake, around, .. } = &mut self.shared;
-        let Some((segment, arrival)) = intake.segment(packet) else {
+        let Some((segment, arrival)) = intake.segment(incoming) else {
             return;
         };
+        seen(&segment);
         let number = match self.parts.len() {
             1 => 0,
             _ => part_of(&segment),
@@ -216,10 +219,16 @@ impl<L: Listener<Connection = C>, C> DividedDecoder<L, C> {
         }
     }
 
-    /// Adds the next packet to a batch.
-    pub fn collect(&mut self, packet: &Packet<'_>, batch: &mut PacketBatch) {
-        batch.count_packet(packet.stamp.time, self.shared.intake.packets());
-        if let Some((segment, arrival)) = self.shared.intake.segment(packet) {
+    /// Adds the next packet to a batch, and shows `seen` the segment in it.
+    pub fn collect(
+        &mut self,
+        incoming: Incoming<'_, '_>,
+        batch: &mut PacketBatch,
+        seen: &mut dyn FnMut(&Segment<'_>),
+    ) {
+        batch.count_packet(incoming.stamp().time, self.shared.intake.packets());
+        if let Some((segment, arrival)) = self.shared.intake.segment(incoming) {
+            seen(&segment);
             batch.keep(&segment, arrival);
         }
     }

@@ -1,9 +1,9 @@
 //! What the packets of a capture are, before their connections are known.
 //!
-//! In: packets. Out: their segments, each with its place among all; counts of what else they are.
+//! In: packets, or segments of some. Out: their segments, each with its place among all; counts of what else they are.
 
 use super::Tally;
-use crate::capture::Packet;
+use super::incoming::Incoming;
 use crate::decode::anomaly::{Anomalies, Layer};
 use crate::decode::capture_quality::CaptureQuality;
 use crate::decode::link::{self, Segment, Stop};
@@ -21,10 +21,18 @@ pub(super) struct Intake {
 
 impl Intake {
     /// The segment in the next packet, and where it stands among all.
-    pub(super) fn segment<'a>(&'a mut self, packet: &Packet<'a>) -> Option<(Segment<'a>, Arrival)> {
-        self.quality.saw(packet.stamp);
+    pub(super) fn segment<'a>(
+        &'a mut self,
+        incoming: Incoming<'_, 'a>,
+    ) -> Option<(Segment<'a>, Arrival)> {
+        let stamp = incoming.stamp();
+        self.quality.saw(stamp);
         self.arrivals.count_packet();
-        match self.links.decode(packet) {
+        let segment = match incoming {
+            Incoming::Packet(packet) => self.links.decode(packet),
+            Incoming::Segment(segment) => Ok(segment),
+        };
+        match segment {
             Ok(segment) => {
                 let arrival = self.arrivals.next(&segment);
                 return Some((segment, arrival));
@@ -34,8 +42,7 @@ impl Intake {
             Err(Stop::Damaged(fault)) => {
                 self.tally.damaged += 1;
                 let text = format!("{}: such packets are left out", fault.name());
-                self.anomalies
-                    .note(Layer::Link, text, Some(packet.stamp), None);
+                self.anomalies.note(Layer::Link, text, Some(stamp), None);
             }
         }
         None

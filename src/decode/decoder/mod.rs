@@ -7,6 +7,7 @@ mod batch;
 mod connections;
 mod divided;
 mod eviction;
+mod incoming;
 mod intake;
 mod part_set;
 mod servers;
@@ -27,6 +28,7 @@ use shared_state::{PartOf, SharedState};
 
 pub use batch::PacketBatch;
 pub use divided::{ConnectionPart, DividedDecoder, Lent};
+pub use incoming::Incoming;
 pub use part_set::PartSet;
 pub use tcp_streams::TcpStreams;
 
@@ -95,7 +97,7 @@ impl<C> Decoder<C> {
             connections,
             ..
         } = self;
-        let Some((segment, arrival)) = shared.intake.segment(packet) else {
+        let Some((segment, arrival)) = shared.intake.segment(Incoming::Packet(packet)) else {
             return;
         };
         connections.push(&segment, arrival, &shared.around, listener);

@@ -198,12 +198,13 @@ impl Flow {
         let acknowledged = segment
             .acknowledgement
             .map(|number| self.learn(from, number));
+        let place = self.halves[from].place_of(segment);
         if let Some(upto) = acknowledged {
-            let whole_to = self.whole_before(from, segment);
+            let whole_to = place.filter(|place| self.halves[from].is_whole_before(*place));
             self.acknowledge(from, upto, (segment.stamp, whole_to), sink);
         }
         let answers = match acknowledged {
-            None => self.acknowledged_by_reset(from, segment),
+            None => place.filter(|place| self.halves[from].may_answer(segment.flags, *place)),
             Some(_) => None,
         };
         if let Some(upto) = answers {
@@ -224,11 +225,11 @@ impl Flow {
             stamp: segment.stamp,
             acknowledged,
             // A copy that was not captured may have come before, if what was seen stands behind it.
-            original: overtaken == Overtaken::No && !self.halves[from].stood_behind(segment),
+            original: overtaken == Overtaken::No && !self.halves[from].stood_behind(segment, place),
         };
         let sent_again = overtaken == Overtaken::SentAgain;
         let whole = filler.unwrap_or(segment.stamp).max(segment.stamp);
-        let end = self.carry(from, segment, (carrier, whole), sent_again, sink);
+        let end = self.carry(from, (segment, place), (carrier, whole), sent_again, sink);
         if segment.flags.contains(TcpFlags::FIN) && self.halves[from].fin.is_none() {
             self.halves[from].fin = Some(end);
             sink(Signal::Ended(Ended {
@@ -369,34 +370,6 @@ impl Flow {
         space.position(number, peer.assembler.highest())
     }
 
-    /// Where a segment stands in its sender's stream, if nothing that was sent before it is missing. What is sent again
-    /// may come behind more than was seen.
-    fn whole_before(&self, from: Side, segment: &Segment<'_>) -> Option<u64> {
-        let half = &self.halves[from];
-        let highest = half.assembler.highest();
-        let before = half
-            .sequence_space
-            .map_or(0, |space| space.position(segment.sequence, highest));
-        let all = before >= highest && half.assembler.is_whole_to(before);
-        all.then_some(before)
-    }
-
-    /// What a side's reset shows its peer to have acknowledged: one that carries no acknowledgement answers a
-    /// segment, and its number is what that one acknowledged (RFC 9293, section 3.5.2).
-    fn acknowledged_by_reset(&self, from: Side, segment: &Segment<'_>) -> Option<u64> {
-        if !segment.flags.contains(TcpFlags::RST) || segment.flags.contains(TcpFlags::SYN) {
-            return None;
-        }
-        let half = &self.halves[from];
-        let highest = half.assembler.highest();
-        let upto = half.sequence_space?.position(segment.sequence, highest);
-        // A FIN takes a number of its own.
-        let end = half
-            .fin
-            .map_or(highest, |fin| highest.max(fin.saturating_add(1)));
-        (upto <= end).then_some(upto)
-    }
-
     fn acknowledge(
         &mut self,
         by: Side,
@@ -435,24 +408,24 @@ impl Flow {
         }
     }
 
-    /// Reassembles the payload; gives the position after it.
+    /// Reassembles the payload of a segment, which stands at a place, if any byte of its side does; gives the position
+    /// after it.
     fn carry(
         &mut self,
         from: Side,
-        segment: &Segment<'_>,
+        (segment, place): (&Segment<'_>, Option<u64>),
         (carrier, whole): (Carrier, Stamp),
         sent_again: bool,
         sink: &mut impl FnMut(Signal<'_>),
     ) -> u64 {
         let opens = segment.flags.contains(TcpFlags::SYN);
-        let sequence = segment.sequence.wrapping_add(u32::from(opens));
         let peer = &self.halves[from.peer()];
         let (acknowledged, no_room) = (peer.acknowledged, peer.path_stats.is_window_closed());
         let half = &mut self.halves[from];
-        let space = *half
-            .sequence_space
-            .get_or_insert(SequenceSpace::beginning_at(sequence));
-        let position = space.position(sequence, half.assembler.highest());
+        let position = match place {
+            Some(place) => place.saturating_add(u64::from(opens)),
+            None => half.begin_at(segment.sequence),
+        };
         let length = u64::from(segment.payload_length);
         let piece = SegmentData {
             position,

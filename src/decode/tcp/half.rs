@@ -50,23 +50,48 @@ impl Half {
         bytes || ends || segment.acknowledgement.is_some_and(acknowledges)
     }
 
-    /// Whether segments of this side were seen to stand behind this one, which has data; remembers where it stands.
-    pub(super) fn stood_behind(&mut self, segment: &Segment<'_>) -> bool {
-        let space = self.sequence_space;
-        let Some(space) = space.filter(|_| segment.acknowledgement.is_some()) else {
+    /// Whether nothing is missing that this side sent before a segment at a place. What is sent again may come behind more
+    /// than was seen.
+    pub(super) fn is_whole_before(&self, place: u64) -> bool {
+        place >= self.assembler.highest() && self.assembler.is_whole_to(place)
+    }
+
+    /// Whether a segment of this side that acknowledges nothing shows by its place what its peer had acknowledged: a reset
+    /// answers a segment, and its number is what that one acknowledged (RFC 9293, section 3.5.2).
+    pub(super) fn may_answer(&self, flags: TcpFlags, place: u64) -> bool {
+        let highest = self.assembler.highest();
+        // A FIN takes a number of its own.
+        let end = self
+            .fin
+            .map_or(highest, |fin| highest.max(fin.saturating_add(1)));
+        flags.contains(TcpFlags::RST) && !flags.contains(TcpFlags::SYN) && place <= end
+    }
+
+    /// Whether segments of this side were seen to stand behind this one, which has data; remembers its place.
+    pub(super) fn stood_behind(&mut self, segment: &Segment<'_>, place: Option<u64>) -> bool {
+        let Some(place) = place.filter(|_| segment.acknowledgement.is_some()) else {
             return false;
         };
-        let stands_at = space.position(segment.sequence, self.assembler.highest());
         let before = self.stands_at;
-        self.stands_at = before.max(stands_at);
-        segment.payload_length > 0 && stands_at < before
+        self.stands_at = before.max(place);
+        segment.payload_length > 0 && place < before
+    }
+
+    /// The first byte of this side that is seen stands at a sequence number; gives its position.
+    pub(super) fn begin_at(&mut self, sequence: u32) -> u64 {
+        self.sequence_space = Some(SequenceSpace::beginning_at(sequence));
+        ORIGIN
+    }
+
+    /// Where a segment of this side stands in its stream, if the position of any byte is known.
+    pub(super) fn place_of(&self, segment: &Segment<'_>) -> Option<u64> {
+        let space = self.sequence_space?;
+        Some(space.position(segment.sequence, self.assembler.highest()))
     }
 
     /// The position after a segment of this side, if that of any byte is known.
     fn end_of(&self, segment: &Segment<'_>) -> Option<u64> {
-        let begins = self
-            .sequence_space?
-            .position(segment.sequence, self.assembler.highest());
+        let begins = self.place_of(segment)?;
         Some(begins.saturating_add(u64::from(segment.payload_length)))
     }
 

@@ -72,10 +72,12 @@ impl QueueingDelay {
                     }),
             );
         }
-        delays.sort_unstable();
+        let most = delays.iter().copied().max()?;
+        let middle = delays.len() / 2;
+        let (_, median, _) = delays.select_nth_unstable(middle);
         Some(Self {
-            median: *delays.get(delays.len() / 2)?,
-            most: *delays.last()?,
+            median: *median,
+            most,
         })
     }
 }

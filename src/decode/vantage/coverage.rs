@@ -44,8 +44,7 @@ impl Coverage {
         start..start + u64::from(length)
     }
 
-    pub(super) fn add(&mut self, sequence: u32, length: u32) {
-        let new = self.range(sequence, length);
+    pub(super) fn add(&mut self, new: Range<u64>) {
         if new.is_empty() {
             return;
         }
@@ -128,10 +127,14 @@ impl Coverage {
 
     /// Whether all of it is here.
     pub(super) fn has(&self, range: &Range<u64>) -> bool {
-        let place = self.ranges.partition_point(|known| known.end < range.end);
-        self.ranges
-            .get(place)
-            .is_some_and(|known| known.start <= range.start)
+        match self.ranges.last() {
+            Some(last) if last.start <= range.start => range.end <= last.end,
+            _ => {
+                let place = self.ranges.partition_point(|known| known.end < range.end);
+                let known = self.ranges.get(place);
+                known.is_some_and(|known| known.start <= range.start)
+            }
+        }
     }
 
     /// What is here and not in `other`, from where both have begun; nothing where either has too many holes.
@@ -182,7 +185,8 @@ mod tests {
     fn covering(parts: &[(u32, u32)]) -> Coverage {
         let mut coverage = Coverage::beginning_at(parts[0].0);
         for (sequence, length) in parts {
-            coverage.add(*sequence, *length);
+            let range = coverage.range(*sequence, *length);
+            coverage.add(range);
         }
         coverage
     }
@@ -193,7 +197,7 @@ mod tests {
         coverage.acknowledge(30);
         let hole = coverage.range(0, 20);
         assert!(coverage.lacks(&hole, true));
-        coverage.add(0, 20);
+        coverage.add(coverage.range(0, 20));
         assert!(!coverage.lacks(&hole, true));
         assert_eq!(coverage.ranges.len(), 1);
     }

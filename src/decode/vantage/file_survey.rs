@@ -1,9 +1,10 @@
 //! What one capture shows of its flows, as far as it takes to compare it with another one.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 use std::net::SocketAddr;
 
+use foldhash::quality::RandomState;
+use indexmap::IndexMap;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::coverage::Coverage;
@@ -42,7 +43,8 @@ pub(super) struct FileSurvey {
     surveyed: Vec<FlowSurvey>,
     /// Who was connected to.
     servers: FxHashSet<SocketAddr>,
-    marks: HashMap<u64, Mark, BuildHasherDefault<Itself>>,
+    /// In order of first sight.
+    marks: IndexMap<u64, Mark, BuildHasherDefault<Itself>>,
     /// Bits of which a mark must have none to be remembered.
     left_out: u64,
 }
@@ -69,12 +71,22 @@ pub(super) struct Mark {
 struct FlowSurvey {
     /// The lower address first.
     ends: (SocketAddr, SocketAddr),
+    network: Network,
     /// Whether the lower one opened it, once a SYN was seen.
     client_is_lower: Option<bool>,
     /// How many header blocks say that it is the lower one, less those that say that it is the upper one.
     requests_from_lower: i32,
     /// What the lower end sent, and what the upper one.
     sides: [FlowSide; 2],
+}
+
+/// The network that a flow's addresses belong to in a capture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Network {
+    /// As in [`Segment::scope`].
+    pub(super) scope: u64,
+    /// As in [`Segment::of_any_interface`].
+    pub(super) of_any_interface: bool,
 }
 
 /// What a segment brings.
@@ -107,7 +119,13 @@ impl FileSurvey {
             true => (segment.source, segment.destination),
             false => (segment.destination, segment.source),
         };
-        let Some(flow) = self.flow(ends) else { return };
+        let network = Network {
+            scope: segment.scope,
+            of_any_interface: segment.of_any_interface,
+        };
+        let Some(flow) = self.flow(ends, network) else {
+            return;
+        };
         let Some(survey) = self.surveyed.get_mut(flow.index()) else {
             return;
         };
@@ -131,7 +149,7 @@ impl FileSurvey {
         }
     }
 
-    fn flow(&mut self, ends: (SocketAddr, SocketAddr)) -> Option<FlowId> {
+    fn flow(&mut self, ends: (SocketAddr, SocketAddr), network: Network) -> Option<FlowId> {
         if let Some(known) = self.flows.get(&ends) {
             return Some(*known);
         }
@@ -142,6 +160,7 @@ impl FileSurvey {
         self.flows.insert(ends, flow);
         self.surveyed.push(FlowSurvey {
             ends,
+            network,
             client_is_lower: None,
             requests_from_lower: 0,
             sides: Default::default(),
@@ -202,6 +221,11 @@ impl FileSurvey {
     /// The addresses of a flow, the lower first.
     pub(super) fn ends(&self, flow: FlowId) -> Option<(SocketAddr, SocketAddr)> {
         self.surveyed.get(flow.index()).map(|survey| survey.ends)
+    }
+
+    /// The network of a flow's addresses, as its first segment showed it.
+    pub(super) fn network(&self, flow: FlowId) -> Option<Network> {
+        self.surveyed.get(flow.index()).map(|survey| survey.network)
     }
 
     /// Whether an end is the client: the one that opened the flow, else the one that sends requests, else not the one that
@@ -288,14 +312,15 @@ impl FlowSide {
             .coverage
             .get_or_insert_with(|| Coverage::beginning_at(sequence));
         let range = coverage.range(sequence, length);
+        let end = range.end;
         let news = match coverage.has(&range) {
             true => SegmentNews::Seen,
-            false if coverage.acknowledged() < range.end => SegmentNews::Needed,
+            false if coverage.acknowledged() < end => SegmentNews::Needed,
             false => SegmentNews::Uncaptured,
         };
-        coverage.add(sequence, length);
+        coverage.add(range);
         if length > 0 && self.unacknowledged.is_none() {
-            self.unacknowledged = Some((range.end, time));
+            self.unacknowledged = Some((end, time));
         }
         news
     }

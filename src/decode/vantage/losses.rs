@@ -113,10 +113,11 @@ impl Path<'_> {
     fn cut_off(&self) -> FxHashMap<FlowId, Timestamp> {
         let mut last: FxHashMap<FlowId, Timestamp> = FxHashMap::default();
         let came = |key: &u64, mark: &Mark| {
-            let joined = self
-                .came(mark)
-                .is_some_and(|came| came.has(&came.range(mark.sequence, mark.length)));
-            self.receiver.mark(*key).is_some() || joined
+            let joined = || {
+                let came = self.came(mark);
+                came.is_some_and(|came| came.has(&came.range(mark.sequence, mark.length)))
+            };
+            self.receiver.mark(*key).is_some() || joined()
         };
         for (_, mark) in self.sent().filter(|(key, mark)| came(key, mark)) {
             let last = last.entry(mark.flow).or_insert(mark.time);

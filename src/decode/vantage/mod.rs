@@ -19,14 +19,16 @@ mod places;
 mod speaker;
 mod transits;
 
-use std::hash::RandomState;
 use std::sync::Arc;
 
-use crate::capture::{Packet, TimeDelta, Timestamp};
+use std::net::SocketAddr;
+
+use crate::capture::{Packet, Stamp, TimeDelta, Timestamp};
 use crate::decode::PerSide;
 use crate::decode::link::{self, Segment};
 use clock::ClockBounds;
-use file_survey::{FileSurvey, FlowId};
+use file_survey::{FileSurvey, FlowId, Network};
+use foldhash::quality::RandomState;
 use rustc_hash::FxHashMap;
 
 pub use acknowledgements::AckWatch;
@@ -50,7 +52,7 @@ impl VantageSurvey {
         Self {
             links: (0..files).map(|_| link::Decoder::default()).collect(),
             files: (0..files).map(|_| FileSurvey::default()).collect(),
-            marks: RandomState::new(),
+            marks: RandomState::default(),
         }
     }
 
@@ -134,8 +136,6 @@ struct FlowMatch {
     flow: FlowId,
     /// Whether the lower address of one is the upper of the other.
     turned: bool,
-    /// Whether its addresses are the same at both places.
-    same_addresses: bool,
 }
 
 /// What one of several captures is to the analysis.
@@ -167,11 +167,38 @@ pub struct Vantage {
 pub enum VantageRole {
     /// It belongs to the analysis as it is.
     Story,
-    /// The client's capture lacks it, though it was there: it belongs to the analysis at this moment of that
-    /// capture's clock.
-    Fills(Timestamp),
+    /// The client's capture lacks it, though it was there: it belongs to the analysis as that capture would have shown it.
+    Fills(SeenByClient),
     /// The client's capture has it, or it never got there: it says what the other end saw.
     OtherEnd,
+}
+
+/// How the capture at the client would have shown a segment that it lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeenByClient {
+    /// When, by that capture's clock.
+    pub time: Timestamp,
+    source: SocketAddr,
+    destination: SocketAddr,
+    network: Network,
+}
+
+impl SeenByClient {
+    /// The segment as that capture would have shown it.
+    #[must_use]
+    pub const fn show<'a>(&self, segment: &Segment<'a>) -> Segment<'a> {
+        Segment {
+            stamp: Stamp {
+                time: self.time,
+                ..segment.stamp
+            },
+            source: self.source,
+            destination: self.destination,
+            scope: self.network.scope,
+            of_any_interface: self.network.of_any_interface,
+            ..*segment
+        }
+    }
 }
 
 /// What a capture at the other end shows of a connection's bytes.
@@ -253,13 +280,21 @@ impl Vantages {
         let matched = pair.of_client(flow)?;
         let client = &self.files.get(pair.client)?.survey;
         let from_lower = (segment.source <= segment.destination) != matched.turned;
-        if !(matched.same_addresses && client.lacks(matched.flow, from_lower, segment)) {
+        if !client.lacks(matched.flow, from_lower, segment) {
             return Some(VantageRole::OtherEnd);
         }
         let from_client = client.is_from_client(matched.flow, from_lower);
-        Some(VantageRole::Fills(
-            pair.clock.at_client(segment.stamp.time, from_client),
-        ))
+        let (lower, upper) = client.ends(matched.flow)?;
+        let (source, destination) = match from_lower {
+            true => (lower, upper),
+            false => (upper, lower),
+        };
+        Some(VantageRole::Fills(SeenByClient {
+            time: pair.clock.at_client(segment.stamp.time, from_client),
+            source,
+            destination,
+            network: client.network(matched.flow)?,
+        }))
     }
 
     /// When the capture at the client would have had what another one has at a moment, at the latest.
@@ -325,4 +360,4 @@ impl Vantages {
 }
 
 /// The addresses of a flow: those of a connection's client and server, in this order.
-pub type FlowEnds = (std::net::SocketAddr, std::net::SocketAddr);
+pub type FlowEnds = (SocketAddr, SocketAddr);

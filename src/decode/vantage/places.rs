@@ -197,7 +197,6 @@ fn relate(first: &FileSurvey, second: &FileSurvey) -> Option<Relation> {
             *known = Some(FlowMatch {
                 flow: here.flow,
                 turned,
-                same_addresses: first.ends(here.flow) == second.ends(there.flow),
             });
         }
         segments.push(SharedSegment {
@@ -206,7 +205,8 @@ fn relate(first: &FileSurvey, second: &FileSurvey) -> Option<Relation> {
             from_client: first.is_from_client(here.flow, here.from_lower),
         });
     }
-    segments.sort_unstable();
+    // They are nearly in order.
+    segments.sort();
     let mut round_trips = Vec::new();
     for (one, next) in segments.iter().zip(segments.iter().skip(1)) {
         if one.from_client != next.from_client && next.at_client - one.at_client <= NEARBY {
@@ -218,8 +218,12 @@ fn relate(first: &FileSurvey, second: &FileSurvey) -> Option<Relation> {
             round_trips.push(request.difference() - answer.difference());
         }
     }
-    round_trips.sort_unstable();
-    let apart = *round_trips.get(round_trips.len() / 2)?;
+    if round_trips.is_empty() {
+        return None;
+    }
+    let middle = round_trips.len() / 2;
+    let (_, apart, _) = round_trips.select_nth_unstable(middle);
+    let apart = *apart;
     Some(Relation {
         apart,
         segments,

@@ -68,14 +68,14 @@ impl Connection {
         self.settled.unlist(calls, unlisted);
     }
 
-    /// Calls that are told instead of listed, since this was last called.
-    pub(in crate::inspect) fn take_let_go(&mut self) -> impl Iterator<Item = Rpc> {
-        self.settled.take_let_go()
-    }
-
-    /// Calls that another capture is compared with, since they were last taken.
-    pub(in crate::inspect) const fn seen_mut(&mut self) -> &mut Vec<SeenCall> {
-        self.settled.seen_mut()
+    /// Since this was last called: calls that are told instead of listed go into `told`, and those that another capture
+    /// is compared with into `seen`.
+    pub(in crate::inspect) fn give_unlisted(
+        &mut self,
+        told: &mut Vec<Rpc>,
+        seen: &mut Vec<SeenCall>,
+    ) {
+        self.settled.give_unlisted(told, seen);
     }
 
     /// Those open calls that are lost for certain and were not reported before.

@@ -184,14 +184,16 @@ impl SettledCalls {
         }
     }
 
-    /// Those that are told instead of listed, since this was last called.
-    pub(super) fn take_let_go(&mut self) -> impl Iterator<Item = Rpc> {
-        self.let_go.drain(..)
-    }
-
-    /// Those that another capture is compared with, since they were last taken.
-    pub(super) const fn seen_mut(&mut self) -> &mut Vec<SeenCall> {
-        &mut self.seen
+    /// Since this was last called: those that are told instead of listed go into `told`, and those that another capture
+    /// is compared with into `seen`.
+    pub(super) fn give_unlisted(&mut self, told: &mut Vec<Rpc>, seen: &mut Vec<SeenCall>) {
+        // Asked after every event: most bring nothing.
+        if !self.let_go.is_empty() {
+            told.append(&mut self.let_go);
+        }
+        if !self.seen.is_empty() {
+            seen.append(&mut self.seen);
+        }
     }
 
     /// Those listed since this was last called, in the order of their ends.

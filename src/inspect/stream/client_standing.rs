@@ -35,11 +35,9 @@ impl ClientStanding {
     }
 
     fn stand(&mut self, received: u64, stamp: Stamp) {
-        let before = self.last.unwrap_or(FromClient { received, stamp });
-        self.last = Some(FromClient {
-            received: received.max(before.received),
-            stamp: stamp.max(before.stamp),
-        });
+        let last = self.last.get_or_insert(FromClient { received, stamp });
+        last.received = last.received.max(received);
+        last.stamp = last.stamp.max(stamp);
     }
 
     /// Where its last frame ends.

@@ -39,6 +39,7 @@ mod success;
 #[cfg(test)]
 pub(in crate::inspect) mod tests;
 mod text_hash;
+mod unacknowledged;
 mod uncertainty;
 pub(in crate::inspect) mod verdict;
 

@@ -57,6 +57,9 @@ impl SeenCall {
 
 impl SeenCalls {
     pub(in crate::inspect) fn add(&mut self, calls: &mut Vec<SeenCall>) {
+        if calls.is_empty() {
+            return;
+        }
         let room = MAX_SEEN_CALLS.saturating_sub(self.calls.len());
         let beyond = calls.len().saturating_sub(room);
         self.left_out += beyond as u64;

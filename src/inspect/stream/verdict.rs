@@ -19,6 +19,7 @@ use super::client_gaps::HiddenReset;
 use super::connection_context::{ConnectionContext, FinalGoAway};
 use super::frame_gaps::FrameGaps;
 use super::rpc::{Contradiction, Doubt, Processed, Race, Verdict};
+use super::unacknowledged::is_delivery_in_doubt;
 use super::uncertainty::{Uncertainty, is_placed, may_be_reset_unseen};
 use super::{FromClient, FromServer, Known, Stream, processed, success};
 use crate::capture::{Stamp, TimeDelta, Timestamp};
@@ -194,9 +195,7 @@ pub(crate) fn of(id: u32, stream: &Stream, connection: &ConnectionContext) -> Ve
         }
     }
     let answered = matches!(event.by, EndedBy::Answered | EndedBy::ToldFailure);
-    if !answered && is_perhaps_delivered(stream, &event, connection)
-        || answered && is_perhaps_undelivered(stream, &event, deadline, connection)
-    {
+    if is_delivery_in_doubt(stream, &event, deadline, connection) {
         details.verdict = Verdict::Unknown;
         details.doubt = Some(Doubt::AnswerUnacknowledged);
     } else if uncertainty.shakes(event.by, stream) {
@@ -327,45 +326,6 @@ fn is_pending(stream: &Stream, connection: &ConnectionContext) -> bool {
     closed.received < answer.end
         && !is_acknowledged(stream, connection)
         && !is_settled(closed, stream, connection)
-}
-
-/// Whether the client may have received an answer, acknowledged it and closed, none of which was captured: its end was
-/// gone when it answered something that the server sent later, and did not answer this. What has not been acknowledged
-/// for long was not received.
-fn is_perhaps_delivered(
-    stream: &Stream,
-    event: &EndingEvent,
-    connection: &ConnectionContext,
-) -> bool {
-    let by_client = connection
-        .closed_by_client
-        .is_some_and(|closed| closed.stamp == event.stamp);
-    let answered_before = |gone: Stamp| {
-        let answer = stream.answer.ended;
-        answer.is_some_and(|answer| {
-            answer.stamp < gone && event.stamp.time - answer.stamp.time < SETTLED
-        })
-    };
-    matches!(event.by, EndedBy::Closed)
-        && by_client
-        && connection.found_gone.is_some_and(answered_before)
-}
-
-/// Whether a capture ends before the client has acknowledged an answer that its server sends again, or that came when
-/// the client's time had passed: whoever does not wait any more does not take it.
-fn is_perhaps_undelivered(
-    stream: &Stream,
-    event: &EndingEvent,
-    deadline: Option<Deadline>,
-    connection: &ConnectionContext,
-) -> bool {
-    let open = connection.closed_by_client.is_none() && connection.closed_by_server.is_none();
-    let acknowledged = connection.acknowledged;
-    let overdue = deadline.map_or(stream.request.hidden, |deadline| {
-        deadline.passes < event.stamp.time
-    });
-    open && (overdue || connection.resent_in_vain)
-        && acknowledged.is_some_and(|upto| upto < event.end())
 }
 
 /// How the client threw away an answer that it had received whole: by RST_STREAM, or by ending the connection
