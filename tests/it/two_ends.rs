@@ -605,6 +605,35 @@ fn only_in(one: &Recording, other: &Recording, from: [u8; 4]) -> u64 {
 }
 
 #[test]
+fn connections_that_are_refused_bound_a_clock_too() {
+    let pairs = pairs("two ends");
+    let refused = pairs.iter().find(|pair| pair.name == "n06-new-term");
+    assert_eq!(refused.is_none(), pairs.is_empty());
+    if let Some(pair) = refused {
+        let recording = Recording::read(&pair.server);
+        let packets = as_they_are(&recording);
+        // Two SYNs, each answered by a reset: nothing else is left when the clock is set.
+        let set_from = packets.len() - 4;
+        let (ahead, step) = (1_785_000_000, -1_977_000_000);
+        let shown = packets.iter().enumerate().map(|(number, (time, kept))| {
+            let step = if number >= set_from { step } else { 0 };
+            (time + ahead + step, *kept)
+        });
+        let shown: Vec<_> = shown.collect();
+        let server = write("two-ends-refused.pcap", &shown);
+        let vantages = vantages(&pair.client, &server);
+        let (low, high) = vantages[1].clock_offset.unwrap();
+        for truth in [ahead, ahead + step] {
+            assert!(low.as_nanos() <= truth && truth <= high.as_nanos());
+        }
+        let [seen] = &vantages[1].clock_steps[..] else {
+            panic!("{:?}", vantages[1].clock_steps);
+        };
+        assert!(seen.by.0.as_nanos() <= step && step <= seen.by.1.as_nanos());
+    }
+}
+
+#[test]
 fn every_segment_that_a_path_dropped_is_found() {
     let pairs = pairs("two ends");
     let lossy = pairs

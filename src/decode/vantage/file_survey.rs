@@ -134,7 +134,9 @@ impl FileSurvey {
         if is_syn && self.servers.len() < MAX_FLOWS {
             self.servers.insert(segment.destination);
         }
-        if length(segment) > 0 {
+        // A reset that acknowledges something is recognised too: the answer to a SYN has nothing else.
+        let resets = segment.flags.contains(TcpFlags::RST) && segment.acknowledgement.is_some();
+        if resets || length(segment) > 0 {
             let mark = Mark {
                 time: segment.stamp.time,
                 flow,
@@ -186,10 +188,10 @@ impl FileSurvey {
         self.left_out == 0
     }
 
-    /// The segments that were sent once, by what they are recognised by.
+    /// The segments that take sequence numbers and were sent once, by what they are recognised by.
     pub(super) fn marks(&self) -> impl Iterator<Item = (u64, Mark)> + '_ {
         let marks = self.marks.iter().map(|(key, mark)| (*key, *mark));
-        marks.filter(|(_, mark)| !mark.ambiguous)
+        marks.filter(|(_, mark)| !mark.ambiguous && mark.length > 0)
     }
 
     pub(super) fn mark(&self, key: u64) -> Option<&Mark> {
