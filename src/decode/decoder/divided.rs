@@ -48,9 +48,9 @@ pub struct ConnectionPart<L, C> {
 
 /// Connections that are to be finished, in the order in which they began.
 #[derive(Debug)]
-pub struct Unfinished(Vec<PlaceInPart>);
+pub struct ToFinish(Vec<PlaceInPart>);
 
-impl Unfinished {
+impl ToFinish {
     /// Some at a time.
     pub fn some(&self, most: usize) -> impl Iterator<Item = &[PlaceInPart]> {
         self.0.chunks(most.max(1))
@@ -277,7 +277,7 @@ impl<L: Listener<Connection = C>, C> DividedDecoder<L, C> {
     }
 
     /// Nothing more will come: the connections that are to be [finished](Self::finish_some), in order.
-    pub fn unfinished(&self) -> Unfinished {
+    pub fn unfinished(&self) -> ToFinish {
         let places = self.parts.iter().enumerate();
         let places = places.flat_map(|(number, part)| {
             let places = part.table.flows.places().into_iter();
@@ -286,7 +286,7 @@ impl<L: Listener<Connection = C>, C> DividedDecoder<L, C> {
         let mut places: Vec<_> = places.collect();
         places.sort_unstable();
         let places = places.into_iter().map(|(_, number, slot)| (number, slot));
-        Unfinished(places.collect())
+        ToFinish(places.collect())
     }
 
     /// Emits what was still held back of some connections, and finishes them. What that brings is not

@@ -65,7 +65,7 @@ fn errors(connections: &[Finished]) -> Vec<Option<String>> {
         links.map(|link| link.call)
     });
     let linked: FxHashSet<CallId> = linked.collect();
-    let attempts: Attempts<'_> = calls()
+    let attempts: AttemptsById<'_> = calls()
         .filter(|(rpc, _)| rpc.retried_as.is_some() || linked.contains(&rpc.id))
         .map(|(rpc, record)| (rpc.id, (rpc, record)))
         .collect();
@@ -89,10 +89,10 @@ fn errors(connections: &[Finished]) -> Vec<Option<String>> {
 }
 
 /// Calls of several attempts, each with its connection.
-type Attempts<'a> = FxHashMap<CallId, (&'a Rpc, &'a ConnectionRecord)>;
+type AttemptsById<'a> = FxHashMap<CallId, (&'a Rpc, &'a ConnectionRecord)>;
 
 /// The last attempt of each that was repeated.
-fn last_attempts(attempts: &Attempts<'_>) -> FxHashMap<CallId, CallId> {
+fn last_attempts(attempts: &AttemptsById<'_>) -> FxHashMap<CallId, CallId> {
     let mut last: FxHashMap<CallId, CallId> = FxHashMap::default();
     for first in attempts.keys() {
         // Each chain of attempts is walked once, for it may be as long as the capture.
