@@ -12,13 +12,14 @@ mod keys;
 #[cfg(feature = "live")]
 mod live;
 mod marks;
+mod output;
 mod progress;
 mod shell;
 mod surroundings;
 mod timeline;
 
 use std::fs::{File, Metadata};
-use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::path::Path;
 #[cfg(not(unix))]
 use std::path::PathBuf;
@@ -50,7 +51,8 @@ pub(crate) use timeline::timeline;
 
 use error::CommandError;
 pub(crate) use error::hint;
-use marks::AsciiMarks;
+use output::{open, open_text};
+use progress::ProgressDisplay;
 
 use crate::cli::{
     Analyze, AnalyzeFormat, CaptureArgs, Color, Frames, FramesFormat, OutputArgs, PROMPTS,
@@ -93,9 +95,10 @@ pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<CommandOutcome> {
         find::print(line, report, options)?;
         return Ok(CommandOutcome::Success);
     }
+    let bar = ProgressDisplay::new(options.input.quiet);
     let mut out = match options.format {
-        AnalyzeFormat::Text => open_text(&options.output)?,
-        AnalyzeFormat::Json | AnalyzeFormat::Markdown => open(&options.output)?,
+        AnalyzeFormat::Text => open_text(&options.output, bar)?,
+        AnalyzeFormat::Json | AnalyzeFormat::Markdown => open(&options.output, bar)?,
     };
     let limit = options.limit;
     let format: Box<dyn ReportFormat> = match options.format {
@@ -109,7 +112,14 @@ pub(crate) fn analyze(options: &Analyze) -> anyhow::Result<CommandOutcome> {
     };
     format.write(&report, &mut out)?;
     out.flush()?;
-    Ok(fails(&fail_on, &report))
+    let outcome = fails(&fail_on, &report);
+    leave(report);
+    Ok(outcome)
+}
+
+/// The process ends soon: to release every call by itself would take longer than it took to look at them.
+fn leave(report: Report) {
+    std::mem::forget(report);
 }
 
 fn text_format(options: &Analyze) -> report::text::Text {
@@ -145,9 +155,11 @@ pub(crate) fn frames(options: &Frames) -> anyhow::Result<CommandOutcome> {
         FramesFormat::Json => Box::new(report::json::FrameJson { files, secrets }),
         FramesFormat::Http2Debug => Box::new(frames::Http2Debug { side, secrets }),
     };
+    // What has been read says how far it has come.
+    let unseen = ProgressDisplay::default();
     let mut out = match options.format {
-        FramesFormat::Text => open_text(&options.output)?,
-        FramesFormat::Json | FramesFormat::Http2Debug => open(&options.output)?,
+        FramesFormat::Text => open_text(&options.output, unseen)?,
+        FramesFormat::Json | FramesFormat::Http2Debug => open(&options.output, unseen)?,
     };
     let names = directory::directory(&options.input.names)?;
     let mut printer = FramePrinter::new(&*format, filter.clone(), &mut out).naming(names);
@@ -155,7 +167,12 @@ pub(crate) fn frames(options: &Frames) -> anyhow::Result<CommandOutcome> {
     let each = |printer: &mut FramePrinter<'_>, stamp| {
         printer.next_packet(stamp).map_err(anyhow::Error::from)
     };
-    let mut decoder = pipeline::decode(&mut capture, decode, &mut printer, each)?;
+    // Frames that go to a terminal, or to a program that shows them on one, say so themselves.
+    let mut bar = ProgressDisplay::new(options.input.quiet || options.output.file().is_none());
+    let watch = |capture: &Capture, packets| bar.show(capture.bytes_read(), packets);
+    let decoded = pipeline::decode_watched(&mut capture, decode, &mut printer, each, watch);
+    bar.clear();
+    let mut decoder = decoded?;
     let (readable, recognised) = (printer.is_readable(), printer.recognised());
     let (printed, times) = (printer.printed(), printer.times());
     let passed_over = printer.take_passed_over();
@@ -321,45 +338,6 @@ fn identity(path: &Path) -> Option<PathBuf> {
     path.canonicalize().ok()
 }
 
-/// The same for text that people read: in ASCII where their locale has nothing else.
-fn open_text(output: &OutputArgs) -> anyhow::Result<Box<dyn Write + Send>> {
-    let out = open(output)?;
-    Ok(
-        match output.file().is_some() || surroundings::has_unicode() {
-            true => out,
-            false => Box::new(AsciiMarks::new(out)),
-        },
-    )
-}
-
-/// The output: a file, or standard output in large pieces.
-fn open(output: &OutputArgs) -> anyhow::Result<Box<dyn Write + Send>> {
-    Ok(match create(output)? {
-        Some(file) => Box::new(BufWriter::with_capacity(1 << 16, file)),
-        None => Box::new(BufWriter::with_capacity(1 << 16, io::stdout())),
-    })
-}
-
-/// The file to write to, made or emptied; `None` for standard output.
-fn create(output: &OutputArgs) -> Result<Option<File>, CommandError> {
-    let created = output.file().map(|path| {
-        emptied(path).map_err(|source| CommandError::Output {
-            path: path.to_owned(),
-            source,
-        })
-    });
-    created.transpose()
-}
-
-/// A file that is written at its end, wherever that is: cut meanwhile, as logrotate's `copytruncate` does, it has no hole.
-fn emptied(path: &Path) -> io::Result<File> {
-    let file = File::options().create(true).append(true).open(path)?;
-    if file.metadata()?.is_file() {
-        file.set_len(0)?;
-    }
-    Ok(file)
-}
-
 /// How wide text is set: as wide as the terminal that shows it.
 fn columns(output: &OutputArgs) -> LineWidth {
     match output.file() {
@@ -465,28 +443,5 @@ fn fails(fail_on: &[FailOn], report: &Report) -> CommandOutcome {
         CommandOutcome::FindingMatched
     } else {
         CommandOutcome::Success
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_output_is_emptied_and_one_that_is_cut_meanwhile_has_no_hole() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("out");
-        std::fs::write(&path, "of another run").unwrap();
-        let mut file = emptied(&path).unwrap();
-        file.write_all(b"before").unwrap();
-        File::options()
-            .write(true)
-            .open(&path)
-            .unwrap()
-            .set_len(0)
-            .unwrap();
-        file.write_all(b"after").unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), b"after");
-        assert!(emptied(Path::new("/dev/null")).is_ok());
     }
 }

@@ -3,6 +3,7 @@
 mod anomalies;
 mod background;
 mod embedded;
+mod ending;
 mod reading;
 mod two_ends;
 
@@ -20,7 +21,7 @@ use anomalies::{forgotten, losses};
 use background::Background;
 
 pub use anomalies::notes;
-pub use reading::{analyze, analyze_telling, analyze_watched, decode};
+pub use reading::{analyze, analyze_telling, analyze_watched, decode, decode_watched};
 pub use two_ends::vantages;
 
 /// How many packets are decoded until the parts of a capture hear of each other, at most: some milliseconds
@@ -60,7 +61,7 @@ impl Default for Options {
             inspect: inspect::Options::default(),
             names: Directory::default(),
             threads: 1,
-            lockstep_packets: 50_000,
+            lockstep_packets: 10_000,
         }
     }
 }
@@ -236,9 +237,7 @@ impl Pipeline {
         }
         self.catch_up();
         self.inspector.tell_moment(self.decoder.parts());
-        let inspector = &mut self.inspector;
-        self.decoder
-            .finish(|parts, touched| inspector.gather(parts, touched));
+        self.finish_connections();
     }
 
     /// Takes the next packet.

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use h2sniff::report::found::{self, FoundBy, FoundCalls, ID_HEADERS};
 use h2sniff::report::{self, Report};
 
-use super::{lower_case, open, open_text, secrets, text_format};
+use super::output::{open, open_text};
+use super::progress::ProgressDisplay;
+use super::{lower_case, secrets, text_format};
 use crate::cli::{Analyze, AnalyzeFormat};
 
 /// The request headers to keep: those that were asked for, and those that may have what is looked for.
@@ -29,8 +31,14 @@ pub(super) fn print(line: &str, report: Report, options: &Analyze) -> anyhow::Re
         AnalyzeFormat::Text | AnalyzeFormat::Markdown => {
             let text = text_format(options).render_found(&report, &found);
             let (text, mut out) = match options.format {
-                AnalyzeFormat::Text => (text, open_text(&options.output)?),
-                _ => (format!("````text\n{text}````\n"), open(&options.output)?),
+                AnalyzeFormat::Text => (
+                    text,
+                    open_text(&options.output, ProgressDisplay::default())?,
+                ),
+                _ => (
+                    format!("````text\n{text}````\n"),
+                    open(&options.output, ProgressDisplay::default())?,
+                ),
             };
             out.write_all(text.as_bytes())?;
             Ok(out.flush()?)
@@ -51,7 +59,7 @@ fn json(found: &[FoundCalls], mut report: Report, options: &Analyze) -> anyhow::
     for rpc in &mut report.analysis.rpcs {
         rpc.headers.retain(|header| kept.contains(&header.name));
     }
-    let mut out = open(&options.output)?;
+    let mut out = open(&options.output, ProgressDisplay::default())?;
     let json = report::json::Json {
         secrets: secrets(&options.output),
     };

@@ -20,10 +20,10 @@ use h2sniff::{pipeline, report};
 
 use super::directory;
 use super::marks::{self, AsciiMarks};
+use super::output;
 use super::surroundings;
 use super::{
-    CommandError, CommandOutcome, colours, columns, create, fail_on, fails, lower_case, messages,
-    secrets,
+    CommandError, CommandOutcome, colours, columns, fail_on, fails, lower_case, messages, secrets,
 };
 use crate::cli::{LiveArgs, LiveEvents, LiveFormat, live_prompts};
 use crate::live::{self, EventOutput, KEYS_KEPT};
@@ -79,7 +79,7 @@ pub(crate) fn live(options: &LiveArgs) -> anyhow::Result<CommandOutcome> {
     let (pipeline, spans) = spans(options, pipeline)?;
     let output = EventOutput {
         format,
-        file: create(&options.output)?,
+        file: output::create(&options.output)?,
         calls: options.events,
     };
     let report = live::run(

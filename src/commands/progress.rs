@@ -1,6 +1,6 @@
 //! How far a long analysis has come, on a terminal.
 //!
-//! In: bytes and packets read so far. Out: a line on standard error that changes in place: a bar, rate, packets,
+//! In: bytes and packets read so far, or bytes written. Out: a line on standard error that changes in place: a bar, rate, packets,
 //! the time that is left. Nothing where standard error is no terminal, and nothing of what is done within a
 //! second.
 
@@ -21,7 +21,8 @@ const WITH_SIZE: &str = "{bar:30} {bytes} of {total_bytes}, {msg}";
 /// Of a pipe.
 const WITHOUT_SIZE: &str = "{spinner} {bytes}, {msg}";
 
-/// The line, once it is shown.
+/// The line, once it is shown; by default it never is.
+#[derive(Default)]
 pub(crate) struct ProgressDisplay {
     /// When the work began; `None` where nothing is ever shown.
     began: Option<Instant>,
@@ -40,11 +41,27 @@ impl ProgressDisplay {
 
     /// So many bytes of so many, if that is known, and so many packets were read.
     pub(crate) fn show(&mut self, (read, size): (u64, Option<u64>), packets: u64) {
-        let Some(began) = self.began else { return };
-        let elapsed = began.elapsed();
-        if elapsed < SHOWN_AFTER {
-            return;
+        if let Some(elapsed) = self.elapsed() {
+            let message = so_far(read, size, packets, elapsed);
+            self.draw((read, size), message, elapsed);
         }
+    }
+
+    /// So many bytes were written; how many there will be is not known.
+    pub(crate) fn show_written(&mut self, written: u64) {
+        if let Some(elapsed) = self.elapsed() {
+            let rate = BinaryBytes(rate(written, elapsed));
+            self.draw((written, None), format!("{rate}/s written"), elapsed);
+        }
+    }
+
+    /// How long the work has taken, where that is long enough to show it.
+    fn elapsed(&self) -> Option<Duration> {
+        let elapsed = self.began?.elapsed();
+        (elapsed >= SHOWN_AFTER).then_some(elapsed)
+    }
+
+    fn draw(&mut self, (done, size): (u64, Option<u64>), message: String, elapsed: Duration) {
         let bar = self.bar.get_or_insert_with(|| {
             let target = ProgressDrawTarget::stderr();
             let bar = ProgressBar::with_draw_target(size, target).with_elapsed(elapsed);
@@ -61,8 +78,8 @@ impl ProgressDisplay {
             }
             bar
         });
-        bar.set_message(so_far(read, size, packets, elapsed));
-        bar.set_position(read);
+        bar.set_message(message);
+        bar.set_position(done);
     }
 
     /// The work is done: the line goes.
@@ -73,12 +90,15 @@ impl ProgressDisplay {
     }
 }
 
+/// Bytes a second, on average.
+fn rate(bytes: u64, elapsed: Duration) -> u64 {
+    let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+    bytes.saturating_mul(1_000) / millis.max(1)
+}
+
 /// The average rate so far, and the time that the rest takes at it.
 fn so_far(read: u64, size: Option<u64>, packets: u64, elapsed: Duration) -> String {
-    let millis = u64::try_from(elapsed.as_millis())
-        .unwrap_or(u64::MAX)
-        .max(1);
-    let rate = read.saturating_mul(1_000) / millis;
+    let rate = rate(read, elapsed);
     let so_far = format!("{}/s, {} packets", BinaryBytes(rate), HumanCount(packets));
     let left = size.and_then(|size| size.saturating_sub(read).checked_div(rate));
     match left {

@@ -5,9 +5,11 @@ use h2sniff::inspect;
 use h2sniff::report::ReportFormat;
 use h2sniff::report::timeline::{self, Around, Spans};
 
+use super::output::{open, open_text};
+use super::progress::ProgressDisplay;
 use super::{
-    CommandError, CommandOutcome, analysis, chosen, colours, columns, guard_inputs, lower_case,
-    messages, open, open_text, secrets,
+    CommandError, CommandOutcome, analysis, chosen, colours, columns, guard_inputs, leave,
+    lower_case, messages, secrets,
 };
 use crate::cli::{self, Timeline, TimelineFormat};
 
@@ -60,12 +62,14 @@ pub(crate) fn timeline(options: &Timeline) -> anyhow::Result<CommandOutcome> {
             spans,
         }),
     };
+    let bar = ProgressDisplay::new(options.input.quiet);
     let mut out = match options.format {
-        TimelineFormat::Text => open_text(&options.output)?,
-        TimelineFormat::Html | TimelineFormat::Mermaid => open(&options.output)?,
+        TimelineFormat::Text => open_text(&options.output, bar)?,
+        TimelineFormat::Html | TimelineFormat::Mermaid => open(&options.output, bar)?,
     };
     format.write(&report, &mut out)?;
     out.flush()?;
+    leave(report);
     Ok(CommandOutcome::Success)
 }
 

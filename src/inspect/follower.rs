@@ -8,6 +8,7 @@
 use std::net::SocketAddr;
 
 use super::connection::Connection;
+use super::connection::grace_end;
 use super::connection::load::Load;
 use super::connection::record::Finished;
 use super::live::{LiveTracker, News};
@@ -241,6 +242,7 @@ impl Listener for Follower {
         };
         self.load.change(connection.load(), listed);
         let mut finished = connection.take_finished();
+        grace_end::mark(&mut finished);
         for rpc in &mut finished.rpcs {
             let unknown = rpc.verdict == Verdict::Unknown;
             rpc.doubt = unknown.then(|| finished.record.doubt(rpc));

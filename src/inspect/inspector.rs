@@ -261,6 +261,7 @@ impl Inspector {
             };
             let open = part.connections().map(|open| &**open);
             let mut finished = watch.finished(open);
+            finished.iter_mut().for_each(grace_end::mark);
             let mut understood = understand(
                 &mut finished,
                 &self.attempts,
@@ -345,6 +346,7 @@ impl Inspector {
         };
         for watch in parts.iter().filter_map(|part| part.listener.watch.as_ref()) {
             self.finished = watch.finished(std::iter::empty());
+            self.finished.iter_mut().for_each(grace_end::mark);
             analysis.verdicts.merge(watch.evicted_verdicts());
         }
         analysis.verdicts.merge(&self.unlisted_verdicts);
@@ -365,6 +367,8 @@ impl Inspector {
         analysis.findings = understood.findings;
         analysis.servers = understood.servers;
         analysis.upstreams = understood.upstreams;
+        let listed = self.finished.iter().map(|finished| finished.rpcs.len());
+        analysis.rpcs.reserve_exact(listed.sum());
         // Collected where they lie: a second list would double the peak.
         let records = self.finished.into_iter().map(|Finished { record, rpcs }| {
             analysis.verdicts.merge(&record.verdicts);
@@ -403,7 +407,6 @@ fn understand(
     attempts: &Attempts,
     (last_moment, messages): (Option<Timestamp>, StatusMessages),
 ) -> Understood {
-    finished.iter_mut().for_each(grace_end::mark);
     let remembered = || attempts.remembered().copied().collect();
     let upstreams = proxies::tell(finished, remembered, attempts.are_all());
     attempts.link(finished, last_moment);

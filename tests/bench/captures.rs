@@ -5,11 +5,12 @@
 
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use h2::{client, server};
+use h2::client::{self, ResponseFuture};
+use h2::server::{self, SendResponse};
 use http::{HeaderMap, Request, Response};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
 
@@ -19,8 +20,20 @@ use crate::sealed::Secrets;
 /// What an Ethernet of 1,500 bytes leaves for data.
 const SEGMENT: usize = 1_448;
 
-/// What both sides of a connection wrote, in order.
-type Tape = Arc<Mutex<Vec<(From, Vec<u8>)>>>;
+/// What both sides of a connection wrote.
+#[derive(Default)]
+struct Said {
+    /// In order.
+    writes: Vec<(From, Vec<u8>)>,
+    /// How many of them came before the server had all calls, where it answers none before.
+    asked: usize,
+}
+
+type Tape = Arc<Mutex<Said>>;
+
+fn lock(tape: &Tape) -> MutexGuard<'_, Said> {
+    tape.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A pipe's end that keeps what is written to it.
 struct Recorded {
@@ -48,8 +61,7 @@ impl AsyncWrite for Recorded {
         let written = Pin::new(&mut self.pipe).poll_write(context, bytes);
         if let Poll::Ready(Ok(length)) = written {
             let bytes = bytes[..length].to_vec();
-            let mut tape = self.tape.lock().unwrap_or_else(PoisonError::into_inner);
-            tape.push((self.from, bytes));
+            lock(&self.tape).writes.push((self.from, bytes));
         }
         written
     }
@@ -69,14 +81,23 @@ impl AsyncWrite for Recorded {
     }
 }
 
+/// When a server answers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answers {
+    AtOnce,
+    /// Half of the calls at once; it closes under the others when it has them all.
+    HalfThenClose,
+    /// Once it has all calls, and so has every other connection: all are open at the same time.
+    OnceAllAreOpen,
+}
+
 /// What a connection carries.
 #[derive(Clone, Copy)]
 pub(crate) struct Load {
     pub(crate) calls: u32,
     /// Bytes of each answer.
     pub(crate) answer: usize,
-    /// Whether its server answers half of them, and closes under the others once it has them all.
-    pub(crate) cut: bool,
+    pub(crate) answers: Answers,
     /// Whether it is inside TLS 1.3.
     pub(crate) tls: bool,
 }
@@ -89,22 +110,28 @@ pub(crate) fn write(name: &str, connections: u32, load: Load) -> PathBuf {
         .build()
         .expect("a runtime");
     let mut keys = String::new();
+    let mut open = Vec::new();
     for number in 0..connections {
-        let mut tape = runtime.block_on(talk(number, load));
+        let Said { mut writes, asked } = runtime.block_on(talk(number, load));
         if load.tls {
             let secrets = Secrets::of(number);
             keys.push_str(&secrets.lines());
-            tape = secrets.seal(&tape);
+            writes = secrets.seal(&writes);
         }
         let mut connection = Talk::number(number);
         connection.open(&mut writer);
-        for (from, bytes) in &tape {
-            for segment in bytes.chunks(SEGMENT) {
-                connection.send(&mut writer, *from, ACK, segment);
-            }
+        if load.answers == Answers::OnceAllAreOpen {
+            let rest = writes.split_off(asked);
+            say(&mut writer, &mut connection, &writes);
+            open.push((connection, rest));
+        } else {
+            say(&mut writer, &mut connection, &writes);
+            close(&mut writer, &mut connection);
         }
-        connection.send(&mut writer, From::Server, ACK | FIN, &[]);
-        connection.send(&mut writer, From::Client, ACK | FIN, &[]);
+    }
+    for (mut connection, rest) in open {
+        say(&mut writer, &mut connection, &rest);
+        close(&mut writer, &mut connection);
     }
     writer.finish();
     if load.tls {
@@ -113,8 +140,21 @@ pub(crate) fn write(name: &str, connections: u32, load: Load) -> PathBuf {
     path
 }
 
+fn say(writer: &mut Writer, connection: &mut Talk, writes: &[(From, Vec<u8>)]) {
+    for (from, bytes) in writes {
+        for segment in bytes.chunks(SEGMENT) {
+            connection.send(writer, *from, ACK, segment);
+        }
+    }
+}
+
+fn close(writer: &mut Writer, connection: &mut Talk) {
+    connection.send(writer, From::Server, ACK | FIN, &[]);
+    connection.send(writer, From::Client, ACK | FIN, &[]);
+}
+
 /// One connection from its preface to its end.
-async fn talk(number: u32, load: Load) -> Vec<(From, Vec<u8>)> {
+async fn talk(number: u32, load: Load) -> Said {
     let tape = Tape::default();
     let (near, far) = duplex(1 << 20);
     let end = |pipe, from| Recorded {
@@ -126,43 +166,70 @@ async fn talk(number: u32, load: Load) -> Vec<(From, Vec<u8>)> {
     let served = tokio::spawn(serve(far, load));
     ask(near, number, load).await;
     let _ = served.await;
-    std::mem::take(&mut *tape.lock().unwrap_or_else(PoisonError::into_inner))
+    std::mem::take(&mut *lock(&tape))
 }
 
 async fn serve(pipe: Recorded, load: Load) {
     let builder = server::Builder::new();
+    let tape = Arc::clone(&pipe.tape);
     let Ok(mut connection) = builder.handshake::<_, Bytes>(pipe).await else {
         return;
     };
     let mut served = 0;
     // To drop one would reset its stream.
     let mut unanswered = Vec::new();
-    while let Some(Ok((_, mut respond))) = connection.accept().await {
+    while let Some(Ok((_, respond))) = connection.accept().await {
         served += 1;
-        if load.cut && served > load.calls / 2 {
-            unanswered.push(respond);
-            if served == load.calls {
-                connection.abrupt_shutdown(h2::Reason::NO_ERROR);
+        match load.answers {
+            Answers::HalfThenClose if served > load.calls / 2 => {
+                unanswered.push(respond);
+                if served == load.calls {
+                    connection.abrupt_shutdown(h2::Reason::NO_ERROR);
+                }
             }
-            continue;
+            Answers::OnceAllAreOpen => {
+                unanswered.push(respond);
+                if served == load.calls {
+                    let mut said = lock(&tape);
+                    said.asked = said.writes.len();
+                    for respond in unanswered.drain(..) {
+                        answer(respond, load.answer);
+                    }
+                }
+            }
+            Answers::AtOnce | Answers::HalfThenClose => answer(respond, load.answer),
         }
-        let head = Response::builder()
-            .header("content-type", "application/grpc")
-            .body(())
-            .expect("a head");
-        let Ok(mut answer) = respond.send_response(head, false) else {
-            continue;
-        };
-        let length = u32::try_from(load.answer).expect("a message");
-        let mut message = vec![0];
-        message.extend(length.to_be_bytes());
-        message.resize(5 + load.answer, b'y');
-        answer.reserve_capacity(message.len());
-        let _ = answer.send_data(message.into(), false);
-        let mut trailers = HeaderMap::new();
-        trailers.insert("grpc-status", "0".parse().expect("a value"));
-        let _ = answer.send_trailers(trailers);
     }
+}
+
+/// Answers a call well, with a message of so many bytes.
+fn answer(mut respond: SendResponse<Bytes>, bytes: usize) {
+    let head = Response::builder()
+        .header("content-type", "application/grpc")
+        .body(())
+        .expect("a head");
+    let Ok(mut answer) = respond.send_response(head, false) else {
+        return;
+    };
+    let length = u32::try_from(bytes).expect("a message");
+    let mut message = vec![0];
+    message.extend(length.to_be_bytes());
+    message.resize(5 + bytes, b'y');
+    answer.reserve_capacity(message.len());
+    let _ = answer.send_data(message.into(), false);
+    let mut trailers = HeaderMap::new();
+    trailers.insert("grpc-status", "0".parse().expect("a value"));
+    let _ = answer.send_trailers(trailers);
+}
+
+/// Waits for all of an answer.
+async fn receive(answer: ResponseFuture) {
+    let Ok(answer) = answer.await else { return };
+    let mut body = answer.into_body();
+    while let Some(Ok(data)) = body.data().await {
+        let _ = body.flow_control().release_capacity(data.len());
+    }
+    let _ = body.trailers().await;
 }
 
 async fn ask(pipe: Recorded, number: u32, load: Load) {
@@ -199,19 +266,14 @@ async fn ask(pipe: Recorded, number: u32, load: Load) {
         };
         let message: &'static [u8] = &[0, 0, 0, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8];
         let _ = body.send_data(Bytes::from_static(message), true);
-        if load.cut && call >= load.calls / 2 {
-            waiting.push(answer);
-            continue;
+        match load.answers {
+            Answers::HalfThenClose if call >= load.calls / 2 => waiting.push(answer),
+            Answers::OnceAllAreOpen => waiting.push(answer),
+            Answers::AtOnce | Answers::HalfThenClose => receive(answer).await,
         }
-        let Ok(answer) = answer.await else { continue };
-        let mut body = answer.into_body();
-        while let Some(Ok(data)) = body.data().await {
-            let _ = body.flow_control().release_capacity(data.len());
-        }
-        let _ = body.trailers().await;
     }
     for answer in waiting {
-        let _ = answer.await;
+        receive(answer).await;
     }
     drop(send);
     let _ = driven.await;

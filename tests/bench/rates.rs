@@ -21,7 +21,7 @@ mod sealed;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use captures::Load;
+use captures::{Answers, Load};
 use h2sniff::capture::{Capture, CaptureError};
 use h2sniff::decode::tls::KeyLog;
 use h2sniff::decode::{Event, Listener, NetworkPath, Recognition};
@@ -136,11 +136,11 @@ fn main() {
     let load = |calls: u32, answer: usize| Load {
         calls,
         answer,
-        cut: false,
+        answers: Answers::AtOnce,
         tls: false,
     };
     let unary = load(10_000 / small, 40);
-    let captures: [(&str, u32, Load); 5] = [
+    let captures: [(&str, u32, Load); 6] = [
         ("unary", 20, unary),
         ("tls", 20, Load { tls: true, ..unary }),
         ("bulk", 8, load(100 / small.min(100), 1 << 20)),
@@ -149,8 +149,16 @@ fn main() {
             "victims",
             200 / small.min(20),
             Load {
-                cut: true,
+                answers: Answers::HalfThenClose,
                 ..load(200, 40)
+            },
+        ),
+        (
+            "open",
+            10_000 / small,
+            Load {
+                answers: Answers::OnceAllAreOpen,
+                ..load(10, 40)
             },
         ),
     ];

@@ -18,7 +18,7 @@ const LARGER: u32 = 8;
 const MOST: f64 = 9.0;
 
 /// Every command that reads captures, in every way in which it tells what it found.
-const COMMANDS: [&[&str]; 12] = [
+const COMMANDS: &[&[&str]] = &[
     &["analyze"],
     &["analyze", "--format", "json"],
     &["analyze", "--format", "markdown"],
@@ -31,7 +31,23 @@ const COMMANDS: [&[&str]; 12] = [
     &["frames"],
     &["frames", "--format", "json"],
     &["frames", "--format", "http2debug"],
+    #[cfg(feature = "export")]
+    &["export", "--format", "otlp", "--all"],
+    #[cfg(feature = "export")]
+    EXPORT_TABLES,
 ];
+
+/// What writes a folder rather than a file.
+#[cfg(feature = "export")]
+const EXPORT_TABLES: &[&str] = &["export", "--format", "parquet"];
+
+/// Where a command is to write. Tables are left behind for the next run to write over.
+fn output(arguments: &[&str]) -> PathBuf {
+    match arguments.contains(&"parquet") {
+        true => Path::new(env!("CARGO_TARGET_TMPDIR")).join("growth-tables"),
+        false => "/dev/null".into(),
+    }
+}
 
 #[allow(clippy::print_stderr, reason = "a test that was not run must say so")]
 fn has_valgrind(test: &str) -> bool {
@@ -83,7 +99,8 @@ fn instructions(worker: Worker<'_>, capture: &Path) -> u64 {
             .arg(env!("CARGO_BIN_EXE_h2sniff"))
             .args(arguments)
             .arg(capture)
-            .args(["-o", "/dev/null"]),
+            .arg("-o")
+            .arg(output(arguments)),
         Worker::Watch => valgrind
             .arg(env::current_exe().unwrap())
             .args(["--exact", "growth::watch", "--ignored"])
@@ -205,6 +222,50 @@ fn connections_cut_at_once() {
         }
         for talk in &mut talks {
             talk.send(writer, From::Server, ACK | captures::RST, &[]);
+        }
+    });
+}
+
+/// A body in many frames: packets alone make work.
+#[test]
+fn messages_of_one_stream() {
+    assert_grows("messages", 1_000, |writer, size| {
+        let mut talk = Talk::number(1);
+        hello(&mut talk, writer);
+        talk.say(writer, From::Client, &bounds::request(0, 1));
+        let message = wire::frame(wire::DATA, 0, 1, &[0, 0, 0, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8]);
+        for _ in 0..size {
+            talk.say(writer, From::Client, &message);
+        }
+        talk.say(writer, From::Server, &wire::goaway(0, 0, b""));
+        talk.send(writer, From::Server, ACK | captures::RST, &[]);
+    });
+}
+
+/// Every call is lost, and sent again on the next connection: attempts are compared with those that they repeat, and
+/// with no others.
+#[test]
+fn calls_that_are_repeated() {
+    assert_grows("repeated", 20, |writer, size| {
+        for number in 0..size {
+            let mut talk = Talk::number(number);
+            hello(&mut talk, writer);
+            for call in 0..10 {
+                let id = format!("{:08}", number / 2 * 10 + call);
+                let fields = [
+                    (":method", "POST"),
+                    (":scheme", "http"),
+                    (":path", "/shop.Cart/Add"),
+                    ("content-type", "application/grpc"),
+                    ("x-request-id", id.as_str()),
+                ];
+                let stream = 1 + 2 * call;
+                let open = wire::headers(wire::END_STREAM, stream, &fields);
+                talk.say(writer, From::Client, &open);
+            }
+            talk.say(writer, From::Server, &wire::goaway(0, 0, b""));
+            talk.send(writer, From::Server, ACK | captures::FIN, &[]);
+            talk.send(writer, From::Client, ACK | captures::FIN, &[]);
         }
     });
 }

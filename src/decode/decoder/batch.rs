@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use crate::capture::Timestamp;
 use crate::decode::link::Segment;
-use crate::decode::tcp::{Arrival, FlowKey, PARTS, part_of};
+use crate::decode::tcp::{Arrival, FlowKey, FlowSlot, PARTS, part_of};
 
 /// Segments collected to be decoded later, and when packets came among them.
 #[derive(Debug, Default)]
@@ -21,7 +21,12 @@ pub struct PacketBatch {
     latest: Option<Timestamp>,
     /// How many packets came before the batch.
     pub(super) packets_before: u64,
+    /// Connections to finish after the packets, each with its part.
+    to_finish: Vec<PlaceInPart>,
 }
+
+/// Where a connection lives: its part, and its slot there.
+pub(super) type PlaceInPart = (usize, FlowSlot);
 
 /// A segment whose payload is kept in its batch.
 #[derive(Debug)]
@@ -51,6 +56,7 @@ impl PacketBatch {
         self.of_part.iter_mut().for_each(Vec::clear);
         self.times.clear();
         self.latest = None;
+        self.to_finish.clear();
     }
 
     /// A packet came at this moment, after so many others.
@@ -76,6 +82,17 @@ impl PacketBatch {
             payload: begin..self.payloads.len(),
             arrival,
         });
+    }
+
+    /// Connections are to be finished after the packets.
+    pub fn finish(&mut self, connections: &[PlaceInPart]) {
+        self.to_finish.extend_from_slice(connections);
+    }
+
+    /// Those of a part that are to be finished, in order.
+    pub(super) fn to_finish(&self, part: usize) -> impl Iterator<Item = FlowSlot> {
+        let of_part = self.to_finish.iter().filter(move |(of, _)| *of == part);
+        of_part.map(|(_, slot)| *slot)
     }
 
     /// The segments of a part, in order.

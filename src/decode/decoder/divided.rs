@@ -13,7 +13,7 @@
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::batch::PacketBatch;
+use super::batch::{PacketBatch, PlaceInPart};
 use super::connections::{ConnectionTable, Surroundings};
 use super::incoming::Incoming;
 use super::part_set::PartSet;
@@ -44,6 +44,17 @@ pub struct ConnectionPart<L, C> {
     table: ConnectionTable<C>,
     /// Who listens.
     pub listener: L,
+}
+
+/// Connections that are to be finished, in the order in which they began.
+#[derive(Debug)]
+pub struct ToFinish(Vec<PlaceInPart>);
+
+impl ToFinish {
+    /// Some at a time.
+    pub fn some(&self, most: usize) -> impl Iterator<Item = &[PlaceInPart]> {
+        self.0.chunks(most.max(1))
+    }
 }
 
 /// What decoding of a batch takes, apart from the rest of the decoder: threads may share it.
@@ -78,6 +89,9 @@ impl<L: Listener<Connection = C>, C> ConnectionPart<L, C> {
             self.push(FlowKey::of(&segment), &segment, arrival, around);
         }
         self.pass_others(batch, passed..batch.packets(), around);
+        for slot in batch.to_finish(number) {
+            self.table.finish_one(slot, around, &mut self.listener);
+        }
     }
 
     /// Time passes with the packets of other parts.
@@ -269,9 +283,8 @@ impl<L: Listener<Connection = C>, C> DividedDecoder<L, C> {
         &mut self.parts
     }
 
-    /// Nothing more will come: emits what was still held back, and finishes every connection of every part;
-    /// `each` gets the parts again and again, and which of them something was done to.
-    pub fn finish(&mut self, mut each: impl FnMut(&mut [ConnectionPart<L, C>], PartSet)) {
+    /// Nothing more will come: the connections that are to be [finished](Self::finish_some), in order.
+    pub fn unfinished(&self) -> ToFinish {
         let places = self.parts.iter().enumerate();
         let places = places.flat_map(|(number, part)| {
             let places = part.table.flows.places().into_iter();
@@ -279,17 +292,28 @@ impl<L: Listener<Connection = C>, C> DividedDecoder<L, C> {
         });
         let mut places: Vec<_> = places.collect();
         places.sort_unstable();
-        for (_, number, slot) in places {
-            let mut touched = PartSet::default();
+        let places = places.into_iter().map(|(_, number, slot)| (number, slot));
+        ToFinish(places.collect())
+    }
+
+    /// Emits what was still held back of some connections, and finishes them. What that brings is not
+    /// [settled](Self::settle) yet.
+    pub fn finish_some(&mut self, connections: &[PlaceInPart]) {
+        // Part by part, as threads do.
+        let mut connections = connections.to_vec();
+        connections.sort_by_key(|(number, _)| *number);
+        for (number, slot) in connections {
             if let Some(ConnectionPart { table, listener }) = self.parts.get_mut(number) {
                 table.finish_one(slot, &self.shared.around, listener);
-                self.shared.take_from(number, table);
-                touched.insert(number);
+                self.touched.insert(number);
             }
-            each(&mut self.parts, touched);
         }
+    }
+
+    /// Every connection is finished; what the parts then have for each other is [settled](Self::settle).
+    pub fn finish(&mut self) {
         self.shared.finish(&mut parts_of(&mut self.parts));
-        each(&mut self.parts, PartSet::ALL);
+        self.touched = PartSet::ALL;
     }
 
     /// What was odd, in order of first sight; `number` says which numbers the connections have, by those that

@@ -27,6 +27,20 @@ impl Connection {
         }
     }
 
+    /// The connection is over, and so are its open calls; its client is known to have `received` so many
+    /// bytes.
+    pub(super) fn settle_open(
+        &mut self,
+        received: Option<u64>,
+        context: &ConnectionContext,
+        options: &Options,
+    ) {
+        for (id, mut call) in self.streams.table.take_calls(0) {
+            call.progress.ended(received);
+            self.settle(id, call, context, options);
+        }
+    }
+
     /// The status of an answer was inferred.
     pub(super) fn infer(&mut self, id: StreamId, status: u8, options: &Options) {
         if let Some(call) = self.streams.table.call_mut(id) {

@@ -178,10 +178,7 @@ impl Connection {
         let context = self.context();
         let received = self.ack_stalls.known_received_of(Direction::ClientToServer);
         self.infer_no_more(options);
-        for (id, mut call) in self.streams.table.take_calls(0) {
-            call.progress.ended(received);
-            self.settle(id, call, &context, options);
-        }
+        self.settle_open(received, &context, options);
         self.settled.name_unnamed(|| self.streams.inferred_paths());
     }
 

@@ -204,7 +204,9 @@ impl SettledCalls {
 
     /// Those listed since this was last called, in the order of their ends.
     pub(super) fn take_listed(&mut self) -> Vec<Rpc> {
-        std::mem::take(&mut self.listed)
+        let mut listed = std::mem::take(&mut self.listed);
+        listed.shrink_to_fit();
+        listed
     }
 
     /// Methods and verdicts of all that were settled since this was last called.

@@ -31,7 +31,7 @@ const DISTINCTIVE_BODY: u64 = 16;
 const MAX_HOPS: usize = 4;
 
 /// Links attempts that share an id. Those that a proxy makes of one of them, behind it, are attempts of their own kind.
-pub(super) fn of_one_id(attempts: &[Attempt], links: &mut Links) {
+pub(super) fn of_one_id(attempts: &[&Attempt], links: &mut Links) {
     let mut rest = attempts.to_vec();
     for _ in 0..MAX_HOPS {
         let (before, behind) = hops(&rest);
@@ -50,8 +50,8 @@ pub(super) fn of_one_id(attempts: &[Attempt], links: &mut Links) {
 /// client to proxy  |------- a -------|   |------- c -------|
 /// proxy to server      |--- b ---|           |--- d ---|
 /// ```
-fn hops(attempts: &[Attempt]) -> (Vec<Attempt>, Vec<Attempt>) {
-    let (mut before, mut behind): (Vec<Attempt>, Vec<Attempt>) = (Vec::new(), Vec::new());
+fn hops<'a>(attempts: &[&'a Attempt]) -> (Vec<&'a Attempt>, Vec<&'a Attempt>) {
+    let (mut before, mut behind): (Vec<&Attempt>, Vec<&Attempt>) = (Vec::new(), Vec::new());
     for attempt in attempts {
         let within = before.last().is_some_and(|last| {
             let ends = last.ended.zip(attempt.ended);
@@ -68,7 +68,7 @@ fn hops(attempts: &[Attempt]) -> (Vec<Attempt>, Vec<Attempt>) {
 
 /// Links equal requests: those that the server sent elsewhere, and, where an id cannot be read on every
 /// attempt, all of them if that leaves no doubt.
-pub(super) fn of_equal(attempts: &[Attempt], links: &mut Links) {
+pub(super) fn of_equal(attempts: &[&Attempt], links: &mut Links) {
     misdirected(attempts, links);
     if attempts
         .iter()
@@ -79,7 +79,7 @@ pub(super) fn of_equal(attempts: &[Attempt], links: &mut Links) {
 }
 
 /// A client repeats on another connection what was answered with 421, and nothing else makes it do so.
-fn misdirected(attempts: &[Attempt], links: &mut Links) {
+fn misdirected(attempts: &[&Attempt], links: &mut Links) {
     for (place, lost) in attempts.iter().enumerate() {
         let Some(answered) = lost.lost().filter(|_| lost.misdirected) else {
             continue;
@@ -93,19 +93,19 @@ fn misdirected(attempts: &[Attempt], links: &mut Links) {
         });
         if let Some(next) = repeated {
             let by = "421 Misdirected Request, the same on another connection".to_owned();
-            links.insert(lost.call, (*next, by));
+            links.insert(lost.call, (**next, by));
         }
     }
 }
 
 /// Links attempts in a row, unless any two of them could be calls of their own.
-fn link_chain(chain: &[Attempt], links: &mut Links) {
+fn link_chain(chain: &[&Attempt], links: &mut Links) {
     let pairs = chain.iter().zip(chain.iter().skip(1));
     let linked: Option<Vec<_>> = pairs
-        .map(|(lost, next)| same_call(lost, next).map(|by| (*lost, *next, by)))
+        .map(|(lost, next)| same_call(lost, next).map(|by| (lost.call, **next, by)))
         .collect();
     for (lost, next, by) in linked.unwrap_or_default() {
-        links.insert(lost.call, (next, by));
+        links.insert(lost, (next, by));
     }
 }
 

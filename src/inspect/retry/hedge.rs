@@ -30,13 +30,13 @@ const RACE_LOST_WITHIN: TimeDelta = TimeDelta::from_millis(20);
 const SAME_DEADLINE: TimeDelta = TimeDelta::from_millis(300);
 
 /// Finds those that lost to a twin.
-pub(super) fn find(attempts: &[Attempt], hedged: &mut FxHashSet<CallId>) {
-    if !attempts.iter().any(|attempt| attempt.cancelled) {
+pub(super) fn find(attempts: &[&Attempt], hedged: &mut FxHashSet<CallId>) {
+    let cancelled = attempts.iter().filter(|attempt| attempt.cancelled);
+    if cancelled.clone().next().is_none() {
         return;
     }
-    let cancelled = attempts.iter().filter(|attempt| attempt.cancelled);
     let mut winners: BTreeMap<_, Vec<(Timestamp, &Attempt)>> = BTreeMap::new();
-    for attempt in attempts {
+    for &attempt in attempts {
         if let Some(answered) = attempt.ended.filter(|_| attempt.verdict == Verdict::Ok) {
             winners
                 .entry(call(attempt))

@@ -149,69 +149,144 @@ impl Attempts {
         if self.lost.is_empty() {
             return;
         }
-        let clients: FxHashMap<u32, IpAddr> = connections
-            .iter()
-            .map(|finished| (finished.record.number, finished.record.client.ip()))
-            .collect();
-        let client = |attempt: &Attempt| clients.get(&attempt.call.connection).copied();
-        let mut by_id = Vec::new();
-        let mut by_request = Vec::new();
+        let clients = Clients::of(connections);
         let mut found = FoundLinks::default();
-        let remembered = self.remembered();
-        for attempt in remembered.filter(|attempt| self.is_like_lost(attempt)) {
-            found.compared.insert(attempt.call);
-            by_id.extend(id_key(attempt).map(|id| (id, attempt)));
-            by_request.push((attempt.identity.request, attempt));
-        }
-        let linked_by: [(_, LinkChain); 2] =
-            [(by_id, chain::of_one_id), (by_request, chain::of_equal)];
-        for (keyed, link_chain) in linked_by {
-            each_alike(keyed, client, |attempts| {
-                if attempts.len() > 1 {
-                    hedge::find(attempts, &mut found.hedged);
-                    link_chain(attempts, &mut found.links);
-                }
-                let last = attempts.last();
-                found.abandon(last.filter(|last| is_abandoned(last, capture_end)));
-            });
+        let is_lost = |key: u64| self.lost.contains(&key);
+        let by_id = self.remembered().filter_map(|attempt| {
+            let id = id_key(attempt).filter(|id| is_lost(*id))?;
+            Some(Keyed::new(id, &clients, attempt))
+        });
+        for_each_group(by_id.collect(), |attempts| {
+            // Most ids are of one attempt, which has none to be linked to.
+            if attempts.len() > 1 {
+                hedge::find(attempts, &mut found.hedged);
+                chain::of_one_id(attempts, &mut found.links);
+            }
+            found.abandon(attempts.last().copied(), capture_end);
+        });
+        self.link_equal(&clients, &mut found, capture_end);
+        // Only what was linked before is taken back.
+        if calls_mut(connections).any(|rpc| is_linked(rpc)) {
+            let compared = self
+                .remembered()
+                .filter(|attempt| self.is_like_lost(attempt));
+            found.compared = compared.map(|attempt| attempt.call).collect();
         }
         apply(connections, &found);
     }
+
+    /// Links requests of a client that are equal, whatever their ids.
+    fn link_equal(
+        &self,
+        clients: &Clients,
+        found: &mut FoundLinks,
+        capture_end: Option<Timestamp>,
+    ) {
+        let mut requests: BTreeMap<_, EqualRequests<'_>> = BTreeMap::new();
+        for attempt in self.remembered() {
+            let key = (attempt.identity.request, clients.of_attempt(attempt));
+            requests.entry(key).or_default().add(attempt);
+        }
+        // As a rule all have ids of their own, and were compared by those.
+        requests.retain(|(request, _), equal| {
+            if self.lost.contains(request) {
+                found.abandon(equal.last, capture_end);
+            }
+            equal.is_compared && self.lost.contains(request)
+        });
+        let compared = self.remembered().filter_map(|attempt| {
+            let keyed = Keyed::new(attempt.identity.request, clients, attempt);
+            requests.contains_key(&keyed.key).then_some(keyed)
+        });
+        let compared = match requests.is_empty() {
+            true => Vec::new(),
+            false => compared.collect(),
+        };
+        for_each_group(compared, |attempts| {
+            hedge::find(attempts, &mut found.hedged);
+            chain::of_equal(attempts, &mut found.links);
+        });
+    }
 }
 
-/// What links attempts that are alike, in order of time.
-type LinkChain = fn(&[Attempt], &mut Links);
+/// What equal requests of a client need to be looked at for.
+#[derive(Default)]
+struct EqualRequests<'a> {
+    /// The one that was opened last.
+    last: Option<&'a Attempt>,
+    /// Whether they have to be compared in order of time.
+    is_compared: bool,
+}
 
-/// Gives those attempts that share a key and a client, in order of time. Keys are sorted and not hashed: peers can
-/// choose them.
-fn each_alike(
-    mut keyed: Vec<(u64, &Attempt)>,
-    client: impl Fn(&Attempt) -> Option<IpAddr>,
-    mut each: impl FnMut(&[Attempt]),
-) {
-    keyed.sort_unstable_by_key(|(key, _)| *key);
-    for alike in keyed.chunk_by(|(one, _), (other, _)| one == other) {
-        // Most are like no other.
-        if let [(_, alone)] = alike {
-            each(std::slice::from_ref(alone));
-            continue;
+impl<'a> EqualRequests<'a> {
+    fn add(&mut self, attempt: &'a Attempt) {
+        let order = |attempt: &Attempt| (attempt.opened, attempt.call);
+        if self.last.is_none_or(|last| order(last) <= order(attempt)) {
+            self.last = Some(attempt);
         }
-        let alike = alike
-            .iter()
-            .map(|(_, attempt)| (client(attempt), **attempt));
-        let mut alike: Vec<(Option<IpAddr>, Attempt)> = alike.collect();
-        alike.sort_by_key(|(client, attempt)| (*client, attempt.opened, attempt.call));
-        for of_client in alike.chunk_by(|(one, _), (other, _)| one == other) {
-            let attempts: Vec<_> = of_client.iter().map(|(_, attempt)| *attempt).collect();
-            each(&attempts);
+        self.is_compared |=
+            attempt.cancelled || attempt.misdirected || attempt.identity.call_id().is_none();
+    }
+}
+
+/// The client of each connection, as a number; `None` stands for all whose connections are not known.
+struct Clients(FxHashMap<u32, u32>);
+
+impl Clients {
+    fn of(connections: &[Finished]) -> Self {
+        let mut numbers: BTreeMap<IpAddr, u32> = BTreeMap::new();
+        let clients = connections.iter().map(|Finished { record, .. }| {
+            let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
+            let client = numbers.entry(record.client.ip()).or_insert(next);
+            (record.number, *client)
+        });
+        Self(clients.collect())
+    }
+
+    fn of_attempt(&self, attempt: &Attempt) -> Option<u32> {
+        self.0.get(&attempt.call.connection).copied()
+    }
+}
+
+/// An attempt by what it has in common with others: there may be as many groups as attempts, so they are sorted where
+/// they lie, and by what lies beside them.
+struct Keyed<'a> {
+    key: (u64, Option<u32>),
+    order: (Timestamp, CallId),
+    attempt: &'a Attempt,
+}
+
+impl<'a> Keyed<'a> {
+    fn new(key: u64, clients: &Clients, attempt: &'a Attempt) -> Self {
+        Self {
+            key: (key, clients.of_attempt(attempt)),
+            order: (attempt.opened, attempt.call),
+            attempt,
         }
     }
+}
+
+/// Hands the attempts that have a key in common to `each`, in order of time.
+fn for_each_group(mut attempts: Vec<Keyed<'_>>, mut each: impl FnMut(&[&Attempt])) {
+    attempts.sort_unstable_by_key(|keyed| (keyed.key, keyed.order));
+    let mut group = Vec::new();
+    for alike in attempts.chunk_by(|one, other| one.key == other.key) {
+        group.clear();
+        group.extend(alike.iter().map(|keyed| keyed.attempt));
+        each(&group);
+    }
+}
+
+fn calls_mut(connections: &mut [Finished]) -> impl Iterator<Item = &mut Rpc> {
+    connections
+        .iter_mut()
+        .flat_map(|connection| &mut connection.rpcs)
 }
 
 /// What was found of all calls together.
 #[derive(Debug, Default)]
 struct FoundLinks {
-    /// All that were looked at.
+    /// All that were looked at, where any was linked before.
     compared: FxHashSet<CallId>,
     links: Links,
     abandoned: FxHashSet<CallId>,
@@ -219,7 +294,9 @@ struct FoundLinks {
 }
 
 impl FoundLinks {
-    fn abandon(&mut self, last: Option<&Attempt>) {
+    /// The last of some attempts may have been the last of all.
+    fn abandon(&mut self, last: Option<&Attempt>, capture_end: Option<Timestamp>) {
+        let last = last.filter(|last| is_abandoned(last, capture_end));
         self.abandoned.extend(last.map(|last| last.call));
     }
 }
@@ -268,10 +345,7 @@ fn apply(connections: &mut [Finished], found: &FoundLinks) {
         .iter()
         .map(|(lost, (next, by))| (next.call, (*lost, by)))
         .collect();
-    for rpc in connections
-        .iter_mut()
-        .flat_map(|connection| &mut connection.rpcs)
-    {
+    for rpc in calls_mut(connections) {
         forget_links(rpc, compared);
         if abandoned.contains(&rpc.id) {
             rpc.outcome = Outcome::Failed;
@@ -296,6 +370,14 @@ fn apply(connections: &mut [Finished], found: &FoundLinks) {
             });
         }
     }
+}
+
+/// Whether something that links make of a call was made of it before.
+fn is_linked(rpc: &Rpc) -> bool {
+    rpc.retried_as.is_some()
+        || rpc.retry_of.is_some()
+        || rpc.taken_back == Some(TakenBack::TwinAnswered)
+        || rpc.outcome != Outcome::alone(rpc.verdict, rpc.taken_back)
 }
 
 /// What was found of a call when less was known holds no longer, where its attempts are compared again.

@@ -42,8 +42,9 @@ fn with_id(mut attempt: Attempt, id: u64) -> Attempt {
 
 /// Links attempts of one client and one request.
 fn link(attempts: &[Attempt], links: &mut Links) {
-    let mut by_id: FxHashMap<_, Vec<Attempt>> = FxHashMap::default();
-    for attempt in attempts {
+    let attempts: Vec<_> = attempts.iter().collect();
+    let mut by_id: FxHashMap<_, Vec<&Attempt>> = FxHashMap::default();
+    for attempt in &attempts {
         if let Some(id) = id_key(attempt) {
             by_id.entry(id).or_default().push(*attempt);
         }
@@ -51,7 +52,7 @@ fn link(attempts: &[Attempt], links: &mut Links) {
     for attempts in by_id.into_values() {
         chain::of_one_id(&attempts, links);
     }
-    chain::of_equal(attempts, links);
+    chain::of_equal(&attempts, links);
 }
 
 /// Which stream followed which.
@@ -200,7 +201,7 @@ fn what_is_taken_back_when_its_twin_was_answered_lost_to_it() {
     };
     let hedged = |attempts: &[Attempt]| {
         let mut hedged = FxHashSet::default();
-        hedge::find(attempts, &mut hedged);
+        hedge::find(&attempts.iter().collect::<Vec<_>>(), &mut hedged);
         hedged.len()
     };
     assert_eq!(hedged(&[loser, winner]), 1);

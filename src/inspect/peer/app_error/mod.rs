@@ -13,7 +13,7 @@ mod node;
 mod tests;
 mod tonic;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::super::connection::record::{ConnectionRecord, Finished};
 use super::super::stream::answer::MAX_MESSAGE;
@@ -43,18 +43,61 @@ struct FailedCall<'a> {
 
 /// Adds to each call the error that its application has got: that of its last attempt.
 pub(crate) fn tell(connections: &mut [Finished]) {
-    let calls = connections.iter().flat_map(|connection| {
-        connection
-            .rpcs
+    let errors = errors(connections);
+    let calls = connections
+        .iter_mut()
+        .flat_map(|connection| &mut connection.rpcs);
+    for (rpc, error) in calls.zip(errors) {
+        rpc.app_error = error;
+    }
+}
+
+/// The errors of all calls, in their order.
+fn errors(connections: &[Finished]) -> Vec<Option<String>> {
+    let calls = || {
+        connections
             .iter()
-            .map(|rpc| (rpc.id, (rpc, &connection.record)))
+            .flat_map(|Finished { record, rpcs }| rpcs.iter().map(move |rpc| (rpc, record)))
+    };
+    // Most calls are of one attempt: the others are to be found by their ids.
+    let linked = calls().flat_map(|(rpc, _)| {
+        let links = [&rpc.retried_as, &rpc.retry_of].into_iter().flatten();
+        links.map(|link| link.call)
     });
-    let calls: FxHashMap<CallId, _> = calls.collect();
+    let linked: FxHashSet<CallId> = linked.collect();
+    let attempts: AttemptsById<'_> = calls()
+        .filter(|(rpc, _)| rpc.retried_as.is_some() || linked.contains(&rpc.id))
+        .map(|(rpc, record)| (rpc.id, (rpc, record)))
+        .collect();
+    let last = last_attempts(&attempts);
+    let connects = Connects::of(connections);
+    let errors = calls().map(|(rpc, record)| {
+        let (rpc, record) = match last.get(&rpc.id) {
+            Some(last) => *attempts.get(last)?,
+            None => (rpc, record),
+        };
+        let before = rpc.retry_of.as_ref();
+        let before = before.and_then(|link| attempts.get(&link.call));
+        predict(&FailedCall {
+            rpc,
+            record,
+            before: before.map(|(before, _)| *before),
+            refused_next: connects.next_is_refused(rpc, record),
+        })
+    });
+    errors.collect()
+}
+
+/// Calls of several attempts, each with its connection.
+type AttemptsById<'a> = FxHashMap<CallId, (&'a Rpc, &'a ConnectionRecord)>;
+
+/// The last attempt of each that was repeated.
+fn last_attempts(attempts: &AttemptsById<'_>) -> FxHashMap<CallId, CallId> {
     let mut last: FxHashMap<CallId, CallId> = FxHashMap::default();
-    for first in calls.keys() {
+    for first in attempts.keys() {
         // Each chain of attempts is walked once, for it may be as long as the capture.
         let (mut walked, mut attempt) = (Vec::new(), *first);
-        while let Some((rpc, _)) = calls.get(&attempt)
+        while let Some((rpc, _)) = attempts.get(&attempt)
             && let Some(link) = &rpc.retried_as
         {
             if let Some(known) = last.get(&attempt) {
@@ -66,27 +109,7 @@ pub(crate) fn tell(connections: &mut [Finished]) {
         }
         last.extend(walked.into_iter().map(|call| (call, attempt)));
     }
-    let connects = Connects::of(connections);
-    let errors: FxHashMap<CallId, String> = calls
-        .keys()
-        .filter_map(|call| {
-            let (rpc, record) = calls.get(last.get(call).unwrap_or(call))?;
-            let before = rpc.retry_of.as_ref().and_then(|link| calls.get(&link.call));
-            let failed = FailedCall {
-                rpc,
-                record,
-                before: before.map(|(before, _)| *before),
-                refused_next: connects.next_is_refused(rpc, record),
-            };
-            Some((*call, predict(&failed)?))
-        })
-        .collect();
-    for rpc in connections
-        .iter_mut()
-        .flat_map(|connection| &mut connection.rpcs)
-    {
-        rpc.app_error = errors.get(&rpc.id).cloned();
-    }
+    last
 }
 
 /// The error that the application has got of a call.
