@@ -168,6 +168,22 @@ impl Capture {
         Ok(file.packet())
     }
 
+    /// The next packet of one of the files, counted from 0, in that one's own order; not to be mixed with
+    /// [`Self::next_packet`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn next_packet_of(&mut self, file: usize) -> Result<Option<Packet<'_>>, CaptureError> {
+        let Some(reader) = self.files.get_mut(file) else {
+            return Ok(None);
+        };
+        match reader.advance(&mut self.aside) {
+            Ok(_) => Ok(reader.packet()),
+            Err(error) if error.concerns_one_file() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     fn next_of_several(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
         while let Some(index) = self.behind.pop() {
             let Some(file) = self.files.get_mut(index) else {
@@ -176,7 +192,13 @@ impl Capture {
             match file.advance(&mut self.aside) {
                 Ok(Some(time)) => {
                     let ahead = self.ahead.get(index).copied().unwrap_or(TimeDelta::ZERO);
-                    self.waiting.push(Reverse((time - ahead, index)));
+                    let place = Reverse((time - ahead, index));
+                    let is_next = self.waiting.peek().is_none_or(|first| place > *first);
+                    if is_next && self.behind.is_empty() {
+                        self.behind.push(index);
+                        return Ok(self.files.get_mut(index).and_then(CaptureFile::packet));
+                    }
+                    self.waiting.push(place);
                 }
                 Ok(None) => {}
                 Err(error) if error.concerns_one_file() => {

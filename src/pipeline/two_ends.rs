@@ -33,9 +33,12 @@ pub(super) fn survey(capture: &Capture) -> Result<Option<Vantages>, CaptureError
     let Some(mut again) = capture.again()? else {
         return Ok(None);
     };
-    let mut survey = VantageSurvey::new(again.files().len());
-    while let Some(packet) = again.next_packet()? {
-        survey.push(&packet);
+    let files = again.files().len();
+    let mut survey = VantageSurvey::new(files);
+    for file in 0..files {
+        while let Some(packet) = again.next_packet_of(file)? {
+            survey.push(&packet);
+        }
     }
     Ok(survey.finish())
 }
@@ -156,7 +159,7 @@ pub(super) fn analyze(
 fn of_all_calls(options: &Options) -> Options {
     let mut options = options.clone();
     options.inspect.all = false;
-    options.inspect.seen_calls = true;
+    options.inspect.only_compared = true;
     options.inspect.unlisted = UnlistedCalls::Counted;
     options.inspect.filter = Filter::default();
     options.inspect.headers = Vec::new();

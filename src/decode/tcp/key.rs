@@ -26,7 +26,7 @@ pub struct FlowKey {
 
 /// An address and port as numbers, which are compared and hashed in a few steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct SocketKey {
+pub(in crate::decode) struct SocketKey {
     /// The upper and the lower half.
     address: [u64; 2],
     /// The port, and [`IPV6`](Self::IPV6) above it.
@@ -38,7 +38,7 @@ impl SocketKey {
     const IPV6: u32 = 1 << 16;
 
     #[inline]
-    fn of(address: SocketAddr) -> Self {
+    pub(in crate::decode) fn of(address: SocketAddr) -> Self {
         match address {
             SocketAddr::V4(v4) => Self {
                 address: [0, u32::from(*v4.ip()).into()],

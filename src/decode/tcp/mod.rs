@@ -43,6 +43,7 @@ pub use assembler::{Assembler, Chunk, MAX_HELD_BYTES, SegmentData};
 pub use duplicates::DuplicateStats;
 pub use flow::Flow;
 pub use handshake::Handshake;
+pub(in crate::decode) use key::SocketKey;
 pub use key::{FlowKey, FlowSlot, PARTS, part_of};
 pub use path_stats::{AckSilence, KeepaliveProbes, PathStats, Resent, Reset};
 pub use sequence::{ORIGIN, SequenceSpace};

@@ -125,6 +125,11 @@ impl Coverage {
         !self.too_many && !range.is_empty() && !self.has(&range)
     }
 
+    /// Whether nothing [is lacking](Self::lacks) in it.
+    pub(super) fn is_whole(&self) -> bool {
+        self.too_many || self.ranges.len() <= 1 && self.acknowledged <= self.end()
+    }
+
     /// Whether all of it is here.
     pub(super) fn has(&self, range: &Range<u64>) -> bool {
         match self.ranges.last() {

@@ -11,6 +11,7 @@ use super::coverage::Coverage;
 use super::speaker;
 use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::link::{Segment, TcpFlags};
+use crate::decode::tcp::SocketKey;
 
 /// Segments of a capture that are remembered; of more, an even part is.
 const MAX_MARKS: usize = 1 << 18;
@@ -39,7 +40,8 @@ impl FlowId {
 /// One capture.
 #[derive(Debug, Default)]
 pub(super) struct FileSurvey {
-    flows: FxHashMap<(SocketAddr, SocketAddr), FlowId>,
+    /// By the lower address and the upper one.
+    flows: FxHashMap<(SocketKey, SocketKey), FlowId>,
     surveyed: Vec<FlowSurvey>,
     /// Who was connected to.
     servers: FxHashSet<SocketAddr>,
@@ -114,16 +116,7 @@ struct FlowSide {
 
 impl FileSurvey {
     pub(super) fn push(&mut self, segment: &Segment<'_>, marks: &RandomState) {
-        let from_lower = segment.source <= segment.destination;
-        let ends = match from_lower {
-            true => (segment.source, segment.destination),
-            false => (segment.destination, segment.source),
-        };
-        let network = Network {
-            scope: segment.scope,
-            of_any_interface: segment.of_any_interface,
-        };
-        let Some(flow) = self.flow(ends, network) else {
+        let Some((flow, from_lower)) = self.flow(segment) else {
             return;
         };
         let Some(survey) = self.surveyed.get_mut(flow.index()) else {
@@ -151,23 +144,31 @@ impl FileSurvey {
         }
     }
 
-    fn flow(&mut self, ends: (SocketAddr, SocketAddr), network: Network) -> Option<FlowId> {
-        if let Some(known) = self.flows.get(&ends) {
-            return Some(*known);
+    /// The flow of a segment, and whether the lower address sent it.
+    fn flow(&mut self, segment: &Segment<'_>) -> Option<(FlowId, bool)> {
+        let (key, from_lower) = flow_key(segment.source, segment.destination);
+        if let Some(known) = self.flows.get(&key) {
+            return Some((*known, from_lower));
         }
         if self.surveyed.len() >= MAX_FLOWS {
             return None;
         }
         let flow = FlowId::at(self.surveyed.len())?;
-        self.flows.insert(ends, flow);
+        self.flows.insert(key, flow);
         self.surveyed.push(FlowSurvey {
-            ends,
-            network,
+            ends: match from_lower {
+                true => (segment.source, segment.destination),
+                false => (segment.destination, segment.source),
+            },
+            network: Network {
+                scope: segment.scope,
+                of_any_interface: segment.of_any_interface,
+            },
             client_is_lower: None,
             requests_from_lower: 0,
             sides: Default::default(),
         });
-        Some(flow)
+        Some((flow, from_lower))
     }
 
     fn remember(&mut self, key: u64, mark: Mark) {
@@ -206,14 +207,25 @@ impl FileSurvey {
         })
     }
 
-    /// The flow between two addresses.
-    pub(super) fn flow_of(&self, one: SocketAddr, other: SocketAddr) -> Option<FlowId> {
-        let ends = if one <= other {
-            (one, other)
-        } else {
-            (other, one)
-        };
-        self.flows.get(&ends).copied()
+    /// The flow between two addresses, and whether the first of them is the lower one.
+    pub(super) fn flow_of(&self, one: SocketAddr, other: SocketAddr) -> Option<(FlowId, bool)> {
+        let (key, is_lower) = flow_key(one, other);
+        Some((*self.flows.get(&key)?, is_lower))
+    }
+
+    /// Whether every segment of the capture is of one of its [flows](Self::flows).
+    pub(super) fn has_all_flows(&self) -> bool {
+        self.surveyed.len() < MAX_FLOWS
+    }
+
+    /// Whether nothing of a flow is known to be missing here.
+    pub(super) fn is_whole(&self, flow: FlowId) -> bool {
+        let sides = self.surveyed.get(flow.index()).map(|survey| &survey.sides);
+        let mut coverages = sides
+            .into_iter()
+            .flatten()
+            .filter_map(|side| side.coverage.as_ref());
+        coverages.all(Coverage::is_whole)
     }
 
     pub(super) fn flows(&self) -> usize {
@@ -350,6 +362,15 @@ fn length(segment: &Segment<'_>) -> u32 {
     segment
         .payload_length
         .saturating_add(takes(TcpFlags::SYN) + takes(TcpFlags::FIN))
+}
+
+/// What the flow between two addresses is known by, and whether the first of them is the lower one.
+fn flow_key(one: SocketAddr, other: SocketAddr) -> ((SocketKey, SocketKey), bool) {
+    let (one, other) = (SocketKey::of(one), SocketKey::of(other));
+    match one <= other {
+        true => ((one, other), true),
+        false => ((other, one), false),
+    }
 }
 
 /// What a segment is recognised by, whatever its addresses are on the way.

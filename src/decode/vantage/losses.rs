@@ -112,6 +112,18 @@ impl Path<'_> {
     /// Flows of which nothing came any more though their senders went on, and since when.
     fn cut_off(&self) -> FxHashMap<FlowId, Timestamp> {
         let mut last: FxHashMap<FlowId, Timestamp> = FxHashMap::default();
+        // As a rule the last segment of each flow came.
+        let mut latest: FxHashMap<FlowId, (u64, Timestamp)> = FxHashMap::default();
+        for (key, mark) in self.sent() {
+            let latest = latest.entry(mark.flow).or_insert((key, mark.time));
+            if mark.time >= latest.1 {
+                *latest = (key, mark.time);
+            }
+        }
+        let mut latest = latest.values();
+        if latest.all(|(key, _)| self.receiver.mark(*key).is_some()) {
+            return last;
+        }
         let came = |key: &u64, mark: &Mark| {
             let joined = || {
                 let came = self.came(mark);

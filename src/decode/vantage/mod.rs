@@ -101,6 +101,8 @@ struct Pair {
     clock: Arc<ClockBounds>,
     /// The flow of the client's capture that each of this one's is.
     flows: Vec<Option<FlowMatch>>,
+    /// Whether the client's capture has all of its flows, and lacks nothing of them.
+    client_is_whole: bool,
     /// Segments of each side that were lost between the two, by the flows of this one; `None` where there were too many to
     /// remember each.
     lost: Option<FxHashMap<FlowId, PerSide<u64>>>,
@@ -276,10 +278,13 @@ impl Vantages {
     fn beside(&self, file: usize, segment: &Segment<'_>) -> Option<VantageRole> {
         let one = self.files.get(file)?;
         let pair = one.nearer_client.as_ref()?;
-        let flow = one.survey.flow_of(segment.source, segment.destination)?;
+        if pair.client_is_whole {
+            return Some(VantageRole::OtherEnd);
+        }
+        let (flow, is_lower) = one.survey.flow_of(segment.source, segment.destination)?;
         let matched = pair.of_client(flow)?;
         let client = &self.files.get(pair.client)?.survey;
-        let from_lower = (segment.source <= segment.destination) != matched.turned;
+        let from_lower = is_lower != matched.turned;
         if !client.lacks(matched.flow, from_lower, segment) {
             return Some(VantageRole::OtherEnd);
         }
@@ -309,7 +314,7 @@ impl Vantages {
     pub fn seen_by_client(&self, file: usize, ends: FlowEnds) -> Option<FlowEnds> {
         let one = self.files.get(file)?;
         let pair = one.nearer_client.as_ref()?;
-        let flow = one.survey.flow_of(ends.0, ends.1)?;
+        let (flow, _) = one.survey.flow_of(ends.0, ends.1)?;
         let matched = pair.of_client(flow)?;
         let (lower, upper) = self.files.get(pair.client)?.survey.ends(matched.flow)?;
         let client_is_lower = (ends.0 <= ends.1) != matched.turned;
@@ -329,7 +334,7 @@ impl Vantages {
     fn compare(&self, file: usize, ends: FlowEnds) -> Option<OtherEndBytes> {
         let one = self.files.get(file)?;
         let pair = one.nearer_client.as_ref()?;
-        let there = one.survey.flow_of(ends.0, ends.1)?;
+        let (there, _) = one.survey.flow_of(ends.0, ends.1)?;
         let matched = pair.of_client(there)?;
         let here = &self.files.get(pair.client)?.survey;
         let client_is_lower = ends.0 <= ends.1;

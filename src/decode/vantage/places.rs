@@ -92,6 +92,7 @@ pub(super) fn of(files: Vec<FileSurvey>) -> Option<Vantages> {
             pairs.entry(key.1).or_insert_with(|| Pair {
                 client: key.0,
                 clock: Arc::new(clock),
+                client_is_whole: is_whole(&files, key, &relation.flows),
                 flows: relation.flows,
                 lost: None,
                 transits: FxHashMap::default(),
@@ -123,6 +124,20 @@ pub(super) fn of(files: Vec<FileSurvey>) -> Option<Vantages> {
         });
     Some(Vantages {
         files: files.collect(),
+    })
+}
+
+/// Whether the first of two captures has all flows of the second one, and lacks nothing of them.
+fn is_whole(
+    files: &[FileSurvey],
+    (first, second): (usize, usize),
+    flows: &[Option<FlowMatch>],
+) -> bool {
+    let captures = files.get(first).zip(files.get(second));
+    captures.is_some_and(|(first, second)| {
+        let whole =
+            |matched: &Option<FlowMatch>| matched.is_some_and(|here| first.is_whole(here.flow));
+        second.has_all_flows() && flows.iter().all(whole)
     })
 }
 

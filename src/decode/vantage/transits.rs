@@ -106,7 +106,7 @@ impl Vantages {
     /// addresses in a capture that is not at the client.
     #[must_use]
     pub fn transits(&self, file: usize, ends: FlowEnds) -> Option<&FlowTransits> {
-        let flow = self.files.get(file)?.survey.flow_of(ends.0, ends.1)?;
+        let (flow, _) = self.files.get(file)?.survey.flow_of(ends.0, ends.1)?;
         self.pair(file)?.transits.get(&flow)
     }
 
@@ -126,6 +126,7 @@ impl Vantages {
             for (place, segment) in asked.iter().enumerate() {
                 let from_client = segment.from == Direction::ClientToServer;
                 let there = one.survey.flow_of(segment.ends.0, segment.ends.1);
+                let there = there.map(|(there, _)| there);
                 let of_client = matches!(segment.seen, SeenAt::Sender(_)) == from_client;
                 let flow = match of_client {
                     true => there

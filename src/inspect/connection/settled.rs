@@ -92,9 +92,10 @@ impl SettledCalls {
         details: VerdictDetails,
         options: &Options,
     ) {
-        if options.seen_calls {
+        if options.only_compared {
             self.seen
                 .push(SeenCall::of(self.call_id(id), &stream, &details));
+            return;
         }
         let silent = matches!(details.verdict, Verdict::Ok | Verdict::Unknown);
         let reported = stream.reported;

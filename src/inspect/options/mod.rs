@@ -36,8 +36,8 @@ pub struct Options {
     pub headers: Vec<Arc<[u8]>>,
     /// Whether calls that simply succeeded are reported one by one.
     pub all: bool,
-    /// Whether of every call is kept what it is compared by with another capture of its connection.
-    pub seen_calls: bool,
+    /// Whether of calls nothing is kept but what they are compared by with another capture of their connections.
+    pub only_compared: bool,
     /// What becomes of calls that are not reported.
     pub unlisted: UnlistedCalls,
     /// Request headers, names in lower case, that say nothing about which attempts belong to one
