@@ -129,7 +129,9 @@ impl Seeds {
             streams.record(&segment);
             let arrival = arrivals.next(&segment);
             let located = flows.locate(FlowKey::of(&segment));
-            let _ = flows.push(located, &segment, arrival, &mut |heard, signal| heard.hear(signal));
+            let _ = flows.push(located, &segment, arrival, &mut |heard, signal| {
+                heard.hear(signal)
+            });
         }
         if bytes.len() > MAX_CAPTURE {
             self.write("whole", path, 1, &copy)?;
