@@ -18,7 +18,7 @@ mod shell;
 mod surroundings;
 mod timeline;
 
-use std::fs::{File, Metadata};
+use std::fs::Metadata;
 use std::io::{self, IsTerminal as _, Write};
 use std::path::Path;
 #[cfg(not(unix))]
@@ -265,7 +265,8 @@ fn decode_options(input: &CaptureArgs, keep_data: usize) -> anyhow::Result<decod
 fn keys(input: &CaptureArgs) -> Result<KeyLog, CommandError> {
     let mut keys = KeyLog::default();
     for path in &input.key_logs {
-        let read = File::open(path).and_then(|file| keys.read_from(io::BufReader::new(file)));
+        let read =
+            std::fs::File::open(path).and_then(|file| keys.read_from(io::BufReader::new(file)));
         read.map_err(|source| CommandError::KeyLog {
             path: path.clone(),
             source,
