@@ -447,3 +447,8 @@ pub struct Finished {
     /// Its calls that are to be reported, by stream.
     pub rpcs: Vec<Rpc>,
 }
+
+/// The calls of all connections, in order.
+pub(in crate::inspect) fn calls_mut(finished: &mut [Finished]) -> impl Iterator<Item = &mut Rpc> {
+    finished.iter_mut().flat_map(|finished| &mut finished.rpcs)
+}

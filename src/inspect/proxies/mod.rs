@@ -12,7 +12,7 @@ mod upstreams;
 
 use rustc_hash::FxHashMap;
 
-use super::connection::record::Finished;
+use super::connection::record::{Finished, calls_mut};
 use super::stream::attempt::Attempt;
 use super::stream::hops::{FailedHop, ForwardedCall, Hops};
 use super::stream::rpc::{CallId, Contradiction, Processed, Rpc, Verdict};
@@ -67,7 +67,7 @@ pub(super) fn tell(
             rpcs.filter_map(|rpc| Some((rpc.id, of_call(rpc, &passed, &failures, &places)?)));
         found.collect::<FxHashMap<CallId, Hops>>()
     };
-    for rpc in finished.iter_mut().flat_map(|finished| &mut finished.rpcs) {
+    for rpc in calls_mut(finished) {
         if let Some(hops) = found.remove(&rpc.id) {
             judge_again(rpc, &hops, &passed);
             rpc.hops = Some(Box::new(hops));

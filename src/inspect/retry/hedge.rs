@@ -31,8 +31,7 @@ const SAME_DEADLINE: TimeDelta = TimeDelta::from_millis(300);
 
 /// Finds those that lost to a twin.
 pub(super) fn find(attempts: &[&Attempt], hedged: &mut FxHashSet<CallId>) {
-    let cancelled = attempts.iter().filter(|attempt| attempt.cancelled);
-    if cancelled.clone().next().is_none() {
+    if !attempts.iter().any(|attempt| attempt.cancelled) {
         return;
     }
     let mut winners: BTreeMap<_, Vec<(Timestamp, &Attempt)>> = BTreeMap::new();
@@ -47,6 +46,7 @@ pub(super) fn find(attempts: &[&Attempt], hedged: &mut FxHashSet<CallId>) {
     for winners in winners.values_mut() {
         winners.sort_by_key(|(answered, _)| *answered);
     }
+    let cancelled = attempts.iter().filter(|attempt| attempt.cancelled);
     let lost = cancelled.filter(|loser| {
         let twins = winners.get(&call(loser)).zip(loser.ended);
         twins.is_some_and(|(winners, cancelled)| {

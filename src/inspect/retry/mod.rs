@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use foldhash::quality::RandomState;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::connection::record::Finished;
+use super::connection::record::{Finished, calls_mut};
 use super::stream::attempt::{Attempt, AttemptNews};
 use super::stream::fingerprint::IdKind;
 use super::stream::rpc::{CallId, Link, Outcome, Rpc, TakenBack, Verdict};
@@ -275,12 +275,6 @@ fn for_each_group(mut attempts: Vec<Keyed<'_>>, mut each: impl FnMut(&[&Attempt]
         group.extend(alike.iter().map(|keyed| keyed.attempt));
         each(&group);
     }
-}
-
-fn calls_mut(connections: &mut [Finished]) -> impl Iterator<Item = &mut Rpc> {
-    connections
-        .iter_mut()
-        .flat_map(|connection| &mut connection.rpcs)
 }
 
 /// What was found of all calls together.

@@ -15,7 +15,7 @@ mod tonic;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::super::connection::record::{ConnectionRecord, Finished};
+use super::super::connection::record::{ConnectionRecord, Finished, calls_mut};
 use super::super::stream::answer::MAX_MESSAGE;
 use super::super::stream::answer_status::GRPC_STATUSES;
 use super::super::stream::rpc::{CallId, Outcome, Rpc, Verdict};
@@ -44,10 +44,7 @@ struct FailedCall<'a> {
 /// Adds to each call the error that its application has got: that of its last attempt.
 pub(crate) fn tell(connections: &mut [Finished]) {
     let errors = errors(connections);
-    let calls = connections
-        .iter_mut()
-        .flat_map(|connection| &mut connection.rpcs);
-    for (rpc, error) in calls.zip(errors) {
+    for (rpc, error) in calls_mut(connections).zip(errors) {
         rpc.app_error = error;
     }
 }
