@@ -19,12 +19,15 @@ type LentParts = Lent<Follower, Box<Connection>>;
 struct BatchJob {
     batch: PacketBatch,
     lent: LentParts,
+    threads: usize,
 }
 
 /// Threads beside the caller's, and what they work on.
 #[derive(Debug)]
 pub(super) struct Background {
     helpers: Vec<Helper>,
+    /// How many there are, the caller's included.
+    threads: usize,
     /// What is collected.
     collecting: PacketBatch,
     spare: PacketBatch,
@@ -46,7 +49,7 @@ impl Helper {
         let (ended, done) = mpsc::channel();
         let work = move || {
             for job in to_do {
-                let ended_as = panic::catch_unwind(AssertUnwindSafe(|| job.work()));
+                let ended_as = panic::catch_unwind(AssertUnwindSafe(|| job.work(number)));
                 // Whoever waits wants it for itself.
                 drop(job);
                 if ended.send(ended_as).is_err() {
@@ -62,8 +65,8 @@ impl Helper {
 
 impl BatchJob {
     /// Decodes parts until none is left that no other thread has begun.
-    fn work(&self) {
-        while self.lent.decode_one(&self.batch) {}
+    fn work(&self, thread: usize) {
+        self.lent.decode(&self.batch, thread, self.threads);
     }
 }
 
@@ -72,6 +75,7 @@ impl Background {
     pub(super) fn new(threads: usize) -> Self {
         Self {
             helpers: (1..threads).filter_map(Helper::start).collect(),
+            threads,
             collecting: PacketBatch::default(),
             spare: PacketBatch::default(),
             working: None,
@@ -86,7 +90,12 @@ impl Background {
     /// Has the other threads begin to decode what was collected. Only one batch is worked on at a time.
     pub(super) fn start(&mut self, lent: LentParts) {
         let batch = std::mem::replace(&mut self.collecting, std::mem::take(&mut self.spare));
-        let job = Arc::new(BatchJob { batch, lent });
+        let threads = self.threads;
+        let job = Arc::new(BatchJob {
+            batch,
+            lent,
+            threads,
+        });
         for helper in &self.helpers {
             // One that is gone is noticed when it is waited for.
             helper.jobs.send(Arc::clone(&job)).ok();
@@ -101,7 +110,7 @@ impl Background {
     /// If another thread did.
     pub(super) fn wait(&mut self) -> Option<LentParts> {
         let job = self.working.take()?;
-        job.work();
+        job.work(0);
         for helper in &self.helpers {
             match helper.done.recv() {
                 Ok(Ok(())) => {}
@@ -109,7 +118,9 @@ impl Background {
                 Err(_) => panic!("a thread that decodes is gone"),
             }
         }
-        let BatchJob { mut batch, lent } = Arc::into_inner(job)?;
+        let BatchJob {
+            mut batch, lent, ..
+        } = Arc::into_inner(job)?;
         batch.clear();
         self.spare = batch;
         Some(lent)

@@ -5,7 +5,7 @@
 use super::{BATCHES_PER_LIMIT, Pipeline};
 
 /// How many connections are finished until the parts hear of each other, at most.
-const MAX_FINISHED: usize = 128;
+const MAX_FINISHED: usize = 512;
 
 impl Pipeline {
     /// Finishes all connections, in the order in which they began: one by one where packets were taken in lockstep to the

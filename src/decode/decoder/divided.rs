@@ -61,8 +61,8 @@ impl ToFinish {
 #[derive(Debug)]
 pub struct Lent<L, C> {
     around: Surroundings,
-    /// Parts that were not begun, by number.
-    to_do: Mutex<Vec<(usize, ConnectionPart<L, C>)>>,
+    /// Each part, until a thread begins it.
+    to_do: Vec<Mutex<Option<ConnectionPart<L, C>>>>,
     done: Mutex<Vec<(usize, ConnectionPart<L, C>)>>,
 }
 
@@ -126,15 +126,21 @@ impl<L: Listener<Connection = C>, C> ConnectionPart<L, C> {
 }
 
 impl<L: Listener<Connection = C>, C> Lent<L, C> {
-    /// Decodes what a batch has of a part that was not begun yet; whether there was one. Several threads may do
-    /// so at the same time.
-    pub fn decode_one(&self, batch: &PacketBatch) -> bool {
-        let Some((number, mut part)) = lock(&self.to_do).pop() else {
-            return false;
-        };
-        part.take(number, batch, &self.around);
-        lock(&self.done).push((number, part));
-        true
+    /// Decodes what a batch has of the parts that no other thread has begun. Each of several `threads` begins elsewhere:
+    /// as a rule it meets the parts that it had before, and what it releases is memory of its own, for which no other
+    /// thread has to wait.
+    pub fn decode(&self, batch: &PacketBatch, thread: usize, threads: usize) {
+        let first = self.to_do.len() * thread / threads.max(1);
+        let parts = self.to_do.iter().enumerate();
+        let (before, from_there) = (parts.clone().take(first), parts.skip(first));
+        for (number, part) in from_there.chain(before) {
+            // Not held while it is decoded.
+            let part = lock(part).take();
+            if let Some(mut part) = part {
+                part.take(number, batch, &self.around);
+                lock(&self.done).push((number, part));
+            }
+        }
     }
 }
 
@@ -247,7 +253,10 @@ impl<L: Listener<Connection = C>, C> DividedDecoder<L, C> {
         let done = Vec::with_capacity(parts.len());
         Lent {
             around: std::mem::take(&mut self.shared.around),
-            to_do: Mutex::new(parts.into_iter().enumerate().collect()),
+            to_do: parts
+                .into_iter()
+                .map(|part| Mutex::new(Some(part)))
+                .collect(),
             done: Mutex::new(done),
         }
     }
