@@ -15,7 +15,7 @@ use crate::decode::{self, DividedDecoder, Incoming, Limits};
 use crate::inspect::diagnosis::{Finding, drops};
 use crate::inspect::naming::{name_analysis, name_news};
 use crate::inspect::report::{Drops, Progress, Report};
-use crate::inspect::{self, CallId, Connections, Finished, Inspector, News, Rpc};
+use crate::inspect::{self, CallId, Connections, Finished, Inspector, News, Rpc, Threads};
 use crate::names::Directory;
 use anomalies::{forgotten, losses};
 use background::Background;
@@ -26,16 +26,16 @@ pub use two_ends::vantages;
 
 /// How many packets are decoded until the parts of a capture hear of each other, at most: some milliseconds
 /// of work.
-const MAX_BATCH: usize = 1_024;
+const MAX_BATCH: usize = 4_096;
 
 /// How many bytes of payload, at most.
-const MAX_BATCH_BYTES: usize = 1 << 18;
+const MAX_BATCH_BYTES: usize = 1 << 20;
 
 /// Packets that are longer than this on average carry bulk data.
 const BULK: usize = 1_000;
 
 /// A batch brings no more than one in so many of what the limits allow.
-const BATCHES_PER_LIMIT: usize = 32;
+const BATCHES_PER_LIMIT: usize = 16;
 
 /// What to do with packets.
 #[derive(Clone, Debug)]
@@ -308,12 +308,14 @@ impl Pipeline {
         if let Some(background) = &mut self.background {
             if let Some(lent) = background.wait() {
                 self.decoder.give_back(lent);
-                self.settle();
+                self.gather();
             }
             let lent = self.decoder.lend();
             if let Some(background) = &mut self.background {
                 background.start(lent);
             }
+            // Meanwhile.
+            self.inspector.learn();
             if self.is_bulk {
                 self.take_back();
             }
@@ -342,6 +344,12 @@ impl Pipeline {
 
     /// The parts hear of each other.
     fn settle(&mut self) {
+        self.gather();
+        self.inspector.learn();
+    }
+
+    /// The same, without what can wait until the parts have gone on.
+    fn gather(&mut self) {
         let touched = self.decoder.settle();
         self.inspector.gather(self.decoder.parts(), touched);
     }
@@ -367,7 +375,9 @@ impl Pipeline {
             None => Some(before),
         };
         self.report.filter = self.inspector.filter().clone();
-        self.report.analysis = self.inspector.finish(self.decoder.parts(), add);
+        let threads = Threads::of(self.threads);
+        let parts = self.decoder.parts();
+        self.report.analysis = self.inspector.finish(parts, threads, add);
         self.report.packets += self.left_out.0;
         self.report.bytes += self.left_out.1;
         drops::weaken(&mut self.report.analysis.findings, self.drops.total());

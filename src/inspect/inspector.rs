@@ -25,8 +25,10 @@ use super::proxies::{self, Upstream};
 use super::report::Analysis;
 use super::retry::Attempts;
 use super::server::{Inferred, Server};
+use super::stream::attempt::AttemptNews;
 use super::stream::rpc::{CallId, Rpc, TakenBack};
 use super::stream::seen_call::SeenCalls;
+use super::threads::Threads;
 use super::usual_times::UsualTimes;
 use crate::capture::{Stamp, TimeDelta, Timestamp};
 use crate::decode::{ConnectionPart, DividedDecoder, PartSet, TcpStreams};
@@ -50,6 +52,9 @@ pub struct Inspector {
     /// What all connections together keep, those that are over included.
     load: Load,
     attempts: Attempts,
+    /// Those that were taken and not [learnt](Self::learn) yet, in order, and room for more.
+    unlearnt: Vec<Vec<AttemptNews>>,
+    room_for_attempts: Vec<Vec<AttemptNews>>,
     /// How long calls take that are answered well.
     usual_times: UsualTimes,
     first_moment: Option<Timestamp>,
@@ -126,7 +131,8 @@ impl Inspector {
         }
     }
 
-    /// Takes what those followers have gathered that something was done to, and comes back within the limits.
+    /// Takes what those followers have gathered that something was done to, and comes back within the limits. What that
+    /// leaves to be [learnt](Self::learn) has time until the followers have gone on.
     pub fn gather(&mut self, parts: &mut [FollowedPart], touched: PartSet) {
         let listed = self.load.listed;
         for number in touched.numbers() {
@@ -161,11 +167,23 @@ impl Inspector {
         }
     }
 
+    /// Learns of the attempts that were taken; what asks for attempts does so itself.
+    pub fn learn(&mut self) {
+        for mut attempts in self.unlearnt.drain(..) {
+            for news in attempts.drain(..) {
+                self.attempts.learn(news);
+            }
+            self.room_for_attempts.push(attempts);
+        }
+    }
+
     /// How many calls of those gathered are kept.
     fn take(&mut self, gathered: &mut Gathered) -> usize {
         let mut kept = 0;
-        for news in gathered.attempts.drain(..) {
-            self.attempts.learn(news);
+        if !gathered.attempts.is_empty() {
+            let room = self.room_for_attempts.pop().unwrap_or_default();
+            let attempts = std::mem::replace(&mut gathered.attempts, room);
+            self.unlearnt.push(attempts);
         }
         for (server, times) in gathered.usual.drain(..) {
             self.usual_times.add(server, times);
@@ -254,6 +272,7 @@ impl Inspector {
         parts: &mut [FollowedPart],
         names: &Directory,
     ) -> Vec<Finding> {
+        self.learn();
         let mut findings = Vec::new();
         for part in parts {
             let Some(mut watch) = part.listener.watch.take() else {
@@ -266,6 +285,7 @@ impl Inspector {
                 &mut finished,
                 &self.attempts,
                 (self.last_moment, self.options.messages),
+                Threads::ALONE,
             );
             let records = finished.iter_mut().map(|finished| &mut finished.record);
             name_findings(names, &mut understood.findings, records);
@@ -311,6 +331,7 @@ impl Inspector {
     /// Gives connections of several parts the numbers that they have in the whole capture; by those that they
     /// had before.
     pub fn number(&mut self, tcp_streams: &TcpStreams) -> BTreeMap<u32, u32> {
+        self.learn();
         // A record is more than a kilobyte: the keys are sorted, and each record is moved once.
         self.finished
             .sort_by_cached_key(|finished| (finished.record.order, finished.record.number));
@@ -332,13 +353,16 @@ impl Inspector {
         numbers
     }
 
-    /// The capture is over; `add` adds what else is known of the connections before conclusions are drawn.
+    /// The capture is over; `add` adds what else is known of the connections before conclusions are drawn. So many
+    /// threads may work on these, and the analysis is the same.
     #[must_use]
     pub fn finish(
         mut self,
         parts: &mut [FollowedPart],
+        threads: Threads,
         add: impl FnOnce(&mut [Finished]),
     ) -> Analysis {
+        self.learn();
         let mut analysis = Analysis {
             unlisted: self.unlisted(parts),
             passed_over: std::mem::take(&mut self.passed_over),
@@ -363,16 +387,15 @@ impl Inspector {
             &mut self.finished,
             &self.attempts,
             (self.last_moment, self.options.messages),
+            threads,
         );
         analysis.findings = understood.findings;
         analysis.servers = understood.servers;
         analysis.upstreams = understood.upstreams;
-        let listed = self.finished.iter().map(|finished| finished.rpcs.len());
-        analysis.rpcs.reserve_exact(listed.sum());
-        // Collected where they lie: a second list would double the peak.
+        // Each list stays where it lies: to copy all of them would double the peak.
         let records = self.finished.into_iter().map(|Finished { record, rpcs }| {
             analysis.verdicts.merge(&record.verdicts);
-            analysis.rpcs.extend(rpcs);
+            analysis.rpcs.push_list(rpcs);
             record
         });
         analysis.connections = records.collect();
@@ -406,10 +429,11 @@ fn understand(
     finished: &mut [Finished],
     attempts: &Attempts,
     (last_moment, messages): (Option<Timestamp>, StatusMessages),
+    threads: Threads,
 ) -> Understood {
     let remembered = || attempts.remembered().copied().collect();
     let upstreams = proxies::tell(finished, remembered, attempts.are_all());
-    attempts.link(finished, last_moment);
+    attempts.link(finished, last_moment, threads);
     for Finished { record, rpcs } in &mut *finished {
         let lost = rpcs
             .iter()
@@ -417,7 +441,7 @@ fn understand(
         let lost = lost.count() as u64;
         record.verdicts.take_back(TakenBack::TwinAnswered, lost);
     }
-    app_error::tell(finished);
+    app_error::tell(finished, threads);
     let mut servers: BTreeMap<SocketAddr, Vec<&Finished>> = BTreeMap::new();
     for finished in &*finished {
         servers
@@ -439,7 +463,7 @@ fn understand(
             ServerView::new(server, connections, last_moment).telling(messages)
         })
         .collect();
-    let findings = diagnosis::diagnose(&cases);
+    let findings = diagnosis::diagnose(&cases, threads);
     drop(cases);
     Understood {
         findings,

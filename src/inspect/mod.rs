@@ -2,7 +2,7 @@
 //!
 //! In: the [`Event`](crate::decode::Event)s of each connection, to its [`Connection`]. Out: an [`Analysis`] of
 //! plain data, in which only findings, and what applications will have been told, are sentences. A module
-//! uses only those before it in this order: options, usual_times, stream, traffic, connection, proxies, retry, peer, server,
+//! uses only those before it in this order: threads, options, usual_times, stream, traffic, connection, proxies, retry, peer, server,
 //! diagnosis, live, report, naming, follower, inspector.
 
 mod connection;
@@ -18,6 +18,7 @@ pub mod report;
 mod retry;
 mod server;
 mod stream;
+mod threads;
 mod traffic;
 mod two_ends;
 mod usual_times;
@@ -45,7 +46,7 @@ pub use options::passed_over::PassedOver;
 pub use options::{Options, StatusMessages, UnlistedCalls};
 pub use peer::server::{ServerStack, Stack};
 pub use proxies::{HopTime, Upstream};
-pub use report::Analysis;
+pub use report::{Analysis, CallList};
 pub use server::goaway_cause::{Cause, GoAwayCause};
 pub use server::{Estimate, Inferred, Server};
 pub(crate) use stream::answer_status::{AnswerStatus, GRPC_STATUSES};
@@ -59,6 +60,7 @@ pub use stream::rpc::{
     CallId, Contradiction, Doubt, Link, Outcome, Processed, Race, RequestedHeader, Rpc, TakenBack,
     Verdict,
 };
+pub use threads::Threads;
 pub use traffic::Traffic;
 pub use traffic::ack_stall::AckStall;
 pub use traffic::concurrency::AtLimit;

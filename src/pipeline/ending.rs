@@ -19,7 +19,11 @@ impl Pipeline {
             if let Some(background) = &mut self.background {
                 background.batch().finish(some);
                 background.start(self.decoder.lend());
-                self.take_back();
+                self.inspector.learn();
+                if let Some(lent) = background.wait() {
+                    self.decoder.give_back(lent);
+                    self.gather();
+                }
             } else {
                 self.decoder.finish_some(some);
                 self.settle();

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use h2sniff::inspect::diagnosis::{RULES, Says, Severity};
-use h2sniff::inspect::{CallId, Processed, Rpc};
+use h2sniff::inspect::{CallId, CallList, Processed};
 use h2sniff::report::Report;
 
 use crate::recordings::{Recording, recordings};
@@ -70,13 +70,13 @@ fn a_watch_tells_what_an_analysis_tells() {
                 recording.name, analysis.verdicts, watched.verdicts
             ));
         }
-        let deaths = |rpcs: &[Rpc]| -> BTreeMap<_, _> {
+        let deaths = |rpcs: &CallList| -> BTreeMap<_, _> {
             let deaths = rpcs.iter().filter(|rpc| rpc.verdict.is_death());
             deaths
                 .map(|rpc| ((rpc.id, rpc.verdict), rpc.processed))
                 .collect()
         };
-        let (whole, said) = (deaths(&analysis.rpcs), deaths(&on_the_way));
+        let (whole, said) = (deaths(&analysis.rpcs), deaths(&on_the_way.into()));
         let keys = |deaths: &BTreeMap<_, _>| -> BTreeSet<_> { deaths.keys().copied().collect() };
         let differ: Vec<_> = keys(&whole)
             .symmetric_difference(&keys(&said))

@@ -72,7 +72,7 @@ const ROOMS: [(&str, &[Tier]); 3] = [
     (
         "inspect",
         &[
-            Apart(&["options"]),
+            Together(&["options", "threads"]),
             Apart(&["usual_times"]),
             Apart(&["stream"]),
             Apart(&["traffic"]),

@@ -55,6 +55,7 @@ pub use finding::{Evidence, Finding, NamedPair, Severity};
 pub use server_view::ServerView;
 
 pub use super::peer::confidence::Confidence;
+use super::threads::Threads;
 
 /// One rule: what it looks for, and how it is explained to who asks.
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +92,9 @@ pub enum Check {
     /// All servers at once: as many findings as it has.
     AllServers(fn(&[ServerView<'_>]) -> Vec<Finding>),
 }
+
+/// From so many servers on they are divided among threads, below it the rules for each.
+const MANY_SERVERS: usize = 32;
 
 /// All rules; among findings of equal severity the order here is the order of reports. Among those that
 /// say what ended calls the particular cause stands before the general one.
@@ -130,10 +134,24 @@ pub const RULES: &[Rule] = &[
     uneven_load::RULE,
 ];
 
-/// Runs all rules over the servers; the most severe findings come first.
+/// Runs all rules over the servers, by so many threads; the most severe findings come first.
 #[must_use]
-pub fn diagnose(views: &[ServerView<'_>]) -> Vec<Finding> {
-    let mut findings: Vec<_> = views.iter().flat_map(diagnose_server).collect();
+pub fn diagnose(views: &[ServerView<'_>], threads: Threads) -> Vec<Finding> {
+    let mut findings: Vec<_> = match views.len() < MANY_SERVERS {
+        true => views
+            .iter()
+            .flat_map(|view| diagnose_server(view, threads))
+            .collect(),
+        false => {
+            let pieces = views.chunks(threads.piece(views.len()));
+            let found = threads.map(pieces, |views| {
+                let found = views.iter();
+                let found = found.flat_map(|view| diagnose_server(view, Threads::ALONE));
+                found.collect::<Vec<_>>()
+            });
+            found.into_iter().flatten().collect()
+        }
+    };
     for rule in RULES {
         if let Check::AllServers(check) = rule.check {
             findings.extend(check(views));
@@ -144,10 +162,29 @@ pub fn diagnose(views: &[ServerView<'_>]) -> Vec<Finding> {
 }
 
 /// Runs the rules for one server over one, and says of each finding what it was not.
-fn diagnose_server(view: &ServerView<'_>) -> Vec<Finding> {
+fn diagnose_server(view: &ServerView<'_>, threads: Threads) -> Vec<Finding> {
+    let rules = || (0_usize..).zip(RULES);
+    let ending = rules().filter(|(_, rule)| rule.says == Says::WhatEnded);
+    // Each of these sees what those before it have explained; of the others none depends on another.
+    let in_turn: Vec<_> = ending.collect();
+    let others = rules().filter(|(_, rule)| rule.says == Says::WhatHappened);
+    let tasks = std::iter::once(in_turn).chain(others.map(|rule| vec![rule]));
+    let found = threads.map(tasks, |rules| found_by(&rules, view));
+    let mut found: Vec<_> = found.into_iter().flatten().collect();
+    found.sort_unstable_by_key(|(place, _)| *place);
+    let mut findings: Vec<_> = found.into_iter().map(|(_, finding)| finding).collect();
+    let fired: Vec<_> = findings.iter().map(|finding| finding.rule).collect();
+    for finding in &mut findings {
+        finding.ruled_out = ruled_out::others(view, finding, &fired);
+    }
+    findings
+}
+
+/// What rules find at a server that are run in turn, each with its place among all.
+fn found_by(rules: &[(usize, &Rule)], view: &ServerView<'_>) -> Vec<(usize, Finding)> {
     let mut view = view.clone();
     let mut findings = Vec::new();
-    for rule in RULES {
+    for (place, rule) in rules {
         let Check::Server(check) = rule.check else {
             continue;
         };
@@ -163,11 +200,7 @@ fn diagnose_server(view: &ServerView<'_>) -> Vec<Finding> {
         if rule.says == Says::WhatEnded {
             view.explain(&finding.rpcs);
         }
-        findings.push(finding);
-    }
-    let fired: Vec<_> = findings.iter().map(|finding| finding.rule).collect();
-    for finding in &mut findings {
-        finding.ruled_out = ruled_out::others(&view, finding, &fired);
+        findings.push((*place, finding));
     }
     findings
 }

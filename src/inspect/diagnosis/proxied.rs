@@ -46,7 +46,17 @@ type ByHop<'a> = BTreeMap<Hop, CallsOfHop<'a>>;
 /// Adds to a finding at which hop its calls failed.
 pub(super) fn tell(finding: &mut Finding, view: &ServerView<'_>) {
     let mut hops = ByHop::new();
-    for rpc in finding.rpcs.iter().filter_map(|call| rpc(view, *call)) {
+    // As a rule they follow each other as they do on their connections: few have to be searched for.
+    let mut rest: &[Rpc] = &[];
+    let rpcs = finding.rpcs.iter().filter_map(|call| {
+        if rest.first().is_none_or(|next| next.id != *call) {
+            rest = rpcs_from(view, *call)?;
+        }
+        let (rpc, following) = rest.split_first()?;
+        rest = following;
+        Some(rpc)
+    });
+    for rpc in rpcs {
         let failed = rpc.hops.as_deref().and_then(|hops| hops.failed_at.as_ref());
         if let Some(failed) = failed {
             let (hop, stamp) = Hop::of(failed, rpc);
@@ -96,10 +106,11 @@ pub(super) fn tell(finding: &mut Finding, view: &ServerView<'_>) {
     }
 }
 
-fn rpc<'a>(view: &ServerView<'a>, call: CallId) -> Option<&'a Rpc> {
+/// The calls of a connection from this one on.
+fn rpcs_from<'a>(view: &ServerView<'a>, call: CallId) -> Option<&'a [Rpc]> {
     let rpcs = &view.connection(call.connection)?.rpcs;
     let place = rpcs.binary_search_by_key(&call.stream, |rpc| rpc.id.stream);
-    rpcs.get(place.ok()?)
+    rpcs.get(place.ok()?..)
 }
 
 /// The call behind the proxy that shows at which hop a call ended.

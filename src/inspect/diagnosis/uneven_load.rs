@@ -157,6 +157,7 @@ mod tests {
     use crate::inspect::diagnosis::diagnose;
     use crate::inspect::options::Options;
     use crate::inspect::server::{Inferred, Server};
+    use crate::inspect::threads::Threads;
 
     /// A connection of one client to the server of this number: seconds and RPCs.
     fn connection(server: u8, from: i64, to: i64, rpcs: u64) -> Finished {
@@ -206,7 +207,7 @@ mod tests {
         let views: Vec<_> = views
             .map(|(server, of)| ServerView::new(server, of, None))
             .collect();
-        let findings = diagnose(&views).into_iter();
+        let findings = diagnose(&views, Threads::ALONE).into_iter();
         let uneven = findings.filter(|finding| finding.rule == RULE.name);
         uneven.map(|finding| finding.title).collect()
     }

@@ -3,6 +3,7 @@
 //! In: what the stages found, put together by the pipeline. Out: plain data with public fields. How it is
 //! worded or drawn is decided above.
 
+mod call_list;
 mod live_status;
 
 use crate::capture::{FileSummary, Timestamp};
@@ -16,10 +17,10 @@ use crate::inspect::options::filter::Filter;
 use crate::inspect::options::passed_over::PassedOver;
 use crate::inspect::proxies::Upstream;
 use crate::inspect::server::Server;
-use crate::inspect::stream::rpc::Rpc;
 use crate::inspect::stream::seen_call::SeenCalls;
 use crate::inspect::usual_times::UsualTimes;
 
+pub use call_list::CallList;
 pub use live_status::{
     DeathCounts, Drops, FindingCounts, GoAwayCounts, LiveStatus, OtlpCounts, SentCount,
     TransportCounts,
@@ -32,7 +33,7 @@ pub struct Analysis {
     /// Connections that are listed, by their number.
     pub connections: Vec<ConnectionRecord>,
     /// Calls that did not simply succeed (all of them if asked for), by connection and stream.
-    pub rpcs: Vec<Rpc>,
+    pub rpcs: CallList,
     /// Servers that were connected to, by address.
     pub servers: Vec<Server>,
     /// Servers behind proxies, and what calls cost at each, where the capture holds both sides of a proxy.

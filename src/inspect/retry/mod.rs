@@ -19,6 +19,7 @@ use super::connection::record::{Finished, calls_mut};
 use super::stream::attempt::{Attempt, AttemptNews};
 use super::stream::fingerprint::IdKind;
 use super::stream::rpc::{CallId, Link, Outcome, Rpc, TakenBack, Verdict};
+use super::threads::Threads;
 use crate::capture::{TimeDelta, Timestamp};
 
 /// How many attempts are remembered, so that a retry of a call that is found dead later can still be
@@ -145,16 +146,53 @@ impl Attempts {
 
     /// Links what was remembered, and says of each call what became of it as a whole. `capture_end`
     /// is the capture's last moment.
-    pub(crate) fn link(&self, connections: &mut [Finished], capture_end: Option<Timestamp>) {
+    pub(crate) fn link(
+        &self,
+        connections: &mut [Finished],
+        capture_end: Option<Timestamp>,
+        threads: Threads,
+    ) {
         if self.lost.is_empty() {
             return;
         }
         let clients = Clients::of(connections);
+        let steps = LinkStep::all(threads);
+        let found_by = threads.map(steps, |step| match step {
+            LinkStep::ById(share) => self.link_by_id(share, &clients, capture_end),
+            LinkStep::Equal => self.link_equal(&clients, capture_end),
+        });
+        let mut found = FoundLinks::default();
+        // Where a call is linked both ways, what is equal has the last word.
+        for more in found_by {
+            found.add(more);
+        }
+        let piece = threads.piece(connections.len());
+        // Only what was linked before is taken back.
+        let linked = threads.map(connections.chunks(piece), |connections| {
+            let mut calls = connections.iter().flat_map(|finished| &finished.rpcs);
+            calls.any(is_linked)
+        });
+        if linked.contains(&true) {
+            let compared = self
+                .remembered()
+                .filter(|attempt| self.is_like_lost(attempt));
+            found.compared = compared.map(|attempt| attempt.call).collect();
+        }
+        apply(connections, &found, threads);
+    }
+
+    /// Links attempts that share an id, of a share of the ids.
+    fn link_by_id(
+        &self,
+        ids: ShareOfIds,
+        clients: &Clients,
+        capture_end: Option<Timestamp>,
+    ) -> FoundLinks {
         let mut found = FoundLinks::default();
         let is_lost = |key: u64| self.lost.contains(&key);
         let by_id = self.remembered().filter_map(|attempt| {
-            let id = id_key(attempt).filter(|id| is_lost(*id))?;
-            Some(Keyed::new(id, &clients, attempt))
+            let id = id_key(attempt).filter(|id| ids.has(*id) && is_lost(*id))?;
+            Some(Keyed::new(id, clients, attempt))
         });
         for_each_group(by_id.collect(), |attempts| {
             // Most ids are of one attempt, which has none to be linked to.
@@ -164,24 +202,12 @@ impl Attempts {
             }
             found.abandon(attempts.last().copied(), capture_end);
         });
-        self.link_equal(&clients, &mut found, capture_end);
-        // Only what was linked before is taken back.
-        if calls_mut(connections).any(|rpc| is_linked(rpc)) {
-            let compared = self
-                .remembered()
-                .filter(|attempt| self.is_like_lost(attempt));
-            found.compared = compared.map(|attempt| attempt.call).collect();
-        }
-        apply(connections, &found);
+        found
     }
 
     /// Links requests of a client that are equal, whatever their ids.
-    fn link_equal(
-        &self,
-        clients: &Clients,
-        found: &mut FoundLinks,
-        capture_end: Option<Timestamp>,
-    ) {
+    fn link_equal(&self, clients: &Clients, capture_end: Option<Timestamp>) -> FoundLinks {
+        let mut found = FoundLinks::default();
         let mut requests: BTreeMap<_, EqualRequests<'_>> = BTreeMap::new();
         for attempt in self.remembered() {
             let key = (attempt.identity.request, clients.of_attempt(attempt));
@@ -206,6 +232,35 @@ impl Attempts {
             hedge::find(attempts, &mut found.hedged);
             chain::of_equal(attempts, &mut found.links);
         });
+        found
+    }
+}
+
+/// What links attempts, and knows nothing of what else does.
+enum LinkStep {
+    ById(ShareOfIds),
+    Equal,
+}
+
+impl LinkStep {
+    /// All that there are, for so many threads.
+    fn all(threads: Threads) -> impl Iterator<Item = Self> {
+        let shares = threads.count() as u64;
+        let by_id = (0..shares).map(move |number| Self::ById(ShareOfIds { number, shares }));
+        by_id.chain([Self::Equal])
+    }
+}
+
+/// Every so many-th id.
+#[derive(Clone, Copy)]
+struct ShareOfIds {
+    number: u64,
+    shares: u64,
+}
+
+impl ShareOfIds {
+    const fn has(self, id: u64) -> bool {
+        id % self.shares == self.number
     }
 }
 
@@ -288,6 +343,17 @@ struct FoundLinks {
 }
 
 impl FoundLinks {
+    /// Adds what was found beside it.
+    fn add(&mut self, more: Self) {
+        if self.abandoned.is_empty() {
+            self.abandoned = more.abandoned;
+        } else {
+            self.abandoned.extend(more.abandoned);
+        }
+        self.links.extend(more.links);
+        self.hedged.extend(more.hedged);
+    }
+
     /// The last of some attempts may have been the last of all.
     fn abandon(&mut self, last: Option<&Attempt>, capture_end: Option<Timestamp>) {
         let last = last.filter(|last| is_abandoned(last, capture_end));
@@ -327,7 +393,7 @@ fn is_abandoned(last: &Attempt, capture_end: Option<Timestamp>) -> bool {
     end - lost >= waits
 }
 
-fn apply(connections: &mut [Finished], found: &FoundLinks) {
+fn apply(connections: &mut [Finished], found: &FoundLinks, threads: Threads) {
     let FoundLinks {
         compared,
         links,
@@ -339,7 +405,8 @@ fn apply(connections: &mut [Finished], found: &FoundLinks) {
         .iter()
         .map(|(lost, (next, by))| (next.call, (*lost, by)))
         .collect();
-    for rpc in calls_mut(connections) {
+    let piece = threads.piece(connections.len());
+    let add = |rpc: &mut Rpc| {
         forget_links(rpc, compared);
         if abandoned.contains(&rpc.id) {
             rpc.outcome = Outcome::Failed;
@@ -363,7 +430,10 @@ fn apply(connections: &mut [Finished], found: &FoundLinks) {
                 by: (*by).clone(),
             });
         }
-    }
+    };
+    threads.map(connections.chunks_mut(piece), |connections| {
+        calls_mut(connections).for_each(add);
+    });
 }
 
 /// Whether something that links make of a call was made of it before.

@@ -30,7 +30,7 @@ use told::CallFacts;
 
 use crate::capture::Timestamp;
 use crate::inspect::diagnosis::Finding;
-use crate::inspect::report::Report;
+use crate::inspect::report::{CallList, Report};
 use crate::inspect::{CallId, ConnectionRecord, Rpc};
 use crate::report::key::{DerivedKey, Shard};
 use crate::report::redact::SecretDisplay;
@@ -153,7 +153,7 @@ struct TableContext<'a> {
     secrets: SecretDisplay,
     /// The name of each file without its ending: what was captured where, and which shard.
     file: String,
-    listed: &'a [Rpc],
+    listed: &'a CallList,
     first: Timestamp,
     flows: HashMap<u32, &'a ConnectionRecord>,
     /// What was found of a call: the rule and the finding's id, the worst first.

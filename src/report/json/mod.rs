@@ -27,13 +27,13 @@ use crate::capture::{FileSummary, Interface, LinkType, Timestamp};
 use crate::decode::anomaly::Anomaly;
 use crate::inspect::diagnosis::Finding;
 use crate::inspect::report::{Files, Report};
-use crate::inspect::{ConnectionRecord, Rpc, Server};
+use crate::inspect::{ConnectionRecord, Server};
 use connection::ConnectionJson;
 pub(super) use connection::settings;
 use finding::{FindingJson, ServerJson};
 pub use frame::FrameJson;
 use hops::UpstreamJson;
-use rpc::RpcJson;
+use rpc::CallsJson;
 pub(super) use value::{BothSides, Displayed, Each, SettingsJson};
 use value::{CallJson, PacketNumber, PeerText};
 use vantage::VantageJson;
@@ -100,7 +100,7 @@ struct ReportJson<'a> {
     connections: Each<'a, ConnectionRecord, Files, ConnectionJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     found: Option<Vec<FoundJson>>,
-    rpcs: Each<'a, Rpc, (Files, SecretDisplay), RpcJson<'a>>,
+    rpcs: CallsJson<'a>,
     servers: Each<'a, Server, (), ServerJson<'a>>,
     findings: Each<'a, Finding, Files, FindingJson<'a>>,
     anomalies: Each<'a, Anomaly, Files, AnomalyJson<'a>>,
@@ -134,7 +134,7 @@ impl<'a> ReportJson<'a> {
             filter: FilterJson::new(report),
             connections: Each::new(&analysis.connections, files, ConnectionJson::new),
             found: None,
-            rpcs: Each::new(&analysis.rpcs, (files, secrets), RpcJson::new),
+            rpcs: CallsJson::new(&analysis.rpcs, files, secrets),
             servers: Each::new(&analysis.servers, (), |server, ()| ServerJson::new(server)),
             findings: Each::new(&analysis.findings, files, FindingJson::new),
             anomalies: Each::new(&report.anomalies, files, AnomalyJson::new),
@@ -327,7 +327,7 @@ mod tests {
         ];
         let mut several = Report::default();
         several.analysis.connections = vec![examples::connection(0), examples::connection(1)];
-        several.analysis.rpcs = calls.into();
+        several.analysis.rpcs = calls.to_vec().into();
         let json = Json::default();
         for report in [Report::default(), several] {
             let mut written = Vec::new();

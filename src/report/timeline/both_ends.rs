@@ -11,8 +11,8 @@ use super::clock::CaptureClock;
 use super::ways::{self, Way, WayFate};
 use crate::capture::Timestamp;
 use crate::decode::{Direction, TransitFate};
-use crate::inspect::report::Report;
-use crate::inspect::{BothEnds, CallId, CrossingKind, Rpc, Verdict};
+use crate::inspect::report::{CallList, Report};
+use crate::inspect::{BothEnds, CallId, CrossingKind, Verdict};
 
 /// How many ways are drawn before those of healthy calls are thinned.
 const MAX_WAYS: usize = 20_000;
@@ -105,14 +105,11 @@ impl BothEndsOnPage {
 }
 
 /// Whether it came as it should, of a call that went well.
-fn is_dull(rpcs: &[Rpc], connection: u32, way: &Way<'_>) -> bool {
+fn is_dull(rpcs: &CallList, connection: u32, way: &Way<'_>) -> bool {
     let Some(stream) = way.crossing.what.stream() else {
         return false;
     };
-    let id = CallId { connection, stream };
-    let key = |rpc: &Rpc| (rpc.id.connection, rpc.id.stream);
-    let place = rpcs.binary_search_by_key(&(id.connection, id.stream), key);
-    let call = place.ok().and_then(|place| rpcs.get(place));
+    let call = rpcs.find(CallId { connection, stream });
     way.fate() == WayFate::Came && call.is_none_or(|rpc| rpc.verdict == Verdict::Ok)
 }
 

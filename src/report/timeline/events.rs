@@ -76,12 +76,11 @@ impl EventKind<'_> {
 pub(super) fn in_order(report: &Report) -> Vec<TimelineEvent<'_>> {
     let clock = CaptureClock::of(report);
     let mut events = Vec::new();
-    let mut calls = report.analysis.rpcs.as_slice();
+    let mut calls = report.analysis.rpcs.iter().peekable();
     for record in &report.analysis.connections {
         // Calls stand in the order of connections.
-        let mine = calls.partition_point(|rpc| rpc.id.connection <= record.number);
-        let (of_this, rest) = calls.split_at_checked(mine).unwrap_or((calls, &[]));
-        calls = rest;
+        let of_this = || calls.next_if(|rpc| rpc.id.connection <= record.number);
+        let of_this = std::iter::from_fn(of_this);
         let mut add = |stamp: Stamp, what| {
             let elapsed = clock.since_start(stamp.time);
             events.push(TimelineEvent {

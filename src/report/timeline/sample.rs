@@ -1,6 +1,7 @@
 //! Which calls the page draws where there are too many: every one that matters, and some of the
 //! healthy.
 
+use crate::inspect::report::CallList;
 use crate::inspect::{Rpc, Verdict};
 
 /// How many calls are drawn before the healthy are thinned: so many stay smooth in a browser, in a
@@ -19,7 +20,7 @@ pub(super) struct Drawn<'a> {
 
 /// Keeps all calls that died, failed or were attempted again, and of the others as many as fit,
 /// evenly.
-pub(super) fn sample(calls: &[Rpc]) -> Drawn<'_> {
+pub(super) fn sample(calls: &CallList) -> Drawn<'_> {
     let healthy = calls.iter().filter(|rpc| is_healthy(rpc)).count();
     let room = MAX_DRAWN.saturating_sub(calls.len() - healthy).min(healthy);
     let mut met = 0;
@@ -60,6 +61,7 @@ mod tests {
     #[test]
     fn few_calls_are_all_drawn() {
         let calls: Vec<_> = (0..50).map(|stream| call(stream, Verdict::Ok)).collect();
+        let calls = calls.into();
         let drawn = sample(&calls);
         assert_eq!(
             (drawn.calls.len(), drawn.healthy, drawn.healthy_drawn),
@@ -79,6 +81,7 @@ mod tests {
         let calls: Vec<_> = (0..250_000)
             .map(|stream| call(stream, verdict(stream)))
             .collect();
+        let calls = calls.into();
         let drawn = sample(&calls);
         let dead = drawn.calls.iter().filter(|rpc| rpc.died()).count();
         assert_eq!(
@@ -98,6 +101,6 @@ mod tests {
         let calls: Vec<_> = (0..120_000)
             .map(|stream| call(stream, Verdict::Refused))
             .collect();
-        assert_eq!(sample(&calls).calls.len(), 120_000);
+        assert_eq!(sample(&calls.into()).calls.len(), 120_000);
     }
 }

@@ -44,7 +44,7 @@ use crate::capture::{Stamp, Timestamp};
 use crate::decode::Transport;
 use crate::decode::anomaly::Anomaly;
 use crate::inspect::diagnosis::{Finding, Severity};
-use crate::inspect::report::{Files, Report};
+use crate::inspect::report::{CallList, Files, Report};
 use crate::inspect::{CallId, ConnectionRecord, Outcome, Rpc, Verdict};
 use crate::units::count;
 
@@ -206,14 +206,14 @@ impl Outline<'_> {
 
 /// The findings of a severity, those first that cost most calls: what a retry saved costs nothing.
 fn by_harm<'a>(report: &'a Report, index: &Index<'a>, severity: Severity) -> Vec<&'a Finding> {
-    let saved = |call: &&CallId| {
-        let rpc = index.rpcs.get(call);
-        rpc.is_some_and(|rpc| rpc.outcome == Outcome::Recovered)
+    let is_saved = |found: &Option<(usize, &Rpc)>| {
+        found.is_some_and(|(_, rpc)| rpc.outcome == Outcome::Recovered)
     };
     let all = report.analysis.findings.iter();
     let mut findings: Vec<_> = all.filter(|one| one.severity == severity).collect();
     findings.sort_by_cached_key(|finding| {
-        let cost = finding.rpcs.iter().filter(|call| !saved(call)).count();
+        let calls = index.rpcs.find_all(&finding.rpcs);
+        let cost = calls.filter(|found| !is_saved(found)).count();
         Reverse(cost)
     });
     findings
@@ -228,17 +228,16 @@ fn beyond(length: usize, limit: usize) -> u64 {
 #[derive(Debug)]
 struct Index<'a> {
     connections: FxHashMap<u32, &'a ConnectionRecord>,
-    rpcs: FxHashMap<CallId, &'a Rpc>,
+    rpcs: &'a CallList,
     epoch: Option<Timestamp>,
 }
 
 impl<'a> Index<'a> {
     fn of(report: &'a Report) -> Self {
         let connections = report.analysis.connections.iter();
-        let rpcs = report.analysis.rpcs.iter();
         Self {
             connections: connections.map(|record| (record.number, record)).collect(),
-            rpcs: rpcs.map(|rpc| (rpc.id, rpc)).collect(),
+            rpcs: &report.analysis.rpcs,
             epoch: report.first_packet,
         }
     }
@@ -249,6 +248,8 @@ impl<'a> Index<'a> {
 struct AlreadyShown<'a> {
     connections: FxHashSet<u32>,
     rpcs: FxHashSet<CallId>,
+    /// Those that are not among them yet: nobody asks for them until another finding has calls.
+    latest_rpcs: Vec<&'a [CallId]>,
     packets: FxHashSet<Stamp>,
     rules: BTreeMap<&'static str, usize>,
     /// How often each reason, advice and suspect was told.
@@ -282,6 +283,10 @@ impl<'a> SectionBuilder<'a, '_> {
             self.omit(finding);
             return;
         }
+        if !finding.rpcs.is_empty() {
+            let latest = std::mem::take(&mut self.shown.latest_rpcs);
+            self.shown.rpcs.extend(latest.into_iter().flatten());
+        }
         let section = Section::of_finding(finding, self.index, self.detail, &self.shown);
         self.shown.packets.extend(section.packets());
         self.sections.push(section);
@@ -293,7 +298,7 @@ impl<'a> SectionBuilder<'a, '_> {
             *self.shown.told.entry(words).or_default() += 1;
         }
         self.shown.connections.extend(&finding.connections);
-        self.shown.rpcs.extend(&finding.rpcs);
+        self.shown.latest_rpcs.push(&finding.rpcs);
     }
 
     fn omit(&mut self, finding: &Finding) {
@@ -314,20 +319,23 @@ impl<'a> SectionBuilder<'a, '_> {
 
     /// Calls that died and that no finding accounts for, by verdict.
     fn add_unexplained(&mut self, report: &'a Report) {
-        let explained: FxHashSet<_> = report
-            .analysis
-            .findings
-            .iter()
-            .filter(|finding| finding.severity != Severity::Info)
-            .flat_map(|finding| &finding.rpcs)
-            .collect();
-        for verdict in Verdict::ALL {
-            let of_verdict =
-                |rpc: &&Rpc| rpc.verdict == verdict && rpc.died() && !explained.contains(&rpc.id);
-            let unexplained: Vec<_> = report.analysis.rpcs.iter().filter(of_verdict).collect();
-            if unexplained.is_empty() {
-                continue;
+        let calls = &report.analysis.rpcs;
+        let mut explained = vec![false; calls.len()];
+        let findings = report.analysis.findings.iter();
+        for finding in findings.filter(|finding| finding.severity != Severity::Info) {
+            for (place, _) in calls.find_all(&finding.rpcs).flatten() {
+                if let Some(explained) = explained.get_mut(place) {
+                    *explained = true;
+                }
             }
+        }
+        let mut unexplained: BTreeMap<Verdict, Vec<&Rpc>> = BTreeMap::new();
+        for (rpc, explained) in calls.iter().zip(explained) {
+            if !explained && rpc.died() {
+                unexplained.entry(rpc.verdict).or_default().push(rpc);
+            }
+        }
+        for (verdict, unexplained) in unexplained {
             let section = Section::of_unexplained(verdict, &unexplained, self.index, self.detail);
             self.sections.push(section);
         }

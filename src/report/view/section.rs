@@ -92,17 +92,14 @@ impl<'a> Section<'a> {
             .connections
             .iter()
             .all(|number| earlier.connections.contains(number));
-        let rpcs: Vec<_> = finding
-            .rpcs
-            .iter()
-            .filter_map(|call| index.rpcs.get(call).copied())
-            .collect();
+        let rpcs = index.rpcs.find_all(&finding.rpcs).flatten();
+        let rpcs: Vec<_> = rpcs.map(|(_, rpc)| rpc).collect();
         let mut carried: BTreeMap<u32, u64> = finding
             .connections
             .iter()
             .map(|number| (*number, 0))
             .collect();
-        count_by_connection(finding.rpcs.iter().copied(), &mut carried);
+        count_by_connection(&finding.rpcs, &mut carried);
         if connections_shown && rpcs_shown {
             carried.clear();
         }
@@ -215,7 +212,8 @@ impl<'a> Section<'a> {
         detail: Detail,
     ) -> Self {
         let mut carried = BTreeMap::new();
-        count_by_connection(unexplained.iter().map(|rpc| rpc.id), &mut carried);
+        let calls: Vec<_> = unexplained.iter().map(|rpc| rpc.id).collect();
+        count_by_connection(&calls, &mut carried);
         let count = unexplained.len() as u64;
         let records = carried
             .keys()
@@ -336,9 +334,11 @@ pub(in crate::report) fn label(rule: &str) -> String {
     rule.replace(['-', '_'], " ").to_uppercase()
 }
 
-fn count_by_connection(calls: impl Iterator<Item = CallId>, carried: &mut BTreeMap<u32, u64>) {
-    for call in calls {
-        *carried.entry(call.connection).or_default() += 1;
+fn count_by_connection(calls: &[CallId], carried: &mut BTreeMap<u32, u64>) {
+    for of_one in calls.chunk_by(|one, other| one.connection == other.connection) {
+        if let Some(call) = of_one.first() {
+            *carried.entry(call.connection).or_default() += of_one.len() as u64;
+        }
     }
 }
 
@@ -360,8 +360,21 @@ fn codes(rpcs: &[&Rpc]) -> Vec<(ErrorCode, u64)> {
 /// The first lines of the errors that applications got for these calls, each once, most frequent first.
 fn app_errors<'a>(rpcs: &[&'a Rpc], detail: Detail) -> Vec<(Cow<'a, str>, u64)> {
     let mut texts: BTreeMap<Cow<'a, str>, u64> = BTreeMap::new();
-    for error in rpcs.iter().filter_map(|rpc| detail.secrets.app_error(rpc)) {
-        *texts.entry(first_line(error)).or_default() += 1;
+    let errors = rpcs.iter().filter_map(|rpc| detail.secrets.app_error(rpc));
+    // As a rule calls that died together have the same.
+    let mut counted: Option<(Cow<'a, str>, u64)> = None;
+    for error in errors {
+        match &mut counted {
+            Some((last, count)) if *last == error => *count += 1,
+            other => {
+                if let Some((last, count)) = other.replace((error, 1)) {
+                    *texts.entry(first_line(last)).or_default() += count;
+                }
+            }
+        }
+    }
+    if let Some((last, count)) = counted {
+        *texts.entry(first_line(last)).or_default() += count;
     }
     let mut texts: Vec<_> = texts.into_iter().collect();
     texts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));

@@ -195,7 +195,7 @@ pub(in crate::report) fn report(
         ..Report::default()
     };
     report.analysis.connections = connections;
-    report.analysis.rpcs = rpcs;
+    report.analysis.rpcs = rpcs.into();
     report.analysis.findings = findings;
     report.analysis.verdicts = verdicts;
     report

@@ -19,6 +19,7 @@ use super::super::connection::record::{ConnectionRecord, Finished, calls_mut};
 use super::super::stream::answer::MAX_MESSAGE;
 use super::super::stream::answer_status::GRPC_STATUSES;
 use super::super::stream::rpc::{CallId, Outcome, Rpc, Verdict};
+use super::super::threads::Threads;
 use super::client::{Client, ClientStack};
 use crate::capture::TimeDelta;
 use crate::decode::Direction;
@@ -42,20 +43,20 @@ struct FailedCall<'a> {
 }
 
 /// Adds to each call the error that its application has got: that of its last attempt.
-pub(crate) fn tell(connections: &mut [Finished]) {
-    let errors = errors(connections);
-    for (rpc, error) in calls_mut(connections).zip(errors) {
-        rpc.app_error = error;
-    }
+pub(crate) fn tell(connections: &mut [Finished], threads: Threads) {
+    let piece = threads.piece(connections.len());
+    let errors = errors(connections, piece, threads);
+    let pieces = connections.chunks_mut(piece).zip(errors);
+    threads.map(pieces, |(connections, errors)| {
+        for (rpc, error) in calls_mut(connections).zip(errors) {
+            rpc.app_error = error;
+        }
+    });
 }
 
-/// The errors of all calls, in their order.
-fn errors(connections: &[Finished]) -> Vec<Option<String>> {
-    let calls = || {
-        connections
-            .iter()
-            .flat_map(|Finished { record, rpcs }| rpcs.iter().map(move |rpc| (rpc, record)))
-    };
+/// The errors of all calls, in their order, for so many connections at a time.
+fn errors(connections: &[Finished], piece: usize, threads: Threads) -> Vec<Vec<Option<String>>> {
+    let calls = || calls_of(connections);
     // Most calls are of one attempt: the others are to be found by their ids.
     let linked = calls().flat_map(|(rpc, _)| {
         let links = [&rpc.retried_as, &rpc.retry_of].into_iter().flatten();
@@ -68,7 +69,7 @@ fn errors(connections: &[Finished]) -> Vec<Option<String>> {
         .collect();
     let last = last_attempts(&attempts);
     let connects = Connects::of(connections);
-    let errors = calls().map(|(rpc, record)| {
+    let error = |(rpc, record): (&Rpc, &ConnectionRecord)| {
         let (rpc, record) = match last.get(&rpc.id) {
             Some(last) => *attempts.get(last)?,
             None => (rpc, record),
@@ -81,8 +82,17 @@ fn errors(connections: &[Finished]) -> Vec<Option<String>> {
             before: before.map(|(before, _)| *before),
             refused_next: connects.next_is_refused(rpc, record),
         })
-    });
-    errors.collect()
+    };
+    threads.map(connections.chunks(piece), |connections| {
+        calls_of(connections).map(error).collect()
+    })
+}
+
+/// The calls of connections, each with its own.
+fn calls_of(connections: &[Finished]) -> impl Iterator<Item = (&Rpc, &ConnectionRecord)> {
+    connections
+        .iter()
+        .flat_map(|Finished { record, rpcs }| rpcs.iter().map(move |rpc| (rpc, record)))
 }
 
 /// Calls of several attempts, each with its connection.

@@ -9,7 +9,7 @@ use crate::testing::scenario::{analysis, calls};
 fn doubt(scenario: &str) -> Option<Doubt> {
     let analysis = analysis(scenario);
     assert_eq!(analysis.rpcs.len(), 1, "{:?}", analysis.rpcs);
-    analysis.rpcs[0].doubt
+    analysis.rpcs.iter().next().unwrap().doubt
 }
 
 #[test]

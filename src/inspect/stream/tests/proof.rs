@@ -229,7 +229,7 @@ fn a_page_of_a_proxy_is_an_answer_whatever_the_client_does_with_the_rest() {
         C 0.012 RST 1 CANCEL
         "#,
     );
-    let rpc = &analysis.rpcs[0];
+    let rpc = analysis.rpcs.iter().next().unwrap();
     assert_eq!(rpc.verdict.name(), "status");
     assert_eq!(rpc.response_messages, (0, 0));
     let found = &analysis.findings[0];

@@ -13,8 +13,8 @@ use std::collections::BTreeMap;
 
 use pasted::{Plain, message, names_code};
 
-use crate::inspect::report::Report;
-use crate::inspect::{CallId, Rpc};
+use crate::inspect::CallId;
+use crate::inspect::report::{CallList, Report};
 
 /// Request headers that identify a call, a chain of calls or a trace.
 pub const ID_HEADERS: [&str; 20] = [
@@ -114,7 +114,7 @@ fn grouped(found: impl Iterator<Item = (FoundBy, CallId)>) -> Vec<FoundCalls> {
     groups
 }
 
-fn by_id(rpcs: &[Rpc], line: &str) -> Vec<FoundCalls> {
+fn by_id(rpcs: &CallList, line: &str) -> Vec<FoundCalls> {
     let found = rpcs.iter().flat_map(|rpc| {
         let headers = rpc.headers.iter();
         let values = headers.flat_map(|header| {
@@ -222,7 +222,7 @@ impl KnownError {
     }
 }
 
-fn by_error(rpcs: &[Rpc], line: &str) -> Vec<FoundCalls> {
+fn by_error(rpcs: &CallList, line: &str) -> Vec<FoundCalls> {
     let errors = rpcs.iter().filter_map(|rpc| rpc.app_error.as_deref());
     let known: BTreeMap<&str, KnownError> = errors
         .map(|error| (error, ()))

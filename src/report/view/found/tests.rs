@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::inspect::Rpc;
 use crate::inspect::{RequestedHeader, Verdict};
 
 const CLOSED: &str = "rpc error: code = Unavailable desc = error reading from server: EOF";
@@ -34,7 +35,7 @@ fn report() -> Report {
             name: Arc::from(name.as_bytes()),
             values: vec![Some(value.as_bytes().into())],
         }];
-        report.analysis.rpcs.push(rpc);
+        report.analysis.rpcs.push_list(vec![rpc]);
     }
     report
 }
