@@ -90,6 +90,10 @@
 //! capture, for `frames` and for an analysis that goes on, the parts are followed in lockstep by the caller's thread
 //! alone.
 //!
+//! After the last packet as many threads link calls, tell what applications saw and run the rules: the work is cut into
+//! pieces that know nothing of each other, and what comes of them is joined in their order
+//! ([`Threads`](inspect::Threads)).
+//!
 //! # To add …
 //!
 //! **A rule**: a file in `inspect/diagnosis` with a constant `RULE`; its `mod` line and its place in

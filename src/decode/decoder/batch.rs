@@ -95,6 +95,12 @@ impl PacketBatch {
         of_part.map(|(_, slot)| *slot)
     }
 
+    /// How much there is to do in a part: segments, and connections to finish.
+    pub(super) fn amount_of_part(&self, part: usize) -> usize {
+        let segments = self.of_part.get(part).map_or(0, Vec::len);
+        segments + self.to_finish(part).count()
+    }
+
     /// The segments of a part, in order.
     pub(super) fn of_part(&self, part: usize) -> impl Iterator<Item = (Segment<'_>, Arrival)> {
         let of_part = self.of_part.get(part).into_iter().flatten();

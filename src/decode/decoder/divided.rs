@@ -10,6 +10,7 @@
 //!            '-> PacketBatch -> part 31 -> listener 31 --'
 //! ```
 
+use std::cmp::Reverse;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -128,12 +129,18 @@ impl<L: Listener<Connection = C>, C> ConnectionPart<L, C> {
 impl<L: Listener<Connection = C>, C> Lent<L, C> {
     /// Decodes what a batch has of the parts that no other thread has begun. Each of several `threads` begins elsewhere:
     /// as a rule it meets the parts that it had before, and what it releases is memory of its own, for which no other
-    /// thread has to wait.
+    /// thread has to wait. Where most is to be done is begun first, so that none has to wait for the last.
     pub fn decode(&self, batch: &PacketBatch, thread: usize, threads: usize) {
-        let first = self.to_do.len() * thread / threads.max(1);
-        let parts = self.to_do.iter().enumerate();
-        let (before, from_there) = (parts.clone().take(first), parts.skip(first));
-        for (number, part) in from_there.chain(before) {
+        let begin = |thread: usize| self.to_do.len() * thread / threads.max(1);
+        let own = begin(thread)..begin(thread + 1);
+        let mut parts: Vec<_> = self.to_do.iter().enumerate().collect();
+        parts.sort_by_key(|(number, _)| {
+            (
+                !own.contains(number),
+                Reverse(batch.amount_of_part(*number)),
+            )
+        });
+        for (number, part) in parts {
             // Not held while it is decoded.
             let part = lock(part).take();
             if let Some(mut part) = part {

@@ -380,7 +380,7 @@ pub struct Rpc {
     /// What became of the call as a whole.
     pub outcome: Outcome,
     /// The error that the client library will have given to the application.
-    pub app_error: Option<String>,
+    pub app_error: Option<Arc<str>>,
     /// The request headers that were asked for.
     pub headers: Vec<RequestedHeader>,
     /// gRPC messages of the request: how many, and their bytes.

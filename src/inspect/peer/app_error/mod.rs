@@ -13,6 +13,8 @@ mod node;
 mod tests;
 mod tonic;
 
+use std::sync::Arc;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::super::connection::record::{ConnectionRecord, Finished, calls_mut};
@@ -55,7 +57,7 @@ pub(crate) fn tell(connections: &mut [Finished], threads: Threads) {
 }
 
 /// The errors of all calls, in their order, for so many connections at a time.
-fn errors(connections: &[Finished], piece: usize, threads: Threads) -> Vec<Vec<Option<String>>> {
+fn errors(connections: &[Finished], piece: usize, threads: Threads) -> Vec<Vec<Option<Arc<str>>>> {
     let calls = || calls_of(connections);
     // Most calls are of one attempt: the others are to be found by their ids.
     let linked = calls().flat_map(|(rpc, _)| {
@@ -84,7 +86,16 @@ fn errors(connections: &[Finished], piece: usize, threads: Threads) -> Vec<Vec<O
         })
     };
     threads.map(connections.chunks(piece), |connections| {
-        calls_of(connections).map(error).collect()
+        // Calls that died together have the same, as a rule: it is kept once.
+        let mut latest: Option<Arc<str>> = None;
+        let errors = calls_of(connections).map(|call| {
+            let text = error(call)?;
+            if latest.as_deref() != Some(&*text) {
+                latest = Some(text.into());
+            }
+            latest.clone()
+        });
+        errors.collect()
     })
 }
 

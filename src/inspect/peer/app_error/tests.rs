@@ -6,7 +6,7 @@ use crate::testing::scenario::analysis;
 fn heard(user_agent: &str, story: &str) -> Option<String> {
     let story = story.replace("$UA", &format!("user-agent={user_agent}"));
     let calls = analysis(&story).rpcs;
-    calls.iter().last()?.app_error.clone()
+    calls.iter().last()?.app_error.as_deref().map(str::to_owned)
 }
 
 const AGED: &str = r#"

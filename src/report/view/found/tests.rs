@@ -30,7 +30,7 @@ fn report() -> Report {
             stream,
         };
         let mut rpc = Rpc::bare(id, Verdict::CutByClose);
-        rpc.app_error = error.map(str::to_owned);
+        rpc.app_error = error.map(Arc::from);
         rpc.headers = vec![RequestedHeader {
             name: Arc::from(name.as_bytes()),
             values: vec![Some(value.as_bytes().into())],
