@@ -15,11 +15,11 @@ use indicatif::{
 /// What takes less is over before anybody has read the line.
 const SHOWN_AFTER: Duration = Duration::from_secs(1);
 
-/// Of a file whose size is known.
-const WITH_SIZE: &str = "{bar:30} {bytes} of {total_bytes}, {msg}";
+/// Of a file whose size is known. What a narrow terminal has no room for is cut off.
+const WITH_SIZE: &str = "{bar:20} {wide_msg}";
 
 /// Of a pipe.
-const WITHOUT_SIZE: &str = "{spinner} {bytes}, {msg}";
+const WITHOUT_SIZE: &str = "{spinner} {wide_msg}";
 
 /// The line, once it is shown; by default it never is.
 #[derive(Default)]
@@ -51,7 +51,8 @@ impl ProgressDisplay {
     pub(crate) fn show_written(&mut self, written: u64) {
         if let Some(elapsed) = self.elapsed() {
             let rate = BinaryBytes(rate(written, elapsed));
-            self.draw((written, None), format!("{rate}/s written"), elapsed);
+            let message = format!("{}, {rate}/s written", BinaryBytes(written));
+            self.draw((written, None), message, elapsed);
         }
     }
 
@@ -96,17 +97,21 @@ fn rate(bytes: u64, elapsed: Duration) -> u64 {
     bytes.saturating_mul(1_000) / millis.max(1)
 }
 
-/// The average rate so far, and the time that the rest takes at it.
+/// How much is done, the average rate, and before both the time that the rest takes at it.
 fn so_far(read: u64, size: Option<u64>, packets: u64, elapsed: Duration) -> String {
     let rate = rate(read, elapsed);
-    let so_far = format!("{}/s, {} packets", BinaryBytes(rate), HumanCount(packets));
-    let left = size.and_then(|size| size.saturating_sub(read).checked_div(rate));
-    match left {
+    let done = BinaryBytes(read);
+    let speed = format!("{}/s, {} packets", BinaryBytes(rate), HumanCount(packets));
+    let Some(size) = size else {
+        return format!("{done}, {speed}");
+    };
+    let of = format!("{done} of {}, {speed}", BinaryBytes(size));
+    match size.saturating_sub(read).checked_div(rate) {
         Some(seconds) => {
             let left = HumanDuration(Duration::from_secs(seconds));
-            format!("{so_far}, {left:#} left")
+            format!("{left:#} left: {of}")
         }
-        None => so_far,
+        None => of,
     }
 }
 
@@ -119,8 +124,8 @@ mod tests {
         let text = |size| so_far(300 << 20, size, 1_234_567, Duration::from_secs(3));
         assert_eq!(
             text(Some(700 << 20)),
-            "100.00 MiB/s, 1,234,567 packets, 4s left"
+            "4s left: 300.00 MiB of 700.00 MiB, 100.00 MiB/s, 1,234,567 packets"
         );
-        assert_eq!(text(None), "100.00 MiB/s, 1,234,567 packets");
+        assert_eq!(text(None), "300.00 MiB, 100.00 MiB/s, 1,234,567 packets");
     }
 }

@@ -66,6 +66,7 @@ pub fn analyze_telling(
             pipeline.take_let_go().for_each(|rpc| call(&rpc));
         }
     }
+    each(capture, pipeline.report.packets);
     pipeline.conclude();
     pipeline.take_let_go().for_each(|rpc| call(&rpc));
     Ok(report_of(pipeline, capture, |_| {}))

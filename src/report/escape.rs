@@ -124,6 +124,14 @@ fn push_escaped(out: &mut String, character: char) {
     };
 }
 
+/// Whether a text is nothing but printable ASCII: nothing in it is unsafe. All of it is looked at, many bytes at a time.
+pub(super) fn is_printable_ascii(text: &str) -> bool {
+    let is_printable = |byte: &u8| matches!(byte, b' '..=b'~');
+    text.as_bytes()
+        .iter()
+        .fold(true, |all, byte| all & is_printable(byte))
+}
+
 /// Control characters, line and paragraph separators, and all that is not seen: what joins, reorders, tags or
 /// varies text, and letters without a shape (Unicode's general categories Cc, Zl and Zp, its property
 /// Default_Ignorable_Code_Point, the annotation characters and the blank of Braille).

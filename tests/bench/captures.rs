@@ -95,7 +95,11 @@ pub(crate) enum Answers {
 #[derive(Clone, Copy)]
 pub(crate) struct Load {
     pub(crate) calls: u32,
-    /// Bytes of each answer.
+    /// How many of them wait for their answers together, where the server answers at once.
+    pub(crate) together: usize,
+    /// Bytes of each request's message.
+    pub(crate) request: usize,
+    /// Bytes of each answer's.
     pub(crate) answer: usize,
     pub(crate) answers: Answers,
     /// Whether it is inside TLS 1.3.
@@ -202,6 +206,15 @@ async fn serve(pipe: Recorded, load: Load) {
     }
 }
 
+/// A message of so many bytes with its prefix: not compressed (gRPC over HTTP/2, Length-Prefixed-Message).
+fn message(bytes: usize) -> Bytes {
+    let length = u32::try_from(bytes).expect("a message");
+    let mut message = vec![0];
+    message.extend(length.to_be_bytes());
+    message.resize(5 + bytes, b'y');
+    message.into()
+}
+
 /// Answers a call well, with a message of so many bytes.
 fn answer(mut respond: SendResponse<Bytes>, bytes: usize) {
     let head = Response::builder()
@@ -211,12 +224,9 @@ fn answer(mut respond: SendResponse<Bytes>, bytes: usize) {
     let Ok(mut answer) = respond.send_response(head, false) else {
         return;
     };
-    let length = u32::try_from(bytes).expect("a message");
-    let mut message = vec![0];
-    message.extend(length.to_be_bytes());
-    message.resize(5 + bytes, b'y');
+    let message = message(bytes);
     answer.reserve_capacity(message.len());
-    let _ = answer.send_data(message.into(), false);
+    let _ = answer.send_data(message, false);
     let mut trailers = HeaderMap::new();
     trailers.insert("grpc-status", "0".parse().expect("a value"));
     let _ = answer.send_trailers(trailers);
@@ -242,6 +252,7 @@ async fn ask(pipe: Recorded, number: u32, load: Load) {
         return;
     };
     let driven = tokio::spawn(connection);
+    let message = message(load.request);
     let mut waiting = Vec::new();
     for call in 0..load.calls {
         send = match send.ready().await {
@@ -264,12 +275,17 @@ async fn ask(pipe: Recorded, number: u32, load: Load) {
         let Ok((answer, mut body)) = send.send_request(request, false) else {
             break;
         };
-        let message: &'static [u8] = &[0, 0, 0, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8];
-        let _ = body.send_data(Bytes::from_static(message), true);
-        match load.answers {
-            Answers::HalfThenClose if call >= load.calls / 2 => waiting.push(answer),
-            Answers::OnceAllAreOpen => waiting.push(answer),
-            Answers::AtOnce | Answers::HalfThenClose => receive(answer).await,
+        let _ = body.send_data(message.clone(), true);
+        waiting.push(answer);
+        let answered = match load.answers {
+            Answers::AtOnce => waiting.len() == load.together,
+            Answers::HalfThenClose => call < load.calls / 2,
+            Answers::OnceAllAreOpen => false,
+        };
+        if answered {
+            for answer in waiting.drain(..) {
+                receive(answer).await;
+            }
         }
     }
     for answer in waiting {

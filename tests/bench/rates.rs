@@ -135,11 +135,17 @@ fn main() {
     };
     let load = |calls: u32, answer: usize| Load {
         calls,
+        together: 1,
+        request: 8,
         answer,
         answers: Answers::AtOnce,
         tls: false,
     };
-    let unary = load(10_000 / small, 40);
+    let unary = Load {
+        together: 2,
+        request: 260,
+        ..load(25_000 / small, 280)
+    };
     let captures: [(&str, u32, Load); 6] = [
         ("unary", 20, unary),
         ("tls", 20, Load { tls: true, ..unary }),

@@ -29,8 +29,11 @@ impl TextHash {
         let begun = self.begun();
         self.length += bytes.len() as u64;
         let (words, rest) = bytes.as_chunks();
-        for word in words {
-            self.add(u64::from_le_bytes(*word), begun, WORD);
+        let words = words.iter().map(|word| u64::from_le_bytes(*word));
+        match begun {
+            // A text in one piece: its words are those that are mixed.
+            0 => words.for_each(|word| self.mix(word)),
+            _ => words.for_each(|word| self.add(word, begun, WORD)),
         }
         if !rest.is_empty() {
             let word = match bytes.last_chunk() {

@@ -32,6 +32,9 @@ impl<F: Formatter> Formatter for Visible<F> {
         out: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
+        if escape::is_printable_ascii(fragment) {
+            return out.write_all(fragment.as_bytes());
+        }
         let mut rest = fragment;
         while let Some(at) = rest.find(escape::is_unsafe) {
             let (before, after) = rest.split_at_checked(at).unwrap_or((rest, ""));
