@@ -33,7 +33,7 @@ pub(super) use connection::settings;
 use finding::{FindingJson, ServerJson};
 pub use frame::FrameJson;
 use hops::UpstreamJson;
-use rpc::CallsJson;
+use rpc::ListedCallsJson;
 pub(super) use value::{BothSides, Displayed, Each, SettingsJson};
 use value::{CallJson, PacketNumber, PeerText};
 use vantage::VantageJson;
@@ -100,7 +100,7 @@ struct ReportJson<'a> {
     connections: Each<'a, ConnectionRecord, Files, ConnectionJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     found: Option<Vec<FoundJson>>,
-    rpcs: CallsJson<'a>,
+    rpcs: ListedCallsJson<'a>,
     servers: Each<'a, Server, (), ServerJson<'a>>,
     findings: Each<'a, Finding, Files, FindingJson<'a>>,
     anomalies: Each<'a, Anomaly, Files, AnomalyJson<'a>>,
@@ -134,7 +134,7 @@ impl<'a> ReportJson<'a> {
             filter: FilterJson::new(report),
             connections: Each::new(&analysis.connections, files, ConnectionJson::new),
             found: None,
-            rpcs: CallsJson::new(&analysis.rpcs, files, secrets),
+            rpcs: ListedCallsJson::new(&analysis.rpcs, files, secrets),
             servers: Each::new(&analysis.servers, (), |server, ()| ServerJson::new(server)),
             findings: Each::new(&analysis.findings, files, FindingJson::new),
             anomalies: Each::new(&report.anomalies, files, AnomalyJson::new),

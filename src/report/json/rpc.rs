@@ -17,13 +17,13 @@ use crate::report::redact::SecretDisplay;
 
 /// Calls, made one by one while they are written.
 #[derive(Debug)]
-pub(super) struct CallsJson<'a> {
+pub(super) struct ListedCallsJson<'a> {
     calls: &'a CallList,
     files: Files,
     secrets: SecretDisplay,
 }
 
-impl<'a> CallsJson<'a> {
+impl<'a> ListedCallsJson<'a> {
     pub(super) const fn new(calls: &'a CallList, files: Files, secrets: SecretDisplay) -> Self {
         Self {
             calls,
@@ -33,7 +33,7 @@ impl<'a> CallsJson<'a> {
     }
 }
 
-impl Serialize for CallsJson<'_> {
+impl Serialize for ListedCallsJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let calls = self.calls.iter();
         serializer.collect_seq(calls.map(|rpc| RpcJson::new(rpc, (self.files, self.secrets))))
