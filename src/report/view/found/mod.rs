@@ -62,7 +62,7 @@ pub enum FoundBy {
         /// As it was sent.
         value: Vec<u8>,
     },
-    /// The error that their client library has told the application: [`Rpc::app_error`].
+    /// The error that their client library has told the application: [`Rpc::app_error`](crate::inspect::Rpc::app_error).
     AppError(String),
 }
 
