@@ -22,7 +22,11 @@ pub(crate) fn text(bytes: &[u8]) -> Cow<'_, str> {
 /// width of text are escaped too.
 #[must_use]
 pub(crate) fn terminal(bytes: &[u8]) -> String {
-    lossless(bytes, is_unsafe)
+    let plain = is_printable_ascii(bytes).then(|| std::str::from_utf8(bytes));
+    match plain {
+        Some(Ok(text)) => text.to_owned(),
+        _ => lossless(bytes, is_unsafe),
+    }
 }
 
 /// A name that someone else chose, or a message that holds one, for a line on standard error.
@@ -125,8 +129,8 @@ fn push_escaped(out: &mut String, character: char) {
 }
 
 /// Whether a text is nothing but printable ASCII: nothing in it is unsafe. Eight bytes are looked at together.
-pub(super) fn is_printable_ascii(text: &str) -> bool {
-    let (words, rest) = text.as_bytes().as_chunks();
+pub(super) fn is_printable_ascii(text: &[u8]) -> bool {
+    let (words, rest) = text.as_chunks();
     words.iter().all(|word| is_printable(*word))
         && rest.iter().all(|byte| matches!(byte, b' '..=b'~'))
 }
@@ -178,10 +182,10 @@ mod tests {
             for before in 0..17 {
                 let text = format!("{}{character}ab~ end", "x".repeat(before));
                 let printable = matches!(character, ' '..='~');
-                assert_eq!(is_printable_ascii(&text), printable, "{text:?}");
+                assert_eq!(is_printable_ascii(text.as_bytes()), printable, "{text:?}");
             }
         }
-        assert!(is_printable_ascii(""));
+        assert!(is_printable_ascii(b""));
     }
 
     #[test]
