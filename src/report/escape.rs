@@ -22,7 +22,11 @@ pub(crate) fn text(bytes: &[u8]) -> Cow<'_, str> {
 /// width of text are escaped too.
 #[must_use]
 pub(crate) fn terminal(bytes: &[u8]) -> String {
-    lossless(bytes, is_unsafe)
+    let plain = is_printable_ascii(bytes).then(|| std::str::from_utf8(bytes));
+    match plain {
+        Some(Ok(text)) => text.to_owned(),
+        _ => lossless(bytes, is_unsafe),
+    }
 }
 
 /// A name that someone else chose, or a message that holds one, for a line on standard error.
@@ -124,12 +128,20 @@ fn push_escaped(out: &mut String, character: char) {
     };
 }
 
-/// Whether a text is nothing but printable ASCII: nothing in it is unsafe. All of it is looked at, many bytes at a time.
-pub(super) fn is_printable_ascii(text: &str) -> bool {
-    let is_printable = |byte: &u8| matches!(byte, b' '..=b'~');
-    text.as_bytes()
-        .iter()
-        .fold(true, |all, byte| all & is_printable(byte))
+/// Whether a text is nothing but printable ASCII: nothing in it is unsafe. Eight bytes are looked at together.
+pub(super) fn is_printable_ascii(text: &[u8]) -> bool {
+    let (words, rest) = text.as_chunks();
+    words.iter().all(|word| is_printable(*word))
+        && rest.iter().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
+/// Whether eight bytes are all printable ASCII. A byte's highest bit tells whether it is above `~`, once it is the
+/// next number, or below a blank, once that is subtracted; what overflows comes from a byte that is not printable.
+const fn is_printable(word: [u8; 8]) -> bool {
+    let word = u64::from_ne_bytes(word);
+    let above = word | word.wrapping_add(u64::from_ne_bytes([1; 8]));
+    let below = word.wrapping_sub(u64::from_ne_bytes([b' '; 8])) & !word;
+    (above | below) & u64::from_ne_bytes([0x80; 8]) == 0
 }
 
 /// Control characters, line and paragraph separators, and all that is not seen: what joins, reorders, tags or
@@ -163,6 +175,18 @@ pub(super) fn is_unsafe(character: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn printable_ascii_is_told_from_all_else_wherever_it_stands() {
+        for character in (0..=0x2_ff).filter_map(char::from_u32) {
+            for before in 0..17 {
+                let text = format!("{}{character}ab~ end", "x".repeat(before));
+                let printable = matches!(character, ' '..='~');
+                assert_eq!(is_printable_ascii(text.as_bytes()), printable, "{text:?}");
+            }
+        }
+        assert!(is_printable_ascii(b""));
+    }
 
     #[test]
     fn what_is_not_utf_8_is_shown_byte_by_byte() {

@@ -7,6 +7,7 @@ mod connection;
 mod finding;
 mod frame;
 mod hops;
+mod indented;
 mod live;
 mod name;
 mod network;

@@ -4,12 +4,16 @@
 //! terminal's cursor, hide text or reverse its order as `\uXXXX` (RFC 8259, section 7): JSON itself asks for
 //! that only below U+0020.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
-use serde_json::ser::{CharEscape, CompactFormatter, Formatter, PrettyFormatter, Serializer};
+use serde_json::ser::{CharEscape, CompactFormatter, Formatter, Serializer};
 
+use super::indented::Indented;
 use crate::report::escape;
+
+/// Bytes that are collected before they are written: a value is written in hundreds of pieces.
+const CHUNK: usize = 64 << 10;
 
 /// Writes a value in one line.
 pub(super) fn write_line(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
@@ -19,8 +23,10 @@ pub(super) fn write_line(out: &mut dyn Write, value: &impl Serialize) -> io::Res
 
 /// Writes a value indented.
 pub(super) fn write_indented(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
-    let mut serializer = Serializer::with_formatter(out, Visible(PrettyFormatter::new()));
-    Ok(value.serialize(&mut serializer)?)
+    let mut chunks = BufWriter::with_capacity(CHUNK, out);
+    let mut serializer = Serializer::with_formatter(&mut chunks, Visible(Indented::default()));
+    value.serialize(&mut serializer)?;
+    chunks.flush()
 }
 
 /// Writes as another formatter does, but for strings.
@@ -32,7 +38,7 @@ impl<F: Formatter> Formatter for Visible<F> {
         out: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        if escape::is_printable_ascii(fragment) {
+        if escape::is_printable_ascii(fragment.as_bytes()) {
             return out.write_all(fragment.as_bytes());
         }
         let mut rest = fragment;
