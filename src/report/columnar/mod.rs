@@ -31,7 +31,7 @@ use told::CallFacts;
 use crate::capture::Timestamp;
 use crate::inspect::diagnosis::Finding;
 use crate::inspect::report::{CallList, Report};
-use crate::inspect::{CallId, ConnectionRecord, Rpc};
+use crate::inspect::{CallId, ConnectionRecord};
 use crate::report::key::{DerivedKey, Shard};
 use crate::report::redact::SecretDisplay;
 
