@@ -27,14 +27,14 @@ use super::view::found::{FoundBy, FoundCalls};
 use crate::capture::{FileSummary, Interface, LinkType, Timestamp};
 use crate::decode::anomaly::Anomaly;
 use crate::inspect::diagnosis::Finding;
-use crate::inspect::report::{Files, Report};
-use crate::inspect::{ConnectionRecord, Server};
+use crate::inspect::report::{CallList, Files, Report};
+use crate::inspect::{ConnectionRecord, Rpc, Server};
 use connection::ConnectionJson;
 pub(super) use connection::settings;
 use finding::{FindingJson, ServerJson};
 pub use frame::FrameJson;
 use hops::UpstreamJson;
-use rpc::ListedCallsJson;
+use rpc::RpcJson;
 pub(super) use value::{BothSides, Displayed, Each, SettingsJson};
 use value::{CallJson, PacketNumber, PeerText};
 use vantage::VantageJson;
@@ -101,7 +101,7 @@ struct ReportJson<'a> {
     connections: Each<'a, ConnectionRecord, Files, ConnectionJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     found: Option<Vec<FoundJson>>,
-    rpcs: ListedCallsJson<'a>,
+    rpcs: Each<'a, Rpc, (Files, SecretDisplay), RpcJson<'a>, CallList>,
     servers: Each<'a, Server, (), ServerJson<'a>>,
     findings: Each<'a, Finding, Files, FindingJson<'a>>,
     anomalies: Each<'a, Anomaly, Files, AnomalyJson<'a>>,
@@ -135,7 +135,7 @@ impl<'a> ReportJson<'a> {
             filter: FilterJson::new(report),
             connections: Each::new(&analysis.connections, files, ConnectionJson::new),
             found: None,
-            rpcs: ListedCallsJson::new(&analysis.rpcs, files, secrets),
+            rpcs: Each::new(&analysis.rpcs, (files, secrets), RpcJson::new),
             servers: Each::new(&analysis.servers, (), |server, ()| ServerJson::new(server)),
             findings: Each::new(&analysis.findings, files, FindingJson::new),
             anomalies: Each::new(&report.anomalies, files, AnomalyJson::new),

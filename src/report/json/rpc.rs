@@ -9,36 +9,11 @@ use super::hops::HopsJson;
 use super::value::{CallJson, Displayed, PeerText, time};
 use crate::capture::{TimeDelta, Timestamp};
 use crate::decode::http2::ErrorCode;
-use crate::inspect::report::{CallList, Files};
+use crate::inspect::report::Files;
 use crate::inspect::{
     AtServer, Contradiction, Doubt, Link, LostOnTheWay, Race, RequestedHeader, Rpc, TakenBack,
 };
 use crate::report::redact::SecretDisplay;
-
-/// Calls, made one by one while they are written.
-#[derive(Debug)]
-pub(super) struct ListedCallsJson<'a> {
-    calls: &'a CallList,
-    files: Files,
-    secrets: SecretDisplay,
-}
-
-impl<'a> ListedCallsJson<'a> {
-    pub(super) const fn new(calls: &'a CallList, files: Files, secrets: SecretDisplay) -> Self {
-        Self {
-            calls,
-            files,
-            secrets,
-        }
-    }
-}
-
-impl Serialize for ListedCallsJson<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let calls = self.calls.iter();
-        serializer.collect_seq(calls.map(|rpc| RpcJson::new(rpc, (self.files, self.secrets))))
-    }
-}
 
 /// The twin of [`Rpc`].
 #[derive(Serialize, Debug)]

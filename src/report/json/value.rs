@@ -66,18 +66,14 @@ impl PacketNumber {
 
 /// A list whose twins are made one by one while they are written: only one is in memory at a time.
 #[derive(Debug)]
-pub(in crate::report) struct Each<'a, T, C, J> {
-    items: &'a [T],
+pub(in crate::report) struct Each<'a, T, C, J, L: ?Sized = [T]> {
+    items: &'a L,
     context: C,
     twin: fn(&'a T, C) -> J,
 }
 
-impl<'a, T, C, J> Each<'a, T, C, J> {
-    pub(in crate::report) const fn new(
-        items: &'a [T],
-        context: C,
-        twin: fn(&'a T, C) -> J,
-    ) -> Self {
+impl<'a, T, C, J, L: ?Sized> Each<'a, T, C, J, L> {
+    pub(in crate::report) const fn new(items: &'a L, context: C, twin: fn(&'a T, C) -> J) -> Self {
         Self {
             items,
             context,
@@ -86,13 +82,13 @@ impl<'a, T, C, J> Each<'a, T, C, J> {
     }
 }
 
-impl<T, C: Copy, J: Serialize> Serialize for Each<'_, T, C, J> {
+impl<'a, T, C: Copy, J: Serialize, L: ?Sized> Serialize for Each<'a, T, C, J, L>
+where
+    &'a L: IntoIterator<Item = &'a T>,
+{
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(
-            self.items
-                .iter()
-                .map(|item| (self.twin)(item, self.context)),
-        )
+        let items = self.items.into_iter();
+        serializer.collect_seq(items.map(|item| (self.twin)(item, self.context)))
     }
 }
 
